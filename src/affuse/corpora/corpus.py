@@ -1,0 +1,161 @@
+"""The corpus folder: ``utterances.parquet`` + ``corpus.yaml``, read, checked and written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from pydantic import ValidationError
+
+from affuse.corpora.schema import COLUMNS, FEATURE_PREFIX, NUMBER_COLUMNS, CorpusInfo
+from affuse.errors import AffuseError
+from affuse.files import digest, replacing, write_text
+
+TABLE = "utterances.parquet"
+INFO = "corpus.yaml"
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One row with its paths resolved. Blank fields are None."""
+
+    id: str
+    audio: Path | None = None
+    video: Path | None = None
+    text: str | None = None
+    start: float | None = None  # seconds
+    end: float | None = None  # seconds
+    channel: int | None = None
+    side: str | None = None
+    features: dict[str, str] = field(default_factory=dict)  # name -> absolute "path[#key][#row]"
+
+
+class Corpus:
+    """A table of utterances and what is known about it.
+
+    ``table`` has every column of ``schema.COLUMNS`` (blank: null) and may have more. ``folder`` is where it
+    was read from or written to; relative feature paths resolve against it, media against ``media_root``.
+    """
+
+    def __init__(self, table: pd.DataFrame, info: CorpusInfo, folder: str | Path | None = None) -> None:
+        self.table = _normalise(table)
+        self.info = info
+        self.folder = None if folder is None else Path(folder)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        return f"Corpus({self.info.name!r}, {len(self)} utterances)"
+
+    @property
+    def media_root(self) -> Path:
+        root = Path(self.info.media_root)
+        return root if root.is_absolute() or self.folder is None else self.folder / root
+
+    @property
+    def feature_names(self) -> list[str]:
+        return [
+            name.removeprefix(FEATURE_PREFIX)
+            for name in self.table.columns
+            if name.startswith(FEATURE_PREFIX)
+        ]
+
+    @property
+    def hash(self) -> str:
+        """Digest of the table and of what the labels mean; media content is hashed by the feature cache."""
+        return digest(self.table.to_csv(index=False), yaml.safe_dump(self.info.label_spaces, sort_keys=True))
+
+    def utterances(self) -> Iterator[Utterance]:
+        """Every row, in table order, with paths resolved."""
+        for row in self.table.to_dict("records"):
+            yield self._utterance(row)
+
+    def _utterance(self, row: dict[str, Any]) -> Utterance:
+        def get(name: str) -> Any:
+            value = row[name]
+            return None if pd.isna(value) else value
+
+        base = self.folder or Path()
+        channel = get("channel")
+        return Utterance(
+            id=row["id"],
+            audio=self._media(get("audio")),
+            video=self._media(get("video")),
+            text=get("text"),
+            start=get("start"),
+            end=get("end"),
+            channel=None if channel is None else int(channel),
+            side=get("side"),
+            features={
+                name: str(base / ref)
+                for name in self.feature_names
+                if (ref := get(FEATURE_PREFIX + name)) is not None
+            },
+        )
+
+    def _media(self, path: str | None) -> Path | None:
+        return None if path is None else self.media_root / path
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Corpus:
+        """Read a corpus folder. Raises AffuseError naming the file and field that is wrong."""
+        folder = Path(folder)
+        for name in (INFO, TABLE):
+            if not (folder / name).is_file():
+                raise AffuseError(
+                    f"{folder} is not a corpus folder: it has no {name}; make one with 'affuse prepare'."
+                )
+        try:
+            info = CorpusInfo.model_validate(yaml.safe_load((folder / INFO).read_text(encoding="utf-8")))
+        except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise AffuseError(
+                f"{folder / INFO}: {first_problem(error)}; mend it or prepare the corpus again."
+            ) from None
+        try:
+            table = pd.read_parquet(folder / TABLE)
+        except Exception as error:  # pyarrow raises several kinds for a damaged file
+            raise AffuseError(
+                f"{folder / TABLE} cannot be read ({error}); prepare the corpus again."
+            ) from None
+        if "id" not in table.columns:
+            raise AffuseError(f"{folder / TABLE} has no column 'id'; prepare the corpus again.")
+        return cls(table, info, folder)
+
+    def save(self, folder: str | Path) -> Corpus:
+        """Write the folder (the table first, ``corpus.yaml`` last, each atomically) and return it as loaded."""
+        folder = Path(folder)
+        with replacing(folder / TABLE) as temporary:
+            self.table.to_parquet(temporary, index=False)
+        write_text(folder / INFO, yaml.safe_dump(self.info.model_dump(), sort_keys=False, allow_unicode=True))
+        self.folder = folder
+        return self
+
+
+def first_problem(error: Exception) -> str:
+    """The first finding of a pydantic error as 'field: message', or the error's own first line."""
+    if isinstance(error, ValidationError):
+        finding = error.errors()[0]
+        where = ".".join(str(part) for part in finding["loc"])
+        return f"{where or 'the file'}: {finding['msg']}"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _normalise(table: pd.DataFrame) -> pd.DataFrame:
+    """All of COLUMNS present and first, text as strings, numbers as floats, empty strings as blanks."""
+    table = table.reset_index(drop=True).copy()
+    for name in COLUMNS:
+        if name not in table.columns:
+            table[name] = None
+    extra = [name for name in table.columns if name not in COLUMNS]
+    for name in (*COLUMNS, *(n for n in extra if n.startswith(FEATURE_PREFIX))):
+        if name in NUMBER_COLUMNS:
+            table[name] = pd.to_numeric(table[name], errors="coerce").astype("float64")
+        else:
+            text = table[name].astype("string")
+            table[name] = text.mask(text.str.strip() == "")
+    return table[[*COLUMNS, *extra]]

@@ -1,0 +1,69 @@
+"""What a corpus folder holds: the columns of ``utterances.parquet`` and the fields of ``corpus.yaml``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+FORMAT = 1
+
+# One row per utterance. All but `id` and one modality may be blank (null).
+TEXT_COLUMNS = (
+    "id",
+    "audio",  # path of a file with an audio track, relative to corpus.yaml's media_root
+    "video",  # path of a file with a video track, relative to media_root
+    "text",  # the words
+    "side",  # which half of the picture shows the speaker: left, right or blank for the whole picture
+    "speaker",
+    "gender",
+    "dialog",
+    "session",
+    "emotion",
+    "label_source",  # which rule gave the emotion label
+)
+NUMBER_COLUMNS = (
+    "start",  # seconds into audio and video; blank: from the beginning
+    "end",  # seconds; blank: to the end
+    "channel",  # audio channel to take, from 0; blank: mean of all
+    "valence",
+    "arousal",
+    "dominance",
+)
+COLUMNS = (
+    "id", "audio", "video", "text", "start", "end", "channel", "side", "speaker", "gender", "dialog",
+    "session", "emotion", "label_source", "valence", "arousal", "dominance",
+)  # fmt: skip
+FEATURE_PREFIX = (
+    "features_"  # features_<name>: "array.npy", "array.npy#ROW", "arrays.npz#KEY" or "arrays.npz#KEY#ROW"
+)
+GENDERS = ("female", "male")
+SIDES = ("left", "right")
+
+
+class CorpusInfo(BaseModel):
+    """``corpus.yaml``: what the table means and where it came from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal[1] = FORMAT
+    name: str = Field(min_length=1)
+    generated: bool = False  # True: made by a program, and called generated wherever results are shown
+    source: str = ""  # where the release was read from
+    licence: str = ""
+    language: str = ""
+    media_root: str = "."  # absolute, or relative to the corpus folder
+    label_spaces: dict[str, list[str]] = Field(
+        default_factory=dict
+    )  # task (a column) -> its labels, in order
+    notes: list[str] = Field(default_factory=list)
+    # generated corpora only: subset of modalities ("audio+text") -> best possible accuracy by task
+    ceilings: dict[str, dict[str, float]] = Field(default_factory=dict)
+
+    @field_validator("label_spaces")
+    @classmethod
+    def _distinct_labels(cls, spaces: dict[str, list[str]]) -> dict[str, list[str]]:
+        for task, labels in spaces.items():
+            if len(set(labels)) != len(labels):
+                raise ValueError(f"label space {task!r} names a label twice: {labels}")
+        return spaces

@@ -1,0 +1,67 @@
+"""What every encoder is: one clip read from disk, then a batch turned into a feature sequence."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from affuse.corpora.corpus import Utterance
+from affuse.files import digest
+from affuse.sequence import FeatureSequence
+
+
+class EncoderOptions(BaseModel):
+    """The fields a recipe may set under ``modalities.<name>.options``. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Encoder(nn.Module, ABC):
+    """``read`` takes one utterance from disk to a tensor; ``forward`` takes a padded batch of those to features.
+
+    ``read`` learns nothing and is deterministic, so its result may be cached; so may ``forward``'s when the
+    encoder is frozen (it then runs clip by clip, in evaluation mode). A batch must equal its clips one by one:
+    ``forward`` honours the mask it is given.
+    """
+
+    Options: ClassVar[type[EncoderOptions]] = EncoderOptions
+    kind: ClassVar[str]  # which column of the corpus it reads: "audio", "text", "video" or "features"
+    width: int  # size of one step of the feature sequence
+
+    def __init__(self, options: EncoderOptions) -> None:
+        super().__init__()
+        self.options = options
+
+    @abstractmethod
+    def read(self, utterance: Utterance) -> Tensor | None:
+        """One utterance as a (time, ...) tensor, or None where it has no such modality.
+
+        Raises ClipError, saying which file and why, when the clip cannot be used.
+        """
+
+    @abstractmethod
+    def forward(self, clips: FeatureSequence) -> FeatureSequence:
+        """(batch, time, ...) -> (batch, steps, width)."""
+
+    def media(self, utterance: Utterance) -> list[Any]:
+        """What ``read``'s result depends on in this utterance: paths (their bytes count), text, times, side."""
+        path = getattr(utterance, self.kind)
+        return [path, utterance.start, utterance.end, utterance.channel, utterance.side]
+
+    @property
+    def reading_key(self) -> str:
+        """Digest of everything but the media that ``read``'s result depends on."""
+        return digest(type(self).__qualname__, self.options.model_dump_json())
+
+    @property
+    def features_key(self) -> str:
+        """Digest of everything but the media that ``forward``'s result depends on."""
+        state = [self.reading_key]
+        for name, tensor in sorted(self.state_dict().items()):
+            state.append(f"{name} {tensor.dtype} {tuple(tensor.shape)}")
+            state.append(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return digest(*state)

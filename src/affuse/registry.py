@@ -1,0 +1,52 @@
+"""Name -> where the part lives. Parts are imported when used, so that ``affuse --help`` stays fast."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+from affuse.errors import AffuseError
+
+PARTS: dict[str, dict[str, str]] = {
+    "corpora": {
+        "emodb": "affuse.corpora.readers.emodb:prepare",
+        "ravdess": "affuse.corpora.readers.ravdess:prepare",
+        "csv": "affuse.corpora.readers.table:prepare",
+    },
+    "encoders": {
+        "bert": "affuse.encoders.text:TextEncoder",
+        "vggish": "affuse.encoders.vggish.encoder:VGGishEncoder",
+        "speech": "affuse.encoders.speech:SpeechEncoder",
+        "logmel": "affuse.encoders.logmel:LogMelEncoder",
+        "precomputed": "affuse.encoders.precomputed:PrecomputedEncoder",
+    },
+    "fusions": {
+        "concat": "affuse.fusion.concat:ConcatFusion",
+        "attention": "affuse.fusion.attention:AttentionFusion",
+    },
+    "losses": {
+        "cross_entropy": "affuse.losses.cross_entropy:CrossEntropyLoss",
+        "center": "affuse.losses.center:CenterLoss",
+        "contrastive_center": "affuse.losses.contrastive_center:ContrastiveCenterLoss",
+    },
+    "weightings": {
+        "static": "affuse.weighting.static:StaticWeighting",
+    },
+}
+
+
+def get(family: str, name: str) -> Any:
+    """The class or function called ``name`` in ``family``; AffuseError with the nearest names if unknown."""
+    parts = PARTS[family]
+    if name not in parts:
+        raise AffuseError(f"{unknown(name, list(parts), family)}; see 'affuse list {family}'.")
+    module, attribute = parts[name].split(":")
+    return getattr(import_module(module), attribute)
+
+
+def unknown(name: str, known: list[str], what: str) -> str:
+    """'There is no 'concatt' among the fusions (did you mean 'concat'?)'."""
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+    return f"There is no {name!r} among the {what} ({hint})"

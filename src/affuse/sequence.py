@@ -1,0 +1,51 @@
+"""A batch of sequences with its mask: what travels between encoders, fusion and heads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as SequenceOf
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class FeatureSequence(NamedTuple):
+    """A padded batch. ``mask`` is True on real steps; a row that is False throughout is a missing modality.
+
+    values: (batch, time, ...), zero where ``mask`` is False
+    mask:   (batch, time), bool
+    """
+
+    values: Tensor
+    mask: Tensor
+
+    def to(self, device: torch.device | str) -> FeatureSequence:
+        return FeatureSequence(self.values.to(device), self.mask.to(device))
+
+    @property
+    def lengths(self) -> Tensor:
+        """(batch,) number of real steps; real steps come first."""
+        return self.mask.sum(dim=1)
+
+    @property
+    def present(self) -> Tensor:
+        """(batch,) False where the modality is missing."""
+        return self.mask.any(dim=1)
+
+
+def pad(clips: SequenceOf[Tensor | None]) -> FeatureSequence:
+    """Stack clips of shape (time_i, ...) into one zero-padded batch; ``None`` is a missing modality.
+
+    Raises ValueError if every clip is None: the trailing shape is then unknown.
+    """
+    known = [clip for clip in clips if clip is not None]
+    if not known:
+        raise ValueError("pad() needs at least one clip that is not None")
+    longest = max(1, max(len(clip) for clip in known))
+    values = known[0].new_zeros((len(clips), longest, *known[0].shape[1:]))
+    mask = torch.zeros(len(clips), longest, dtype=torch.bool)
+    for row, clip in enumerate(clips):
+        if clip is not None:
+            values[row, : len(clip)] = clip
+            mask[row, : len(clip)] = True
+    return FeatureSequence(values, mask)
