@@ -89,7 +89,7 @@ class AudioTrack:
             position += frame.samples
 
     def _land_before(self, first: int) -> Iterator[tuple[int, AudioFrame]] | None:
-        """Seek to a run-up before ``first``; None where the container's clock cannot tell the exact sample."""
+        """Seek to a run-up before ``first``; None where the container's clock cannot tell the sample."""
         head = list(islice(self._frames(), _PROBED_FRAMES))
         if not head or head[0].pts is None or head[0].time_base is None:
             return None
