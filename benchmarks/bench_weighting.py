@@ -3,9 +3,9 @@
     python benchmarks/bench_weighting.py [--batch 8] [--frames 75] [--rounds 7]
 
 The network is the second paper's LSTM on ready-made features (3328 per frame, 4.2 million shared
-parameters) and two heads. Everything up to the features is left out; in an end-to-end network "famo" costs one
-forward pass more and the gradient-based ones a backward pass per task through all shared layers, so their
-ratios come near 1.3 and 1.7.
+parameters) and two heads. Everything up to the features is left out; in an end-to-end network "famo" costs
+one forward pass more and the gradient-based ones a backward pass per task through all shared layers, so
+their ratios come near 1.3 and 1.7.
 """
 
 from __future__ import annotations
