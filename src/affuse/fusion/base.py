@@ -19,11 +19,15 @@ class FusionOptions(BaseModel):
 
 
 class Fusion(nn.Module, ABC):
-    """Feature sequences by modality -> one embedding per clip. A batch must equal its clips one by one."""
+    """Built from the feature widths of the modalities, in the recipe's order.
+
+    A batch must equal its clips one by one, and an utterance that lacks a modality (its mask is False
+    throughout) must give finite numbers that do not depend on what stands in the padding.
+    """
 
     Options: ClassVar[type[FusionOptions]] = FusionOptions
-    width: int  # of the embedding
+    width: int  # size of the embedding
 
     @abstractmethod
     def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
-        """modality -> (batch, time, width) with its mask, to (batch, width)."""
+        """Modality -> (batch, time, width) with mask; gives (batch, self.width)."""
