@@ -11,19 +11,15 @@ from affuse.errors import AffuseError
 from affuse.weighting import GradNormWeighting, SoftmaxWeighting
 from affuse.weighting.build import build
 from weighting.networks import LOSS_BASED, SURGERY, TASKS
-
-ENTRIES = {
-    "softmax": "affuse.weighting.softmax:SoftmaxWeighting",
-    "gradnorm": "affuse.weighting.gradnorm:GradNormWeighting",
-    "mgda": "affuse.weighting.torchjd:MgdaWeighting",
-}
+from weighting.test_surgery import needs
 
 
-@pytest.fixture(autouse=True)
-def entries(monkeypatch):
-    """These names, whatever the registry has by then."""
-    for name, place in ENTRIES.items():
-        monkeypatch.setitem(registry.PARTS["weightings"], name, place)
+@pytest.mark.parametrize("name", registry.PARTS["weightings"])
+def test_every_registered_name_builds(name):
+    kind = registry.get("weightings", name)
+    needs(kind)
+    assert type(build(name, TASKS)) is kind
+    assert kind in (*LOSS_BASED, GradNormWeighting, *SURGERY)
 
 
 def test_options_arrive():
