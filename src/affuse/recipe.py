@@ -11,7 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from affuse.corpora.splits import SplitProtocol
+from affuse.corpora.protocol import SplitProtocol, ValidationPart
 from affuse.errors import AffuseError
 from affuse.registry import PARTS, unknown
 
@@ -290,9 +290,9 @@ def _explain(error: ValidationError, where: str) -> str:
 
 def _fields_at(path: Sequence[str]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {
-        "tasks": Task, "modalities": Modality, "fusion": FusionChoice, "head": Head, "protocol": SplitProtocol,
-        "weighting": WeightingChoice, "optimizer": Optimizer, "training": Training, "loss": LossTerm,
-        "schedule": Schedule,
+        "tasks": Task, "modalities": Modality, "fusion": FusionChoice, "head": Head, "loss": LossTerm,
+        "protocol": SplitProtocol, "validation": ValidationPart, "weighting": WeightingChoice,
+        "optimizer": Optimizer, "training": Training, "schedule": Schedule,
     }  # fmt: skip
     if not path:
         return list(Recipe.model_fields)

@@ -34,6 +34,11 @@ class TrainingModule(L.LightningModule):
         self.weighting = build_weighting(recipe.weighting, list(recipe.tasks))
         self.train_ids = train_ids
         self.history: list[dict[str, float]] = []  # one row per epoch, as metrics.csv has them
+        self.shared = [
+            parameter
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad and not name.startswith(("heads.", "losses."))
+        ]
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
         self._joint: list[float] = []
@@ -96,7 +101,7 @@ class TrainingModule(L.LightningModule):
         optimizer.zero_grad()
         joint = self.weighting.backward(
             losses,
-            shared=[p for p in self.model.fusion.parameters() if p.requires_grad],
+            shared=self.shared,
             features=[output.embedding],
             backward=self.manual_backward,
         )
