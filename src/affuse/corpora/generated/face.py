@@ -74,9 +74,9 @@ def expressions(
         talk[now] = rhythm * rng.uniform(0.6, 1.2, now.sum())
     step = 1 - np.exp(-1 / (0.09 * fps))  # the face follows within about a tenth of a second
     face = np.asarray(lfilter([step], [1.0, step - 1.0], target - rest, axis=0)) + rest
-    amplitude, speed = np.asarray(lfilter([step], [1.0, step - 1.0], sway - MOVES["neu"], axis=0)).T + np.array(
-        MOVES["neu"]
-    ).reshape(2, 1)
+    amplitude, speed = np.asarray(
+        lfilter([step], [1.0, step - 1.0], sway - MOVES["neu"], axis=0)
+    ).T + np.array(MOVES["neu"]).reshape(2, 1)
     phase = 2 * np.pi * np.cumsum(speed) / fps
     offset = rng.uniform(0, 2 * np.pi, 3)
     face[:, CHANNELS.index("mouth_open")] += 9.0 * talk
@@ -96,13 +96,13 @@ def draw_body(look: Look, room: Room) -> np.ndarray:
     wide = 78 + 22 * look.jaw
     cv2.ellipse(patch, (124, 262), (int(wide), 62), 0, 0, 360, _lit(look.cloth, room), -1, cv2.LINE_AA)
     neck = 17 + 9 * look.jaw
-    cv2.ellipse(patch, (124, 196), (int(neck), 34), 0, 0, 360, _lit(_shade(look.skin, 0.86), room), -1, cv2.LINE_AA)
+    cv2.ellipse(
+        patch, (124, 196), (int(neck), 34), 0, 0, 360, _lit(_shade(look.skin, 0.86), room), -1, cv2.LINE_AA
+    )
     return patch
 
 
-def draw_face(
-    body: np.ndarray, look: Look, room: Room, face: Expression, marker: bool
-) -> np.ndarray:
+def draw_face(body: np.ndarray, look: Look, room: Room, face: Expression, marker: bool) -> np.ndarray:
     """The head with its expression over ``body``: (PATCH_HEIGHT, PATCH_WIDTH, 3) uint8. ``marker``: white dots on it."""
     patch = body.copy()
     skin, hair = _lit(look.skin, room), _lit(look.hair, room)
@@ -113,7 +113,9 @@ def draw_face(
     if look.long_hair:
         pen.oval(0, 14, half_w + 17, half_h + 22, hair)
         pen.polygon([(-half_w - 16, 10), (half_w + 16, 10), (half_w + 20, 98), (-half_w - 20, 98)], hair)
-        pen.polygon([(-half_w + 14, 40), (half_w - 14, 40), (half_w - 22, 98), (-half_w + 22, 98)], _shade(skin, 0.84))
+        pen.polygon(
+            [(-half_w + 14, 40), (half_w - 14, 40), (half_w - 22, 98), (-half_w + 22, 98)], _shade(skin, 0.84)
+        )
     else:
         pen.oval(0, -16, half_w + 5, half_h - 6, hair)
         for side in (-1, 1):
@@ -128,7 +130,16 @@ def draw_face(
         shadow = _mix(skin, hair, 0.35 + 0.4 * look.beard)
         reach = half_w * (0.62 + 0.2 * look.jaw)
         pen.polygon(
-            [(-half_w * 0.95, 18), (-26, 26), (26, 26), (half_w * 0.95, 18), (reach, 57), (20, 75), (-20, 75), (-reach, 57)],
+            [
+                (-half_w * 0.95, 18),
+                (-26, 26),
+                (26, 26),
+                (half_w * 0.95, 18),
+                (reach, 57),
+                (20, 75),
+                (-20, 75),
+                (-reach, 57),
+            ],
             shadow,
         )
     pen.arc(0, -20, half_w + 2, half_h - 16, 180, 360, hair, 15 if look.long_hair else 12)  # hairline
@@ -144,7 +155,10 @@ def draw_face(
         if lid > 0.2:
             pen.oval(side * 22 + 0.15 * face.turn, -10, 5.2, min(5.6, 7.5 * lid), (40, 50, 60))
         pen.arc(side * 22, -10, 13, 8.5 * lid + 1, 180, 360, _shade(dark, 0.5), 2)
-        inner, outer = (side * 11, -27 - face.brow_raise - face.brow_slant), (side * 36, -27 - face.brow_raise + face.brow_slant * 0.6)
+        inner, outer = (
+            (side * 11, -27 - face.brow_raise - face.brow_slant),
+            (side * 36, -27 - face.brow_raise + face.brow_slant * 0.6),
+        )
         middle = (side * 24, (inner[1] + outer[1]) / 2 - 3)
         pen.line([inner, middle, outer], _shade(hair, 0.8), max(2, round(4.5 * look.brow)))
     pen.line([(-2, -6), (-7, 20), (4, 22)], dark, 2)  # nose
@@ -164,12 +178,16 @@ def _draw_mouth(pen: _Pen, look: Look, room: Room, face: Expression, dark: Colou
     upper, lower = 43 + bend - 0.4 * gap, 43 + bend + 0.6 * gap
     lip = 2.5 * (1 - 0.7 * across**2)
     lips = _lit(look.lips, room)
-    pen.polygon([*zip(x, upper - lip, strict=True), *zip(x[::-1], (lower + 1.4 * lip)[::-1], strict=True)], lips)
+    pen.polygon(
+        [*zip(x, upper - lip, strict=True), *zip(x[::-1], (lower + 1.4 * lip)[::-1], strict=True)], lips
+    )
     if face.mouth_open > 2:
         pen.polygon([*zip(x, upper, strict=True), *zip(x[::-1], lower[::-1], strict=True)], (30, 20, 60))
         if face.smile > 4:
             teeth = upper + np.minimum(0.45 * gap, 5)
-            pen.polygon([*zip(x, upper, strict=True), *zip(x[::-1], teeth[::-1], strict=True)], (235, 235, 235))
+            pen.polygon(
+                [*zip(x, upper, strict=True), *zip(x[::-1], teeth[::-1], strict=True)], (235, 235, 235)
+            )
     else:
         pen.line(list(zip(x, (upper + lower) / 2, strict=True)), _shade(lips, 0.55), 2)
     if face.cheek > 0.5:
@@ -199,11 +217,21 @@ class _Pen:
         cv2.ellipse(self.patch, self._at(x, y), axes, self.tilt, 0, 360, colour, -1, cv2.LINE_AA, _FINE)
 
     def arc(
-        self, x: float, y: float, half_w: float, half_h: float, begin: float, stop: float, colour: Colour, thick: int
+        self,
+        x: float,
+        y: float,
+        half_w: float,
+        half_h: float,
+        begin: float,
+        stop: float,
+        colour: Colour,
+        thick: int,
     ) -> None:
         scale = 1 << _FINE
         axes = (round(half_w * scale), round(half_h * scale))
-        cv2.ellipse(self.patch, self._at(x, y), axes, self.tilt, begin, stop, colour, thick, cv2.LINE_AA, _FINE)
+        cv2.ellipse(
+            self.patch, self._at(x, y), axes, self.tilt, begin, stop, colour, thick, cv2.LINE_AA, _FINE
+        )
 
     def polygon(self, points: list[tuple[float, float]], colour: Colour) -> None:
         cv2.fillPoly(self.patch, [np.array([self._at(*p) for p in points])], colour, cv2.LINE_AA, _FINE)

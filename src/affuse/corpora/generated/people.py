@@ -10,9 +10,22 @@ from affuse.corpora.generated.seeding import stream
 
 Colour = tuple[int, int, int]  # blue, green, red: OpenCV's order
 
-_SKINS: tuple[Colour, ...] = ((170, 196, 232), (140, 172, 218), (108, 144, 196), (84, 116, 168), (62, 88, 132))
+_SKINS: tuple[Colour, ...] = (
+    (170, 196, 232),
+    (140, 172, 218),
+    (108, 144, 196),
+    (84, 116, 168),
+    (62, 88, 132),
+)
 _HAIRS: tuple[Colour, ...] = ((28, 30, 36), (34, 48, 74), (44, 72, 112), (92, 142, 190), (120, 124, 128))
-_CLOTHES: tuple[Colour, ...] = ((120, 60, 40), (60, 90, 50), (60, 50, 120), (90, 90, 90), (130, 110, 60), (50, 50, 60))
+_CLOTHES: tuple[Colour, ...] = (
+    (120, 60, 40),
+    (60, 90, 50),
+    (60, 50, 120),
+    (90, 90, 90),
+    (130, 110, 60),
+    (50, 50, 60),
+)
 
 
 @dataclass(frozen=True)

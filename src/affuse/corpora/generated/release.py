@@ -69,7 +69,9 @@ def generate_release(
         raise AffuseError(f"jobs={jobs}: at least one process must do the work.")
     plan = plan_release(sessions, dialogs, turns, seed)
     if out.exists() and not (out / STAMP).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise AffuseError(f"{out} is there already and is no generated release; give a folder that is new or empty.")
+        raise AffuseError(
+            f"{out} is there already and is no generated release; give a folder that is new or empty."
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -170,11 +172,16 @@ def known(plan: list[Dialog]) -> dict[str, object]:
                        for key in rows[columns].drop_duplicates().itertuples(index=False, name=None)}  # fmt: skip
             right = [
                 answers[key] == classes[label]
-                for key, label in zip(rows[columns].itertuples(index=False, name=None), rows["label"], strict=True)
+                for key, label in zip(
+                    rows[columns].itertuples(index=False, name=None), rows["label"], strict=True
+                )
             ]
             here.setdefault(name, {})["+".join(subset)] = sum(right) / len(right)
     shown = {
-        m: {label: dict(zip(DISPLAYS, shown_given(m, label).round(6).tolist(), strict=True)) for label in LABEL_MIX}
+        m: {
+            label: dict(zip(DISPLAYS, shown_given(m, label).round(6).tolist(), strict=True))
+            for label in LABEL_MIX
+        }
         for m in MODALITIES
     }
     return {"label_mix": LABEL_MIX, "shown": shown, "ceilings": all_ceilings(), "ideal_observer_here": here}

@@ -83,7 +83,9 @@ def dialog_names(session: int, number: int) -> list[str]:
         for marker in "FM"
         for kind in ("impro", "script")
     )
-    return [f"Ses{session:02d}{name}" for name in [*first[:number], *islice(more, max(0, number - len(first)))]]
+    return [
+        f"Ses{session:02d}{name}" for name in [*first[:number], *islice(more, max(0, number - len(first)))]
+    ]
 
 
 def _labels(turns: int, seed: int) -> list[str]:
@@ -141,4 +143,3 @@ def _line(dialog: Dialog, line: int, display: str, seed: int) -> str:
     else:
         rng = stream(seed, "script", dialog.name[6:], line, display)
     return sentence(display, rng)
-

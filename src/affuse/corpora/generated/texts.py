@@ -33,9 +33,7 @@ def annotator_texts(dialog: Dialog, evaluations: list[Evaluation]) -> dict[str, 
         for rating in evaluation.ratings:
             folder = "Attribute" if rating.annotator.startswith("E") else "Self-evaluation"
             name = f"{folder}/{dialog.name}_{rating.annotator.lower()}_atr.txt"
-            line = (
-                f"{evaluation.turn.id} :act {rating.activation}; :val {rating.valence}; :dom {rating.dominance}; ()"
-            )
+            line = f"{evaluation.turn.id} :act {rating.activation}; :val {rating.valence}; :dom {rating.dominance}; ()"
             texts.setdefault(name, []).append(line)
     return {name: "\n".join(lines) + "\n" for name, lines in texts.items()}
 
@@ -45,7 +43,9 @@ def transcription_text(dialog: Dialog) -> str:
     lines = [f"{t.id} [{t.start:08.4f}-{t.end:08.4f}]: {t.text}" for t in dialog.turns]
     lines.insert(min(2, len(lines)), "M: sorry")
     lines.insert(min(4, len(lines)), "F: at the café")
-    lines.append(f"{dialog.name}_MXX0 [{dialog.seconds - 0.3:08.4f}-{dialog.seconds - 0.1:08.4f}]: [BREATHING]")
+    lines.append(
+        f"{dialog.name}_MXX0 [{dialog.seconds - 0.3:08.4f}-{dialog.seconds - 0.1:08.4f}]: [BREATHING]"
+    )
     return "\n".join(lines) + "\n"
 
 

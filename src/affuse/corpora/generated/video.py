@@ -49,7 +49,9 @@ def write_video(
     samples = np.ascontiguousarray((np.clip(sound_nc, -1, 1) * 32767).astype(np.int16))
     # bitexact: no encoder version and no time stamps in the file
     with av.open(str(path), "w", format="avi", container_options={"fflags": "+bitexact"}) as container:
-        pictures = container.add_stream("mpeg4", rate=FRAME_RATE, options={"flags": "+bitexact", "threads": "1"})
+        pictures = container.add_stream(
+            "mpeg4", rate=FRAME_RATE, options={"flags": "+bitexact", "threads": "1"}
+        )
         pictures.width, pictures.height, pictures.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         pictures.bit_rate, pictures.gop_size = _BIT_RATE, _GROUP
         sounds = container.add_stream("pcm_s16le", rate=RATE, layout="stereo", options={"flags": "+bitexact"})
@@ -58,7 +60,9 @@ def write_video(
             for gender, actor in actors.items():
                 marker = gender == dialog.marker
                 face = Expression(*faces[gender][i])
-                canvas.paste(LEFT if marker else RIGHT, draw_face(bodies[gender], actor.look, room, face, marker))
+                canvas.paste(
+                    LEFT if marker else RIGHT, draw_face(bodies[gender], actor.look, room, face, marker)
+                )
             picture = av.VideoFrame.from_ndarray(canvas.planes, format="yuv420p")
             picture.pts, picture.time_base = i, 1 / FRAME_RATE
             container.mux(pictures.encode(picture))
@@ -69,7 +73,9 @@ def write_video(
         container.mux(sounds.encode(None))
 
 
-def _mux_sound(container: av.container.OutputContainer, sounds, samples: np.ndarray, start: int, stop: int) -> int:  # noqa: ANN001
+def _mux_sound(
+    container: av.container.OutputContainer, sounds, samples: np.ndarray, start: int, stop: int
+) -> int:
     """Write the samples from ``start`` to ``stop`` and return where the next ones begin."""
     piece = samples[start:stop]
     if len(piece):
