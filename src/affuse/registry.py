@@ -12,6 +12,7 @@ PARTS: dict[str, dict[str, str]] = {
     "corpora": {
         "emodb": "affuse.corpora.readers.emodb:prepare",
         "ravdess": "affuse.corpora.readers.ravdess:prepare",
+        "meld": "affuse.corpora.readers.meld:prepare",
         "csv": "affuse.corpora.readers.table:prepare",
     },
     "encoders": {
@@ -24,6 +25,7 @@ PARTS: dict[str, dict[str, str]] = {
     "fusions": {
         "concat": "affuse.fusion.concat:ConcatFusion",
         "attention": "affuse.fusion.attention:AttentionFusion",
+        "lstm": "affuse.fusion.lstm:LSTMFusion",
     },
     "losses": {
         "cross_entropy": "affuse.losses.cross_entropy:CrossEntropyLoss",
@@ -32,6 +34,20 @@ PARTS: dict[str, dict[str, str]] = {
     },
     "weightings": {
         "static": "affuse.weighting.static:StaticWeighting",
+        "softmax": "affuse.weighting.softmax:SoftmaxWeighting",
+        "uncertainty": "affuse.weighting.uncertainty:UncertaintyWeighting",
+        "dwa": "affuse.weighting.dwa:DwaWeighting",
+        "rlw": "affuse.weighting.rlw:RlwWeighting",
+        "geometric": "affuse.weighting.geometric:GeometricWeighting",
+        "imtl_l": "affuse.weighting.imtl_l:ImtlLWeighting",
+        "gradnorm": "affuse.weighting.gradnorm:GradNormWeighting",
+        "famo": "affuse.weighting.famo:FamoWeighting",
+        "pcgrad": "affuse.weighting.torchjd:PcGradWeighting",
+        "mgda": "affuse.weighting.torchjd:MgdaWeighting",
+        "cagrad": "affuse.weighting.torchjd:CaGradWeighting",
+        "nash_mtl": "affuse.weighting.torchjd:NashMtlWeighting",
+        "aligned_mtl": "affuse.weighting.torchjd:AlignedMtlWeighting",
+        "upgrad": "affuse.weighting.torchjd:UpGradWeighting",
     },
 }
 

@@ -21,20 +21,35 @@ class EncoderOptions(BaseModel):
 
 
 class Encoder(nn.Module, ABC):
-    """``read`` takes one utterance from disk to a tensor; ``forward`` takes a padded batch of those to features.
+    """``read`` takes one utterance from disk to a tensor; ``forward`` a padded batch of those to features.
 
     ``read`` learns nothing and is deterministic, so its result may be cached; so may ``forward``'s when the
-    encoder is frozen (it then runs clip by clip, in evaluation mode). A batch must equal its clips one by one:
-    ``forward`` honours the mask it is given.
+    encoder is frozen (it then runs clip by clip, in evaluation mode). A batch must equal its clips one by
+    one:
+    ``forward`` honours the mask it is given, and gives (batch, steps, width) with an all-False mask where
+    a clip is missing.
     """
 
     Options: ClassVar[type[EncoderOptions]] = EncoderOptions
     kind: ClassVar[str]  # which column of the corpus it reads: "audio", "text", "video" or "features"
-    width: int  # size of one step of the feature sequence
+    cached: ClassVar[bool] = True  # False: reading is as cheap as a cache hit would be
 
     def __init__(self, options: EncoderOptions) -> None:
         super().__init__()
         self.options = options
+
+    @classmethod
+    @abstractmethod
+    def width_of(cls, options: EncoderOptions) -> int:
+        """Size of one step of the feature sequence, found without loading any weight."""
+
+    @classmethod
+    def adapter_of(cls, options: EncoderOptions) -> nn.Module | None:
+        """A trainable layer between ``forward``'s features, frozen or not, and the fusion; usually none."""
+        return None
+
+    def check_trainable(self) -> None:
+        """Raise AffuseError, with the cure, if these options leave nothing that training could change."""
 
     @abstractmethod
     def read(self, utterance: Utterance) -> Tensor | None:
@@ -48,7 +63,7 @@ class Encoder(nn.Module, ABC):
         """(batch, time, ...) -> (batch, steps, width)."""
 
     def media(self, utterance: Utterance) -> list[Any]:
-        """What ``read``'s result depends on in this utterance: paths (their bytes count), text, times, side."""
+        """What ``read`` depends on in this utterance: paths (their bytes count), text, times, side."""
         path = getattr(utterance, self.kind)
         return [path, *utterance.span(self.kind), utterance.channel, utterance.side]
 

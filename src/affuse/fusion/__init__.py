@@ -1,1 +1,1 @@
-
+"""Fusions: feature sequences to one embedding. One file per fusion."""

@@ -1,1 +1,8 @@
+"""Losses of one task: ``loss(logits, embedding, labels)``. One file per loss."""
 
+from affuse.losses.center import CenterLoss
+from affuse.losses.contrastive_center import ContrastiveCenterLoss
+from affuse.losses.cross_entropy import CrossEntropyLoss
+from affuse.losses.weighted_sum import WeightedSum
+
+__all__ = ["CenterLoss", "ContrastiveCenterLoss", "CrossEntropyLoss", "WeightedSum"]

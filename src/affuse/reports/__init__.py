@@ -1,1 +1,1 @@
-
+"""Tables and pages made from finished runs."""

@@ -1,0 +1,6 @@
+"""``python -m affuse``."""
+
+from affuse.cli.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The ``affuse`` command: verbs, exit codes, one sentence per error."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import typer
+
+import affuse
+from affuse.cli import compare, evaluate, listing, prepare, train, validate
+from affuse.errors import AffuseError
+
+app = typer.Typer(
+    name="affuse",
+    help="Train, compare and run models that tell emotion and gender from voice, words and face.\n\n"
+    "Exit codes: 0 done; 1 done, but some items were skipped; 2 bad input, nothing done.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(prepare.app, name="prepare")
+app.command("validate")(validate.validate)
+app.command("train")(train.train)
+app.command("compare")(compare.compare)
+app.command("evaluate")(evaluate.evaluate)
+app.command("list")(listing.list_parts)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(affuse.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; bad input is one sentence on standard error and exit code 2."""
+    try:
+        app()
+    except AffuseError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        print("\nInterrupted; run the same command again to go on where it was.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _fail(
+                f"The disk is full while writing {error.filename or 'a file'}; free some space and run again."
+            )
+        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR) and error.filename:
+            _fail(f"{error.filename}: {error.strerror}; check the path and its permissions.")
+        raise
+
+
+def _fail(message: str) -> None:
+    print(f"affuse: {message}", file=sys.stderr)
+    sys.exit(2)

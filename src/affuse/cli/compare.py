@@ -1,0 +1,81 @@
+"""``affuse compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from affuse.cli.train import CACHE_HELP, SET_HELP
+
+
+def compare(
+    recipe: Annotated[str, typer.Argument(help="Packaged recipe (see 'affuse list recipes') or YAML file.")],
+    corpus: Annotated[Path, typer.Argument(help="Corpus folder that 'affuse prepare' wrote.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the comparison: runs, results.csv, tables.")],
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--over",
+            help="An axis and its values: loss=cross_entropy,center; seed=0,1,2; recipe=server,3m-ser; "
+            "fold=0,1; or any field such as optimizer.lr=1e-4,1e-3. May be given again: all combinations run.",
+        ),
+    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
+    cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes (default: one per core).")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    keep_models: Annotated[bool, typer.Option(help="Keep every cell's model folder.")] = False,
+) -> None:
+    """Train every combination of --over on all folds; print the papers' table.
+
+    A finished cell is never run again: after Ctrl-C the same command goes on where it was.
+    """
+    from affuse.cli.console import bars, choose_device, messages, print_table, report_skipped
+    from affuse.corpora.corpus import Corpus
+    from affuse.errors import AffuseError
+    from affuse.files import write_csv, write_text
+    from affuse.reports.results import collect_results, markdown_table, paper_table
+    from affuse.training.cache import FeatureCache, default_folder
+    from affuse.training.compare import compare as run
+    from affuse.training.compare import make_variants, parse_axes
+
+    axes = parse_axes(over or [])
+    try:
+        folds = [int(fold) for fold in axes.pop("fold")] if "fold" in axes else None
+    except ValueError:
+        raise AffuseError("--over fold=... takes whole numbers, for example --over fold=0,1.") from None
+    variants = make_variants(recipe, axes, set_ or [])
+    loaded = Corpus.load(corpus)
+    with bars() as progress:
+        comparison = run(
+            variants, loaded, out, FeatureCache(cache or default_folder()), progress,
+            folds=folds, jobs=jobs, device=choose_device(device), keep_models=keep_models,
+        )  # fmt: skip
+    results = collect_results(comparison)
+    write_csv(out / "results.csv", results)
+    pages = []
+    for task in dict.fromkeys(results["task"]) if len(results) else ():
+        table = paper_table(results, task)
+        first = results[results["task"] == task].iloc[0]
+        title = (
+            f"{loaded.info.name}{' (generated)' if loaded.info.generated else ''}, {task}: "
+            f"{first['protocol']} by {variants[0].recipe.protocol.by}, {first['folds']} folds, "
+            f"{first['seeds']} seeds, {first['n']} test utterances"
+            + (f"; {first['stamp']}" if first["stamp"] else "")
+        )
+        print_table(table, title)
+        pages.append(f"{title}\n\n{markdown_table(table)}")
+    note = (
+        "Percent: mean over seeds ± standard deviation over seeds [95 % interval, bootstrap over speakers]; "
+        "utterances of all folds together."
+    )
+    messages.print(note)
+    write_text(out / "results.md", "\n\n".join([*pages, note]) + "\n")
+    for cell, cause in comparison.failed:
+        messages.print(f"{cell.folder.relative_to(out)} failed: {cause}")
+    messages.print(f"Tables are in {out / 'results.csv'} and {out / 'results.md'}.")
+    skipped = [skip for experiment in comparison.experiments for skip in experiment.skipped]
+    code = report_skipped(skipped, out / "skipped.csv")
+    raise typer.Exit(1 if comparison.failed else code)

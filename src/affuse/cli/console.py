@@ -1,0 +1,90 @@
+"""What the verbs print with: messages and progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+out = Console(highlight=False)
+messages = Console(stderr=True, highlight=False)
+
+
+class Bars:
+    """Progress bars of the stages of a long job; ``say`` prints above them."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def start(self, task: str, total: int) -> Callable[[], None]:
+        bar = self._progress.add_task(task, total=total)
+        return lambda: self._progress.advance(bar)
+
+    def say(self, message: str) -> None:
+        self._progress.console.print(message)
+
+
+@contextmanager
+def bars() -> Iterator[Bars]:
+    """Live bars on a terminal; on anything else only the messages."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=messages,
+        disable=not messages.is_terminal,
+    ) as progress:
+        yield Bars(progress)
+
+
+def print_table(table: pd.DataFrame, title: str | None = None) -> None:
+    """A data frame as a rich table; numbers to the right."""
+    shown = Table(title=title, title_justify="left")
+    for name in table.columns:
+        numeric = table[name].dtype.kind in "iuf"
+        shown.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
+    for row in table.itertuples(index=False):
+        shown.add_row(*("" if value != value else str(value) for value in row))
+    out.print(shown)
+
+
+def choose_device(device: str) -> str:
+    """ "auto" -> "cuda" where a GPU is at hand, else "cpu"."""
+    import torch
+
+    from affuse.errors import AffuseError
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise AffuseError(f"--device {device}: no GPU is at hand; use --device cpu.")
+    return device
+
+
+def report_skipped(skipped: list, where: object) -> int:
+    """Say how many clips were skipped; the exit code that follows from it."""
+    if not skipped:
+        return 0
+    first = skipped[0]
+    count = len({skip.id for skip in skipped})
+    messages.print(
+        f"{count} utterance{'s' if count > 1 else ''} skipped, the first: {first.id}: {first.cause}"
+    )
+    messages.print(f"All causes are in {where}.")
+    return 1

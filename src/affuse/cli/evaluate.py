@@ -1,0 +1,53 @@
+"""``affuse evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from affuse.cli.train import CACHE_HELP
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Model folder (or the run folder that holds it).")],
+    corpus: Annotated[Path, typer.Argument(help="Corpus folder that 'affuse prepare' wrote.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for predictions.csv and metrics.csv.")
+    ] = None,
+    split: Annotated[
+        Path | None, typer.Option(help="A run's split.csv: measure only the utterances of one role in it.")
+    ] = None,
+    role: Annotated[str, typer.Option(help="With --split: train, validation or test.")] = "test",
+    cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """A trained model on a corpus: ACC, BACC, F1, intervals over speakers, recall, and the gap by gender."""
+    from affuse.cli.console import bars, choose_device, messages, print_table, report_skipped
+    from affuse.corpora.corpus import Corpus
+    from affuse.files import write_csv
+    from affuse.inference.evaluate import evaluate_model
+    from affuse.modelfolder import load_model
+    from affuse.training.cache import FeatureCache, default_folder
+    from affuse.training.experiment import skipped_table
+
+    loaded = Corpus.load(corpus)
+    with bars() as progress:
+        found = evaluate_model(
+            load_model(model), loaded, FeatureCache(cache or default_folder()), progress,
+            choose_device(device), split=split, role=role,
+        )  # fmt: skip
+    name = f"{loaded.info.name}{' (generated)' if loaded.info.generated else ''}"
+    print_table(found.metrics.round(4), f"{name}: metrics")
+    print_table(found.recalls.round(4), "Recall per class (rows: true class; columns: called)")
+    if len(found.groups):
+        print_table(found.groups.round(4), "By the corpus's annotation of gender")
+    if out is not None:
+        write_csv(out / "predictions.csv", found.predictions)
+        write_csv(out / "metrics.csv", found.metrics)
+        write_csv(out / "recalls.csv", found.recalls)
+        write_csv(out / "groups.csv", found.groups)
+        write_csv(out / "skipped.csv", skipped_table(found.skipped))
+        messages.print(f"Tables are in {out}.")
+    raise typer.Exit(report_skipped(found.skipped, out / "skipped.csv" if out else "skipped.csv with --out"))

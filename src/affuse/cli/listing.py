@@ -1,0 +1,42 @@
+"""``affuse list``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def list_parts(
+    family: Annotated[
+        str, typer.Argument(help="losses, weightings, encoders, fusions, corpora or recipes; blank: all.")
+    ] = "",
+) -> None:
+    """What this affuse has: parts by name, with what they are."""
+    import yaml
+
+    from affuse.cli.console import out
+    from affuse.errors import AffuseError
+    from affuse.recipe import packaged_recipes
+    from affuse.registry import PARTS, get, unknown
+
+    families = [*PARTS, "recipes"]
+    if family and family not in families:
+        raise AffuseError(f"{unknown(family, families, 'lists')}.")
+    for name in [family] if family else families:
+        if not family:
+            out.print(f"[bold]{name}[/bold]")
+        if name == "recipes":
+            lines = {
+                recipe: " ".join(yaml.safe_load(resource.read_text())["description"].split())
+                for recipe, resource in packaged_recipes().items()
+            }
+        else:
+            lines = {part: _summary(get(name, part)) for part in PARTS[name]}
+        width = max(map(len, lines))
+        for part, text in lines.items():
+            out.print(f"  {part:<{width}}  {text}", markup=False, soft_wrap=True)
+
+
+def _summary(part: object) -> str:
+    return (part.__doc__ or "").strip().splitlines()[0] if part.__doc__ else ""

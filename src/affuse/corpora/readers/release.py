@@ -1,0 +1,100 @@
+"""What the release readers share: finding media files by name, and telling what was left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from affuse.errors import AffuseError
+
+AUDIO = (".wav", ".flac")
+VIDEO = (".mp4",)
+
+
+def check_folder(source: str | Path, release: str) -> Path:
+    """``source`` as an absolute path. Raises AffuseError unless it is a folder."""
+    source = Path(source)
+    if not source.exists():
+        raise AffuseError(f"{source} does not exist; give the folder that holds the {release} release.")
+    if not source.is_dir():
+        raise AffuseError(f"{source} is a file; give the folder that holds the {release} release.")
+    return source.resolve()
+
+
+def media_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Files of these kinds at any depth, shallowest first, then by path; paths are relative to ``folder``.
+
+    Suffixes match in any case. What macOS leaves behind (``._name`` files, ``__MACOSX``) and hidden files
+    are not media and are passed over.
+    """
+    found = []
+    for path in folder.rglob("*"):
+        relative = path.relative_to(folder)
+        if any(part.startswith(".") or part == "__MACOSX" for part in relative.parts):
+            continue
+        if path.suffix.lower() in suffixes and path.is_file():
+            found.append(relative)
+    return sorted(found, key=lambda path: (len(path.parts), path.as_posix()))
+
+
+def first_of_each(paths: Iterable[Path], key: Callable[[Path], str]) -> tuple[list[Path], list[Path]]:
+    """The first path of every key, and the duplicates that were left out."""
+    seen: set[str] = set()
+    kept, left = [], []
+    for path in paths:
+        name = key(path)
+        (left if name in seen else kept).append(path)
+        seen.add(name)
+    return kept, left
+
+
+def split_by_name(paths: Iterable[Path], pattern: re.Pattern[str]) -> tuple[list[Path], list[Path]]:
+    """Paths whose stem is of the pattern, and the others."""
+    parsed, odd = [], []
+    for path in paths:
+        (parsed if pattern.fullmatch(path.stem) else odd).append(path)
+    return parsed, odd
+
+
+def note_of(paths: Sequence[Path | str], what: str) -> list[str]:
+    """One note naming the first few of the paths, or none: '3 files left out, <what>: a.wav, b.wav, ...'."""
+    if not paths:
+        return []
+    shown = ", ".join(str(path) for path in paths[:5])
+    more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+    files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
+    return [f"{files} left out, {what}: {shown}{more}"]
+
+
+def note_of_counts(table: pd.DataFrame, published: dict[str, int], what: str) -> list[str]:
+    """One note where the number of utterances per emotion differs from the published one, or none."""
+    counts = table["emotion"].value_counts()
+    odd = [
+        f"{label} {counts.get(label, 0)} of {number}"
+        for label, number in published.items()
+        if counts.get(label, 0) != number
+    ]
+    return [f"not the whole of {what}: {', '.join(odd)}"] if odd else []
+
+
+def read_listing(path: Path, required: Sequence[str]) -> pd.DataFrame:
+    """A CSV that lists a release: every cell a string, empty where blank.
+
+    Raises AffuseError naming the file and the columns it lacks.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise AffuseError(f"{path} cannot be read as a CSV file ({error}).") from None
+    missing = [name for name in required if name not in table.columns]
+    if missing:
+        raise AffuseError(
+            f"{path} has no column {', '.join(map(repr, missing))}; it has {', '.join(table.columns)}. "
+            "Remove the file to read the media files' own names instead."
+        )
+    if table.empty:
+        raise AffuseError(f"{path} lists no utterance.")
+    return table

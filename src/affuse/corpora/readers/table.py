@@ -1,0 +1,247 @@
+"""A corpus of the user's own: a CSV, TSV or parquet table with any subset of the corpus columns."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from affuse.corpora.corpus import Corpus, first_problem
+from affuse.corpora.labels import map_labels, normalise_gender, with_labels
+from affuse.corpora.readers.table_file import NumberedTable, read_table
+from affuse.corpora.schema import FEATURE_PREFIX, GENDERS, NUMBER_COLUMNS, SIDES, CorpusInfo
+from affuse.errors import AffuseError
+from affuse.registry import unknown
+
+REFERENCE = re.compile(r"(?P<path>.+?\.np[yz])(?P<inside>#.+)?", re.I)  # array.npy#ROW, arrays.npz#KEY#ROW
+MODALITIES = ("audio", "video", "text")
+
+
+class TableOptions(BaseModel):
+    """The options file of ``affuse prepare csv``, in YAML. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # corpus column -> the table's own name for it: {emotion: label, audio: wav_path}
+    columns: dict[str, str] = Field(default_factory=dict)
+    # task -> its label map: {emotion: {ang: ang, exc: hap, xxx: null}}; null leaves the label blank, "*"
+    # stands for every label not named
+    labels: dict[str, dict[str, str | None]] = Field(default_factory=dict)
+    # task -> its labels in order; a task not named here takes the labels it finds, sorted
+    label_spaces: dict[str, list[str]] = Field(default_factory=dict)
+    # tasks whose label every utterance must have; others are left out (without it they stay, unlabelled)
+    require: list[str] = Field(default_factory=list)
+    media_root: str = "."  # what audio and video paths start from; relative to the table's folder
+    name: str = ""  # of the corpus; the table's file name if blank
+    licence: str = ""
+    language: str = ""
+    generated: bool = False
+    notes: list[str] = Field(default_factory=list)
+
+
+def prepare(
+    source: str | Path, out: str | Path, options: str | Path | Mapping[str, Any] | TableOptions | None = None
+) -> Corpus:
+    """Read a user's own table into a corpus folder.
+
+    source:  .csv (comma or semicolon), .tsv or .parquet, UTF-8, a header with any of ``schema.COLUMNS``;
+             other columns are kept as they are. A missing ``id`` is made from the media files' names.
+    options: a YAML file of ``TableOptions``, or its content
+
+    A column ``features_<name>`` holds paths relative to the table (``array.npy``, ``array.npy#ROW``,
+    ``arrays.npz#KEY``, ``arrays.npz#KEY#ROW``); they become absolute. Whether media exist and can be read is
+    for ``affuse validate`` to say, row by row.
+
+    Raises AffuseError naming the file, the row (as a spreadsheet counts: the header is row 1) and the column.
+    """
+    source = Path(source).absolute()
+    chosen = _read_options(options)
+    numbered = _rename(read_table(source), chosen)
+    table, notes = numbered.table, [*chosen.notes, *numbered.notes]
+    if not any(name in table.columns for name in MODALITIES) and not _features(table):
+        raise AffuseError(
+            f"{source} has no column audio, video, text or features_<name>; it has "
+            f"{', '.join(table.columns)}. Rename under 'columns:' in the options file."
+        )
+    for name in NUMBER_COLUMNS:
+        if name in table.columns:
+            table[name] = _numbers(numbered, name)
+    _normalise_words(numbered)
+    for task, mapping in chosen.labels.items():
+        _check_task(table, task, source)
+        table[task] = map_labels(table[task], mapping)
+    spaces = _label_spaces(numbered, chosen)
+    for name in _features(table):
+        table[name] = _references(numbered, name)
+    notes += _make_ids(numbered)
+
+    for task in chosen.require:
+        _check_task(table, task, source)
+    labelled = with_labels(table, chosen.require)
+    if not labelled.all():
+        notes.append(f"{int((~labelled).sum())} rows left out, no label for {', '.join(chosen.require)}")
+    if not labelled.any():
+        raise AffuseError(f"{source}: no row has a label for {', '.join(chosen.require)} (require).")
+    media_root = (source.parent / Path(chosen.media_root).expanduser()).resolve()
+    _check_media_root(table, media_root, source)
+    info = CorpusInfo(
+        name=chosen.name or source.stem,
+        generated=chosen.generated,
+        source=str(source),
+        licence=chosen.licence,
+        language=chosen.language,
+        media_root=str(media_root),
+        label_spaces=spaces,
+        notes=notes,
+    )
+    return Corpus(table[labelled], info).save(out)
+
+
+def _read_options(options: str | Path | Mapping[str, Any] | TableOptions | None) -> TableOptions:
+    if isinstance(options, TableOptions):
+        return options
+    where, values = "options", options
+    if isinstance(options, (str, Path)):
+        where = str(options)
+        try:
+            values = yaml.safe_load(Path(options).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise AffuseError(f"{options} cannot be read as YAML ({error}).") from None
+    try:
+        return TableOptions.model_validate({} if values is None else values)
+    except ValidationError as error:
+        raise AffuseError(
+            f"{where}: {first_problem(error)}; its keys are {', '.join(TableOptions.model_fields)}."
+        ) from None
+
+
+def _rename(numbered: NumberedTable, options: TableOptions) -> NumberedTable:
+    """The table with the corpus's own column names."""
+    table, notes = numbered.table, list(numbered.notes)
+    taken = {}
+    for ours, theirs in options.columns.items():
+        if theirs not in table.columns:
+            raise AffuseError(
+                f"columns.{ours}: {unknown(theirs, list(table.columns), f'columns of {numbered.path}')}."
+            )
+        taken[ours] = table[theirs]
+    # a column of theirs that has one of our names but was renamed away must not come through by accident
+    rest = table.drop(columns=list({*options.columns.values(), *options.columns} & set(table.columns)))
+    return NumberedTable(numbered.path, pd.DataFrame({**taken, **rest}), numbered.first_row, notes)
+
+
+def _features(table: pd.DataFrame) -> list[str]:
+    return [name for name in table.columns if name.startswith(FEATURE_PREFIX)]
+
+
+def _check_task(table: pd.DataFrame, task: str, source: Path) -> None:
+    if task not in table.columns:
+        raise AffuseError(f"{unknown(task, list(table.columns), f'columns of {source}')}.")
+
+
+def _numbers(numbered: NumberedTable, name: str) -> pd.Series:
+    raw = numbered.table[name]
+    values = pd.to_numeric(raw, errors="coerce").astype("float64")
+    unit = "a number of seconds" if name.endswith(("start", "end")) else "a number"
+    for row in raw.index[raw.notna() & (values.isna() | values.abs().eq(math.inf))]:
+        hint = "; write the decimals with a point" if "," in str(raw[row]) else ""
+        raise numbered.error(row, name, f"{raw[row]!r} is not {unit}{hint}")
+    if name == "channel":
+        for row in values.index[values.notna() & ((values < 0) | (values % 1 != 0))]:
+            raise numbered.error(
+                row, name, f"{raw[row]!r} is not a channel; they are whole numbers from 0 (blank: the mean)"
+            )
+    return values
+
+
+def _normalise_words(numbered: NumberedTable) -> None:
+    """Gender and side in the corpus's spelling."""
+    table = numbered.table
+    if "gender" in table.columns:
+        table["gender"] = normalise_gender(table["gender"])
+    if "side" in table.columns:
+        table["side"] = table["side"].str.strip().str.lower()
+        for row in table.index[table["side"].notna() & ~table["side"].isin(SIDES)]:
+            raise numbered.error(row, "side", f"{table['side'][row]!r} is not left, right or blank")
+
+
+def _label_spaces(numbered: NumberedTable, options: TableOptions) -> dict[str, list[str]]:
+    """Every task's labels; AffuseError at the first row whose label is not among them."""
+    table = numbered.table
+    tasks = dict.fromkeys(
+        [*(name for name in ("emotion", "gender") if name in table.columns), *options.labels]
+    )
+    spaces: dict[str, list[str]] = {}
+    for task in dict.fromkeys([*options.label_spaces, *tasks]):
+        _check_task(table, task, numbered.path)
+        used = table[task].dropna()
+        found: list[str] = list(GENDERS) if task == "gender" else sorted(used.unique())
+        space = options.label_spaces.get(task, found)
+        for row in used.index[~used.isin(space)]:
+            label = unknown(used[row], space, f"labels of {task!r}")
+            raise numbered.error(row, task, f"{label}; map it under 'labels: {{{task}: ...}}' in the options")
+        if len(used):
+            spaces[task] = space
+    return spaces
+
+
+def _references(numbered: NumberedTable, name: str) -> pd.Series:
+    """Feature references made absolute; nothing is opened."""
+    raw = numbered.table[name]
+    references = []
+    for row, value in raw.items():
+        if pd.isna(value):
+            references.append(None)
+            continue
+        match = REFERENCE.fullmatch(value)
+        if match is None:
+            raise numbered.error(
+                row,
+                name,
+                f"{value!r} is not like array.npy, array.npy#ROW, arrays.npz#KEY or arrays.npz#KEY#ROW",
+            )
+        path = (numbered.path.parent / match["path"]).absolute()
+        references.append(f"{path.as_posix()}{match['inside'] or ''}")
+    return pd.Series(references, index=raw.index, dtype="string")
+
+
+def _make_ids(numbered: NumberedTable) -> list[str]:
+    """Ids checked, or made from the media files' names (row numbers where those do not tell rows apart)."""
+    table = numbered.table
+    if "id" in table.columns:
+        for row in table.index[table["id"].isna()]:
+            raise numbered.error(row, "id", "it is blank; give every row its own id, or leave out the column")
+        first: dict[str, object] = {}
+        for row, value in table["id"].items():
+            if value in first:
+                raise numbered.error(
+                    row,
+                    "id",
+                    f"{value!r} is also the id of row {numbered.row(first[value])}; ids must differ",
+                )
+            first[value] = row
+        return []
+    for name in ("audio", "video"):
+        if name in table.columns:
+            stems = table[name].map(lambda path: Path(path).stem, na_action="ignore")
+            if stems.notna().all() and stems.is_unique:
+                table["id"] = stems
+                return [f"ids were made from the {name} files' names"]
+    table["id"] = [f"row{numbered.row(row)}" for row in table.index]
+    return ["ids were made from row numbers"]
+
+
+def _check_media_root(table: pd.DataFrame, root: Path, source: Path) -> None:
+    """One missing file is a finding of validate; all of them missing is a wrong media_root."""
+    paths = [path for name in ("audio", "video") if name in table.columns for path in table[name].dropna()]
+    if paths and not any((root / path).exists() for path in paths):
+        raise AffuseError(
+            f"{source}: none of its {len(paths)} audio and video files exists (the first was looked for at "
+            f"{root / paths[0]}); set media_root in the options file to the folder the paths start from."
+        )

@@ -1,0 +1,99 @@
+"""`precomputed`: arrays that a column of the corpus table names."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from affuse.corpora.corpus import Utterance
+from affuse.encoders.base import Encoder, EncoderOptions
+from affuse.errors import AffuseError, ClipError
+from affuse.files import digest
+from affuse.sequence import FeatureSequence
+
+
+class PrecomputedOptions(EncoderOptions):
+    name: str = Field(description="the column features_<name>")
+    width: int | None = Field(None, gt=0, description="values per step; null: read off the corpus")
+
+
+class PrecomputedEncoder(Encoder):
+    """Passes arrays on: (width,) is one step, (time, width) a sequence."""
+
+    Options = PrecomputedOptions
+    kind = "features"
+    cached = False
+    options: PrecomputedOptions
+
+    @classmethod
+    def width_of(cls, options: PrecomputedOptions) -> int:
+        if options.width is None:
+            raise AffuseError(f"The width of features_{options.name} is not known; set the option 'width'.")
+        return options.width
+
+    def check_trainable(self) -> None:
+        raise AffuseError("A precomputed modality has nothing to train; set its frozen: true.")
+
+    def media(self, utterance: Utterance) -> list[Any]:
+        return [utterance.features.get(self.options.name)]
+
+    @property
+    def reading_key(self) -> str:
+        return digest("precomputed", self.options.name)
+
+    def read(self, utterance: Utterance) -> Tensor | None:
+        """(time, width) float32, or None where the column is blank."""
+        reference = utterance.features.get(self.options.name)
+        if reference is None:
+            return None
+        array = read_array(reference)
+        if self.options.width is not None and array.shape[1] != self.options.width:
+            raise ClipError(
+                f"{reference} is {array.shape[1]} values wide where features_{self.options.name} should be "
+                f"{self.options.width}; extract it again like the others."
+            )
+        return torch.from_numpy(array)
+
+    def forward(self, clips: FeatureSequence) -> FeatureSequence:
+        return clips
+
+
+def read_array(reference: str) -> np.ndarray:
+    """'a.npy', 'a.npy#ROW', 'a.npz#KEY' or 'a.npz#KEY#ROW' -> (time, width) float32.
+
+    Raises ClipError if the file, key or row is missing, the shape is not 1-D or 2-D, or a value is not finite.
+    """
+    path, *inside = reference.split("#")
+    key = inside.pop(0) if inside and path.endswith(".npz") else None
+    try:
+        array = _open(path, key)
+        if inside:
+            array = array[int(inside[0])]
+    except FileNotFoundError:
+        raise ClipError(f"The feature file {path} is missing; extract it or blank the field.") from None
+    except (ValueError, KeyError, IndexError, OSError) as error:
+        raise ClipError(f"The features {reference} cannot be read ({error}); extract them again.") from None
+    array = np.array(array, dtype=np.float32)
+    if array.ndim == 1:
+        array = array[None]
+    if array.ndim != 2 or array.size == 0:
+        raise ClipError(f"The features {reference} have shape {array.shape}; (time, width) is meant.")
+    if not np.isfinite(array).all():
+        raise ClipError(f"The features {reference} hold NaN or infinity; extract them again.")
+    return array
+
+
+@lru_cache(maxsize=8)
+def _open(path: str, key: str | None) -> np.ndarray:
+    if not Path(path).is_file():
+        raise FileNotFoundError(path)
+    if key is None:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    with np.load(path, allow_pickle=False) as archive:
+        return archive[key]

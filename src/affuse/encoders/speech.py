@@ -1,0 +1,160 @@
+"""`speech`: any transformers speech encoder (wav2vec 2.0, HuBERT, WavLM, Whisper)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from affuse.corpora.corpus import Utterance
+from affuse.encoders.base import Encoder, EncoderOptions
+from affuse.encoders.layer_mix import LayerMix
+from affuse.encoders.pretrained import load, load_network
+from affuse.errors import AffuseError, ClipError
+from affuse.files import digest
+from affuse.media.audio import read_waveform
+from affuse.sequence import FeatureSequence, pad
+
+RATE = 16_000  # every speech encoder of transformers that we know takes 16 kHz
+
+
+class SpeechOptions(EncoderOptions):
+    model: str = Field(description="Hub id, folder, or package:NAME/FOLDER")
+    revision: str | None = Field(None, description="commit or tag of the Hub model")
+    layer: int | Literal["mix"] = Field(
+        -1,
+        description="hidden state to take (-1: the last, 0: the input of the first layer), or a learnt mix",
+    )
+    average: int = Field(1, gt=0, description="frames averaged into one step; 5 makes 100 ms of 20 ms")
+    context: float = Field(
+        30.0, gt=0, le=30, description="Whisper only: seconds the encoder sees at once, padded with silence"
+    )
+
+
+class SpeechEncoder(Encoder):
+    """Waveform in, hidden states out.
+
+    wav2vec 2.0 and HuBERT normalise over time, so a padded batch would not equal its clips one by one: clips
+    run alone. Whisper pads every clip to its context, as it was trained; the steps beyond the clip are cut.
+    """
+
+    Options = SpeechOptions
+    kind = "audio"
+    options: SpeechOptions
+
+    def __init__(self, options: SpeechOptions) -> None:
+        super().__init__(options)
+        from transformers import AutoModel
+
+        config = _config(options)
+        self.whisper = config.model_type == "whisper"
+        if self.whisper:
+            from transformers import WhisperModel
+
+            network: Any = load_network(WhisperModel, options.model, options.revision).encoder
+            positions = round(options.context * 50)  # two 10 ms mel frames a position
+            if positions < config.max_source_positions:
+                network.config.max_source_positions = positions
+                network.embed_positions = nn.Embedding.from_pretrained(
+                    network.embed_positions.weight[:positions].clone(), freeze=True
+                )
+            self.network = network
+        else:
+            self.network = load_network(AutoModel, options.model, options.revision)
+        if isinstance(options.layer, int) and not -1 <= options.layer <= _layers(config):
+            raise AffuseError(
+                f"{options.model} has layers 0 to {_layers(config)}; layer {options.layer} is not one."
+            )
+
+    @classmethod
+    def width_of(cls, options: SpeechOptions) -> int:
+        config = _config(options)
+        return getattr(config, "d_model", None) or config.hidden_size
+
+    @classmethod
+    def adapter_of(cls, options: SpeechOptions) -> nn.Module | None:
+        return LayerMix(_layers(_config(options)) + 1) if options.layer == "mix" else None
+
+    @property
+    def reading_key(self) -> str:
+        return digest("waveform", str(RATE))
+
+    @cached_property
+    def extractor(self) -> Any:
+        from transformers import AutoFeatureExtractor
+
+        return load(AutoFeatureExtractor, self.options.model, self.options.revision)
+
+    def read(self, utterance: Utterance) -> Tensor | None:
+        """(samples,) float32 at 16 kHz; None where the utterance has no audio."""
+        if utterance.audio is None:
+            return None
+        waveform = read_waveform(
+            utterance.audio, RATE, start=utterance.start, end=utterance.end, channel=utterance.channel
+        )
+        if len(waveform) < RATE // 20:
+            raise ClipError(
+                f"{utterance.audio} holds {len(waveform) / RATE * 1000:.0f} ms of audio for {utterance.id}; "
+                "a speech encoder needs at least 50 ms."
+            )
+        return torch.from_numpy(waveform)
+
+    def forward(self, clips: FeatureSequence) -> FeatureSequence:
+        """(batch, samples) -> (batch, steps, width), or (batch, steps, layers, width) for a layer mix."""
+        device = clips.values.device
+        encode = self._encode_whisper if self.whisper else self._encode
+        outputs = [
+            self._average(encode(values[mask].cpu().numpy(), device)) if mask.any() else None
+            for values, mask in zip(clips.values, clips.mask, strict=True)
+        ]
+        if all(output is None for output in outputs):
+            width = self.width_of(self.options)
+            shape = (_layers(self.network.config) + 1, width) if self.options.layer == "mix" else (width,)
+            empty = torch.zeros(len(outputs), 1, *shape, device=device)
+            return FeatureSequence(empty, torch.zeros(len(outputs), 1, dtype=torch.bool, device=device))
+        return pad(outputs).to(device)
+
+    def _encode(self, waveform: Any, device: torch.device) -> Tensor:
+        inputs = self.extractor(waveform, sampling_rate=RATE, return_tensors="pt").to(device)
+        return self._hidden(self.network(inputs["input_values"], output_hidden_states=True))[0]
+
+    def _encode_whisper(self, waveform: Any, device: torch.device) -> Tensor:
+        span = self.network.config.max_source_positions * 320  # samples the encoder sees at once
+        chunks = [waveform[at : at + span] for at in range(0, len(waveform), span)]
+        mels = self.extractor(
+            chunks, sampling_rate=RATE, padding="max_length", max_length=span, return_tensors="pt"
+        )["input_features"].to(device)
+        hidden = self._hidden(self.network(mels, output_hidden_states=True))
+        steps = [hidden[i, : -(-len(chunk) // 320)] for i, chunk in enumerate(chunks)]
+        return torch.cat(steps)
+
+    def _hidden(self, output: Any) -> Tensor:
+        if self.options.layer == "mix":
+            return torch.stack(output.hidden_states, dim=2)
+        return (
+            output.last_hidden_state if self.options.layer == -1 else output.hidden_states[self.options.layer]
+        )
+
+    def _average(self, steps: Tensor) -> Tensor:
+        """(time, ...) -> (ceil(time / average), ...); the last step averages what is left."""
+        size = self.options.average
+        if size == 1:
+            return steps
+        whole = len(steps) // size * size
+        parts = [steps[:whole].unflatten(0, (-1, size)).mean(dim=1)] if whole else []
+        if whole < len(steps):
+            parts.append(steps[whole:].mean(dim=0, keepdim=True))
+        return torch.cat(parts)
+
+
+def _config(options: SpeechOptions) -> Any:
+    from transformers import AutoConfig
+
+    return load(AutoConfig, options.model, options.revision)
+
+
+def _layers(config: Any) -> int:
+    return getattr(config, "encoder_layers", None) or config.num_hidden_layers

@@ -1,0 +1,88 @@
+"""`bert`: any transformers text encoder."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from affuse.corpora.corpus import Utterance
+from affuse.encoders.base import Encoder, EncoderOptions
+from affuse.encoders.pretrained import load, load_network
+from affuse.errors import AffuseError
+from affuse.files import digest
+from affuse.sequence import FeatureSequence
+
+
+class TextOptions(EncoderOptions):
+    model: str = Field("bert-base-uncased", description="Hub id, folder, or package:NAME/FOLDER")
+    revision: str | None = Field(None, description="commit or tag of the Hub model")
+    output: Literal["tokens", "pooled", "mean"] = Field(
+        "tokens", description="one step per token; the model's pooled [CLS]; or the mean over tokens"
+    )
+    max_tokens: int | None = Field(None, gt=1, description="longer texts are cut; null: the model's limit")
+
+
+class TextEncoder(Encoder):
+    """BERT and its kin: tokens with their mask in, hidden states out."""
+
+    Options = TextOptions
+    kind = "text"
+    options: TextOptions
+
+    def __init__(self, options: TextOptions) -> None:
+        super().__init__(options)
+        from transformers import AutoModel
+
+        self.network = load_network(AutoModel, options.model, options.revision)
+        config = self.network.config
+        if options.output == "pooled" and getattr(self.network, "pooler", None) is None:
+            raise AffuseError(
+                f"{options.model} has no pooled output; set the text encoder's option output: mean or tokens."
+            )
+        self.limit = min(options.max_tokens or 10**6, getattr(config, "max_position_embeddings", 512))
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        from transformers import AutoTokenizer
+
+        return load(AutoTokenizer, self.options.model, self.options.revision)
+
+    @classmethod
+    def width_of(cls, options: TextOptions) -> int:
+        from transformers import AutoConfig, BertConfig
+
+        if options.model == "bert-base-uncased":  # BertConfig's defaults; known without a download
+            return BertConfig().hidden_size
+        return load(AutoConfig, options.model, options.revision).hidden_size
+
+    def media(self, utterance: Utterance) -> list[Any]:
+        return [utterance.text]
+
+    @property
+    def reading_key(self) -> str:
+        return digest("text", self.options.model, str(self.options.revision), str(self.limit))
+
+    def read(self, utterance: Utterance) -> Tensor | None:
+        """(tokens,) int64 ids, special tokens included; None where the text is blank."""
+        if utterance.text is None or not utterance.text.strip():
+            return None
+        ids = self.tokenizer(utterance.text, truncation=True, max_length=self.limit)["input_ids"]
+        return torch.tensor(ids, dtype=torch.int64)
+
+    def forward(self, clips: FeatureSequence) -> FeatureSequence:
+        """(batch, tokens) -> (batch, tokens, width); one step for "pooled" and "mean"."""
+        values, mask = clips
+        # a row without a token would be softmax over nothing; its mask keeps the result out
+        attention = mask | ~mask.any(dim=1, keepdim=True)
+        output = self.network(input_ids=values.long(), attention_mask=attention.long())
+        if self.options.output == "pooled":
+            return FeatureSequence(output.pooler_output[:, None], clips.present[:, None])
+        hidden = output.last_hidden_state * mask[:, :, None]
+        if self.options.output == "mean":
+            mean = hidden.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+            return FeatureSequence(mean[:, None], clips.present[:, None])
+        return FeatureSequence(hidden, mask)

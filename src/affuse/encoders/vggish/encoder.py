@@ -1,0 +1,130 @@
+"""``vggish``: 128 numbers per 0.96 s of audio, as raw embeddings, whitened, or AudioSet's 8-bit codes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from affuse.corpora.corpus import Utterance
+from affuse.encoders.base import Encoder, EncoderOptions
+from affuse.encoders.vggish.frontend import BANDS, PATCH_FRAMES, to_patches
+from affuse.encoders.vggish.network import WIDTH, VGGish, random_state
+from affuse.encoders.vggish.postprocess import Whitening, quantise, random_whitening
+from affuse.encoders.vggish.weights import NETWORK_URL, PCA_URL, load_state
+from affuse.errors import AffuseError
+from affuse.files import digest
+from affuse.media.audio import read_waveform
+from affuse.media.mel import RATE
+from affuse.sequence import FeatureSequence
+
+# Bounds the memory of the feature maps (1.6 MB a patch after the first layer) whatever the clip's length.
+_PATCHES_AT_ONCE = 32
+
+
+class VGGishOptions(EncoderOptions):
+    """Defaults are the first paper's code: public weights, whitened, quantised."""
+
+    weights: str | None = Field(
+        "download",
+        description="the network: a path, a URL whose file name has its hash, 'download', or null: random",
+    )
+    pca_weights: str | None = Field(
+        "download", description="the PCA parameters, likewise; unused without pca"
+    )
+    pca: bool = Field(True, description="whiten by AudioSet's PCA")
+    quantise: bool = Field(True, description="clamp to [-2, 2] and round to the codes 0..255; no gradient")
+    seed: int = Field(0, description="of random weights")
+
+
+class VGGishEncoder(Encoder):
+    """Audio -> (batch, patches, 128), one step per 0.96 s; a shorter clip is one step.
+
+    With ``quantise`` (the paper's code) values are whole numbers 0..255, and no gradient reaches the network,
+    for rounding's is zero. A batch equals its clips one by one to float rounding, which may move a code by 1
+    where its value lies between two.
+
+    Raises AffuseError, naming the file and the cure, if weights are missing, damaged or of another network.
+    """
+
+    Options: ClassVar = VGGishOptions
+    kind: ClassVar[str] = "audio"
+    width = WIDTH
+
+    def __init__(self, options: VGGishOptions) -> None:
+        super().__init__(options)
+        self.options: VGGishOptions = options
+        with torch.device("meta"):  # 72 M numbers that are not drawn only to be overwritten
+            self.network = VGGish()
+        state = (
+            random_state(options.seed)
+            if options.weights is None
+            else load_state(options.weights, NETWORK_URL, "weights")
+        )
+        _check_shapes(state, self.network.state_dict(), f"{options.weights}", "weights")
+        self.network.load_state_dict({name: value.contiguous() for name, value in state.items()}, assign=True)
+        self.network.requires_grad_(True)
+        self.whitening = Whitening() if options.pca else None
+        if self.whitening is not None:
+            state = (
+                random_whitening(options.seed)
+                if options.pca_weights is None
+                else load_state(options.pca_weights, PCA_URL, "pca_weights")
+            )
+            # the means are a column or a row, by who wrote the file
+            state = {name: x.reshape(-1) if name == "pca_means" else x for name, x in state.items()}
+            _check_shapes(state, self.whitening.state_dict(), f"{options.pca_weights}", "pca_weights")
+            self.whitening.load_state_dict(state)
+
+    def read(self, utterance: Utterance) -> Tensor | None:
+        """(patches, 96, 64) float32 log-mels, or None without audio. Raises ClipError (``read_waveform``)."""
+        if utterance.audio is None:
+            return None
+        waveform = read_waveform(utterance.audio, RATE, utterance.start, utterance.end, utterance.channel)
+        return torch.from_numpy(to_patches(waveform))
+
+    def forward(self, clips: FeatureSequence) -> FeatureSequence:
+        """(batch, patches, 96, 64) -> (batch, patches, 128), same mask; only real patches are computed."""
+        patches = clips.values[clips.mask]
+        embeddings = [self._embed(block) for block in patches.split(_PATCHES_AT_ONCE)]
+        values_bpd = clips.values.new_zeros((*clips.mask.shape, WIDTH))
+        if len(patches):
+            found = torch.cat(embeddings)
+            values_bpd = values_bpd.to(found.dtype).masked_scatter(clips.mask.unsqueeze(-1), found)
+        return FeatureSequence(values_bpd, clips.mask)
+
+    def _embed(self, patches: Tensor) -> Tensor:
+        embeddings = self.network(patches)
+        if self.whitening is not None:
+            embeddings = self.whitening(embeddings)
+        return quantise(embeddings) if self.options.quantise else embeddings
+
+    def check_trainable(self) -> None:
+        """Raises AffuseError if training this encoder could change nothing, as in the first paper's code."""
+        if self.options.quantise:
+            raise AffuseError(
+                "The vggish encoder cannot be trained while its outputs are rounded to 8 bits, for rounding "
+                "passes no gradient; set quantise: false or freeze the encoder."
+            )
+
+    @property
+    def reading_key(self) -> str:
+        """The front end has no options: recipes that differ in weights or quantisation share the reading."""
+        return digest("vggish patches", str((RATE, BANDS, PATCH_FRAMES)))
+
+    @property
+    def features_key(self) -> str:
+        return digest(super().features_key, str((self.options.pca, self.options.quantise)))
+
+
+def _check_shapes(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str, field: str) -> None:
+    for name in sorted(wanted.keys() | state.keys()):
+        if name not in state or name not in wanted:
+            fault = f"lacks {name}" if name in wanted else f"has {name}, which VGGish does not have"
+        elif state[name].shape != wanted[name].shape:
+            fault = f"has {name} of shape {tuple(state[name].shape)}, not {tuple(wanted[name].shape)}"
+        else:
+            continue
+        raise AffuseError(f"{source} is not a VGGish state dict: it {fault}; set {field} to the public file.")

@@ -1,0 +1,57 @@
+"""Metrics of one task from labels and predictions, by scikit-learn."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, f1_score
+
+METRICS = ("acc", "bacc", "macro_f1", "weighted_f1")
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """ACC (the field's WA), BACC (the field's UA or UAR), F1 scores, recall per class and counts.
+
+    BACC is the mean recall over the classes that occur among the labels. ``confusion[i, j]`` counts
+    utterances of class i called class j.
+    """
+
+    acc: float
+    bacc: float
+    macro_f1: float
+    weighted_f1: float
+    recall: dict[str, float]  # class -> recall, NaN for a class that does not occur
+    confusion: np.ndarray  # (classes, classes)
+    n: int
+
+
+def measure(
+    labels: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray, classes: Sequence[str]
+) -> Metrics:
+    """Class indices, blanks left out before. Raises ValueError if there is no utterance."""
+    labels, predicted = np.asarray(labels), np.asarray(predicted)
+    if len(labels) == 0:
+        raise ValueError("there is no labelled utterance to measure")
+    every = list(range(len(classes)))
+    confusion = confusion_matrix(labels, predicted, labels=every)
+    support = confusion.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        recall = np.diag(confusion) / support
+    occurring = [i for i in every if support[i]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a class never predicted has F1 0, as zero_division says
+        macro = f1_score(labels, predicted, labels=occurring, average="macro", zero_division=0.0)
+        weighted = f1_score(labels, predicted, labels=occurring, average="weighted", zero_division=0.0)
+    return Metrics(
+        acc=float((labels == predicted).mean()),
+        bacc=float(recall[occurring].mean()),
+        macro_f1=float(macro),
+        weighted_f1=float(weighted),
+        recall={name: float(recall[i]) for i, name in enumerate(classes)},
+        confusion=confusion,
+        n=len(labels),
+    )

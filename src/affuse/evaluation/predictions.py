@@ -1,0 +1,38 @@
+"""The prediction table: one row per utterance and role, probabilities of every class of every task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from affuse.evaluation.metrics import Metrics, measure
+
+
+def prediction_table(
+    ids: Sequence[str],
+    role: str,
+    fold: int,
+    probabilities: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
+    spaces: Mapping[str, Sequence[str]],
+) -> pd.DataFrame:
+    """Columns: id, role, fold; per task: <task> (true label or blank), <task>_predicted, <task>_p_<class>."""
+    columns: dict[str, object] = {"id": list(ids), "role": role, "fold": fold}
+    for task, space in spaces.items():
+        names = np.array([*space, ""], dtype=object)
+        columns[task] = names[np.where(labels[task] < 0, len(space), labels[task])]
+        columns[f"{task}_predicted"] = names[:-1][probabilities[task].argmax(axis=1)]
+        for i, name in enumerate(space):
+            columns[f"{task}_p_{name}"] = probabilities[task][:, i].astype(np.float64).round(6)
+    return pd.DataFrame(columns)
+
+
+def measure_table(table: pd.DataFrame, task: str, space: Sequence[str]) -> Metrics:
+    """Metrics of one task over the rows that have its label."""
+    position = {name: i for i, name in enumerate(space)}
+    rows = table[table[task].isin(list(space))]
+    return measure(
+        rows[task].map(position).to_numpy(int), rows[f"{task}_predicted"].map(position).to_numpy(int), space
+    )

@@ -1,0 +1,88 @@
+"""Attention fusion of 3M-SER (Tran et al. 2023): one self-attention over the steps of all modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from affuse.errors import AffuseError
+from affuse.fusion.base import Fusion, FusionOptions
+from affuse.fusion.pooling import pool
+from affuse.sequence import FeatureSequence
+
+
+class AttentionOptions(FusionOptions):
+    width: int = Field(128, gt=0, description="width of the fused steps and of the embedding")
+    heads: int = Field(8, gt=0, description="attention heads; must divide width and each attended width")
+    dropout: float = Field(0.5, ge=0, lt=1, description="of the attention weights")
+    attend: list[str] = Field(
+        default_factory=lambda: ["text"], description="modalities that attend to themselves before fusion"
+    )
+    pool: Literal["mean", "first"] = Field("mean", description="over all fused steps; first = BERT's [CLS]")
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention in which padding is no key; no residual, no position (as in 3M-SER)."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
+
+    def forward(self, sequence: FeatureSequence) -> FeatureSequence:
+        values, mask = sequence
+        # A row without any key would be softmax over nothing: NaN. Such a row attends to its padding
+        # (zeros) instead, and its mask keeps the result out of everything that follows.
+        hidden = ~mask & mask.any(dim=1, keepdim=True)
+        attended, _ = self.attention(values, values, values, key_padding_mask=hidden, need_weights=False)
+        return FeatureSequence(attended, mask)
+
+
+class AttentionFusion(Fusion):
+    """attend -> Linear -> LayerNorm per modality; joined over time; attend -> Linear -> LayerNorm; pool.
+
+    A modality that is not in ``attend`` and has ``width`` already is only normalised, as 3M-SER does with
+    VGGish's 128 codes.
+    """
+
+    Options = AttentionOptions
+
+    def __init__(self, widths: Mapping[str, int], options: AttentionOptions) -> None:
+        super().__init__()
+        for name, width in [
+            *((n, widths[n]) for n in options.attend if n in widths),
+            ("fusion", options.width),
+        ]:
+            if width % options.heads:
+                raise AffuseError(
+                    f"fusion.options.heads is {options.heads}, which does not divide the width {width} of {name}."
+                )
+        self.attend = nn.ModuleDict()
+        self.project = nn.ModuleDict()
+        for name, width in widths.items():
+            layers: list[nn.Module] = []
+            if name in options.attend:
+                self.attend[name] = SelfAttention(width, options.heads, options.dropout)
+            if name in options.attend or width != options.width:
+                layers.append(nn.Linear(width, options.width))
+            layers.append(nn.LayerNorm(options.width))
+            self.project[name] = nn.Sequential(*layers)
+        self.fuse = SelfAttention(options.width, options.heads, options.dropout)
+        self.output = nn.Sequential(nn.Linear(options.width, options.width), nn.LayerNorm(options.width))
+        self.pooling: Literal["mean", "first"] = options.pool
+        self.width = options.width
+
+    def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
+        steps, masks = [], []
+        for name, project in self.project.items():
+            sequence = sequences[name]
+            if name in self.attend:
+                sequence = self.attend[name](sequence)
+            # zero again after bias and normalisation: what stands in the padding must not matter
+            steps.append(project(sequence.values) * sequence.mask[:, :, None])
+            masks.append(sequence.mask)
+        fused = self.fuse(FeatureSequence(torch.cat(steps, dim=1), torch.cat(masks, dim=1)))
+        return pool(FeatureSequence(self.output(fused.values), fused.mask), self.pooling)

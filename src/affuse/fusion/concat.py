@@ -1,0 +1,49 @@
+"""Concatenation of pooled modalities: the fusion of SERVER (Pham et al. 2023)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from affuse.fusion.base import Fusion, FusionOptions
+from affuse.fusion.pooling import Pooling, pool, pooled_width
+from affuse.sequence import FeatureSequence
+
+
+class ConcatOptions(FusionOptions):
+    width: int = Field(128, gt=0, description="width of each modality's part of the embedding")
+    pool: dict[str, Pooling] = Field(
+        default_factory=dict, description="modality -> mean, sum, first or mean_std over time (default mean)"
+    )
+
+
+class ConcatFusion(Fusion):
+    """Each modality is pooled over time and projected to ``width`` without an activation; parts are joined.
+
+    A modality whose pooled width is ``width`` already is passed on unprojected, as SERVER does with VGGish's
+    128 codes. Text 768 -> 128 beside audio 128 gives the paper's 256-d embedding.
+    """
+
+    Options = ConcatOptions
+
+    def __init__(self, widths: Mapping[str, int], options: ConcatOptions) -> None:
+        super().__init__()
+        self.pooling: dict[str, Pooling] = {name: options.pool.get(name, "mean") for name in widths}
+        self.projections = nn.ModuleDict()
+        for name, width in widths.items():
+            pooled = pooled_width(width, self.pooling[name])
+            self.projections[name] = (
+                nn.Identity() if pooled == options.width else nn.Linear(pooled, options.width)
+            )
+        self.width = options.width * len(widths)
+
+    def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
+        parts = []
+        for name, project in self.projections.items():
+            sequence = sequences[name]
+            part = project(pool(sequence, self.pooling[name]))
+            parts.append(part * sequence.present[:, None])  # a missing modality adds no projection bias
+        return torch.cat(parts, dim=-1)

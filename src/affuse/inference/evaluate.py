@@ -1,0 +1,117 @@
+"""A trained model on a corpus: predictions, metrics with intervals, recall, gaps by gender."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from affuse.errors import AffuseError
+from affuse.evaluation.intervals import bootstrap, speaker_confusions
+from affuse.evaluation.predictions import measure_table
+
+if TYPE_CHECKING:
+    from affuse.corpora.corpus import Corpus
+    from affuse.model import Model
+    from affuse.training.cache import FeatureCache
+    from affuse.training.experiment import Progress
+    from affuse.training.features import Skipped
+
+
+@dataclass
+class Evaluation:
+    """Tables; see ``evaluate_model``."""
+
+    predictions: pd.DataFrame
+    metrics: pd.DataFrame  # task, metric, value, low, high, n
+    recalls: pd.DataFrame  # task, class, n, recall, called <class> ...
+    groups: pd.DataFrame  # task, gender, n, acc, bacc
+    skipped: list[Skipped]
+
+
+def evaluate_model(
+    model: Model,
+    corpus: Corpus,
+    cache: FeatureCache,
+    progress: Progress,
+    device: str = "cpu",
+    split: Path | None = None,
+    role: str = "test",
+) -> Evaluation:
+    """Predict every labelled utterance (or those of one role of a ``split.csv``) and measure.
+
+    Labels of the corpus outside the model's classes count as blank. Raises AffuseError if nothing is left.
+    """
+    from affuse.training.data import Clips, label_table
+    from affuse.training.experiment import read_clips
+    from affuse.training.run import predict_table
+
+    labelled = label_table(corpus, model.recipe, model.label_spaces)
+    ids = list(labelled.table["id"])
+    if split is not None:
+        ids = _of_role(ids, split, role)
+    if not ids:
+        raise AffuseError(
+            f"{corpus.info.name} has no utterance with a label of the model's classes to measure."
+        )
+    plan = read_clips(corpus, model.recipe, ids, cache, progress, device)
+    bad = {skip.id for skip in plan.skipped}
+    clips = Clips(
+        [id for id in ids if id not in bad],
+        plan.open(dict(model.encoders.items())),  # type: ignore[arg-type]
+        labelled.codes,
+    )
+    table = predict_table(model, clips, role if split else "all", 0, model.recipe.training.batch_size, device)
+    rows = labelled.table.set_index("id")
+    metrics, recalls, groups = [], [], []
+    for task, space in model.label_spaces.items():
+        if not (table[task] != "").any():
+            continue
+        found = measure_table(table, task, space)
+        confusions = speaker_confusions([table], task, space, rows["speaker"])
+        for name in ("acc", "bacc", "macro_f1", "weighted_f1"):
+            low, high = bootstrap(confusions, name)[1:] if name in ("acc", "bacc") else (np.nan, np.nan)
+            metrics.append(
+                {
+                    "task": task,
+                    "metric": name,
+                    "value": getattr(found, name),
+                    "low": low,
+                    "high": high,
+                    "n": found.n,
+                }
+            )
+        for i, label in enumerate(space):
+            called = {f"called {name}": found.confusion[i, j] for j, name in enumerate(space)}
+            counts = {"n": int(found.confusion[i].sum()), "recall": found.recall[label]}
+            recalls.append({"task": task, "class": label} | counts | called)
+        gender = table["id"].map(rows["gender"])
+        for name in sorted(gender.dropna().unique()):
+            part = table[gender == name]
+            if (part[task] != "").any() and task != "gender":
+                of_group = measure_table(part, task, space)
+                groups.append(
+                    {
+                        "task": task,
+                        "gender": name,
+                        "n": of_group.n,
+                        "acc": of_group.acc,
+                        "bacc": of_group.bacc,
+                    }
+                )
+    return Evaluation(table, pd.DataFrame(metrics), pd.DataFrame(recalls), pd.DataFrame(groups), plan.skipped)
+
+
+def _of_role(ids: list[str], split: Path, role: str) -> list[str]:
+    if not split.is_file():
+        raise AffuseError(f"There is no split file {split}; a run folder holds split.csv.")
+    table = pd.read_csv(split, dtype=str, keep_default_na=False)
+    if not {"id", "role"} <= set(table.columns):
+        raise AffuseError(f"{split} is no split table: it needs the columns id, fold and role.")
+    wanted = set(table[table["role"] == role]["id"])
+    if not wanted:
+        raise AffuseError(f"{split} has no utterance with the role {role!r}.")
+    return [id for id in ids if id in wanted]

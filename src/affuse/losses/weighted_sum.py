@@ -1,0 +1,37 @@
+"""Weighted sums of losses (multi-loss paper, eqs. 4 and 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from affuse.losses.base import TaskLoss
+from affuse.losses.centers import CenteredLoss
+
+
+class WeightedSum(nn.Module):
+    """sum_k weight_k * loss_k; eqs. 4 and 5 have both weights 1."""
+
+    def __init__(self, terms: Sequence[tuple[TaskLoss, float]]) -> None:
+        super().__init__()
+        if not terms:
+            raise ValueError("a weighted sum needs at least one loss")
+        self.terms = nn.ModuleList(loss for loss, _ in terms)
+        self.weights = [float(weight) for _, weight in terms]
+
+    @property
+    def reads_logits(self) -> bool:
+        """False: no term trains the classifier, so utterances are classified by nearest center."""
+        return any(term.reads_logits for term in self.terms)
+
+    @property
+    def centered(self) -> CenteredLoss | None:
+        """The first term that has centers, if any."""
+        return next((term for term in self.terms if isinstance(term, CenteredLoss)), None)
+
+    def forward(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+        values = [
+            w * term(logits, embedding, labels) for w, term in zip(self.weights, self.terms, strict=True)
+        ]
+        return sum(values[1:], start=values[0])

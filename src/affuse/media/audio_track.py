@@ -1,0 +1,184 @@
+"""The audio track of one media file through PyAV (FFmpeg), with ranges that are exact to the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from affuse.errors import ClipError
+
+# Decoders need a run-up after a seek: mp3 up to 9 earlier packets (its bit reservoir), AAC one, Opus 80 ms.
+_RUN_UP_SECONDS = 0.5
+# Below this it is quicker to decode from the beginning than to seek.
+_SEEK_FROM_SECONDS = 3.0
+_PROBED_FRAMES = 4
+
+
+class AudioTrack:
+    """The first audio track of a file, opened. Use it in a ``with`` block.
+
+    rate in Hz, channels, and ``seconds`` as the headers say (None where they do not).
+    Raises ClipError if the file is not media or has no audio track.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._container, self._stream = _open(path)
+        self.rate: int = self._stream.codec_context.sample_rate
+        self.channels: int = self._stream.codec_context.channels
+        if not self.rate or not self.channels:  # headers without them: broadcast streams, damaged files
+            frame = next(self._frames(), None)
+            if frame is None:
+                self._container.close()
+                raise ClipError(
+                    f"{path} has an audio track that cannot be decoded; convert it or fetch it again."
+                )
+            self.rate, self.channels = frame.sample_rate, frame.layout.nb_channels
+            self._rewind()
+
+    def __enter__(self) -> AudioTrack:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._container.close()
+
+    @property
+    def seconds(self) -> float | None:
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            return float(self._stream.duration * self._stream.time_base)
+        return None if self._container.duration is None else self._container.duration / av.time_base
+
+    def read(self, first: int, last: int | None) -> np.ndarray:
+        """(samples, channels) float32: samples ``first`` up to ``last`` (None: the end), fewer at the end."""
+        frames = self._positioned(first)
+        blocks: list[np.ndarray] = []
+        for position, frame in frames:
+            block_tc = _samples(frame)
+            if last is not None and position >= last:
+                break
+            if position + len(block_tc) > first:
+                stop = len(block_tc) if last is None else min(len(block_tc), last - position)
+                blocks.append(block_tc[max(0, first - position) : stop])
+        if not blocks:
+            return np.zeros((0, self.channels), np.float32)
+        # A stream may change its layout on the way (broken broadcasts do): keep to the first one.
+        return np.concatenate([block for block in blocks if block.shape[1] == blocks[0].shape[1]])
+
+    def _positioned(self, first: int) -> Iterator[tuple[int, AudioFrame]]:
+        """Frames with the sample each begins at, from somewhere not after ``first``."""
+        if first >= _SEEK_FROM_SECONDS * self.rate:
+            landing = self._land_before(first)
+            if landing is not None:
+                yield from landing
+                return
+            self._rewind()
+        position = 0
+        for frame in self._frames():
+            yield position, frame
+            position += frame.samples
+
+    def _land_before(self, first: int) -> Iterator[tuple[int, AudioFrame]] | None:
+        """Seek to a run-up before ``first``; None where the container's clock cannot tell the sample."""
+        head = list(islice(self._frames(), _PROBED_FRAMES))
+        if not head or head[0].pts is None or head[0].time_base is None:
+            return None
+        origin, tick = head[0].pts, head[0].time_base * self.rate  # samples per tick of the container's clock
+        stream_tick = self._stream.time_base
+        if stream_tick is None:
+            return None
+        target = Fraction(first, self.rate) - Fraction(_RUN_UP_SECONDS) + origin * head[0].time_base
+        try:
+            self._container.seek(int(target / stream_tick), stream=self._stream, backward=True)
+        except av.FFmpegError:
+            return None
+        frames = self._frames()
+        landed = list(islice(frames, _PROBED_FRAMES))
+        if len(landed) < _PROBED_FRAMES or landed[0].pts is None:
+            return None
+        estimate = (landed[0].pts - origin) * tick
+        position = round(estimate)
+        if tick > 1:  # the clock is coarser than a sample (mkv: 1 ms): find the packet grid it rounds
+            grid = _frame_size(head[1:] + landed[1:])
+            if grid is None:
+                return None
+            offset = head[0].samples  # the first frame may be cut by the codec's delay, the others are whole
+            position = offset + round((estimate - offset) / grid) * grid
+            if abs(position - estimate) > tick:
+                return None
+        return _counted(position, landed, frames) if 0 < position <= first else None
+
+    def _frames(self) -> Iterator[AudioFrame]:
+        """Decoded frames in order; packets that cannot be decoded are passed over, as players do."""
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, av.FFmpegError):  # a truncated file ends in an error
+                return
+            try:
+                yield from packet.decode()  # type: ignore[misc]
+            except av.FFmpegError:
+                continue
+
+    def _rewind(self) -> None:
+        self._container.close()
+        self._container, self._stream = _open(self.path)
+
+
+def _open(path: Path) -> tuple[InputContainer, AudioStream]:
+    try:
+        # Only local files: a playlist must not make FFmpeg fetch what it names.
+        container = av.open(str(path), options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ClipError(
+            f"{path} is not an audio or video file that can be read ({reason}); convert it or fetch it again."
+        ) from None
+    if not container.streams.audio:
+        container.close()
+        raise ClipError(f"{path} has no audio track; name a file with sound or leave this row out.")
+    stream = container.streams.audio[0]
+    stream.codec_context.thread_type = (
+        "NONE"  # audio decoding gains nothing from threads; workers are processes
+    )
+    return container, stream
+
+
+def _counted(
+    position: int, landed: list[AudioFrame], frames: Iterator[AudioFrame]
+) -> Iterator[tuple[int, AudioFrame]]:
+    for frame in landed:
+        yield position, frame
+        position += frame.samples
+    for frame in frames:
+        yield position, frame
+        position += frame.samples
+
+
+def _frame_size(frames: list[AudioFrame]) -> int | None:
+    sizes = {frame.samples for frame in frames}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def _samples(frame: AudioFrame) -> np.ndarray:
+    """(samples, channels) float32, integers scaled to [-1, 1)."""
+    values: np.ndarray = frame.to_ndarray()
+    channels = frame.layout.nb_channels
+    values_tc = values.T if frame.format.is_planar else values.reshape(-1, channels)
+    if values_tc.dtype == np.uint8:  # unsigned, 128 is zero
+        return (values_tc.astype(np.float32) - 128) / 128
+    if values_tc.dtype.kind == "i":
+        full_scale = 2.0 ** (8 * values_tc.dtype.itemsize - 1)
+        return (values_tc / full_scale).astype(np.float32)
+    return values_tc.astype(np.float32)

@@ -1,0 +1,209 @@
+"""Encoders, fusion, heads and losses wired from a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any, NamedTuple
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from affuse.corpora.corpus import first_problem
+from affuse.errors import AffuseError
+from affuse.losses.weighted_sum import WeightedSum
+from affuse.recipe import FusionChoice, Head, Modality, Recipe, Task, WeightingChoice
+from affuse.registry import get, unknown
+from affuse.sequence import FeatureSequence
+
+
+class Output(NamedTuple):
+    """logits: task -> (batch, classes); embedding: (batch, width)."""
+
+    logits: dict[str, Tensor]
+    embedding: Tensor
+
+
+class Standardiser(nn.Module):
+    """(x - mean) / deviation per feature, with statistics of the training part; identity until fitted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("deviation", torch.ones(()))
+
+    def fit(self, mean: Tensor, deviation: Tensor) -> None:
+        """A feature that never varies is only shifted."""
+        self.mean = mean
+        self.deviation = torch.where(deviation > 1e-8, deviation, 1.0)
+
+    def forward(self, sequence: FeatureSequence) -> FeatureSequence:
+        mask = sequence.mask.reshape(*sequence.mask.shape, *[1] * (sequence.values.dim() - 2))
+        return FeatureSequence((sequence.values - self.mean) / self.deviation * mask, sequence.mask)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        for name in ("mean", "deviation"):  # statistics have the shape of the features they were fitted on
+            if prefix + name in state_dict:
+                setattr(self, name, torch.empty_like(state_dict[prefix + name]))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class TaskHead(nn.Sequential):
+    """Dropout -> [Linear -> activation] -> Linear."""
+
+    def __init__(self, width: int, classes: int, head: Head) -> None:
+        layers: list[nn.Module] = [nn.Dropout(head.dropout)]
+        if head.hidden is not None:
+            layers.append(nn.Linear(width, head.hidden))
+            width = head.hidden
+            if head.activation != "none":
+                layers.append(nn.LeakyReLU() if head.activation == "leaky_relu" else nn.ReLU())
+        super().__init__(*layers, nn.Linear(width, classes))
+
+
+class Model(nn.Module):
+    """The network of a recipe.
+
+    ``forward`` takes, per modality, the features of a frozen encoder or what a trained encoder reads. Frozen
+    encoders are not part of the network: they run once per clip, before it (``training.features``).
+    """
+
+    def __init__(self, recipe: Recipe, label_spaces: Mapping[str, list[str]]) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.label_spaces = {task: list(label_spaces[task]) for task in recipe.tasks}
+        self.encoders = nn.ModuleDict()
+        self.standardisers = nn.ModuleDict()
+        self.adapters = nn.ModuleDict()
+        widths: dict[str, int] = {}
+        for name, modality in recipe.modalities.items():
+            kind, options = encoder_choice(name, modality)
+            if not modality.frozen:
+                encoder = kind(options)
+                encoder.check_trainable()
+                self.encoders[name] = encoder
+            if modality.standardise:
+                self.standardisers[name] = Standardiser()
+            if (adapter := kind.adapter_of(options)) is not None:
+                self.adapters[name] = adapter
+            widths[name] = kind.width_of(options)
+        self.fusion = build_fusion(recipe.fusion, widths)
+        width = self.fusion.width
+        self.heads = nn.ModuleDict()
+        self.losses = nn.ModuleDict()
+        for task, choice in recipe.tasks.items():
+            classes = len(self.label_spaces[task])
+            loss = build_loss(task, choice, classes, width)
+            self.losses[task] = loss
+            if loss.reads_logits:
+                self.heads[task] = TaskHead(width, classes, recipe.head)
+            elif loss.centered is None:
+                raise AffuseError(f"The loss of task {task!r} trains neither a classifier nor centers.")
+
+    def forward(self, clips: Mapping[str, FeatureSequence]) -> Output:
+        """modality -> (batch, time, ...) with mask."""
+        sequences = {}
+        for name in self.recipe.modalities:
+            sequence = clips[name]
+            if name in self.encoders:
+                sequence = self.encoders[name](sequence)
+            if name in self.standardisers:
+                sequence = self.standardisers[name](sequence)
+            if name in self.adapters:
+                sequence = self.adapters[name](sequence)
+            sequences[name] = sequence
+        embedding = self.fusion(sequences)
+        return Output({task: self._logits(task, embedding) for task in self.label_spaces}, embedding)
+
+    def _logits(self, task: str, embedding: Tensor) -> Tensor:
+        if task in self.heads:
+            return self.heads[task](embedding)
+        # Nothing trains a classifier: the nearest center decides. Minus half the squared distance is the log
+        # density of a unit Gaussian at each center, so softmax gives the posterior of that mixture.
+        return -0.5 * self.losses[task].centered.squared_distances(embedding)  # type: ignore[union-attr]
+
+    def task_losses(self, output: Output, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Unweighted scalar loss of each task that has a label in the batch; labels (batch,), below 0: blank."""
+        return {
+            task: self.losses[task](output.logits[task], output.embedding, labels[task])
+            for task in self.label_spaces
+            if bool((labels[task] >= 0).any())
+        }
+
+    def trainable_parameters(self) -> int:
+        """Parameters that training can change, centers left out (they belong to a loss)."""
+        return sum(
+            p.numel() for n, p in self.named_parameters() if p.requires_grad and not n.startswith("losses.")
+        )
+
+
+def build(
+    recipe: Recipe | str,
+    label_spaces: Mapping[str, list[str]] | None = None,
+) -> Model:
+    """The untrained network of a recipe (object, packaged name or YAML file).
+
+    ``label_spaces`` may be left out where the recipe names its tasks' classes; the papers' four emotions and
+    the two genders stand in otherwise.
+    """
+    recipe = Recipe.load(recipe) if isinstance(recipe, str) else recipe
+    usual = {"emotion": ["anger", "happiness", "sadness", "neutral"], "gender": ["female", "male"]}
+    spaces: dict[str, list[str]] = {}
+    for task, choice in recipe.tasks.items():
+        known = (label_spaces or {}).get(task) or choice.classes or usual.get(task)
+        if known is None:
+            raise AffuseError(f"The recipe does not name the classes of task {task!r}; pass label_spaces.")
+        spaces[task] = list(known)
+    return Model(recipe, spaces)
+
+
+def encoder_choice(name: str, modality: Modality) -> tuple[Any, Any]:
+    """(encoder class, checked options) of a modality; AffuseError names the field that is wrong."""
+    kind = get("encoders", modality.encoder)
+    where = f"modalities.{name}.options"
+    return kind, checked_options(kind.Options, modality.options, where, f"options of {modality.encoder}")
+
+
+def build_fusion(choice: FusionChoice, widths: Mapping[str, int]) -> Any:
+    kind = get("fusions", choice.name)
+    options = checked_options(kind.Options, choice.options, "fusion.options", f"options of {choice.name}")
+    for field in ("attend", "pool"):  # fields that name modalities
+        named = getattr(options, field, None)
+        for modality in named if isinstance(named, (list, dict)) else ():
+            if modality not in widths and field in choice.options:
+                raise AffuseError(f"fusion.options.{field}: {unknown(modality, list(widths), 'modalities')}.")
+    return kind(widths, options)
+
+
+def build_loss(task: str, choice: Task, classes: int, width: int) -> WeightedSum:
+    terms = []
+    for term in choice.loss:
+        kind = get("losses", term.name)
+        known = [n for n in signature(kind).parameters if n not in ("num_classes", "dim", "reduction")]
+        for key in term.options:
+            if key not in known:
+                raise AffuseError(f"tasks.{task}.loss: {unknown(key, known, f'options of {term.name}')}.")
+        try:
+            terms.append((kind(classes, width, reduction=term.reduction, **term.options), term.weight))
+        except (TypeError, ValueError) as error:
+            raise AffuseError(f"tasks.{task}.loss, {term.name}: {error}.") from None
+    return WeightedSum(terms)
+
+
+def build_weighting(choice: WeightingChoice, tasks: list[str]) -> Any:
+    kind = get("weightings", choice.name)
+    try:
+        return kind(tasks, **choice.options)
+    except (TypeError, ValueError) as error:
+        raise AffuseError(f"weighting.options: {error}.") from None
+
+
+def checked_options(model: Any, values: Mapping[str, Any], where: str, what: str) -> Any:
+    for key in values:
+        if key not in model.model_fields:
+            raise AffuseError(f"{where}: {unknown(key, list(model.model_fields), what)}.")
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise AffuseError(f"{where}.{first_problem(error)}.") from None

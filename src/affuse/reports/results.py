@@ -1,0 +1,134 @@
+"""``results.csv``: one row per cell, task and metric, from the prediction tables of a comparison's runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from affuse.evaluation.intervals import bootstrap, speaker_confusions
+from affuse.evaluation.metrics import Metrics
+from affuse.evaluation.predictions import measure_table
+from affuse.training.compare import Cell, Comparison, describe
+
+# field names of the metrics, with the field's other names for them
+TITLES = {"acc": "ACC (WA)", "bacc": "BACC (UA)", "macro_f1": "macro F1", "weighted_f1": "weighted F1"}
+
+
+def collect_results(comparison: Comparison) -> pd.DataFrame:
+    """One row per (variant without its seed, task, metric).
+
+    ``value`` is the mean over seeds of the metric over the test utterances of all folds together; ``low`` and
+    ``high`` its 95 % interval by bootstrap over speakers (ACC and BACC); ``sd_seeds`` and ``sd_folds`` its
+    standard deviation over seeds, and over folds (each averaged over seeds); ``n`` the test utterances.
+    A variant with an unfinished or failed cell is left out.
+    """
+    rows: list[dict[str, Any]] = []
+    for row, cells in _by_row(comparison).items():
+        if any(cell.folder not in comparison.results for cell in cells):
+            continue
+        experiment = comparison.experiments[cells[0].experiment]
+        speakers = experiment.labelled.table.set_index("id")["speaker"]
+        by_seed = _test_tables(cells)
+        for task, space in experiment.labelled.spaces.items():
+            tables = list(by_seed.values())
+            measured = [measure_table(table, task, space) for table in tables]
+            confusions = speaker_confusions(tables, task, space, speakers)
+            for metric in TITLES:
+                values = np.array([getattr(m, metric) for m in measured])
+                low, high = (
+                    bootstrap(confusions, metric)[1:] if metric in ("acc", "bacc") else (np.nan, np.nan)
+                )
+                rows.append(
+                    dict(row)
+                    | {
+                        "protocol": experiment.recipe.protocol.kind,
+                        "stamp": experiment.split.stamp,
+                        "task": task,
+                        "metric": metric,
+                        "value": values.mean(),
+                        "low": low,
+                        "high": high,
+                        "sd_seeds": values.std(ddof=1) if len(values) > 1 else np.nan,
+                        "sd_folds": _fold_deviation(tables, task, space, metric),
+                        "n": measured[0].n,
+                        "seeds": len(tables),
+                        "folds": tables[0]["fold"].nunique(),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def _by_row(comparison: Comparison) -> dict[tuple[tuple[str, str], ...], list[Cell]]:
+    grouped: dict[tuple[tuple[str, str], ...], list[Cell]] = {}
+    for cell in comparison.cells:
+        grouped.setdefault(tuple(describe(cell.variant).items()), []).append(cell)
+    return grouped
+
+
+def _test_tables(cells: list[Cell]) -> dict[int, pd.DataFrame]:
+    """seed -> test predictions of all folds."""
+    parts: dict[int, list[pd.DataFrame]] = {}
+    for cell in cells:
+        parts.setdefault(cell.variant.recipe.seed, []).append(read_predictions(cell.folder, "test"))
+    return {seed: pd.concat(tables, ignore_index=True) for seed, tables in parts.items()}
+
+
+def read_predictions(folder: Path, role: str) -> pd.DataFrame:
+    """The rows of one role of a run's ``predictions.csv``; text stays text (an id may look like a number)."""
+    path = folder / "predictions.csv"
+    header = pd.read_csv(path, nrows=0).columns
+    numbers = {name: float for name in header if "_p_" in name} | {"fold": int}
+    types = {name: numbers.get(name, str) for name in header}
+    table = pd.read_csv(path, dtype=types, keep_default_na=False)  # type: ignore[arg-type]
+    return table[table["role"] == role]
+
+
+def _fold_deviation(tables: list[pd.DataFrame], task: str, space: list[str], metric: str) -> float:
+    folds = sorted(tables[0]["fold"].unique())
+    if len(folds) < 2:
+        return float("nan")
+    means = []
+    for fold in folds:
+        parts = [table[table["fold"] == fold] for table in tables]
+        found: list[Metrics] = [
+            measure_table(part, task, space) for part in parts if part[task].isin(space).any()
+        ]
+        if found:
+            means.append(np.mean([getattr(m, metric) for m in found]))
+    return float(np.std(means, ddof=1)) if len(means) > 1 else float("nan")
+
+
+def paper_table(results: pd.DataFrame, task: str, metrics: tuple[str, ...] = ("acc", "bacc")) -> pd.DataFrame:
+    """The papers' shape: a row per cell, ACC and BACC in percent as 'mean ± sd over seeds [low, high]'."""
+    rows = results[results["task"] == task]
+    fixed = list(results.columns[: list(results.columns).index("protocol")])
+    table: list[dict[str, str]] = []
+    for key, group in rows.groupby(fixed, sort=False):
+        line = dict(zip(fixed, key, strict=True))
+        for metric in metrics:
+            cell = group[group["metric"] == metric].iloc[0]
+            line[TITLES[metric]] = _percent(cell)
+        if not np.isnan(group.iloc[0]["sd_folds"]):
+            deviation = group[group["metric"] == metrics[-1]].iloc[0]["sd_folds"]
+            line[f"{TITLES[metrics[-1]]}, sd over folds"] = f"{100 * deviation:.1f}"
+        table.append(line)
+    return pd.DataFrame(table)
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """A data frame as a Markdown table."""
+    lines = ["| " + " | ".join(map(str, table.columns)) + " |", "|" + "---|" * len(table.columns)]
+    lines += ["| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False)]
+    return "\n".join(lines)
+
+
+def _percent(cell: pd.Series) -> str:
+    text = f"{100 * cell['value']:.1f}"
+    if not np.isnan(cell["sd_seeds"]):
+        text += f" ± {100 * cell['sd_seeds']:.1f}"
+    if not np.isnan(cell["low"]):
+        text += f" [{100 * cell['low']:.1f}, {100 * cell['high']:.1f}]"
+    return text

@@ -1,0 +1,111 @@
+"""The feature cache: one small file per clip, named by what its content depends on.
+
+A file is written to a temporary name and renamed, so a crash leaves no half of one, and several processes or
+machines on a shared disk may write at once. It is memory-mapped and checked against its own digest when read.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from affuse.corpora.corpus import Utterance
+from affuse.encoders.base import Encoder
+from affuse.errors import AffuseError
+from affuse.files import digest, file_digest, replacing
+
+# What a full disk says: no space, over quota, over the largest allowed file.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def default_folder() -> Path:
+    """$AFFUSE_CACHE, or the user's cache folder."""
+    if folder := os.environ.get("AFFUSE_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "affuse" / "features"
+
+
+class FeatureCache:
+    """key -> tensor on disk."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.version = digest("features", "1")  # change when the meaning of a cached tensor changes
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.safetensors"
+
+    def __contains__(self, key: str) -> bool:
+        return self._path(key).is_file()
+
+    def get(self, key: str) -> Tensor | None:
+        """The tensor, or None if it is not there; a damaged file is removed, so that it is computed again."""
+        path = self._path(key)
+        try:
+            with safe_open(path, framework="pt") as stored:
+                tensor = stored.get_tensor("features")
+                expected = (stored.metadata() or {}).get("digest")
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, OSError):
+            path.unlink(missing_ok=True)
+            return None
+        if expected != _tensor_digest(tensor):
+            path.unlink(missing_ok=True)
+            return None
+        return tensor
+
+    def put(self, key: str, tensor: Tensor) -> None:
+        """Store a tensor. Raises AffuseError when the disk is full; nothing half-written is left behind."""
+        tensor = tensor.detach().cpu().contiguous()
+        data = save({"features": tensor}, metadata={"digest": _tensor_digest(tensor)})
+        try:
+            with replacing(self._path(key)) as temporary:
+                temporary.write_bytes(data)
+        except OSError as error:
+            if error.errno in FULL:
+                raise AffuseError(
+                    f"The disk that holds the feature cache {self.folder} is full; free some space or choose "
+                    "another folder with --cache."
+                ) from None
+            raise AffuseError(
+                f"The feature cache {self.folder} cannot be written ({error.strerror}); choose another folder "
+                "with --cache."
+            ) from None
+
+
+class ContentKeys:
+    """Keys of clips: encoder, options and weights, and the bytes of the media."""
+
+    def __init__(self) -> None:
+        self._digests: dict[tuple[str, int, int], str] = {}
+
+    def key(self, encoder: Encoder, encoder_key: str, utterance: Utterance) -> str:
+        """``encoder_key`` is the encoder's ``reading_key`` or ``features_key``. Raises ClipError if a file is gone."""
+        return digest(encoder_key, *(self._part(part) for part in encoder.media(utterance)))
+
+    def _part(self, part: Any) -> str:
+        return f"bytes {self._file(part)}" if isinstance(part, Path) else repr(part)
+
+    def _file(self, path: Path) -> str:
+        try:
+            status = path.stat()
+            # within one process a file is read once; its bytes decide, not its date
+            memo = (str(path), status.st_size, status.st_mtime_ns)
+            if memo not in self._digests:
+                self._digests[memo] = file_digest(path)
+            return self._digests[memo]
+        except OSError:
+            return "missing"  # reading it will say so in full
+
+
+def _tensor_digest(tensor: Tensor) -> str:
+    header = f"{tensor.dtype} {tuple(tensor.shape)}"
+    return digest(header, tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())

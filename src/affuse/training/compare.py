@@ -1,0 +1,211 @@
+"""Many cells: recipes x losses x seeds x folds, finished ones skipped, the rest spread over processes."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import re
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import torch
+
+from affuse.corpora.corpus import Corpus
+from affuse.errors import AffuseError
+from affuse.files import digest, write_csv
+from affuse.recipe import Recipe, loss_name
+from affuse.training.cache import FeatureCache
+from affuse.training.experiment import Experiment, Progress, resolve, set_up, skipped_table
+from affuse.training.run import RunResult, read_result, train_fold
+
+
+class Variant(NamedTuple):
+    """One point of the axes: what was set, and the recipe that came of it."""
+
+    settings: dict[str, str]  # axis -> value, as given
+    recipe: Recipe
+
+
+class Cell(NamedTuple):
+    """One run to make: a variant, the experiment that has its features and split, and a fold."""
+
+    variant: Variant
+    experiment: int
+    fold: int
+    folder: Path
+
+
+@dataclass
+class Comparison:
+    """Every cell's result, and what could not be done."""
+
+    experiments: list[Experiment]
+    cells: list[Cell]
+    results: dict[Path, RunResult]
+    failed: list[tuple[Cell, str]]
+
+
+def parse_axes(over: Sequence[str]) -> dict[str, list[str]]:
+    """['loss=a,b', 'seed=0,1'] -> {'loss': ['a', 'b'], 'seed': ['0', '1']}."""
+    axes: dict[str, list[str]] = {}
+    for item in over:
+        name, equals, values = item.partition("=")
+        split = [value.strip() for value in values.split(",") if value.strip()]
+        if not equals or not name.strip() or not split:
+            raise AffuseError(f"--over takes axis=value,value, not {item!r}; for example --over seed=0,1,2.")
+        if name.strip() in axes:
+            raise AffuseError(f"--over names the axis {name.strip()!r} twice; give its values in one list.")
+        if len(set(split)) < len(split):
+            raise AffuseError(f"--over {item}: a value stands twice.")
+        axes[name.strip()] = split
+    return axes
+
+
+def make_variants(source: str, axes: dict[str, list[str]], overrides: Sequence[str]) -> list[Variant]:
+    """The product of the axes, in order; the axis ``recipe`` chooses the recipe itself."""
+    variants = []
+    for values in itertools.product(*axes.values()):
+        settings = dict(zip(axes, values, strict=True))
+        chosen = settings.get("recipe", source)
+        changes = [f"{axis}={value}" for axis, value in settings.items() if axis not in ("recipe", "fold")]
+        variants.append(Variant(settings, Recipe.load(chosen, [*overrides, *changes])))
+    return variants
+
+
+def compare(
+    variants: Sequence[Variant],
+    corpus: Corpus,
+    out: str | Path,
+    cache: FeatureCache,
+    progress: Progress,
+    *,
+    folds: Sequence[int] | None = None,
+    jobs: int | None = None,
+    device: str = "cpu",
+    keep_models: bool = False,
+) -> Comparison:
+    """Train every variant on every fold (or on ``folds``). A finished cell is never run again.
+
+    Cells run in ``jobs`` processes of one thread each (default: one per core; one process where a GPU is
+    used): small networks gain nothing from several threads. A cell whose loss diverges is reported and the
+    others go on.
+    """
+    out = Path(out)
+    experiments: list[Experiment] = []
+    known: dict[str, int] = {}
+    cells: list[Cell] = []
+    for variant in variants:
+        recipe = resolve(variant.recipe, corpus)
+        shared = _shared_part(recipe)
+        if shared not in known:
+            known[shared] = len(experiments)
+            experiments.append(set_up(corpus, recipe, cache, progress, device))
+        experiment = experiments[known[shared]]
+        for fold in folds if folds is not None else experiment.split.folds:
+            folder = out / "runs" / _slug(variant.settings, variant.recipe.name) / f"fold{fold}"
+            cells.append(Cell(Variant(variant.settings, recipe), known[shared], fold, folder))
+    if len({cell.folder for cell in cells}) < len(cells):
+        raise AffuseError("Two points of --over have the same folder name; make their values differ more.")
+    comparison = Comparison(experiments, cells, {}, [])
+    skipped = [skip for experiment in experiments for skip in experiment.skipped]
+    write_csv(out / "skipped.csv", skipped_table(list(dict.fromkeys(skipped))))
+    waiting = []
+    for cell in cells:
+        key = experiments[cell.experiment].key(cell.variant.recipe, cell.fold)
+        done = read_result(cell.folder, key)
+        if done is None:
+            waiting.append(cell)
+        else:
+            comparison.results[cell.folder] = done
+    if len(waiting) < len(cells):
+        progress.say(f"{len(cells) - len(waiting)} of {len(cells)} cells are finished already.")
+    advance = progress.start("training", len(waiting))
+    jobs = 1 if device != "cpu" else min(jobs or os.cpu_count() or 1, max(1, len(waiting)))
+    run = _run_here if jobs == 1 else _run_in_processes
+    run(comparison, waiting, jobs, keep_models, advance)
+    if comparison.failed:
+        rows = [(str(cell.folder.relative_to(out)), cause) for cell, cause in comparison.failed]
+        write_csv(out / "failed.csv", pd.DataFrame(rows, columns=["run", "cause"]))
+    return comparison
+
+
+def _shared_part(recipe: Recipe) -> str:
+    """What features, labels and split depend on."""
+    labels = {task: (choice.classes, choice.merge) for task, choice in recipe.tasks.items()}
+    return digest(repr(labels), recipe.protocol.model_dump_json(), repr(recipe.modalities))
+
+
+def _slug(settings: dict[str, str], name: str) -> str:
+    """A folder name: 'loss=cross_entropy+center,seed=0'."""
+    parts = [f"{axis}={value}" for axis, value in settings.items() if axis != "fold"]
+    return re.sub(r"[^\w.+=,-]", "_", ",".join(parts)) or name
+
+
+def _run_here(
+    comparison: Comparison, waiting: Sequence[Cell], jobs: int, keep: bool, advance: Callable[[], None]
+) -> None:
+    for cell in waiting:
+        experiment = comparison.experiments[cell.experiment]
+        try:
+            result = train_fold(experiment, cell.variant.recipe, cell.fold, cell.folder, keep_model=keep)
+            comparison.results[cell.folder] = result
+        except AffuseError as error:
+            comparison.failed.append((cell, str(error)))
+        advance()
+
+
+def _run_in_processes(
+    comparison: Comparison, waiting: Sequence[Cell], jobs: int, keep: bool, advance: Callable[[], None]
+) -> None:
+    # spawn: a forked child of a process that has used torch's thread pool may hang
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=_begin_worker, initargs=(comparison.experiments,)
+    ) as pool:
+        try:
+            futures = {
+                pool.submit(
+                    _run_cell, cell.experiment, cell.variant.recipe, cell.fold, cell.folder, keep
+                ): cell
+                for cell in waiting
+            }
+            for future in as_completed(futures):
+                cell = futures[future]
+                try:
+                    comparison.results[cell.folder] = future.result()
+                except AffuseError as error:
+                    comparison.failed.append((cell, str(error)))
+                advance()
+        except BaseException:  # Ctrl-C above all: what runs has saved its state and is resumed next time
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+
+
+_experiments: list[Experiment] = []  # of this worker process
+
+
+def _begin_worker(experiments: list[Experiment]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    torch.set_num_threads(1)
+    _experiments[:] = experiments
+
+
+def _run_cell(experiment: int, recipe: Recipe, fold: int, folder: Path, keep: bool) -> RunResult:
+    return train_fold(_experiments[experiment], recipe, fold, folder, keep_model=keep)
+
+
+def describe(variant: Variant) -> dict[str, str]:
+    """The axes that name a row of a table: recipe and loss always, then what was varied; not seed or fold."""
+    recipe = variant.recipe
+    task = "emotion" if "emotion" in recipe.tasks else next(iter(recipe.tasks))
+    row = {"recipe": recipe.name, "loss": loss_name(recipe.tasks[task].loss)}
+    shown = {"recipe", "loss", "tasks.emotion.loss", "seed", "fold"}
+    return row | {axis: value for axis, value in variant.settings.items() if axis not in shown}

@@ -1,0 +1,185 @@
+"""Labels as numbers, clips as batches, batches of like lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from affuse.corpora.corpus import Corpus
+from affuse.errors import AffuseError
+from affuse.recipe import Recipe
+from affuse.registry import unknown
+from affuse.sequence import FeatureSequence, pad
+from affuse.training.features import Source
+
+BLANK = -1  # code of a label that is not known
+
+
+class LabelledTable(NamedTuple):
+    """Rows with at least one label, with the recipe's merges done."""
+
+    table: pd.DataFrame  # the corpus's columns; task columns hold merged labels, blank where out of classes
+    spaces: dict[str, list[str]]  # task -> classes, in order
+    codes: dict[str, dict[str, int]]  # task -> id -> class index or BLANK
+    left_out: int  # rows without a label for any task
+
+
+def label_table(
+    corpus: Corpus, recipe: Recipe, spaces_of_model: Mapping[str, list[str]] | None = None
+) -> LabelledTable:
+    """Select and encode the labels that the recipe's tasks ask for.
+
+    ``spaces_of_model`` are the classes of a trained model: the corpus may then lack some of them.
+
+    Raises AffuseError naming the task, label or row: unknown column or class, a label that is not in the
+    corpus's label space, a single class.
+    """
+    table = corpus.table.copy()
+    spaces: dict[str, list[str]] = {}
+    for task, choice in recipe.tasks.items():
+        known = corpus.info.label_spaces.get(task)
+        if known is None or task not in table.columns:
+            raise AffuseError(
+                f"{unknown(task, list(corpus.info.label_spaces), 'label spaces')} of {corpus.info.name}; "
+                "name one under the recipe's tasks."
+            )
+        column = table[task].astype("string")
+        foreign = column.notna() & ~column.isin(known)
+        if foreign.any():
+            row = table[foreign].iloc[0]
+            raise AffuseError(
+                f"{corpus.folder or corpus.info.name}: utterance {row['id']} has {task} {row[task]!r}, which is "
+                f"not in the label space {known}; mend the row or add the label ('affuse validate' lists all)."
+            )
+        for old, new in choice.merge.items():
+            if old not in known and spaces_of_model is None:
+                raise AffuseError(f"tasks.{task}.merge: {unknown(old, known, 'labels')}.")
+            column = column.replace(old, new)
+        possible = list(dict.fromkeys(choice.merge.get(label, label) for label in known))
+        if spaces_of_model is not None:
+            classes = spaces_of_model[task]
+            table[task] = column.where(column.isin(classes))
+            spaces[task] = classes
+            continue
+        for label in choice.classes or []:
+            if label not in possible:
+                raise AffuseError(f"tasks.{task}.classes: {unknown(label, possible, 'labels')}.")
+        classes = choice.classes or [label for label in possible if (column == label).any()]
+        table[task] = column.where(column.isin(classes))
+        counts = table[task].value_counts()
+        empty = [label for label in classes if label not in counts.index]
+        if empty:
+            raise AffuseError(
+                f"tasks.{task}: no utterance is labelled {', '.join(empty)}; leave it out of classes."
+            )
+        if len(classes) < 2:
+            raise AffuseError(
+                f"{corpus.info.name} has one class only for {task} ({', '.join(classes) or 'none'}); "
+                "a classifier needs at least two."
+            )
+        spaces[task] = classes
+    labelled = table[list(recipe.tasks)].notna().any(axis=1)
+    kept = table[labelled].reset_index(drop=True)
+    codes = {
+        task: {
+            id: BLANK if pd.isna(label) else space.index(label)
+            for id, label in zip(kept["id"], kept[task], strict=True)
+        }
+        for task, space in spaces.items()
+    }
+    return LabelledTable(kept, spaces, codes, int((~labelled).sum()))
+
+
+class Batch(NamedTuple):
+    """clips: modality -> padded sequence; labels: task -> (batch,); index: (batch,) into the dataset's ids."""
+
+    clips: dict[str, FeatureSequence]
+    labels: dict[str, Tensor]
+    index: Tensor
+
+
+class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
+    """The utterances of one role. Items are (index, modality -> tensor or None)."""
+
+    def __init__(
+        self, ids: Sequence[str], sources: Mapping[str, Source], codes: Mapping[str, Mapping[str, int]]
+    ) -> None:
+        self.ids = list(ids)
+        self.sources = sources
+        self.labels = {task: torch.tensor([code[id] for id in self.ids]) for task, code in codes.items()}
+        self._blank: dict[str, Tensor] = {}  # modality -> a clip of no steps, shaped like the others
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> tuple[int, dict[str, Tensor | None]]:
+        return index, {name: source.load(self.ids[index]) for name, source in self.sources.items()}
+
+    def lengths(self) -> np.ndarray:
+        """(utterances,) steps of all modalities together: what a batch pads."""
+        return np.array(
+            [sum(0 if clip is None else len(clip) for clip in self[i][1].values()) for i in range(len(self))]
+        )
+
+    def collate(self, items: Sequence[tuple[int, dict[str, Tensor | None]]]) -> Batch:
+        index = torch.tensor([i for i, _ in items])
+        clips = {}
+        for name in self.sources:
+            of_batch = [clip[name] for _, clip in items]
+            if all(clip is None for clip in of_batch):
+                empty = pad([self._empty(name)] * len(of_batch))
+                clips[name] = empty
+            else:
+                clips[name] = pad(of_batch)
+        return Batch(clips, {task: labels[index] for task, labels in self.labels.items()}, index)
+
+    def _empty(self, name: str) -> Tensor:
+        if name not in self._blank:
+            found = next((c for id in self.ids if (c := self.sources[name].load(id)) is not None), None)
+            if found is None:
+                raise AffuseError(f"No utterance of this part has the modality {name!r}; leave it out.")
+            self._blank[name] = found[:0]
+        return self._blank[name]
+
+
+class BucketBatches(Sampler[list[int]]):
+    """Shuffled batches of like lengths, so that little of a batch is padding.
+
+    Utterances are shuffled, cut into stretches of ``stretch`` batches, sorted by length inside each, and the
+    batches are shuffled again. The order is a function of (seed, epoch) alone, so a resumed run repeats it.
+    """
+
+    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int, stretch: int = 8) -> None:
+        self.lengths = lengths
+        self.batch_size = batch_size
+        self.seed = seed
+        self.stretch = stretch
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        random = np.random.default_rng([self.seed, self.epoch])
+        order = random.permutation(len(self.lengths))
+        span = self.batch_size * self.stretch
+        batches: list[list[int]] = []
+        for start in range(0, len(order), span):
+            part = order[start : start + span]
+            part = part[np.argsort(self.lengths[part], kind="stable")]
+            batches += [
+                part[at : at + self.batch_size].tolist() for at in range(0, len(part), self.batch_size)
+            ]
+        yield from (batches[i] for i in random.permutation(len(batches)))
+
+
+def in_length_order(lengths: np.ndarray, batch_size: int) -> list[list[int]]:
+    """Fixed batches for evaluation."""
+    order = np.argsort(lengths, kind="stable")
+    return [order[at : at + batch_size].tolist() for at in range(0, len(order), batch_size)]

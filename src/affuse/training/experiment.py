@@ -1,0 +1,200 @@
+"""What the cells of one experiment share: labelled rows, split, and every modality's tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pandas as pd
+
+from affuse.corpora.corpus import Corpus
+from affuse.corpora.splits import Split, make_split
+from affuse.encoders.base import Encoder
+from affuse.encoders.precomputed import PrecomputedOptions, read_array
+from affuse.errors import AffuseError, ClipError
+from affuse.files import digest
+from affuse.model import encoder_choice
+from affuse.recipe import Recipe
+from affuse.registry import unknown
+from affuse.training.cache import FeatureCache
+from affuse.training.data import LabelledTable, label_table
+from affuse.training.features import CachedSource, LiveSource, Skipped, Source, check_live, extract
+
+
+class Progress(Protocol):
+    """What long work tells its caller."""
+
+    def start(self, task: str, total: int) -> Callable[[], None]: ...
+
+    def say(self, message: str) -> None: ...
+
+
+@dataclass
+class ClipPlan:
+    """Where every modality's tensors are; can be sent to another process and opened there."""
+
+    corpus: Corpus
+    recipe: Recipe
+    keys: dict[str, dict[str, str | None] | None]  # modality -> id -> cache key; None: read live
+    skipped: list[Skipped]
+    cache: FeatureCache | None
+    device: str
+
+    def open(self, trained: Mapping[str, Encoder] | None = None) -> dict[str, Source]:
+        """Sources in this process; ``trained`` are the network's own encoders, which read for it."""
+        opened: dict[str, Source] = {}
+        for name, keys in self.keys.items():
+            if keys is not None and self.cache is not None:
+                opened[name] = CachedSource(keys, self.cache)
+                continue
+            modality = self.recipe.modalities[name]
+            encoder = (trained or {}).get(name)
+            if encoder is None:
+                kind, options = encoder_choice(name, modality)
+                encoder = kind(options)
+            rows = {utterance.id: utterance for utterance in self.corpus.utterances()}
+            opened[name] = LiveSource(encoder, modality.frozen, rows, self.device)
+        return opened
+
+
+@dataclass
+class Experiment:
+    """Ready to train any fold: nothing here depends on fold, seed, loss or fusion."""
+
+    corpus: Corpus
+    recipe: Recipe  # resolved
+    labelled: LabelledTable
+    split: Split
+    clips: ClipPlan
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        return self.clips.skipped
+
+    def roles(self, fold: int) -> dict[str, list[str]]:
+        """role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
+        if fold not in self.split.folds:
+            raise AffuseError(f"There is no fold {fold}; this split has folds {_span(self.split.folds)}.")
+        bad = {skip.id for skip in self.skipped}
+        roles = {role: [id for id in ids if id not in bad] for role, ids in self.split.roles(fold).items()}
+        for role in ("train", "test"):
+            if not roles.get(role):
+                raise AffuseError(f"Fold {fold} has no usable {role} utterance; see skipped.csv.")
+        return roles
+
+    def key(self, recipe: Recipe, fold: int) -> str:
+        """Digest of everything a cell's result depends on."""
+        return digest(
+            recipe.to_yaml(), self.corpus.hash, self.split.hash, str(fold), *sorted(map(str, self.skipped))
+        )
+
+
+def set_up(
+    corpus: Corpus,
+    recipe: Recipe,
+    cache: FeatureCache | None,
+    progress: Progress,
+    device: str = "cpu",
+) -> Experiment:
+    """Resolve the recipe on the corpus, make the split, and read or encode every clip once.
+
+    Raises AffuseError for a recipe that does not fit the corpus. ``cache=None`` reads and encodes live,
+    each time a clip is used.
+    """
+    recipe = resolve(recipe, corpus)
+    labelled = label_table(corpus, recipe)
+    if labelled.left_out:
+        progress.say(
+            f"{labelled.left_out} of {len(corpus)} utterances have none of the recipe's labels: left out."
+        )
+    task = next(iter(recipe.tasks))
+    split = make_split(labelled.table, recipe.protocol, task)
+    if split.stamp:
+        progress.say(f"This protocol is {split.stamp}: speakers of the test part are heard in training.")
+    clips = read_clips(corpus, recipe, list(labelled.table["id"]), cache, progress, device)
+    return Experiment(corpus, recipe, labelled, split, clips)
+
+
+def read_clips(
+    corpus: Corpus,
+    recipe: Recipe,
+    ids: Sequence[str],
+    cache: FeatureCache | None,
+    progress: Progress,
+    device: str = "cpu",
+) -> ClipPlan:
+    """Read or encode the clips of ``ids`` in every modality of the recipe, through the cache if there is one."""
+    wanted = set(ids)
+    utterances = [u for u in corpus.utterances() if u.id in wanted]
+    plan = ClipPlan(corpus, recipe, {}, [], cache, device)
+    present: dict[str, set[str]] = {}
+    for name, modality in recipe.modalities.items():
+        kind, options = encoder_choice(name, modality)
+        encoder = kind(options)
+        if cache is None or not encoder.cached:
+            source = LiveSource(encoder, modality.frozen, {u.id: u for u in utterances}, device)
+            found, skipped = check_live(name, source, [u.id for u in utterances])
+            present[name] = {id for id, there in found.items() if there}
+            plan.keys[name] = None
+        else:
+            advance = progress.start(f"{name} ({modality.encoder})", len(utterances))
+            done = extract(name, encoder, modality.frozen, utterances, cache, device, advance)
+            skipped = done.skipped
+            present[name] = {id for id, key in done.keys.items() if key is not None}
+            plan.keys[name] = done.keys
+            if done.speed:
+                progress.say(
+                    f"{name}: {done.computed} clips encoded in {done.wall_seconds:.1f} s ({done.speed})."
+                )
+        plan.skipped += skipped
+        if not present[name]:
+            cause = f" (first cause: {skipped[0].cause})" if skipped else ""
+            raise AffuseError(f"No utterance has the modality {name!r}{cause}; leave it out of the recipe.")
+    bad = {skip.id for skip in plan.skipped}
+    everything = set().union(*present.values())
+    plan.skipped += [
+        Skipped(u.id, "all", "the utterance has none of the recipe's modalities")
+        for u in utterances
+        if u.id not in everything and u.id not in bad
+    ]
+    return plan
+
+
+def resolve(recipe: Recipe, corpus: Corpus) -> Recipe:
+    """Fill in what only the corpus knows: the widths of its pre-extracted features."""
+    changes = []
+    for name, modality in recipe.modalities.items():
+        if modality.encoder != "precomputed":
+            continue
+        _, options = encoder_choice(name, modality)
+        assert isinstance(options, PrecomputedOptions)
+        if options.name not in corpus.feature_names:
+            raise AffuseError(
+                f"modalities.{name}: {unknown(options.name, corpus.feature_names or ['none'], 'feature columns')} "
+                f"of {corpus.info.name}."
+            )
+        if options.width is None:
+            changes.append(f"modalities.{name}.options.width={_width(corpus, options.name)}")
+    return recipe.changed(changes) if changes else recipe
+
+
+def _width(corpus: Corpus, name: str) -> int:
+    cause = "every row is blank"
+    for utterance in corpus.utterances():
+        reference = utterance.features.get(name)
+        if reference is not None:
+            try:
+                return read_array(reference).shape[1]
+            except ClipError as error:
+                cause = str(error)
+    raise AffuseError(f"No features_{name} of {corpus.info.name} can be used: {cause}")
+
+
+def skipped_table(skipped: Sequence[Skipped]) -> pd.DataFrame:
+    """The rows of ``skipped.csv``."""
+    return pd.DataFrame(skipped, columns=list(Skipped._fields))
+
+
+def _span(folds: Sequence[int]) -> str:
+    return f"{min(folds)} to {max(folds)}"

@@ -1,0 +1,204 @@
+"""From a corpus to what the network takes: every clip read (and encoded, where frozen) once, in the cache."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from affuse.corpora.corpus import Utterance
+from affuse.encoders.base import Encoder
+from affuse.errors import AffuseError, ClipError
+from affuse.media.audio import probe_audio
+from affuse.sequence import pad
+from affuse.training.cache import ContentKeys, FeatureCache
+
+READERS = 2  # threads that decode ahead while the encoder computes
+AHEAD = 8  # decoded clips that may wait: memory stays flat however large the corpus
+
+
+class Skipped(NamedTuple):
+    """A clip that could not be used, as ``skipped.csv`` lists it."""
+
+    id: str
+    modality: str
+    cause: str
+
+
+@dataclass
+class Extraction:
+    """Where one modality's tensors are, and what it took."""
+
+    keys: dict[str, str | None] = field(default_factory=dict)  # id -> cache key; None: modality missing
+    skipped: list[Skipped] = field(default_factory=list)
+    computed: int = 0
+    audio_seconds: float = 0.0  # of what was computed, not of cache hits
+    wall_seconds: float = 0.0
+
+    @property
+    def speed(self) -> str:
+        """'3.1 hours of audio per minute', or '' where nothing was computed."""
+        if not self.audio_seconds or not self.wall_seconds:
+            return ""
+        return f"{self.audio_seconds / 3600 / (self.wall_seconds / 60):.2f} hours of audio per minute"
+
+
+class Source(Protocol):
+    """id -> the tensor the network takes for one modality; None where it is missing."""
+
+    def load(self, id: str) -> Tensor | None: ...
+
+
+def encode_clip(encoder: Encoder, clip: Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """(time, ...) as read -> (steps, width), alone and in evaluation mode: no neighbour changes a digit."""
+    with torch.inference_mode():
+        output = encoder(pad([clip]).to(device))
+    return output.values[0][output.mask[0]].to("cpu", torch.float32).clone()
+
+
+def extract(
+    name: str,
+    encoder: Encoder,
+    frozen: bool,
+    utterances: Sequence[Utterance],
+    cache: FeatureCache,
+    device: torch.device | str = "cpu",
+    advance: Callable[[], None] = lambda: None,
+) -> Extraction:
+    """Put every utterance's tensor of one modality into the cache; ``advance`` is called once per utterance.
+
+    Decoding runs in threads, ahead of the encoder by at most a few clips. A clip that cannot be used is
+    listed in ``skipped`` with its cause. Raises AffuseError when the cache cannot be written.
+    """
+    began = time.perf_counter()
+    result = Extraction()
+    encoder_key = cache.version + (encoder.features_key if frozen else encoder.reading_key)
+    keys = ContentKeys()
+    if frozen:
+        encoder.eval().to(device)
+
+    def read(utterance: Utterance) -> tuple[str, Tensor | None, float] | None:
+        key = keys.key(encoder, encoder_key, utterance)
+        if key in cache:
+            return key, None, 0.0
+        clip = encoder.read(utterance)
+        return None if clip is None else (key, clip, _audio_seconds(encoder, utterance))
+
+    for utterance, outcome in _read_ahead(utterances, read):
+        advance()
+        if isinstance(outcome, ClipError):
+            result.skipped.append(Skipped(utterance.id, name, str(outcome)))
+            continue
+        if outcome is None:
+            result.keys[utterance.id] = None
+            continue
+        key, clip, seconds = outcome
+        if clip is not None:
+            cache.put(key, encode_clip(encoder, clip, device) if frozen else clip)
+            result.computed += 1
+            result.audio_seconds += seconds
+        result.keys[utterance.id] = key
+    result.wall_seconds = time.perf_counter() - began
+    return result
+
+
+def _read_ahead(
+    utterances: Iterable[Utterance], read: Callable[[Utterance], tuple[str, Tensor | None, float] | None]
+) -> Iterator[tuple[Utterance, tuple[str, Tensor | None, float] | ClipError | None]]:
+    """In order; a ClipError is a result like any other."""
+    waiting: deque[tuple[Utterance, Future[tuple[str, Tensor | None, float] | None]]] = deque()
+    with ThreadPoolExecutor(READERS) as pool:
+        try:
+            for utterance in utterances:
+                waiting.append((utterance, pool.submit(read, utterance)))
+                if len(waiting) > AHEAD:
+                    yield _outcome(*waiting.popleft())
+            while waiting:
+                yield _outcome(*waiting.popleft())
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _outcome(
+    utterance: Utterance, future: Future[tuple[str, Tensor | None, float] | None]
+) -> tuple[Utterance, tuple[str, Tensor | None, float] | ClipError | None]:
+    try:
+        return utterance, future.result()
+    except ClipError as error:
+        return utterance, error
+
+
+def _audio_seconds(encoder: Encoder, utterance: Utterance) -> float:
+    if encoder.kind != "audio" or utterance.audio is None:
+        return 0.0
+    whole = probe_audio(utterance.audio).seconds
+    return (utterance.end if utterance.end is not None else whole) - (utterance.start or 0.0)
+
+
+class CachedSource:
+    """Tensors from the cache; the most recent stay in memory up to ``budget`` bytes."""
+
+    def __init__(
+        self, keys: Mapping[str, str | None], cache: FeatureCache, budget: int = 2_000_000_000
+    ) -> None:
+        self.keys = dict(keys)
+        self.cache = cache
+        self.budget = budget
+        self._kept: dict[str, Tensor] = {}
+
+    def load(self, id: str) -> Tensor | None:
+        key = self.keys[id]
+        if key is None:
+            return None
+        if key in self._kept:
+            return self._kept[key]
+        tensor = self.cache.get(key)
+        if tensor is None:
+            raise AffuseError(
+                f"The cached features of {id} vanished or were damaged while they were in use "
+                f"({self.cache.folder}); run the command again, they are then computed again."
+            )
+        if tensor.nbytes <= self.budget:
+            self.budget -= tensor.nbytes
+            self._kept[key] = tensor
+        return tensor
+
+
+class LiveSource:
+    """Tensors read (and encoded, where frozen) each time they are asked for."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        frozen: bool,
+        utterances: Mapping[str, Utterance],
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.encoder = encoder.eval().to(device) if frozen else encoder
+        self.frozen = frozen
+        self.utterances = utterances
+        self.device = device
+
+    def load(self, id: str) -> Tensor | None:
+        clip = self.encoder.read(self.utterances[id])
+        if clip is None or not self.frozen or not self.encoder.cached:
+            return clip
+        return encode_clip(self.encoder, clip, self.device)
+
+
+def check_live(name: str, source: LiveSource, ids: Iterable[str]) -> tuple[dict[str, bool], list[Skipped]]:
+    """Try every clip of an uncached modality once: id -> present, and what must be skipped."""
+    present: dict[str, bool] = {}
+    skipped = []
+    for id in ids:
+        try:
+            present[id] = source.encoder.read(source.utterances[id]) is not None
+        except ClipError as error:
+            skipped.append(Skipped(id, name, str(error)))
+    return present, skipped

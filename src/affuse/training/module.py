@@ -1,0 +1,189 @@
+"""One training step, one validation pass: what Lightning runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+
+from affuse.errors import AffuseError
+from affuse.evaluation.metrics import measure
+from affuse.files import digest
+from affuse.losses.centers import CenteredLoss
+from affuse.model import Model, Output, build_weighting
+from affuse.recipe import Recipe
+from affuse.training.data import Batch
+
+
+class NonFiniteLoss(AffuseError):
+    """A task's loss became NaN or infinite."""
+
+
+class TrainingModule(L.LightningModule):
+    """Manual optimisation, so that a weighting may do its own backward pass."""
+
+    def __init__(self, recipe: Recipe, model: Model, train_ids: list[str]) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.recipe = recipe
+        self.model = model
+        self.weighting = build_weighting(recipe.weighting, list(recipe.tasks))
+        self.train_ids = train_ids
+        self.history: list[dict[str, float]] = []  # one row per epoch, as metrics.csv has them
+        self.shared = [
+            parameter
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad and not name.startswith(("heads.", "losses."))
+        ]
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+        self._joint: list[float] = []
+        self._validation: list[tuple[dict[str, Tensor], dict[str, Tensor]]] = []
+        self.first_centers = {name: p.detach().clone() for name, p in self._centers().items()}
+
+    def _centers(self) -> dict[str, Tensor]:
+        return {
+            f"{name}.centers": module.centers
+            for name, module in self.model.losses.named_modules()
+            if isinstance(module, CenteredLoss)
+        }
+
+    def configure_optimizers(self) -> Any:
+        """Adam with a group each for the network, trained encoders, centers and the weighting's parameters."""
+        choice = self.recipe.optimizer
+        rates = {
+            "network": choice.lr,
+            "encoders": choice.encoder_lr or choice.lr,
+            "centers": choice.centers_lr,
+            "weighting": self.recipe.weighting.lr or choice.lr,
+        }
+        members: dict[str, list[Tensor]] = {name: [] for name in rates}
+        for name, parameter in self.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            group = (
+                "centers" if name.endswith(".centers") else
+                "encoders" if name.startswith("model.encoders.") else
+                "weighting" if name.startswith("weighting.") else
+                "network"
+            )  # fmt: skip
+            members[group].append(parameter)
+        groups = [
+            # weight decay would pull centers and task weights to zero, which is no regulariser for them
+            {"params": parameters, "lr": rates[name], "name": name,
+             "weight_decay": choice.weight_decay if name in ("network", "encoders") else 0.0}
+            for name, parameters in members.items() if parameters
+        ]  # fmt: skip
+        optimizer = torch.optim.Adam(groups)
+        schedule = self.recipe.training.schedule
+        if schedule is None:
+            return optimizer
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": torch.optim.lr_scheduler.StepLR(optimizer, schedule.every, schedule.factor),
+        }
+
+    def on_train_epoch_start(self) -> None:
+        # Dropout is a function of (seed, epoch), so a resumed run repeats an uninterrupted one.
+        torch.manual_seed(int(digest(str(self.recipe.seed), str(self.current_epoch))[:15], 16))
+        sampler = self.trainer.train_dataloader.batch_sampler  # type: ignore[union-attr]
+        sampler.epoch = self.current_epoch
+        self._sums, self._counts, self._joint = {}, {}, []
+
+    def training_step(self, batch: Batch, batch_index: int) -> None:
+        output = self.model(batch.clips)
+        losses = self.model.task_losses(output, batch.labels)
+        optimizer: Any = self.optimizers()
+        optimizer.zero_grad()
+        joint = self.weighting.backward(
+            losses,
+            shared=self.shared,
+            features=[output.embedding],
+            backward=self.manual_backward,
+        )
+        if not bool(torch.isfinite(joint)):
+            ids = ", ".join(self.train_ids[i] for i in batch.index.tolist())
+            raise NonFiniteLoss(
+                f"The loss became {float(joint)} in epoch {self.current_epoch + 1}, in the batch of {ids}; the "
+                "best weights so far are kept. Lower optimizer.lr or set optimizer.clip_norm."
+            )
+        if self.recipe.optimizer.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), self.recipe.optimizer.clip_norm)
+        optimizer.step()
+        if self.weighting.needs_losses_after_step:
+            with torch.no_grad():
+                after = self.model.task_losses(self.model(batch.clips), batch.labels)
+            self.weighting.after_step(after)
+        self._joint.append(float(joint))
+        for task, loss in losses.items():
+            n = int((batch.labels[task] >= 0).sum())
+            self._sums[task] = self._sums.get(task, 0.0) + float(loss.detach()) * n
+            self._counts[task] = self._counts.get(task, 0) + n
+
+    def on_validation_epoch_start(self) -> None:
+        self._validation = []
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        output: Output = self.model(batch.clips)
+        self._validation.append(
+            ({task: logits.float().cpu() for task, logits in output.logits.items()}, _to_cpu(batch.labels))
+        )
+        for task, loss in self.model.task_losses(output, batch.labels).items():
+            n = int((batch.labels[task] >= 0).sum())
+            key = f"validation {task}"
+            self._sums[key] = self._sums.get(key, 0.0) + float(loss) * n
+            self._counts[key] = self._counts.get(key, 0) + n
+
+    def close_epoch(self) -> None:
+        """After validation: the epoch's row of metrics.csv is made, then the schedules move on."""
+        means = {task: total / self._counts[task] for task, total in self._sums.items()}
+        trained = {task: mean for task, mean in means.items() if task in self.recipe.tasks}
+        optimizer: Any = self.optimizers()
+        row: dict[str, float] = {
+            "epoch": self.current_epoch + 1,
+            "lr": optimizer.param_groups[0]["lr"],
+            "train_joint": float(np.mean(self._joint)) if self._joint else float("nan"),
+        }
+        for task, mean in trained.items():
+            row[f"train_loss_{task}"] = mean
+        row |= self._validation_row(means)
+        row |= {f"weight_{task}": weight for task, weight in self.weighting.weights().items()}
+        for name, centers in self._centers().items():
+            moved = (centers.detach().cpu() - self.first_centers[name].cpu()).norm(dim=1).mean()
+            row[f"center_displacement_{name.removesuffix('.centers')}"] = float(moved)
+        self.history.append(row)
+        self.weighting.end_epoch(trained)
+        scheduler: Any = self.lr_schedulers()
+        if scheduler is not None:
+            scheduler.step()
+
+    def _validation_row(self, means: Mapping[str, float]) -> dict[str, float]:
+        if not self._validation:
+            return {}
+        row: dict[str, float] = {}
+        for task, space in self.model.label_spaces.items():
+            logits = torch.cat([logits[task] for logits, _ in self._validation])
+            labels = torch.cat([labels[task] for _, labels in self._validation])
+            known = labels >= 0
+            if bool(known.any()):
+                found = measure(labels[known].numpy(), logits[known].argmax(dim=1).numpy(), space)
+                row[f"validation_loss_{task}"] = means[f"validation {task}"]
+                row[f"validation_acc_{task}"] = found.acc
+                row[f"validation_bacc_{task}"] = found.bacc
+        return row
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["affuse_history"] = self.history
+        checkpoint["affuse_first_centers"] = self.first_centers
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.history = checkpoint["affuse_history"]
+        self.first_centers = checkpoint["affuse_first_centers"]
+
+
+def _to_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.cpu() for name, tensor in tensors.items()}

@@ -1,0 +1,270 @@
+"""One cell: one fold of one recipe with one seed, trained, tested once, written as a run folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import DataLoader
+
+import affuse
+from affuse.errors import AffuseError
+from affuse.evaluation.metrics import Metrics
+from affuse.evaluation.predictions import measure_table, prediction_table
+from affuse.files import write_csv, write_json, write_text
+from affuse.model import Model
+from affuse.modelfolder import save_model
+from affuse.recipe import Recipe
+from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState, load_state
+from affuse.training.data import BucketBatches, Clips, in_length_order
+from affuse.training.experiment import Experiment, skipped_table
+from affuse.training.features import Source
+from affuse.training.module import NonFiniteLoss, TrainingModule
+
+RESULTS = "results.json"  # written last: a run folder that has it is finished
+STATE = "state/last.ckpt"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a finished run folder says in ``results.json``."""
+
+    folder: Path
+    fold: int
+    seed: int
+    best_epoch: int
+    epochs: int
+    metrics: dict[str, dict[str, Any]]  # task -> acc, bacc, ... on the test part
+
+
+def train_fold(
+    experiment: Experiment,
+    recipe: Recipe,
+    fold: int,
+    out: str | Path,
+    *,
+    keep_model: bool = True,
+    progress: Callable[[int, dict[str, float]], None] | None = None,
+) -> RunResult:
+    """Train, choose the epoch on validation, predict validation and test once, write the run folder.
+
+    ``recipe`` may differ from the experiment's in what features and split do not depend on. A finished folder
+    is returned as it is; an interrupted one goes on from its last saved epoch. Raises AffuseError if the
+    folder holds another experiment, and NonFiniteLoss (after saving what was best) if the loss diverges.
+    """
+    out = Path(out)
+    key = experiment.key(recipe, fold)
+    if (finished := read_result(out, key)) is not None:
+        return finished
+    roles = experiment.roles(fold)
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / "recipe.yaml", recipe.to_yaml())
+    write_json(out / "environment.json", environment(experiment, fold, key))
+    write_csv(out / "split.csv", experiment.split.table.query("fold == @fold"))
+    write_csv(out / "skipped.csv", skipped_table(experiment.skipped))
+
+    torch.manual_seed(recipe.seed)
+    model = Model(recipe, experiment.labelled.spaces)
+    opened = experiment.clips.open(dict(model.encoders.items()))  # type: ignore[arg-type]
+    fit_standardisers(model, opened, roles["train"])
+    parts = {role: Clips(ids, opened, experiment.labelled.codes) for role, ids in roles.items()}
+    module = TrainingModule(recipe, model, roles["train"])
+    best = KeepBest(recipe.training.patience)
+    saver = SaveResumeState(out / STATE)
+    callbacks: list[L.Callback] = [CloseEpoch(), best, saver]
+    if progress is not None:
+        callbacks.append(ReportEpoch(progress))
+    try:
+        _fit(module, recipe, parts, callbacks, out / STATE, experiment.clips.device)
+    except NonFiniteLoss:
+        if best.weights is not None:
+            model.load_state_dict(best.weights)
+            save_model(model, out / "model")
+        write_csv(out / "metrics.csv", pd.DataFrame(module.history))
+        raise
+    assert best.weights is not None
+    model.load_state_dict(best.weights)
+    write_csv(out / "metrics.csv", pd.DataFrame(module.history))
+
+    tables = [
+        predict_table(model, parts[role], role, fold, recipe.training.batch_size, experiment.clips.device)
+        for role in ("validation", "test")
+        if role in parts and len(parts[role])
+    ]
+    predictions = pd.concat(tables, ignore_index=True)
+    write_csv(out / "predictions.csv", predictions)
+    if keep_model:
+        save_model(model, out / "model")
+    (out / STATE).unlink(missing_ok=True)
+    test = predictions[predictions["role"] == "test"]
+    measured = {
+        task: _as_json(measure_table(test, task, space))
+        for task, space in experiment.labelled.spaces.items()
+        if (test[task] != "").any()
+    }
+    result = {
+        "key": key,
+        "fold": fold,
+        "seed": recipe.seed,
+        "best_epoch": best.epoch,
+        "epochs": len(module.history),
+        "utterances": {role: len(ids) for role, ids in roles.items()},
+        "parameters": model.trainable_parameters(),
+        "stamp": experiment.split.stamp,
+        "metrics": measured,
+        "last_epoch": module.history[-1],
+    }
+    write_json(out / RESULTS, result)
+    return RunResult(out, fold, recipe.seed, best.epoch, len(module.history), measured)
+
+
+def read_result(folder: Path, key: str | None = None) -> RunResult | None:
+    """The result of a finished run folder; None if it is not finished. AffuseError if it is another's."""
+    path = folder / RESULTS
+    if path.is_file():
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if key is not None and data["key"] != key:
+            raise AffuseError(
+                f"{folder} holds a finished run of another recipe, corpus, split or seed; choose another --out."
+            )
+        return RunResult(
+            folder, data["fold"], data["seed"], data["best_epoch"], data["epochs"], data["metrics"]
+        )
+    begun = folder / "environment.json"
+    if key is not None and begun.is_file() and json.loads(begun.read_text())["key"] != key:
+        raise AffuseError(
+            f"{folder} holds an unfinished run of another recipe, corpus, split or seed; remove it or choose "
+            "another --out."
+        )
+    return None
+
+
+def _fit(
+    module: TrainingModule,
+    recipe: Recipe,
+    parts: Mapping[str, Clips],
+    callbacks: list[L.Callback],
+    state: Path,
+    device: str,
+) -> None:
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    train = parts["train"]
+    sampler = BucketBatches(train.lengths(), recipe.training.batch_size, recipe.seed)
+    loader = DataLoader(train, batch_sampler=sampler, collate_fn=train.collate)
+    validation = parts.get("validation")
+    trainer = L.Trainer(
+        accelerator="gpu" if device.startswith("cuda") else "cpu",
+        devices=1,
+        max_epochs=recipe.training.epochs,
+        precision=recipe.training.precision,
+        callbacks=callbacks,
+        default_root_dir=state.parent,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+    resume = str(state) if load_state(state) else None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        trainer.fit(
+            module,
+            loader,
+            batches(validation, recipe.training.batch_size)
+            if validation is not None and len(validation)
+            else None,
+            ckpt_path=resume,
+            weights_only=True,
+        )
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+
+
+def batches(clips: Clips, batch_size: int) -> DataLoader[Any]:
+    """Every utterance once, in batches of like lengths."""
+    return DataLoader(
+        clips, batch_sampler=in_length_order(clips.lengths(), batch_size), collate_fn=clips.collate
+    )
+
+
+def predict_table(
+    model: Model, clips: Clips, role: str, fold: int, batch_size: int, device: str = "cpu"
+) -> pd.DataFrame:
+    """The prediction table of one part, in its order."""
+    model.eval().to(device)
+    probabilities = {task: np.zeros((len(clips), len(space))) for task, space in model.label_spaces.items()}
+    with torch.inference_mode():
+        for batch in batches(clips, batch_size):
+            output = model({name: sequence.to(device) for name, sequence in batch.clips.items()})
+            for task, logits in output.logits.items():
+                probabilities[task][batch.index.numpy()] = logits.double().softmax(dim=1).cpu().numpy()
+    labels = {task: codes.numpy() for task, codes in clips.labels.items()}
+    return prediction_table(clips.ids, role, fold, probabilities, labels, model.label_spaces)
+
+
+def fit_standardisers(model: Model, opened: Mapping[str, Source], ids: list[str]) -> None:
+    """Mean and deviation of each feature over the steps of the training part, summed in float64."""
+    for name, standardiser in model.standardisers.items():
+        if name in model.encoders:
+            raise AffuseError(
+                f"modalities.{name}: standardise needs frozen features, this encoder is trained."
+            )
+        count, total, squares = 0, torch.zeros(()), torch.zeros(())
+        for id in ids:
+            clip = opened[name].load(id)
+            if clip is not None:
+                steps = clip.double()
+                count, total, squares = (
+                    count + len(steps),
+                    total + steps.sum(0),
+                    squares + steps.square().sum(0),
+                )
+        if count:
+            mean = total / count
+            deviation = (squares / count - mean.square()).clamp(min=0).sqrt()
+            standardiser.fit(mean.float(), deviation.float())
+
+
+def environment(experiment: Experiment, fold: int, key: str) -> dict[str, Any]:
+    """What the numbers of this run depend on besides its recipe."""
+    return {
+        "key": key,
+        "affuse": affuse.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **{name: version(name) for name in ("torch", "lightning", "transformers", "numpy", "scikit-learn")},
+        "threads": torch.get_num_threads(),
+        "device": experiment.clips.device,
+        "corpus": experiment.corpus.info.name,
+        "generated": experiment.corpus.info.generated,
+        "corpus_hash": experiment.corpus.hash,
+        "split_hash": experiment.split.hash,
+        "stamp": experiment.split.stamp,
+        "fold": fold,
+    }
+
+
+def _as_json(metrics: Metrics) -> dict[str, Any]:
+    return {
+        "acc": metrics.acc,
+        "bacc": metrics.bacc,
+        "macro_f1": metrics.macro_f1,
+        "weighted_f1": metrics.weighted_f1,
+        "recall": metrics.recall,
+        "confusion": metrics.confusion.tolist(),
+        "n": metrics.n,
+    }

