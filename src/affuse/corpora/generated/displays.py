@@ -56,7 +56,10 @@ _OTHERS = {
 def shown_given(modality: str, label: str) -> np.ndarray:
     """P(display | label) in one modality: (len(DISPLAYS),), sums to 1. "xxx" averages its hidden meanings."""
     if label == "xxx":
-        return sum(share * shown_given(modality, hidden) for hidden, share in hidden_shares().items())
+        shares = hidden_shares()
+        return np.average(
+            [shown_given(modality, hidden) for hidden in shares], axis=0, weights=list(shares.values())
+        )
     if label in _OTHERS:
         return np.array([_OTHERS[label].get(display, 0.0) for display in DISPLAYS])
     neutral, joy, anger, sadness = _SHOWN[modality]["joy" if label in ("hap", "exc") else label]

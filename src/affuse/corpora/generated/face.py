@@ -103,7 +103,10 @@ def draw_body(look: Look, room: Room) -> np.ndarray:
 
 
 def draw_face(body: np.ndarray, look: Look, room: Room, face: Expression, marker: bool) -> np.ndarray:
-    """The head with its expression over ``body``: (PATCH_HEIGHT, PATCH_WIDTH, 3) uint8. ``marker``: white dots on it."""
+    """The head with its expression over ``body``: (PATCH_HEIGHT, PATCH_WIDTH, 3) uint8.
+
+    ``marker``: with white dots, as the actor wears whose face is tracked.
+    """
     patch = body.copy()
     skin, hair = _lit(look.skin, room), _lit(look.hair, room)
     dark = _shade(skin, 0.72)

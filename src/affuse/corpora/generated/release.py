@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -160,23 +161,19 @@ def displays_table(plan: list[Dialog]) -> pd.DataFrame:
 def known(plan: list[Dialog]) -> dict[str, object]:
     """The rest of ``ceilings.json``: the design's probabilities, its exact ceilings, and the ideal observer's
     accuracy on just these turns, which differs from its ceiling by chance."""
-    table = displays_table(plan)
+    turns = [turn for dialog in plan for turn in dialog.turns]
     here: dict[str, dict[str, float]] = {}
     for name, classes in CLASS_SETS.items():
-        rows = table[table["label"].isin(list(classes))]
-        if rows.empty:
-            continue
-        for subset in subsets():
-            columns = list(subset)
-            answers = {key: best_answer(classes, dict(zip(columns, key, strict=True)))
-                       for key in rows[columns].drop_duplicates().itertuples(index=False, name=None)}  # fmt: skip
-            right = [
-                answers[key] == classes[label]
-                for key, label in zip(
-                    rows[columns].itertuples(index=False, name=None), rows["label"], strict=True
-                )
-            ]
-            here.setdefault(name, {})["+".join(subset)] = sum(right) / len(right)
+        labelled = [turn for turn in turns if turn.label in classes]
+        for subset in subsets() if labelled else []:
+            # turns that show the same get the same answer
+            seen = Counter((classes[t.label], *(t.shown[m] for m in subset)) for t in labelled)
+            right = sum(
+                number
+                for (label, *shown), number in seen.items()
+                if best_answer(classes, dict(zip(subset, shown, strict=True))) == label
+            )
+            here.setdefault(name, {})["+".join(subset)] = right / len(labelled)
     shown = {
         m: {
             label: dict(zip(DISPLAYS, shown_given(m, label).round(6).tolist(), strict=True))

@@ -70,18 +70,23 @@ def plan_release(sessions: int, dialogs: int, turns: int, seed: int) -> list[Dia
 
 
 def dialog_names(session: int, number: int) -> list[str]:
-    """Names as in the release, both marker genders, improvised and scripted in turn.
+    """Names as in the release: improvised and scripted, each gender wearing the markers equally often.
 
     Odd sessions have the release's suffixes: impro05a beside impro05b, script01_1 beside script01_1b.
     """
-    odd = ["F_impro01", "M_script01_1", "M_impro05a", "F_script01_1", "M_impro05b", "M_script01_1b"]
-    even = ["F_impro01", "M_script01_1", "M_impro01", "F_script01_1", "F_impro02", "M_script02_1"]
-    first = odd if session % 2 else even
+    if session % 2:
+        order = "FM"
+        first = ["F_impro01", "M_script01_1", "M_impro05a", "F_script01_1"]
+        first += ["M_impro05b", "F_impro02", "M_script01_1b", "F_script02_1"]
+    else:  # the other way round, so that an odd number per session evens out over the sessions
+        order = "MF"
+        first = ["M_impro01", "F_script01_1", "F_impro01", "M_script01_1"]
+        first += ["F_impro02", "M_impro02", "F_script02_1", "M_script02_1"]
     more = (
         f"{marker}_impro{k:02d}" if kind == "impro" else f"{marker}_script{2 + k // 3:02d}_{1 + k % 3}"
         for k in count(6)
-        for marker in "FM"
         for kind in ("impro", "script")
+        for marker in order
     )
     return [
         f"Ses{session:02d}{name}" for name in [*first[:number], *islice(more, max(0, number - len(first)))]

@@ -8,6 +8,9 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from numpy.typing import NDArray
 
 from affuse.corpora.generated.face import (
     PATCH_HEIGHT,
@@ -46,7 +49,7 @@ def write_video(
     }
     bodies = {gender: draw_body(actor.look, room) for gender, actor in actors.items()}
     canvas = _Canvas(room)
-    samples = np.ascontiguousarray((np.clip(sound_nc, -1, 1) * 32767).astype(np.int16))
+    samples = np.ascontiguousarray(np.rint(np.clip(sound_nc, -1, 1) * 32767).astype(np.int16))
     # bitexact: no encoder version and no time stamps in the file
     with av.open(str(path), "w", format="avi", container_options={"fflags": "+bitexact"}) as container:
         pictures = container.add_stream(
@@ -74,7 +77,7 @@ def write_video(
 
 
 def _mux_sound(
-    container: av.container.OutputContainer, sounds, samples: np.ndarray, start: int, stop: int
+    container: OutputContainer, sounds: AudioStream, samples: np.ndarray, start: int, stop: int
 ) -> int:
     """Write the samples from ``start`` to ``stop`` and return where the next ones begin."""
     piece = samples[start:stop]
@@ -93,7 +96,7 @@ class _Canvas:
         shade = np.linspace(1.06, 0.9, PATCH_HEIGHT)[:, None, None]
         picture[TOP : TOP + PATCH_HEIGHT] = np.clip(np.array(room.wall) * shade, 0, 255)
         picture[TOP : TOP + PATCH_HEIGHT, WIDTH // 2 - 2 : WIDTH // 2 + 2] = 0  # the seam between the halves
-        self.planes = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
+        self.planes: NDArray[np.uint8] = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).astype(np.uint8)
         self._luma = self.planes[:HEIGHT]
         self._chroma = self.planes[HEIGHT:].reshape(2, HEIGHT // 2, WIDTH // 2)
 

@@ -74,7 +74,7 @@ def speak(voice: Voice, display: str, seconds: float, room: Room, rng: np.random
     flow_n, pulses_n = _glottis(f0_n, manner, rng)
     noise_n = rng.standard_normal(n, dtype=np.float32)
     breath = voice.breath + manner.breath
-    source_n = lfilter(*_tilt(manner.cutoff), pulses_n) + breath * noise_n * (0.3 + flow_n)
+    source_n = np.asarray(lfilter(*_tilt(manner.cutoff), pulses_n)) + breath * noise_n * (0.3 + flow_n)
     sound_n = _vowels(source_n, syllables, voice.formants, rng) + _consonants(n, syllables, rng)
     loud = np.sqrt(np.mean(np.square(sound_n[np.abs(sound_n) > 0.02 * np.abs(sound_n).max()])))
     level = _ACTIVE_DBFS + voice.level + manner.level * voice.expressive + room.gain + rng.uniform(-1.5, 1.5)
@@ -96,7 +96,7 @@ def record(sound_n: np.ndarray, room: Room, rng: np.random.Generator) -> np.ndar
 def room_noise(n: int, room: Room, rng: np.random.Generator) -> np.ndarray:
     """The room's low hum and hiss: (n,)."""
     white = rng.standard_normal(n, dtype=np.float32)
-    return (10 ** (room.noise / 20) * lfilter([0.6], [1.0, -0.8], white)).astype(np.float32)
+    return (10 ** (room.noise / 20) * np.asarray(lfilter([0.6], [1.0, -0.8], white))).astype(np.float32)
 
 
 def _syllables(n: int, rate: float, pauses: float, rng: np.random.Generator) -> list[Syllable]:
@@ -170,7 +170,7 @@ def _vowels(
         shape = np.sin(np.pi * (np.arange(s.length) + 0.5) / s.length) ** 0.7
         heard[s.vowel][s.start : s.start + s.length] += shape * float(np.exp(rng.normal(0.0, 0.2)))
     return sum(
-        (sosfilt(_formants(vowel, scale), source_n) * gain for vowel, gain in heard.items()),
+        (np.asarray(sosfilt(_formants(vowel, scale), source_n)) * gain for vowel, gain in heard.items()),
         start=np.zeros(len(source_n)),
     )
 
@@ -185,5 +185,5 @@ def _consonants(n: int, syllables: list[Syllable], rng: np.random.Generator) -> 
                 length = min(round((0.08 if hiss else 0.03) * RATE), s.length, n - s.start)
                 gain_n[s.start : s.start + length] += np.hanning(length + 2)[1:-1]
         sections = butter(2, band, "bandpass", fs=RATE, output="sos")
-        total_n += height * sosfilt(sections, rng.standard_normal(n, dtype=np.float32)) * gain_n
+        total_n += height * np.asarray(sosfilt(sections, rng.standard_normal(n))) * gain_n
     return total_n

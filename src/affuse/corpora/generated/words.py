@@ -57,7 +57,7 @@ _CLOSERS = {
     "exc": ("! I am so excited!", "! Can you believe it!", "! It is awesome!", "! [LAUGHTER]", "! Yay!"),
     "ang": (", you idiot.", "! Get out!", ", I swear to god.", "! Don't lie to me!", ", this is outrageous."),
     "sad": (", and it hurts.", ". I am so sad. [SIGH]", ", I just want to cry.", ", it is hopeless.", ", I am sorry."),
-    "fru": (", it is ridiculous.", ". I am tired of this.", ", what do you want from me?", ". [SIGH]", ", for nothing."),
+    "fru": (", it is ridiculous.", ". I am tired of this.", ", what do you want from me?", ". [SIGH]"),
 }  # fmt: skip
 
 

@@ -53,7 +53,7 @@ _TOLD = 12  # differences told one by one
 class SelfCheck:
     """``table``: one row per count, columns COLUMNS and difference ("all": not narrowed by this column).
 
-    ``sentences``: what to tell the user; empty where everything agrees is never the case: agreement is told too.
+    ``sentences``: what to tell the user, agreement included.
     """
 
     table: pd.DataFrame
@@ -76,8 +76,7 @@ def self_check(table: pd.DataFrame, generated: bool = False) -> SelfCheck:
     ]
     counted = pd.DataFrame(rows, columns=COLUMNS)
     if generated:
-        counted = counted.drop(columns="published").assign(published=pd.NA, difference=pd.NA)
-        counted = counted[[*COLUMNS, "difference"]]
+        counted["published"] = counted["difference"] = pd.NA
         return SelfCheck(
             counted,
             [f"This corpus is generated ({len(table)} turns): its counts are not compared with IEMOCAP's."],
@@ -129,11 +128,11 @@ def _tell(counted: pd.DataFrame, sessions: list[str]) -> list[str]:
             f"This copy lacks {', '.join(missing)}: {len(sessions)} of {len(BY_SESSION)} sessions were read, and only "
             "these are compared with the published counts."
         )
-    differing = counted[counted["difference"] != 0]
-    if differing.empty:
+    differing = [row for row in counted.to_dict("records") if row["difference"]]
+    if not differing:
         sentences.append(f"All {len(counted)} counts agree with the published ones.")
         return sentences
-    sentences += [_difference(row) for row in differing.head(_TOLD).to_dict("records")]
+    sentences += [_difference(row) for row in differing[:_TOLD]]
     if len(differing) > _TOLD:
         sentences.append(f"{len(differing) - _TOLD} more counts differ; counts.csv has them all.")
     return sentences

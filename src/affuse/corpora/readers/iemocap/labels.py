@@ -105,7 +105,7 @@ class LabelProtocol(BaseModel):
         merged = " with excited merged into happiness" if self.classes == "4+exc" else ""
         ties = {
             "drop": "turns without a consensus among these have no emotion",
-            "majority": f"ties are settled by the external annotators' majority, a draw (seed {self.seed}) among equals",
+            "majority": f"ties go to the external annotators' majority, a draw (seed {self.seed}) among equals",
             "self_report": "turns without a consensus among these take the speaker's own report (improvised) or the "
             "first external vote (scripted) inside them",
         }[self.ties]

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import av.error
 import soundfile
+from av.container import InputContainer
 
 # A half of these videos cannot be used, says the field's experience (../shared/facts, IEMOCAP quirks): the man's
 # half of this dialog. Dialog and speaker's letter.
@@ -57,7 +58,7 @@ def check_video(path: Path) -> VideoState:
         return VideoState(0.0, f"the avi cannot be read ({_reason(path, error)})")
 
 
-def _last_packet(container: av.container.InputContainer) -> float:
+def _last_packet(container: InputContainer) -> float:
     """The last picture's time in seconds; a damaged end counts as the end."""
     last = 0.0
     try:

@@ -84,10 +84,12 @@ def prepare(
     table = pd.DataFrame(reading.rows)
     check = self_check(table, generated=stamp is not None)
     notes = [protocol.describe(), *check.sentences, *_gaps(table), *reading.told()]
+    if stamp and ties != "drop":
+        notes.append(f"With ties={ties} the best possible accuracy is not known, so no ceilings are given.")
 
-    table = table[table.pop("taken")]
+    table = table.loc[table["taken"]].drop(columns="taken")
     if not keep_unlabelled:
-        table = table[table["emotion"].notna()]
+        table = table.loc[table["emotion"].notna()]
     if table.empty:
         raise AffuseError(f"{root}: no turn is left under this protocol ({protocol.describe()}); widen it.")
     info = CorpusInfo(
@@ -212,10 +214,10 @@ def _gaps(table: pd.DataFrame) -> list[str]:
         several = "; ".join(f"{reason} ({number})" for reason, number in reasons.most_common(5))
         rest = "" if len(reasons) <= 5 else f"; and {len(reasons) - 5} other reasons"
         sentences.append(
-            f"{sum(reasons.values())} of {len(table)} turns have no usable {what}: {several}{rest}. They stay, with the "
-            f"reason in {column}_note."
+            f"{sum(reasons.values())} of {len(table)} turns have no usable {what}: {several}{rest}. They stay, "
+            f"with the reason in {column}_note."
         )
-    if silent := int(table["text"].isna().sum()):
+    if silent := sum(words is None for words in table["text"]):
         sentences.append(f"{silent} of {len(table)} turns have no words: their transcription lacks them.")
     return sentences
 
