@@ -66,14 +66,15 @@ def test_emotion_moves_pitch_level_and_brightness():
         return float(np.median([20 * np.log10(np.sqrt(np.mean(v**2))) for v in voices(display, "F")]))
 
     def brightness(display: str) -> float:
-        spectra = [np.abs(np.fft.rfft(v)) ** 2 for v in voices(display, "F")]
+        """Mean level of 1.5 to 3 kHz under that below, in dB: many voices, for vowels differ more than manners."""
+        spectra = [np.abs(np.fft.rfft(v)) ** 2 for v in voices(display, "F", 20)]
         split = 1500 * 40_000 // RATE
-        return float(np.median([s[split : 2 * split].sum() / s[:split].sum() for s in spectra]))
+        return float(np.mean([10 * np.log10(s[split : 2 * split].sum() / s[:split].sum()) for s in spectra]))
 
     f0 = {display: np.median([pitch(v) for v in voices(display, "F")]) for display in MANNERS}
     assert f0["exc"] > f0["hap"] > f0["neu"] > f0["sad"]
     assert level("ang") > level("neu") + 4 > level("sad") + 8
-    assert brightness("ang") > 2 * brightness("neu")
+    assert brightness("ang") > brightness("neu") + 2
 
 
 def test_a_sad_voice_is_breathy():

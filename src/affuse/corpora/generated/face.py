@@ -163,12 +163,12 @@ def draw_face(body: np.ndarray, look: Look, room: Room, face: Expression, marker
             (side * 36, -27 - face.brow_raise + face.brow_slant * 0.6),
         )
         middle = (side * 24, (inner[1] + outer[1]) / 2 - 3)
-        pen.line([inner, middle, outer], _shade(hair, 0.8), max(2, round(4.5 * look.brow)))
+        pen.line([inner, middle, outer], _shade(hair, 0.5), max(2, round(4.5 * look.brow)))
     pen.line([(-2, -6), (-7, 20), (4, 22)], dark, 2)  # nose
     _draw_mouth(pen, look, room, face, dark)
     if marker:
         for x, y in ((0, -44), (-28, -40), (28, -40), (-38, 8), (38, 8), (-30, 32), (30, 32), (0, 66)):
-            pen.oval(x, y, 2, 2, (250, 250, 250))
+            pen.oval(x, y, 1.6, 1.6, (250, 250, 250))
     return patch
 
 

@@ -138,13 +138,13 @@ def write_dialog(root: Path, seed: int, video: bool, dialog: Dialog) -> None:
         start, own = round(turn.start * RATE), "FM".index(turn.gender)
         stage_nc[start : start + len(sound_n), own] += sound_n
         stage_nc[start : start + len(sound_n), 1 - own] += _CROSSTALK * sound_n
-    np.clip(stage_nc, -0.99, 0.99, out=stage_nc)
+    sound_nc = np.rint(np.clip(stage_nc, -0.99, 0.99) * 32767).astype(np.int16)
     (folder / "wav").mkdir(exist_ok=True)
-    soundfile.write(folder / "wav" / f"{dialog.name}.wav", stage_nc, RATE, subtype="PCM_16")
+    soundfile.write(folder / "wav" / f"{dialog.name}.wav", sound_nc, RATE, subtype="PCM_16")
     if video:
         pictures = folder / "avi" / "DivX"
         pictures.mkdir(parents=True, exist_ok=True)
-        write_video(pictures / f"{dialog.name}.avi", dialog, actors, room, stage_nc, seed)
+        write_video(pictures / f"{dialog.name}.avi", dialog, actors, room, sound_nc, seed)
 
 
 def displays_table(plan: list[Dialog]) -> pd.DataFrame:

@@ -36,7 +36,7 @@ _GROUP = 12  # frames from one key frame to the next: seeking is quick
 def write_video(
     path: Path, dialog: Dialog, actors: dict[str, Actor], room: Room, sound_nc: np.ndarray, seed: int
 ) -> None:
-    """Write ``dialog`` as MPEG-4 in AVI. ``sound_nc``: (samples, 2) in [-1, 1] at RATE. Same input, same bytes."""
+    """Write ``dialog`` as MPEG-4 in AVI. ``sound_nc``: (samples, 2) int16 at RATE. Same input, same bytes."""
     frames = round(dialog.seconds * FRAME_RATE)
     faces = {
         gender: expressions(
@@ -49,7 +49,6 @@ def write_video(
     }
     bodies = {gender: draw_body(actor.look, room) for gender, actor in actors.items()}
     canvas = _Canvas(room)
-    samples = np.ascontiguousarray(np.rint(np.clip(sound_nc, -1, 1) * 32767).astype(np.int16))
     # bitexact: no encoder version and no time stamps in the file
     with av.open(str(path), "w", format="avi", container_options={"fflags": "+bitexact"}) as container:
         pictures = container.add_stream(
@@ -71,7 +70,7 @@ def write_video(
             container.mux(pictures.encode(picture))
             if i % _GROUP == _GROUP - 1 or i == frames - 1:
                 stop = round((i + 1) / FRAME_RATE * RATE)
-                heard = _mux_sound(container, sounds, samples, heard, stop)
+                heard = _mux_sound(container, sounds, sound_nc, heard, stop)
         container.mux(pictures.encode(None))
         container.mux(sounds.encode(None))
 
