@@ -142,7 +142,7 @@ def test_a_face_detector_finds_every_drawn_face():
     weights = Path(__file__).parents[2] / "../shared/weights/yunet/face_detection_yunet_2023mar.onnx"
     if not weights.is_file():
         pytest.skip("../shared/weights/yunet is not there")
-    detector = cv2.FaceDetectorYN.create(str(weights), "", (PATCH_WIDTH, PATCH_HEIGHT), 0.7)
+    detector = cv2.FaceDetectorYN.create(str(weights), "", (PATCH_WIDTH, PATCH_HEIGHT), 0.5)
     for display in FACES:
         for gender in "FM":
             _, found = detector.detect(draw(display, gender, marker=True))

@@ -104,7 +104,7 @@ def prepare(
         label_spaces={"emotion": protocol.label_space, "gender": list(GENDERS)},
         notes=notes,
         # the ceilings are those of turns whose consensus is one of the classes
-        ceilings=stamp["ceilings"][protocol.classes] if stamp and ties == "drop" else {},
+        ceilings=stamp["ceilings"].get(protocol.classes, {}) if stamp and ties == "drop" else {},
     )
     _write_beside(Path(out), reading.annotations, set(table["id"]), check)
     return Corpus(table, info).save(out)
