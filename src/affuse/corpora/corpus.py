@@ -32,6 +32,14 @@ class Utterance:
     channel: int | None = None
     side: str | None = None
     features: dict[str, str] = field(default_factory=dict)  # name -> absolute "path[#key][#row]"
+    video_start: float | None = None  # seconds into the video, where its clock is not the audio's
+    video_end: float | None = None  # seconds
+
+    def span(self, kind: str) -> tuple[float | None, float | None]:
+        """Start and end in seconds within the file of ``kind``: a video may have a clock of its own."""
+        if kind == "video" and not (self.video_start is None and self.video_end is None):
+            return self.video_start, self.video_end
+        return self.start, self.end
 
 
 class Corpus:
@@ -91,6 +99,8 @@ class Corpus:
             end=get("end"),
             channel=None if channel is None else int(channel),
             side=get("side"),
+            video_start=get("video_start"),
+            video_end=get("video_end"),
             features={
                 name: str(base / ref)
                 for name in self.feature_names

@@ -25,14 +25,16 @@ TEXT_COLUMNS = (
 NUMBER_COLUMNS = (
     "start",  # seconds into audio and video; blank: from the beginning
     "end",  # seconds; blank: to the end
+    "video_start",  # seconds into the video where its clock is not the audio's; both blank: start and end apply
+    "video_end",  # seconds
     "channel",  # audio channel to take, from 0; blank: mean of all
     "valence",
     "arousal",
     "dominance",
 )
 COLUMNS = (
-    "id", "audio", "video", "text", "start", "end", "channel", "side", "speaker", "gender", "dialog",
-    "session", "emotion", "label_source", "valence", "arousal", "dominance",
+    "id", "audio", "video", "text", "start", "end", "video_start", "video_end", "channel", "side",
+    "speaker", "gender", "dialog", "session", "emotion", "label_source", "valence", "arousal", "dominance",
 )  # fmt: skip
 FEATURE_PREFIX = (
     "features_"  # features_<name>: "array.npy", "array.npy#ROW", "arrays.npz#KEY" or "arrays.npz#KEY#ROW"

@@ -65,7 +65,7 @@ class Encoder(nn.Module, ABC):
     def media(self, utterance: Utterance) -> list[Any]:
         """What ``read`` depends on in this utterance: paths (their bytes count), text, times, side."""
         path = getattr(utterance, self.kind)
-        return [path, utterance.start, utterance.end, utterance.channel, utterance.side]
+        return [path, *utterance.span(self.kind), utterance.channel, utterance.side]
 
     @property
     def reading_key(self) -> str:

@@ -1,0 +1,190 @@
+"""Write a generated release: IEMOCAP's folders, files and formats, in parallel, byte for byte from the seed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import soundfile
+
+from affuse.corpora.generated.annotators import evaluate
+from affuse.corpora.generated.ceilings import CLASS_SETS, all_ceilings, best_answer, subsets
+from affuse.corpora.generated.displays import DISPLAYS, LABEL_MIX, MODALITIES, shown_given
+from affuse.corpora.generated.people import make_actor, make_room
+from affuse.corpora.generated.quirks import plant_quirks
+from affuse.corpora.generated.script import Dialog, plan_release
+from affuse.corpora.generated.seeding import stream
+from affuse.corpora.generated.texts import (
+    annotator_texts,
+    evaluation_text,
+    lab_texts,
+    transcription_text,
+)
+from affuse.corpora.generated.video import write_video
+from affuse.corpora.generated.voice import RATE, room_noise, speak
+from affuse.errors import AffuseError
+from affuse.files import write_csv, write_json, write_text
+
+STAMP = "ceilings.json"  # written last: a release that has it is whole
+_CROSSTALK = 0.08  # how much of each actor the other's microphone hears
+_README = """This release was made by a program: affuse's generated corpus.
+
+It has the folders, names and formats of the IEMOCAP release and nothing of its content: no actor spoke, no
+annotator listened. Voices, words and faces are drawn from a seed. ceilings.json holds the best accuracy that any
+model can reach on it; displays.csv tells what each modality of each turn was made to show.
+"""
+
+
+def generate_release(
+    out: str | Path,
+    *,
+    sessions: int = 5,
+    dialogs: int = 8,
+    turns: int = 1000,
+    seed: int = 0,
+    video: bool = True,
+    jobs: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write a generated release to the folder ``out`` and return it.
+
+    ``dialogs`` counts per session, ``turns`` in all. ``jobs`` processes share the dialogs; one seed gives the
+    same bytes for any number of them. ``progress(done, dialogs in all)`` is called after each dialog. With
+    ``jobs`` above 1 a script must guard its main code with ``if __name__ == "__main__"``, as for any process pool.
+
+    The folder appears only when whole. An earlier generated release there is replaced; anything else raises
+    AffuseError, and so do impossible sizes.
+    """
+    out = Path(out)
+    if jobs < 1:
+        raise AffuseError(f"jobs={jobs}: at least one process must do the work.")
+    plan = plan_release(sessions, dialogs, turns, seed)
+    if out.exists() and not (out / STAMP).is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise AffuseError(
+            f"{out} is there already and is no generated release; give a folder that is new or empty."
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        stack.callback(shutil.rmtree, building, ignore_errors=True)
+        root = building / "release"
+        root.mkdir()
+        write = partial(write_dialog, root, seed, video)
+        workers = min(jobs, len(plan))
+        if workers > 1:
+            # a fresh interpreter each: a copy of this one could hold locks of threads that it lacks
+            context = multiprocessing.get_context("spawn")
+            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context))
+            finished = pool.map(write, plan)
+        else:
+            finished = map(write, plan)
+        for done, _ in enumerate(finished, start=1):
+            if progress is not None:
+                progress(done, len(plan))
+        plant_quirks(root)
+        write_text(root / "README.txt", _README)
+        write_csv(root / "displays.csv", displays_table(plan))
+        settings = {"sessions": sessions, "dialogs": dialogs, "turns": turns, "seed": seed, "video": video}
+        write_json(root / STAMP, {"generated": True, "name": "generated", **settings, **known(plan)})
+        if out.exists():
+            shutil.rmtree(out)
+        root.replace(out)
+    return out
+
+
+def write_dialog(root: Path, seed: int, video: bool, dialog: Dialog) -> None:
+    """Everything the release has about one dialog."""
+    cv2.setNumThreads(1)  # the dialogs are shared among processes already
+    session = root / f"Session{dialog.session}"
+    folder = session / "dialog"
+    room = make_room(seed, dialog.session)
+    actors = {gender: make_actor(seed, dialog.session, gender) for gender in "FM"}
+    evaluations = evaluate(dialog, seed)
+    # Every second dialog ends its last block with the file, as some of the release do.
+    blank = dialog.name[5] == "F"
+    evaluation = folder / "EmoEvaluation"
+    _write_latin(evaluation / f"{dialog.name}.txt", evaluation_text(evaluations, final_blank=blank))
+    for name in ("Attribute", "Categorical", "Self-evaluation"):
+        (evaluation / name).mkdir(parents=True, exist_ok=True)
+    for name, text in annotator_texts(dialog, evaluations).items():
+        _write_latin(evaluation / name, text)
+    _write_latin(folder / "transcriptions" / f"{dialog.name}.txt", transcription_text(dialog))
+    for name, text in lab_texts(dialog).items():
+        _write_latin(folder / "lab" / name, text)
+
+    sentences = session / "sentences" / "wav" / dialog.name
+    sentences.mkdir(parents=True, exist_ok=True)
+    stage_nc = np.stack(
+        [
+            room_noise(round(dialog.seconds * RATE), room, stream(seed, "stage", dialog.name, gender))
+            for gender in "FM"
+        ],
+        axis=1,
+    )
+    for turn in dialog.turns:
+        rng = stream(seed, "voice", turn.id)
+        sound_n = speak(actors[turn.gender].voice, turn.shown["audio"], turn.end - turn.start, room, rng)
+        soundfile.write(sentences / f"{turn.id}.wav", sound_n, RATE, subtype="PCM_16")
+        start, own = round(turn.start * RATE), "FM".index(turn.gender)
+        stage_nc[start : start + len(sound_n), own] += sound_n
+        stage_nc[start : start + len(sound_n), 1 - own] += _CROSSTALK * sound_n
+    sound_nc = np.rint(np.clip(stage_nc, -0.99, 0.99) * 32767).astype(np.int16)
+    (folder / "wav").mkdir(exist_ok=True)
+    soundfile.write(folder / "wav" / f"{dialog.name}.wav", sound_nc, RATE, subtype="PCM_16")
+    if video:
+        pictures = folder / "avi" / "DivX"
+        pictures.mkdir(parents=True, exist_ok=True)
+        write_video(pictures / f"{dialog.name}.avi", dialog, actors, room, sound_nc, seed)
+
+
+def displays_table(plan: list[Dialog]) -> pd.DataFrame:
+    """What each turn was made to show: id, label, meant, and one column per modality."""
+    return pd.DataFrame(
+        [
+            {"id": t.id, "label": t.label, "meant": t.meant, **{m: t.shown[m] for m in MODALITIES}}
+            for dialog in plan
+            for t in dialog.turns
+        ]
+    )
+
+
+def known(plan: list[Dialog]) -> dict[str, object]:
+    """The rest of ``ceilings.json``: the design's probabilities, its exact ceilings, and the ideal observer's
+    accuracy on just these turns, which differs from its ceiling by chance."""
+    turns = [turn for dialog in plan for turn in dialog.turns]
+    here: dict[str, dict[str, float]] = {}
+    for name, classes in CLASS_SETS.items():
+        labelled = [turn for turn in turns if turn.label in classes]
+        for subset in subsets() if labelled else []:
+            # turns that show the same get the same answer
+            seen = Counter((classes[t.label], *(t.shown[m] for m in subset)) for t in labelled)
+            right = sum(
+                number
+                for (label, *shown), number in seen.items()
+                if best_answer(classes, dict(zip(subset, shown, strict=True))) == label
+            )
+            here.setdefault(name, {})["+".join(subset)] = right / len(labelled)
+    shown = {
+        m: {
+            label: dict(zip(DISPLAYS, shown_given(m, label).round(6).tolist(), strict=True))
+            for label in LABEL_MIX
+        }
+        for m in MODALITIES
+    }
+    return {"label_mix": LABEL_MIX, "shown": shown, "ceilings": all_ceilings(), "ideal_observer_here": here}
+
+
+def _write_latin(path: Path, text: str) -> None:
+    """The release's text files are latin-1. The whole release is put in place at once, so no rename here."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode("latin-1"))

@@ -1,0 +1,230 @@
+"""The IEMOCAP release on disk -> a corpus folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from pydantic import ValidationError
+
+from affuse.corpora.corpus import Corpus, first_problem
+from affuse.corpora.readers.iemocap.counts import SelfCheck, self_check
+from affuse.corpora.readers.iemocap.evaluation import Evaluated, read_evaluation
+from affuse.corpora.readers.iemocap.labels import Classes, LabelProtocol, Scenario, Ties
+from affuse.corpora.readers.iemocap.media import UNUSABLE, VideoState, check_sentence, check_video
+from affuse.corpora.readers.iemocap.names import TurnName, parse_turn
+from affuse.corpora.readers.iemocap.release import SessionFiles, find_sessions, read_stamp
+from affuse.corpora.readers.iemocap.transcripts import read_transcript
+from affuse.corpora.schema import GENDERS, CorpusInfo
+from affuse.errors import AffuseError
+from affuse.files import replacing, write_csv
+
+ANNOTATIONS = "annotations.parquet"  # every vote and rating, beside utterances.parquet
+COUNTS = "counts.csv"  # the self-check's table
+_TOLD = 20  # findings and gaps told one by one
+
+ANNOTATION_TYPES = {
+    "id": "string",
+    "annotator": "string",  # E1, E2, ...: external; F1, M1, ...: the actors
+    "kind": "string",  # categorical or attribute
+    "self": "bool",
+    "label": "string",  # the release's code; an annotator who gave several has a row for each
+    "valence": "float64",  # 1 to 5
+    "activation": "float64",
+    "dominance": "float64",
+    "comment": "string",
+}
+
+
+def prepare(
+    source: str | Path,
+    out: str | Path,
+    *,
+    classes: Classes = "4+exc",
+    scenario: Scenario = "both",
+    ties: Ties = "drop",
+    seed: int = 0,
+    keep_unlabelled: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Corpus:
+    """Read the release below ``source`` into a corpus folder ``out``.
+
+    The options are ``LabelProtocol``'s. ``audio`` is the turn's own wav (start and end blank), ``video`` the
+    dialog's avi (video_start and video_end in seconds), ``side`` the speaker's half of it. Beyond the usual columns:
+    ``emotion_raw`` (consensus code), ``scenario``, ``marker`` (gender letter of the actor wearing markers), and
+    ``audio_note`` and ``video_note``: why the file is blank. ``out`` also gets ANNOTATIONS and COUNTS; what was
+    missing or odd is told in ``info.notes``. ``progress(done, all)`` counts dialogs.
+
+    Raises AffuseError where ``source`` is not the release's root, a text file cannot be opened, an option is
+    unknown, or no turn is left.
+    """
+    try:
+        protocol = LabelProtocol(
+            classes=classes, scenario=scenario, ties=ties, seed=seed, keep_unlabelled=keep_unlabelled
+        )
+    except ValidationError as error:
+        raise AffuseError(f"iemocap: {first_problem(error)}; see 'affuse prepare iemocap --help'.") from None
+    root = Path(source).absolute()
+    sessions = find_sessions(root)
+    stamp = read_stamp(root)
+
+    reading = _Reading(root, protocol, check_known=stamp is None)
+    dialogs = sum(len(session.evaluations) for session in sessions)
+    for session in sessions:
+        for dialog in session.evaluations:
+            reading.read_dialog(session, dialog)
+            if progress is not None:
+                progress(reading.dialogs, dialogs)
+    if not reading.rows:
+        raise AffuseError(
+            f"{root} has no labelled turn in any dialog/EmoEvaluation; unpack the release again."
+        )
+    table = pd.DataFrame(reading.rows)
+    check = self_check(table, generated=stamp is not None)
+    notes = [protocol.describe(), *check.sentences, *_gaps(table), *reading.told()]
+    if stamp and ties != "drop":
+        notes.append(f"With ties={ties} the best possible accuracy is not known, so no ceilings are given.")
+
+    table = table.loc[table["taken"]].drop(columns="taken")
+    if not keep_unlabelled:
+        table = table.loc[table["emotion"].notna()]
+    if table.empty:
+        raise AffuseError(f"{root}: no turn is left under this protocol ({protocol.describe()}); widen it.")
+    info = CorpusInfo(
+        name="generated" if stamp else "iemocap",
+        generated=stamp is not None,
+        source=str(root),
+        licence="generated, free to use"
+        if stamp
+        else "IEMOCAP release licence (University of Southern California)",
+        language="en",
+        media_root=str(root),
+        label_spaces={"emotion": protocol.label_space, "gender": list(GENDERS)},
+        notes=notes,
+        # the ceilings are those of turns whose consensus is one of the classes
+        ceilings=stamp["ceilings"].get(protocol.classes, {}) if stamp and ties == "drop" else {},
+    )
+    _write_beside(Path(out), reading.annotations, set(table["id"]), check)
+    return Corpus(table, info).save(out)
+
+
+class _Reading:
+    """Rows, annotations and findings as they are gathered, dialog by dialog."""
+
+    def __init__(self, root: Path, protocol: LabelProtocol, check_known: bool) -> None:
+        self.root = root
+        self.protocol = protocol
+        self.check_known = check_known
+        self.rows: list[dict] = []
+        self.annotations: list[dict] = []
+        self.findings: list[str] = []
+        self.dialogs = 0
+        self._seen: set[str] = set()
+
+    def read_dialog(self, session: SessionFiles, dialog: str) -> None:
+        """Everything about one dialog: its text files once, its video's header once, its wavs' headers."""
+        self.dialogs += 1
+        turns, findings = read_evaluation(session.evaluations[dialog], dialog)
+        self.findings += findings
+        words = read_transcript(session.transcripts[dialog]) if dialog in session.transcripts else {}
+        avi = session.videos.get(dialog)
+        video = VideoState(0.0, "no avi") if avi is None else check_video(avi)
+        for turn in turns:
+            name = parse_turn(turn.id)
+            if name is None or turn.id in self._seen:
+                self.findings.append(
+                    f"{session.evaluations[dialog]}: {turn.id} is there twice; the first one counts."
+                )
+                continue
+            self._seen.add(turn.id)
+            emotion, rule = self.protocol.label(name, turn.label, turn.votes)
+            wav = session.sentences.get(turn.id)
+            audio_note = "no wav" if wav is None else check_sentence(wav, turn.end - turn.start)
+            video_note = self._video_note(name, turn, video)
+            usable = not video_note
+            self.rows.append(
+                {
+                    "id": turn.id,
+                    "audio": None if audio_note or wav is None else self._relative(wav),
+                    "video": self._relative(avi) if usable and avi is not None else None,
+                    "text": words.get(turn.id),
+                    "video_start": turn.start,
+                    "video_end": turn.end,
+                    "side": name.side,
+                    "speaker": name.speaker,
+                    "gender": name.gender,
+                    "dialog": dialog,
+                    "session": name.session,
+                    "emotion": emotion,
+                    "label_source": rule,
+                    "valence": turn.valence,
+                    "arousal": turn.activation,
+                    "dominance": turn.dominance,
+                    "emotion_raw": turn.label,
+                    "scenario": name.scenario,
+                    "marker": name.marker,
+                    "audio_note": audio_note or None,
+                    "video_note": video_note or None,
+                    "taken": self.protocol.takes(name),
+                }
+            )
+            self.annotations += annotation_rows(turn)
+
+    def told(self) -> list[str]:
+        """The findings, the first of them one by one."""
+        more = len(self.findings) - _TOLD
+        return [*self.findings[:_TOLD], *([f"{more} more lines could not be read."] if more > 0 else [])]
+
+    def _video_note(self, name: TurnName, turn: Evaluated, video: VideoState) -> str:
+        if self.check_known and (name.dialog, name.letter) in UNUSABLE:
+            return "this half of the video is known to be unusable"
+        if turn.end <= video.seconds + 0.1:
+            return ""
+        return video.note or f"the avi ends at {video.seconds:.1f} s, before the turn does"
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+
+def annotation_rows(turn: Evaluated) -> list[dict]:
+    """One row per categorical label and per attribute rating of one turn, as ANNOTATION_TYPES has them."""
+    rows: list[dict] = [
+        {"id": turn.id, "annotator": v.annotator, "kind": "categorical", "self": v.is_self, "label": label,
+         "comment": v.comment or None}
+        for v in turn.votes
+        for label in v.labels
+    ]  # fmt: skip
+    rows += [
+        {"id": turn.id, "annotator": r.annotator, "kind": "attribute", "self": r.is_self, "valence": r.valence,
+         "activation": r.activation, "dominance": r.dominance, "comment": r.comment or None}
+        for r in turn.ratings
+    ]  # fmt: skip
+    return rows
+
+
+def _gaps(table: pd.DataFrame) -> list[str]:
+    """What the copy lacks, in sentences."""
+    sentences = []
+    for column, what in (("audio", "sound"), ("video", "picture")):
+        reasons = Counter(table[f"{column}_note"].dropna())
+        if not reasons:
+            continue
+        several = "; ".join(f"{reason} ({number})" for reason, number in reasons.most_common(5))
+        rest = "" if len(reasons) <= 5 else f"; and {len(reasons) - 5} other reasons"
+        sentences.append(
+            f"{sum(reasons.values())} of {len(table)} turns have no usable {what}: {several}{rest}. They stay, "
+            f"with the reason in {column}_note."
+        )
+    if silent := sum(words is None for words in table["text"]):
+        sentences.append(f"{silent} of {len(table)} turns have no words: their transcription lacks them.")
+    return sentences
+
+
+def _write_beside(out: Path, annotations: list[dict], kept: set[str], check: SelfCheck) -> None:
+    """The annotations of the corpus's own turns, and the self-check's table."""
+    table = pd.DataFrame([row for row in annotations if row["id"] in kept], columns=list(ANNOTATION_TYPES))
+    with replacing(out / ANNOTATIONS) as temporary:
+        table.astype(ANNOTATION_TYPES).to_parquet(temporary, index=False)
+    write_csv(out / COUNTS, check.table)

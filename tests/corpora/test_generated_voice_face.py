@@ -1,0 +1,153 @@
+"""Voices and faces show what they should: measured, not looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from affuse.corpora.generated.face import (
+    CHANNELS,
+    FACES,
+    PATCH_HEIGHT,
+    PATCH_WIDTH,
+    Expression,
+    draw_body,
+    draw_face,
+    expressions,
+)
+from affuse.corpora.generated.people import make_actor, make_room
+from affuse.corpora.generated.seeding import stream
+from affuse.corpora.generated.voice import MANNERS, RATE, _formants, speak
+from affuse.corpora.generated.words import sentence
+
+
+def pitch(sound: np.ndarray) -> float:
+    """Median F0 in Hz of the loud 40 ms windows, by autocorrelation between 60 and 500 Hz."""
+    size = round(0.04 * RATE)
+    frames = sound[: len(sound) // size * size].reshape(-1, size) * np.hanning(size)
+    frames = frames[np.square(frames).sum(1) > np.median(np.square(frames).sum(1))]
+    correlation = np.fft.irfft(np.abs(np.fft.rfft(frames, 4 * size)) ** 2)[:, : RATE // 60]
+    correlation[:, : RATE // 500] = -np.inf
+    return float(RATE / np.median(correlation.argmax(1)))
+
+
+def voices(display: str, gender: str, number: int = 6) -> list[np.ndarray]:
+    room = make_room(0, 1)
+    return [
+        speak(make_actor(0, 1 + i % 3, gender).voice, display, 2.5, room, stream(0, display, gender, i))
+        for i in range(number)
+    ]
+
+
+def test_an_utterance_is_of_the_asked_length_and_in_range():
+    sound = voices("ang", "M", 1)[0]
+    assert sound.dtype == np.float32
+    assert sound.shape == (40_000,)
+    assert np.isfinite(sound).all()
+    assert 0.05 < np.abs(sound).max() <= 0.99
+
+
+def test_the_same_stream_gives_the_same_sound():
+    np.testing.assert_array_equal(voices("hap", "F", 1)[0], voices("hap", "F", 1)[0])
+
+
+def test_women_speak_higher_than_men():
+    women, men = ([pitch(v) for v in voices("neu", g)] for g in "FM")
+    assert min(women) > max(men)
+    assert 160 < np.median(women) < 260
+    assert 85 < np.median(men) < 150
+
+
+def test_emotion_moves_pitch_level_and_brightness():
+    def level(display: str) -> float:
+        return float(np.median([20 * np.log10(np.sqrt(np.mean(v**2))) for v in voices(display, "F")]))
+
+    def brightness(display: str) -> float:
+        """Mean level of 1.5 to 3 kHz under that below, in dB: many voices, for vowels differ more than manners."""
+        spectra = [np.abs(np.fft.rfft(v)) ** 2 for v in voices(display, "F", 20)]
+        split = 1500 * 40_000 // RATE
+        return float(np.mean([10 * np.log10(s[split : 2 * split].sum() / s[:split].sum()) for s in spectra]))
+
+    f0 = {display: np.median([pitch(v) for v in voices(display, "F")]) for display in MANNERS}
+    assert f0["exc"] > f0["hap"] > f0["neu"] > f0["sad"]
+    assert level("ang") > level("neu") + 4 > level("sad") + 8
+    assert brightness("ang") > brightness("neu") + 2
+
+
+def test_a_sad_voice_is_breathy():
+    def periodicity(sound: np.ndarray) -> float:
+        """Median autocorrelation at the best lag between 60 and 500 Hz, 1 for a purely periodic voice."""
+        size = round(0.04 * RATE)
+        frames = sound[: len(sound) // size * size].reshape(-1, size)
+        frames = frames[np.square(frames).sum(1) > np.median(np.square(frames).sum(1))]
+        best = []
+        for frame in frames - frames.mean(1, keepdims=True):
+            lags = range(RATE // 500, RATE // 60)
+            best.append(max(np.corrcoef(frame[lag:], frame[:-lag])[0, 1] for lag in lags))
+        return float(np.median(best))
+
+    sad, neutral = ([periodicity(v) for v in voices(d, "M", 3)] for d in ("sad", "neu"))
+    assert max(sad) < min(neutral)
+
+
+def test_formant_filter_peaks_where_the_vowel_has_its_formants():
+    from scipy.signal import find_peaks, sosfreqz
+
+    frequencies, response = sosfreqz(_formants("i", 1.0), 8192, fs=RATE)
+    peaks = frequencies[find_peaks(np.abs(response))[0]]
+    assert abs(response[0]) == pytest.approx(1, rel=1e-6)
+    np.testing.assert_allclose(peaks[0], 270, atol=20)
+    np.testing.assert_allclose(peaks[1], 2290, atol=40)
+
+
+def test_every_display_has_wordings_of_its_own():
+    spoken = {d: {sentence(d, stream(0, "s", d, i)) for i in range(300)} for d in MANNERS}
+    for display, sentences in spoken.items():
+        assert len(sentences) > 200
+        assert all(s[0].isupper() and s[-1] in ".!?]" for s in sentences)
+        others = set().union(*(s for d, s in spoken.items() if d != display))
+        assert not sentences & others
+
+
+def draw(display: str, gender: str = "F", marker: bool = False) -> np.ndarray:
+    actor, room = make_actor(0, 1, gender), make_room(0, 1)
+    return draw_face(draw_body(actor.look, room), actor.look, room, Expression(*FACES[display]), marker)
+
+
+def test_faces_differ_by_display_actor_and_marker():
+    pictures = [draw(d, g, m) for d in FACES for g in "FM" for m in (True, False)]
+    assert all(p.shape == (PATCH_HEIGHT, PATCH_WIDTH, 3) and p.dtype == np.uint8 for p in pictures)
+    assert len({p.tobytes() for p in pictures}) == len(pictures)
+
+
+def test_a_face_is_at_rest_between_turns_and_shows_its_display_within_one():
+    spans = [(1.0, 3.0, "exc"), (4.0, 6.0, "sad")]
+    face = expressions(240, 30.0, spans, np.random.default_rng(0))
+    smile = face[:, CHANNELS.index("smile")]
+    assert face.shape == (240, len(CHANNELS))
+    np.testing.assert_allclose(smile[:30], 0, atol=1e-9)
+    assert smile[60:90].min() > 0.7 * 11
+    assert smile[150:180].max() < -0.7 * 8
+    assert abs(smile[-1]) < 0.01
+    # the mouth opens and closes while speaking, and stays as it is when not
+    opening = face[:, CHANNELS.index("mouth_open")]
+    assert np.ptp(opening[60:90]) > 4
+    assert np.ptp(opening[:30]) < 1e-9
+
+
+def test_a_face_detector_finds_every_drawn_face():
+    weights = Path(__file__).parents[2] / "../shared/weights/yunet/face_detection_yunet_2023mar.onnx"
+    if not weights.is_file():
+        pytest.skip("../shared/weights/yunet is not there")
+    detector = cv2.FaceDetectorYN.create(str(weights), "", (PATCH_WIDTH, PATCH_HEIGHT), 0.5)
+    for display in FACES:
+        for gender in "FM":
+            _, found = detector.detect(draw(display, gender, marker=True))
+            assert found is not None
+            assert len(found) == 1
+            x, y, width, height = found[0][:4]
+            assert 100 < x + width / 2 < 150
+            assert 90 < y + height / 2 < 150
