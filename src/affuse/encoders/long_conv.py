@@ -35,7 +35,7 @@ def long_conv1d(
     bias:    (channels out,) or None
     padding: zeros before and after the time axis, each 0 or more
 
-    Returns (batch, channels out, time + sum(padding) - kernel size + 1), of the promoted type of x and weight.
+    Returns (batch, channels out, time + sum(padding) - kernel size + 1), in x's and weight's common type.
     The arithmetic is float32 under any autocast and for any smaller type, float64 where the weight is.
     The gradients of x, weight and bias are of the same form; there is no second derivative.
     Raises ValueError where conv1d would refuse the shapes.
@@ -51,10 +51,10 @@ def long_conv1d(
 class LongConv1d(nn.Module):
     """``nn.Conv1d`` of stride 1 for long kernels: same parameters, names, initialisation and results.
 
-    The kernels' spectra (block / 2 + 1, out_channels, in_channels / groups), complex, are kept until the weight
-    changes (by its version counter, its address, or any of some thousands of its values), until ``train()`` or
-    ``eval()`` switches the mode, or until the module moves. Do not capture it in a CUDA graph: a replay would
-    not notice a changed weight.
+    The kernels' complex spectra (block / 2 + 1, out_channels, in_channels / groups) are kept until the weight
+    changes (by its version counter, its address, or any of some thousands of its values), until train() or
+    eval() switches the mode, or until the module moves. Do not capture it in a CUDA graph: a replay would not
+    notice a changed weight.
 
     padding: zeros before and after the time axis
     block:   FFT length, at least ``kernel_size``; None lets ``choose_block`` take it from the shapes
@@ -141,8 +141,8 @@ def choose_block(
 ) -> int:
     """The FFT length expected to be fastest: a product of 2, 3, 5 and 7, by the measured costs above.
 
-    With ``clips`` and output ``steps`` given, the kernels' spectra are new for this one batch, and count. Without
-    them they are kept for many calls, and the choice depends on the kernel alone: a clip of 12 kernels' length.
+    With ``clips`` and output ``steps`` given, the kernels' spectra are new for this one batch, and count.
+    Without, they are kept for many calls and the choice depends on the kernel alone: a clip 12 kernels long.
     """
     outs, ins, kernel = weight_shape
     fresh = clips is not None and steps is not None

@@ -1,9 +1,10 @@
 """Overlap-save convolution of many channels as one complex matrix product per frequency, with its gradients.
 
 Overlap-save (Oppenheim & Schafer, Discrete-Time Signal Processing, section 8.7.3): the output is cut into
-spans of ``step = block - kernel size + 1`` steps. Each depends on ``block`` input samples only, whose circular
-correlation with the kernel, taken by FFT, is exact on its first ``step`` samples. With X, W, Y the spectra of
-input blocks, kernels and output blocks, and D those of the output gradient's spans (zero-padded to ``block``):
+spans of ``step = block - kernel size + 1`` steps. Each depends on ``block`` samples of the input only, whose
+circular correlation with the kernel, taken by FFT, is exact on its first ``step`` samples. With X, W, Y the
+spectra of input blocks, kernels and output blocks, and D those of the output gradient's spans (zero-padded to
+``block``):
 
     Y = conj(W) X                   keep the first ``step`` samples of each block
     conj(dX) = conj(W)^T conj(D)    add the blocks up where they overlap
@@ -41,7 +42,7 @@ def kernel_spectra(weight: Tensor, block: int) -> Tensor:
 
 
 class OverlapSave(torch.autograd.Function):
-    """``apply(x, weight, bias, kernel_spectra(weight, block), block, padding, groups)``; no second derivative."""
+    """``apply(x, weight, bias, kernel_spectra(weight, block), block, padding, groups)``."""
 
     @staticmethod
     def forward(

@@ -19,7 +19,6 @@ from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions
 from affuse.encoders.long_conv import LongConv1d
 from affuse.errors import ClipError
-from affuse.files import digest
 from affuse.sequence import FeatureSequence
 
 
@@ -34,7 +33,7 @@ class WaveformOptions(EncoderOptions):
     short_kernel: int = Field(80, gt=0)  # samples: 5 ms
     long_kernel: int = Field(4000, gt=0)  # pooled samples: 500 ms
     pool: int = Field(2, gt=0)  # samples, between the convolutions
-    channel_pool: int = Field(10, gt=0)  # neighbouring filters of the second convolution, of which the largest stays
+    channel_pool: int = Field(10, gt=0)  # neighbouring filters, of which the largest stays
 
     @model_validator(mode="after")
     def _whole_frames(self) -> Self:
@@ -49,9 +48,9 @@ class WaveformOptions(EncoderOptions):
 
 
 class WaveformEncoder(Encoder):
-    """(samples,) at ``rate`` -> frames of ``rate / frames_per_second / pool * filters / channel_pool`` features.
+    """Sound at ``rate`` -> frames of ``rate / frames_per_second / pool * filters / channel_pool`` features.
 
-    The whole waveform is convolved and then cut into frames, so a frame sees a quarter of a second to each side.
+    The whole waveform is convolved and then cut into frames: a frame sees a quarter of a second to each side.
     Parameters: ``short.weight``, ``short.bias``, ``long.weight``, ``long.bias``, of nn.Conv1d's shapes.
     """
 
@@ -67,14 +66,6 @@ class WaveformEncoder(Encoder):
         self.samples_per_frame = options.rate // options.frames_per_second
         self.steps_per_frame = self.samples_per_frame // options.pool
         self.width = self.steps_per_frame * (options.filters // options.channel_pool)
-
-    @property
-    def reading_key(self) -> str:
-        """Digest of the options that ``read`` uses; the network's own do not count."""
-        options = self.options
-        return digest(
-            type(self).__qualname__, repr((options.seconds, options.rate, options.frames_per_second))
-        )
 
     def read(self, utterance: Utterance) -> Tensor | None:
         """(samples,) float32, whole frames only: ``samples_per_frame * floor(duration * frames_per_second)``.
@@ -98,13 +89,13 @@ class WaveformEncoder(Encoder):
             frames = min(frames, int(self.options.seconds * self.options.frames_per_second + 1e-6))
         if frames < 1:
             raise ClipError(
-                f"{utterance.id}: {utterance.audio} has {len(wave) / self.options.rate:.3f} s of sound, less than "
-                f"one frame of {1 / self.options.frames_per_second:.3f} s; leave it out or give it more time."
+                f"{utterance.id}: {utterance.audio} has {len(wave)} samples at {self.options.rate} Hz, less "
+                f"than one frame of {self.samples_per_frame}; leave the utterance out or give it more time."
             )
         return torch.from_numpy(wave[: frames * self.samples_per_frame].copy())
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
-        """(batch, samples) -> (batch, frames, width); samples beyond a clip's last whole frame are dropped."""
+        """(batch, samples) -> (batch, frames, width); what is beyond a clip's last whole frame is dropped."""
         per_frame, per_step = self.samples_per_frame, self.options.pool
         frames = max(1, clips.mask.shape[1] // per_frame)
         x_bl = _fit(clips.values, frames * per_frame)
@@ -122,7 +113,7 @@ class WaveformEncoder(Encoder):
         return FeatureSequence(y_bft.masked_fill(~mask_bf[..., None], 0), mask_bf)
 
     def _activate(self, x: Tensor) -> Tensor:
-        """The activation; never decreasing, so after a maximum it gives what it would have before, for less."""
+        """Never decreasing, so after a maximum it gives what it would have given before, for less work."""
         return functional.relu(x) if self.options.activation == "relu" else x
 
 
