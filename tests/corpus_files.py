@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from audio_files import sine, write_sound
 
 RATE = 8000

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from tiny_models import tiny_bert, tiny_wav2vec2
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.precomputed import PrecomputedEncoder, PrecomputedOptions
@@ -19,6 +18,7 @@ from affuse.encoders.text import TextEncoder, TextOptions
 from affuse.errors import AffuseError
 from affuse.training.cache import ContentKeys, FeatureCache
 from affuse.training.features import CachedSource, LiveSource, extract
+from tiny_models import tiny_bert, tiny_wav2vec2
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_corpus import make_corpus
-from tiny_models import tiny_bert
 
 import affuse
 from affuse.corpora.corpus import Corpus
@@ -20,6 +18,8 @@ from affuse.training.callbacks import SaveResumeState
 from affuse.training.experiment import set_up
 from affuse.training.module import NonFiniteLoss
 from affuse.training.run import train_fold
+from small_corpus import make_corpus
+from tiny_models import tiny_bert
 
 
 class Quiet:
