@@ -20,6 +20,8 @@ PARTS: dict[str, dict[str, str]] = {
         "vggish": "affuse.encoders.vggish.encoder:VGGishEncoder",
         "speech": "affuse.encoders.speech:SpeechEncoder",
         "logmel": "affuse.encoders.logmel:LogMelEncoder",
+        "waveform": "affuse.encoders.waveform:WaveformEncoder",
+        "resnet50": "affuse.encoders.visual:VisualEncoder",
         "precomputed": "affuse.encoders.precomputed:PrecomputedEncoder",
     },
     "fusions": {
