@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
-from small_corpus import make_corpus
 
 from affuse.errors import AffuseError
 from affuse.evaluation.intervals import bootstrap, speaker_confusions
 from affuse.reports.results import collect_results, markdown_table, paper_table, read_predictions
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import compare, make_variants, parse_axes
+from small_corpus import make_corpus
 
 
 class Quiet:
@@ -84,13 +84,18 @@ def test_every_utterance_is_tested_once_per_seed_and_the_table_says_what_sklearn
             table = pd.concat([read_predictions(folder, "test") for folder in folders])
             assert sorted(table["id"]) == sorted(corpus.table["id"])
             by_seed.append(table)
-        for metric, function in [("acc", accuracy_score), ("bacc", balanced_accuracy_score)]:
+        for name, function in [("acc", accuracy_score), ("bacc", balanced_accuracy_score)]:
             values = [function(t["emotion"], t["emotion_predicted"]) for t in by_seed]
-            row = results.query("loss == @loss and metric == @metric").iloc[0]
+            row = results.query("loss == @loss and metric == @name").iloc[0]
             assert row["value"] == pytest.approx(np.mean(values))
             assert row["sd_seeds"] == pytest.approx(np.std(values, ddof=1))
             folds = [
-                np.mean([function(p["emotion"], p["emotion_predicted"]) for p in (t[t["fold"] == k] for t in by_seed)])
+                np.mean(
+                    [
+                        function(p["emotion"], p["emotion_predicted"])
+                        for p in (t[t["fold"] == k] for t in by_seed)
+                    ]
+                )
                 for k in range(3)
             ]
             assert row["sd_folds"] == pytest.approx(np.std(folds, ddof=1))
@@ -126,9 +131,12 @@ def test_processes_give_the_tables_of_one_process(place, tmp_path):
     run(place, tmp_path / "two", ["seed=0,1"], jobs=2, folds=[0])
     for seed in (0, 1):
         one, two = (
-            pd.read_csv(tmp_path / n / "runs" / f"seed={seed}" / "fold0" / "predictions.csv") for n in ("one", "two")
+            pd.read_csv(tmp_path / n / "runs" / f"seed={seed}" / "fold0" / "predictions.csv")
+            for n in ("one", "two")
         )
-        pd.testing.assert_frame_equal(one, two, rtol=1e-3, atol=1e-4)  # one thread sums in another order than two
+        pd.testing.assert_frame_equal(
+            one, two, rtol=1e-3, atol=1e-4
+        )  # one thread sums in another order than two
 
 
 def test_a_cell_that_fails_is_reported_and_the_others_go_on(place, tmp_path):
@@ -159,7 +167,12 @@ def test_numbers_that_look_like_ids_stay_text(tmp_path):
         "id,role,fold,emotion,emotion_predicted,emotion_p_NA,emotion_p_1\n007,test,0,NA,1,0.25,0.75\n"
     )
     row = read_predictions(tmp_path, "test").iloc[0]
-    assert (row["id"], row["emotion"], row["emotion_predicted"], row["emotion_p_1"]) == ("007", "NA", "1", 0.75)
+    assert (row["id"], row["emotion"], row["emotion_predicted"], row["emotion_p_1"]) == (
+        "007",
+        "NA",
+        "1",
+        0.75,
+    )
 
 
 def test_no_results_json_is_ever_half_written(place, tmp_path):
@@ -185,7 +198,7 @@ def test_the_interval_covers_the_truth_and_one_that_ignores_speakers_does_not():
     """The percentile bootstrap over 24 speakers is a little short: at least 88 of 100 where 95 are meant."""
     random = np.random.default_rng(0)
     clustered = alone = 0
-    for trial in range(150):
+    for trial in range(100):
         table = synthetic(random, 24, 20, 0.12)
         for by_speaker in (True, False):
             clusters = table.set_index("id")["speaker"] if by_speaker else pd.Series(dtype=object)
@@ -194,8 +207,8 @@ def test_the_interval_covers_the_truth_and_one_that_ignores_speakers_does_not():
             covers = low <= 0.7 <= high
             clustered += covers and by_speaker
             alone += covers and not by_speaker
-    assert clustered / 150 > 0.88
-    assert alone / 150 < clustered / 150 - 0.05
+    assert clustered / 100 > 0.88
+    assert alone / 100 < clustered / 100 - 0.05
 
 
 def test_bootstrap_of_one_speaker_is_not_an_interval():
