@@ -27,7 +27,9 @@ def test_the_videos_own_times_win_as_a_pair(times, video):
 
 
 def test_the_times_live_in_the_corpus_folder(tmp_path):
-    table = pd.DataFrame({"id": ["a", "b"], "video": "v.avi", "video_start": [1.5, None], "video_end": ["2.5", None]})
+    table = pd.DataFrame(
+        {"id": ["a", "b"], "video": "v.avi", "video_start": [1.5, None], "video_end": ["2.5", None]}
+    )
     Corpus(table, CorpusInfo(name="x")).save(tmp_path)
     first, second = Corpus.load(tmp_path).utterances()
     assert first.span("video") == (1.5, 2.5)
