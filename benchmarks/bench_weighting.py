@@ -2,9 +2,10 @@
 
     python benchmarks/bench_weighting.py [--batch 8] [--frames 75] [--rounds 7]
 
-The network is the second paper's LSTM on ready-made features (3328 per frame, 4.2 million shared parameters) and
-two heads: everything up to the features is left out, so for an end-to-end network the ratio of "famo" (a second
-forward pass) and of the gradient-based ones (one backward pass per task through ALL shared layers) is what counts.
+The network is the second paper's LSTM on ready-made features (3328 per frame, 4.2 million shared
+parameters) and two heads. Everything up to the features is left out; in an end-to-end network "famo" costs
+one forward pass more and the gradient-based ones a backward pass per task through all shared layers, so
+their ratios come near 1.3 and 1.7.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from affuse.corpora.corpus import first_problem
 from affuse.errors import AffuseError
 from affuse.losses.weighted_sum import WeightedSum
-from affuse.recipe import FusionChoice, Head, Modality, Recipe, Task, WeightingChoice
+from affuse.recipe import FusionChoice, Head, Modality, Recipe, Task
 from affuse.registry import get, unknown
 from affuse.sequence import FeatureSequence
 
@@ -189,14 +189,6 @@ def build_loss(task: str, choice: Task, classes: int, width: int) -> WeightedSum
         except (TypeError, ValueError) as error:
             raise AffuseError(f"tasks.{task}.loss, {term.name}: {error}.") from None
     return WeightedSum(terms)
-
-
-def build_weighting(choice: WeightingChoice, tasks: list[str]) -> Any:
-    kind = get("weightings", choice.name)
-    try:
-        return kind(tasks, **choice.options)
-    except (TypeError, ValueError) as error:
-        raise AffuseError(f"weighting.options: {error}.") from None
 
 
 def checked_options(model: Any, values: Mapping[str, Any], where: str, what: str) -> Any:

@@ -127,7 +127,9 @@ class Training(Part):
     batch_size: int = Field(32, gt=0)
     schedule: Schedule | None = Field(default_factory=Schedule)
     patience: int | None = Field(
-        None, gt=0, description="epochs without a better validation BACC before stopping; null: never"
+        None,
+        gt=0,
+        description="epochs without a better validation BACC (or, at the same BACC, loss); null: never stop",
     )
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
@@ -237,10 +239,21 @@ def apply_override(data: dict[str, Any], override: str) -> None:
         node = child
     if value is None and parents in (["modalities"], ["tasks"]):
         node.pop(last, None)  # modalities.text=null: without that modality
+        if parents == ["modalities"]:
+            _forget_modality(data, last)
         return
     if last in ("name", "encoder") and parents and node.get(last) != value:
         node.pop("options", None)  # another part: the old one's options mean nothing to it
     node[last] = value
+
+
+def _forget_modality(data: dict[str, Any], name: str) -> None:
+    """Take a modality that was removed out of the fusion's options that name modalities."""
+    options = (data.get("fusion") or {}).get("options") or {}
+    if name in options.get("attend", ()):
+        options["attend"] = [other for other in options["attend"] if other != name]
+    if name in options.get("pool", ()) and isinstance(options["pool"], dict):
+        options["pool"] = {other: how for other, how in options["pool"].items() if other != name}
 
 
 def parse_loss(text: str) -> list[dict[str, Any]]:

@@ -10,7 +10,15 @@ import pytest
 import torch
 
 from affuse.errors import AffuseError
-from affuse.weighting import GradNormWeighting, RlwWeighting, SoftmaxWeighting, StaticWeighting
+from affuse.weighting import (
+    DwaWeighting,
+    FamoWeighting,
+    GeometricWeighting,
+    GradNormWeighting,
+    RlwWeighting,
+    SoftmaxWeighting,
+    StaticWeighting,
+)
 from weighting.networks import LOSS_BASED, SURGERY, TASKS, Run
 from weighting.test_surgery import needs
 
@@ -42,6 +50,18 @@ def test_an_absent_task_is_left_out(kind):
     joint.backward()
     for parameter in three.parameters():
         assert parameter.grad is None or parameter.grad[2] == 0
+
+
+@pytest.mark.parametrize("kind", [GeometricWeighting, RlwWeighting, FamoWeighting])
+def test_weights_of_a_batch_with_an_absent_task(kind):
+    """Where the weights are the batch's own, those logged are the ones the present losses were given."""
+    weighting, losses = kind(THREE), given("emotion", "age")
+    weighting(losses).backward()
+    weights = weighting.weights()
+    assert {task: loss.grad.item() for task, loss in losses.items()} == pytest.approx(
+        {task: weights[task] for task in losses}, rel=1e-6
+    )
+    assert weights["gender"] == pytest.approx(1 / 3)  # as it was
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -160,8 +180,6 @@ def test_bad_tasks_are_told(kind):
 
 
 def test_epoch_losses_of_an_unknown_task_are_told():
-    from affuse.weighting import DwaWeighting
-
     with pytest.raises(AffuseError, match="'age'"):
         DwaWeighting(TASKS).end_epoch({"age": 1.0})
 

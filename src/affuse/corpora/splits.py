@@ -150,6 +150,10 @@ def make_split(corpus_table: pd.DataFrame, protocol: SplitProtocol, label_column
             raise AffuseError(f"{unknown(column, list(corpus_table.columns), 'columns of the corpus')}.")
     if corpus_table["id"].hasnans or not corpus_table["id"].is_unique:
         raise AffuseError("The corpus has blank or duplicate ids; 'affuse validate' names the rows.")
+    if any(character < " " for one in corpus_table["id"] for character in str(one)):
+        raise AffuseError(
+            "The corpus has ids with line breaks or the like; 'affuse validate' names the rows."
+        )
     table = corpus_table.sort_values("id", key=lambda ids: ids.astype(object)).reset_index(drop=True)
     table["id"] = table["id"].astype(object)
     labels = table[label_column].astype(object).where(table[label_column].notna(), "")

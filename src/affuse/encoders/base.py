@@ -75,7 +75,7 @@ class Encoder(nn.Module, ABC):
     @property
     def features_key(self) -> str:
         """Digest of everything but the media that ``forward``'s result depends on."""
-        state = [self.reading_key]
+        state = [type(self).__qualname__, self.options.model_dump_json(), self.reading_key]
         for name, tensor in sorted(self.state_dict().items()):
             state.append(f"{name} {tensor.dtype} {tuple(tensor.shape)}")
             state.append(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())

@@ -31,6 +31,9 @@ def locate(model: str) -> str:
 
 def load(auto_class: Any, model: str, revision: str | None = None, **options: Any) -> Any:
     """``auto_class.from_pretrained``; a missing model is one sentence."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # a bar of milliseconds per model would break up ours
     source = locate(model)
     try:
         return auto_class.from_pretrained(source, revision=revision, **options)

@@ -162,6 +162,14 @@ class BucketBatches(Sampler[list[int]]):
         self.stretch = stretch
         self.epoch = 0
 
+    @property
+    def sampler(self) -> BucketBatches:
+        """Where Lightning looks for ``set_epoch`` in a batch sampler."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
     def __len__(self) -> int:
         return -(-len(self.lengths) // self.batch_size)
 

@@ -14,9 +14,10 @@ from affuse.errors import AffuseError
 from affuse.evaluation.metrics import measure
 from affuse.files import digest
 from affuse.losses.centers import CenteredLoss
-from affuse.model import Model, Output, build_weighting
+from affuse.model import Model, Output
 from affuse.recipe import Recipe
 from affuse.training.data import Batch
+from affuse.weighting.build import build as build_weighting
 
 
 class NonFiniteLoss(AffuseError):
@@ -31,7 +32,7 @@ class TrainingModule(L.LightningModule):
         self.automatic_optimization = False
         self.recipe = recipe
         self.model = model
-        self.weighting = build_weighting(recipe.weighting, list(recipe.tasks))
+        self.weighting = build_weighting(recipe.weighting.name, list(recipe.tasks), recipe.weighting.options)
         self.train_ids = train_ids
         self.history: list[dict[str, float]] = []  # one row per epoch, as metrics.csv has them
         self.shared = [
@@ -78,7 +79,7 @@ class TrainingModule(L.LightningModule):
              "weight_decay": choice.weight_decay if name in ("network", "encoders") else 0.0}
             for name, parameters in members.items() if parameters
         ]  # fmt: skip
-        optimizer = torch.optim.Adam(groups)
+        optimizer = torch.optim.Adam(groups, fused=True)  # one pass over the parameters instead of six
         schedule = self.recipe.training.schedule
         if schedule is None:
             return optimizer
@@ -87,14 +88,15 @@ class TrainingModule(L.LightningModule):
             "lr_scheduler": torch.optim.lr_scheduler.StepLR(optimizer, schedule.every, schedule.factor),
         }
 
-    def on_train_epoch_start(self) -> None:
-        # Dropout is a function of (seed, epoch), so a resumed run repeats an uninterrupted one.
+    def _begin_epoch(self) -> None:
+        # Not Lightning's on_train_epoch_start: that is left out in the first epoch after a resume. Dropout is
+        # a function of (seed, epoch), so a resumed run repeats an uninterrupted one.
         torch.manual_seed(int(digest(str(self.recipe.seed), str(self.current_epoch))[:15], 16))
-        sampler = self.trainer.train_dataloader.batch_sampler  # type: ignore[union-attr]
-        sampler.epoch = self.current_epoch
         self._sums, self._counts, self._joint = {}, {}, []
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
+        if batch_index == 0:
+            self._begin_epoch()
         output = self.model(batch.clips)
         losses = self.model.task_losses(output, batch.labels)
         optimizer: Any = self.optimizers()

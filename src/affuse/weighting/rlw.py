@@ -32,9 +32,9 @@ class RlwWeighting(Weighting):
             return values.mean()
         with self.random.drawing() as generator:
             draws = torch.randn(len(self.tasks), generator=generator)
-        draws = draws.to(values.device, non_blocking=True)
-        self.last.copy_(draws.softmax(0))
-        return (self.select(draws, rows).softmax(0) * values).sum()
+        weights = self.select(draws, rows).softmax(0).to(values.device, non_blocking=True)
+        self.last[rows] = weights.to(self.last.dtype)
+        return (weights * values).sum()
 
     def weight_vector(self) -> Tensor:
         return self.last

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -49,13 +47,12 @@ class VGGishEncoder(Encoder):
     Raises AffuseError, naming the file and the cure, if weights are missing, damaged or of another network.
     """
 
-    Options: ClassVar = VGGishOptions
-    kind: ClassVar[str] = "audio"
-    width = WIDTH
+    Options = VGGishOptions
+    kind = "audio"
+    options: VGGishOptions
 
     def __init__(self, options: VGGishOptions) -> None:
         super().__init__(options)
-        self.options: VGGishOptions = options
         with torch.device("meta"):  # 72 M numbers that are not drawn only to be overwritten
             self.network = VGGish()
         state = (
@@ -77,6 +74,10 @@ class VGGishEncoder(Encoder):
             state = {name: x.reshape(-1) if name == "pca_means" else x for name, x in state.items()}
             _check_shapes(state, self.whitening.state_dict(), f"{options.pca_weights}", "pca_weights")
             self.whitening.load_state_dict(state)
+
+    @classmethod
+    def width_of(cls, options: VGGishOptions) -> int:
+        return WIDTH
 
     def read(self, utterance: Utterance) -> Tensor | None:
         """(patches, 96, 64) float32 log-mels, or None without audio. Raises ClipError (``read_waveform``)."""

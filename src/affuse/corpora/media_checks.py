@@ -1,0 +1,178 @@
+"""Checking the files one corpus row points at: sound, picture and feature arrays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+
+from affuse.errors import ClipError
+from affuse.media.audio import probe_audio, read_waveform
+
+# Times are often rounded, and a container's duration is one of several streams': less than this is no finding
+TOLERANCE_SECONDS = 0.1
+REFERENCE = re.compile(r"(?P<path>.+?)(?P<inside>(#[^#]*){0,2})")
+
+
+class Span(NamedTuple):
+    """What one row takes of a file. ``row`` is its position in the table."""
+
+    row: int
+    start: float | None  # seconds
+    end: float | None  # seconds
+    channel: int | None = None
+    clock: str = ""  # "video_" where start and end are the video's own
+
+
+class Fault(NamedTuple):
+    row: int
+    field: str
+    message: str
+
+
+def check_sound(path: Path, spans: Sequence[Span], decode: bool) -> list[Fault]:
+    """Faults of one file's sound in every row that takes some of it.
+
+    decode: read the samples too, which finds damage behind the header, NaN and silence
+    """
+    try:
+        info = probe_audio(path)
+    except ClipError as error:
+        return [Fault(span.row, "audio", _clause(error)) for span in spans]
+    faults = []
+    for span in spans:
+        fault = _out_of_range(span, info.seconds, path)
+        if fault is None and span.channel is not None and span.channel >= info.channels:
+            message = f"there is no channel {span.channel} in {path}, which has {info.channels}, from 0"
+            fault = Fault(span.row, "channel", message)
+        if fault is None and decode:
+            try:  # at the file's own rate: nothing is resampled
+                read_waveform(path, info.rate, span.start, span.end, span.channel)
+            except ClipError as error:
+                fault = Fault(span.row, "audio", _clause(error))
+        if fault is not None:
+            faults.append(fault)
+    return faults
+
+
+def check_picture(path: Path, spans: Sequence[Span], decode: bool) -> list[Fault]:
+    """Faults of one file's picture in every row that takes some of it.
+
+    decode: decode a frame at each row's start (a whole video would take many times longer than its sound)
+    """
+    try:
+        if not path.is_file():
+            raise ClipError(f"{path} does not exist; correct the path or the corpus's media_root.")
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise ClipError(f"{path} has no video track; leave the row's video blank.")
+            seconds = None if container.duration is None else container.duration / av.time_base
+            return [
+                fault for span in spans if (fault := _check_frames(container, span, seconds, path, decode))
+            ]
+    except (av.FFmpegError, ClipError) as error:
+        message = (
+            _clause(error) if isinstance(error, ClipError) else f"{path} cannot be read ({error.strerror})"
+        )
+        return [Fault(span.row, "video", message) for span in spans]
+
+
+def _check_frames(
+    container: Any, span: Span, seconds: float | None, path: Path, decode: bool
+) -> Fault | None:
+    fault = _out_of_range(span, seconds, path)
+    if fault or not decode:
+        return fault
+    try:
+        container.seek(int((span.start or 0) * av.time_base))
+        if next(container.decode(video=0), None) is None:
+            return Fault(span.row, "video", f"{path} has no frame at {span.start or 0:g} s; replace the file")
+    except av.FFmpegError as error:
+        return Fault(
+            span.row, "video", f"{path} cannot be decoded at {span.start or 0:g} s ({error.strerror})"
+        )
+    return None
+
+
+def _out_of_range(span: Span, seconds: float | None, path: Path) -> Fault | None:
+    if seconds is None:
+        return None
+    told = f"{path}, which is {seconds:.2f} s long"
+    if span.start is not None and span.start >= seconds:
+        return Fault(span.row, f"{span.clock}start", f"{span.start:g} s is not within {told}")
+    if span.end is not None and span.end > seconds + TOLERANCE_SECONDS:
+        return Fault(span.row, f"{span.clock}end", f"{span.end:g} s is beyond {told}")
+    return None
+
+
+def _clause(error: Exception) -> str:
+    return str(error).rstrip(".")
+
+
+class FeatureArrays:
+    """Feature references (``array.npy``, ``array.npy#ROW``, ``arrays.npz#KEY``, ``arrays.npz#KEY#ROW``).
+
+    The last few files stay open, memory-mapped where the format allows, for the rows that share them.
+    """
+
+    def __init__(self) -> None:
+        self._open = lru_cache(maxsize=8)(_open_arrays)
+        self._widths: dict[str, tuple[int, str]] = {}
+
+    def fault(self, name: str, reference: str) -> str:
+        """What is wrong with one row's reference in ``features_<name>``, or ''."""
+        array = self._array(reference)
+        if isinstance(array, str):
+            return array
+        if array.dtype.kind not in "fiub":
+            return f"{reference} holds {array.dtype}, not numbers"
+        if array.ndim not in (1, 2) or array.size == 0:
+            return f"{reference} has shape {array.shape}; it must be (width,) or (time, width), not empty"
+        if not np.isfinite(array).all():
+            return f"{reference} has values that are NaN or infinite"
+        width, first = self._widths.setdefault(name, (array.shape[-1], reference))
+        if width != array.shape[-1]:
+            return (
+                f"{reference} is {array.shape[-1]} wide and {first} {width}; all of one feature must be equal"
+            )
+        return ""
+
+    def _array(self, reference: str) -> np.ndarray | str:
+        """The array a reference means, or what is wrong with it."""
+        match = REFERENCE.fullmatch(reference)
+        assert match is not None
+        path, inside = Path(match["path"]), match["inside"].split("#")[1:]
+        array = self._open(path)
+        if isinstance(array, str):
+            return array
+        if isinstance(array, Mapping):
+            if not inside:
+                return f"{reference} names no array; write {path.name}#KEY"
+            key = inside.pop(0)
+            if key not in array:
+                return f"{path} has no array {key!r}"
+            array = array[key]
+        if not inside:
+            return array
+        if len(inside) > 1 or not inside[0].isdecimal():
+            return f"{reference} is not like array.npy#ROW, with rows from 0"
+        if array.ndim < 2 or int(inside[0]) >= len(array):
+            return f"{path} has no row {inside[0]}; its shape is {array.shape}"
+        return array[int(inside[0])]
+
+
+def _open_arrays(path: Path) -> np.ndarray | Mapping[str, np.ndarray] | str:
+    if not path.is_file():
+        return f"{path} does not exist"
+    try:
+        if path.suffix.lower() == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return {key: arrays[key] for key in arrays.files}
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # a damaged zip or header raises one of many kinds
+        return f"{path} cannot be read as arrays ({error})"

@@ -1,0 +1,318 @@
+"""Training one fold for real on a small corpus: repeatable, resumable, honest about what is trained."""
+
+import json
+
+import lightning as L
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import affuse
+from affuse.corpora.corpus import Corpus
+from affuse.errors import AffuseError
+from affuse.modelfolder import load_model
+from affuse.recipe import Recipe
+from affuse.training.cache import FeatureCache
+from affuse.training.callbacks import SaveResumeState
+from affuse.training.experiment import set_up
+from affuse.training.module import NonFiniteLoss
+from affuse.training.run import train_fold
+from small_corpus import make_corpus
+from tiny_models import tiny_bert
+
+
+class Quiet:
+    """A progress that keeps what was said."""
+
+    def __init__(self):
+        self.said = []
+
+    def start(self, task, total):
+        return lambda: None
+
+    def say(self, message):
+        self.said.append(message)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A corpus of 72 utterances, a small BERT, a cache."""
+    folder = tmp_path_factory.mktemp("place")
+    return make_corpus(folder), str(tiny_bert(folder / "bert")), FeatureCache(folder / "cache")
+
+
+SMALL = [
+    "modalities.audio.encoder=logmel",
+    "modalities.audio.options.seconds=0.2",
+    "modalities.audio.options.bands=20",
+    "modalities.audio.standardise=true",
+    "fusion.options.heads=4",
+    "fusion.options.width=16",
+    "fusion.options.dropout=0.1",
+    "head.hidden=16",
+    "lr=3e-3",
+    "epochs=6",
+]
+
+
+def prepared(place, *changes, recipe="3m-ser", live=False):
+    corpus, bert, cache = place
+    chosen = Recipe.load(recipe, [*SMALL, f"modalities.text.options.model={bert}", *changes])
+    return set_up(corpus, chosen, None if live else cache, Quiet())
+
+
+def test_two_runs_with_one_seed_give_the_same_table_and_seeds_differ(place, tmp_path):
+    experiment = prepared(place)
+    for name in ("a", "b"):
+        train_fold(experiment, experiment.recipe, 0, tmp_path / name)
+    train_fold(experiment, experiment.recipe.changed(["seed=1"]), 0, tmp_path / "c")
+    first, second, other = ((tmp_path / n / "predictions.csv").read_text() for n in "abc")
+    assert first == second
+    assert first != other
+
+
+def test_the_run_folder_holds_what_the_design_says(place, tmp_path):
+    experiment = prepared(place)
+    result = train_fold(experiment, experiment.recipe, 1, tmp_path / "run")
+    names = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").rglob("*") if p.is_file()}
+    assert names == {
+        "recipe.yaml", "environment.json", "split.csv", "metrics.csv", "predictions.csv", "skipped.csv",
+        "results.json", "model/model.safetensors", "model/recipe.yaml", "model/labels.json", "model/index.json",
+    }  # fmt: skip
+    assert Recipe.load(tmp_path / "run" / "recipe.yaml") == experiment.recipe
+    predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")
+    probabilities = predictions[[f"emotion_p_{label}" for label in experiment.labelled.spaces["emotion"]]]
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    test = predictions[predictions["role"] == "test"]
+    assert set(test["id"]) == set(experiment.roles(1)["test"])
+    assert result.metrics["emotion"]["acc"] == pytest.approx(
+        (test["emotion"] == test["emotion_predicted"]).mean()
+    )
+    recorded = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert recorded["split_hash"] == experiment.split.hash
+
+
+def test_it_learns_what_the_clips_say(place, tmp_path):
+    experiment = prepared(place, "epochs=25")
+    result = train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    assert result.metrics["emotion"]["bacc"] > 0.9
+
+
+def test_cached_and_live_give_the_same_logits(place, tmp_path):
+    cached, live = prepared(place), prepared(place, live=True)
+    for name, experiment in (("cached", cached), ("live", live)):
+        train_fold(experiment, experiment.recipe, 0, tmp_path / name)
+    assert (tmp_path / "cached" / "predictions.csv").read_text() == (
+        tmp_path / "live" / "predictions.csv"
+    ).read_text()
+
+
+@pytest.mark.parametrize("loss", ["center", "contrastive_center", "cross_entropy+center"])
+def test_centers_really_move_and_the_best_weights_hold_them(place, tmp_path, loss):
+    """In the first paper's code their displacement is 0."""
+    experiment = prepared(place, f"loss={loss}")
+    train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    metrics = pd.read_csv(tmp_path / "run" / "metrics.csv")
+    (column,) = [name for name in metrics.columns if name.startswith("center_displacement")]
+    assert metrics[column].iloc[0] > 0
+    assert metrics[column].iloc[-1] > metrics[column].iloc[0]
+    torch.manual_seed(experiment.recipe.seed)
+    start = (
+        affuse.model.Model(experiment.recipe, experiment.labelled.spaces).losses["emotion"].centered.centers
+    )
+    kept = load_model(tmp_path / "run").losses["emotion"].centered.centers
+    assert (kept - start).norm() > 0
+
+
+def test_without_cross_entropy_the_nearest_center_decides(place, tmp_path):
+    experiment = prepared(place, "loss=contrastive_center", "epochs=25", "optimizer.centers_lr=0.03")
+    result = train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    assert result.metrics["emotion"]["bacc"] > 0.8
+    model = load_model(tmp_path / "run")
+    embedding = torch.randn(5, model.fusion.width)
+    centers = model.losses["emotion"].centered.centers
+    nearest = [int(torch.stack([(x - c).norm() for c in centers]).argmin()) for x in embedding]
+    assert model._logits("emotion", embedding).argmax(dim=1).tolist() == nearest
+    assert "emotion" not in model.heads
+
+
+def test_the_schedule_really_steps(place, tmp_path):
+    """In the first paper's code it never does."""
+    experiment = prepared(place, "training.schedule.every=2", "training.schedule.factor=0.1")
+    train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    rates = pd.read_csv(tmp_path / "run" / "metrics.csv")["lr"]
+    np.testing.assert_allclose(rates, [3e-3, 3e-3, 3e-4, 3e-4, 3e-5, 3e-5], rtol=1e-6)
+
+
+class Stop(Exception):
+    pass
+
+
+def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(place, tmp_path, monkeypatch):
+    changes = ["loss=cross_entropy+center", "training.schedule.every=2", "tasks.gender.loss=cross_entropy",
+               "weighting.name=softmax", "weighting.lr=0.05"]  # fmt: skip
+    experiment = prepared(place, *changes)
+    train_fold(experiment, experiment.recipe, 0, tmp_path / "whole")
+
+    epochs = []
+    once = SaveResumeState.on_train_epoch_end
+
+    def save_always(self, trainer, module):
+        self.every = 0.0
+        once(self, trainer, module)
+
+    def stop_after_three(epoch, row):
+        epochs.append(epoch)
+        if len(epochs) == 3:
+            raise Stop
+
+    monkeypatch.setattr(SaveResumeState, "on_train_epoch_end", save_always)
+    with pytest.raises(Stop):
+        train_fold(experiment, experiment.recipe, 0, tmp_path / "cut", progress=stop_after_three)
+    assert (tmp_path / "cut" / "state" / "last.ckpt").is_file()
+    assert not (tmp_path / "cut" / "results.json").exists()
+    train_fold(
+        experiment, experiment.recipe, 0, tmp_path / "cut", progress=lambda epoch, row: epochs.append(epoch)
+    )
+    assert epochs == [1, 2, 3, 4, 5, 6]
+    for name in ("metrics.csv", "predictions.csv"):
+        assert (tmp_path / "cut" / name).read_text() == (tmp_path / "whole" / name).read_text()
+
+
+def test_a_damaged_resume_state_starts_anew(place, tmp_path):
+    experiment = prepared(place)
+    (tmp_path / "run" / "state").mkdir(parents=True)
+    (tmp_path / "run" / "state" / "last.ckpt").write_bytes(b"half a file")
+    train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    train_fold(experiment, experiment.recipe, 0, tmp_path / "other")
+    assert (tmp_path / "run" / "predictions.csv").read_text() == (
+        tmp_path / "other" / "predictions.csv"
+    ).read_text()
+
+
+def test_a_finished_folder_is_returned_and_another_experiment_refused(place, tmp_path):
+    experiment = prepared(place)
+    first = train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    before = (tmp_path / "run" / "predictions.csv").stat().st_mtime_ns
+    assert train_fold(experiment, experiment.recipe, 0, tmp_path / "run").metrics == first.metrics
+    assert (tmp_path / "run" / "predictions.csv").stat().st_mtime_ns == before
+    with pytest.raises(AffuseError, match="another recipe, corpus, split or seed"):
+        train_fold(experiment, experiment.recipe.changed(["lr=1e-5"]), 0, tmp_path / "run")
+
+
+def test_patience_stops_and_the_best_epoch_is_kept(place, tmp_path):
+    experiment = prepared(place, "epochs=60", "training.patience=3", "training.schedule=null", "lr=0.05")
+    result = train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    metrics = pd.read_csv(tmp_path / "run" / "metrics.csv")
+    assert result.epochs < 60
+    assert result.epochs - result.best_epoch == 3
+    best = metrics.sort_values(
+        ["validation_bacc_emotion", "validation_loss_emotion", "epoch"], ascending=[False, True, True]
+    ).iloc[0]
+    assert int(best["epoch"]) == result.best_epoch
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_ids(place, tmp_path):
+    experiment = prepared(place, "loss=center", "optimizer.lr=1e30", "training.schedule=null", "epochs=30")
+    with pytest.raises(NonFiniteLoss, match=r"in the batch of s\d_.*Lower optimizer\.lr") as caught:
+        train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    assert "best weights so far are kept" in str(caught.value)
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
+def test_two_tasks_and_a_blank_label(place, tmp_path):
+    corpus, bert, cache = place
+    table = corpus.table.copy()
+    table.loc[::3, "gender"] = None
+    table.loc[1::3, "emotion"] = None
+    partly = Corpus(table, corpus.info, corpus.folder)
+    recipe = Recipe.load(
+        "3m-ser",
+        [*SMALL, f"modalities.text.options.model={bert}", "tasks.gender.loss=cross_entropy", "epochs=3"],
+    )
+    experiment = set_up(partly, recipe, cache, Quiet())
+    result = train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    roles = experiment.roles(0)
+    rows = table.set_index("id").loc[roles["test"]]
+    assert result.metrics["emotion"]["n"] == rows["emotion"].notna().sum()
+    assert result.metrics["gender"]["n"] == rows["gender"].notna().sum()
+
+
+def test_missing_modalities_train_and_predict(place, tmp_path):
+    corpus, bert, cache = place
+    table = corpus.table.copy()
+    table.loc[::2, "text"] = None
+    table.loc[1::4, "audio"] = None
+    recipe = Recipe.load("3m-ser", [*SMALL, f"modalities.text.options.model={bert}", "training.batch_size=2"])
+    experiment = set_up(Corpus(table, corpus.info, corpus.folder), recipe, cache, Quiet())
+    train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")
+    assert np.isfinite(predictions.filter(like="_p_")).all(axis=None)
+
+
+def test_precomputed_features_are_resolved_and_standardised(place, tmp_path):
+    experiment = prepared(
+        place, "modalities.text=null", "modalities.audio=null", "modalities.face.encoder=precomputed",
+        "modalities.face.options.name=face", "modalities.face.standardise=true", "epochs=20", "lr=1e-2",
+        recipe="3m-ser",
+    )  # fmt: skip
+    assert experiment.recipe.modalities["face"].options["width"] == 3
+    result = train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    assert result.metrics["emotion"]["bacc"] > 0.8
+    model = load_model(tmp_path / "run")
+    rows = experiment.corpus.table.set_index("id").loc[experiment.roles(0)["train"]]
+    features = np.load(experiment.corpus.folder / "features" / "face.npy")
+    train = features[[int(ref.split("#")[1]) for ref in rows["features_face"]]]
+    np.testing.assert_allclose(model.standardisers["face"].mean, train.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(model.standardisers["face"].deviation, train.std(axis=0), rtol=1e-4)
+
+
+def test_a_trained_text_encoder_changes(place, tmp_path):
+    experiment = prepared(place, "modalities.text.frozen=false", "epochs=2")
+    train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    trained = load_model(tmp_path / "run")
+    from transformers import AutoModel
+
+    start = AutoModel.from_pretrained(place[1])
+    moved = trained.encoders["text"].network.encoder.layer[0].output.dense.weight
+    assert not torch.equal(moved, start.encoder.layer[0].output.dense.weight)
+
+
+def test_a_model_folder_predicts_what_the_run_predicted(place, tmp_path):
+    from affuse.training.data import Clips
+    from affuse.training.run import predict_table
+
+    experiment = prepared(place)
+    train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    clips = Clips(experiment.roles(0)["test"], experiment.clips.open(), experiment.labelled.codes)
+    table = predict_table(affuse.load(tmp_path / "run" / "model"), clips, "test", 0, 32)
+    expected = (
+        pd.read_csv(tmp_path / "run" / "predictions.csv").query("role == 'test'").reset_index(drop=True)
+    )
+    pd.testing.assert_frame_equal(table[["id", "emotion_predicted"]], expected[["id", "emotion_predicted"]])
+
+
+def test_altered_missing_and_newer_model_folders_are_refused(place, tmp_path):
+    experiment = prepared(place, "epochs=1")
+    train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    folder = tmp_path / "run" / "model"
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(AffuseError, match="was altered"):
+        affuse.load(folder)
+    weights.unlink()
+    with pytest.raises(AffuseError, match=r"model\.safetensors is missing"):
+        affuse.load(folder)
+    index = json.loads((folder / "index.json").read_text())
+    (folder / "index.json").write_text(json.dumps(index | {"format": 99}))
+    with pytest.raises(AffuseError, match="format 99, this affuse reads 1"):
+        affuse.load(folder)
+    with pytest.raises(AffuseError, match="not a model folder"):
+        affuse.load(tmp_path)
+
+
+def test_lightning_is_recent_enough():
+    """2.6.2 and 2.6.3 were malicious uploads."""
+    assert tuple(int(part) for part in L.__version__.split(".")[:3]) >= (2, 6, 6)

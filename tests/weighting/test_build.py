@@ -1,0 +1,58 @@
+"""From a recipe to a weighting."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from affuse import registry
+from affuse.errors import AffuseError
+from affuse.weighting import GradNormWeighting, SoftmaxWeighting
+from affuse.weighting.build import build
+from weighting.networks import LOSS_BASED, SURGERY, TASKS
+from weighting.test_surgery import needs
+
+
+@pytest.mark.parametrize("name", registry.PARTS["weightings"])
+def test_every_registered_name_builds(name):
+    kind = registry.get("weightings", name)
+    needs(kind)
+    assert type(build(name, TASKS)) is kind
+    assert kind in (*LOSS_BASED, GradNormWeighting, *SURGERY)
+
+
+def test_options_arrive():
+    weighting = build("softmax", TASKS, {"entropy": 1})
+    assert isinstance(weighting, SoftmaxWeighting)
+    assert weighting.entropy == 1.0
+    assert build("static", TASKS, {"weights": {"emotion": 0.25, "gender": 0.75}}).weights()["gender"] == 0.75
+    assert build("gradnorm", TASKS).weights() == {"emotion": 1.0, "gender": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("softmaks", {}, "did you mean 'softmax'"),
+        ("softmax", {"entropie": 1}, "did you mean 'entropy'"),
+        ("softmax", {"entropy": "much"}, r"weighting\.options\.entropy of 'softmax' is 'much': .*number"),
+        ("softmax", {"entropy": -1}, "at least 0"),
+        ("softmax", {"tasks": ["a"]}, "no 'tasks'"),
+        ("gradnorm", {"over": "heads"}, "'last', 'all' or 'features'"),
+        ("static", {"weights": {"emotion": "x", "gender": 1}}, "weights of 'static'"),
+        ("mgda", {"c": 1}, "has no options"),
+    ],
+)
+def test_bad_options_are_told(name, options, message):
+    with pytest.raises(AffuseError, match=message):
+        build(name, TASKS, options)
+
+
+@pytest.mark.parametrize("kind", [*LOSS_BASED, GradNormWeighting, *SURGERY])
+def test_every_option_has_a_default_and_a_type(kind):
+    """A recipe may leave any out, and ``build`` checks each."""
+    parameters = list(inspect.signature(kind.__init__).parameters.values())[2:]
+    for parameter in parameters:
+        assert parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        assert parameter.default is not parameter.empty
+        assert parameter.annotation is not parameter.empty
