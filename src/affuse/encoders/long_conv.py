@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from affuse.encoders.overlap_save import OverlapSave, kernel_spectra
 
-# The rule for the block: nanoseconds of one core, fitted within 15 % to bench_long_conv.py --blocks.
+# The rule for the block: nanoseconds of one core, fitted (mostly within 15 %) to bench_long_conv.py --blocks.
 FFT_NS = 0.22  # per sample of a real FFT and doubling of its length
 PRODUCT_NS = 0.15  # per complex multiply-add of the matrix products
 READ_NS = 0.4  # per complex number of the kernel spectra, each time a product streams them
