@@ -19,6 +19,7 @@ PARTS: dict[str, dict[str, str]] = {
         "bert": "affuse.encoders.text:TextEncoder",
         "vggish": "affuse.encoders.vggish.encoder:VGGishEncoder",
         "speech": "affuse.encoders.speech:SpeechEncoder",
+        "waveform": "affuse.encoders.waveform:WaveformEncoder",
         "logmel": "affuse.encoders.logmel:LogMelEncoder",
         "waveform": "affuse.encoders.waveform:WaveformEncoder",
         "resnet50": "affuse.encoders.visual:VisualEncoder",
