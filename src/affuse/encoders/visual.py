@@ -35,7 +35,9 @@ class VisualOptions(EncoderOptions):
     """The defaults are the paper's; a small machine takes fewer frames, and a smaller network."""
 
     network: Name = "resnet50"
-    base_width: int = Field(64, gt=0)  # channels of the first stage; the others follow
+    # channels of the first stage; the others follow. Multiples of 16: with fewer channels the CPU's strided 1 x 1
+    # convolution (oneDNN, torch 2.13) destroys memory in its channels-last backward pass
+    base_width: int = Field(64, gt=0, multiple_of=16)
     stages: int = Field(4, ge=1, le=4)  # of the network's four, from the first
     weights: str | None = None  # null: from scratch; a Hub id, a folder, or a torchvision state-dict file
     # of the colours: from 0 to 1, ImageNet's mean and deviation, or 0 to 255 as in the paper's own code;
