@@ -7,7 +7,12 @@ from affuse.recipe import Recipe
 
 AUDIO, VIDEO, LSTM_BOTH = 3_240 + 6_400_040, 23_508_032, 3_672_064 + 526_336
 HEADS = 256 * 4 + 4 + 256 * 2 + 2
-TOTALS = {"um-dynamic-a": 8_506_070, "um-dynamic-v": 26_397_254, "mm-static": 34_111_254, "mm-dynamic": 34_111_254}
+TOTALS = {
+    "um-dynamic-a": 8_506_070,
+    "um-dynamic-v": 26_397_254,
+    "mm-static": 34_111_254,
+    "mm-dynamic": 34_111_254,
+}
 
 
 @pytest.mark.parametrize("name", TOTALS)
@@ -34,4 +39,4 @@ def test_parameter_totals(name):
     parts = {part: sum(p.numel() for p in encoder.parameters()) for part, encoder in model.encoders.items()}
     assert parts == {part: {"audio": AUDIO, "video": VIDEO}[part] for part in parts}
     if name.startswith("mm"):
-        assert AUDIO + VIDEO + LSTM_BOTH + HEADS == TOTALS[name]
+        assert TOTALS[name] == AUDIO + VIDEO + LSTM_BOTH + HEADS

@@ -21,7 +21,6 @@ PARTS: dict[str, dict[str, str]] = {
         "speech": "affuse.encoders.speech:SpeechEncoder",
         "waveform": "affuse.encoders.waveform:WaveformEncoder",
         "logmel": "affuse.encoders.logmel:LogMelEncoder",
-        "waveform": "affuse.encoders.waveform:WaveformEncoder",
         "resnet50": "affuse.encoders.visual:VisualEncoder",
         "precomputed": "affuse.encoders.precomputed:PrecomputedEncoder",
     },

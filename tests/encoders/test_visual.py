@@ -8,7 +8,6 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import nn
-from video_files import grey, write_video
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.augmentation import augment
@@ -17,13 +16,16 @@ from affuse.encoders.visual import VisualEncoder, VisualOptions
 from affuse.errors import AffuseError, ClipError
 from affuse.registry import get
 from affuse.sequence import FeatureSequence, pad
+from video_files import grey, write_video
 
 SMALL = {"network": "resnet10", "base_width": 16, "size": 64}
 
 
 def make_clips(*lengths: int, size: int = 64) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    return [torch.randint(0, 256, (n, size, size, 3), dtype=torch.uint8, generator=generator) for n in lengths]
+    return [
+        torch.randint(0, 256, (n, size, size, 3), dtype=torch.uint8, generator=generator) for n in lengths
+    ]
 
 
 # ---- a ResNet in torchvision's words, from the paper's table: He et al. 2016, table 1 and figure 5
@@ -210,7 +212,9 @@ def test_training_never_sees_padding():
 
 def test_a_batch_without_any_clip():
     encoder = VisualEncoder(VisualOptions(**SMALL))
-    nothing = FeatureSequence(torch.zeros(2, 1, 64, 64, 3, dtype=torch.uint8), torch.zeros(2, 1, dtype=torch.bool))
+    nothing = FeatureSequence(
+        torch.zeros(2, 1, 64, 64, 3, dtype=torch.uint8), torch.zeros(2, 1, dtype=torch.bool)
+    )
     out = encoder(nothing)
     assert out.values.shape == (2, 1, encoder.width)
     assert not out.values.any()
@@ -218,7 +222,12 @@ def test_a_batch_without_any_clip():
 
 @pytest.mark.parametrize(
     ("scaling", "weights", "low", "high"),
-    [("auto", False, 0.0, 1.0), ("unit", False, 0.0, 1.0), ("raw255", False, 0.0, 255.0), ("imagenet", False, -2.118, 2.64)],
+    [
+        ("auto", False, 0.0, 1.0),
+        ("unit", False, 0.0, 1.0),
+        ("raw255", False, 0.0, 255.0),
+        ("imagenet", False, -2.118, 2.64),
+    ],
 )
 def test_scaling(scaling, weights, low, high):
     encoder = VisualEncoder(VisualOptions(**SMALL, scaling=scaling))
