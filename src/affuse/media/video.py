@@ -103,7 +103,8 @@ def read_faces(
     if n == 0:
         raise ClipError(_nothing(path, begin, stopped, fault, fps))
     frames = np.frombuffer(kept, np.uint8).reshape(-1, size, size, 3)[:n]
-    return FaceClip(frames, _shortfall(path, begin, n / fps, asked if end is not None else None, fault))
+    missing = 0.0 if stopped is None or end is None or asked is None else begin + asked - stopped
+    return FaceClip(frames, _shortfall(path, begin + n / fps, missing, fault))
 
 
 def _times(begin: float, fps: float, wanted: int | None) -> Iterator[float]:
@@ -124,11 +125,9 @@ def _nothing(path: Path, begin: float, stopped: float | None, fault: str, fps: f
     )
 
 
-def _shortfall(path: Path, begin: float, found: float, asked: float | None, fault: str) -> str:
+def _shortfall(path: Path, until: float, missing: float, fault: str) -> str:
     if fault:
-        return (
-            f"{path} cannot be decoded beyond {begin + found:.2f} s ({fault}); the frames before it are used."
-        )
-    if asked is not None and found < asked - _SHORT:
-        return f"{path} ends {asked - found:.2f} s before the utterance does; the frames before it are used."
+        return f"{path} cannot be decoded beyond {until:.2f} s ({fault}); the frames before it are used."
+    if missing > _SHORT:
+        return f"{path} ends {missing:.2f} s before the utterance does; the frames before it are used."
     return ""
