@@ -86,7 +86,7 @@ def test_every_utterance_is_tested_once_per_seed_and_the_table_says_what_sklearn
             by_seed.append(table)
         for name, function in [("acc", accuracy_score), ("bacc", balanced_accuracy_score)]:
             values = [function(t["emotion"], t["emotion_predicted"]) for t in by_seed]
-            row = results.query("loss == @loss and metric == @name").iloc[0]
+            row = results[(results["loss"] == loss) & (results["metric"] == name)].iloc[0]
             assert row["value"] == pytest.approx(np.mean(values))
             assert row["sd_seeds"] == pytest.approx(np.std(values, ddof=1))
             folds = [
