@@ -72,6 +72,16 @@ def test_variants_are_the_product_and_recipe_is_an_axis():
     ]  # fmt: skip
 
 
+def test_options_of_a_modality_reach_the_recipes_that_have_it():
+    axes = {"recipe": ["um-dynamic-a", "mm-static"]}
+    audio, both = make_variants("mm-static", axes, ["modalities.video.options.size=64", "epochs=1"])
+    assert list(audio.recipe.modalities) == ["audio"]
+    assert both.recipe.modalities["video"].options == {"size": 64}
+    assert audio.recipe.training.epochs == both.recipe.training.epochs == 1
+    with pytest.raises(AffuseError, match="vidio"):  # no recipe has it: a slip
+        make_variants("mm-static", axes, ["modalities.vidio.options.size=64"])
+
+
 def test_every_utterance_is_tested_once_per_seed_and_the_table_says_what_sklearn_says(place, tmp_path):
     comparison, _ = run(place, tmp_path)
     assert len(comparison.results) == 2 * 2 * 3

@@ -68,14 +68,26 @@ def parse_axes(over: Sequence[str]) -> dict[str, list[str]]:
 
 
 def make_variants(source: str, axes: dict[str, list[str]], overrides: Sequence[str]) -> list[Variant]:
-    """The product of the axes, in order; the axis ``recipe`` chooses the recipe itself."""
+    """The product of the axes, in order; the axis ``recipe`` chooses the recipe itself.
+
+    Options set for a modality that only some of the axis' recipes have are left out for the others.
+    """
+    modalities = {name: set(Recipe.load(name).modalities) for name in axes.get("recipe", [])}
     variants = []
     for values in itertools.product(*axes.values()):
         settings = dict(zip(axes, values, strict=True))
         chosen = settings.get("recipe", source)
         changes = [f"{axis}={value}" for axis, value in settings.items() if axis not in ("recipe", "fold")]
-        variants.append(Variant(settings, Recipe.load(chosen, [*overrides, *changes])))
+        absent = set().union(*modalities.values()) - modalities.get(chosen, set()) if modalities else set()
+        own = [text for text in overrides if not _options_of(text, absent)]
+        variants.append(Variant(settings, Recipe.load(chosen, [*own, *changes])))
     return variants
+
+
+def _options_of(override: str, modalities: set[str]) -> bool:
+    """Whether 'modalities.video.options.size=48' sets an option of one of ``modalities``."""
+    parts = override.partition("=")[0].strip().split(".")
+    return len(parts) > 3 and parts[0] == "modalities" and parts[1] in modalities and parts[2] == "options"
 
 
 def compare(
