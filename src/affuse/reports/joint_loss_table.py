@@ -92,32 +92,30 @@ def joint_loss_table(losses: pd.DataFrame) -> pd.DataFrame:
     lines: list[dict[str, str]] = []
     fixed = list(losses.columns[: list(losses.columns).index("modalities") + 1])
     for key, group in losses.groupby(fixed, sort=False, dropna=False):
-        cells = group.set_index("quantity")[["value", "sd_seeds"]]
-        tasks = [name.removeprefix("weight_") for name in cells.index if name.startswith("weight_")]
+        found = {
+            quantity: (float(value), float(sd))
+            for quantity, value, sd in group[["quantity", "value", "sd_seeds"]].itertuples(index=False)
+        }
+        tasks = [name.removeprefix("weight_") for name in found if name.startswith("weight_")]
         line = dict(zip(fixed, map(str, key), strict=True))
-        line[f"weights ({', '.join(tasks)})"] = ", ".join(
-            f"{cells.loc[f'weight_{t}', 'value']:.3f}" for t in tasks
-        )
+        weights = [f"{found[f'weight_{task}'][0]:.3f}" for task in tasks]
+        line[f"weights ({', '.join(tasks)})"] = ", ".join(weights)
         for part in PARTS:
-            if f"{part}_nll_sum" not in cells.index:
+            if f"{part}_nll_sum" not in found:
                 continue
-            shares = [
-                cells.loc[name, "value"] for t in tasks if (name := f"{part}_nll_mean_{t}") in cells.index
-            ]
-            line[f"{part} NLL: sum; mean = {' + '.join(tasks)}"] = (
-                f"{_with_sd(cells.loc[f'{part}_nll_sum'], 1)}; {_with_sd(cells.loc[f'{part}_nll_mean'], 3)} = "
-                + " + ".join(f"{share:.3f}" for share in shares)
-            )
+            names = [f"{part}_nll_mean_{task}" for task in tasks]
+            shares = " + ".join(f"{found[name][0]:.3f}" for name in names if name in found)
+            total, mean = _with_sd(*found[f"{part}_nll_sum"], 1), _with_sd(*found[f"{part}_nll_mean"], 3)
+            line[f"{part} NLL: sum; mean = {' + '.join(tasks)}"] = f"{total}; {mean} = {shares}"
         for task in tasks:
             for metric in ("acc", "bacc"):
-                name = f"test_{metric}_{task}"
+                value, sd = found.get(f"test_{metric}_{task}", (np.nan, np.nan))
                 line[f"{task} {TITLES[metric]}"] = (
-                    _with_sd(100 * cells.loc[name], 1) if name in cells.index else ""
+                    "" if np.isnan(value) else _with_sd(100 * value, 100 * sd, 1)
                 )
         lines.append(line)
     return pd.DataFrame(lines).fillna("")
 
 
-def _with_sd(cell: pd.Series, digits: int) -> str:
-    text = f"{cell['value']:.{digits}f}"
-    return text if np.isnan(cell["sd_seeds"]) else f"{text} ± {cell['sd_seeds']:.{digits}f}"
+def _with_sd(value: float, sd: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if np.isnan(sd) else f"{value:.{digits}f} ± {sd:.{digits}f}"
