@@ -10,6 +10,7 @@ import affuse
 from affuse.corpora.generated import generate_release
 from affuse.corpora.readers.iemocap import prepare
 from affuse.encoders.visual import VisualEncoder, VisualOptions
+from affuse.encoders.waveform import WaveformEncoder, WaveformOptions
 from affuse.recipe import Recipe
 from affuse.sequence import pad
 
@@ -48,6 +49,25 @@ def test_parameter_totals(name):
     assert parts == {part: {"audio": AUDIO, "video": VIDEO}[part] for part in parts}
     if name.startswith("mm"):
         assert TOTALS[name] == AUDIO + VIDEO + LSTM_BOTH + HEADS
+
+
+def test_gain_multiplies_the_sound():
+    options = {
+        "filters": 4,
+        "channel_pool": 2,
+        "short_kernel": 8,
+        "long_kernel": 32,
+        "rate": 1000,
+        "frames_per_second": 5,
+    }
+    torch.manual_seed(0)
+    plain = WaveformEncoder(WaveformOptions(**options))
+    loud = WaveformEncoder(WaveformOptions(**options, gain=17.1))
+    loud.load_state_dict(plain.state_dict())
+    wave = 0.06 * torch.randn(600)
+    with torch.no_grad():
+        torch.testing.assert_close(loud(pad([wave])).values, plain(pad([17.1 * wave])).values)
+    assert Recipe.load("mm-dynamic").modalities["audio"].options == {"gain": 17.1}
 
 
 # ---- gender must come from voice and face, not from the crop's side

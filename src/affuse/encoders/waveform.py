@@ -33,6 +33,8 @@ class WaveformOptions(EncoderOptions):
     short_kernel: int = Field(80, gt=0)  # samples: 5 ms
     long_kernel: int = Field(4000, gt=0)  # pooled samples: 500 ms
     pool: int = Field(2, gt=0)  # samples, between the convolutions
+    # samples are multiplied by it; speech has a deviation near 0.06, too faint for convolutions as they start
+    gain: float = Field(1.0, gt=0)
     channel_pool: int = Field(10, gt=0)  # neighbouring filters, of which the largest stays
 
     @model_validator(mode="after")
@@ -103,7 +105,7 @@ class WaveformEncoder(Encoder):
         """(batch, samples) -> (batch, frames, width); what is beyond a clip's last whole frame is dropped."""
         per_frame, per_step = self.samples_per_frame, self.options.pool
         frames = max(1, clips.mask.shape[1] // per_frame)
-        x_bl = _fit(clips.values, frames * per_frame)
+        x_bl = _fit(clips.values, frames * per_frame) * self.options.gain
         known_b = clips.lengths // per_frame  # whole frames of each clip
         mask_bf = torch.arange(frames, device=known_b.device) < known_b[:, None]
         mask_bt = mask_bf.repeat_interleave(self.steps_per_frame, dim=1)
