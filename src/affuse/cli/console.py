@@ -34,8 +34,13 @@ class Bars:
         bar = self._progress.add_task(task, total=total)
         return lambda: self._progress.advance(bar)
 
+    def count(self, task: str) -> Callable[[int, int], None]:
+        """A bar for work that reports (done, all)."""
+        bar = self._progress.add_task(task, total=None)
+        return lambda done, total: self._progress.update(bar, completed=done, total=total)
+
     def say(self, message: str) -> None:
-        self._progress.console.print(message)
+        self._progress.console.print(message, markup=False)
 
 
 @contextmanager
