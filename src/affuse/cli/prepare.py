@@ -50,7 +50,9 @@ def meld(source: Source, out: Out) -> None:
 
 @app.command()
 def iemocap(
-    source: Annotated[Path, typer.Argument(help="The release's root: the folder that holds Session1 to Session5.")],
+    source: Annotated[
+        Path, typer.Argument(help="The release's root: the folder that holds Session1 to Session5.")
+    ],
     out: Out,
     classes: Annotated[
         str,
@@ -63,7 +65,8 @@ def iemocap(
     ] = "drop",
     seed: Annotated[int, typer.Option(help="Of the draws among tied classes (--ties majority).")] = 0,
     keep_unlabelled: Annotated[
-        bool, typer.Option(help="Keep turns without an emotion: they have speaker, gender, words and ratings.")
+        bool,
+        typer.Option(help="Keep turns without an emotion: they have speaker, gender, words and ratings."),
     ] = True,
 ) -> None:
     """IEMOCAP as it is on disk, or anything in its shape; counts are checked against the published ones."""
@@ -166,8 +169,7 @@ def _tell(corpus: Corpus) -> None:
     from affuse.cli.console import messages, out
 
     table = corpus.table
-    generated = " (generated)" if corpus.info.generated else ""
-    out.print(f"{corpus.folder}: {corpus.info.name}{generated}, {len(table)} utterances", soft_wrap=True)
+    out.print(f"{corpus.folder}: {corpus.info.title}, {len(table)} utterances", soft_wrap=True)
     for task, space in corpus.info.label_spaces.items():
         counts = table[task].value_counts()
         parts = [f"{label} {counts.get(label, 0)}" for label in space]

@@ -241,6 +241,7 @@ def fit_standardisers(model: Model, opened: Mapping[str, Source], ids: list[str]
 
 def environment(experiment: Experiment, fold: int, key: str) -> dict[str, Any]:
     """What the numbers of this run depend on besides its recipe."""
+    overlap = experiment.transcript_overlap
     return {
         "key": key,
         "affuse": affuse.__version__,
@@ -249,11 +250,13 @@ def environment(experiment: Experiment, fold: int, key: str) -> dict[str, Any]:
         **{name: version(name) for name in ("torch", "lightning", "transformers", "numpy", "scikit-learn")},
         "threads": torch.get_num_threads(),
         "device": experiment.clips.device,
-        "corpus": experiment.corpus.info.name,
+        "corpus": experiment.corpus.info.title,
         "generated": experiment.corpus.info.generated,
         "corpus_hash": experiment.corpus.hash,
         "split_hash": experiment.split.hash,
         "stamp": experiment.split.stamp,
+        # share of test utterances whose words occur verbatim in training, mean over folds; null without words
+        "transcript_overlap": None if np.isnan(overlap) else round(overlap, 6),
         "fold": fold,
     }
 
