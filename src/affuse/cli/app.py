@@ -63,7 +63,10 @@ def main() -> None:
             _fail(
                 f"The disk is full while writing {error.filename or 'a file'}; free some space and run again."
             )
-        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR) and error.filename:
+        if (
+            error.errno in (errno.EACCES, errno.EEXIST, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+            and error.filename
+        ):
             _fail(f"{error.filename}: {error.strerror}; check the path and its permissions.")
         raise
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette, without its yellow (too pale on paper) and its black (unseen on a dark page)
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 _INK = "#010203"  # stands for the page's ink until the SVG is written
-_INCHES = 5.6  # width of every figure: still legible on a telephone
+_INCHES = 6.0  # width of a figure at its natural size: still legible on a telephone
 
 
 def forest(rows: pd.DataFrame, chance: float | None, metric: str) -> str:
@@ -70,7 +70,7 @@ def class_distribution(counts: dict[str, int]) -> str:
 
 def confusion(matrix: np.ndarray, classes: Sequence[str], name: str) -> str:
     """Row-normalised confusion matrix in percent: (true class, called class); ``name`` keeps its ids apart."""
-    figure, axes = _figure(0.8 + 0.62 * len(classes), width=0.9 + 0.95 * len(classes))
+    figure, axes = _figure(0.8 + 0.62 * len(classes), width=0.9 + 0.8 * len(classes))
     support = matrix.sum(axis=1, keepdims=True)
     share = np.divide(matrix, support, out=np.zeros(matrix.shape), where=support > 0)
     axes.pcolormesh(share, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
@@ -121,7 +121,8 @@ def _svg(figure: Figure, name: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL).replace(_INK, "currentColor")
     slug = re.sub(r"\W+", "-", name)
     text = re.sub(r'(\bid="|url\(#|href="#)', lambda match: f"{match[1]}{slug}-", text)
-    width = float(re.findall(r'viewBox="0 0 ([\d.]+)', text)[0]) * 4 / 3  # points to CSS pixels
+    # at most 1.25 times its natural size; a point is 4/3 CSS pixels
+    width = float(re.findall(r'viewBox="0 0 ([\d.]+)', text)[0]) * 4 / 3 * 1.25
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     return text.replace("<svg", f'<svg role="img" style="width:100%;max-width:{width:.0f}px;height:auto"', 1)

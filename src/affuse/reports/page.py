@@ -17,6 +17,7 @@ from affuse.reports.record import RECORD, read_record
 from affuse.reports.results import TITLES, read_predictions
 
 PAGE = "report.html"
+UNKNOWN = "-"  # a column of nothing else is left out
 _SKIPPED_SHOWN = 30
 
 
@@ -207,18 +208,22 @@ def _table(
         line += [_percent(of[name]["value"]) for name in ("macro_f1", "weighted_f1")]
         line += [_percent(acc["sd_folds"]), _percent(acc["sd_seeds"])]
         lines.append([*line, {"text": str(acc["n"]), "sort": float(acc["n"])}])
-    return headings, lines
+    known = [any(line[i]["text"] != UNKNOWN for line in lines) for i in range(len(headings))]
+    return (
+        [heading for heading, shown in zip(headings, known, strict=True) if shown],
+        [[cell for cell, shown in zip(line, known, strict=True) if shown] for line in lines],
+    )
 
 
 def _percent(value: float) -> dict[str, Any]:
     if np.isnan(value):
-        return {"text": "-", "sort": -1.0}
+        return {"text": UNKNOWN, "sort": -1.0}
     return {"text": f"{100 * value:.1f}", "sort": float(value)}
 
 
 def _interval(row: dict[Any, Any]) -> dict[str, Any]:
     if np.isnan(row["low"]):
-        return {"text": "-", "sort": -1.0}
+        return {"text": UNKNOWN, "sort": -1.0}
     return {"text": f"{100 * row['low']:.1f} to {100 * row['high']:.1f}", "sort": float(row["low"])}
 
 
