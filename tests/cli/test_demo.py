@@ -1,10 +1,13 @@
 """`affuse demo`, small but whole, and the page it writes."""
 
 import html.parser
+import io
 import json
 import re
 import shutil
 import sys
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -37,17 +40,13 @@ def ran(words):
     """The demo's folder, and what it printed."""
     patch, capture = pytest.MonkeyPatch(), _Capture()
     with patch.context() as monkeypatch, capture:
-        result = affuse(capture, monkeypatch, *words)
-    return result
+        return affuse(capture, monkeypatch, *words)
 
 
 class _Capture:
     """capsys for a fixture that lasts longer than one test."""
 
     def __enter__(self):
-        import io
-        from contextlib import ExitStack, redirect_stderr, redirect_stdout
-
         self.streams = io.StringIO(), io.StringIO()
         self.stack = ExitStack()
         self.stack.enter_context(redirect_stdout(self.streams[0]))
@@ -63,8 +62,6 @@ class _Capture:
 
 @pytest.fixture(scope="module")
 def folder(ran, words):
-    from pathlib import Path
-
     assert ran.code == 0, ran.err
     return Path(words[2]) / "comparison"
 
@@ -132,7 +129,9 @@ def test_generated_is_said_everywhere(ran, folder, page):
 
 
 def test_ceilings_are_those_of_the_recipes_modalities(ran, folder, page):
-    results = pd.read_csv(folder / "results.csv").set_index(["recipe", "loss", "metric"])["ceiling"]
+    results = (
+        pd.read_csv(folder / "results.csv").set_index(["recipe", "loss", "metric"])["ceiling"].sort_index()
+    )
     known = all_ceilings()["4+exc"]
     for recipe, subset in (("demo-text", "text"), ("demo-audio", "audio"), ("demo-server", "audio+text")):
         row = results[recipe, "cross_entropy"]

