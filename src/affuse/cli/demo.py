@@ -93,7 +93,7 @@ def demo_variants(quick: bool = False) -> list[Variant]:
     from affuse.training.compare import Variant, make_variants
 
     changes = QUICK if quick else []
-    losses = list(LOSSES[::3] if quick else LOSSES)
+    losses: list[str] = list(LOSSES[::3] if quick else LOSSES)
     alone = [
         Variant(
             {"recipe": name},

@@ -73,7 +73,7 @@ def warnings(record: dict[str, Any]) -> list[str]:
         count = len({skip["id"] for skip in record["skipped"]})
         told.append(f"{count} utterance{'s were' if count > 1 else ' was'} skipped; the causes are below.")
     if record["failed"]:
-        told.append(f"{len(record['failed'])} runs failed; rows that need them are left out.")
+        told.append(f"Failed runs: {len(record['failed'])}; rows that need them are left out.")
     return told
 
 
