@@ -26,7 +26,7 @@ class LossTerm(Part):
     """One term of a task's loss."""
 
     name: str
-    weight: float = Field(1.0, ge=0)
+    weight: float = Field(default=1.0, ge=0)
     reduction: Literal["mean", "sum"] = "mean"
     options: dict[str, Any] = Field(default_factory=dict)
 
@@ -39,7 +39,9 @@ class LossTerm(Part):
 class Task(Part):
     """A classification task: a column of the corpus and the loss that trains it."""
 
-    classes: list[str] | None = Field(None, description="labels to keep, in order; null: the corpus's space")
+    classes: list[str] | None = Field(
+        default=None, description="labels to keep, in order; null: the corpus's space"
+    )
     merge: dict[str, str] = Field(default_factory=dict, description="label -> label, e.g. exc: hap")
     loss: list[LossTerm] = Field(default_factory=lambda: [LossTerm(name="cross_entropy")])
 
@@ -58,9 +60,11 @@ class Modality(Part):
     """One input and its encoder."""
 
     encoder: str
-    frozen: bool = Field(True, description="True: features are computed once and cached; False: trained")
+    frozen: bool = Field(
+        default=True, description="True: features are computed once and cached; False: trained"
+    )
     standardise: bool = Field(
-        False, description="z-score each feature with the training part's mean and deviation"
+        default=False, description="z-score each feature with the training part's mean and deviation"
     )
     options: dict[str, Any] = Field(default_factory=dict, description="the encoder's own options")
 
@@ -85,8 +89,8 @@ class FusionChoice(Part):
 class Head(Part):
     """Dropout -> [Linear -> activation] -> Linear, one per task."""
 
-    dropout: float = Field(0.5, ge=0, lt=1)
-    hidden: int | None = Field(64, gt=0, description="width of the hidden layer; null: none")
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    hidden: int | None = Field(default=64, gt=0, description="width of the hidden layer; null: none")
     activation: Literal["none", "leaky_relu", "relu"] = "none"
 
 
@@ -95,7 +99,7 @@ class WeightingChoice(Part):
 
     name: str = "static"
     options: dict[str, Any] = Field(default_factory=dict)
-    lr: float | None = Field(None, gt=0, description="of its parameters; null: the optimizer's lr")
+    lr: float | None = Field(default=None, gt=0, description="of its parameters; null: the optimizer's lr")
 
     @field_validator("name")
     @classmethod
@@ -106,28 +110,30 @@ class WeightingChoice(Part):
 class Optimizer(Part):
     """Adam; centers have a group and a learning rate of their own."""
 
-    lr: float = Field(1e-4, gt=0)
-    centers_lr: float = Field(1e-2, gt=0)
-    encoder_lr: float | None = Field(None, gt=0, description="of trained encoders; null: lr")
-    weight_decay: float = Field(0.0, ge=0)
-    clip_norm: float | None = Field(None, gt=0, description="largest gradient norm over all parameters")
+    lr: float = Field(default=1e-4, gt=0)
+    centers_lr: float = Field(default=1e-2, gt=0)
+    encoder_lr: float | None = Field(default=None, gt=0, description="of trained encoders; null: lr")
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip_norm: float | None = Field(
+        default=None, gt=0, description="largest gradient norm over all parameters"
+    )
 
 
 class Schedule(Part):
     """The learning rates are multiplied by ``factor`` every ``every`` epochs."""
 
-    every: int = Field(30, gt=0)
-    factor: float = Field(0.1, gt=0, le=1)
+    every: int = Field(default=30, gt=0)
+    factor: float = Field(default=0.1, gt=0, le=1)
 
 
 class Training(Part):
     """The loop."""
 
-    epochs: int = Field(250, gt=0)
-    batch_size: int = Field(32, gt=0)
+    epochs: int = Field(default=250, gt=0)
+    batch_size: int = Field(default=32, gt=0)
     schedule: Schedule | None = Field(default_factory=Schedule)
     patience: int | None = Field(
-        None,
+        default=None,
         gt=0,
         description="epochs without a better validation BACC (or, at the same BACC, loss); null: never stop",
     )
@@ -147,7 +153,7 @@ class Recipe(Part):
     weighting: WeightingChoice = Field(default_factory=WeightingChoice)
     optimizer: Optimizer = Field(default_factory=Optimizer)
     training: Training = Field(default_factory=Training)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _names_are_plain(self) -> Recipe:

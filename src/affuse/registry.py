@@ -21,6 +21,7 @@ PARTS: dict[str, dict[str, str]] = {
         "bert": "affuse.encoders.text:TextEncoder",
         "vggish": "affuse.encoders.vggish.encoder:VGGishEncoder",
         "speech": "affuse.encoders.speech:SpeechEncoder",
+        "waveform": "affuse.encoders.waveform:WaveformEncoder",
         "logmel": "affuse.encoders.logmel:LogMelEncoder",
         "precomputed": "affuse.encoders.precomputed:PrecomputedEncoder",
     },

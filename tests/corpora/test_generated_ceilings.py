@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,3 +119,14 @@ def test_what_lies_behind_no_consensus_follows_the_main_labels():
     assert sum(shares.values()) == pytest.approx(1)
     by_hand = sum(shares[label] * shown_given("text", label) for label in MAIN)
     np.testing.assert_allclose(shown_given("text", "xxx"), by_hand, atol=1e-12)
+
+
+def test_the_documented_table_is_the_computed_one():
+    page = (Path(__file__).parents[2] / "docs" / "generated.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:audio|text|video)[\w +]*) \| ([\d.]+) \| ([\d.]+) \|$", page, flags=re.M)
+    assert len(rows) == 7
+    found = all_ceilings()["4+exc"]
+    for subset, accuracy, balanced in rows:
+        values = found[subset.replace(" ", "")]
+        assert values["emotion"] == pytest.approx(float(accuracy), abs=6e-4)
+        assert values["emotion_bacc"] == pytest.approx(float(balanced), abs=6e-4)

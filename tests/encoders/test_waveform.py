@@ -1,4 +1,4 @@
-"""The waveform encoder: shapes and counts of the paper, derived a second way, and nothing leaking from padding."""
+"""The waveform encoder: the paper's counts, the network derived a second way, padding that never leaks."""
 
 import importlib.util
 import sys
@@ -36,7 +36,7 @@ def clips(*frames, per_frame=PER_FRAME):
 
 
 def straightforward(net: WaveformEncoder, wave: torch.Tensor) -> torch.Tensor:
-    """One clip (samples,) -> (frames, width): the paper's figure, with torch's own layers and a plain loop."""
+    """One clip (samples,) -> (frames, width): the paper's figure, by torch's own layers and a plain loop."""
     options = net.options
     short = nn.Conv1d(1, options.filters, options.short_kernel)
     long = nn.Conv1d(options.filters, options.filters, options.long_kernel)

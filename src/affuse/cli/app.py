@@ -52,7 +52,10 @@ def main() -> None:
         app()
     except AffuseError as error:
         _fail(str(error))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # typer turns Ctrl-C into exit code 130 without a word
+        if isinstance(stop, SystemExit) and stop.code != 130:
+            raise
         print("\nInterrupted; run the same command again to go on where it was.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ class Corpus:
         for row in self.table.to_dict("records"):
             yield self._utterance(row)
 
-    def _utterance(self, row: dict[str, Any]) -> Utterance:
+    def _utterance(self, row: Mapping[Any, Any]) -> Utterance:
         def get(name: str) -> Any:
             value = row[name]
             return None if pd.isna(value) else value

@@ -15,10 +15,11 @@ from torch.nn import functional
 
 from affuse.encoders.overlap_save import OverlapSave, kernel_spectra
 
-# The rule for the block, in nanoseconds measured on two CPU cores (benchmarks/bench_long_conv.py):
-# per sample of a real FFT and per doubling of its length, per complex multiply-add of the matrix product,
-# per complex number of the kernel spectra read, and made anew (forward and weight gradient).
-FFT_NS, PRODUCT_NS, READ_NS, FRESH_NS = 0.09, 0.05, 0.2, 6.0
+# The rule for the block: nanoseconds of one core, fitted (mostly within 15 %) to bench_long_conv.py --blocks.
+FFT_NS = 0.22  # per sample of a real FFT and doubling of its length
+PRODUCT_NS = 0.15  # per complex multiply-add of the matrix products
+READ_NS = 0.4  # per complex number of the kernel spectra, each time a product streams them
+FRESH_NS = 12.7  # per complex number of the kernel spectra made, and of their gradient transformed back
 
 
 def long_conv1d(
@@ -153,8 +154,10 @@ def choose_block(
         block = _smooth(-(-steps // blocks_per_clip) + kernel - 1)
         columns = clips * -(-steps // (block - kernel + 1))
         transforms = FFT_NS * columns * (ins * groups + outs) * block * log2(block + 1)
-        per_number = PRODUCT_NS * columns + READ_NS + FRESH_NS * fresh
-        cost = transforms + (block // 2 + 1) * outs * ins * per_number
+        products, per_number = PRODUCT_NS * columns, READ_NS
+        if fresh:  # backward doubles the transforms and has two products more, one of them with the spectra
+            transforms, products, per_number = 2 * transforms, 3 * products, 2 * READ_NS + FRESH_NS
+        cost = transforms + (block // 2 + 1) * outs * ins * (products + per_number)
         if cost < best_cost:
             best, best_cost = block, cost
         if block < 1.25 * kernel or blocks_per_clip >= steps:  # shorter ones only repeat more of the input

@@ -20,7 +20,7 @@ from affuse.sequence import FeatureSequence
 
 class PrecomputedOptions(EncoderOptions):
     name: str = Field(description="the column features_<name>")
-    width: int | None = Field(None, gt=0, description="values per step; null: read off the corpus")
+    width: int | None = Field(default=None, gt=0, description="values per step; null: read off the corpus")
 
 
 class PrecomputedEncoder(Encoder):

@@ -23,14 +23,19 @@ RATE = 16_000  # every speech encoder of transformers that we know takes 16 kHz
 
 class SpeechOptions(EncoderOptions):
     model: str = Field(description="Hub id, folder, or package:NAME/FOLDER")
-    revision: str | None = Field(None, description="commit or tag of the Hub model")
+    revision: str | None = Field(default=None, description="commit or tag of the Hub model")
     layer: int | Literal["mix"] = Field(
-        -1,
+        default=-1,
         description="hidden state to take (-1: the last, 0: the input of the first layer), or a learnt mix",
     )
-    average: int = Field(1, gt=0, description="frames averaged into one step; 5 makes 100 ms of 20 ms")
+    average: int = Field(
+        default=1, gt=0, description="frames averaged into one step; 5 makes 100 ms of 20 ms"
+    )
     context: float = Field(
-        30.0, gt=0, le=30, description="Whisper only: seconds the encoder sees at once, padded with silence"
+        default=30.0,
+        gt=0,
+        le=30,
+        description="Whisper only: seconds the encoder sees at once, padded with silence",
     )
 
 
@@ -61,9 +66,10 @@ class SpeechEncoder(Encoder):
                 network.embed_positions = nn.Embedding.from_pretrained(
                     network.embed_positions.weight[:positions].clone(), freeze=True
                 )
-            self.network = network
+            self.span = network.config.max_source_positions * 320  # samples the encoder sees at once
         else:
-            self.network = load_network(AutoModel, options.model, options.revision)
+            network = load_network(AutoModel, options.model, options.revision)
+        self.network = network
         if isinstance(options.layer, int) and not -1 <= options.layer <= _layers(config):
             raise AffuseError(
                 f"{options.model} has layers 0 to {_layers(config)}; layer {options.layer} is not one."
@@ -122,7 +128,7 @@ class SpeechEncoder(Encoder):
         return self._hidden(self.network(inputs["input_values"], output_hidden_states=True))[0]
 
     def _encode_whisper(self, waveform: Any, device: torch.device) -> Tensor:
-        span = self.network.config.max_source_positions * 320  # samples the encoder sees at once
+        span = self.span
         chunks = [waveform[at : at + span] for at in range(0, len(waveform), span)]
         mels = self.extractor(
             chunks, sampling_rate=RATE, padding="max_length", max_length=span, return_tensors="pt"

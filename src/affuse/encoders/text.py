@@ -18,12 +18,14 @@ from affuse.sequence import FeatureSequence
 
 
 class TextOptions(EncoderOptions):
-    model: str = Field("bert-base-uncased", description="Hub id, folder, or package:NAME/FOLDER")
-    revision: str | None = Field(None, description="commit or tag of the Hub model")
+    model: str = Field(default="bert-base-uncased", description="Hub id, folder, or package:NAME/FOLDER")
+    revision: str | None = Field(default=None, description="commit or tag of the Hub model")
     output: Literal["tokens", "pooled", "mean"] = Field(
-        "tokens", description="one step per token; the model's pooled [CLS]; or the mean over tokens"
+        default="tokens", description="one step per token; the model's pooled [CLS]; or the mean over tokens"
     )
-    max_tokens: int | None = Field(None, gt=1, description="longer texts are cut; null: the model's limit")
+    max_tokens: int | None = Field(
+        default=None, gt=1, description="longer texts are cut; null: the model's limit"
+    )
 
 
 class TextEncoder(Encoder):

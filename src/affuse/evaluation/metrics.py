@@ -44,8 +44,8 @@ def measure(
     occurring = [i for i in every if support[i]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a class never predicted has F1 0, as zero_division says
-        macro = f1_score(labels, predicted, labels=occurring, average="macro", zero_division=0.0)
-        weighted = f1_score(labels, predicted, labels=occurring, average="weighted", zero_division=0.0)
+        macro = f1_score(labels, predicted, labels=occurring, average="macro", zero_division=0)  # type: ignore[arg-type]
+        weighted = f1_score(labels, predicted, labels=occurring, average="weighted", zero_division=0)  # type: ignore[arg-type]
     return Metrics(
         acc=float((labels == predicted).mean()),
         bacc=float(recall[occurring].mean()),

@@ -16,13 +16,17 @@ from affuse.sequence import FeatureSequence
 
 
 class AttentionOptions(FusionOptions):
-    width: int = Field(128, gt=0, description="width of the fused steps and of the embedding")
-    heads: int = Field(8, gt=0, description="attention heads; must divide width and each attended width")
-    dropout: float = Field(0.5, ge=0, lt=1, description="of the attention weights")
+    width: int = Field(default=128, gt=0, description="width of the fused steps and of the embedding")
+    heads: int = Field(
+        default=8, gt=0, description="attention heads; must divide width and each attended width"
+    )
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="of the attention weights")
     attend: list[str] = Field(
         default_factory=lambda: ["text"], description="modalities that attend to themselves before fusion"
     )
-    pool: Literal["mean", "first"] = Field("mean", description="over all fused steps; first = BERT's [CLS]")
+    pool: Literal["mean", "first"] = Field(
+        default="mean", description="over all fused steps; first = BERT's [CLS]"
+    )
 
 
 class SelfAttention(nn.Module):

@@ -14,7 +14,7 @@ from affuse.sequence import FeatureSequence
 
 
 class ConcatOptions(FusionOptions):
-    width: int = Field(128, gt=0, description="width of each modality's part of the embedding")
+    width: int = Field(default=128, gt=0, description="width of each modality's part of the embedding")
     pool: dict[str, Pooling] = Field(
         default_factory=dict, description="modality -> mean, sum, first or mean_std over time (default mean)"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from affuse.losses.base import TaskLoss
@@ -34,4 +35,4 @@ class WeightedSum(nn.Module):
         values = [
             w * term(logits, embedding, labels) for w, term in zip(self.weights, self.terms, strict=True)
         ]
-        return sum(values[1:], start=values[0])
+        return torch.stack(values).sum()

@@ -134,7 +134,7 @@ def paper_table(results: pd.DataFrame, task: str, metrics: tuple[str, ...] = ("a
     fixed = list(results.columns[: list(results.columns).index("protocol")])
     table: list[dict[str, str]] = []
     for key, group in rows.groupby(fixed, sort=False):
-        line = dict(zip(fixed, key, strict=True))
+        line = {name: str(part) for name, part in zip(fixed, key, strict=True)}
         for metric in metrics:
             cell = group[group["metric"] == metric].iloc[0]
             line[TITLES[metric]] = _percent(cell)

@@ -137,8 +137,8 @@ def _outcome(
 def _audio_seconds(encoder: Encoder, utterance: Utterance) -> float:
     if encoder.kind != "audio" or utterance.audio is None:
         return 0.0
-    whole = probe_audio(utterance.audio).seconds
-    return (utterance.end if utterance.end is not None else whole) - (utterance.start or 0.0)
+    end = utterance.end if utterance.end is not None else probe_audio(utterance.audio).seconds
+    return 0.0 if end is None else end - (utterance.start or 0.0)
 
 
 class CachedSource:

@@ -23,7 +23,7 @@ from affuse.errors import AffuseError
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table, prediction_table
 from affuse.files import write_csv, write_json, write_text
-from affuse.model import Model
+from affuse.model import Model, Standardiser
 from affuse.modelfolder import save_model
 from affuse.recipe import Recipe
 from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState, load_state
@@ -219,6 +219,7 @@ def predict_table(
 def fit_standardisers(model: Model, opened: Mapping[str, Source], ids: list[str]) -> None:
     """Mean and deviation of each feature over the steps of the training part, summed in float64."""
     for name, standardiser in model.standardisers.items():
+        assert isinstance(standardiser, Standardiser)
         if name in model.encoders:
             raise AffuseError(
                 f"modalities.{name}: standardise needs frozen features, this encoder is trained."

@@ -1,0 +1,202 @@
+"""The command line as a user meets it: real processes, exit codes, one sentence per mistake."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import soundfile
+
+from small_corpus import make_corpus
+
+SMALL = [
+    "--set", "modalities.text=null", "--set", "modalities.audio.encoder=logmel",
+    "--set", "modalities.audio.options.bands=16", "--set", "modalities.audio.standardise=true",
+    "--set", "epochs=3", "--set", "lr=1e-2", "--set", "protocol.by=session", "--set", "protocol.validation.by=session",
+]  # fmt: skip
+
+
+def affuse(*arguments, cache: Path | None = None, code: int = 0):
+    """Run the command; assert its exit code and that no traceback is shown."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src"), "COLUMNS": "160"}
+    if cache is not None:
+        environment["AFFUSE_CACHE"] = str(cache)
+    done = subprocess.run(
+        [sys.executable, "-m", "affuse", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == code, done.stderr + done.stdout
+    return done
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    make_corpus(folder, speakers=6, each=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run_folder(place):
+    affuse("train", "server", place / "corpus", "--out", place / "run", *SMALL, cache=place / "cache")
+    return place / "run"
+
+
+def test_help_names_every_verb_and_imports_nothing_heavy():
+    text = affuse("--help").stdout
+    for verb in ("prepare", "validate", "train", "compare", "evaluate", "list"):
+        assert verb in text
+    code = "import affuse.cli.app, sys; print(sorted({'torch', 'pandas', 'lightning', 'numpy'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_list_has_every_family():
+    text = affuse("list").stdout
+    for name in ("emodb", "ravdess", "bert", "vggish", "concat", "contrastive_center", "softmax", "3m-ser"):
+        assert re.search(rf"^  {re.escape(name)}\s+\S", text, re.M), name
+    assert "did you mean 'losses'" in affuse("list", "loses", code=2).stderr
+
+
+def test_a_table_of_ones_own_is_prepared_and_validated(place, tmp_path):
+    table = pd.DataFrame({
+        "audio": [f"s0_{label}_0.wav" for label in ("anger", "sadness", "neutral")],
+        "who": ["s0"] * 3,
+        "mood": ["ang", "sad", "xxx"],
+    })  # fmt: skip
+    for name in table["audio"]:
+        (tmp_path / name).write_bytes((place / "media" / name).read_bytes())
+    table.to_csv(tmp_path / "mine.csv", index=False)
+    (tmp_path / "options.yaml").write_text(
+        "columns: {speaker: who, emotion: mood}\nlabels: {emotion: {ang: anger, sad: sadness, xxx: null}}\n"
+    )
+    done = affuse(
+        "prepare", "csv", tmp_path / "mine.csv", tmp_path / "out", "--options", tmp_path / "options.yaml"
+    )
+    assert "3 utterances" in done.stdout
+    assert "anger 1, sadness 1, blank 1" in done.stdout
+    assert "0 errors" in affuse("validate", tmp_path / "out").stdout
+    (tmp_path / "s0_anger_0.wav").unlink()
+    broken = affuse("validate", tmp_path / "out", code=2).stdout
+    assert re.search(r"error: row 1 .*audio: .*s0_anger_0\.wav", broken)
+
+
+def test_train_prints_the_test_result_and_says_the_corpus_is_generated(run_folder, place):
+    done = affuse("train", "server", place / "corpus", "--out", run_folder, *SMALL, cache=place / "cache")
+    assert re.search(r"emotion \(generated corpus\): test ACC \(WA\) [\d.]+  BACC \(UA\) [\d.]+", done.stdout)
+    assert (run_folder / "results.json").is_file()
+
+
+def test_evaluate_gives_the_runs_own_numbers_on_its_test_part(run_folder, place, tmp_path):
+    done = affuse(
+        "evaluate", run_folder, place / "corpus", "--split", run_folder / "split.csv", "--out", tmp_path / "e",
+        cache=place / "cache",
+    )  # fmt: skip
+    assert "generated" in done.stdout
+    found = pd.read_csv(tmp_path / "e" / "predictions.csv").set_index("id")["emotion_predicted"]
+    of_run = (
+        pd.read_csv(run_folder / "predictions.csv")
+        .query("role == 'test'")
+        .set_index("id")["emotion_predicted"]
+    )
+    assert found.sort_index().equals(of_run.sort_index())
+    groups = pd.read_csv(tmp_path / "e" / "groups.csv")
+    assert set(groups["gender"]) == {"female", "male"}
+
+
+def test_compare_prints_the_papers_table_and_goes_on_where_it_was(place, tmp_path):
+    arguments = ["compare", "server", place / "corpus", "--out", tmp_path / "c", *SMALL,
+                 "--over", "loss=cross_entropy,contrastive_center", "--over", "seed=0"]  # fmt: skip
+    done = affuse(*arguments, cache=place / "cache")
+    assert "contrastive_center" in done.stdout
+    assert "generated" in done.stdout
+    again = affuse(*arguments, cache=place / "cache")
+    assert "6 of 6 cells are finished already." in again.stderr
+    assert again.stdout == done.stdout
+    assert len(pd.read_csv(tmp_path / "c" / "results.csv")) == 2 * 4
+
+
+def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place, tmp_path):
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parents[2] / "src"), "AFFUSE_CACHE": str(place / "cache"),
+    }  # fmt: skip
+    arguments = ["compare", "server", str(place / "corpus"), "--out", str(tmp_path / "c"), *SMALL,
+                 "--set", "epochs=25", "--over", "seed=0,1,2", "--jobs", "1"]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "affuse", *arguments], env=environment, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.rglob("results.json")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    done = len(list(tmp_path.rglob("results.json")))
+    assert process.returncode == 130, errors
+    assert "run the same command again" in errors
+    assert "Traceback" not in errors
+    assert 0 < done < 9
+    again = affuse(*arguments, cache=place / "cache")
+    assert f"{done} of 9 cells are finished already." in again.stderr
+    assert len(list(tmp_path.rglob("results.json"))) == 9
+
+
+def test_one_bad_clip_is_skipped_and_the_exit_code_tells(place, tmp_path):
+    corpus = make_corpus(tmp_path, speakers=6, each=2)
+    soundfile.write(corpus.media_root / "s1_anger_1.wav", [0.0] * 8000, 16_000)
+    done = affuse("train", "server", tmp_path / "corpus", "--out", tmp_path / "run", *SMALL,
+                  cache=tmp_path / "cache", code=1)  # fmt: skip
+    assert "1 utterance skipped" in done.stderr
+    skipped = pd.read_csv(tmp_path / "run" / "skipped.csv")
+    assert skipped["id"].tolist() == ["s1_anger_1"]
+    assert "silent" in skipped["cause"][0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "serverr", "CORPUS", "--out", "OUT"], "did you mean 'server'"),
+        (["train", "server", "nowhere", "--out", "OUT"], "nowhere is not a corpus folder"),
+        (["train", "server", "CORPUS", "--out", "OUT", "--set", "optimizer.lrr=1"], "did you mean 'lr'"),
+        (["train", "server", "CORPUS", "--out", "OUT", "--fold", "9", *SMALL], "no fold 9; this split has folds 0"),
+        (["train", "server", "CORPUS", "--out", "OUT", *SMALL, "--set", "classes=anger,joy"], "no 'joy' among"),
+        (["train", "server", "CORPUS", "--out", "OUT", *SMALL, "--set", "classes=anger"], "one class only"),
+        (["train", "server", "CORPUS", "--out", "OUT", *SMALL, "--set", "protocol.by=dialog",
+          "--set", "protocol.validation.by=dialog"], "dialog"),
+        (["train", "server", "CORPUS", "--out", "OUT", "--set", "modalities.text=null",
+          "--set", "modalities.audio.options.weights=gone.pth"], "gone.pth"),
+        (["train", "server", "CORPUS", "--out", "OUT", "--set", "modalities.audio.encoder=precomputed",
+          "--set", "modalities.audio.options.name=fase"], "did you mean 'face'"),
+        (["compare", "server", "CORPUS", "--out", "OUT", "--over", "loss"], "--over takes axis=value"),
+        (["compare", "server", "CORPUS", "--out", "OUT", "--over", "fold=x"], "whole numbers"),
+        (["evaluate", "nowhere", "CORPUS"], "nowhere is not a model folder"),
+        (["prepare", "emodb", "nowhere", "OUT"], "nowhere"),
+        (["train", "server", "CORPUS", "--out", "OUT", "--device", "cuda:9"], "no GPU is at hand"),
+        (["validate", "nowhere"], "nowhere is not a corpus folder"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_sentence_and_leaves_nothing(place, tmp_path, arguments, message):
+    filled = [{"CORPUS": str(place / "corpus"), "OUT": str(tmp_path / "out")}.get(a, a) for a in arguments]
+    errors = affuse(*filled, cache=place / "cache", code=2).stderr
+    last = errors.strip().splitlines()[-1]
+    assert last.startswith("affuse: ")
+    assert message in last
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_speaker_under_a_speaker_split(tmp_path):
+    make_corpus(tmp_path, speakers=1, each=4)
+    options = ["--set", "modalities.text=null", "--set", "modalities.audio.encoder=logmel"]
+    errors = affuse(
+        "train", "server", tmp_path / "corpus", "--out", tmp_path / "run", *options, code=2
+    ).stderr
+    assert "speaker" in errors
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,55 @@
+"""Metrics against plain loops and scikit-learn's own functions."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
+
+from affuse.evaluation.intervals import accuracy, balanced_accuracy
+from affuse.evaluation.metrics import measure
+from affuse.evaluation.predictions import measure_table, prediction_table
+
+CLASSES = ["a", "b", "c"]
+
+
+def test_against_scikit_learn():
+    random = np.random.default_rng(0)
+    labels, called = random.integers(0, 3, 200), random.integers(0, 3, 200)
+    found = measure(labels, called, CLASSES)
+    assert found.acc == pytest.approx(accuracy_score(labels, called))
+    assert found.bacc == pytest.approx(balanced_accuracy_score(labels, called))
+    assert found.macro_f1 == pytest.approx(f1_score(labels, called, average="macro"))
+    assert found.weighted_f1 == pytest.approx(f1_score(labels, called, average="weighted"))
+    assert list(found.recall.values()) == pytest.approx(recall_score(labels, called, average=None))
+    assert accuracy(found.confusion) == pytest.approx(found.acc)
+    assert balanced_accuracy(found.confusion) == pytest.approx(found.bacc)
+
+
+def test_acc_and_bacc_by_hand():
+    """ACC weighs utterances, BACC classes: 8 of 10 and (8/8 + 0/2) / 2."""
+    found = measure([0] * 8 + [1] * 2, [0] * 10, CLASSES)
+    assert found.acc == pytest.approx(0.8)
+    assert found.bacc == pytest.approx(0.5)
+    assert found.recall["a"] == 1
+    assert np.isnan(found.recall["c"])
+    assert found.confusion.tolist() == [[8, 0, 0], [2, 0, 0], [0, 0, 0]]
+
+
+def test_a_class_called_but_absent_counts_against_acc_only():
+    found = measure([0, 1], [0, 2], CLASSES)
+    assert (found.acc, found.bacc) == (0.5, 0.5)
+
+
+def test_nothing_to_measure():
+    with pytest.raises(ValueError, match="no labelled utterance"):
+        measure([], [], CLASSES)
+
+
+def test_prediction_table_leaves_blanks_blank():
+    probabilities = {"emotion": np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.3, 0.4, 0.3]])}
+    labels = {"emotion": np.array([0, -1, 2])}
+    table = prediction_table(["u1", "u2", "u3"], "test", 4, probabilities, labels, {"emotion": CLASSES})
+    assert table["emotion"].tolist() == ["a", "", "c"]
+    assert table["emotion_predicted"].tolist() == ["a", "c", "b"]
+    assert table["emotion_p_b"].tolist() == [0.2, 0.2, 0.4]
+    found = measure_table(table, "emotion", CLASSES)
+    assert (found.n, found.acc) == (2, 0.5)

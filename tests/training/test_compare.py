@@ -1,0 +1,220 @@
+"""Comparisons: axes, cells that are not run twice, workers, failures, and the numbers of the table."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score
+
+from affuse.errors import AffuseError
+from affuse.evaluation.intervals import bootstrap, speaker_confusions
+from affuse.reports.results import collect_results, markdown_table, paper_table, read_predictions
+from affuse.training.cache import FeatureCache
+from affuse.training.compare import compare, make_variants, parse_axes
+from small_corpus import make_corpus
+
+
+class Quiet:
+    def __init__(self):
+        self.said = []
+        self.totals = {}
+
+    def start(self, task, total):
+        self.totals[task] = total
+        return lambda: None
+
+    def say(self, message):
+        self.said.append(message)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("place")
+    return make_corpus(folder, speakers=6, each=2), FeatureCache(folder / "cache")
+
+
+SMALL = [
+    "modalities.text=null",
+    "modalities.audio.encoder=logmel",
+    "modalities.audio.options.bands=16",
+    "modalities.audio.standardise=true",
+    "protocol.kind=group_k_fold",
+    "protocol.folds=3",
+    "protocol.validation.fraction=0.2",
+    "epochs=2",
+    "lr=1e-2",
+]
+OVER = ["loss=cross_entropy,cross_entropy+center", "seed=0,1"]
+
+
+def run(place, out, over=OVER, changes=(), jobs=1, **options):
+    corpus, cache = place
+    progress = Quiet()
+    variants = make_variants("server", parse_axes(over), [*SMALL, *changes])
+    return compare(variants, corpus, out, cache, progress, jobs=jobs, **options), progress
+
+
+def test_axes_and_their_mistakes():
+    assert parse_axes(["loss=a, b", "seed=0,1"]) == {"loss": ["a", "b"], "seed": ["0", "1"]}
+    for bad, message in [
+        (["loss"], "axis=value"), (["=a"], "axis=value"), (["seed="], "axis=value"),
+        (["seed=0,0"], "stands twice"), (["seed=0", "seed=1"], "names the axis 'seed' twice"),
+    ]:  # fmt: skip
+        with pytest.raises(AffuseError, match=message):
+            parse_axes(bad)
+
+
+def test_variants_are_the_product_and_recipe_is_an_axis():
+    variants = make_variants("server", parse_axes(["recipe=server,3m-ser", "loss=center,cross_entropy"]), [])
+    assert [(v.recipe.name, v.recipe.tasks["emotion"].loss[0].name) for v in variants] == [
+        ("server", "center"), ("server", "cross_entropy"), ("3m-ser", "center"), ("3m-ser", "cross_entropy"),
+    ]  # fmt: skip
+
+
+def test_every_utterance_is_tested_once_per_seed_and_the_table_says_what_sklearn_says(place, tmp_path):
+    comparison, _ = run(place, tmp_path)
+    assert len(comparison.results) == 2 * 2 * 3
+    results = collect_results(comparison)
+    corpus, _ = place
+    for loss in ("cross_entropy", "cross_entropy+center"):
+        by_seed = []
+        for seed in (0, 1):
+            folders = [tmp_path / "runs" / f"loss={loss},seed={seed}" / f"fold{k}" for k in range(3)]
+            table = pd.concat([read_predictions(folder, "test") for folder in folders])
+            assert sorted(table["id"]) == sorted(corpus.table["id"])
+            by_seed.append(table)
+        for name, function in [("acc", accuracy_score), ("bacc", balanced_accuracy_score)]:
+            values = [function(t["emotion"], t["emotion_predicted"]) for t in by_seed]
+            row = results[(results["loss"] == loss) & (results["metric"] == name)].iloc[0]
+            assert row["value"] == pytest.approx(np.mean(values))
+            assert row["sd_seeds"] == pytest.approx(np.std(values, ddof=1))
+            folds = [
+                np.mean(
+                    [
+                        function(p["emotion"], p["emotion_predicted"])
+                        for p in (t[t["fold"] == k] for t in by_seed)
+                    ]
+                )
+                for k in range(3)
+            ]
+            assert row["sd_folds"] == pytest.approx(np.std(folds, ddof=1))
+            assert row["low"] <= row["value"] <= row["high"]
+            assert row["n"] == 36
+    table = paper_table(results, "emotion")
+    assert list(table["loss"]) == ["cross_entropy", "cross_entropy+center"]
+    assert "ACC (WA)" in table.columns
+    assert markdown_table(table).count("\n") == 3
+
+
+def test_finished_cells_are_never_run_again_and_unfinished_ones_are(place, tmp_path):
+    run(place, tmp_path, ["loss=cross_entropy", "seed=0"])
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("predictions.csv")}
+    assert len(times) == 3
+    first = sorted(times)[0]
+    (first.parent / "results.json").unlink()  # as an interrupted cell is
+    _, progress = run(place, tmp_path, ["loss=cross_entropy", "seed=0,1"])
+    assert progress.totals["training"] == 4
+    assert "2 of 6 cells are finished already." in progress.said
+    for path, time in times.items():
+        assert (path.stat().st_mtime_ns == time) == (path != first)
+
+
+def test_other_settings_in_the_same_folder_are_refused(place, tmp_path):
+    run(place, tmp_path, ["seed=0"])
+    with pytest.raises(AffuseError, match="another recipe, corpus, split or seed; choose another --out"):
+        run(place, tmp_path, ["seed=0"], ["lr=1e-5"])
+
+
+def test_processes_give_the_tables_of_one_process(place, tmp_path):
+    run(place, tmp_path / "one", ["seed=0,1"], jobs=1, folds=[0])
+    run(place, tmp_path / "two", ["seed=0,1"], jobs=2, folds=[0])
+    for seed in (0, 1):
+        one, two = (
+            pd.read_csv(tmp_path / n / "runs" / f"seed={seed}" / "fold0" / "predictions.csv")
+            for n in ("one", "two")
+        )
+        pd.testing.assert_frame_equal(
+            one, two, rtol=1e-3, atol=1e-4
+        )  # one thread sums in another order than two
+
+
+def test_a_cell_that_fails_is_reported_and_the_others_go_on(place, tmp_path):
+    comparison, _ = run(place, tmp_path, ["loss=cross_entropy,center", "optimizer.lr=1e-2,1e38"], folds=[0])
+    failed = pd.read_csv(tmp_path / "failed.csv")
+    assert len(comparison.results) + len(comparison.failed) == 4
+    assert len(comparison.results) >= 2
+    assert failed["run"].str.contains("1e38").all()
+    assert failed["cause"].str.contains("The loss became").all()
+    results = collect_results(comparison)
+    assert set(results["optimizer.lr"]) <= {"1e-2", "1e38"}
+
+
+def test_bad_clips_are_left_out_and_listed(tmp_path):
+    corpus = make_corpus(tmp_path, speakers=6, each=2)
+    (corpus.media_root / "s0_anger_0.wav").write_bytes(b"")
+    comparison, _ = run((corpus, FeatureCache(tmp_path / "cache")), tmp_path / "out", ["seed=0"])
+    skipped = pd.read_csv(tmp_path / "out" / "skipped.csv")
+    assert skipped["id"].tolist() == ["s0_anger_0"]
+    assert "s0_anger_0.wav" in skipped["cause"][0]
+    tested = pd.concat([read_predictions(folder, "test") for folder in comparison.results])
+    assert "s0_anger_0" not in set(tested["id"])
+    assert len(tested) == 35
+
+
+def test_numbers_that_look_like_ids_stay_text(tmp_path):
+    (tmp_path / "predictions.csv").write_text(
+        "id,role,fold,emotion,emotion_predicted,emotion_p_NA,emotion_p_1\n007,test,0,NA,1,0.25,0.75\n"
+    )
+    row = read_predictions(tmp_path, "test").iloc[0]
+    assert (row["id"], row["emotion"], row["emotion_predicted"], row["emotion_p_1"]) == (
+        "007",
+        "NA",
+        "1",
+        0.75,
+    )
+
+
+def test_no_results_json_is_ever_half_written(place, tmp_path):
+    comparison, _ = run(place, tmp_path, ["seed=0"], folds=[0])
+    for folder in comparison.results:
+        json.loads((folder / "results.json").read_text())
+    assert not list(tmp_path.rglob("*.tmp*"))
+
+
+def synthetic(random, speakers, each, spread):
+    """Predictions whose accuracy differs by speaker: p ~ N(0.7, spread)."""
+    rows = []
+    for s in range(speakers):
+        right = np.clip(random.normal(0.7, spread), 0.02, 0.98)
+        for k in range(each):
+            label = "ab"[k % 2]
+            called = label if random.random() < right else "ba"[k % 2]
+            rows.append({"id": f"{s}_{k}", "emotion": label, "emotion_predicted": called, "speaker": f"s{s}"})
+    return pd.DataFrame(rows)
+
+
+def test_the_interval_covers_the_truth_and_one_that_ignores_speakers_does_not():
+    """The percentile bootstrap over 24 speakers is a little short: at least 88 of 100 where 95 are meant."""
+    random = np.random.default_rng(0)
+    clustered = alone = 0
+    for trial in range(100):
+        table = synthetic(random, 24, 20, 0.12)
+        for by_speaker in (True, False):
+            clusters = table.set_index("id")["speaker"] if by_speaker else pd.Series(dtype=object)
+            counts = speaker_confusions([table], "emotion", ["a", "b"], clusters)
+            _, low, high = bootstrap(counts, "acc", resamples=400, seed=trial)
+            covers = low <= 0.7 <= high
+            clustered += covers and by_speaker
+            alone += covers and not by_speaker
+    assert clustered / 100 > 0.88
+    assert alone / 100 < clustered / 100 - 0.05
+
+
+def test_bootstrap_of_one_speaker_is_not_an_interval():
+    table = synthetic(np.random.default_rng(0), 1, 10, 0.1)
+    counts = speaker_confusions([table], "emotion", ["a", "b"], table.set_index("id")["speaker"])
+    value, low, high = bootstrap(counts, "bacc")
+    assert value == pytest.approx(balanced_accuracy_score(table["emotion"], table["emotion_predicted"]))
+    assert np.isnan(low)
+    assert np.isnan(high)
