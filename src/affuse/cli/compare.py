@@ -36,6 +36,7 @@ def compare(
     from affuse.corpora.corpus import Corpus
     from affuse.errors import AffuseError
     from affuse.files import write_csv, write_text
+    from affuse.reports.joint_loss_table import joint_loss_table, joint_losses
     from affuse.reports.results import collect_results, markdown_table, paper_table
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.compare import compare as run
@@ -72,7 +73,18 @@ def compare(
         "utterances of all folds together."
     )
     messages.print(note)
-    write_text(out / "results.md", "\n\n".join([*pages, note]) + "\n")
+    pages.append(note)
+    if any(len(variant.recipe.tasks) > 1 for variant in variants):
+        losses = joint_losses(comparison)
+        write_csv(out / "joint_losses.csv", losses)
+        if len(losses):
+            table = joint_loss_table(losses)
+            title = (
+                "Joint training: unweighted NLL in nats over the utterances of all folds, weights at the end"
+            )
+            print_table(table, title)
+            pages.append(f"{title}\n\n{markdown_table(table)}")
+    write_text(out / "results.md", "\n\n".join(pages) + "\n")
     for cell, cause in comparison.failed:
         messages.print(f"{cell.folder.relative_to(out)} failed: {cause}")
     messages.print(f"Tables are in {out / 'results.csv'} and {out / 'results.md'}.")

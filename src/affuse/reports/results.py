@@ -26,7 +26,7 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
     A variant with an unfinished or failed cell is left out.
     """
     rows: list[dict[str, Any]] = []
-    for row, cells in _by_row(comparison).items():
+    for row, cells in rows_of(comparison).items():
         if any(cell.folder not in comparison.results for cell in cells):
             continue
         experiment = comparison.experiments[cells[0].experiment]
@@ -61,7 +61,8 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _by_row(comparison: Comparison) -> dict[tuple[tuple[str, str], ...], list[Cell]]:
+def rows_of(comparison: Comparison) -> dict[tuple[tuple[str, str], ...], list[Cell]]:
+    """The axes that name a table's row -> its cells: all seeds and folds."""
     grouped: dict[tuple[tuple[str, str], ...], list[Cell]] = {}
     for cell in comparison.cells:
         grouped.setdefault(tuple(describe(cell.variant).items()), []).append(cell)
