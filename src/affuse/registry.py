@@ -23,6 +23,7 @@ PARTS: dict[str, dict[str, str]] = {
         "speech": "affuse.encoders.speech:SpeechEncoder",
         "waveform": "affuse.encoders.waveform:WaveformEncoder",
         "logmel": "affuse.encoders.logmel:LogMelEncoder",
+        "resnet50": "affuse.encoders.visual:VisualEncoder",
         "precomputed": "affuse.encoders.precomputed:PrecomputedEncoder",
     },
     "fusions": {

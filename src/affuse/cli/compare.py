@@ -62,6 +62,7 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     """Write results.csv, results.md, comparison.json and report.html; print the tables; return the exit code."""
     from affuse.cli.console import messages, print_table, report_skipped
     from affuse.files import write_csv, write_text
+    from affuse.reports.joint_loss_table import joint_loss_table, joint_losses
     from affuse.reports.page import write_page
     from affuse.reports.record import write_record
     from affuse.reports.results import collect_results, markdown_table, paper_table
@@ -87,7 +88,18 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     if len(results) and results["ceiling"].notna().any():
         note += " Ceiling: the best possible ACC from the same modalities, known because this corpus is generated."
     messages.print(note)
-    write_text(out / "results.md", "\n\n".join([*pages, note]) + "\n")
+    pages.append(note)
+    if any(len(cell.variant.recipe.tasks) > 1 for cell in comparison.cells):
+        losses = joint_losses(comparison)
+        write_csv(out / "joint_losses.csv", losses)
+        if len(losses):
+            table = joint_loss_table(losses)
+            title = (
+                "Joint training: unweighted NLL in nats over the utterances of all folds, weights at the end"
+            )
+            print_table(table, title)
+            pages.append(f"{title}\n\n{markdown_table(table)}")
+    write_text(out / "results.md", "\n\n".join(pages) + "\n")
     write_record(comparison, out)
     page = write_page(out)
     for cell, cause in comparison.failed:

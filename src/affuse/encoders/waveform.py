@@ -65,7 +65,12 @@ class WaveformEncoder(Encoder):
         self.long = LongConv1d(options.filters, options.filters, long, padding=_around(long))
         self.samples_per_frame = options.rate // options.frames_per_second
         self.steps_per_frame = self.samples_per_frame // options.pool
-        self.width = self.steps_per_frame * (options.filters // options.channel_pool)
+        self.width = self.width_of(options)
+
+    @classmethod
+    def width_of(cls, options: WaveformOptions) -> int:
+        steps_per_frame = options.rate // options.frames_per_second // options.pool
+        return steps_per_frame * (options.filters // options.channel_pool)
 
     def read(self, utterance: Utterance) -> Tensor | None:
         """(samples,) float32, whole frames only: ``samples_per_frame * floor(duration * frames_per_second)``.

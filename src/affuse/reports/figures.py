@@ -1,128 +1,81 @@
-"""The figures of a report as inline SVG: one colour per recipe, legible to colour-blind readers, light or dark.
-
-Every figure is drawn on a clear ground with its lines and letters in a marker colour, which then becomes
-``currentColor``: it takes the page's own ink, in the light theme and in the dark one.
-"""
+"""Figures of training: what the losses and the task weights did over the epochs."""
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from affuse.errors import AffuseError
+from affuse.files import replacing
+
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, without its yellow (too pale on paper) and its black (unseen on a dark page)
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
-_INK = "#010203"  # stands for the page's ink until the SVG is written
-_INCHES = 6.0  # width of a figure at its natural size: still legible on a telephone
 
+def training_figure(runs: Mapping[str, Sequence[str | Path]]) -> Figure:
+    """A row of two panels per entry of ``runs``: title -> run folders (seeds, folds) whose mean is drawn.
 
-def forest(rows: pd.DataFrame, chance: float | None, metric: str) -> str:
-    """A row per cell: its value (dot), its interval (line) and, where known, the best possible value (bar).
-
-    rows: columns label, group, value, low, high, ceiling, all numbers 0 to 1 or NaN
-    chance: share of the commonest class, or None
+    Left: the joint loss (as weighted) and each task's unweighted loss by epoch, training solid, validation
+    dashed. Right: each task's weight. Bands are one standard deviation over the folders; an epoch that some
+    folders did not reach is left out. Raises AffuseError where a folder has no ``metrics.csv``.
     """
-    figure, axes = _figure(0.9 + 0.27 * len(rows))
-    groups = list(dict.fromkeys(rows["group"]))
-    places = np.arange(len(rows))[::-1]
-    for place, row in zip(places, rows.to_dict("records"), strict=True):
-        colour = COLOURS[groups.index(row["group"]) % len(COLOURS)]
-        if not np.isnan(row["low"]):
-            axes.plot([100 * row["low"], 100 * row["high"]], [place, place], color=colour, lw=2.2, alpha=0.6)
-        axes.plot(100 * row["value"], place, "o", color=colour, ms=5.5)
-        if not np.isnan(row["ceiling"]):
-            axes.plot([100 * row["ceiling"]] * 2, [place - 0.42, place + 0.42], color=_INK, lw=2)
-    if chance is not None:
-        axes.axvline(100 * chance, color=_INK, lw=1, ls=":")
-    axes.set_yticks(places, rows["label"])
-    axes.set_xlabel(f"{metric}, percent")
-    axes.grid(axis="x", color=_INK, alpha=0.15, lw=0.6)
-    axes.set_ylim(-0.7, len(rows) - 0.3)
-    return _svg(figure, "forest")
-
-
-def class_distribution(counts: dict[str, int]) -> str:
-    """Labelled utterances per class, with their share (the first paper's Fig. 1)."""
-    figure, axes = _figure(0.7 + 0.36 * len(counts))
-    names = list(counts)[::-1]
-    values = [counts[name] for name in names]
-    total = sum(values) or 1
-    axes.barh(names, values, color=COLOURS[0], height=0.65)
-    for place, value in enumerate(values):
-        axes.text(
-            value + 0.01 * max(values),
-            place,
-            f"{value} ({100 * value / total:.0f} %)",
-            va="center",
-            color=_INK,
-        )
-    axes.set_xlim(0, 1.22 * max(values))
-    axes.set_xlabel("labelled utterances")
-    return _svg(figure, "classes-" + "-".join(counts))
-
-
-def confusion(matrix: np.ndarray, classes: Sequence[str], name: str) -> str:
-    """Row-normalised confusion matrix in percent: (true class, called class); ``name`` keeps its ids apart."""
-    figure, axes = _figure(0.8 + 0.62 * len(classes), width=0.9 + 0.8 * len(classes))
-    support = matrix.sum(axis=1, keepdims=True)
-    share = np.divide(matrix, support, out=np.zeros(matrix.shape), where=support > 0)
-    axes.pcolormesh(share, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
-    for i in range(len(classes)):
-        for j in range(len(classes)):
-            ink = "#ffffff" if share[i, j] > 0.5 else "#12202e"
-            axes.text(j + 0.5, i + 0.5, f"{100 * share[i, j]:.0f}", ha="center", va="center", color=ink)
-    axes.set_xticks(np.arange(len(classes)) + 0.5, classes)
-    axes.set_yticks(np.arange(len(classes)) + 0.5, classes)
-    axes.tick_params(length=0)
-    axes.invert_yaxis()
-    axes.set_xlabel("called")
-    axes.set_ylabel("true")
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    return _svg(figure, f"confusion-{name}")
-
-
-def _figure(height: float, width: float = _INCHES) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.patch.set_alpha(0)
-    axes: Any = figure.subplots()
-    axes.patch.set_alpha(0)
-    for name in ("top", "right"):
-        axes.spines[name].set_visible(False)
-    for spine in axes.spines.values():
-        spine.set_color(_INK)
-    axes.tick_params(colors=_INK, labelsize=9)
-    axes.xaxis.label.set_color(_INK)
-    axes.yaxis.label.set_color(_INK)
-    return figure, axes
+    figure = Figure(figsize=(9.0, 3.2 * len(runs)), layout="constrained")
+    grid = figure.subplots(len(runs), 2, squeeze=False)
+    for (losses, weights), (title, folders) in zip(grid, runs.items(), strict=True):
+        tables = [_metrics(Path(folder)) for folder in folders]
+        tasks = [c.removeprefix("train_loss_") for c in tables[0].columns if c.startswith("train_loss_")]
+        colours = {"joint": "black"} | {task: f"C{i}" for i, task in enumerate(tasks)}
+        _curve(losses, [t["train_joint"] for t in tables], "joint, training", colours["joint"], "-")
+        if f"validation_loss_{tasks[0]}" in tables[0]:
+            joint = [sum(t[f"weight_{k}"] * t[f"validation_loss_{k}"] for k in tasks) for t in tables]
+            _curve(losses, joint, "joint, validation", colours["joint"], "--")  # type: ignore[arg-type]
+        for task in tasks:
+            for part, style in (("train", "-"), ("validation", "--")):
+                if f"{part}_loss_{task}" in tables[0]:
+                    label = f"{task}, {'training' if part == 'train' else part}"
+                    _curve(losses, [t[f"{part}_loss_{task}"] for t in tables], label, colours[task], style)
+            _curve(weights, [t[f"weight_{task}"] for t in tables], task, colours[task], "-")
+        count = f"{len(tables)} run{'s' if len(tables) > 1 else ''}"
+        losses.set(title=f"{title} ({count}): losses", xlabel="epoch", ylabel="nats per utterance")
+        weights.set(title="task weights", xlabel="epoch", ylabel="weight")
+        losses.set_ylim(bottom=min(0.0, losses.get_ylim()[0]))
+        low, high = weights.get_ylim()
+        weights.set_ylim(min(0.0, low), max(1.0, high))
+        for panel in (losses, weights):
+            panel.legend(fontsize=7)
+            panel.grid(alpha=0.3)
+    return figure
 
 
-def _svg(figure: Figure, name: str) -> str:
-    """The figure as an <svg> element: page's ink, ids of its own, no size but its proportions."""
-    import matplotlib
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write .png, .svg or .pdf, atomically."""
+    path = Path(path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=120)
 
-    stream = io.StringIO()
-    # letters stay letters: they can be selected and searched; a fixed salt makes the file repeatable
-    with matplotlib.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": "affuse", "font.family": "sans-serif"}
-    ):
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = stream.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL).replace(_INK, "currentColor")
-    slug = re.sub(r"\W+", "-", name)
-    text = re.sub(r'(\bid="|url\(#|href="#)', lambda match: f"{match[1]}{slug}-", text)
-    # at most 1.25 times its natural size; a point is 4/3 CSS pixels
-    width = float(re.findall(r'viewBox="0 0 ([\d.]+)', text)[0]) * 4 / 3 * 1.25
-    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
-    return text.replace("<svg", f'<svg role="img" style="width:100%;max-width:{width:.0f}px;height:auto"', 1)
+
+def _curve(axes: Axes, series: Sequence[pd.Series], label: str, colour: str, style: str) -> None:
+    epochs = min(len(one) for one in series)
+    values = np.stack([one.to_numpy(float)[:epochs] for one in series])
+    x = np.arange(1, epochs + 1)
+    mean = values.mean(axis=0)
+    axes.plot(x, mean, style, color=colour, label=label, linewidth=1.3, marker="." if epochs == 1 else "")
+    if len(values) > 1:
+        deviation = values.std(axis=0, ddof=1)
+        axes.fill_between(x, mean - deviation, mean + deviation, color=colour, alpha=0.12, linewidth=0)
+
+
+def _metrics(folder: Path) -> pd.DataFrame:
+    path = folder / "metrics.csv"
+    if not path.is_file():
+        raise AffuseError(
+            f"{folder} has no metrics.csv; name run folders that 'affuse train' or 'compare' wrote."
+        )
+    return pd.read_csv(path)

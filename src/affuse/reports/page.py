@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from affuse.errors import AffuseError
 from affuse.evaluation.predictions import measure_table
 from affuse.files import write_text
-from affuse.reports import figures
+from affuse.reports import page_figures as figures
 from affuse.reports.record import RECORD, read_record
 from affuse.reports.results import TITLES, read_predictions
 

@@ -9,7 +9,7 @@ from typing import Any
 import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_json
-from affuse.reports.results import by_row
+from affuse.reports.results import rows_of
 from affuse.training.compare import Cell, Comparison
 from affuse.training.run import environment
 
@@ -20,7 +20,7 @@ FORMAT = 1
 def write_record(comparison: Comparison, out: Path) -> None:
     """Write ``comparison.json`` into the comparison's folder; paths in it are relative to that folder."""
     corpus = comparison.experiments[0].corpus
-    rows = [_row(comparison, dict(row), cells, out) for row, cells in by_row(comparison).items()]
+    rows = [_row(comparison, dict(row), cells, out) for row, cells in rows_of(comparison).items()]
     skipped = {skip for experiment in comparison.experiments for skip in experiment.skipped}
     write_json(
         out / RECORD,

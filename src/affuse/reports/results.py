@@ -30,7 +30,7 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
     A variant with an unfinished or failed cell is left out.
     """
     rows: list[dict[str, Any]] = []
-    for row, cells in by_row(comparison).items():
+    for row, cells in rows_of(comparison).items():
         if any(cell.folder not in comparison.results for cell in cells):
             continue
         experiment = comparison.experiments[cells[0].experiment]
@@ -84,8 +84,8 @@ def ceiling(experiment: Experiment, recipe: Recipe, task: str, metric: str) -> f
     return info.ceilings.get("+".join(sorted(kinds)), {}).get(name, float("nan"))
 
 
-def by_row(comparison: Comparison) -> dict[tuple[tuple[str, str], ...], list[Cell]]:
-    """The cells of each row of the table: all its seeds and folds."""
+def rows_of(comparison: Comparison) -> dict[tuple[tuple[str, str], ...], list[Cell]]:
+    """The axes that name a table's row -> its cells: all seeds and folds."""
     grouped: dict[tuple[tuple[str, str], ...], list[Cell]] = {}
     for cell in comparison.cells:
         grouped.setdefault(tuple(describe(cell.variant).items()), []).append(cell)

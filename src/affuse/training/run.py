@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import platform
+import signal
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -181,17 +182,21 @@ def _fit(
     resume = str(state) if load_state(state) else None
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
-        trainer.fit(
-            module,
-            loader,
-            batches(validation, recipe.training.batch_size)
-            if validation is not None and len(validation)
-            else None,
-            ckpt_path=resume,
-            weights_only=True,
-        )
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        try:
+            trainer.fit(
+                module,
+                loader,
+                batches(validation, recipe.training.batch_size)
+                if validation is not None and len(validation)
+                else None,
+                ckpt_path=resume,
+                weights_only=True,
+            )
+        except SystemExit:  # Lightning answers Ctrl-C with exit(1), and has SIGINT ignored from then on
+            if not trainer.interrupted:
+                raise
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from None
 
 
 def batches(clips: Clips, batch_size: int) -> DataLoader[Any]:

@@ -1,0 +1,170 @@
+"""The picture track of one media file through PyAV (FFmpeg): the pictures nearest to given times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from affuse.errors import ClipError
+
+# Below this it is quicker to decode from the beginning than to seek.
+_SEEK_FROM_SECONDS = 1.0
+_TIE = 1e-6  # seconds: at the picture's own rate every time asked for lies midway, but for rounding
+
+
+class PictureTrack:
+    """The first picture track of a file, opened. Use it in a ``with`` block.
+
+    Seconds count from where the container's own clock begins, so that sound and picture stay together.
+    ``fault`` is the decoder's complaint where it stopped before the end of the file, else "".
+    ``end`` is the time at which the last picture decoded goes dark; None before the end is reached.
+
+    Raises ClipError if the file is missing, is not media, or has no picture.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fault = ""
+        self.end: float | None = None
+        self._container, self._stream = _open(path)
+
+    def __enter__(self) -> PictureTrack:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._container.close()
+
+    def pictures(self, times: Iterable[float]) -> Iterator[np.ndarray]:
+        """The picture nearest to each time (rising), (height, width, 3) uint8 RGB, upright.
+
+        Of two pictures as near, the earlier. The same array comes again where pictures are fewer than times.
+        Stops at the end of the track, or where the decoder fails: ``fault`` then says why. Pictures between
+        those asked for are decoded, as the codec needs them, but never converted.
+        """
+        before: _Timed | None = None
+        after: _Timed | None = None
+        frames: Iterator[_Timed] | None = None
+        for time in times:
+            if frames is None:
+                frames = self._from(time)
+            while after is None or after.time < time:
+                following = next(frames, None)
+                if following is None:
+                    break
+                before, after = after, following
+            if after is None:
+                return
+            if after.time < time:  # the track is over: its last picture lasts until its end
+                if self.fault or self.end is None or time >= self.end:
+                    return
+                yield after.picture()
+            elif before is not None and time - before.time <= after.time - time + _TIE:
+                yield before.picture()
+            else:
+                yield after.picture()
+
+    def _from(self, time: float) -> Iterator[_Timed]:
+        """Decoded frames from a key frame at or before ``time``."""
+        if time >= _SEEK_FROM_SECONDS and self._stream.time_base is not None:
+            try:
+                target = int((time + self._origin) / self._stream.time_base)
+                self._container.seek(target, stream=self._stream, backward=True)
+                frames = self._frames()
+                first = next(frames, None)
+            except av.FFmpegError:
+                first, frames = None, iter(())
+            if first is not None and first.time <= time:
+                yield first
+                yield from frames
+                return
+            # the container has no index, or a wrong one
+            self._container.close()
+            self.fault, self.end = "", None
+            self._container, self._stream = _open(self.path)
+        yield from self._frames()
+
+    @property
+    def _origin(self) -> float:
+        start = self._container.start_time
+        return 0.0 if start is None else start / av.time_base
+
+    def _frames(self) -> Iterator[_Timed]:
+        """Decoded frames in order of time."""
+        rate = self._stream.average_rate or self._stream.guessed_rate or 25
+        step = 1 / float(rate)
+        last: float | None = None
+        frames = self._container.decode(self._stream)
+        while True:
+            try:
+                frame = next(frames)
+            except StopIteration:
+                break
+            except (av.FFmpegError, ValueError) as error:
+                self.fault = getattr(error, "strerror", None) or str(error)
+                break
+            assert isinstance(frame, VideoFrame)
+            # some old files leave frames without a time: they follow at the nominal rate
+            time = (
+                frame.time - self._origin if frame.time is not None else 0.0 if last is None else last + step
+            )
+            if last is not None and time <= last:
+                continue  # a second field or a broken clock: time never goes back
+            last = time
+            if frame.duration and frame.time_base:
+                step = float(frame.duration * frame.time_base)
+            yield _Timed(time, frame)
+        if last is not None:
+            self.end = last + step
+
+
+class _Timed:
+    """A decoded frame, converted when it is asked for, once."""
+
+    def __init__(self, time: float, frame: VideoFrame) -> None:
+        self.time = time
+        self._frame: VideoFrame | None = frame
+        self._picture: np.ndarray | None = None
+
+    def picture(self) -> np.ndarray:
+        if self._picture is None:
+            assert self._frame is not None
+            self._picture = upright(self._frame)
+            self._frame = None
+        return self._picture
+
+
+def upright(frame: VideoFrame) -> np.ndarray:
+    """(height, width, 3) uint8 RGB, turned as its display matrix says, by the nearest quarter."""
+    picture = frame.to_ndarray(format="rgb24")
+    quarters = round(frame.rotation / 90) % 4  # counter-clockwise, as np.rot90 turns
+    return np.ascontiguousarray(np.rot90(picture, quarters)) if quarters else picture
+
+
+def _open(path: Path) -> tuple[InputContainer, VideoStream]:
+    if not path.is_file():
+        raise ClipError(f"There is no video file {path}; correct the row's video or restore the file.")
+    try:
+        # Only local files: a playlist must not make FFmpeg fetch what it names.
+        container = av.open(str(path), options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ClipError(
+            f"{path} is not a video file that can be read ({reason}); convert it or fetch it again."
+        ) from None
+    if not container.streams.video:
+        container.close()
+        raise ClipError(
+            f"{path} has no video track; name a file with a picture or leave the row's video blank."
+        )
+    stream = container.streams.video[0]
+    stream.thread_type = "SLICE"  # clips are read in parallel; a frame thread each would only add delay
+    return container, stream

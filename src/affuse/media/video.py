@@ -1,0 +1,133 @@
+"""The speaker's face through one utterance: a square of every picture that is asked for, and no more of it.
+
+Pictures are decoded one after another and only their squares are kept, so memory does not depend on the
+video's size. Seconds count as in ``media/picture_track.py``; pixels are taken as square.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from affuse.errors import ClipError
+from affuse.media.faces import FaceTracker, Region, face_window, resize, speaker_region
+from affuse.media.picture_track import PictureTrack
+
+_SLACK = 1e-6  # seconds: a duration that is a whole number of frames but for rounding
+_SHORT = 0.1  # seconds by which an utterance's times and its video may differ without a word
+
+
+class FaceClip(NamedTuple):
+    """frames: (n, size, size, 3) uint8 RGB, n >= 1. ``fault`` says in one sentence why there are fewer frames
+    than the utterance's times ask for, else it is ""."""
+
+    frames: np.ndarray
+    fault: str
+
+
+def read_faces(
+    path: str | Path,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+    side: str | None = None,
+    fps: float = 25.0,
+    seconds: float | None = None,
+    size: int = 96,
+    detector: str | Path | None = None,
+) -> FaceClip:
+    """The face at t = start + (k + 0.5) / fps for k = 0 ... floor(duration * fps) - 1, by the nearest picture.
+
+    start, end: seconds; None is the file's own. ``seconds``: at most so many from the start
+    side: ``left`` or ``right`` half of the picture, None for the whole of it. Letterbox bars are left out
+    detector: path of YuNet's ONNX file; None takes the fixed window (``media.faces.face_window``), which is
+        also taken where the detector finds no face in any frame
+
+    Variable frame rates, display rotation and odd sizes are as good as any. A video that ends early, or whose
+    decoder fails on the way, gives the frames before that, and ``fault``. Raises ClipError, one sentence, for
+    a file that is missing or not media, without a picture track, with nothing to decode at ``start``, or with
+    less than one frame of time.
+    """
+    path = Path(path)
+    begin = start or 0.0
+    if begin < 0 or (end is not None and end <= begin):
+        raise ClipError(f"{path}: the range from {begin:g} to {end} s is empty; correct the row's times.")
+    asked = None if end is None else end - begin
+    if seconds is not None:
+        asked = seconds if asked is None else min(asked, seconds)
+    wanted = None if asked is None else int(asked * fps + _SLACK)
+    if wanted == 0:
+        raise ClipError(
+            f"{path} from {begin:g} s: {asked:.3f} s are less than one frame at {fps:g} frames a second; "
+            "leave the utterance out or give it more time."
+        )
+
+    tracker = None if detector is None else FaceTracker(detector)
+    windows: list[Region] | None = None
+    if tracker is not None:
+        # Two passes: places need the whole clip, and decoding it twice is cheaper than keeping its pictures.
+        region: Region | None = None
+        with PictureTrack(path) as track:
+            for picture in track.pictures(_times(begin, fps, wanted)):
+                region = region or speaker_region(picture, side)
+                tracker.see(region.cut(picture))
+        windows = None if region is None else tracker.windows(region)
+
+    kept = bytearray()
+    n = 0
+    window: Region | None = None
+    last: tuple[np.ndarray, Region] | None = None
+    with PictureTrack(path) as track:
+        for picture in track.pictures(_times(begin, fps, wanted)):
+            if windows is not None:
+                window = windows[min(n, len(windows) - 1)]
+            elif window is None:
+                window = face_window(speaker_region(picture, side), side)
+            if min(window.bottom - window.top, window.right - window.left) < 1:
+                raise ClipError(
+                    f"{path} has pictures of {picture.shape[1]} x {picture.shape[0]}, too small for a face."
+                )
+            if last is not None and last[0] is picture and last[1] == window:  # the same picture again
+                kept += kept[-3 * size * size :]
+            else:
+                kept += resize(window.cut(picture), size).tobytes()
+            last = (picture, window)
+            n += 1
+        stopped, fault = track.end, track.fault
+    if stopped is not None and not fault:
+        n = min(n, max(0, int((stopped - begin) * fps + _SLACK)))  # whole frames of what is there
+    if n == 0:
+        raise ClipError(_nothing(path, begin, stopped, fault, fps))
+    frames = np.frombuffer(kept, np.uint8).reshape(-1, size, size, 3)[:n]
+    missing = 0.0 if stopped is None or end is None or asked is None else begin + asked - stopped
+    return FaceClip(frames, _shortfall(path, begin + n / fps, missing, fault))
+
+
+def _times(begin: float, fps: float, wanted: int | None) -> Iterator[float]:
+    for k in count() if wanted is None else range(wanted):
+        yield begin + (k + 0.5) / fps
+
+
+def _nothing(path: Path, begin: float, stopped: float | None, fault: str, fps: float) -> str:
+    if fault:
+        return f"{path} cannot be decoded from {begin:g} s on ({fault}); convert it or fetch it again."
+    if stopped is None:
+        return f"{path} has a video track without a single picture; convert it or fetch it again."
+    if stopped <= begin:
+        return f"{path} has pictures until {stopped:.2f} s, so nothing starts at {begin:g} s; correct the row's start."
+    return (
+        f"{path} has {stopped - begin:.3f} s of pictures from {begin:g} s, less than one frame at {fps:g} frames "
+        "a second; leave the utterance out or give it more time."
+    )
+
+
+def _shortfall(path: Path, until: float, missing: float, fault: str) -> str:
+    if fault:
+        return f"{path} cannot be decoded beyond {until:.2f} s ({fault}); the frames before it are used."
+    if missing > _SHORT:
+        return f"{path} ends {missing:.2f} s before the utterance does; the frames before it are used."
+    return ""

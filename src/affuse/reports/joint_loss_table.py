@@ -1,0 +1,123 @@
+"""The second paper's Table 1 for any comparison of several tasks: modalities, final weights, losses, ACC and BACC.
+
+Losses of two weightings are on two scales, so the yardstick here is each task's own, unweighted negative log
+likelihood, and their plain sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from affuse.evaluation.predictions import measure_table
+from affuse.reports.results import TITLES, read_predictions, rows_of
+from affuse.training.compare import Cell, Comparison
+
+# Prediction tables hold six decimals: a probability of 0 there is below this, so its NLL counts as at most 14.5.
+_LEAST = 5e-7
+PARTS = ("validation", "test")
+
+
+def joint_losses(comparison: Comparison) -> pd.DataFrame:
+    """One row per (variant without its seed, quantity): value (mean over seeds), sd_seeds, seeds, folds.
+
+    quantity: ``weight_<task>`` at the last epoch (mean over folds); ``<part>_nll_sum``, over utterances of all
+    folds and over tasks; ``<part>_nll_mean``, the sum over tasks of ``<part>_nll_mean_<task>``, each the mean
+    over the utterances that have the task's label; ``test_acc_<task>``, ``test_bacc_<task>``. NLL is
+    unweighted, in nats. part: validation or test. A variant with an unfinished or failed cell is left out.
+    """
+    rows: list[dict[str, Any]] = []
+    for row, cells in rows_of(comparison).items():
+        if any(cell.folder not in comparison.results for cell in cells):
+            continue
+        spaces = comparison.experiments[cells[0].experiment].labelled.spaces
+        by_seed: dict[int, list[Cell]] = {}
+        for cell in cells:
+            by_seed.setdefault(cell.variant.recipe.seed, []).append(cell)
+        found = pd.DataFrame([_of_seed(of_seed, spaces) for of_seed in by_seed.values()])
+        for quantity in found.columns:
+            values = found[quantity].to_numpy(float)
+            rows.append(
+                dict(row)
+                | {
+                    "modalities": "+".join(cells[0].variant.recipe.modalities),
+                    "quantity": quantity,
+                    "value": values.mean(),
+                    "sd_seeds": values.std(ddof=1) if len(values) > 1 else np.nan,
+                    "seeds": len(values),
+                    "folds": len({cell.fold for cell in cells}),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _of_seed(cells: Sequence[Cell], spaces: dict[str, list[str]]) -> dict[str, float]:
+    last = pd.DataFrame(pd.read_csv(cell.folder / "metrics.csv").iloc[-1] for cell in cells)
+    found = {f"weight_{task}": float(last[f"weight_{task}"].mean()) for task in spaces}
+    for part in PARTS:
+        table = pd.concat([read_predictions(cell.folder, part) for cell in cells], ignore_index=True)
+        if not len(table):
+            continue
+        losses = {task: nll(table, task, space) for task, space in spaces.items()}
+        found[f"{part}_nll_sum"] = float(sum(loss.sum() for loss in losses.values()))
+        found[f"{part}_nll_mean"] = float(sum(loss.mean() for loss in losses.values() if len(loss)))
+        for task, loss in losses.items():
+            if len(loss):
+                found[f"{part}_nll_mean_{task}"] = float(loss.mean())
+        if part == "test":
+            for task, space in spaces.items():
+                if len(losses[task]):
+                    measured = measure_table(table, task, space)
+                    found[f"test_acc_{task}"], found[f"test_bacc_{task}"] = measured.acc, measured.bacc
+    return found
+
+
+def nll(table: pd.DataFrame, task: str, space: Sequence[str]) -> np.ndarray:
+    """(labelled utterances,) -ln of the probability that a prediction table gives to the true class."""
+    rows = table[table[task].isin(list(space))]
+    probabilities = rows[[f"{task}_p_{label}" for label in space]].to_numpy(float)
+    true = rows[task].map({label: i for i, label in enumerate(space)}).to_numpy(int)
+    return -np.log(np.maximum(probabilities[np.arange(len(rows)), true], _LEAST))
+
+
+def joint_loss_table(losses: pd.DataFrame) -> pd.DataFrame:
+    """Table 1's shape as text: a row per variant.
+
+    Losses read 'sum; mean = task + task': the sum over utterances and tasks, the mean per utterance, and each
+    task's share of that mean. ACC and BACC in percent. ± is the standard deviation over seeds.
+    """
+    lines: list[dict[str, str]] = []
+    fixed = list(losses.columns[: list(losses.columns).index("modalities") + 1])
+    for key, group in losses.groupby(fixed, sort=False, dropna=False):
+        cells = group.set_index("quantity")[["value", "sd_seeds"]]
+        tasks = [name.removeprefix("weight_") for name in cells.index if name.startswith("weight_")]
+        line = dict(zip(fixed, map(str, key), strict=True))
+        line[f"weights ({', '.join(tasks)})"] = ", ".join(
+            f"{cells.loc[f'weight_{t}', 'value']:.3f}" for t in tasks
+        )
+        for part in PARTS:
+            if f"{part}_nll_sum" not in cells.index:
+                continue
+            shares = [
+                cells.loc[name, "value"] for t in tasks if (name := f"{part}_nll_mean_{t}") in cells.index
+            ]
+            line[f"{part} NLL: sum; mean = {' + '.join(tasks)}"] = (
+                f"{_with_sd(cells.loc[f'{part}_nll_sum'], 1)}; {_with_sd(cells.loc[f'{part}_nll_mean'], 3)} = "
+                + " + ".join(f"{share:.3f}" for share in shares)
+            )
+        for task in tasks:
+            for metric in ("acc", "bacc"):
+                name = f"test_{metric}_{task}"
+                line[f"{task} {TITLES[metric]}"] = (
+                    _with_sd(100 * cells.loc[name], 1) if name in cells.index else ""
+                )
+        lines.append(line)
+    return pd.DataFrame(lines).fillna("")
+
+
+def _with_sd(cell: pd.Series, digits: int) -> str:
+    text = f"{cell['value']:.{digits}f}"
+    return text if np.isnan(cell["sd_seeds"]) else f"{text} ± {cell['sd_seeds']:.{digits}f}"

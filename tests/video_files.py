@@ -1,0 +1,78 @@
+"""Small videos for tests, written by PyAV: every picture tells its own number, half and place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+TICK = Fraction(1, 1000)
+
+
+def grey(level: int, height: int = 64, width: int = 96) -> np.ndarray:
+    return np.full((height, width, 3), level, np.uint8)
+
+
+def write_video(
+    path: Path,
+    pictures: Sequence[np.ndarray],
+    fps: int = 25,
+    *,
+    times: Sequence[float] | None = None,
+    sound_seconds: float | None = None,
+    codec: str = "mpeg4",
+    group: int = 12,
+) -> Path:
+    """``times`` (seconds) instead of a constant rate; ``sound_seconds`` of a tone beside the picture."""
+    height, width = pictures[0].shape[:2]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=fps)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = width, height, "yuv420p", group
+        stream.bit_rate = 4_000_000
+        if times is not None:
+            stream.codec_context.time_base = TICK
+        sound = None
+        if sound_seconds is not None:
+            sound = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        for i, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = i if times is None else round(times[i] / TICK)
+            frame.time_base = Fraction(1, fps) if times is None else TICK
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        if sound is not None and sound_seconds is not None:
+            wave = (3000 * np.sin(np.arange(int(16_000 * sound_seconds)) / 5)).astype(np.int16)
+            block = av.AudioFrame.from_ndarray(wave[None], format="s16", layout="mono")
+            block.sample_rate, block.pts, block.time_base = 16_000, 0, Fraction(1, 16_000)
+            container.mux(sound.encode(block))
+            container.mux(sound.encode(None))
+    return path
+
+
+def decode_all(path: Path) -> tuple[list[float], list[np.ndarray]]:
+    """Times and pictures of the whole file, one after another: what seeking is compared with."""
+    with av.open(str(path)) as container:
+        origin = (container.start_time or 0) / av.time_base
+        frames = [
+            (frame.time - origin, frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)
+        ]
+    return [t for t, _ in frames], [p for _, p in frames]
+
+
+def turn_quarter(path: Path, degrees: int) -> Path:
+    """Write the display matrix that a phone held upright writes, into an mp4's track header.
+
+    ``degrees`` clockwise that a player must turn the picture: 0, 90, 180 or 270.
+    """
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd")
+    version = data[at + 4]
+    matrix = at + 4 + (52 if version else 40)
+    a, b = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    fixed = [a, b, 0, -b, a, 0, 0, 0, 1 << 14]  # in 16.16; the last is 1 in 2.30
+    data[matrix : matrix + 36] = b"".join((value << 16).to_bytes(4, "big", signed=True) for value in fixed)
+    path.write_bytes(data)
+    return path
