@@ -19,6 +19,9 @@ $(STAMP): pyproject.toml constraints.txt
 test: setup
 	$(BIN)/pytest -n 2 --dist worksteal
 
+demo: setup
+	$(BIN)/affuse demo --out demo
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

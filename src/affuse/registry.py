@@ -10,6 +10,8 @@ from affuse.errors import AffuseError
 
 PARTS: dict[str, dict[str, str]] = {
     "corpora": {
+        "iemocap": "affuse.corpora.readers.iemocap:prepare",
+        "generated": "affuse.corpora.generated:generate_release",
         "emodb": "affuse.corpora.readers.emodb:prepare",
         "ravdess": "affuse.corpora.readers.ravdess:prepare",
         "meld": "affuse.corpora.readers.meld:prepare",

@@ -9,7 +9,7 @@ import sys
 import typer
 
 import affuse
-from affuse.cli import compare, evaluate, listing, prepare, train, validate
+from affuse.cli import compare, demo, evaluate, listing, prepare, report, train, validate
 from affuse.errors import AffuseError
 
 app = typer.Typer(
@@ -26,6 +26,8 @@ app.command("validate")(validate.validate)
 app.command("train")(train.train)
 app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
+app.command("report")(report.report)
+app.command("demo")(demo.demo)
 app.command("list")(listing.list_parts)
 
 
@@ -64,7 +66,10 @@ def main() -> None:
             _fail(
                 f"The disk is full while writing {error.filename or 'a file'}; free some space and run again."
             )
-        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR) and error.filename:
+        if (
+            error.errno in (errno.EACCES, errno.EEXIST, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+            and error.filename
+        ):
             _fail(f"{error.filename}: {error.strerror}; check the path and its permissions.")
         raise
 

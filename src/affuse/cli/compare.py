@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from affuse.cli.train import CACHE_HELP, SET_HELP
+
+if TYPE_CHECKING:
+    from affuse.corpora.corpus import Corpus
+    from affuse.training.compare import Comparison
 
 
 def compare(
@@ -28,16 +32,13 @@ def compare(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     keep_models: Annotated[bool, typer.Option(help="Keep every cell's model folder.")] = False,
 ) -> None:
-    """Train every combination of --over on all folds; print the papers' table.
+    """Train every combination of --over on all folds; print the papers' table, write report.html.
 
     A finished cell is never run again: after Ctrl-C the same command goes on where it was.
     """
-    from affuse.cli.console import bars, choose_device, messages, print_table, report_skipped
+    from affuse.cli.console import bars, choose_device
     from affuse.corpora.corpus import Corpus
     from affuse.errors import AffuseError
-    from affuse.files import write_csv, write_text
-    from affuse.reports.joint_loss_table import joint_loss_table, joint_losses
-    from affuse.reports.results import collect_results, markdown_table, paper_table
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.compare import compare as run
     from affuse.training.compare import make_variants, parse_axes
@@ -54,6 +55,18 @@ def compare(
             variants, loaded, out, FeatureCache(cache or default_folder()), progress,
             folds=folds, jobs=jobs, device=choose_device(device), keep_models=keep_models,
         )  # fmt: skip
+    raise typer.Exit(show_comparison(comparison, loaded, out))
+
+
+def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
+    """Write results.csv, results.md, comparison.json and report.html; print the tables; return the exit code."""
+    from affuse.cli.console import messages, print_table, report_skipped
+    from affuse.files import write_csv, write_text
+    from affuse.reports.joint_loss_table import joint_loss_table, joint_losses
+    from affuse.reports.page import write_page
+    from affuse.reports.record import write_record
+    from affuse.reports.results import collect_results, markdown_table, paper_table
+
     results = collect_results(comparison)
     write_csv(out / "results.csv", results)
     pages = []
@@ -61,9 +74,9 @@ def compare(
         table = paper_table(results, task)
         first = results[results["task"] == task].iloc[0]
         title = (
-            f"{loaded.info.name}{' (generated)' if loaded.info.generated else ''}, {task}: "
-            f"{first['protocol']} by {variants[0].recipe.protocol.by}, {first['folds']} folds, "
-            f"{first['seeds']} seeds, {first['n']} test utterances"
+            f"{corpus.info.title}, {task}: {first['protocol']} by "
+            f"{', '.join(comparison.experiments[0].recipe.protocol.by) or 'utterance'}, {first['folds']} folds, "
+            f"seeds: {first['seeds']}, {first['n']} test utterances"
             + (f"; {first['stamp']}" if first["stamp"] else "")
         )
         print_table(table, title)
@@ -72,9 +85,11 @@ def compare(
         "Percent: mean over seeds ± standard deviation over seeds [95 % interval, bootstrap over speakers]; "
         "utterances of all folds together."
     )
+    if len(results) and results["ceiling"].notna().any():
+        note += " Ceiling: the best possible ACC from the same modalities, known because this corpus is generated."
     messages.print(note)
     pages.append(note)
-    if any(len(variant.recipe.tasks) > 1 for variant in variants):
+    if any(len(cell.variant.recipe.tasks) > 1 for cell in comparison.cells):
         losses = joint_losses(comparison)
         write_csv(out / "joint_losses.csv", losses)
         if len(losses):
@@ -85,9 +100,12 @@ def compare(
             print_table(table, title)
             pages.append(f"{title}\n\n{markdown_table(table)}")
     write_text(out / "results.md", "\n\n".join(pages) + "\n")
+    write_record(comparison, out)
+    page = write_page(out)
     for cell, cause in comparison.failed:
-        messages.print(f"{cell.folder.relative_to(out)} failed: {cause}")
-    messages.print(f"Tables are in {out / 'results.csv'} and {out / 'results.md'}.")
+        messages.print(f"{cell.folder.relative_to(out)} failed: {cause}", markup=False, soft_wrap=True)
+    messages.print(f"Tables are in {out / 'results.csv'} and {out / 'results.md'}.", soft_wrap=True)
+    messages.print(f"The report is {page}: open it in a browser.", soft_wrap=True)
     skipped = [skip for experiment in comparison.experiments for skip in experiment.skipped]
     code = report_skipped(skipped, out / "skipped.csv")
-    raise typer.Exit(1 if comparison.failed else code)
+    return 1 if comparison.failed else code

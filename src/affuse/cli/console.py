@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -20,22 +21,31 @@ from rich.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-out = Console(highlight=False)
+# rich takes 80 columns where there is no terminal, which would fold the cells of a table in a log file
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 messages = Console(stderr=True, highlight=False)
 
 
 class Bars:
-    """Progress bars of the stages of a long job; ``say`` prints above them."""
+    """Progress bars of the stages of a long job; ``say`` prints above them, each sentence once."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._said: set[str] = set()
 
     def start(self, task: str, total: int) -> Callable[[], None]:
         bar = self._progress.add_task(task, total=total)
         return lambda: self._progress.advance(bar)
 
+    def count(self, task: str) -> Callable[[int, int], None]:
+        """A bar for work that reports (done, all)."""
+        bar = self._progress.add_task(task, total=None)
+        return lambda done, total: self._progress.update(bar, completed=done, total=total)
+
     def say(self, message: str) -> None:
-        self._progress.console.print(message)
+        if message not in self._said:  # experiments that share a split would repeat themselves
+            self._said.add(message)
+            self._progress.console.print(message, markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def evaluate(
             load_model(model), loaded, FeatureCache(cache or default_folder()), progress,
             choose_device(device), split=split, role=role,
         )  # fmt: skip
-    name = f"{loaded.info.name}{' (generated)' if loaded.info.generated else ''}"
+    name = f"{loaded.info.title}"
     print_table(found.metrics.round(4), f"{name}: metrics")
     print_table(found.recalls.round(4), "Recall per class (rows: true class; columns: called)")
     if len(found.groups):

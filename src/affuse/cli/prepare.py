@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +49,104 @@ def meld(source: Source, out: Out) -> None:
 
 
 @app.command()
+def iemocap(
+    source: Annotated[
+        Path, typer.Argument(help="The release's root: the folder that holds Session1 to Session5.")
+    ],
+    out: Out,
+    classes: Annotated[
+        str,
+        typer.Option(help="4+exc (excited merged into happiness), 4 (without excited) or 6."),
+    ] = "4+exc",
+    scenario: Annotated[str, typer.Option(help="both, improvised or scripted.")] = "both",
+    ties: Annotated[
+        str,
+        typer.Option(help="Turns without a consensus among the classes: drop, majority or self_report."),
+    ] = "drop",
+    seed: Annotated[int, typer.Option(help="Of the draws among tied classes (--ties majority).")] = 0,
+    keep_unlabelled: Annotated[
+        bool,
+        typer.Option(help="Keep turns without an emotion: they have speaker, gender, words and ratings."),
+    ] = True,
+) -> None:
+    """IEMOCAP as it is on disk, or anything in its shape; counts are checked against the published ones."""
+    from affuse.cli.console import bars
+    from affuse.corpora.readers.iemocap import prepare
+
+    with bars() as progress:
+        corpus = prepare(
+            source, out, classes=classes, scenario=scenario, ties=ties, seed=seed,  # type: ignore[arg-type]
+            keep_unlabelled=keep_unlabelled, progress=progress.count("dialogs"),
+        )  # fmt: skip
+    print_self_check(corpus)
+    _tell(corpus)
+
+
+@app.command()
+def generated(
+    out: Annotated[Path, typer.Argument(help="Release folder to write, in the exact layout of IEMOCAP's.")],
+    sessions: Annotated[int, typer.Option(help="Sessions of two actors each.")] = 5,
+    dialogs: Annotated[int, typer.Option(help="Dialogs per session.")] = 8,
+    turns: Annotated[int, typer.Option(help="Turns in all.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    video: Annotated[
+        bool, typer.Option(help="Draw the faces (most of the time and room), or voices and words only.")
+    ] = True,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes (default: one per core).")] = None,
+) -> None:
+    """A release made by a program, with IEMOCAP's layout and known ceilings: for demo and tests."""
+    from affuse.cli.console import messages
+    from affuse.cli.console import out as output
+
+    root = generate(out, sessions=sessions, dialogs=dialogs, turns=turns, seed=seed, video=video, jobs=jobs)
+    output.print(f"{root}: generated release, {turns} turns, seed {seed}", markup=False, soft_wrap=True)
+    messages.print(
+        f"Next: affuse prepare iemocap {shlex.quote(str(root))} CORPUS_DIR", markup=False, soft_wrap=True
+    )
+
+
+def generate(
+    out: Path, *, sessions: int, dialogs: int, turns: int, seed: int, video: bool, jobs: int | None
+) -> Path:
+    """``generate_release`` with a progress bar and one process per core."""
+    from affuse.cli.console import bars
+    from affuse.corpora.generated import generate_release
+
+    with bars() as progress:
+        return generate_release(
+            out, sessions=sessions, dialogs=dialogs, turns=turns, seed=seed, video=video,
+            jobs=jobs or os.cpu_count() or 1, progress=progress.count("generated dialogs"),
+        )  # fmt: skip
+
+
+def print_self_check(corpus: Corpus) -> None:
+    """The counts of the release against the published ones: totals, and whatever differs."""
+    import pandas as pd
+
+    from affuse.cli.console import messages, print_table
+    from affuse.corpora.readers.iemocap.prepare import COUNTS
+
+    assert corpus.folder is not None
+    counts = pd.read_csv(corpus.folder / COUNTS)
+    totals = (counts["scenario"] == "all") & (counts["gender"] == "all") & (
+        (counts["session"] == "all") | (counts["label"] == "all")
+    )  # fmt: skip
+    totals |= (counts["session"] == "all") & (counts["label"] == "all")
+    shown = counts[totals | (counts["difference"].fillna(0) != 0)]
+    if corpus.info.generated:
+        shown = shown.drop(columns=["published", "difference"])
+        title = "Turns of the release by consensus (generated: not compared with IEMOCAP's)"
+    else:
+        title = "Turns of the release by consensus, found and published"
+    print_table(shown, title)
+    if len(shown) < len(counts):
+        messages.print(
+            f"{len(counts) - len(shown)} finer counts are in {corpus.folder / COUNTS}.",
+            markup=False, soft_wrap=True,
+        )  # fmt: skip
+
+
+@app.command()
 def csv(
     source: Annotated[Path, typer.Argument(help="Table of your own: .csv, .tsv or .parquet.")],
     out: Out,
@@ -69,8 +169,7 @@ def _tell(corpus: Corpus) -> None:
     from affuse.cli.console import messages, out
 
     table = corpus.table
-    generated = " (generated)" if corpus.info.generated else ""
-    out.print(f"{corpus.folder}: {corpus.info.name}{generated}, {len(table)} utterances", soft_wrap=True)
+    out.print(f"{corpus.folder}: {corpus.info.title}, {len(table)} utterances", soft_wrap=True)
     for task, space in corpus.info.label_spaces.items():
         counts = table[task].value_counts()
         parts = [f"{label} {counts.get(label, 0)}" for label in space]
@@ -78,4 +177,4 @@ def _tell(corpus: Corpus) -> None:
         out.print(f"  {task}: {', '.join(parts)}" + (f", blank {blank}" if blank else ""), soft_wrap=True)
     out.print(f"  speakers: {table['speaker'].nunique()}")
     for note in corpus.info.notes:
-        messages.print(f"  note: {note}", soft_wrap=True)
+        messages.print(f"  note: {note}", soft_wrap=True, markup=False)

@@ -30,7 +30,7 @@ def validate(
             advance()
 
         findings = check(loaded, show, decode)
-    print_table(summarise(loaded), f"{loaded.info.name}{' (generated)' if loaded.info.generated else ''}")
+    print_table(summarise(loaded), f"{loaded.info.title}")
     for finding in findings:
         out.print(str(finding), markup=False, soft_wrap=True)
     errors = sum(finding.severity == "error" for finding in findings)

@@ -62,6 +62,11 @@ class CorpusInfo(BaseModel):
     # generated corpora only: subset of modalities ("audio+text") -> best possible accuracy by task
     ceilings: dict[str, dict[str, float]] = Field(default_factory=dict)
 
+    @property
+    def title(self) -> str:
+        """The name as results show it: a generated corpus is always called generated."""
+        return f"{self.name} (generated)" if self.generated and self.name != "generated" else self.name
+
     @field_validator("label_spaces")
     @classmethod
     def _distinct_labels(cls, spaces: dict[str, list[str]]) -> dict[str, list[str]]:

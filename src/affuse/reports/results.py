@@ -11,7 +11,10 @@ import pandas as pd
 from affuse.evaluation.intervals import bootstrap, speaker_confusions
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table
+from affuse.model import encoder_choice
+from affuse.recipe import Recipe
 from affuse.training.compare import Cell, Comparison, describe
+from affuse.training.experiment import Experiment
 
 # field names of the metrics, with the field's other names for them
 TITLES = {"acc": "ACC (WA)", "bacc": "BACC (UA)", "macro_f1": "macro F1", "weighted_f1": "weighted F1"}
@@ -21,7 +24,8 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
     """One row per (variant without its seed, task, metric).
 
     ``value`` is the mean over seeds of the metric over the test utterances of all folds together; ``low`` and
-    ``high`` its 95 % interval by bootstrap over speakers (ACC and BACC); ``sd_seeds`` and ``sd_folds`` its
+    ``high`` its 95 % interval by bootstrap over speakers (ACC and BACC); ``ceiling`` the best possible value on a
+    generated corpus; ``sd_seeds`` and ``sd_folds`` its
     standard deviation over seeds, and over folds (each averaged over seeds); ``n`` the test utterances.
     A variant with an unfinished or failed cell is left out.
     """
@@ -46,11 +50,14 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
                     | {
                         "protocol": experiment.recipe.protocol.kind,
                         "stamp": experiment.split.stamp,
+                        "corpus": experiment.corpus.info.title,
+                        "transcript_overlap": experiment.transcript_overlap,
                         "task": task,
                         "metric": metric,
                         "value": values.mean(),
                         "low": low,
                         "high": high,
+                        "ceiling": ceiling(experiment, cells[0].variant.recipe, task, metric),
                         "sd_seeds": values.std(ddof=1) if len(values) > 1 else np.nan,
                         "sd_folds": _fold_deviation(tables, task, space, metric),
                         "n": measured[0].n,
@@ -59,6 +66,22 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def ceiling(experiment: Experiment, recipe: Recipe, task: str, metric: str) -> float:
+    """The best possible value on a generated corpus for what the recipe's modalities show, 0 to 1.
+
+    NaN where it is not known: on any other corpus, for another label space than the corpus's own, for
+    pre-extracted features, and for metrics without one.
+    """
+    info = experiment.corpus.info
+    choice = recipe.tasks[task]
+    own_labels = not choice.merge and set(experiment.labelled.spaces[task]) == set(info.label_spaces[task])
+    name = {"acc": task, "bacc": f"{task}_bacc"}.get(metric)
+    if not info.generated or not own_labels or name is None:
+        return float("nan")
+    kinds = {encoder_choice(modality, part)[0].kind for modality, part in recipe.modalities.items()}
+    return info.ceilings.get("+".join(sorted(kinds)), {}).get(name, float("nan"))
 
 
 def rows_of(comparison: Comparison) -> dict[tuple[tuple[str, str], ...], list[Cell]]:
@@ -103,7 +126,10 @@ def _fold_deviation(tables: list[pd.DataFrame], task: str, space: list[str], met
 
 
 def paper_table(results: pd.DataFrame, task: str, metrics: tuple[str, ...] = ("acc", "bacc")) -> pd.DataFrame:
-    """The papers' shape: a row per cell, ACC and BACC in percent as 'mean ± sd over seeds [low, high]'."""
+    """The papers' shape: a row per cell, ACC and BACC in percent as 'mean ± sd over seeds [low, high]'.
+
+    On a generated corpus also the ACC beside the best possible one.
+    """
     rows = results[results["task"] == task]
     fixed = list(results.columns[: list(results.columns).index("protocol")])
     table: list[dict[str, str]] = []
@@ -112,11 +138,13 @@ def paper_table(results: pd.DataFrame, task: str, metrics: tuple[str, ...] = ("a
         for metric in metrics:
             cell = group[group["metric"] == metric].iloc[0]
             line[TITLES[metric]] = _percent(cell)
+            if metric == "acc" and not np.isnan(cell["ceiling"]):
+                line["ACC / ceiling"] = f"{100 * cell['value']:.1f} / {100 * cell['ceiling']:.1f}"
         if not np.isnan(group.iloc[0]["sd_folds"]):
             deviation = group[group["metric"] == metrics[-1]].iloc[0]["sd_folds"]
             line[f"{TITLES[metrics[-1]]}, sd over folds"] = f"{100 * deviation:.1f}"
         table.append(line)
-    return pd.DataFrame(table)
+    return pd.DataFrame(table).fillna("")
 
 
 def markdown_table(table: pd.DataFrame) -> str:

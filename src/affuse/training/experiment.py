@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.splits import Split, make_split
+from affuse.corpora.splits import Split, make_split, transcript_overlap
 from affuse.encoders.base import Encoder
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
@@ -72,6 +74,13 @@ class Experiment:
     def skipped(self) -> list[Skipped]:
         return self.clips.skipped
 
+    @cached_property
+    def transcript_overlap(self) -> float:
+        """Mean over folds of ``splits.transcript_overlap`` (0 to 1); NaN where the corpus has no words."""
+        shares = [transcript_overlap(self.labelled.table, self.split, fold) for fold in self.split.folds]
+        known = [share for share in shares if not np.isnan(share)]
+        return float(np.mean(known)) if known else float("nan")
+
     def roles(self, fold: int) -> dict[str, list[str]]:
         """role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
         if fold not in self.split.folds:
@@ -113,7 +122,13 @@ def set_up(
     if split.stamp:
         progress.say(f"This protocol is {split.stamp}: speakers of the test part are heard in training.")
     clips = read_clips(corpus, recipe, list(labelled.table["id"]), cache, progress, device)
-    return Experiment(corpus, recipe, labelled, split, clips)
+    experiment = Experiment(corpus, recipe, labelled, split, clips)
+    if not np.isnan(experiment.transcript_overlap):
+        progress.say(
+            f"Transcript overlap: {100 * experiment.transcript_overlap:.1f} % of the test utterances say what "
+            "some training utterance says word for word (mean over folds)."
+        )
+    return experiment
 
 
 def read_clips(

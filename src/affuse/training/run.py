@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import platform
+import signal
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -181,17 +182,21 @@ def _fit(
     resume = str(state) if load_state(state) else None
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
-        trainer.fit(
-            module,
-            loader,
-            batches(validation, recipe.training.batch_size)
-            if validation is not None and len(validation)
-            else None,
-            ckpt_path=resume,
-            weights_only=True,
-        )
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        try:
+            trainer.fit(
+                module,
+                loader,
+                batches(validation, recipe.training.batch_size)
+                if validation is not None and len(validation)
+                else None,
+                ckpt_path=resume,
+                weights_only=True,
+            )
+        except SystemExit:  # Lightning answers Ctrl-C with exit(1), and has SIGINT ignored from then on
+            if not trainer.interrupted:
+                raise
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from None
 
 
 def batches(clips: Clips, batch_size: int) -> DataLoader[Any]:
@@ -242,6 +247,7 @@ def fit_standardisers(model: Model, opened: Mapping[str, Source], ids: list[str]
 
 def environment(experiment: Experiment, fold: int, key: str) -> dict[str, Any]:
     """What the numbers of this run depend on besides its recipe."""
+    overlap = experiment.transcript_overlap
     return {
         "key": key,
         "affuse": affuse.__version__,
@@ -250,11 +256,13 @@ def environment(experiment: Experiment, fold: int, key: str) -> dict[str, Any]:
         **{name: version(name) for name in ("torch", "lightning", "transformers", "numpy", "scikit-learn")},
         "threads": torch.get_num_threads(),
         "device": experiment.clips.device,
-        "corpus": experiment.corpus.info.name,
+        "corpus": experiment.corpus.info.title,
         "generated": experiment.corpus.info.generated,
         "corpus_hash": experiment.corpus.hash,
         "split_hash": experiment.split.hash,
         "stamp": experiment.split.stamp,
+        # share of test utterances whose words occur verbatim in training, mean over folds; null without words
+        "transcript_overlap": None if np.isnan(overlap) else round(overlap, 6),
         "fold": fold,
     }
 

@@ -84,6 +84,10 @@ def prepare(
     table = pd.DataFrame(reading.rows)
     check = self_check(table, generated=stamp is not None)
     notes = [protocol.describe(), *check.sentences, *_gaps(table), *reading.told()]
+    if stamp and len(sessions) < stamp.get("sessions", 0):
+        notes.append(
+            f"This copy has {len(sessions)} of the {stamp['sessions']} sessions that were generated."
+        )
     if stamp and ties != "drop":
         notes.append(f"With ties={ties} the best possible accuracy is not known, so no ceilings are given.")
 

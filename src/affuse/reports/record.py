@@ -1,0 +1,120 @@
+"""``comparison.json``: what a comparison's page needs to know beyond ``results.csv`` and the runs' predictions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import affuse
+from affuse.errors import AffuseError
+from affuse.files import write_json
+from affuse.reports.results import rows_of
+from affuse.training.compare import Cell, Comparison
+from affuse.training.run import environment
+
+RECORD = "comparison.json"
+FORMAT = 1
+
+
+def write_record(comparison: Comparison, out: Path) -> None:
+    """Write ``comparison.json`` into the comparison's folder; paths in it are relative to that folder."""
+    corpus = comparison.experiments[0].corpus
+    rows = [_row(comparison, dict(row), cells, out) for row, cells in rows_of(comparison).items()]
+    skipped = {skip for experiment in comparison.experiments for skip in experiment.skipped}
+    write_json(
+        out / RECORD,
+        {
+            "format": FORMAT,
+            "affuse": affuse.__version__,
+            "environment": _versions(comparison),
+            "corpus": {
+                "title": corpus.info.title,
+                "generated": corpus.info.generated,
+                "hash": corpus.hash,
+                "utterances": len(corpus),
+                "speakers": int(corpus.table["speaker"].nunique()),
+                "notes": corpus.info.notes,
+                "ceilings": corpus.info.ceilings,
+            },
+            "tasks": _tasks(comparison),
+            "rows": rows,
+            "skipped": [skip._asdict() for skip in sorted(skipped)],
+            "failed": [
+                {"run": cell.folder.relative_to(out).as_posix(), "cause": cause}
+                for cell, cause in comparison.failed
+            ],
+        },
+    )
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record of a comparison's folder. Raises AffuseError where there is none, or it is damaged."""
+    path = folder / RECORD
+    if not path.is_file():
+        raise AffuseError(
+            f"{folder} is not a comparison's folder: it has no {RECORD}; give the --out folder of 'affuse compare'."
+        )
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        version = record["format"]
+    except (ValueError, KeyError, TypeError):
+        raise AffuseError(f"{path} is damaged; run the same 'affuse compare' again to write it.") from None
+    if version != FORMAT:
+        raise AffuseError(
+            f"{path} has format {version}, this affuse reads {FORMAT}; run 'affuse compare' again."
+        )
+    return record
+
+
+def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], out: Path) -> dict[str, Any]:
+    recipe = cells[0].variant.recipe
+    experiment = comparison.experiments[cells[0].experiment]
+    overlap = experiment.transcript_overlap
+    return {
+        "settings": settings,
+        "description": " ".join(recipe.description.split()),
+        "modalities": {name: part.encoder for name, part in recipe.modalities.items()},
+        "fusion": recipe.fusion.name,
+        "protocol": recipe.protocol.model_dump(mode="json"),
+        "split_hash": experiment.split.hash,
+        "stamp": experiment.split.stamp,
+        "transcript_overlap": None if overlap != overlap else overlap,
+        "cells": [
+            {
+                "folder": cell.folder.relative_to(out).as_posix(),
+                "fold": cell.fold,
+                "seed": cell.variant.recipe.seed,
+                "finished": cell.folder in comparison.results,
+            }
+            for cell in cells
+        ],
+    }
+
+
+def _tasks(comparison: Comparison) -> dict[str, dict[str, Any]]:
+    """task -> its classes, in order, with the labelled utterances of each."""
+    tasks: dict[str, dict[str, Any]] = {}
+    for experiment in comparison.experiments:
+        for task, space in experiment.labelled.spaces.items():
+            counts = experiment.labelled.table[task].value_counts()
+            tasks.setdefault(
+                task, {"classes": space, "counts": {label: int(counts.get(label, 0)) for label in space}}
+            )
+    return tasks
+
+
+def _versions(comparison: Comparison) -> dict[str, str]:
+    about_run = {
+        "key",
+        "corpus",
+        "generated",
+        "corpus_hash",
+        "split_hash",
+        "stamp",
+        "transcript_overlap",
+        "fold",
+    }
+    cell = comparison.cells[0]
+    found = environment(comparison.experiments[cell.experiment], cell.fold, "")
+    return {name: str(value) for name, value in found.items() if name not in about_run}

