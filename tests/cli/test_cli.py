@@ -149,6 +149,41 @@ def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place, tmp_path):
     assert len(list(tmp_path.rglob("results.json"))) == 9
 
 
+def test_workers_end_when_their_parent_is_killed(place, tmp_path):
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parents[2] / "src"), "AFFUSE_CACHE": str(place / "cache"),
+    }  # fmt: skip
+    arguments = ["compare", "server", str(place / "corpus"), "--out", str(tmp_path / "c"), *SMALL,
+                 "--set", "epochs=100000", "--over", "seed=0,1", "--jobs", "2"]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "affuse", *arguments],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+    def members() -> list[int]:
+        """Processes of the session that have not ended."""
+        found = subprocess.run(
+            ["ps", "-o", "pid=,stat=", "-s", str(process.pid)], capture_output=True, text=True
+        )
+        return [int(line.split()[0]) for line in found.stdout.splitlines() if "Z" not in line.split()[1]]
+
+    deadline = time.monotonic() + 120
+    while (
+        len(list(tmp_path.rglob("recipe.yaml"))) < 2
+        and process.poll() is None
+        and time.monotonic() < deadline
+    ):
+        time.sleep(0.05)
+    assert len(members()) >= 3
+    process.kill()
+    process.wait()
+    while members() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert members() == []
+
+
 def test_one_bad_clip_is_skipped_and_the_exit_code_tells(place, tmp_path):
     corpus = make_corpus(tmp_path, speakers=6, each=2)
     soundfile.write(corpus.media_root / "s1_anger_1.wav", [0.0] * 8000, 16_000)

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import re
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -206,8 +207,17 @@ _experiments: list[Experiment] = []  # of this worker process
 
 def _begin_worker(experiments: list[Experiment]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     _experiments[:] = experiments
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot stop its workers; they would train on for nobody."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run_cell(experiment: int, recipe: Recipe, fold: int, folder: Path, keep: bool) -> RunResult:
