@@ -192,3 +192,19 @@ def test_precomputed_arrays(tmp_path):
         )
     with pytest.raises(AffuseError, match="nothing to train"):
         encoder.check_trainable()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", "text"])
+def test_broken_arrays_are_one_sentence(tmp_path, content):
+    for suffix in ("npy", "npz"):
+        path = tmp_path / f"broken.{suffix}"
+        if content == "text":
+            np.save(path, np.array(["a", "b"])) if suffix == "npy" else np.savez(path, a=np.array(["a"]))
+        else:
+            path.write_bytes(content)
+        reference = str(path) if suffix == "npy" else f"{path}#a"
+        encoder = PrecomputedEncoder(PrecomputedOptions(name="x"))
+        with pytest.raises(AffuseError, match="cannot be read"):
+            encoder.read(Utterance("u", features={"x": reference}))
+    with pytest.raises(AffuseError, match="name one"):
+        encoder.read(Utterance("u", features={"x": str(tmp_path / "broken.npz")}))

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
+from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
 from affuse.evaluation.intervals import bootstrap, speaker_confusions
 from affuse.reports.results import collect_results, markdown_table, paper_table, read_predictions
@@ -228,3 +229,63 @@ def test_bootstrap_of_one_speaker_is_not_an_interval():
     assert value == pytest.approx(balanced_accuracy_score(table["emotion"], table["emotion_predicted"]))
     assert np.isnan(low)
     assert np.isnan(high)
+
+
+def test_two_points_that_are_one_row_are_refused_before_training(place, tmp_path):
+    with pytest.raises(AffuseError, match="same row of the table"):
+        run(place, tmp_path, ["loss=center,1*center"])
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [(["fusion.options.widht=8,16"], "did you mean 'width'"), (["weighting.name=softmax"], None)],
+)
+def test_a_misspelt_option_is_told_before_anything_is_encoded(place, tmp_path, over, message):
+    if message is None:
+        comparison, _ = run(place, tmp_path, over, folds=[0])
+        assert comparison.results
+        return
+    with pytest.raises(AffuseError, match=message):
+        run(place, tmp_path, over)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_fold_that_does_not_exist_is_refused(place, tmp_path):
+    with pytest.raises(AffuseError, match="no fold 99; this split has folds 0 to 2"):
+        run(place, tmp_path, ["seed=0"], folds=[99])
+    assert not (tmp_path / "runs").exists()
+
+
+def test_changed_media_is_another_experiment(tmp_path):
+    corpus = make_corpus(tmp_path, speakers=6, each=2)
+    cache = FeatureCache(tmp_path / "cache")
+    run((corpus, cache), tmp_path / "out", ["seed=0"], folds=[0])
+    path = corpus.media_root / "s0_anger_0.wav"
+    data = bytearray(path.read_bytes())
+    data[-2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(AffuseError, match="another recipe, corpus, split or seed"):
+        run((corpus, cache), tmp_path / "out", ["seed=0"], folds=[0])
+
+
+def test_a_test_part_without_a_modality_is_predicted(tmp_path):
+    corpus = make_corpus(tmp_path, speakers=6, each=2)
+    table = corpus.table.copy()
+    table.loc[table["speaker"].isin(["s0", "s1"]), "features_face"] = None
+    partly = Corpus(table, corpus.info, corpus.folder)
+    changes = [
+        "modalities.face.encoder=precomputed",
+        "modalities.face.options.name=face",
+        "protocol.by=speaker",
+    ]
+    comparison, _ = run((partly, FeatureCache(tmp_path / "cache")), tmp_path / "out", ["seed=0"], changes)
+    assert not comparison.failed
+    assert len(comparison.results) == 3
+
+
+def test_models_are_made_up_for_when_they_are_asked_for_later(place, tmp_path):
+    run(place, tmp_path, ["seed=0"], folds=[0])
+    assert not list(tmp_path.rglob("index.json"))
+    run(place, tmp_path, ["seed=0"], folds=[0], keep_models=True)
+    assert len(list(tmp_path.rglob("index.json"))) == 1

@@ -316,3 +316,27 @@ def test_altered_missing_and_newer_model_folders_are_refused(place, tmp_path):
 def test_lightning_is_recent_enough():
     """2.6.2 and 2.6.3 were malicious uploads."""
     assert tuple(int(part) for part in L.__version__.split(".")[:3]) >= (2, 6, 6)
+
+
+def test_a_feature_that_never_varies_is_only_shifted(place):
+    from affuse.model import Model
+    from affuse.training.run import fit_standardisers
+
+    class Constant:
+        ids = ("a", "b")
+
+        def load(self, id):
+            return torch.tensor([[4000.3, 1.0], [4000.3, 3.0]])
+
+    experiment = prepared(place)
+    model = Model(experiment.recipe, experiment.labelled.spaces)
+    fit_standardisers(model, {"audio": Constant()}, ["a", "b"])
+    standardiser = model.standardisers["audio"]
+    assert standardiser.deviation.tolist() == [1.0, 1.0]
+    assert standardiser.mean.tolist() == pytest.approx([4000.3, 2.0])
+
+
+def test_a_term_of_weight_0_trains_no_classifier():
+    from affuse.model import build
+
+    assert not build(Recipe.load("server", ["loss=0*cross_entropy+center"])).heads

@@ -82,7 +82,9 @@ def choose_device(device: str) -> str:
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
+    if device not in ("cpu", "cuda"):
+        raise AffuseError(f"--device takes auto, cpu or cuda, not {device!r}.")
+    if device == "cuda" and not torch.cuda.is_available():
         raise AffuseError(f"--device {device}: no GPU is at hand; use --device cpu.")
     return device
 

@@ -26,19 +26,27 @@ def evaluate(
     """A trained model on a corpus: ACC, BACC, F1, intervals over speakers, recall, and the gap by gender."""
     from affuse.cli.console import bars, choose_device, messages, print_table, report_skipped
     from affuse.corpora.corpus import Corpus
+    from affuse.errors import AffuseError
     from affuse.files import write_csv
-    from affuse.inference.evaluate import evaluate_model
+    from affuse.inference.evaluate import evaluate_model, trained_on
     from affuse.modelfolder import load_model
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.experiment import skipped_table
 
+    if split is None and role != "test":
+        raise AffuseError("--role chooses a part of a split; give --split RUN/split.csv too.")
     loaded = Corpus.load(corpus)
     with bars() as progress:
         found = evaluate_model(
             load_model(model), loaded, FeatureCache(cache or default_folder()), progress,
             choose_device(device), split=split, role=role,
         )  # fmt: skip
-    name = f"{loaded.info.title}"
+    seen = split is None and trained_on(model, loaded)
+    if seen:
+        messages.print(
+            "These numbers include utterances the model was trained on; add --split RUN/split.csv."
+        )
+    name = f"{loaded.info.title}{', training utterances included' if seen else ''}"
     print_table(found.metrics.round(4), f"{name}: metrics")
     print_table(found.recalls.round(4), "Recall per class (rows: true class; columns: called)")
     if len(found.groups):

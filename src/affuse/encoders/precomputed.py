@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -41,7 +43,8 @@ class PrecomputedEncoder(Encoder):
         raise AffuseError("A precomputed modality has nothing to train; set its frozen: true.")
 
     def media(self, utterance: Utterance) -> list[Any]:
-        return [utterance.features.get(self.options.name)]
+        reference = utterance.features.get(self.options.name)
+        return [reference] if reference is None else [reference, Path(reference.split("#")[0])]
 
     @property
     def reading_key(self) -> str:
@@ -70,16 +73,18 @@ def read_array(reference: str) -> np.ndarray:
     Raises ClipError if the file, key or row is missing, the shape is not 1-D or 2-D, or a value is not finite.
     """
     path, *inside = reference.split("#")
+    if path.endswith(".npz") and not inside:
+        raise ClipError(f"{reference} holds several arrays; name one: {path}#KEY.")
     key = inside.pop(0) if inside and path.endswith(".npz") else None
     try:
         array = _open(path, key)
         if inside:
             array = array[int(inside[0])]
+        array = np.array(array, dtype=np.float32)
     except FileNotFoundError:
         raise ClipError(f"The feature file {path} is missing; extract it or blank the field.") from None
-    except (ValueError, KeyError, IndexError, OSError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, EOFError, OSError, BadZipFile, zlib.error) as error:
         raise ClipError(f"The features {reference} cannot be read ({error}); extract them again.") from None
-    array = np.array(array, dtype=np.float32)
     if array.ndim == 1:
         array = array[None]
     if array.ndim != 2 or array.size == 0:

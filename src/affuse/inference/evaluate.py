@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from affuse.errors import AffuseError
 from affuse.evaluation.intervals import bootstrap, speaker_confusions
 from affuse.evaluation.predictions import measure_table
+from affuse.model import encoder_choice
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -57,13 +61,18 @@ def evaluate_model(
         raise AffuseError(
             f"{corpus.info.name} has no utterance with a label of the model's classes to measure."
         )
-    plan = read_clips(corpus, model.recipe, ids, cache, progress, device)
+    plan = read_clips(corpus, model.recipe, ids, cache, progress, device, require=False)
     bad = {skip.id for skip in plan.skipped}
     clips = Clips(
         [id for id in ids if id not in bad],
         plan.open(dict(model.encoders.items())),  # type: ignore[arg-type]
         labelled.codes,
+        _blanks(model),
     )
+    if not len(clips):
+        raise AffuseError(
+            f"None of the {len(ids)} utterances can be used; the first cause: {plan.skipped[0].cause}"
+        )
     table = predict_table(model, clips, role if split else "all", 0, model.recipe.training.batch_size, device)
     rows = labelled.table.set_index("id")
     metrics, recalls, groups = [], [], []
@@ -103,6 +112,25 @@ def evaluate_model(
                     }
                 )
     return Evaluation(table, pd.DataFrame(metrics), pd.DataFrame(recalls), pd.DataFrame(groups), plan.skipped)
+
+
+def trained_on(model: Path, corpus: Corpus) -> bool:
+    """Whether the run that a model folder lies in was made on this very corpus."""
+    for folder in (model, model.parent):
+        path = folder / "environment.json"
+        if path.is_file():
+            return json.loads(path.read_text(encoding="utf-8")).get("corpus_hash") == corpus.hash
+    return False
+
+
+def _blanks(model: Model) -> dict[str, Tensor]:
+    """Clips of no steps, for a corpus that has nothing of a modality."""
+    blanks = {}
+    for name, modality in model.recipe.modalities.items():
+        kind, options = encoder_choice(name, modality)
+        if modality.frozen and kind.adapter_of(options) is None:
+            blanks[name] = torch.zeros(0, kind.width_of(options))
+    return blanks
 
 
 def _of_role(ids: list[str], split: Path, role: str) -> list[str]:

@@ -24,7 +24,9 @@ class WeightedSum(nn.Module):
     @property
     def reads_logits(self) -> bool:
         """False: no term trains the classifier, so utterances are classified by nearest center."""
-        return any(term.reads_logits for term in self.terms)
+        return any(
+            term.reads_logits for term, weight in zip(self.terms, self.weights, strict=True) if weight > 0
+        )
 
     @property
     def centered(self) -> CenteredLoss | None:

@@ -37,7 +37,9 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
         speakers = experiment.labelled.table.set_index("id")["speaker"]
         by_seed = _test_tables(cells)
         for task, space in experiment.labelled.spaces.items():
-            tables = list(by_seed.values())
+            tables = [table for table in by_seed.values() if table[task].isin(space).any()]
+            if not tables:
+                continue  # no test utterance has this task's label
             measured = [measure_table(table, task, space) for table in tables]
             confusions = speaker_confusions(tables, task, space, speakers)
             for metric in TITLES:
@@ -140,6 +142,8 @@ def paper_table(results: pd.DataFrame, task: str, metrics: tuple[str, ...] = ("a
             line[TITLES[metric]] = _percent(cell)
             if metric == "acc" and not np.isnan(cell["ceiling"]):
                 line["ACC / ceiling"] = f"{100 * cell['value']:.1f} / {100 * cell['ceiling']:.1f}"
+        if (rows["stamp"] != "").any():
+            line["protocol"] = group.iloc[0]["stamp"] or "speaker-independent"
         if not np.isnan(group.iloc[0]["sd_folds"]):
             deviation = group[group["metric"] == metrics[-1]].iloc[0]["sd_folds"]
             line[f"{TITLES[metrics[-1]]}, sd over folds"] = f"{100 * deviation:.1f}"

@@ -88,7 +88,7 @@ class ContentKeys:
         self._digests: dict[tuple[str, int, int], str] = {}
 
     def key(self, encoder: Encoder, encoder_key: str, utterance: Utterance) -> str:
-        """``encoder_key`` is the encoder's ``reading_key`` or ``features_key``. Raises ClipError if a file is gone."""
+        """``encoder_key`` is the encoder's ``reading_key`` or ``features_key``; a file that is gone counts as such."""
         return digest(encoder_key, *(self._part(part) for part in encoder.media(utterance)))
 
     def _part(self, part: Any) -> str:

@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -22,8 +23,8 @@ from affuse.errors import AffuseError
 from affuse.files import digest, write_csv
 from affuse.recipe import Recipe, loss_name
 from affuse.training.cache import FeatureCache
-from affuse.training.experiment import Experiment, Progress, resolve, set_up, skipped_table
-from affuse.training.run import RunResult, read_result, train_fold
+from affuse.training.experiment import Experiment, Progress, check_network, resolve, set_up, skipped_table
+from affuse.training.run import RunResult, has_model, read_result, train_fold
 
 
 class Variant(NamedTuple):
@@ -120,11 +121,15 @@ def compare(
             known[shared] = len(experiments)
             experiments.append(set_up(corpus, recipe, cache, progress, device))
         experiment = experiments[known[shared]]
+        check_network(recipe, experiment.labelled.spaces)
+        for fold in folds or ():
+            experiment.check_fold(fold)
         for fold in folds if folds is not None else experiment.split.folds:
             folder = out / "runs" / _slug(variant.settings, variant.recipe.name) / f"fold{fold}"
             cells.append(Cell(Variant(variant.settings, recipe), known[shared], fold, folder))
     if len({cell.folder for cell in cells}) < len(cells):
         raise AffuseError("Two points of --over have the same folder name; make their values differ more.")
+    check_rows(cells)
     comparison = Comparison(experiments, cells, {}, [])
     skipped = [skip for experiment in experiments for skip in experiment.skipped]
     write_csv(out / "skipped.csv", skipped_table(list(dict.fromkeys(skipped))))
@@ -132,7 +137,7 @@ def compare(
     for cell in cells:
         key = experiments[cell.experiment].key(cell.variant.recipe, cell.fold)
         done = read_result(cell.folder, key)
-        if done is None:
+        if done is None or (keep_models and not has_model(cell.folder)):
             waiting.append(cell)
         else:
             comparison.results[cell.folder] = done
@@ -142,6 +147,7 @@ def compare(
     jobs = 1 if device != "cpu" else min(jobs or os.cpu_count() or 1, max(1, len(waiting)))
     run = _run_here if jobs == 1 else _run_in_processes
     run(comparison, waiting, jobs, keep_models, advance)
+    (out / "failed.csv").unlink(missing_ok=True)
     if comparison.failed:
         rows = [(str(cell.folder.relative_to(out)), cause) for cell, cause in comparison.failed]
         write_csv(out / "failed.csv", pd.DataFrame(rows, columns=["run", "cause"]))
@@ -163,14 +169,19 @@ def _slug(settings: dict[str, str], name: str) -> str:
 def _run_here(
     comparison: Comparison, waiting: Sequence[Cell], jobs: int, keep: bool, advance: Callable[[], None]
 ) -> None:
-    for cell in waiting:
-        experiment = comparison.experiments[cell.experiment]
-        try:
-            result = train_fold(experiment, cell.variant.recipe, cell.fold, cell.folder, keep_model=keep)
-            comparison.results[cell.folder] = result
-        except AffuseError as error:
-            comparison.failed.append((cell, str(error)))
-        advance()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in a worker: the tables do not depend on the number of processes
+    try:
+        for cell in waiting:
+            experiment = comparison.experiments[cell.experiment]
+            try:
+                result = train_fold(experiment, cell.variant.recipe, cell.fold, cell.folder, keep_model=keep)
+                comparison.results[cell.folder] = result
+            except AffuseError as error:
+                comparison.failed.append((cell, str(error)))
+            advance()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _run_in_processes(
@@ -195,6 +206,11 @@ def _run_in_processes(
                 except AffuseError as error:
                     comparison.failed.append((cell, str(error)))
                 advance()
+        except BrokenProcessPool:
+            raise AffuseError(
+                "A worker process was killed, most likely for want of memory; run the same command again with "
+                "a lower --jobs. Finished cells are kept."
+            ) from None
         except BaseException:  # Ctrl-C above all: what runs has saved its state and is resumed next time
             pool.shutdown(wait=False, cancel_futures=True)
             for child in multiprocessing.active_children():
@@ -224,10 +240,19 @@ def _run_cell(experiment: int, recipe: Recipe, fold: int, folder: Path, keep: bo
     return train_fold(_experiments[experiment], recipe, fold, folder, keep_model=keep)
 
 
+def check_rows(cells: Sequence[Cell]) -> None:
+    """AffuseError if two cells would be counted as one: the same row of the table, seed and fold."""
+    seen = {(*describe(cell.variant).items(), cell.variant.recipe.seed, cell.fold) for cell in cells}
+    if len(seen) < len(cells):
+        raise AffuseError(
+            "Two points of --over are the same row of the table; name each loss and recipe once."
+        )
+
+
 def describe(variant: Variant) -> dict[str, str]:
     """The axes that name a row of a table: recipe and loss always, then what was varied; not seed or fold."""
     recipe = variant.recipe
     task = "emotion" if "emotion" in recipe.tasks else next(iter(recipe.tasks))
-    row = {"recipe": recipe.name, "loss": loss_name(recipe.tasks[task].loss)}
+    row = {"recipe": variant.settings.get("recipe", recipe.name), "loss": loss_name(recipe.tasks[task].loss)}
     shown = {"recipe", "loss", "tasks.emotion.loss", "seed", "fold"}
     return row | {axis: value for axis, value in variant.settings.items() if axis not in shown}

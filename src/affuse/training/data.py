@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from affuse.corpora.corpus import Corpus
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, ClipError
 from affuse.recipe import Recipe
 from affuse.registry import unknown
 from affuse.sequence import FeatureSequence, pad
@@ -44,6 +44,9 @@ def label_table(
     spaces: dict[str, list[str]] = {}
     for task, choice in recipe.tasks.items():
         known = corpus.info.label_spaces.get(task)
+        if spaces_of_model is not None and (known is None or task not in table.columns):
+            table[task], spaces[task] = None, spaces_of_model[task]  # nothing to measure in this task
+            continue
         if known is None or task not in table.columns:
             raise AffuseError(
                 f"{unknown(task, list(corpus.info.label_spaces), 'label spaces')} of {corpus.info.name}; "
@@ -108,12 +111,16 @@ class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
     """The utterances of one role. Items are (index, modality -> tensor or None)."""
 
     def __init__(
-        self, ids: Sequence[str], sources: Mapping[str, Source], codes: Mapping[str, Mapping[str, int]]
+        self,
+        ids: Sequence[str],
+        sources: Mapping[str, Source],
+        codes: Mapping[str, Mapping[str, int]],
+        blanks: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.ids = list(ids)
         self.sources = sources
         self.labels = {task: torch.tensor([code[id] for id in self.ids]) for task, code in codes.items()}
-        self._blank: dict[str, Tensor] = {}  # modality -> a clip of no steps, shaped like the others
+        self._blank = dict(blanks or {})  # modality -> a clip of no steps, shaped like the others
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -141,10 +148,18 @@ class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
 
     def _empty(self, name: str) -> Tensor:
         if name not in self._blank:
-            found = next((c for id in self.ids if (c := self.sources[name].load(id)) is not None), None)
-            if found is None:
-                raise AffuseError(f"No utterance of this part has the modality {name!r}; leave it out.")
-            self._blank[name] = found[:0]
+            # the shape is that of any clip of the corpus: a whole test part may lack a modality
+            source = self.sources[name]
+            for id in dict.fromkeys((*self.ids, *source.ids)):
+                try:
+                    found = source.load(id)
+                except ClipError:
+                    continue
+                if found is not None:
+                    self._blank[name] = found[:0]
+                    break
+            else:
+                raise AffuseError(f"No utterance has the modality {name!r}, which a trained encoder reads.")
         return self._blank[name]
 
 

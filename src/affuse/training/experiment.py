@@ -16,12 +16,13 @@ from affuse.encoders.base import Encoder
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
 from affuse.files import digest
-from affuse.model import encoder_choice
+from affuse.model import Model, encoder_choice
 from affuse.recipe import Recipe
 from affuse.registry import unknown
-from affuse.training.cache import FeatureCache
+from affuse.training.cache import ContentKeys, FeatureCache
 from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import CachedSource, LiveSource, Skipped, Source, check_live, extract
+from affuse.weighting.build import build as build_weighting
 
 
 class Progress(Protocol):
@@ -39,6 +40,7 @@ class ClipPlan:
     corpus: Corpus
     recipe: Recipe
     keys: dict[str, dict[str, str | None] | None]  # modality -> id -> cache key; None: read live
+    contents: dict[str, str]  # modality -> digest of every clip's bytes, the encoder's options and weights
     skipped: list[Skipped]
     cache: FeatureCache | None
     device: str
@@ -83,20 +85,28 @@ class Experiment:
 
     def roles(self, fold: int) -> dict[str, list[str]]:
         """role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
-        if fold not in self.split.folds:
-            raise AffuseError(f"There is no fold {fold}; this split has folds {_span(self.split.folds)}.")
+        self.check_fold(fold)
         bad = {skip.id for skip in self.skipped}
         roles = {role: [id for id in ids if id not in bad] for role, ids in self.split.roles(fold).items()}
-        for role in ("train", "test"):
-            if not roles.get(role):
+        for role in ("train", "validation", "test"):
+            if not roles.get(role) and (role != "validation" or self.split.roles(fold).get(role)):
                 raise AffuseError(f"Fold {fold} has no usable {role} utterance; see skipped.csv.")
         return roles
 
+    def check_fold(self, fold: int) -> None:
+        """Raises AffuseError if the split has no such fold."""
+        if fold not in self.split.folds:
+            raise AffuseError(f"There is no fold {fold}; this split has folds {_span(self.split.folds)}.")
+
+    @cached_property
+    def shared_key(self) -> str:
+        """Digest of corpus, split, skipped clips and every clip's content."""
+        contents = [f"{name} {self.clips.contents[name]}" for name in sorted(self.clips.contents)]
+        return digest(self.corpus.hash, self.split.hash, *contents, *sorted(map(str, self.skipped)))
+
     def key(self, recipe: Recipe, fold: int) -> str:
         """Digest of everything a cell's result depends on."""
-        return digest(
-            recipe.to_yaml(), self.corpus.hash, self.split.hash, str(fold), *sorted(map(str, self.skipped))
-        )
+        return digest(recipe.to_yaml(), self.shared_key, str(fold))
 
 
 def set_up(
@@ -121,6 +131,7 @@ def set_up(
     split = make_split(labelled.table, recipe.protocol, task)
     if split.stamp:
         progress.say(f"This protocol is {split.stamp}: speakers of the test part are heard in training.")
+    check_network(recipe, labelled.spaces)  # a misspelt option is told before an hour of encoding
     clips = read_clips(corpus, recipe, list(labelled.table["id"]), cache, progress, device)
     experiment = Experiment(corpus, recipe, labelled, split, clips)
     if not np.isnan(experiment.transcript_overlap):
@@ -131,6 +142,12 @@ def set_up(
     return experiment
 
 
+def check_network(recipe: Recipe, spaces: Mapping[str, list[str]]) -> None:
+    """Build network and weighting once, for the AffuseError of an option that does not fit."""
+    Model(recipe, spaces)
+    build_weighting(recipe.weighting.name, list(recipe.tasks), recipe.weighting.options)
+
+
 def read_clips(
     corpus: Corpus,
     recipe: Recipe,
@@ -138,11 +155,15 @@ def read_clips(
     cache: FeatureCache | None,
     progress: Progress,
     device: str = "cpu",
+    require: bool = True,
 ) -> ClipPlan:
-    """Read or encode the clips of ``ids`` in every modality of the recipe, through the cache if there is one."""
+    """Read or encode the clips of ``ids`` in every modality of the recipe, through the cache if there is one.
+
+    ``require``: raise AffuseError if a modality is missing from every utterance.
+    """
     wanted = set(ids)
     utterances = [u for u in corpus.utterances() if u.id in wanted]
-    plan = ClipPlan(corpus, recipe, {}, [], cache, device)
+    plan = ClipPlan(corpus, recipe, {}, {}, [], cache, device)
     present: dict[str, set[str]] = {}
     for name, modality in recipe.modalities.items():
         kind, options = encoder_choice(name, modality)
@@ -152,18 +173,21 @@ def read_clips(
             found, skipped = check_live(name, source, [u.id for u in utterances])
             present[name] = {id for id, there in found.items() if there}
             plan.keys[name] = None
+            contents, encoder_key = ContentKeys(), encoder.features_key
+            plan.contents[name] = digest(*(contents.key(encoder, encoder_key, u) for u in utterances))
         else:
             advance = progress.start(f"{name} ({modality.encoder})", len(utterances))
             done = extract(name, encoder, modality.frozen, utterances, cache, device, advance)
             skipped = done.skipped
             present[name] = {id for id, key in done.keys.items() if key is not None}
             plan.keys[name] = done.keys
+            plan.contents[name] = digest(*(f"{id} {key}" for id, key in sorted(done.keys.items())))
             if done.speed:
                 progress.say(
                     f"{name}: {done.computed} clips encoded in {done.wall_seconds:.1f} s ({done.speed})."
                 )
         plan.skipped += skipped
-        if not present[name]:
+        if require and not present[name]:
             cause = f" (first cause: {skipped[0].cause})" if skipped else ""
             raise AffuseError(f"No utterance has the modality {name!r}{cause}; leave it out of the recipe.")
     bad = {skip.id for skip in plan.skipped}

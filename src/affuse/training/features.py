@@ -52,6 +52,9 @@ class Extraction:
 class Source(Protocol):
     """id -> the tensor the network takes for one modality; None where it is missing."""
 
+    @property
+    def ids(self) -> list[str]: ...
+
     def load(self, id: str) -> Tensor | None: ...
 
 
@@ -85,7 +88,7 @@ def extract(
 
     def read(utterance: Utterance) -> tuple[str, Tensor | None, float] | None:
         key = keys.key(encoder, encoder_key, utterance)
-        if key in cache:
+        if cache.get(key) is not None:  # read in full: a damaged file is a miss
             return key, None, 0.0
         clip = encoder.read(utterance)
         return None if clip is None else (key, clip, _audio_seconds(encoder, utterance))
@@ -152,6 +155,10 @@ class CachedSource:
         self.budget = budget
         self._kept: dict[str, Tensor] = {}
 
+    @property
+    def ids(self) -> list[str]:
+        return list(self.keys)
+
     def load(self, id: str) -> Tensor | None:
         key = self.keys[id]
         if key is None:
@@ -184,6 +191,10 @@ class LiveSource:
         self.frozen = frozen
         self.utterances = utterances
         self.device = device
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self.utterances)
 
     def load(self, id: str) -> Tensor | None:
         clip = self.encoder.read(self.utterances[id])

@@ -66,7 +66,8 @@ def train_fold(
     """
     out = Path(out)
     key = experiment.key(recipe, fold)
-    if (finished := read_result(out, key)) is not None:
+    finished = read_result(out, key)
+    if finished is not None and (has_model(out) or not keep_model):
         return finished
     roles = experiment.roles(fold)
     out.mkdir(parents=True, exist_ok=True)
@@ -128,6 +129,11 @@ def train_fold(
     }
     write_json(out / RESULTS, result)
     return RunResult(out, fold, recipe.seed, best.epoch, len(module.history), measured)
+
+
+def has_model(folder: Path) -> bool:
+    """Whether a run folder holds its model."""
+    return (folder / "model" / "index.json").is_file()
 
 
 def read_result(folder: Path, key: str | None = None) -> RunResult | None:
@@ -229,20 +235,22 @@ def fit_standardisers(model: Model, opened: Mapping[str, Source], ids: list[str]
             raise AffuseError(
                 f"modalities.{name}: standardise needs frozen features, this encoder is trained."
             )
-        count, total, squares = 0, torch.zeros(()), torch.zeros(())
+        count, total, squares, shift = 0, torch.zeros(()), torch.zeros(()), None
         for id in ids:
             clip = opened[name].load(id)
             if clip is not None:
-                steps = clip.double()
+                # sums about the first step: E[x^2] - E[x]^2 of a large constant is noise, not 0
+                shift = clip[0].double() if shift is None else shift
+                steps = clip.double() - shift
                 count, total, squares = (
                     count + len(steps),
                     total + steps.sum(0),
                     squares + steps.square().sum(0),
                 )
-        if count:
+        if count and shift is not None:
             mean = total / count
             deviation = (squares / count - mean.square()).clamp(min=0).sqrt()
-            standardiser.fit(mean.float(), deviation.float())
+            standardiser.fit((mean + shift).float(), deviation.float())
 
 
 def environment(experiment: Experiment, fold: int, key: str) -> dict[str, Any]:
