@@ -53,3 +53,19 @@ def test_prediction_table_leaves_blanks_blank():
     assert table["emotion_p_b"].tolist() == [0.2, 0.2, 0.4]
     found = measure_table(table, "emotion", CLASSES)
     assert (found.n, found.acc) == (2, 0.5)
+
+
+def test_a_constant_predictor_has_bacc_one_half_in_every_resample():
+    import pandas as pd
+
+    from affuse.evaluation.intervals import bootstrap, speaker_confusions
+
+    rows = [
+        {"id": f"{s}{k}", "gender": g, "gender_predicted": "male"}
+        for s, g in [("a", "male"), ("b", "female"), ("c", "male")]
+        for k in range(4)
+    ]
+    table = pd.DataFrame(rows)
+    speakers = pd.Series({row["id"]: row["id"][0] for row in rows})
+    counts = speaker_confusions([table], "gender", ["female", "male"], speakers)
+    assert bootstrap(counts, "bacc") == (0.5, 0.5, 0.5)

@@ -42,7 +42,10 @@ def train(
     generated = " (generated corpus)" if loaded.info.generated else ""
     messages.print(f"{out}: epoch {result.best_epoch} of {result.epochs} was best on validation.")
     for task, metrics in result.metrics.items():
-        recalls = ", ".join(f"{name} {100 * value:.1f}" for name, value in metrics["recall"].items())
+        recalls = ", ".join(
+            f"{name} {100 * value:.1f}" if value == value else f"{name} -"
+            for name, value in metrics["recall"].items()
+        )
         output.print(
             f"{task}{generated}: test ACC (WA) {100 * metrics['acc']:.2f}  BACC (UA) {100 * metrics['bacc']:.2f}  "
             f"macro F1 {100 * metrics['macro_f1']:.2f}  n {metrics['n']}  recall: {recalls}"

@@ -139,6 +139,8 @@ class Corpus:
     def save(self, folder: str | Path) -> Corpus:
         """Write the folder (the table first, ``corpus.yaml`` last, each atomically) and return it as loaded."""
         folder = Path(folder)
+        if (folder / INFO).is_file() and (other := Corpus.load(folder).info.name) != self.info.name:
+            raise AffuseError(f"{folder} holds the corpus {other!r}; choose another folder or remove it.")
         with replacing(folder / TABLE) as temporary:
             self.table.to_parquet(temporary, index=False)
         write_text(folder / INFO, yaml.safe_dump(self.info.model_dump(), sort_keys=False, allow_unicode=True))

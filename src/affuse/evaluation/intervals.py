@@ -73,7 +73,8 @@ def bootstrap(
 ) -> Interval:
     """Percentile interval of a metric ("acc" or "bacc"), averaged over tables, by resampling speakers.
 
-    confusions: (speakers, tables, classes, classes). With one speaker the interval is not defined: NaN.
+    confusions: (speakers, tables, classes, classes). With one speaker, or where no resample has every class, the
+    interval is not defined: NaN.
     """
     measure = {"acc": accuracy, "bacc": balanced_accuracy}[metric]
     value = float(measure(confusions.sum(axis=0)).mean())
@@ -83,6 +84,13 @@ def bootstrap(
     random = np.random.default_rng(seed)
     times = random.multinomial(speakers, np.full(speakers, 1 / speakers), size=resamples)
     resampled = np.tensordot(times, confusions, axes=1)  # (resamples, tables, classes, classes)
+    if metric == "bacc":
+        # a resample that lost a class measures something else: fewer recalls in the mean
+        occurring = confusions.sum(axis=(0, 1, 3)) > 0
+        whole = (resampled.sum(axis=(1, 3))[:, occurring] > 0).all(axis=1)
+        resampled = resampled[whole]
+        if not len(resampled):
+            return Interval(value, float("nan"), float("nan"))
     values = measure(resampled).mean(axis=-1)
     tail = (1 - level) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail])

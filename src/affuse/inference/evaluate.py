@@ -55,6 +55,12 @@ def evaluate_model(
 
     labelled = label_table(corpus, model.recipe, model.label_spaces)
     ids = list(labelled.table["id"])
+    if labelled.left_out:
+        classes = "; ".join(f"{task}: {', '.join(space)}" for task, space in model.label_spaces.items())
+        progress.say(
+            f"{labelled.left_out} of {len(corpus)} utterances have no label among the model's classes ({classes}): "
+            "left out. Rename labels with a label map in 'affuse prepare csv'."
+        )
     if split is not None:
         ids = _of_role(ids, split, role)
     if not ids:

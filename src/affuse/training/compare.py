@@ -111,6 +111,8 @@ def compare(
     others go on.
     """
     out = Path(out)
+    if (out / "environment.json").is_file():
+        raise AffuseError(f"{out} is the folder of a single run; choose another --out.")
     experiments: list[Experiment] = []
     known: dict[str, int] = {}
     cells: list[Cell] = []
