@@ -15,7 +15,7 @@ from affuse.errors import AffuseError
 app = typer.Typer(
     name="affuse",
     help="Train, compare and run models that tell emotion and gender from voice, words and face.\n\n"
-    "Exit codes: 0 done; 1 done, but some items were skipped; 2 bad input, nothing done.",
+    "Exit codes: 0 done; 1 done, but some items were skipped; 2 bad input, nothing done; 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -66,10 +66,7 @@ def main() -> None:
             _fail(
                 f"The disk is full while writing {error.filename or 'a file'}; free some space and run again."
             )
-        if (
-            error.errno in (errno.EACCES, errno.EEXIST, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
-            and error.filename
-        ):
+        if error.filename:
             _fail(f"{error.filename}: {error.strerror}; check the path and its permissions.")
         raise
 
