@@ -214,7 +214,7 @@ def test_one_bad_clip_is_skipped_and_the_exit_code_tells(place, tmp_path):
         (["compare", "server", "CORPUS", "--out", "OUT", "--over", "fold=x"], "whole numbers"),
         (["evaluate", "nowhere", "CORPUS"], "nowhere is not a model folder"),
         (["prepare", "emodb", "nowhere", "OUT"], "nowhere"),
-        (["train", "server", "CORPUS", "--out", "OUT", "--device", "cuda:9"], "no GPU is at hand"),
+        (["train", "server", "CORPUS", "--out", "OUT", "--device", "cuda"], "no GPU is at hand"),
         (["validate", "nowhere"], "nowhere is not a corpus folder"),
     ],
 )  # fmt: skip

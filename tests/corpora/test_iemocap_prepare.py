@@ -232,7 +232,7 @@ def test_a_half_known_to_be_unusable_is_marked_in_the_real_release_only(generate
     assert pd.isna(table.loc[man, "video"])
     assert pd.isna(table.loc[woman, "video_note"])
     (root / "ceilings.json").write_text(json.dumps({"ceilings": {"4+exc": {}}}))
-    assert prepare(root, tmp_path / "c").table["video_note"].isna().all()
+    assert prepare(root, tmp_path / "d").table["video_note"].isna().all()
 
 
 def test_a_damaged_stamp_is_bad_input(tmp_path):

@@ -71,7 +71,7 @@ def test_semicolons_tabs_and_parquet_read_alike(tmp_path: Path) -> None:
     write(tmp_path / "c.csv", "\ufeff" + ",".join(names) + "\r\nx1,one; two,7,2\r\nx2,three,8,3.5\r\n")
     frame = pd.DataFrame(rows, columns=names).astype({"session": "float64", "start": "float64"})
     frame.to_parquet(tmp_path / "d.parquet")
-    tables = [prepare(path, tmp_path / "out").table for path in sorted(tmp_path.glob("?.*"))]
+    tables = [prepare(path, tmp_path / "out" / path.stem).table for path in sorted(tmp_path.glob("?.*"))]
     assert len(tables) == 4
     for table in tables[1:]:
         pd.testing.assert_frame_equal(table, tables[0])
@@ -141,3 +141,11 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
         prepare(
             write(tmp_path / "a.csv", "text\nx\n"), tmp_path / "out", write(tmp_path / "bad.yaml", "a: [")
         )
+
+
+def test_another_corpus_is_not_overwritten(tmp_path: Path) -> None:
+    first, second = (write(tmp_path / name, "id,text\nx1,words\n") for name in ("first.csv", "second.csv"))
+    prepare(first, tmp_path / "out")
+    prepare(first, tmp_path / "out")  # the same corpus again
+    with pytest.raises(AffuseError, match="holds the corpus 'first'; choose another folder"):
+        prepare(second, tmp_path / "out")
