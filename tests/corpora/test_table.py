@@ -149,3 +149,12 @@ def test_another_corpus_is_not_overwritten(tmp_path: Path) -> None:
     prepare(first, tmp_path / "out")  # the same corpus again
     with pytest.raises(AffuseError, match="holds the corpus 'first'; choose another folder"):
         prepare(second, tmp_path / "out")
+
+
+def test_a_misspelt_target_or_label_is_noted(tmp_path: Path) -> None:
+    source = write(tmp_path / "t.csv", "id,text,mood\nx1,words,exc\nx2,more,ang\n")
+    corpus = prepare(source, tmp_path / "out", {"columns": {"emoton": "mood"}})
+    assert "columns.emoton makes an extra column 'emoton'; did you mean 'emotion'?" in corpus.info.notes
+    options = {"columns": {"emotion": "mood"}, "labels": {"emotion": {"excc": "hap", "*": None}}}
+    notes = prepare(source, tmp_path / "other", {**options, "name": "other"}).info.notes
+    assert any("labels.emotion" in note and "did you mean 'exc'" in note for note in notes)

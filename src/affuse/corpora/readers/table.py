@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from affuse.corpora.corpus import Corpus, first_problem
-from affuse.corpora.labels import map_labels, normalise_gender, with_labels
+from affuse.corpora.labels import OTHERWISE, map_labels, normalise_gender, with_labels
 from affuse.corpora.readers.table_file import NumberedTable, read_table
-from affuse.corpora.schema import FEATURE_PREFIX, GENDERS, NUMBER_COLUMNS, SIDES, CorpusInfo
+from affuse.corpora.schema import COLUMNS, FEATURE_PREFIX, GENDERS, NUMBER_COLUMNS, SIDES, CorpusInfo
 from affuse.errors import AffuseError
 from affuse.registry import unknown
 
@@ -75,6 +76,7 @@ def prepare(
     _normalise_words(numbered)
     for task, mapping in chosen.labels.items():
         _check_task(table, task, source)
+        notes += _unused_labels(table[task], task, mapping)
         table[task] = map_labels(table[task], mapping)
     spaces = _label_spaces(numbered, chosen)
     for name in _features(table):
@@ -126,6 +128,9 @@ def _rename(numbered: NumberedTable, options: TableOptions) -> NumberedTable:
     table, notes = numbered.table, list(numbered.notes)
     taken = {}
     for ours, theirs in options.columns.items():
+        close = get_close_matches(ours, COLUMNS, n=1, cutoff=0.8)
+        if ours not in COLUMNS and close and not ours.startswith(FEATURE_PREFIX):
+            notes.append(f"columns.{ours} makes an extra column {ours!r}; did you mean {close[0]!r}?")
         if theirs not in table.columns:
             raise AffuseError(
                 f"columns.{ours}: {unknown(theirs, list(table.columns), f'columns of {numbered.path}')}."
@@ -134,6 +139,16 @@ def _rename(numbered: NumberedTable, options: TableOptions) -> NumberedTable:
     # a column of theirs that has one of our names but was renamed away must not come through by accident
     rest = table.drop(columns=list({*options.columns.values(), *options.columns} & set(table.columns)))
     return NumberedTable(numbered.path, pd.DataFrame({**taken, **rest}), numbered.first_row, notes)
+
+
+def _unused_labels(labels: pd.Series, task: str, mapping: Mapping[str, str | None]) -> list[str]:
+    """A note for each label of a map that no row has: a misspelt one would blank or keep labels unseen."""
+    found = sorted(labels.dropna().astype(str).unique())
+    return [
+        f"labels.{task}: {unknown(name, found, 'labels of the table')}"
+        for name in mapping
+        if name != OTHERWISE and name not in found
+    ]
 
 
 def _features(table: pd.DataFrame) -> list[str]:
