@@ -112,6 +112,13 @@ def test_evaluate_gives_the_runs_own_numbers_on_its_test_part(run_folder, place,
     assert set(groups["gender"]) == {"female", "male"}
 
 
+def test_evaluate_with_a_split_of_another_corpus_says_so(run_folder, place, tmp_path):
+    (tmp_path / "split.csv").write_text("id,fold,role,speaker\nx1,0,test,s\n")
+    arguments = ["evaluate", run_folder, place / "corpus", "--split", tmp_path / "split.csv"]
+    assert "another corpus's split" in affuse(*arguments, code=2).stderr
+    assert "it has test" in affuse(*arguments, "--role", "tst", code=2).stderr
+
+
 def test_compare_prints_the_papers_table_and_goes_on_where_it_was(place, tmp_path):
     arguments = ["compare", "server", place / "corpus", "--out", tmp_path / "c", *SMALL,
                  "--over", "loss=cross_entropy,contrastive_center", "--over", "seed=0"]  # fmt: skip

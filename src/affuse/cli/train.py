@@ -36,11 +36,16 @@ def train(
     loaded = Corpus.load(corpus)
     store = None if live else FeatureCache(cache or default_folder())
     with bars() as progress:
-        experiment = set_up(loaded, chosen, store, progress, choose_device(device))
+        experiment = set_up(loaded, chosen, store, progress, choose_device(device), [fold])
         advance = progress.start("epochs", experiment.recipe.training.epochs)
         result = train_fold(experiment, experiment.recipe, fold, out, progress=lambda epoch, row: advance())
     generated = " (generated corpus)" if loaded.info.generated else ""
-    messages.print(f"{out}: epoch {result.best_epoch} of {result.epochs} was best on validation.")
+    chosen_by = (
+        "was best on validation"
+        if experiment.split.roles(fold).get("validation")
+        else "counts: no validation part"
+    )
+    messages.print(f"{out}: epoch {result.best_epoch} of {result.epochs} {chosen_by}.", soft_wrap=True)
     for task, metrics in result.metrics.items():
         recalls = ", ".join(
             f"{name} {100 * value:.1f}" if value == value else f"{name} -"

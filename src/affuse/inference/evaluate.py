@@ -61,12 +61,16 @@ def evaluate_model(
             f"{labelled.left_out} of {len(corpus)} utterances have no label among the model's classes ({classes}): "
             "left out. Rename labels with a label map in 'affuse prepare csv'."
         )
-    if split is not None:
-        ids = _of_role(ids, split, role)
     if not ids:
         raise AffuseError(
             f"{corpus.info.name} has no utterance with a label of the model's classes to measure."
         )
+    if split is not None:
+        ids = _of_role(ids, split, role)
+        if not ids:
+            raise AffuseError(
+                f"No {role} utterance of {split} is in {corpus.info.name}; is it another corpus's split?"
+            )
     plan = read_clips(corpus, model.recipe, ids, cache, progress, device, require=False)
     bad = {skip.id for skip in plan.skipped}
     clips = Clips(
@@ -147,5 +151,7 @@ def _of_role(ids: list[str], split: Path, role: str) -> list[str]:
         raise AffuseError(f"{split} is no split table: it needs the columns id, fold and role.")
     wanted = set(table[table["role"] == role]["id"])
     if not wanted:
-        raise AffuseError(f"{split} has no utterance with the role {role!r}.")
+        raise AffuseError(
+            f"{split} has no utterance with the role {role!r}; it has {', '.join(sorted(set(table['role'])))}."
+        )
     return [id for id in ids if id in wanted]

@@ -121,11 +121,9 @@ def compare(
         shared = _shared_part(recipe)
         if shared not in known:
             known[shared] = len(experiments)
-            experiments.append(set_up(corpus, recipe, cache, progress, device))
+            experiments.append(set_up(corpus, recipe, cache, progress, device, folds or ()))
         experiment = experiments[known[shared]]
         check_network(recipe, experiment.labelled.spaces)
-        for fold in folds or ():
-            experiment.check_fold(fold)
         for fold in folds if folds is not None else experiment.split.folds:
             folder = out / "runs" / _slug(variant.settings, variant.recipe.name) / f"fold{fold}"
             cells.append(Cell(Variant(variant.settings, recipe), known[shared], fold, folder))

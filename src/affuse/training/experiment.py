@@ -85,18 +85,13 @@ class Experiment:
 
     def roles(self, fold: int) -> dict[str, list[str]]:
         """role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
-        self.check_fold(fold)
+        check_fold(self.split, fold)
         bad = {skip.id for skip in self.skipped}
         roles = {role: [id for id in ids if id not in bad] for role, ids in self.split.roles(fold).items()}
         for role in ("train", "validation", "test"):
             if not roles.get(role) and (role != "validation" or self.split.roles(fold).get(role)):
                 raise AffuseError(f"Fold {fold} has no usable {role} utterance; see skipped.csv.")
         return roles
-
-    def check_fold(self, fold: int) -> None:
-        """Raises AffuseError if the split has no such fold."""
-        if fold not in self.split.folds:
-            raise AffuseError(f"There is no fold {fold}; this split has folds {_span(self.split.folds)}.")
 
     @cached_property
     def shared_key(self) -> str:
@@ -115,11 +110,12 @@ def set_up(
     cache: FeatureCache | None,
     progress: Progress,
     device: str = "cpu",
+    folds: Sequence[int] = (),
 ) -> Experiment:
     """Resolve the recipe on the corpus, make the split, and read or encode every clip once.
 
-    Raises AffuseError for a recipe that does not fit the corpus. ``cache=None`` reads and encodes live,
-    each time a clip is used.
+    Raises AffuseError for a recipe that does not fit the corpus, or if the split lacks one of ``folds``.
+    ``cache=None`` reads and encodes live, each time a clip is used.
     """
     recipe = resolve(recipe, corpus)
     labelled = label_table(corpus, recipe)
@@ -131,7 +127,10 @@ def set_up(
     split = make_split(labelled.table, recipe.protocol, task)
     if split.stamp:
         progress.say(f"This protocol is {split.stamp}: speakers of the test part are heard in training.")
-    check_network(recipe, labelled.spaces)  # a misspelt option is told before an hour of encoding
+    # a misspelt option or fold is told before an hour of encoding
+    for fold in folds:
+        check_fold(split, fold)
+    check_network(recipe, labelled.spaces)
     clips = read_clips(corpus, recipe, list(labelled.table["id"]), cache, progress, device)
     experiment = Experiment(corpus, recipe, labelled, split, clips)
     if not np.isnan(experiment.transcript_overlap):
@@ -140,6 +139,12 @@ def set_up(
             "some training utterance says word for word (mean over folds)."
         )
     return experiment
+
+
+def check_fold(split: Split, fold: int) -> None:
+    """Raises AffuseError if the split has no such fold."""
+    if fold not in split.folds:
+        raise AffuseError(f"There is no fold {fold}; this split has folds {_span(split.folds)}.")
 
 
 def check_network(recipe: Recipe, spaces: Mapping[str, list[str]]) -> None:
