@@ -30,6 +30,10 @@ PARTS: dict[str, dict[str, str]] = {
         "concat": "affuse.fusion.concat:ConcatFusion",
         "attention": "affuse.fusion.attention:AttentionFusion",
         "lstm": "affuse.fusion.lstm:LSTMFusion",
+        "gated": "affuse.fusion.gated:GatedFusion",
+        "cross_attention": "affuse.fusion.cross_attention:CrossAttentionFusion",
+        "bottleneck": "affuse.fusion.bottleneck:BottleneckFusion",
+        "late": "affuse.fusion.late:LateFusion",
     },
     "losses": {
         "cross_entropy": "affuse.losses.cross_entropy:CrossEntropyLoss",

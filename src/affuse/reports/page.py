@@ -15,6 +15,7 @@ from affuse.files import write_text
 from affuse.reports import page_figures as figures
 from affuse.reports.record import RECORD, read_record
 from affuse.reports.results import TITLES, read_predictions
+from affuse.reports.subsets import page_sections
 
 PAGE = "report.html"
 UNKNOWN = "-"  # a column of nothing else is left out
@@ -43,6 +44,7 @@ def write_page(folder: str | Path) -> Path:
         protocols=_protocols(record),
         tasks=[_task(record, results, task, folder) for task in record["tasks"]],
         skipped_shown=_SKIPPED_SHOWN,
+        subsets=page_sections(folder),
     )
     write_text(folder / PAGE, page)
     return folder / PAGE

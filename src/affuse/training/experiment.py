@@ -198,7 +198,11 @@ def read_clips(
     bad = {skip.id for skip in plan.skipped}
     everything = set().union(*present.values())
     plan.skipped += [
-        Skipped(u.id, "all", "the utterance has none of the recipe's modalities")
+        Skipped(
+            u.id,
+            "all",
+            f"the utterance has none of the modalities asked for ({', '.join(recipe.modalities)})",
+        )
         for u in utterances
         if u.id not in everything and u.id not in bad
     ]
