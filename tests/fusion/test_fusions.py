@@ -180,6 +180,7 @@ def test_one_modality_alone(name):
     embedding.sum().backward()
     assert torch.isfinite(embedding).all()
 
+
 @pytest.mark.parametrize(("name", "options"), FUSIONS)
 def test_missing_modalities_give_finite_numbers_and_gradients(name, options):
     fusion = make(name, **options)

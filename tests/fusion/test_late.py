@@ -45,7 +45,10 @@ def test_probabilities_are_averaged_over_present_modalities():
             if clip is not None:
                 layer = model.fusion.projections[name]
                 embedding = layer.weight @ clip.mean(0) + layer.bias
-                total, weight = total + share * model.heads["emotion"](embedding).softmax(dim=0), weight + share
+                total, weight = (
+                    total + share * model.heads["emotion"](embedding).softmax(dim=0),
+                    weight + share,
+                )
         if weight == 0:
             total, weight = model.heads["emotion"](torch.zeros(5)).softmax(dim=0), 1.0
         torch.testing.assert_close(found[row], total / weight, rtol=1e-5, atol=1e-6)
