@@ -32,7 +32,9 @@ class BottleneckOptions(FusionOptions):
 
 
 class BottleneckFusion(Fusion):
-    """Per modality: Linear -> [CLS], positions -> transformer layers; from ``fuse_from`` on with shared tokens.
+    """A transformer per modality; the modalities meet in a few bottleneck tokens (Nagrani et al. 2021).
+
+    Per modality: Linear -> [CLS], positions -> transformer layers; from ``fuse_from`` on with shared tokens.
 
     Layers are pre-norm with GELU (the paper's eqs. 1 and 2, ViT). From layer L_f on, each modality's layer reads its
     own steps and the bottleneck tokens, [z_m, f_m] = layer_m([z_m, f]) (eq. 8), and the modalities' tokens are

@@ -67,7 +67,9 @@ class CrossmodalLayer(nn.Module):
 
 
 class CrossAttentionFusion(Fusion):
-    """Conv1d -> positions -> crossmodal transformers -> self-attention per target -> pooled, joined.
+    """MulT: for every ordered pair a transformer reads one modality into the other (Tsai et al. 2019).
+
+    Conv1d -> positions -> crossmodal transformers -> self-attention per target -> pooled, joined.
 
     Each modality is convolved over time to ``width`` without a bias (eq. 2) and given sinusoidal positions
     (eq. 3). For every ordered pair (source, target), ``layers`` layers of eq. 4 read the source's first-level steps

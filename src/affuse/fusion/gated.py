@@ -33,7 +33,9 @@ class GatedOptions(FusionOptions):
 
 
 class GatedFusion(Fusion):
-    """h_m = tanh(W_m x_m);  embedding = sum_m z_m * h_m, with x_m the modality pooled over time.
+    """Gated multimodal unit: gates share each feature of the embedding out among the modalities (Arevalo et al. 2017).
+
+    h_m = tanh(W_m x_m);  embedding = sum_m z_m * h_m, with x_m the modality pooled over time.
 
     independent (the paper's unit for any number of modalities): z_m = sigmoid(V_m [x_1, ..., x_M]).
     tied (its bimodal unit): z_1 = sigmoid(V [x_1, x_2]), z_2 = 1 - z_1. For more modalities z is the softmax over

@@ -27,7 +27,9 @@ class LateOptions(FusionOptions):
 
 
 class LateFusion(Fusion):
-    """e_m = W_m pool(x_m) + b_m;  P(class) = sum_m w_m softmax(head(e_m)), w = softmax of one logit per modality.
+    """Each modality is classified on its own; probabilities are averaged with learnt weights (Kittler et al. 1998).
+
+    e_m = W_m pool(x_m) + b_m;  P(class) = sum_m w_m softmax(head(e_m)), w = softmax of one logit per modality.
 
     The weights are renormalised over the modalities that an utterance has: with one modality the answer is that
     modality's own. All modalities share the task's head; their own projections come before it. Every weight
