@@ -122,8 +122,8 @@ class Model(nn.Module):
         sequences = {}
         for name, width in self.widths.items():
             if name not in clips:
-                blank = torch.zeros(len(given), 1, width, device=given.device)
-                sequences[name] = FeatureSequence(blank, given.new_zeros(len(given), 1))
+                blank = torch.zeros(given.shape[0], 1, width, device=given.device)
+                sequences[name] = FeatureSequence(blank, given.new_zeros(given.shape[0], 1))
                 continue
             sequence = clips[name]
             if name in self.encoders:

@@ -267,3 +267,27 @@ def test_mean_std_of_one_step_has_a_finite_gradient():
 def test_heads_that_do_not_divide_are_one_sentence():
     with pytest.raises(AffuseError, match=r"heads is 3, which does not divide the width 16 of text"):
         AttentionFusion(WIDTHS, AttentionOptions(width=9, heads=3))
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if name != "lstm"])
+def test_exports_with_any_batch_and_any_length(name):
+    """A ``len()`` of a tensor would fix its size. torch's LSTM fixes its own."""
+    short = {"cross_attention": {"layers": 1}, "bottleneck": {"layers": 1, "fuse_from": 0}}
+    fusion = make(name, **short.get(name, {})).eval()
+
+    class Flat(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fusion = fusion
+
+        def forward(self, values, masks):
+            return self.fusion({m: FeatureSequence(values[m], masks[m]) for m in WIDTHS})
+
+    def split(lengths):
+        sequences = {m: pad(c) for m, c in clips(lengths).items()}
+        return {m: s.values for m, s in sequences.items()}, {m: s.mask for m, s in sequences.items()}
+
+    free = {m: {0: torch.export.Dim.AUTO, 1: torch.export.Dim.AUTO} for m in WIDTHS}
+    exported = torch.export.export(Flat(), split(LENGTHS), dynamic_shapes=(free, free)).module()
+    other = split({"text": [5, 2], "audio": [3, 11], "face": [4, None]})
+    torch.testing.assert_close(exported(*other), Flat()(*other), rtol=1e-5, atol=1e-6)

@@ -93,13 +93,13 @@ class BottleneckFusion(Fusion):
         for name, project in self.project.items():
             x_btw = project(sequences[name].values)
             x_btw = x_btw + sinusoids(x_btw.shape[1], self.width, x_btw)
-            first = self.classes[name].expand(len(x_btw), 1, -1)
+            first = self.classes[name].expand(x_btw.shape[0], 1, -1)
             steps[name] = torch.cat([first, x_btw], dim=1)
             padding[name] = torch.cat(
-                [sequences[name].mask.new_zeros(len(x_btw), 1), ~sequences[name].mask], 1
+                [sequences[name].mask.new_zeros(x_btw.shape[0], 1), ~sequences[name].mask], 1
             )
         present_bm = torch.stack([sequences[name].present for name in self.project], dim=1)
-        f_bkw = self.tokens.expand(len(present_bm), -1, -1)
+        f_bkw = self.tokens.expand(present_bm.shape[0], -1, -1)
         shares_bm = present_bm.to(f_bkw) / present_bm.sum(dim=1, keepdim=True).clamp_min(1)
         for depth in range(self.depth):
             heard = []
@@ -110,8 +110,9 @@ class BottleneckFusion(Fusion):
                     continue
                 keys = torch.cat([padding[name], padding[name].new_zeros(f_bkw.shape[:2])], dim=1)
                 both = layer(torch.cat([steps[name], f_bkw], dim=1), src_key_padding_mask=keys)
-                steps[name] = both[:, : -f_bkw.shape[1]]
-                heard.append(both[:, -f_bkw.shape[1] :])
+                own = steps[name].shape[1]
+                steps[name] = both[:, :own]
+                heard.append(both[:, own:])
             if heard:
                 f_bkw = torch.einsum("bm,mbkw->bkw", shares_bm, torch.stack(heard))
         classes_mbw = torch.stack([steps[name][:, 0] for name in self.project])

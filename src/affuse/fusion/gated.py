@@ -66,12 +66,12 @@ class GatedFusion(Fusion):
         pooled = {name: pool(sequences[name], how) for name, how in self.pooling.items()}
         present_bm1 = torch.stack([sequences[name].present for name in self.pooling], dim=1)[:, :, None]
         h_bmw = torch.stack([layer(pooled[name]).tanh() for name, layer in self.features.items()], dim=1)
-        logits_bmw = h_bmw.new_zeros(len(h_bmw), 0, self.width)
+        logits_bmw = h_bmw.new_zeros(h_bmw.shape[0], 0, self.width)
         if self.gates:
             total = torch.stack([layer(pooled[name]) for name, layer in self.gates.items()]).sum(dim=0)
             logits_bmw = total.unflatten(1, (-1, self.width))
         if self.tied:
-            last = h_bmw.new_zeros(len(h_bmw), 1, self.width)
+            last = h_bmw.new_zeros(h_bmw.shape[0], 1, self.width)
             logits_bmw = torch.cat([logits_bmw, last], dim=1).masked_fill(~present_bm1, _NEVER)
             z_bmw = logits_bmw.softmax(dim=1)
         else:

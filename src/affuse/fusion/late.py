@@ -62,5 +62,5 @@ class LateFusion(Fusion):
             embedding = project(pool(sequence, self.pooling[name]))
             embeddings.append(embedding * sequence.present[:, None])
         absent_bm = ~torch.stack(present, dim=1)
-        logits_bm = self.weight_logits.expand(len(absent_bm), -1).masked_fill(absent_bm, _NEVER)
+        logits_bm = self.weight_logits.expand(absent_bm.shape[0], -1).masked_fill(absent_bm, _NEVER)
         return Opinions(embeddings, logits_bm.log_softmax(dim=1))
