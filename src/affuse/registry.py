@@ -24,6 +24,7 @@ PARTS: dict[str, dict[str, str]] = {
         "waveform": "affuse.encoders.waveform:WaveformEncoder",
         "logmel": "affuse.encoders.logmel:LogMelEncoder",
         "resnet50": "affuse.encoders.visual:VisualEncoder",
+        "hog": "affuse.encoders.hog:HogEncoder",
         "precomputed": "affuse.encoders.precomputed:PrecomputedEncoder",
     },
     "fusions": {

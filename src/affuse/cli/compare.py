@@ -123,5 +123,6 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     messages.print(f"Tables are in {out / 'results.csv'} and {out / 'results.md'}.", soft_wrap=True)
     messages.print(f"The report is {page}: open it in a browser.", soft_wrap=True)
     skipped = [skip for experiment in comparison.experiments for skip in experiment.skipped]
-    code = report_skipped(skipped, out / "skipped.csv")
+    partial = [clip for experiment in comparison.experiments for clip in experiment.partial]
+    code = report_skipped(skipped, out / "skipped.csv", partial)
     return 1 if comparison.failed else code

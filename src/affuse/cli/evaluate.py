@@ -62,6 +62,7 @@ def evaluate(
         write_csv(out / "metrics.csv", found.metrics)
         write_csv(out / "recalls.csv", found.recalls)
         write_csv(out / "groups.csv", found.groups)
-        write_csv(out / "skipped.csv", skipped_table(found.skipped))
+        write_csv(out / "skipped.csv", skipped_table(found.skipped, found.partial))
         messages.print(f"Tables are in {out}.")
-    raise typer.Exit(report_skipped(found.skipped, out / "skipped.csv" if out else "skipped.csv with --out"))
+    where = out / "skipped.csv" if out else "skipped.csv with --out"
+    raise typer.Exit(report_skipped(found.skipped, where, found.partial))

@@ -34,6 +34,7 @@ class Evaluation:
     recalls: pd.DataFrame  # task, class, n, recall, called <class> ...
     groups: pd.DataFrame  # task, gender, n, acc, bacc
     skipped: list[Skipped]
+    partial: list[Skipped]  # used as far as they could be decoded
 
 
 def evaluate_model(
@@ -124,7 +125,8 @@ def evaluate_model(
                         "bacc": of_group.bacc,
                     }
                 )
-    return Evaluation(table, pd.DataFrame(metrics), pd.DataFrame(recalls), pd.DataFrame(groups), plan.skipped)
+    tables = [pd.DataFrame(rows) for rows in (metrics, recalls, groups)]
+    return Evaluation(table, *tables, plan.skipped, plan.partial)
 
 
 def trained_on(model: Path, corpus: Corpus) -> bool:

@@ -141,7 +141,8 @@ def compare(
     check_rows(cells)
     comparison = Comparison(experiments, cells, {}, [])
     skipped = [skip for experiment in experiments for skip in experiment.skipped]
-    write_csv(out / "skipped.csv", skipped_table(list(dict.fromkeys(skipped))))
+    partial = [clip for experiment in experiments for clip in experiment.partial]
+    write_csv(out / "skipped.csv", skipped_table(list(dict.fromkeys(skipped)), list(dict.fromkeys(partial))))
     waiting = []
     for cell in cells:
         key = experiments[cell.experiment].key(cell.variant.recipe, cell.fold)

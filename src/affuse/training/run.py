@@ -84,7 +84,7 @@ def train_fold(
     write_text(out / "recipe.yaml", recipe.to_yaml())
     write_json(out / "environment.json", environment(experiment, fold, key))
     write_csv(out / "split.csv", experiment.split.table.query("fold == @fold"))
-    write_csv(out / "skipped.csv", skipped_table(experiment.skipped))
+    write_csv(out / "skipped.csv", skipped_table(experiment.skipped, experiment.partial))
 
     torch.manual_seed(recipe.seed)
     model = Model(recipe, experiment.labelled.spaces)
