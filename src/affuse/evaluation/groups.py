@@ -19,6 +19,9 @@ from affuse.evaluation.intervals import (
     speakers_of,
 )
 
+# column of a corpus -> how results call it
+GROUPINGS = {"gender": "gender", "scenario": "dialog type"}
+
 
 def group_metrics(
     tables: Sequence[pd.DataFrame], task: str, space: Sequence[str], groups: pd.Series, clusters: pd.Series
@@ -86,6 +89,35 @@ def group_gap(
     times = draw_speakers(len(names), resamples, seed, strata)
     values = resample(counts[0], times, metric) - resample(counts[1], times, metric)
     return student_difference(value, values, len(names) - len(sizes), level)
+
+
+def grouped(
+    tables: Sequence[pd.DataFrame], task: str, space: Sequence[str], groups: pd.Series, clusters: pd.Series
+) -> pd.DataFrame:
+    """``group_metrics``, and for two groups the gaps in ACC and BACC ("female - male") with a column ``p``."""
+    found = group_metrics(tables, task, space, groups, clusters)
+    names = list(dict.fromkeys(found["group"]))
+    if len(names) != 2:
+        return found.assign(p=np.nan)
+    ids = tables[0].loc[tables[0][task].isin(list(space)), "id"]
+    heard = int(speakers_of(ids[ids.map(groups).notna()], clusters).nunique())
+    lines = []
+    for metric in MEASURES:
+        gap = group_gap(tables, task, space, groups, clusters, (names[0], names[1]), metric)
+        both = found[found["metric"] == metric]
+        lines.append(
+            {
+                "group": f"{names[0]} - {names[1]}",
+                "metric": metric,
+                "value": gap.value,
+                "low": gap.low,
+                "high": gap.high,
+                "n": int(both["n"].sum()),
+                "speakers": heard,
+                "p": gap.p,
+            }
+        )
+    return pd.concat([found, pd.DataFrame(lines)], ignore_index=True)
 
 
 def of_group(tables: Sequence[pd.DataFrame], groups: pd.Series, group: str) -> list[pd.DataFrame]:

@@ -13,6 +13,12 @@ import torch
 from torch import Tensor
 
 from affuse.errors import AffuseError
+from affuse.evaluation.calibration import (
+    expected_calibration_error,
+    negative_log_likelihood,
+    probabilities_of,
+)
+from affuse.evaluation.groups import GROUPINGS, grouped
 from affuse.evaluation.intervals import bootstrap, speaker_confusions
 from affuse.evaluation.predictions import measure_table
 from affuse.model import encoder_choice
@@ -32,7 +38,10 @@ class Evaluation:
     predictions: pd.DataFrame
     metrics: pd.DataFrame  # task, metric, value, low, high, n
     recalls: pd.DataFrame  # task, class, n, recall, called <class> ...
-    groups: pd.DataFrame  # task, gender, n, acc, bacc
+    groups: (
+        pd.DataFrame
+    )  # by gender and dialog type: task, grouping, group, metric, value, low, high, n, speakers, p
+    calibration: pd.DataFrame  # task, n, confidence, acc, ece, nll
     skipped: list[Skipped]
 
 
@@ -85,7 +94,7 @@ def evaluate_model(
         )
     table = predict_table(model, clips, role if split else "all", 0, model.recipe.training.batch_size, device)
     rows = labelled.table.set_index("id")
-    metrics, recalls, groups = [], [], []
+    metrics, recalls, groups, calibration = [], [], [], []
     for task, space in model.label_spaces.items():
         if not (table[task] != "").any():
             continue
@@ -107,21 +116,30 @@ def evaluate_model(
             called = {f"called {name}": found.confusion[i, j] for j, name in enumerate(space)}
             counts = {"n": int(found.confusion[i].sum()), "recall": found.recall[label]}
             recalls.append({"task": task, "class": label} | counts | called)
-        gender = table["id"].map(rows["gender"])
-        for name in sorted(gender.dropna().unique()):
-            part = table[gender == name]
-            if (part[task] != "").any() and task != "gender":
-                of_group = measure_table(part, task, space)
-                groups.append(
-                    {
-                        "task": task,
-                        "gender": name,
-                        "n": of_group.n,
-                        "acc": of_group.acc,
-                        "bacc": of_group.bacc,
-                    }
-                )
-    return Evaluation(table, pd.DataFrame(metrics), pd.DataFrame(recalls), pd.DataFrame(groups), plan.skipped)
+        probabilities, labels = probabilities_of(table, task, space)
+        calibration.append(
+            {
+                "task": task,
+                "n": len(labels),
+                "confidence": probabilities.max(axis=1).mean(),
+                "acc": found.acc,
+                "ece": expected_calibration_error(probabilities, labels),
+                "nll": negative_log_likelihood(probabilities, labels),
+            }
+        )
+        for column, title in GROUPINGS.items():
+            if column in rows.columns and column != task:
+                by = grouped([table], task, space, rows[column].dropna().astype(str), rows["speaker"])
+                kept = by[by["metric"].isin(("acc", "bacc"))]
+                groups.append(kept.assign(task=task, grouping=title)[["task", "grouping", *kept.columns]])
+    return Evaluation(
+        table,
+        pd.DataFrame(metrics),
+        pd.DataFrame(recalls),
+        pd.concat(groups, ignore_index=True) if groups else pd.DataFrame(),
+        pd.DataFrame(calibration),
+        plan.skipped,
+    )
 
 
 def trained_on(model: Path, corpus: Corpus) -> bool:

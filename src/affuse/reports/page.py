@@ -15,6 +15,8 @@ from affuse.files import write_text
 from affuse.reports import page_figures as figures
 from affuse.reports.record import RECORD, read_record
 from affuse.reports.results import TITLES, read_predictions
+from affuse.reports.rows import read_rows
+from affuse.reports.statistics import compute_statistics, write_statistics
 
 PAGE = "report.html"
 UNKNOWN = "-"  # a column of nothing else is left out
@@ -29,6 +31,7 @@ def write_page(folder: str | Path) -> Path:
     folder = Path(folder)
     record = read_record(folder)
     results = _read_results(folder)
+    write_statistics(compute_statistics(folder, record, read_rows(folder, record)), folder)
     environment = Environment(
         loader=PackageLoader("affuse.reports", "templates"),
         autoescape=True,

@@ -10,6 +10,7 @@ import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_json
 from affuse.reports.results import rows_of
+from affuse.reports.utterances import write_utterances
 from affuse.training.compare import Cell, Comparison
 from affuse.training.run import environment
 
@@ -18,8 +19,9 @@ FORMAT = 1
 
 
 def write_record(comparison: Comparison, out: Path) -> None:
-    """Write ``comparison.json`` into the comparison's folder; paths in it are relative to that folder."""
+    """Write ``comparison.json`` and ``utterances.csv`` into the comparison's folder; paths are relative to it."""
     corpus = comparison.experiments[0].corpus
+    write_utterances(corpus, out)
     rows = [_row(comparison, dict(row), cells, out) for row, cells in rows_of(comparison).items()]
     skipped = {skip for experiment in comparison.experiments for skip in experiment.skipped}
     write_json(
