@@ -83,7 +83,8 @@ Block = Prose | Heading | Table | Figure | Figures | Facts | Notes
 
 @dataclass(frozen=True)
 class Section:
-    """A chapter of the page."""
+    """A chapter of the page. ``paper``: its tables of numbers go into ``tables.tex`` too."""
 
     title: str
     blocks: list[Block] = field(default_factory=list)
+    paper: bool = False

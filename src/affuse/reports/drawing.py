@@ -19,7 +19,6 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "<", ">", "*")
 INK = "#010203"  # stands for the page's ink until the SVG is written
 INCHES = 6.0  # width of a figure at its natural size: still legible on a telephone
-PANELS = 3  # of a grid, side by side
 
 
 def new_figure(height: float, width: float = INCHES) -> tuple[Figure, Any]:
@@ -42,6 +41,22 @@ def new_grid(
     return figure, grid
 
 
+def columns_for(panels: int) -> int:
+    """How many panels of a grid stand side by side: three or four, whichever leaves fewer places empty."""
+    return min(panels, 4 if panels in (4, 7, 8) else 3)
+
+
+def set_title(axes: Any, name: str) -> None:
+    """A panel's title, long names over several lines."""
+    text = name if len(name) < 18 else name.replace(", ", ",\n").replace("+", " +\n")
+    axes.set_title(text, fontsize=8, color=INK)
+
+
+def two_lines(label: str) -> str:
+    """A row's label, a long one over two lines: beside it the figure keeps its room."""
+    return label if len(label) < 24 else label.replace(", ", ",\n", 1)
+
+
 def dress(axes: Any) -> None:
     """Axes in the page's ink on a clear ground."""
     axes.patch.set_alpha(0)
@@ -50,9 +65,9 @@ def dress(axes: Any) -> None:
     for spine in axes.spines.values():
         spine.set_color(INK)
     axes.tick_params(colors=INK, labelsize=9)
-    for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
+    for text in (axes.xaxis.label, axes.yaxis.label):
         text.set_color(INK)
-    axes.title.set_fontsize(9)
+        text.set_fontsize(9)
 
 
 def legend(figure: Figure, handles: list[Any], labels: list[str], columns: int = 4) -> None:

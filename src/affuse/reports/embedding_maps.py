@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from affuse.reports.drawing import COLOURS, MARKERS, PANELS, as_svg, legend, new_grid
+from affuse.reports.drawing import COLOURS, MARKERS, as_svg, columns_for, legend, new_grid, set_title
 
 POINTS = 300  # of a map: more hide each other
 _LEAST = 10
@@ -48,8 +48,9 @@ def embedding_maps(
     if not places:
         return None
     reach = 1.05 * max(np.abs(xy).max() for xy, _ in places.values()) or 1.0
-    rows, columns = math.ceil(len(places) / PANELS), min(PANELS, len(places))
-    figure, grid = new_grid(rows, columns, 0.4 + 2.25 * rows, 2.2 * columns)
+    columns = columns_for(len(places))
+    rows = math.ceil(len(places) / columns)
+    figure, grid = new_grid(rows, columns, 0.4 + 2.5 * rows, 2.0 * columns)
     drawn = {}
     for axes, (title, (xy, labels)) in zip(grid, places.items(), strict=False):
         for i, label in enumerate(classes):
@@ -60,7 +61,7 @@ def embedding_maps(
                     alpha=0.8, ls="",
                 )[0]  # fmt: skip
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
-        axes.set_title(title)
+        set_title(axes, title)
         axes.set_aspect("equal")
         for spine in axes.spines.values():
             spine.set_visible(True)

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from affuse.reports.blocks import Section, Table
+from affuse.reports.numbers import MINUS
 
 _HEAD = """% Made by affuse from {title}. Needs \\usepackage{{booktabs}} and \\usepackage[T1]{{fontenc}}.
 % \\input{{tables}} takes them all; each table stands alone as well.
 """
 # what pdflatex has no letter for
-_SYMBOLS = {"−": "$-$", "±": r"$\pm$", "‡": r"\textdaggerdbl{}", "<": "$<$", ">": "$>$"}
+_SYMBOLS = {MINUS: "$-$", "±": r"$\pm$", "‡": r"\textdaggerdbl{}", "<": "$<$", ">": "$>$"}
 
 
 def to_latex(title: str, sections: Sequence[Section], note: str) -> str:
-    """A ``table`` environment for every table of numbers; ``note`` ends each caption."""
+    """A ``table`` environment for every table of the sections meant for papers; ``note`` ends each caption."""
     parts = [_HEAD.format(title=title)]
     for section in sections:
-        tables = [block for block in section.blocks if isinstance(block, Table) and not block.prose]
+        if not section.paper:
+            continue
+        tables = [block for block in section.blocks if isinstance(block, Table)]
         for i, table in enumerate(tables, 1):
             name = section.title + (f" ({i})" if len(tables) > 1 else "")
             parts.append(_environment(table, ". ".join(part for part in (f"{title}. {name}", note) if part)))

@@ -6,6 +6,7 @@ import math
 
 from affuse.reports.blocks import Cell
 
+MINUS = "\u2212"
 UNKNOWN = "-"  # a column of nothing else is left out
 
 
@@ -14,7 +15,7 @@ def signed(value: float, digits: int = 1) -> str:
     text = f"{abs(value):.{digits}f}"
     if not float(text):
         return text
-    return f"{'−' if value < 0 else '+'}{text}"
+    return f"{MINUS if value < 0 else '+'}{text}"
 
 
 def plain(value: float, digits: int = 1) -> str:

@@ -1,7 +1,8 @@
-"""``report.html``: a comparison as one page that needs nothing but itself; ``report.md`` and ``tables.tex`` beside it."""
+"""``report.html``: a comparison as one page that needs nothing but itself; ``report.md`` and ``tables.tex``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ from affuse.files import write_text
 from affuse.reports.blocks import Section
 from affuse.reports.latex import to_latex
 from affuse.reports.markdown import to_markdown
+from affuse.reports.record import RUNS
 from affuse.reports.report import Report
 from affuse.reports.sections import (
     calibration,
     embeddings,
     groups,
     mistakes,
-    reproduction,
     results,
     setting,
     training,
@@ -38,6 +39,15 @@ def write_page(folder: str | Path) -> Path:
     report = Report.read(folder)
     sections = make_sections(report)
     told = warnings(report.record, report)
+    write_statistics(report.statistics, folder)
+    write_text(folder / LATEX, to_latex(report.title, sections, report.mark_note))
+    write_text(folder / MARKDOWN, to_markdown(report.title, lead(report.record), told, sections))
+    write_text(folder / PAGE, render(report.title, lead(report.record), told, sections))
+    return folder / PAGE
+
+
+def render(title: str, lead: str, warnings: Sequence[str], sections: Sequence[Section]) -> str:
+    """Any sections as one self-contained HTML page."""
     environment = Environment(
         loader=PackageLoader("affuse.reports", "templates"),
         autoescape=True,
@@ -45,25 +55,13 @@ def write_page(folder: str | Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("comparison.html.j2").render(
-        title=report.title, lead=lead(report.record), warnings=told, sections=sections
-    )
-    write_statistics(report.statistics, folder)
-    numbers = [
-        s
-        for s in sections
-        if s.title.startswith(("Published", "Verdict", "Results", "Groups", "Calib", "Embed"))
-    ]
-    write_text(folder / LATEX, to_latex(report.title, numbers, report.mark_note))
-    write_text(folder / MARKDOWN, to_markdown(report.title, lead(report.record), told, sections))
-    write_text(folder / PAGE, page)
-    return folder / PAGE
+    template = environment.get_template("comparison.html.j2")
+    return template.render(title=title, lead=lead, warnings=warnings, sections=sections)
 
 
 def make_sections(report: Report) -> list[Section]:
     """The page in order, sections that have nothing to show left out. A new section is a line here."""
     found = [
-        reproduction.section(report),
         verdict.section(report),
         *results.sections(report),
         groups.section(report),
@@ -98,7 +96,8 @@ def warnings(record: dict[str, Any], report: Report) -> list[str]:
     if report.on_test:
         marked = sum(bool(row.on_test) for row in report.rows)
         told.append(
-            f"The test part had a hand in {marked} of {len(report.rows)} rows ({'; '.join(report.on_test)}); they are marked, "
+            f"The test part had a hand in {marked} of {len(report.rows)} rows "
+            f"({'; '.join(report.on_test)}); they are marked, "
             "and are no estimate for new speakers."
         )
     if any(row["stamp"] for row in record["rows"]):
@@ -120,8 +119,16 @@ def warnings(record: dict[str, Any], report: Report) -> list[str]:
         )
     if not len(report.statistics.utterances):
         told.append(
-            "There is no utterances.csv in this folder, so speakers are not known: utterances count as independent, which "
+            "There is no utterances.csv in this folder, so speakers are not known: utterances count as "
+            "independent, which "
             "makes intervals too short. Run the same 'affuse compare' again to write it."
+        )
+    known = {cell["folder"] for row in record["rows"] for cell in row["cells"]}
+    begun = {path.parent.relative_to(report.folder).as_posix() for path in report.folder.glob(RUNS)}
+    if begun - known:
+        told.append(
+            f"{len(begun - known)} runs in this folder belong to no row of this report: a later comparison was "
+            "interrupted, still runs, or had other rows. Run the same 'affuse compare' again for a whole report."
         )
     if record["skipped"]:
         count = len({skip["id"] for skip in record["skipped"]})

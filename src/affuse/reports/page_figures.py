@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from affuse.reports.drawing import COLOURS, INK, MARKERS, as_svg, legend, new_figure
+from affuse.reports.drawing import COLOURS, INK, MARKERS, as_svg, legend, new_figure, two_lines
 
 
 def forest(rows: pd.DataFrame, chance: float | None, metric: str, name: str) -> str:
@@ -16,7 +16,7 @@ def forest(rows: pd.DataFrame, chance: float | None, metric: str, name: str) -> 
     rows: columns label, group, value, low, high, ceiling, all numbers 0 to 1 or NaN
     chance: share of the commonest class, or None; ``name`` keeps its ids apart
     """
-    figure, axes = new_figure(0.9 + 0.27 * len(rows))
+    figure, axes = new_figure(0.9 + 0.34 * len(rows))
     groups = list(dict.fromkeys(rows["group"]))
     places = np.arange(len(rows))[::-1]
     for place, row in zip(places, rows.to_dict("records"), strict=True):
@@ -28,7 +28,7 @@ def forest(rows: pd.DataFrame, chance: float | None, metric: str, name: str) -> 
             axes.plot([100 * row["ceiling"]] * 2, [place - 0.42, place + 0.42], color=INK, lw=2)
     if chance is not None:
         axes.axvline(100 * chance, color=INK, lw=1, ls=":")
-    axes.set_yticks(places, rows["label"])
+    axes.set_yticks(places, [two_lines(label) for label in rows["label"]])
     axes.set_xlabel(f"{metric}, percent")
     axes.grid(axis="x", color=INK, alpha=0.15, lw=0.6)
     axes.set_ylim(-0.7, len(rows) - 0.3)
@@ -81,7 +81,7 @@ def differences(rows: pd.DataFrame, name: str) -> str:
 
     rows: columns label, value, low, high (0 to 1 or NaN), shown (a verdict: filled dot where an effect is shown)
     """
-    figure, axes = new_figure(0.8 + 0.29 * len(rows))
+    figure, axes = new_figure(0.8 + 0.34 * len(rows))
     places = np.arange(len(rows))[::-1]
     axes.axvline(0, color=INK, lw=1)
     for place, row in zip(places, rows.to_dict("records"), strict=True):
@@ -89,8 +89,8 @@ def differences(rows: pd.DataFrame, name: str) -> str:
         if not np.isnan(row["low"]):
             axes.plot([100 * row["low"], 100 * row["high"]], [place, place], color=colour, lw=2.2, alpha=0.6)
         axes.plot(100 * row["value"], place, "D" if row["shown"] else "o", color=colour, ms=5.5)
-    axes.set_yticks(places, rows["label"])
-    axes.set_xlabel("difference in BACC (UA), percentage points")
+    axes.set_yticks(places, [two_lines(label) for label in rows["label"]])
+    axes.set_xlabel("difference in BACC (UA), points")
     axes.grid(axis="x", color=INK, alpha=0.15, lw=0.6)
     axes.set_ylim(-0.7, len(rows) - 0.3)
     return as_svg(figure, f"differences-{name}")
@@ -102,7 +102,7 @@ def speaker_dots(rows: pd.DataFrame, groups: pd.Series, metric: str, name: str) 
     rows: columns label, speaker, value (0 to 1); groups: speaker -> group, shown by colour and marker
     """
     labels = list(dict.fromkeys(rows["label"]))
-    figure, axes = new_figure(1.1 + 0.32 * len(labels))
+    figure, axes = new_figure(1.1 + 0.36 * len(labels))
     kinds = sorted(groups.dropna().unique())
     drawn = {}
     for place, label in enumerate(reversed(labels)):
@@ -122,7 +122,7 @@ def speaker_dots(rows: pd.DataFrame, groups: pd.Series, metric: str, name: str) 
     if kinds:
         shown = [kind for kind in drawn if kind is not None]
         legend(figure, [drawn[kind] for kind in shown], [str(kind) for kind in shown])
-    axes.set_yticks(range(len(labels)), labels[::-1])
+    axes.set_yticks(range(len(labels)), [two_lines(label) for label in reversed(labels)])
     axes.set_xlabel(f"{metric} of a speaker, percent")
     axes.grid(axis="x", color=INK, alpha=0.15, lw=0.6)
     axes.set_ylim(-0.7, len(labels) - 0.3)

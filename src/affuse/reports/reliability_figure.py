@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from affuse.reports.drawing import COLOURS, INK, PANELS, as_svg, legend, new_grid
+from affuse.reports.drawing import COLOURS, INK, as_svg, columns_for, legend, new_grid, set_title
 
 
 def reliability_curves(panels: dict[str, pd.DataFrame], name: str) -> str:
@@ -14,9 +14,9 @@ def reliability_curves(panels: dict[str, pd.DataFrame], name: str) -> str:
 
     The area of a dot is the share of utterances in its bin.
     """
-    rows = math.ceil(len(panels) / PANELS)
-    columns = min(PANELS, len(panels))
-    figure, grid = new_grid(rows, columns, 0.5 + 2.15 * rows, 0.4 + 2.1 * columns, sharex=True, sharey=True)
+    columns = columns_for(len(panels))
+    rows = math.ceil(len(panels) / columns)
+    figure, grid = new_grid(rows, columns, 0.4 + 2.2 * rows, 0.4 + 1.8 * columns, sharex=True, sharey=True)
     drawn = {}
     for axes, (title, curve) in zip(grid, panels.items(), strict=False):
         axes.plot([0, 100], [0, 100], color=INK, lw=1, ls=":")
@@ -29,8 +29,7 @@ def reliability_curves(panels: dict[str, pd.DataFrame], name: str) -> str:
                     x, y, 160 * part["n"] / part["n"].sum(), color=colour, marker=marker, alpha=0.35, lw=0
                 )
         axes.set(xlim=(0, 103), ylim=(0, 103), xticks=(0, 50, 100), yticks=(0, 50, 100))
-        axes.set_title(title)
-        axes.set_aspect("equal")
+        set_title(axes, title)
         axes.grid(color=INK, alpha=0.12, lw=0.6)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +54,13 @@ class Report:
     def classes(self, task: str) -> list[str]:
         """The task's classes in order."""
         return self.record["tasks"][task]["classes"]
+
+    def name_of(self, line: Mapping[Any, Any]) -> str:
+        """The short name of a table's line that begins with the settings, marked."""
+        for row in self.rows:
+            if all(str(line[axis]) == str(value) for axis, value in row.settings.items()):
+                return row.name_among(self.rows)
+        raise KeyError(f"no finished row is {line}")
 
     def of_task(self, table: pd.DataFrame, task: str) -> pd.DataFrame:
         """The lines of one task of a table that may be empty."""

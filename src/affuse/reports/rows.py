@@ -21,7 +21,7 @@ REFERENCE = "cross_entropy"
 MARK = "‡"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """One finished cell of a row."""
 
@@ -52,7 +52,7 @@ class Run:
         return read_embeddings(path) if path.is_file() else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """One line of a table: all folds and seeds of one point of the axes. Every run of it is finished."""
 
@@ -73,14 +73,10 @@ class Row:
         """One test table per seed, where it has utterances labelled for the task."""
         return [t for t in self.tests.values() if task in t.columns and t[task].isin(list(space)).any()]
 
-    @property
-    def name(self) -> str:
-        """Its settings in one line, marked if the test part had a hand in it."""
-        return ", ".join(self.settings.values()) + (f" {MARK}" if self.on_test else "")
-
     def name_among(self, rows: Sequence[Row]) -> str:
         """The settings that tell it from ``rows``, in one line, marked if the test part had a hand in it."""
         axes = [a for a in self.settings if len({row.settings.get(a) for row in rows}) > 1] or ["loss"]
+        axes = ["row"] if "row" in axes else axes  # the published row that 'affuse reproduce' stands for
         text = ", ".join(str(self.settings[axis]) for axis in axes if axis in self.settings)
         return text + (f" {MARK}" if self.on_test else "")
 
@@ -114,19 +110,18 @@ def _result(folder: Path) -> dict[str, Any]:
 
 
 def reference_of(row: Row, rows: Sequence[Row]) -> Row | None:
-    """What a row is compared with: itself under cross-entropy; for that row, the first such row; else the first.
+    """What a row is compared with: of the rows under cross-entropy on the same split, the one most like it.
 
-    Only rows on the same split count. None for a row that is its own reference.
+    A row under cross-entropy is compared with the first such row; without any, all are with the first row. None
+    for a row that is its own reference.
     """
     same = [other for other in rows if other.split_hash == row.split_hash]
-    plain = [other for other in same if other.settings["loss"] == REFERENCE]
+    plain = [other for other in same if other.settings["loss"] == REFERENCE] or same[:1]
 
-    def rest(of: Row) -> dict[str, str]:
-        return {axis: value for axis, value in of.settings.items() if axis != "loss"}
+    def likeness(other: Row) -> int:
+        return sum(
+            other.settings.get(axis) == value for axis, value in row.settings.items() if axis != "loss"
+        )
 
-    if row.settings["loss"] != REFERENCE:
-        for other in plain:
-            if rest(other) == rest(row):
-                return other
-    first = (plain or same)[0]
+    first = plain[0] if row in plain else max(plain, key=likeness)
     return None if first is row else first

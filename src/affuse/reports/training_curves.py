@@ -30,7 +30,7 @@ def training_curves(tables: Sequence[pd.DataFrame], name: str) -> str:
                 grid[0].plot(x, every[column], style, color=colour, lw=1.5, label=label, marker=marker)
         if panels == 2 and f"weight_{task}" in every:
             grid[1].plot(x, every[f"weight_{task}"], color=colour, lw=1.5, label=task)
-    grid[0].set(xlabel="epoch", ylabel="loss, nats per utterance")
+    grid[0].set(xlabel="epoch", ylabel="loss per utterance")
     grid[0].set_ylim(bottom=min(0.0, grid[0].get_ylim()[0]))
     if panels == 2:
         low, high = grid[1].get_ylim()

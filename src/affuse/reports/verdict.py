@@ -13,6 +13,7 @@ from affuse.reports.paired import NO_EFFECT, THESE_RUNS, UNTESTED
 
 _TOLD = 3  # effects in words; more are in the table
 _DISCORDANT = 0.1
+_NBSP = "\u00a0"  # p and its value stay on one line
 
 
 def verdict(paired: pd.DataFrame, names: list[str], n: int) -> tuple[str, str]:
@@ -36,7 +37,7 @@ def comparison_in_words(line: dict[Any, Any]) -> str:
     else:
         change = f"adds {'+' if value > 0 else ''}{amount}{f' {interval}' if interval else ''} over"
     p = (
-        f"Holm p {_equals(line['bacc_p_holm'])}"
+        f"Holm p{_NBSP}{_equals(line['bacc_p_holm'])}"
         if line["bacc_p_holm"] == line["bacc_p_holm"]
         else "not tested"
     )
@@ -59,10 +60,11 @@ def _found(lines: list[dict[Any, Any]]) -> str:
         return f"{len(sure)} of {len(lines)} differences are shown: {told}{more}."
     if partly:
         return (
-            f"No difference is shown to outlast these trainings; {len(partly)} of {len(lines)} hold for new "
-            f"speakers, but only in these runs: {told}{more}."
+            f"None of {len(lines)} differences is shown to outlast these trainings; {len(partly)} would "
+            f"show with other speakers, but in these runs only: {told}{more}."
         )
-    return f"None of {len(lines)} differences is shown; the nearest to one: {comparison_in_words(by_p[0])}: {NO_EFFECT}."
+    nearest = comparison_in_words(by_p[0])
+    return f"None of {len(lines)} differences is shown; the nearest to one: {nearest}: {NO_EFFECT}."
 
 
 def _outcome(verdict: str) -> str:
@@ -93,11 +95,12 @@ def _could_find_alone(n: int) -> str:
         return f"With {n} test utterances hardly any difference could be shown."
     return (
         f"On {n} test utterances McNemar's test finds a true difference of {plain(100 * found)} ACC points four "
-        f"times in five, if two rows disagree on {100 * _DISCORDANT:.0f} % of them and speakers do not matter; they do, "
+        f"times in five, if two rows disagree on {100 * _DISCORDANT:.0f} % of them and speakers do not "
+        "matter; they do, "
         "so count on more."
     )
 
 
 def _equals(p: float) -> str:
     text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"
+    return text if text.startswith("<") else f"={_NBSP}{text}"

@@ -1,1 +1,1 @@
-"""The sections of a report, one file each: ``section(report)`` returns a Section, or None where it has nothing to show."""
+"""The sections of a report, one file each: ``section(report)``, None where there is nothing to show."""

@@ -9,7 +9,8 @@ from affuse.reports.report import Report
 
 _PANELS = 12
 _NOTE = (
-    "confidence: mean probability of the class called; ECE: expected calibration error over {bins} equally wide bins, in "
+    "confidence: mean probability of the class called; ECE: expected calibration error over {bins} "
+    "equally wide bins, in "
     "points: how far confidence and accuracy part; chance alone gives some of it, more with fewer utterances. NLL in "
     "nats per utterance. The temperature is fitted on each run's validation part alone; above 1 the row was too sure "
     "of itself, below 1 not sure enough. It changes no decision."
@@ -41,7 +42,7 @@ def section(report: Report) -> Section | None:
                     number_cell(one["temperature"], 2),
                 ]
             )
-            panels[name.replace(", ", ",\n", 1)] = report.of_row(curves, row)
+            panels[name] = report.of_row(curves, row)
         if not lines:
             continue
         if len(report.record["tasks"]) > 1:
@@ -67,4 +68,4 @@ def section(report: Report) -> Section | None:
         blocks += [Figure(drawn, caption), Table(headings, lines), Prose(note, "soft")]
     if blocks and report.on_test:
         blocks.append(Prose(report.mark_note, "soft"))
-    return Section("Calibration", blocks) if blocks else None
+    return Section("Calibration", blocks, paper=True) if blocks else None

@@ -23,7 +23,8 @@ def section(report: Report) -> Section | None:
         tested = max(len({*t["id"]}) for row in report.rows for t in row.tables(task, report.classes(task)))
         always = int((table["wrong"] == 1).sum())
         text = (
-            f"{len(table)} of {tested} test utterances are called wrongly by some run, {always} by every one; those may be "
+            f"{len(table)} of {tested} test utterances are called wrongly by some run, {always} by every "
+            "one; those may be "
             "hard, or their labels may be. All of them are in mistakes.csv. A link opens the clip while the corpus is "
             "where it was; the words are not copied here, since a report is passed on more freely than a corpus."
         )

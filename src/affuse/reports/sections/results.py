@@ -34,10 +34,11 @@ def _section(report: Report, task: str) -> Section:
         blocks.append(Prose("No row has all its runs finished."))
     else:
         ceiling = bool(rows["ceiling"].notna().any())
-        blocks += [_forest(rows, majority, ceiling, task), _table(rows, ceiling)]
+        blocks += [_forest(report, rows, majority, ceiling, task), _table(rows, ceiling)]
         text = (
             "Percent, over the test utterances of all folds together, mean over seeds; intervals by bootstrap over "
-            "speakers; sd columns are of ACC. ACC is plain accuracy (the field's WA), BACC the mean recall over classes "
+            "speakers; sd columns are of ACC. ACC is plain accuracy (the field's WA), BACC the mean "
+            "recall over classes "
             "(the field's UA)."
         )
         if ceiling:
@@ -54,7 +55,7 @@ def _section(report: Report, task: str) -> Section:
         "that answer: the more uneven the bars, the further ACC and BACC part."
     )
     drawn = page_figures.class_distribution(facts["counts"], task)
-    return Section(title, [*blocks, Heading("Class distribution"), Figure(drawn, caption)])
+    return Section(title, [*blocks, Heading("Class distribution"), Figure(drawn, caption)], paper=True)
 
 
 def _fixed(rows: pd.DataFrame) -> list[str]:
@@ -69,12 +70,9 @@ def _marks(rows: pd.DataFrame) -> pd.Series:
     return ~rows["on_test"].fillna("").astype(str).str.lower().isin(("", "false", "none", "0"))
 
 
-def _forest(rows: pd.DataFrame, majority: float | None, ceiling: bool, task: str) -> Figure:
+def _forest(report: Report, rows: pd.DataFrame, majority: float | None, ceiling: bool, task: str) -> Figure:
     acc = rows[rows["metric"] == "acc"]
-    labels = [
-        ", ".join(str(v) for v in line if v == v) + (f" {MARK}" if marked else "")
-        for line, marked in zip(acc[_fixed(rows)].itertuples(index=False), _marks(acc), strict=True)
-    ]
+    labels = [report.name_of(line) for line in acc.to_dict("records")]
     numbers = {name: acc[name].to_numpy(float) for name in ("value", "low", "high", "ceiling")}
     drawn = page_figures.forest(
         pd.DataFrame({"label": labels, "group": acc["recipe"].to_numpy(), **numbers}),
@@ -90,7 +88,9 @@ def _forest(rows: pd.DataFrame, majority: float | None, ceiling: bool, task: str
     if majority is not None:
         caption += " Dotted: always answering the commonest class."
     near = " and near their bars" if ceiling else ""
-    caption += f" Look for dots far from the dotted line{near}; whether two rows differ is told by the verdict, not by overlap."
+    caption += (
+        f" Look for dots far from the dotted line{near}; the verdict, not overlap, tells whether rows differ."
+    )
     return Figure(drawn, caption)
 
 
@@ -141,7 +141,8 @@ def _confusions(report: Report, task: str) -> Figures:
         for table in row.tables(task, classes):
             matrix += measure_table(table, task, classes).confusion
         caption = (
-            f"{row.settings['loss']}{f' {MARK}' if row.on_test else ''}: percent of each true class (row) by what it was "
+            f"{row.settings['loss']}{f' {MARK}' if row.on_test else ''}: percent of each true class (row) "
+            "by what it was "
             "called (column). The diagonal is the recall; look off it for classes that are mixed up."
         )
         found.append(

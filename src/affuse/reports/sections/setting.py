@@ -18,7 +18,6 @@ FILES = {
     "mistakes.csv": "every utterance that some run gets wrong",
     "joint_losses.csv": "losses and weights of joint training",
     "subsets.csv": "models with some of their modalities",
-    "reproduction.csv": "published numbers and ours",
     "report.md": "this report's words and tables",
     "tables.tex": "tables for a paper, with booktabs",
 }

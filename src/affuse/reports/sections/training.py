@@ -22,14 +22,16 @@ def section(report: Report) -> Section | None:
         return None
     several = len(report.record["tasks"]) > 1
     text = (
-        "Unweighted loss of each task by epoch, training solid and validation dashed. Look for the epoch from which the "
+        "Unweighted loss of each task by epoch, training solid and validation dashed. Look for the epoch "
+        "from which the "
         "dashed line rises while the solid one falls: there the network begins to learn its utterances by heart. "
         + (
             "On the right the weight of each task in the joint loss; one that goes to 0 is no longer learnt. "
             if several
             else ""
         )
-        + "Losses of two kinds are on two scales. The epoch that was kept is the best on the validation part, not the last."
+        + "Losses of two kinds are on two scales. The epoch that was kept is the best on the validation "
+        "part, not the last."
     )
     if report.on_test:
         text += f" {report.mark_note}"

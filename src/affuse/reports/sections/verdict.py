@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from affuse.reports import page_figures
 from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
 from affuse.reports.numbers import difference_cell, number_cell, p_cell, signed
 from affuse.reports.report import Report
-from affuse.reports.rows import MARK
 from affuse.reports.verdict import verdict
 
 HEADINGS = (
-    "row", "against", "difference in BACC [95 %]", "in ACC [95 %]", "utterances", "Holm p, speakers", "Holm p, trainings",
-    "Holm p, McNemar", "detectable", "verdict",
+    "row", "against", "verdict", "BACC, difference [95 %]", "utterances", "Holm p, speakers",
+    "Holm p, trainings", "Holm p, McNemar", "detectable",
 )  # fmt: skip
 NOTE = (
     "Differences in percentage points on the same test utterances, averaged over seeds. Holm p, speakers: paired "
-    "bootstrap of the BACC difference, clustered by speaker; would other speakers show it? Holm p, trainings: corrected "
+    "bootstrap of the BACC difference, clustered by speaker; would other speakers show it? Holm p, "
+    "trainings: corrected "
     "resampled t over folds and seeds; would other trainings show it? McNemar takes utterances for independent. "
-    "utterances: how many more are right, of all. detectable: the true BACC difference, in points, that this pair of "
+    "utterances: how many more are right, of all (the difference in ACC is in paired_tests.csv). "
+    "detectable: the true BACC difference, in points, that this pair of "
     "rows would show four times in five at the 5 % level. Every p value is corrected for all lines of the table."
 )
 
@@ -37,7 +36,7 @@ def section(report: Report) -> Section | None:
         if not n:
             continue
         paired = report.of_task(report.statistics.paired_tests, task)
-        names = [name_of(report, line) for line in paired.to_dict("records")]
+        names = [report.name_of(line) for line in paired.to_dict("records")]
         if len(report.record["tasks"]) > 1:
             blocks.append(Heading(task))
         found, could = verdict(paired, names, n)
@@ -48,20 +47,7 @@ def section(report: Report) -> Section | None:
         return None
     if report.on_test:
         blocks.append(Prose(report.mark_note, "soft"))
-    return Section("Verdict", blocks)
-
-
-def name_of(report: Report, line: dict[Any, Any]) -> str:
-    """The short name of a table's line, marked."""
-    for row in report.rows:
-        if all(str(line[axis]) == str(value) for axis, value in row.settings.items()):
-            name = row.name_among(report.rows)
-            return name if name.endswith(MARK) or not _told(line) else f"{name} {MARK}"
-    raise KeyError(line)
-
-
-def _told(line: dict[Any, Any]) -> bool:
-    return bool(line.get("on_test"))
+    return Section("Verdict", blocks, paper=True)
 
 
 def _figure(paired: pd.DataFrame, names: list[str], task: str) -> Figure:
@@ -76,7 +62,8 @@ def _figure(paired: pd.DataFrame, names: list[str], task: str) -> Figure:
         }
     )
     caption = (
-        "Difference in BACC of every row from the row it is compared with (dot) and its 95 % interval over speakers (line). "
+        "Difference in BACC of every row from the row it is compared with (dot) and its 95 % interval "
+        "over speakers (line). "
         "Look for lines that keep off the upright at 0; a diamond is a difference that the tests show after Holm's "
         "correction."
     )
@@ -90,14 +77,13 @@ def _table(paired: pd.DataFrame, names: list[str]) -> Table:
             [
                 Cell(name),
                 Cell(line["reference"]),
+                Cell(line["verdict"]),
                 difference_cell(line["bacc_difference"], line["bacc_low"], line["bacc_high"]),
-                difference_cell(line["acc_difference"], line["acc_low"], line["acc_high"]),
                 Cell(f"{signed(line['utterances'], 0)} of {line['n']}", float(line["utterances"])),
                 p_cell(line["bacc_p_holm"]),
                 p_cell(line["resampled_p_holm"]),
                 p_cell(line["mcnemar_p_holm"]),
                 number_cell(100 * line["bacc_detectable"], 1),
-                Cell(line["verdict"]),
             ]
         )
     return Table(HEADINGS, lines)
