@@ -60,7 +60,10 @@ class Report:
         for row in self.rows:
             if all(str(line[axis]) == str(value) for axis, value in row.settings.items()):
                 return row.name_among(self.rows)
-        raise KeyError(f"no finished row is {line}")
+        raise AffuseError(
+            f"{self.folder}: results.csv and comparison.json are not of the same comparison; run the same 'affuse "
+            "compare' again to write both."
+        )
 
     def of_task(self, table: pd.DataFrame, task: str) -> pd.DataFrame:
         """The lines of one task of a table that may be empty."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from affuse.reports.blocks import Block, Cell, Facts, Notes, Prose, Section, Table
 from affuse.reports.report import Report
+from affuse.reports.statistics import TABLES
 
 _SKIPPED = 30
 FILES = {
@@ -21,6 +22,7 @@ FILES = {
     "report.md": "this report's words and tables",
     "tables.tex": "tables for a paper, with booktabs",
 }
+_WRITTEN = {"report.md", "tables.tex"}  # with the page itself
 
 
 def sections(report: Report) -> list[Section]:
@@ -100,15 +102,15 @@ def _software(report: Report) -> Section:
     blocks: list[Block] = [Facts([(str(name), str(value)) for name, value in facts])]
     if corpus["notes"]:
         blocks.append(Notes(f"Notes of the corpus ({len(corpus['notes'])})", corpus["notes"]))
+    made = {f"{name}.csv" for name in TABLES if len(getattr(report.statistics, name))}
+    unmade = {f"{name}.csv" for name in TABLES} - made
     there = [
-        f"{name}: {what}" for name, what in FILES.items() if name in _MADE or (report.folder / name).is_file()
+        f"{name}: {what}"
+        for name, what in FILES.items()
+        if name in made | _WRITTEN or (name not in unmade and (report.folder / name).is_file())
     ]
     blocks.append(Notes("Files beside this page", there))
     return Section("Corpus and software", blocks)
-
-
-# written with the page itself
-_MADE = ("results.csv", "report.md", "tables.tex")
 
 
 def _left_out(report: Report) -> Section:
