@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,10 +28,10 @@ def embedding_table(rows: Sequence[Row], task: str, space: Sequence[str]) -> pd.
         values = np.array([one for one in mine.values() if one is not None], float)
         if len(values) == 0:
             continue
-        line: dict[str, object] = {**row.settings, "task": task, "on_test": row.on_test, "runs": len(values)}
+        line: dict[str, Any] = {**row.settings, "task": task, "on_test": row.on_test, "runs": len(values)}
         for i, name in enumerate(Tightness._fields):
-            line[name] = float(np.nanmean(values[:, i]))
-            line[f"{name}_sd"] = float(np.nanstd(values[:, i], ddof=1)) if len(values) > 1 else np.nan
+            known = pd.Series(values[:, i])  # NaN is left out
+            line |= {name: float(known.mean()), f"{name}_sd": float(known.std())}
         reference = reference_of(row, rows)
         theirs = found[id(reference)] if reference is not None else {}
         pairs = [(a, b) for key, a in mine.items() if a is not None and (b := theirs.get(key)) is not None]
