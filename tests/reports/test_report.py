@@ -25,16 +25,16 @@ from affuse.reports.sections.embeddings import claim_in_words
 from affuse.reports.verdict import verdict
 from comparison_folder import CLASSES, make_comparison
 
-LOSSES = {"cross_entropy": 0.75, "center": 0.72, "cross_entropy+center": 0.4}
+LOSSES = {"cross_entropy": 0.75, "center": 0.72, "contrastive_center": 0.45, "cross_entropy+center": 0.4}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Three losses: one as good as cross-entropy, one far worse and chosen on the test part."""
+    """Four losses: one as good as cross-entropy, two far worse, one of these chosen on the test part."""
     made = make_comparison(
         tmp_path_factory.mktemp("report") / "c",
         LOSSES,
-        tight={"cross_entropy": 2.0, "center": 2.0, "cross_entropy+center": 8.0},
+        tight={"cross_entropy": 2.0, "center": 2.0, "contrastive_center": 2.0, "cross_entropy+center": 8.0},
         on_test={"cross_entropy+center": "epoch chosen on the test part"},
     )
     write_page(made)
@@ -54,7 +54,7 @@ def predicted_by(folder, loss):
 
 def test_the_paired_tests_derived_again(folder):
     table = pd.read_csv(folder / "paired_tests.csv").set_index("loss")
-    assert list(table.index) == ["center", "cross_entropy+center"]
+    assert list(table.index) == ["center", "contrastive_center", "cross_entropy+center"]
     plain_loss = predicted_by(folder, "cross_entropy")
     for loss, line in table.iterrows():
         mine = predicted_by(folder, loss)
@@ -79,9 +79,13 @@ def test_the_paired_tests_derived_again(folder):
         assert (line["resampled_t"], line["resampled_df"]) == (pytest.approx(t), 7)
         assert (line["n"], line["speakers"], line["seeds"]) == (144, 8, 2)
         assert line["bacc_low"] < line["bacc_difference"] < line["bacc_high"]
-    small, large = sorted(table["bacc_p"])
-    assert sorted(table["bacc_p_holm"]) == pytest.approx([min(1, 2 * small), max(large, min(1, 2 * small))])
-    assert list(table["verdict"]) == ["no effect shown", "lower"]
+    order = table["bacc_p"].sort_values()
+    expected, largest = {}, 0.0
+    for rank, (loss, p) in enumerate(order.items()):
+        largest = max(largest, min(1.0, (3 - rank) * p))
+        expected[loss] = largest
+    assert table["bacc_p_holm"].to_dict() == pytest.approx(expected)
+    assert list(table["verdict"]) == ["no effect shown", "lower", "not judged"]
 
 
 def test_a_row_is_compared_with_the_most_like_row_under_cross_entropy(tmp_path):
@@ -109,7 +113,8 @@ def test_the_verdict_is_two_plain_sentences(folder):
     html = (folder / "report.html").read_text("utf-8")
     said = re.findall(r'<p class="verdict">(.*?)</p>', html)
     assert len(said) == 2
-    assert said[0].startswith("1 of 2 differences are shown: cross_entropy+center")
+    assert said[0].startswith("1 of 3 differences is shown: contrastive_center loses")
+    assert said[0].endswith("(not judged, since the test part had a hand in them: 1).")
     line = pd.read_csv(folder / "paired_tests.csv").iloc[1]
     assert f"loses {-100 * line['bacc_difference']:.1f} BACC points [" in said[0]
     assert f"{signed(line['utterances'], 0)} of 144 utterances; Holm p" in said[0]
@@ -151,6 +156,8 @@ def test_verdicts_of_none_and_of_many():
     )
     five = pd.concat([one_line(verdict="higher", bacc_p_holm=0.01)] * 5)
     assert "and 2 more in the table." in verdict(five, list("abcde"), 933)[0]
+    judged = verdict(one_line(verdict="not judged"), ["x"], 933)[0]
+    assert judged == "The difference is not judged, since the test part had a hand in it."
     partly = pd.concat([one_line(), one_line(verdict="higher in these runs")])
     assert verdict(partly, ["a", "b"], 933)[0].startswith(
         "None of 2 differences is shown to outlast these trainings"
@@ -170,7 +177,7 @@ def test_whatever_the_test_part_had_a_hand_in_is_marked(folder):
         assert rows, title
         assert not [line for line in rows if bare.search(line + " ")], title
         assert f"{MARK} The test part had a hand in this row (epoch chosen on the test part)" in text, title
-    assert "The test part had a hand in 1 of 3 rows" in re.findall("<li>(.*?)</li>", html)[0]
+    assert "The test part had a hand in 1 of 4 rows" in re.findall("<li>(.*?)</li>", html)[0]
     assert marked in (folder / "report.md").read_text("utf-8")
     assert r"cross\_entropy+center \textdaggerdbl{}" in (folder / "tables.tex").read_text("utf-8")
     for name in ("paired_tests", "calibration", "reliability", "groups", "embeddings"):
@@ -209,17 +216,17 @@ def test_gaps_are_differences_of_the_groups(folder):
         value = lines.set_index("group")["value"]
         assert value[f"{a} - {b}"] == pytest.approx(value[a] - value[b])
         assert lines.set_index("group").loc[f"{a} - {b}", ["n", "speakers"]].tolist() == [144, 8]
-    assert (table["grouping"] == "speaker").sum() == 3 * 8 * 5  # rows x speakers x (ACC, BACC, three recalls)
+    assert (table["grouping"] == "speaker").sum() == 4 * 8 * 5  # rows x speakers x (ACC, BACC, three recalls)
 
 
 def test_the_claim_about_clusters_is_judged_by_numbers(folder):
     table = pd.read_csv(folder / "embeddings.csv", keep_default_na=False)
     numbers = ["silhouette", "silhouette_p", "silhouette_difference", "ratio_p", "ratio_difference"]
     table[numbers] = table[numbers].apply(pd.to_numeric)
-    assert table["silhouette"].iloc[2] > 0.7 > 0.4 > table["silhouette"].iloc[1]
-    assert "holds here for 1 of 2 rows" in claim_in_words(table)
-    assert "holds here: of 1 rows" in claim_in_words(table.iloc[[0, 2]])
-    worse = table.iloc[[0, 2]].assign(silhouette_difference=-0.5, ratio_difference=0.5)
+    assert table["silhouette"].iloc[3] > 0.7 > 0.4 > table["silhouette"].iloc[1]
+    assert "holds here for 1 of 3 rows" in claim_in_words(table)
+    assert "holds here: of 1 rows" in claim_in_words(table.iloc[[0, 3]])
+    worse = table.iloc[[0, 3]].assign(silhouette_difference=-0.5, ratio_difference=0.5)
     assert "is not shown here" in claim_in_words(worse)
     assert "speak 2 of 2 numbers" in claim_in_words(worse)
     assert claim_in_words(table.iloc[[0]]) == ""
@@ -238,9 +245,7 @@ def test_maps_are_repeatable_and_keep_neighbours():
 
 def test_mistakes_lead_to_their_clips(folder):
     table = pd.read_csv(folder / "mistakes.csv")
-    tables = [
-        t for loss in ("cross_entropy", "center") for of in predicted_by(folder, loss).values() for t in of
-    ]
+    tables = [t for loss in list(LOSSES)[:3] for of in predicted_by(folder, loss).values() for t in of]
     every = pd.concat(tables)  # the marked row does not count
     share = (every["emotion"] != every["emotion_predicted"]).groupby(every["id"]).mean()
     assert dict(zip(table["id"], table["wrong"], strict=True)) == pytest.approx(share[share > 0].to_dict())
@@ -299,7 +304,7 @@ def test_runs_of_no_row_and_interrupted_comparisons_are_told(folder, tmp_path):
     (copy / "comparison.json").unlink()
     next(copy.rglob("results.json")).unlink()
     with pytest.raises(
-        AffuseError, match="was interrupted or still runs: 27 of the 28 runs begun are finished"
+        AffuseError, match="was interrupted or still runs: 35 of the 36 runs begun are finished"
     ):
         write_page(copy)
     with pytest.raises(AffuseError, match="not a comparison's folder"):

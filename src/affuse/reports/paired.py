@@ -12,13 +12,12 @@ from affuse.evaluation.differences import paired_difference
 from affuse.evaluation.intervals import speaker_confusions
 from affuse.evaluation.mcnemar import mcnemar
 from affuse.evaluation.p_values import holm, over_seeds
-from affuse.evaluation.power import detectable_difference
+from affuse.evaluation.power import ALPHA, detectable_difference
 from affuse.evaluation.predictions import measure_table
 from affuse.evaluation.resampled_t import corrected_resampled_t
 from affuse.reports.rows import Row, reference_of
 
-ALPHA = 0.05
-UNTESTED, NO_EFFECT, THESE_RUNS = "not tested", "no effect shown", "in these runs"
+UNJUDGED, UNTESTED, NO_EFFECT, THESE_RUNS = "not judged", "not tested", "no effect shown", "in these runs"
 _TESTS = ("bacc", "acc", "mcnemar", "resampled")
 
 
@@ -31,7 +30,8 @@ def paired_tests(rows: Sequence[Row], task: str, space: Sequence[str], speakers:
     only_this, only_reference: right in one of the two alone; mcnemar_p: over seeds as twice the median;
     resampled_*: corrected resampled t over folds and seeds, of BACC; *_holm: corrected over the lines of this
     table. verdict: "higher" or "lower" where bacc_p_holm and resampled_p_holm are below 5 %; "higher in these runs"
-    where only the first is: new speakers would see it, new trainings may not. ``speakers``: utterance id -> speaker.
+    where only the first is: new speakers would see it, new trainings may not; "not judged" where the test part had
+    a hand in either row: no p value allows for that. ``speakers``: utterance id -> speaker.
     """
     lines = []
     for row in rows:
@@ -58,6 +58,8 @@ def paired_tests(rows: Sequence[Row], task: str, space: Sequence[str], speakers:
 
 def _verdict(line: dict[Any, Any]) -> str:
     """By Holm's p values: over speakers, and then over trainings, of which the test over speakers knows nothing."""
+    if line["on_test"]:
+        return UNJUDGED
     if np.isnan(line["bacc_p_holm"]):
         return UNTESTED
     if line["bacc_p_holm"] >= ALPHA:

@@ -12,13 +12,13 @@ from affuse.reports.drawing import COLOURS, INK, as_svg, new_grid
 def training_curves(tables: Sequence[pd.DataFrame], name: str) -> str:
     """``metrics.csv`` of a row's runs: the mean over runs by epoch, as long as any run goes on.
 
-    Left, per task: the unweighted loss, training solid and validation dashed. Right, with several tasks: their
+    Above, per task: the unweighted loss, training solid and validation dashed. Below, with several tasks: their
     weights.
     """
     every = pd.concat(tables).groupby("epoch").mean()
     tasks = [c.removeprefix("train_loss_") for c in every.columns if c.startswith("train_loss_")]
     panels = 2 if len(tasks) > 1 else 1
-    figure, grid = new_grid(1, panels, 2.3, 3.3 * panels)
+    figure, grid = new_grid(panels, 1, 2.3 * panels, 3.3)
     x = every.index.to_numpy(int)
     for i, task in enumerate(tasks):
         colour = COLOURS[(0, 5, 2, 3, 1, 4)[i % 6]]

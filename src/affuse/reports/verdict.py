@@ -9,7 +9,7 @@ import pandas as pd
 
 from affuse.evaluation.power import ALPHA, POWER, detectable_by_mcnemar
 from affuse.reports.numbers import p_value, plain, points, signed
-from affuse.reports.paired import NO_EFFECT, THESE_RUNS, UNTESTED
+from affuse.reports.paired import NO_EFFECT, THESE_RUNS, UNJUDGED, UNTESTED
 
 _TOLD = 3  # effects in words; more are in the table
 _DISCORDANT = 0.1
@@ -46,25 +46,34 @@ def comparison_in_words(line: dict[Any, Any]) -> str:
 
 
 def _found(lines: list[dict[Any, Any]]) -> str:
-    tested = [line for line in lines if line["verdict"] != UNTESTED]
-    if len(lines) == 1:
+    count = len(lines)
+    judged = [line for line in lines if line["verdict"] != UNJUDGED]
+    if not judged:
+        what = "The difference is" if count == 1 else f"None of {count} differences is"
+        return f"{what}{' not' if count == 1 else ''} judged, since the test part had a hand in it."
+    if count == 1:
         return f"{comparison_in_words(lines[0])}: {_outcome(lines[0]['verdict'])}."
+    tested = [line for line in judged if line["verdict"] != UNTESTED]
     if not tested:
-        return f"None of {len(lines)} differences can be tested: that takes test utterances of two speakers at least."
+        return (
+            f"None of {count} differences can be tested: that takes test utterances of two speakers at least."
+        )
     sure = [line for line in tested if line["verdict"] in ("higher", "lower")]
     partly = [line for line in tested if line["verdict"].endswith(THESE_RUNS)]
     by_p = sorted(sure or partly or tested, key=lambda line: line["bacc_p_holm"])
     told = "; ".join(comparison_in_words(line) for line in by_p[:_TOLD])
-    more = f"; and {len(by_p) - _TOLD} more in the table" if len(by_p) > _TOLD else ""
+    told += f"; and {len(by_p) - _TOLD} more in the table" if len(by_p) > _TOLD else ""
+    left = count - len(judged)
+    told += f" (not judged, since the test part had a hand in them: {left})" if left else ""
     if sure:
-        return f"{len(sure)} of {len(lines)} differences are shown: {told}{more}."
+        return f"{len(sure)} of {count} differences {'is' if len(sure) == 1 else 'are'} shown: {told}."
     if partly:
         return (
-            f"None of {len(lines)} differences is shown to outlast these trainings; {len(partly)} would "
-            f"show with other speakers, but in these runs only: {told}{more}."
+            f"None of {count} differences is shown to outlast these trainings; {len(partly)} would show with other "
+            f"speakers, but in these runs only: {told}."
         )
     nearest = comparison_in_words(by_p[0])
-    return f"None of {len(lines)} differences is shown; the nearest to one: {nearest}: {NO_EFFECT}."
+    return f"None of {count} differences is shown; the nearest to one: {nearest}: {NO_EFFECT}."
 
 
 def _outcome(verdict: str) -> str:

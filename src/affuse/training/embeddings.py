@@ -32,8 +32,8 @@ def embed(model: Model, clips: Clips, batch_size: int, device: str = "cpu") -> n
 
 def write_embeddings(path: str | Path, ids: Sequence[str], embedding: np.ndarray) -> None:
     """Write ids (n,) and embedding (n, width) atomically: float16 where it holds every value, else float32."""
-    half = embedding.astype(np.float16)
-    small = half if np.isfinite(half).all() else embedding.astype(np.float32)
+    fits = np.abs(embedding).max(initial=0.0) < np.finfo(np.float16).max  # NaN does not
+    small = embedding.astype(np.float16 if fits else np.float32)
     with replacing(path) as temporary, open(temporary, "wb") as stream:
         np.savez_compressed(stream, id=np.array(list(ids), dtype=str), embedding=small)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from affuse.evaluation.power import ALPHA
 from affuse.reports.blocks import Block, Cell, Figure, Prose, Section, Table
 from affuse.reports.embedding_maps import embedding_maps
 from affuse.reports.embedding_table import labelled_embeddings
 from affuse.reports.numbers import number_cell, p_cell, plain
-from affuse.reports.paired import ALPHA
 from affuse.reports.report import Report
 from affuse.reports.rows import Row
 

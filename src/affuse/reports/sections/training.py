@@ -26,7 +26,7 @@ def section(report: Report) -> Section | None:
         "from which the "
         "dashed line rises while the solid one falls: there the network begins to learn its utterances by heart. "
         + (
-            "On the right the weight of each task in the joint loss; one that goes to 0 is no longer learnt. "
+            "Below, the weight of each task in the joint loss; one that goes to 0 is no longer learnt. "
             if several
             else ""
         )
