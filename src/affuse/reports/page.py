@@ -21,6 +21,7 @@ from affuse.reports.sections import (
     mistakes,
     results,
     setting,
+    subsets,
     training,
     verdict,
 )
@@ -64,6 +65,7 @@ def make_sections(report: Report) -> list[Section]:
     found = [
         verdict.section(report),
         *results.sections(report),
+        *subsets.sections(report),
         groups.section(report),
         calibration.section(report),
         embeddings.section(report),

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from affuse.errors import AffuseError
 from affuse.files import replacing
 from affuse.model import Model
-from affuse.training.data import Clips, in_length_order
+from affuse.training.data import Clips, batches
 
 EMBEDDINGS = "embeddings.npz"
 
@@ -21,9 +20,8 @@ def embed(model: Model, clips: Clips, batch_size: int, device: str = "cpu") -> n
     """(clips, width) float32 embeddings in the clips' order, in evaluation mode."""
     model.eval().to(device)
     index, rows = [], []
-    order = in_length_order(clips.lengths(), batch_size)
     with torch.inference_mode():
-        for batch in DataLoader(clips, batch_sampler=order, collate_fn=clips.collate):
+        for batch in batches(clips, batch_size):
             output = model({name: sequence.to(device) for name, sequence in batch.clips.items()})
             index.append(batch.index.numpy())
             rows.append(output.embedding.float().cpu().numpy())
