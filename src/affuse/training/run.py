@@ -29,6 +29,7 @@ from affuse.modelfolder import load_model, save_model
 from affuse.recipe import Recipe
 from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState, load_state
 from affuse.training.data import BucketBatches, Clips, batches
+from affuse.training.embeddings import EMBEDDINGS, embed, write_embeddings
 from affuse.training.experiment import Experiment, skipped_table
 from affuse.training.features import Source
 from affuse.training.module import NonFiniteLoss, TrainingModule
@@ -116,6 +117,8 @@ def train_fold(
     ]
     predictions = pd.concat(tables, ignore_index=True)
     write_csv(out / "predictions.csv", predictions)
+    embedding = embed(model, parts["test"], recipe.training.batch_size, experiment.clips.device)
+    write_embeddings(out / EMBEDDINGS, parts["test"].ids, embedding)
     if subsets:
         _write_subsets(model, parts["test"], fold, out, experiment.clips.device)
     if keep_model:
