@@ -145,8 +145,8 @@ def paper_table(results: pd.DataFrame, task: str, metrics: tuple[str, ...] = ("a
         if (rows["stamp"] != "").any():
             line["protocol"] = group.iloc[0]["stamp"] or "speaker-independent"
         if not np.isnan(group.iloc[0]["sd_folds"]):
-            deviation = group[group["metric"] == metrics[-1]].iloc[0]["sd_folds"]
-            line[f"{TITLES[metrics[-1]]}, sd over folds"] = f"{100 * deviation:.1f}"
+            deviation = group[group["metric"] == "bacc"].iloc[0]["sd_folds"]
+            line[f"{TITLES['bacc']}, sd over folds"] = f"{100 * deviation:.1f}"
         table.append(line)
     return pd.DataFrame(table).fillna("")
 
