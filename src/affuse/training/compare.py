@@ -157,7 +157,8 @@ def compare(
 def _shared_part(recipe: Recipe) -> str:
     """What features, labels and split depend on."""
     labels = {task: (choice.classes, choice.merge) for task, choice in recipe.tasks.items()}
-    return digest(repr(labels), recipe.protocol.model_dump_json(), repr(recipe.modalities))
+    seen = recipe.corpus.model_dump_json(), recipe.protocol.model_dump_json()
+    return digest(repr(labels), *seen, repr(recipe.modalities))
 
 
 def _slug(settings: dict[str, str], name: str) -> str:
