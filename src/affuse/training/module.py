@@ -93,7 +93,9 @@ class TrainingModule(L.LightningModule):
         if not self.recipe.weighting.scheduled:
             every, factor = schedule.every, schedule.factor
             steps = [
-                (lambda _: 1.0) if group["name"] == "weighting" else (lambda epoch: factor ** (epoch // every))
+                (lambda _: 1.0)
+                if group["name"] == "weighting"
+                else (lambda epoch: factor ** (epoch // every))
                 for group in groups
             ]
             return {
