@@ -1,0 +1,53 @@
+"""Running a grid: ``training.compare`` with its files, so that each protocol's folder is a comparison of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from affuse.corpora.corpus import Corpus
+from affuse.files import write_csv
+from affuse.reports.page import write_page
+from affuse.reports.record import write_record
+from affuse.reports.results import collect_results
+from affuse.reproduction.definition import Paper
+from affuse.reproduction.grid import Form, Grid
+from affuse.training.cache import FeatureCache
+from affuse.training.compare import Comparison, compare
+from affuse.training.experiment import Progress
+
+
+def run_grid(
+    grid: Grid,
+    corpus: Corpus,
+    out: Path,
+    cache: FeatureCache,
+    progress: Progress,
+    jobs: int | None,
+    device: str,
+) -> Comparison:
+    """Train what is not finished; write the folder's results.csv, comparison.json and report.html."""
+    comparison = compare(
+        grid.variants, corpus, out, cache, progress, folds=grid.folds, jobs=jobs, device=device
+    )
+    results = collect_results(comparison)
+    if len(results):
+        write_csv(out / "results.csv", results)
+        write_record(comparison, out)
+        write_page(out)
+    return comparison
+
+
+def form_notes(paper: Paper, form: Form) -> list[str]:
+    """What was smaller than the paper, in sentences."""
+    notes = []
+    if form.is_small:
+        notes.append(f"These are not the paper's networks but {' '.join(paper.small.description.split())}.")
+    if form.quick:
+        notes.append(f"Quick: {' '.join(paper.quick.description.split())}.")
+    if form.overrides:
+        notes.append(f"Changed by --set: {', '.join(form.overrides)}.")
+    if form.seeds is not None and len(form.seeds) < 3:
+        notes.append(
+            f"{len(form.seeds)} seed{'s' if len(form.seeds) > 1 else ''}: an honest table takes three or more."
+        )
+    return notes
