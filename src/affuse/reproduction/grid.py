@@ -72,9 +72,14 @@ def make_grid(paper: Paper, protocol: str, definition: Definition, corpus: Corpu
 
 
 def build_recipe(
-    paper: Paper, cell: GridCell, changes: Changes, encoders: Mapping[str, Changes], form: Form
+    paper: Paper,
+    cell: GridCell,
+    changes: Changes,
+    encoders: Mapping[str, Changes],
+    form: Form,
+    last: Changes | None = None,
 ) -> Recipe:
-    """The cell's recipe (or its small form) with the protocol's changes, the small form's, then the caller's."""
+    """The cell's recipe (or its small form) with the protocol's changes, the small form's, ``last``, the caller's."""
     small = form.is_small
     name = paper.small.recipes.get(cell.recipe, cell.recipe) if small else cell.recipe
     data = Recipe.load(name).model_dump()
@@ -86,6 +91,8 @@ def build_recipe(
         for modality in data["modalities"].values():
             for key, value in options.get(modality["encoder"], {}).items():
                 set_field(modality, f"options.{key}", value, where)
+    for key, value in (last or {}).items():
+        set_field(data, key, value, where)
     for override in form.overrides:
         prefix, text = split_prefix(override)
         if prefix in ("", cell.recipe):

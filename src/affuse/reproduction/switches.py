@@ -59,9 +59,9 @@ def run_switches(
 
     def add(name: str, row: str, changes: Changes) -> str:
         for seed in seeds:
-            changed = common | cells[row].set | changes
-            changed = changed | {"seed": seed, "protocol": {**changed["protocol"], "seed": seed}}
-            recipe = build_recipe(paper, cells[row], changed, definition.encoders, form)
+            drawn = {**changes.get("protocol", split), "seed": seed}
+            last = changes | {"seed": seed, "protocol": drawn}
+            recipe = build_recipe(paper, cells[row], common | cells[row].set, definition.encoders, form, last)
             variants[f"{name}/{seed}"] = Variant({"row": name, "seed": str(seed)}, recipe)
         return name
 
