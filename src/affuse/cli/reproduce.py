@@ -86,7 +86,7 @@ def _protocols(
     from affuse.reports.reproduction_page import write_reproduction_page
     from affuse.reproduction.definition import read_definition, read_paper
     from affuse.reproduction.grid import make_grid
-    from affuse.reproduction.running import form_notes, run_grid
+    from affuse.reproduction.running import check_grid, form_notes, run_grid
 
     paper = read_paper(name)
     # every grid is made before any is run: a mistake in the last is told before hours of the first
@@ -94,14 +94,15 @@ def _protocols(
     for protocol in protocols:
         definition = read_definition(name, protocol)
         grids[protocol] = definition, make_grid(paper, protocol, definition, corpus, form)
+        check_grid(grids[protocol][1], corpus)
     runs = []
     with bars() as progress:
         for protocol, (definition, grid) in grids.items():
             progress.say(f"{NAMES[protocol]}: {len(grid.variants)} rows and seeds.")
             for note in grid.notes:
                 progress.say(note)
-            comparison = run_grid(grid, corpus, out / protocol, cache, progress, jobs, device)
-            runs.append(ProtocolRun(protocol, definition, grid, comparison))
+            done = run_grid(grid, corpus, out / protocol, cache, progress, jobs, device)
+            runs.append(ProtocolRun(protocol, definition, grid, *done))
     frame = reproduction_rows(paper, runs)
     record = write_reproduction(out, paper, runs, frame, form_notes(paper, form))
     table, footnotes = reproduction_table(frame)

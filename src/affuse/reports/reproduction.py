@@ -13,7 +13,7 @@ from scipy import stats
 from affuse.evaluation.predictions import measure_table
 from affuse.files import write_csv, write_json, write_text
 from affuse.reports.joint_loss_table import nll
-from affuse.reports.results import TITLES, collect_results, markdown_table, read_predictions, rows_of
+from affuse.reports.results import TITLES, markdown_table, read_predictions, rows_of
 from affuse.reproduction.definition import Definition, Paper, published
 from affuse.reproduction.grid import Grid
 from affuse.training.compare import Cell, Comparison
@@ -49,6 +49,7 @@ class ProtocolRun(NamedTuple):
     definition: Definition
     grid: Grid
     comparison: Comparison
+    results: pd.DataFrame  # the rows of its results.csv
 
 
 def reproduction_rows(paper: Paper, runs: Sequence[ProtocolRun]) -> pd.DataFrame:
@@ -118,7 +119,7 @@ def _on_test(run: ProtocolRun, name: str, lambdas: bool) -> str:
 
 def _test_values(run: ProtocolRun, kind: str) -> dict[tuple[str, str], dict[str, Any]]:
     """(variant's name, metric) -> value, low, high, seeds, n of the test part; "order" ranks the lambdas."""
-    results = collect_results(run.comparison)
+    results = run.results
     values: dict[tuple[str, str], dict[str, Any]] = {}
     for row in results[results["metric"].isin(PERCENT)].to_dict("records") if len(results) else ():
         if kind == "classification" and row["task"] != "emotion":

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.splits import make_split
+from affuse.corpora.view import view
 from affuse.files import write_csv
 from affuse.reports.page import write_page
 from affuse.reports.record import write_record
@@ -13,7 +17,21 @@ from affuse.reproduction.definition import Paper
 from affuse.reproduction.grid import Form, Grid
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import Comparison, compare
+from affuse.training.data import label_table
 from affuse.training.experiment import Progress
+
+
+def check_grid(grid: Grid, corpus: Corpus) -> None:
+    """AffuseError for what a grid's labels, view of the corpus or split would fail at, before anything is run."""
+    seen = set()
+    for variant in grid.variants:
+        recipe = variant.recipe
+        tasks = {task: (choice.classes, choice.merge) for task, choice in recipe.tasks.items()}
+        key = repr((recipe.corpus, recipe.protocol, tasks))
+        if key not in seen:
+            seen.add(key)
+            viewed, _ = view(corpus, recipe.corpus)
+            make_split(label_table(viewed, recipe).table, recipe.protocol, next(iter(recipe.tasks)))
 
 
 def run_grid(
@@ -24,8 +42,11 @@ def run_grid(
     progress: Progress,
     jobs: int | None,
     device: str,
-) -> Comparison:
-    """Train what is not finished; write the folder's results.csv, comparison.json and report.html."""
+) -> tuple[Comparison, pd.DataFrame]:
+    """Train what is not finished; write the folder's results.csv, comparison.json and report.html.
+
+    Returns the comparison and the rows of results.csv.
+    """
     comparison = compare(
         grid.variants, corpus, out, cache, progress, folds=grid.folds, jobs=jobs, device=device
     )
@@ -34,7 +55,7 @@ def run_grid(
         write_csv(out / "results.csv", results)
         write_record(comparison, out)
         write_page(out)
-    return comparison
+    return comparison, results
 
 
 def form_notes(paper: Paper, form: Form) -> list[str]:
