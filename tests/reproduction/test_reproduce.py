@@ -24,7 +24,7 @@ def place(tmp_path_factory):
     make_corpus(folder, speakers=6, each=2)
     bert = tiny_bert(folder / "bert")
     words = [
-        folder / "corpus", "--quick", "--jobs", "1", "--cache", folder / "cache", "--set", "epochs=2",
+        folder / "corpus", "--quick", "--jobs", "1", "--cache", folder / "cache", "--set", "epochs=1",
         "--set", f"modalities.text.options.model={bert}",
         "--set", "modalities.audio.options.bands=16", "--set", "modalities.audio.options.seconds=0.5",
     ]  # fmt: skip
