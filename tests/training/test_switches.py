@@ -18,6 +18,7 @@ from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up
 from affuse.training.module import TrainingModule
 from affuse.training.run import train_fold
+from command import affuse
 from small_corpus import make_corpus
 
 
@@ -200,3 +201,22 @@ def test_short_clips_are_left_out_of_the_whole_experiment_and_told(place, tmp_pa
     assert told in progress.said
     train_fold(experiment, recipe, 0, tmp_path)
     assert json.loads((tmp_path / "environment.json").read_text())["view"] == [told]
+
+
+@pytest.mark.parametrize(
+    ("select", "said"),
+    [
+        ("test", "was best on the test part"),
+        ("last", "counts: the last"),
+        ("validation", "was best on validation"),
+    ],
+)
+def test_train_says_how_the_epoch_was_chosen(place, tmp_path, capsys, monkeypatch, select, said):
+    corpus, cache = place
+    changes = [word for text in [*SMALL, f"training.select={select}"] for word in ("--set", text)]
+    words = ["train", "server", corpus.folder, "--out", tmp_path / "run", "--cache", cache.folder, *changes]
+    result = affuse(capsys, monkeypatch, *words)
+    assert result.code == 0
+    told = result.err.replace("\n", " ")
+    assert said in told
+    assert ("These numbers flatter: epoch chosen on the test part." in told) == (select == "test")
