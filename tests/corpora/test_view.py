@@ -88,7 +88,7 @@ def release(tmp_path_factory):
 @pytest.mark.parametrize(
     "rule",
     [
-        {"classes": "4", "scenario": "improvised", "ties": "self_report"},
+        {"classes": 4, "scenario": "improvised", "ties": "self_report"},
         {"classes": "4+exc", "ties": "majority", "seed": 3},
         {"classes": "6", "ties": "drop", "keep_unlabelled": False},
     ],

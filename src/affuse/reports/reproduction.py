@@ -238,8 +238,12 @@ def write_reproduction(
     """Write reproduction.csv, reproduction.md and reproduction.json; return the record (the last one's content)."""
     table, footnotes = reproduction_table(frame)
     corpus = runs[0].comparison.experiments[0].corpus.info
-    told = [f"The published numbers are IEMOCAP's; here is {corpus.title}. Differences say something about the papers "
-            "only where the corpus is IEMOCAP."] if corpus.name != "iemocap" else []  # fmt: skip
+    told = [
+        f"The published numbers are of {paper.corpus}, these of {corpus.title}: differences between them say nothing "
+        "about the paper."
+    ]
+    if corpus.name == paper.corpus:
+        told = []
     record = {
         "format": FORMAT,
         "title": f"{paper.title[0].upper()}{paper.title[1:]} on {corpus.title}",

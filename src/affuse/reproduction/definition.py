@@ -45,6 +45,7 @@ class Paper(Part):
 
     title: str
     published: str = Field(description="the paper's name in published.csv")
+    corpus: str = Field(description="name of the corpus the published numbers are of")
     kind: Literal["classification", "joint"] = Field(
         description="classification: ACC and BACC of the test part; joint: also NLL of validation, task weights"
     )
