@@ -246,7 +246,7 @@ def write_reproduction(
         told = []
     record = {
         "format": FORMAT,
-        "title": f"{paper.title[0].upper()}{paper.title[1:]} on {corpus.title}",
+        "title": f"{paper.title[0].upper()}{paper.title[1:]}, corpus: {corpus.title}",
         "paper": paper.published,
         "corpus": corpus.title,
         "generated": corpus.generated,
