@@ -1,6 +1,6 @@
 """The effect columns of docs/protocols.md, from the switches.csv that 'affuse reproduce --switches' wrote.
 
-python docs/effects.py multi-loss runs/switches/switches.csv
+python docs/effects.py multi-loss runs/switches/switches.csv   # without a file: nothing measured
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def effect(rows: pd.DataFrame, switch: Switch, metrics: list[str]) -> str:
     return "<br>".join(told) or "not measured"
 
 
-def main(paper: str, path: str) -> None:
-    rows = pd.read_csv(path)
+def main(paper: str, path: str = "") -> None:
+    rows = pd.read_csv(path) if path else pd.DataFrame(columns=["switch", "row", "metric"])
     metrics = [name for name in dict.fromkeys(rows["metric"]) if name.endswith("_bacc")]
     print("| departure | switch | what the code does | source | effect on BACC |\n|---|---|---|---|---|")
     for switch in read_switches(paper).switches:

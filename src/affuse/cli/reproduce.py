@@ -139,7 +139,7 @@ def _switches(
         effects, notes, failed = run_switches(name, paper, corpus, out, form, cache, progress, jobs, device)
     table = effects_table(effects)
     print_table(table, f"One switch at a time, on {corpus.info.title}")
-    notes = [*form_notes(paper, form), *notes]
+    notes = [*form_notes(paper, form, switches=True), *notes]
     for note in notes:
         messages.print(note, markup=False, soft_wrap=True)
     from affuse.files import write_csv, write_text

@@ -58,16 +58,17 @@ def run_grid(
     return comparison, results
 
 
-def form_notes(paper: Paper, form: Form) -> list[str]:
-    """What was smaller than the paper, in sentences."""
+def form_notes(paper: Paper, form: Form, switches: bool = False) -> list[str]:
+    """What was smaller than the paper, in sentences; ``switches`` have seeds and folds of their own."""
     notes = []
     if form.is_small:
         notes.append(f"These are not the paper's networks but {' '.join(paper.small.description.split())}.")
     if form.quick:
-        notes.append(f"Quick: {' '.join(paper.quick.description.split())}.")
+        budget = ", ".join(f"{key}={value}" for key, value in paper.quick.set.items())
+        notes.append(f"Quick: {budget if switches else ' '.join(paper.quick.description.split())}.")
     if form.overrides:
         notes.append(f"Changed by --set: {', '.join(form.overrides)}.")
-    if form.seeds is not None and len(form.seeds) < 3:
+    if not switches and form.seeds is not None and len(form.seeds) < 3:
         notes.append(
             f"{len(form.seeds)} seed{'s' if len(form.seeds) > 1 else ''}: an honest table takes three or more."
         )
