@@ -57,6 +57,15 @@ def test_overrides_reach_any_field():
     assert recipe.seed == 7
 
 
+def test_a_star_sets_a_field_of_every_modality_or_task():
+    recipe = Recipe.load("server", ["modalities.*.dropout=0.3", "modalities.text.dropout=0.1"])
+    assert [part.dropout for part in recipe.modalities.values()] == [0.1, 0.3]
+    alone = Recipe.load("server", ["modalities.text=null", "modalities.*.standardise=true"])
+    assert alone.modalities["audio"].standardise
+    with pytest.raises(AffuseError, match="no section 'modality'"):
+        Recipe.load("server", ["modality.*.dropout=0.3"])
+
+
 def test_another_encoder_drops_the_old_ones_options():
     recipe = Recipe.load("3m-ser", ["modalities.audio.encoder=logmel"])
     assert recipe.modalities["audio"].options == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -19,10 +20,11 @@ from affuse.sequence import FeatureSequence
 
 
 class Output(NamedTuple):
-    """logits: task -> (batch, classes); embedding: (batch, width)."""
+    """logits: task -> (batch, classes); embedding: (batch, width); features: what the heads were computed from."""
 
     logits: dict[str, Tensor]
     embedding: Tensor
+    features: list[Tensor]
 
 
 class Standardiser(nn.Module):
@@ -88,6 +90,7 @@ class Model(nn.Module):
             if (adapter := kind.adapter_of(options)) is not None:
                 self.adapters[name] = adapter
             widths[name] = kind.width_of(options)
+        self.widths = widths  # modality -> width of the steps that the fusion reads
         self.fusion = build_fusion(recipe.fusion, widths)
         width = self.fusion.width
         self.heads = nn.ModuleDict()
@@ -102,9 +105,26 @@ class Model(nn.Module):
                 raise AffuseError(f"The loss of task {task!r} trains neither a classifier nor centers.")
 
     def forward(self, clips: Mapping[str, FeatureSequence]) -> Output:
-        """modality -> (batch, time, ...) with mask."""
+        """modality -> (batch, time, ...) with mask; a modality that is not named is missing from all clips."""
+        return self.fuse(self.encode(clips))
+
+    def encode(self, clips: Mapping[str, FeatureSequence]) -> dict[str, FeatureSequence]:
+        """What the fusion reads, of every modality: (batch, time, width), all masked where nothing was given.
+
+        Raises AffuseError for a modality that the model does not have, and for none at all.
+        """
+        for name in clips:
+            if name not in self.widths:
+                raise AffuseError(f"{unknown(name, list(self.widths), 'modalities of this model')}.")
+        if not clips:
+            raise AffuseError(f"The model was given no modality; it reads {', '.join(self.widths)}.")
+        given = next(iter(clips.values())).mask
         sequences = {}
-        for name in self.recipe.modalities:
+        for name, width in self.widths.items():
+            if name not in clips:
+                blank = torch.zeros(given.shape[0], 1, width, device=given.device)
+                sequences[name] = FeatureSequence(blank, given.new_zeros(given.shape[0], 1))
+                continue
             sequence = clips[name]
             if name in self.encoders:
                 sequence = self.encoders[name](sequence)
@@ -113,8 +133,13 @@ class Model(nn.Module):
             if name in self.adapters:
                 sequence = self.adapters[name](sequence)
             sequences[name] = sequence
-        embedding = self.fusion(sequences)
-        return Output({task: self._logits(task, embedding) for task in self.label_spaces}, embedding)
+        return sequences
+
+    def fuse(self, sequences: Mapping[str, FeatureSequence]) -> Output:
+        """From what ``encode`` gave to the answer: cheap where encoders are trained, so subsets share ``encode``."""
+        opinions = self.fusion.opinions(sequences)
+        logits = {task: opinions.logits(partial(self._logits, task)) for task in self.label_spaces}
+        return Output(logits, opinions.embedding(), opinions.features)
 
     def _logits(self, task: str, embedding: Tensor) -> Tensor:
         if task in self.heads:

@@ -73,6 +73,12 @@ class Modality(Part):
     standardise: bool = Field(
         default=False, description="z-score each feature with the training part's mean and deviation"
     )
+    dropout: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of training clips from which the modality is taken; never an utterance's last one",
+    )
     options: dict[str, Any] = Field(default_factory=dict, description="the encoder's own options")
 
     @field_validator("encoder")
@@ -254,7 +260,7 @@ def apply_override(data: dict[str, Any], override: str) -> None:
     """Set one field of ``data`` in place: 'optimizer.lr=3e-4'. The value is read as YAML.
 
     Choosing another encoder, fusion, loss or weighting drops the options of the one before;
-    ``modalities.text=null`` removes that modality."""
+    ``modalities.text=null`` removes that modality; ``modalities.*.dropout=0.3`` sets the field of every modality."""
     key, equals, text = override.partition("=")
     key = SHORTHANDS.get(key.strip(), key.strip())
     if not equals or not key:
@@ -265,6 +271,16 @@ def apply_override(data: dict[str, Any], override: str) -> None:
         value = text
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):
         value = float(value)  # YAML 1.1 reads 3e-4 as a string
+    before, star, after = key.partition(".*.")
+    if star:
+        section: Any = data
+        for part in before.split("."):
+            section = section.get(part) if isinstance(section, dict) else None
+        if not isinstance(section, dict):
+            raise AffuseError(f"--set {override}: the recipe has no section {before!r}.")
+        for name in list(section):
+            apply_override(data, f"{before}.{name}.{after}={text}")
+        return
     set_field(data, key, value, f"--set {override}")
 
 

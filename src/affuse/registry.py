@@ -24,12 +24,17 @@ PARTS: dict[str, dict[str, str]] = {
         "waveform": "affuse.encoders.waveform:WaveformEncoder",
         "logmel": "affuse.encoders.logmel:LogMelEncoder",
         "resnet50": "affuse.encoders.visual:VisualEncoder",
+        "hog": "affuse.encoders.hog:HogEncoder",
         "precomputed": "affuse.encoders.precomputed:PrecomputedEncoder",
     },
     "fusions": {
         "concat": "affuse.fusion.concat:ConcatFusion",
         "attention": "affuse.fusion.attention:AttentionFusion",
         "lstm": "affuse.fusion.lstm:LSTMFusion",
+        "gated": "affuse.fusion.gated:GatedFusion",
+        "cross_attention": "affuse.fusion.cross_attention:CrossAttentionFusion",
+        "bottleneck": "affuse.fusion.bottleneck:BottleneckFusion",
+        "late": "affuse.fusion.late:LateFusion",
     },
     "losses": {
         "cross_entropy": "affuse.losses.cross_entropy:CrossEntropyLoss",

@@ -22,6 +22,13 @@ class FeatureSequence(NamedTuple):
     def to(self, device: torch.device | str) -> FeatureSequence:
         return FeatureSequence(self.values.to(device), self.mask.to(device))
 
+    def keep(self, kept: Tensor) -> FeatureSequence:
+        """Only the rows where ``kept`` (batch,) is True; in the others the modality is missing."""
+        mask = self.mask & kept[:, None]
+        return FeatureSequence(
+            self.values.masked_fill(~mask.reshape(*mask.shape, *[1] * (self.values.dim() - 2)), 0), mask
+        )
+
     @property
     def lengths(self) -> Tensor:
         """(batch,) number of real steps; real steps come first."""

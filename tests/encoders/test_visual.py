@@ -1,7 +1,5 @@
 """The visual encoder: counts, another hand's ResNet with the same weights, batches against clips, and its clips."""
 
-import logging
-
 import numpy as np
 import pytest
 import torch
@@ -316,13 +314,14 @@ def test_read_takes_the_utterances_half_times_and_cap(tmp_path):
         encoder.read(Utterance("u", video=path, video_start=0.0, video_end=0.1))
 
 
-def test_a_short_video_is_told(tmp_path, caplog):
+def test_a_short_video_is_told(tmp_path):
     path = write_video(tmp_path / "a.avi", [grey(60)] * 25)
-    with caplog.at_level(logging.WARNING, "affuse"):
-        clip = VisualEncoder(VisualOptions(**SMALL)).read(Utterance("u7", video=path, start=0.0, end=3.0))
+    encoder = VisualEncoder(VisualOptions(**SMALL))
+    clip, fault = encoder.read_with_fault(Utterance("u7", video=path, start=0.0, end=3.0))
+    assert clip is not None
     assert len(clip) == 25
-    assert "u7: " in caplog.text
-    assert "the frames before it are used" in caplog.text
+    assert "ends 2.00 s before the utterance does; the frames before it are used" in fault
+    assert encoder.read_with_fault(Utterance("u7", video=path, start=0.0, end=1.0))[1] == ""
 
 
 def test_clips_are_shared_by_networks_but_not_by_crops(tmp_path):

@@ -12,13 +12,16 @@ import soundfile
 import torch
 
 from affuse.corpora.corpus import Utterance
+from affuse.encoders.hog import HogEncoder, HogOptions
 from affuse.encoders.precomputed import PrecomputedEncoder, PrecomputedOptions
 from affuse.encoders.speech import SpeechEncoder, SpeechOptions
 from affuse.encoders.text import TextEncoder, TextOptions
 from affuse.errors import AffuseError
 from affuse.training.cache import ContentKeys, FeatureCache
-from affuse.training.features import CachedSource, LiveSource, extract
+from affuse.training.experiment import skipped_table
+from affuse.training.features import CachedSource, LiveSource, Skipped, check_live, extract
 from tiny_models import tiny_bert, tiny_wav2vec2
+from video_files import grey, write_video
 
 
 @pytest.fixture
@@ -120,6 +123,27 @@ def test_bad_clips_are_skipped_with_their_cause(tmp_path, cache, wav2vec2):
     for skip in done.skipped:
         assert f"{skip.id}.wav" in skip.cause
     assert list(done.keys) == ["good"]
+
+
+def test_a_clip_used_in_part_says_so_from_the_cache_too(tmp_path, cache):
+    short = write_video(tmp_path / "short.avi", [grey(60)] * 10)
+    whole = write_video(tmp_path / "whole.avi", [grey(60)] * 30)
+    rows = [
+        Utterance("cut", video=short, start=0.0, end=1.0),
+        Utterance("fine", video=whole, start=0.0, end=1.0),
+    ]
+    encoder = HogEncoder(HogOptions())
+    for computed in (2, 0):
+        found = extract("face", encoder, True, rows, cache)
+        assert found.computed == computed
+        assert [clip[:2] for clip in found.partial] == [("cut", "face")]
+        assert "the frames before it are used" in found.partial[0].cause
+        assert not found.skipped
+        assert None not in found.keys.values()
+    live = LiveSource(encoder, True, {row.id: row for row in rows})
+    assert check_live("face", live, ["cut", "fine"]).partial == found.partial
+    table = skipped_table([Skipped("x", "face", "gone")], found.partial)
+    assert list(table["used"]) == ["no", "in part"]
 
 
 def test_damage_while_in_use_says_so(cache):

@@ -31,6 +31,10 @@ def compare(
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes (default: one per core).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     keep_models: Annotated[bool, typer.Option(help="Keep every cell's model folder.")] = False,
+    subsets: Annotated[
+        bool,
+        typer.Option("--subsets", help="Test every subset of the recipe's modalities too, the rest masked."),
+    ] = False,
 ) -> None:
     """Train every combination of --over on all folds; print the papers' table, write report.html.
 
@@ -53,19 +57,21 @@ def compare(
     with bars() as progress:
         comparison = run(
             variants, loaded, out, FeatureCache(cache or default_folder()), progress,
-            folds=folds, jobs=jobs, device=choose_device(device), keep_models=keep_models,
+            folds=folds, jobs=jobs, device=choose_device(device), keep_models=keep_models, subsets=subsets,
         )  # fmt: skip
     raise typer.Exit(show_comparison(comparison, loaded, out))
 
 
 def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
-    """Write results.csv, results.md, comparison.json and report.html; print the tables; return the exit code."""
+    """Write results.csv, results.md, subsets.csv (where subsets were tested), comparison.json and report.html; print
+    the tables; return the exit code."""
     from affuse.cli.console import messages, print_table, report_skipped
     from affuse.files import write_csv, write_text
     from affuse.reports.joint_loss_table import joint_loss_table, joint_losses
     from affuse.reports.page import write_page
     from affuse.reports.record import write_record
     from affuse.reports.results import collect_results, markdown_table, paper_table
+    from affuse.reports.subsets import SUBSETS, collect_subsets, subset_table
 
     results = collect_results(comparison)
     write_csv(out / "results.csv", results)
@@ -89,6 +95,16 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
         note += " Ceiling: the best possible ACC from the same modalities, known because this corpus is generated."
     messages.print(note)
     pages.append(note)
+    tested = collect_subsets(comparison)
+    for task in dict.fromkeys(tested["task"]) if len(tested) else ():
+        table = subset_table(tested, task)
+        title = f"{corpus.info.title}, {task}: each model with only these modalities, the others masked"
+        print_table(table, title)
+        pages.append(f"{title}\n\n{markdown_table(table)}")
+    if len(tested):
+        write_csv(out / SUBSETS, tested)
+    else:
+        (out / SUBSETS).unlink(missing_ok=True)  # of other rows
     if any(len(cell.variant.recipe.tasks) > 1 for cell in comparison.cells):
         losses = joint_losses(comparison)
         write_csv(out / "joint_losses.csv", losses)
@@ -107,5 +123,6 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     messages.print(f"Tables are in {out / 'results.csv'} and {out / 'results.md'}.", soft_wrap=True)
     messages.print(f"The report is {page}: open it in a browser.", soft_wrap=True)
     skipped = [skip for experiment in comparison.experiments for skip in experiment.skipped]
-    code = report_skipped(skipped, out / "skipped.csv")
+    partial = [clip for experiment in comparison.experiments for clip in experiment.partial]
+    code = report_skipped(skipped, out / "skipped.csv", partial)
     return 1 if comparison.failed else code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -89,8 +89,15 @@ def choose_device(device: str) -> str:
     return device
 
 
-def report_skipped(skipped: list, where: object) -> int:
-    """Say how many clips were skipped; the exit code that follows from it."""
+def report_skipped(skipped: list, where: object, partial: Sequence = ()) -> int:
+    """Say how many clips were skipped, or used in part; the exit code that follows from the skipped."""
+    if partial:
+        count = len({clip.id for clip in partial})
+        messages.print(
+            f"{count} utterance{'s' if count > 1 else ''} used in part, the first: {partial[0].id}: {partial[0].cause} "
+            f"All of them are in {where}.",
+            soft_wrap=True,
+        )
     if not skipped:
         return 0
     first = skipped[0]

@@ -20,6 +20,10 @@ def evaluate(
         Path | None, typer.Option(help="A run's split.csv: measure only the utterances of one role in it.")
     ] = None,
     role: Annotated[str, typer.Option(help="With --split: train, validation or test.")] = "test",
+    modalities: Annotated[
+        str | None,
+        typer.Option(help="Give the model only these, e.g. audio,text; the rest is masked as missing."),
+    ] = None,
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
@@ -35,27 +39,35 @@ def evaluate(
 
     if split is None and role != "test":
         raise AffuseError("--role chooses a part of a split; give --split RUN/split.csv too.")
+    given = None if modalities is None else [name.strip() for name in modalities.split(",") if name.strip()]
     loaded = Corpus.load(corpus)
     with bars() as progress:
         found = evaluate_model(
             load_model(model), loaded, FeatureCache(cache or default_folder()), progress,
-            choose_device(device), split=split, role=role,
+            choose_device(device), split=split, role=role, modalities=given,
         )  # fmt: skip
     seen = split is None and trained_on(model, loaded)
     if seen:
         messages.print(
             "These numbers include utterances the model was trained on; add --split RUN/split.csv."
         )
-    name = f"{loaded.info.title}{', training utterances included' if seen else ''}"
+    only = "" if given is None else f" from {', '.join(given)} alone"
+    name = f"{loaded.info.title}{only}{', training utterances included' if seen else ''}"
     print_table(found.metrics.round(4), f"{name}: metrics")
     print_table(found.recalls.round(4), "Recall per class (rows: true class; columns: called)")
+    print_table(found.calibration.round(4), "Calibration: expected calibration error (ECE), NLL in nats")
     if len(found.groups):
-        print_table(found.groups.round(4), "By the corpus's annotation of gender")
+        print_table(
+            found.groups.round(4), "By the corpus's annotation of gender, by dialog type, and the gaps"
+        )
     if out is not None:
         write_csv(out / "predictions.csv", found.predictions)
         write_csv(out / "metrics.csv", found.metrics)
         write_csv(out / "recalls.csv", found.recalls)
-        write_csv(out / "groups.csv", found.groups)
-        write_csv(out / "skipped.csv", skipped_table(found.skipped))
+        if len(found.groups):
+            write_csv(out / "groups.csv", found.groups)
+        write_csv(out / "calibration.csv", found.calibration)
+        write_csv(out / "skipped.csv", skipped_table(found.skipped, found.partial))
         messages.print(f"Tables are in {out}.")
-    raise typer.Exit(report_skipped(found.skipped, out / "skipped.csv" if out else "skipped.csv with --out"))
+    where = out / "skipped.csv" if out else "skipped.csv with --out"
+    raise typer.Exit(report_skipped(found.skipped, where, found.partial))

@@ -58,4 +58,4 @@ def train(
             f"{task}{generated}: test ACC (WA) {100 * metrics['acc']:.2f}  BACC (UA) {100 * metrics['bacc']:.2f}  "
             f"macro F1 {100 * metrics['macro_f1']:.2f}  n {metrics['n']}  recall: {recalls}"
         )
-    raise typer.Exit(report_skipped(experiment.skipped, out / "skipped.csv"))
+    raise typer.Exit(report_skipped(experiment.skipped, out / "skipped.csv", experiment.partial))

@@ -58,6 +58,10 @@ class Encoder(nn.Module, ABC):
         Raises ClipError, saying which file and why, when the clip cannot be used.
         """
 
+    def read_with_fault(self, utterance: Utterance) -> tuple[Tensor | None, str]:
+        """``read``, and one sentence on what is wrong with a clip that can be used only in part ("": nothing)."""
+        return self.read(utterance), ""
+
     @abstractmethod
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
         """(batch, time, ...) -> (batch, steps, width)."""

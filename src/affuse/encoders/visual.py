@@ -8,30 +8,23 @@ Shape letters: b clips, t frames of a clip, n real frames of all clips together,
 
 from __future__ import annotations
 
-import logging
 from contextlib import nullcontext
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field, model_validator
-from torch import Tensor
+from pydantic import Field
 
-from affuse.corpora.corpus import Utterance
 from affuse.encoders.augmentation import augment
-from affuse.encoders.base import Encoder, EncoderOptions
+from affuse.encoders.base import EncoderOptions
+from affuse.encoders.face_clips import FaceClipOptions, FaceEncoder
 from affuse.encoders.resnet import Name, load_weights, make_network, widths
-from affuse.errors import ClipError
-from affuse.files import digest, file_digest
 from affuse.sequence import FeatureSequence
-
-log = logging.getLogger(__name__)
 
 # Mean and deviation of ImageNet's colours in [0, 1], which every ResNet trained on it was given.
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-class VisualOptions(EncoderOptions):
+class VisualOptions(FaceClipOptions):
     """The defaults are the paper's; a small machine takes fewer frames, and a smaller network."""
 
     network: Name = "resnet50"
@@ -43,25 +36,12 @@ class VisualOptions(EncoderOptions):
     # of the colours: from 0 to 1, ImageNet's mean and deviation, or 0 to 255 as in the paper's own code;
     # auto: unit from scratch, imagenet with weights
     scaling: Literal["auto", "unit", "imagenet", "raw255"] = "auto"
-    frames_per_second: float = Field(25.0, gt=0)
-    seconds: float | None = Field(6.0, gt=0)  # the clip's first so many seconds; null: all of it
-    size: int = Field(96, ge=48)  # rows and columns of a face
-    crop: Literal["window", "detect"] = "window"  # a fixed place in the speaker's half, or a face detector's
-    detector: str | None = None  # of crop: detect; the path of YuNet's ONNX file
     augment: bool = False  # in training: mirror, shift, zoom, light, one draw per clip
     bf16: bool = False  # the network's arithmetic in bfloat16; features are float32 again
     channels_last: bool = True  # memory format of the network
 
-    @model_validator(mode="after")
-    def _detector_named(self) -> Self:
-        if self.crop == "detect" and self.detector is None:
-            raise ValueError("crop 'detect' needs detector: the path of YuNet's ONNX file")
-        if self.crop != "detect" and self.detector is not None:
-            raise ValueError(f"detector is given, but crop is {self.crop!r}; set crop: detect")
-        return self
 
-
-class VisualEncoder(Encoder):
+class VisualEncoder(FaceEncoder):
     """Faces at ``frames_per_second`` -> one feature vector each: the mean over the last stage's map.
 
     Only real frames go through the network: padding costs nothing, and batch normalisation never sees it.
@@ -69,7 +49,6 @@ class VisualEncoder(Encoder):
     """
 
     Options: ClassVar[type[EncoderOptions]] = VisualOptions
-    kind: ClassVar[str] = "video"
     options: VisualOptions
 
     def __init__(self, options: VisualOptions) -> None:
@@ -94,45 +73,6 @@ class VisualEncoder(Encoder):
     @classmethod
     def width_of(cls, options: VisualOptions) -> int:
         return widths(options.network, options.base_width, options.stages)[-1]
-
-    def read(self, utterance: Utterance) -> Tensor | None:
-        """(frames, size, size, 3) uint8 RGB, ``floor(duration * frames_per_second)`` frames.
-
-        Raises ClipError for a clip shorter than one frame, or whose picture cannot be read. A video that ends
-        before the utterance, or fails on the way, gives the frames before that, and a warning in the log.
-        """
-        if utterance.video is None:
-            return None
-        from affuse.media.video import read_faces  # decoders are slow to import, and only needed here
-
-        start, end = utterance.span("video")
-        try:
-            clip = read_faces(
-                utterance.video,
-                start=start,
-                end=end,
-                side=utterance.side,
-                fps=self.options.frames_per_second,
-                seconds=self.options.seconds,
-                size=self.options.size,
-                detector=self.options.detector,
-            )
-        except ClipError as error:
-            raise ClipError(f"{utterance.id}: {error}") from None
-        if clip.fault:
-            log.warning("%s: %s", utterance.id, clip.fault)
-        return torch.from_numpy(clip.frames)
-
-    def media(self, utterance: Utterance) -> list[Any]:
-        """The sound channel does not matter here."""
-        return [utterance.video, *utterance.span("video"), utterance.side]
-
-    @property
-    def reading_key(self) -> str:
-        """Networks of any depth and weights share the clips that were read."""
-        o = self.options
-        detector = "" if o.detector is None else file_digest(Path(o.detector))
-        return digest("faces 1", repr((o.frames_per_second, o.seconds, o.size, o.crop)), detector)
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
         """(batch, frames, rows, columns, 3) of 0 to 255 -> (batch, frames, width)."""

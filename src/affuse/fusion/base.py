@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import ClassVar, NamedTuple
 
+import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
@@ -16,6 +17,39 @@ class FusionOptions(BaseModel):
     """The fields a recipe may set under ``fusion.options``. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Opinions(NamedTuple):
+    """What the task heads read: one embedding, or several whose probabilities are averaged.
+
+    embeddings:  one (batch, width) per opinion
+    log_weights: (batch, opinions), the logarithms of weights that sum to 1; None: a single opinion
+    """
+
+    embeddings: list[Tensor]
+    log_weights: Tensor | None = None
+
+    @property
+    def features(self) -> list[Tensor]:
+        """The tensors through which every loss depends on the network before the heads."""
+        return self.embeddings if self.log_weights is None else [*self.embeddings, self.log_weights]
+
+    def embedding(self) -> Tensor:
+        """(batch, width): the weighted mean of the embeddings."""
+        if self.log_weights is None:
+            return self.embeddings[0]
+        return torch.einsum("bo,bow->bw", self.log_weights.exp(), torch.stack(self.embeddings, dim=1))
+
+    def logits(self, head: Callable[[Tensor], Tensor]) -> Tensor:
+        """(batch, classes): the head's logits; for several opinions ln sum_o w_o softmax(head(e_o)).
+
+        Softmax of the latter is the weighted mean of the opinions' probabilities, and cross-entropy its
+        negative log-likelihood.
+        """
+        if self.log_weights is None:
+            return head(self.embeddings[0])
+        log_p_boc = torch.stack([head(embedding).log_softmax(dim=-1) for embedding in self.embeddings], dim=1)
+        return (self.log_weights[:, :, None] + log_p_boc).logsumexp(dim=1)
 
 
 class Fusion(nn.Module, ABC):
@@ -31,3 +65,7 @@ class Fusion(nn.Module, ABC):
     @abstractmethod
     def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
         """Modality -> (batch, time, width) with mask; gives (batch, self.width)."""
+
+    def opinions(self, sequences: Mapping[str, FeatureSequence]) -> Opinions:
+        """What the heads read: the embedding, except where each modality is classified on its own."""
+        return Opinions([self(sequences)])

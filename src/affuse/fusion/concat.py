@@ -25,6 +25,9 @@ class ConcatFusion(Fusion):
 
     A modality whose pooled width is ``width`` already is passed on unprojected, as SERVER does with VGGish's
     128 codes. Text 768 -> 128 beside audio 128 gives the paper's 256-d embedding.
+
+    A missing modality's part of the embedding is zero: every head begins with a linear layer, to which it then adds
+    nothing, as if that layer's columns for the modality were not there.
     """
 
     Options = ConcatOptions

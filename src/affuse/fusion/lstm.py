@@ -96,7 +96,7 @@ class LSTMFusion(Fusion):
             raise AffuseError("The LSTM fusion was given a batch without any modality.")
         longest = max(sequence.values.shape[1] for sequence in sequences.values())
         some = next(iter(sequences.values()))
-        batch = len(some.values)
+        batch = some.values.shape[0]
         parts, masks = [], []
         for name, width in self.widths.items():
             if name not in sequences:

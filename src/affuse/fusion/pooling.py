@@ -18,7 +18,7 @@ def pool(sequence: FeatureSequence, how: Pooling) -> Tensor:
     mask = mask[:, :, None]
     if how == "first":  # the first real step: joined sequences may begin with a missing modality
         first = sequence.mask.to(torch.uint8).argmax(dim=1)
-        return values[torch.arange(len(values), device=values.device), first] * sequence.present[:, None]
+        return values[torch.arange(values.shape[0], device=values.device), first] * sequence.present[:, None]
     total = (values * mask).sum(dim=1)
     if how == "sum":
         return total

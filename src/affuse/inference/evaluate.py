@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
 from affuse.errors import AffuseError
+from affuse.evaluation.calibration import (
+    expected_calibration_error,
+    negative_log_likelihood,
+    probabilities_of,
+)
+from affuse.evaluation.groups import GROUPINGS, grouped
 from affuse.evaluation.intervals import bootstrap, speaker_confusions
 from affuse.evaluation.predictions import measure_table
-from affuse.model import encoder_choice
+from affuse.registry import unknown
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
     from affuse.model import Model
+    from affuse.recipe import Recipe
     from affuse.training.cache import FeatureCache
     from affuse.training.experiment import Progress
     from affuse.training.features import Skipped
@@ -32,8 +38,12 @@ class Evaluation:
     predictions: pd.DataFrame
     metrics: pd.DataFrame  # task, metric, value, low, high, n
     recalls: pd.DataFrame  # task, class, n, recall, called <class> ...
-    groups: pd.DataFrame  # task, gender, n, acc, bacc
+    groups: (
+        pd.DataFrame
+    )  # task, grouping (gender, dialog type), group, metric, value, low, high, n, speakers, p
+    calibration: pd.DataFrame  # task, n, confidence, acc, ece, nll
     skipped: list[Skipped]
+    partial: list[Skipped]  # used as far as they could be decoded
 
 
 def evaluate_model(
@@ -44,16 +54,20 @@ def evaluate_model(
     device: str = "cpu",
     split: Path | None = None,
     role: str = "test",
+    modalities: Sequence[str] | None = None,
 ) -> Evaluation:
     """Predict every labelled utterance (or those of one role of a ``split.csv``) and measure.
 
-    Labels of the corpus outside the model's classes count as blank. Raises AffuseError if nothing is left.
+    ``modalities`` are those that the model is given (default: all of its own); the others are neither read nor
+    encoded, but masked. Labels of the corpus outside the model's classes count as blank. Raises AffuseError for a
+    modality that the model does not have, and if nothing is left.
     """
     from affuse.training.data import Clips, label_table
     from affuse.training.experiment import read_clips
     from affuse.training.run import predict_table
 
-    labelled = label_table(corpus, model.recipe, model.label_spaces)
+    recipe = _given(model.recipe, modalities)
+    labelled = label_table(corpus, recipe, model.label_spaces)
     ids = list(labelled.table["id"])
     if labelled.left_out:
         classes = "; ".join(f"{task}: {', '.join(space)}" for task, space in model.label_spaces.items())
@@ -71,13 +85,12 @@ def evaluate_model(
             raise AffuseError(
                 f"No {role} utterance of {split} is in {corpus.info.name}; is it another corpus's split?"
             )
-    plan = read_clips(corpus, model.recipe, ids, cache, progress, device, require=False)
+    plan = read_clips(corpus, recipe, ids, cache, progress, device, require=False)
     bad = {skip.id for skip in plan.skipped}
     clips = Clips(
         [id for id in ids if id not in bad],
         plan.open(dict(model.encoders.items())),  # type: ignore[arg-type]
         labelled.codes,
-        _blanks(model),
     )
     if not len(clips):
         raise AffuseError(
@@ -85,7 +98,7 @@ def evaluate_model(
         )
     table = predict_table(model, clips, role if split else "all", 0, model.recipe.training.batch_size, device)
     rows = labelled.table.set_index("id")
-    metrics, recalls, groups = [], [], []
+    metrics, recalls, groups, calibration = [], [], [], []
     for task, space in model.label_spaces.items():
         if not (table[task] != "").any():
             continue
@@ -107,21 +120,31 @@ def evaluate_model(
             called = {f"called {name}": found.confusion[i, j] for j, name in enumerate(space)}
             counts = {"n": int(found.confusion[i].sum()), "recall": found.recall[label]}
             recalls.append({"task": task, "class": label} | counts | called)
-        gender = table["id"].map(rows["gender"])
-        for name in sorted(gender.dropna().unique()):
-            part = table[gender == name]
-            if (part[task] != "").any() and task != "gender":
-                of_group = measure_table(part, task, space)
-                groups.append(
-                    {
-                        "task": task,
-                        "gender": name,
-                        "n": of_group.n,
-                        "acc": of_group.acc,
-                        "bacc": of_group.bacc,
-                    }
-                )
-    return Evaluation(table, pd.DataFrame(metrics), pd.DataFrame(recalls), pd.DataFrame(groups), plan.skipped)
+        probabilities, labels = probabilities_of(table, task, space)
+        calibration.append(
+            {
+                "task": task,
+                "n": len(labels),
+                "confidence": probabilities.max(axis=1).mean(),
+                "acc": found.acc,
+                "ece": expected_calibration_error(probabilities, labels),
+                "nll": negative_log_likelihood(probabilities, labels),
+            }
+        )
+        for column, title in GROUPINGS.items():
+            if column in rows.columns and column != task:
+                by = grouped([table], task, space, rows[column].dropna().astype(str), rows["speaker"])
+                kept = by[by["metric"].isin(("acc", "bacc"))]
+                groups.append(kept.assign(task=task, grouping=title)[["task", "grouping", *kept.columns]])
+    return Evaluation(
+        table,
+        pd.DataFrame(metrics),
+        pd.DataFrame(recalls),
+        pd.concat(groups, ignore_index=True) if groups else pd.DataFrame(),
+        pd.DataFrame(calibration),
+        plan.skipped,
+        plan.partial,
+    )
 
 
 def trained_on(model: Path, corpus: Corpus) -> bool:
@@ -133,14 +156,17 @@ def trained_on(model: Path, corpus: Corpus) -> bool:
     return False
 
 
-def _blanks(model: Model) -> dict[str, Tensor]:
-    """Clips of no steps, for a corpus that has nothing of a modality."""
-    blanks = {}
-    for name, modality in model.recipe.modalities.items():
-        kind, options = encoder_choice(name, modality)
-        if modality.frozen and kind.adapter_of(options) is None:
-            blanks[name] = torch.zeros(0, kind.width_of(options))
-    return blanks
+def _given(recipe: Recipe, modalities: Sequence[str] | None) -> Recipe:
+    """The recipe with only these modalities."""
+    if modalities is None:
+        return recipe
+    for name in modalities:
+        if name not in recipe.modalities:
+            raise AffuseError(f"{unknown(name, list(recipe.modalities), 'modalities of this model')}.")
+    if not modalities:
+        raise AffuseError(f"Name at least one modality of {', '.join(recipe.modalities)}.")
+    kept = {name: part for name, part in recipe.modalities.items() if name in modalities}
+    return recipe.model_copy(update={"modalities": kept})
 
 
 def _of_role(ids: list[str], split: Path, role: str) -> list[str]:

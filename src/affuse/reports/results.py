@@ -103,9 +103,9 @@ def _test_tables(cells: list[Cell]) -> dict[int, pd.DataFrame]:
     return {seed: pd.concat(tables, ignore_index=True) for seed, tables in parts.items()}
 
 
-def read_predictions(folder: Path, role: str) -> pd.DataFrame:
-    """The rows of one role of a run's ``predictions.csv``; text stays text (an id may look like a number)."""
-    path = folder / "predictions.csv"
+def read_predictions(folder: Path, role: str, file: str = "predictions.csv") -> pd.DataFrame:
+    """The rows of one role of a run's prediction table; text stays text (an id may look like a number)."""
+    path = folder / file
     header = pd.read_csv(path, nrows=0).columns
     numbers = {name: float for name in header if "_p_" in name} | {"fold": int}
     types = {name: numbers.get(name, str) for name in header}

@@ -102,7 +102,7 @@ def build_recipe(
 
 def split_prefix(override: str) -> tuple[str, str]:
     """'3m-ser:lr=1e-3' -> ('3m-ser', 'lr=1e-3'); without a recipe's name the first is ''."""
-    match = re.fullmatch(r"([\w-]+):([\w.]+=.*)", override, re.DOTALL)
+    match = re.fullmatch(r"([\w-]+):([\w.*]+=.*)", override, re.DOTALL)
     return (match[1], match[2]) if match else ("", override)
 
 

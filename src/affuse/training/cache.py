@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -32,6 +32,13 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "affuse" / "features"
 
 
+class Cached(NamedTuple):
+    """A stored tensor, and what was wrong with its clip where only a part of it could be used ("": nothing)."""
+
+    tensor: Tensor
+    fault: str
+
+
 class FeatureCache:
     """key -> tensor on disk."""
 
@@ -46,26 +53,31 @@ class FeatureCache:
         return self._path(key).is_file()
 
     def get(self, key: str) -> Tensor | None:
-        """The tensor, or None if it is not there; a damaged file is removed, so that it is computed again."""
+        """The tensor, or None if it is not there (``entry``)."""
+        found = self.entry(key)
+        return None if found is None else found.tensor
+
+    def entry(self, key: str) -> Cached | None:
+        """Tensor and fault, or None if it is not there; a damaged file is removed, so that it is computed again."""
         path = self._path(key)
         try:
             with safe_open(path, framework="pt") as stored:
                 tensor = stored.get_tensor("features")
-                expected = (stored.metadata() or {}).get("digest")
+                metadata = stored.metadata() or {}
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError):
             path.unlink(missing_ok=True)
             return None
-        if expected != _tensor_digest(tensor):
+        if metadata.get("digest") != _tensor_digest(tensor):
             path.unlink(missing_ok=True)
             return None
-        return tensor
+        return Cached(tensor, metadata.get("fault", ""))
 
-    def put(self, key: str, tensor: Tensor) -> None:
-        """Store a tensor. Raises AffuseError when the disk is full; nothing half-written is left behind."""
+    def put(self, key: str, tensor: Tensor, fault: str = "") -> None:
+        """Store a tensor, and its clip's fault. Raises AffuseError when the disk is full; no half of a file is left."""
         tensor = tensor.detach().cpu().contiguous()
-        data = save({"features": tensor}, metadata={"digest": _tensor_digest(tensor)})
+        data = save({"features": tensor}, metadata={"digest": _tensor_digest(tensor), "fault": fault})
         try:
             with replacing(self._path(key)) as temporary:
                 temporary.write_bytes(data)

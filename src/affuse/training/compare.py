@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import pandas as pd
 import torch
@@ -25,6 +25,7 @@ from affuse.recipe import Recipe, loss_name
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import Experiment, Progress, check_network, resolve, set_up, skipped_table
 from affuse.training.run import RunResult, has_model, read_result, train_fold
+from affuse.training.subsets import has_subsets
 
 
 class Variant(NamedTuple):
@@ -41,6 +42,13 @@ class Cell(NamedTuple):
     experiment: int
     fold: int
     folder: Path
+
+
+class Kept(TypedDict):
+    """What a cell leaves besides its predictions; see ``train_fold``."""
+
+    keep_model: bool
+    subsets: bool
 
 
 @dataclass
@@ -103,12 +111,13 @@ def compare(
     jobs: int | None = None,
     device: str = "cpu",
     keep_models: bool = False,
+    subsets: bool = False,
 ) -> Comparison:
     """Train every variant on every fold (or on ``folds``). A finished cell is never run again.
 
     Cells run in ``jobs`` processes of one thread each (default: one per core; one process where a GPU is
     used): small networks gain nothing from several threads. A cell whose loss diverges is reported and the
-    others go on.
+    others go on. ``subsets`` tests every subset of each cell's modalities too.
     """
     out = Path(out)
     if (out / "environment.json").is_file():
@@ -132,12 +141,14 @@ def compare(
     check_rows(cells)
     comparison = Comparison(experiments, cells, {}, [])
     skipped = [skip for experiment in experiments for skip in experiment.skipped]
-    write_csv(out / "skipped.csv", skipped_table(list(dict.fromkeys(skipped))))
+    partial = [clip for experiment in experiments for clip in experiment.partial]
+    write_csv(out / "skipped.csv", skipped_table(list(dict.fromkeys(skipped)), list(dict.fromkeys(partial))))
     waiting = []
     for cell in cells:
         key = experiments[cell.experiment].key(cell.variant.recipe, cell.fold)
         done = read_result(cell.folder, key)
-        if done is None or (keep_models and not has_model(cell.folder)):
+        wanting = (keep_models and not has_model(cell.folder)) or (subsets and not has_subsets(cell.folder))
+        if done is None or wanting:
             waiting.append(cell)
         else:
             comparison.results[cell.folder] = done
@@ -146,7 +157,7 @@ def compare(
     advance = progress.start("training", len(waiting))
     jobs = 1 if device != "cpu" else min(jobs or os.cpu_count() or 1, max(1, len(waiting)))
     run = _run_here if jobs == 1 else _run_in_processes
-    run(comparison, waiting, jobs, keep_models, advance)
+    run(comparison, waiting, jobs, {"keep_model": keep_models, "subsets": subsets}, advance)
     (out / "failed.csv").unlink(missing_ok=True)
     if comparison.failed:
         rows = [(str(cell.folder.relative_to(out)), cause) for cell, cause in comparison.failed]
@@ -157,8 +168,10 @@ def compare(
 def _shared_part(recipe: Recipe) -> str:
     """What features, labels and split depend on."""
     labels = {task: (choice.classes, choice.merge) for task, choice in recipe.tasks.items()}
+    # modality dropout comes after the features
+    modalities = {name: part.model_copy(update={"dropout": 0.0}) for name, part in recipe.modalities.items()}
     seen = recipe.corpus.model_dump_json(), recipe.protocol.model_dump_json()
-    return digest(repr(labels), *seen, repr(recipe.modalities))
+    return digest(repr(labels), *seen, repr(modalities))
 
 
 def _slug(settings: dict[str, str], name: str) -> str:
@@ -168,7 +181,11 @@ def _slug(settings: dict[str, str], name: str) -> str:
 
 
 def _run_here(
-    comparison: Comparison, waiting: Sequence[Cell], jobs: int, keep: bool, advance: Callable[[], None]
+    comparison: Comparison,
+    waiting: Sequence[Cell],
+    jobs: int,
+    keep: Kept,
+    advance: Callable[[], None],
 ) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in a worker: the tables do not depend on the number of processes
@@ -176,7 +193,7 @@ def _run_here(
         for cell in waiting:
             experiment = comparison.experiments[cell.experiment]
             try:
-                result = train_fold(experiment, cell.variant.recipe, cell.fold, cell.folder, keep_model=keep)
+                result = train_fold(experiment, cell.variant.recipe, cell.fold, cell.folder, **keep)
                 comparison.results[cell.folder] = result
             except AffuseError as error:
                 comparison.failed.append((cell, str(error)))
@@ -186,7 +203,11 @@ def _run_here(
 
 
 def _run_in_processes(
-    comparison: Comparison, waiting: Sequence[Cell], jobs: int, keep: bool, advance: Callable[[], None]
+    comparison: Comparison,
+    waiting: Sequence[Cell],
+    jobs: int,
+    keep: Kept,
+    advance: Callable[[], None],
 ) -> None:
     # spawn: a forked child of a process that has used torch's thread pool may hang
     context = multiprocessing.get_context("spawn")
@@ -237,8 +258,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _run_cell(experiment: int, recipe: Recipe, fold: int, folder: Path, keep: bool) -> RunResult:
-    return train_fold(_experiments[experiment], recipe, fold, folder, keep_model=keep)
+def _run_cell(experiment: int, recipe: Recipe, fold: int, folder: Path, keep: Kept) -> RunResult:
+    return train_fold(_experiments[experiment], recipe, fold, folder, **keep)
 
 
 def check_rows(cells: Sequence[Cell]) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from affuse.corpora.corpus import Corpus
-from affuse.errors import AffuseError, ClipError
+from affuse.errors import AffuseError
 from affuse.recipe import Recipe
 from affuse.registry import unknown
 from affuse.sequence import FeatureSequence, pad
@@ -115,12 +115,10 @@ class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
         ids: Sequence[str],
         sources: Mapping[str, Source],
         codes: Mapping[str, Mapping[str, int]],
-        blanks: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.ids = list(ids)
         self.sources = sources
         self.labels = {task: torch.tensor([code[id] for id in self.ids]) for task, code in codes.items()}
-        self._blank = dict(blanks or {})  # modality -> a clip of no steps, shaped like the others
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -135,32 +133,14 @@ class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
         )
 
     def collate(self, items: Sequence[tuple[int, dict[str, Tensor | None]]]) -> Batch:
+        """A modality that the whole batch lacks is left out: the network knows what that means."""
         index = torch.tensor([i for i, _ in items])
         clips = {}
         for name in self.sources:
             of_batch = [clip[name] for _, clip in items]
-            if all(clip is None for clip in of_batch):
-                empty = pad([self._empty(name)] * len(of_batch))
-                clips[name] = empty
-            else:
+            if any(clip is not None for clip in of_batch):
                 clips[name] = pad(of_batch)
         return Batch(clips, {task: labels[index] for task, labels in self.labels.items()}, index)
-
-    def _empty(self, name: str) -> Tensor:
-        if name not in self._blank:
-            # the shape is that of any clip of the corpus: a whole test part may lack a modality
-            source = self.sources[name]
-            for id in dict.fromkeys((*self.ids, *source.ids)):
-                try:
-                    found = source.load(id)
-                except ClipError:
-                    continue
-                if found is not None:
-                    self._blank[name] = found[:0]
-                    break
-            else:
-                raise AffuseError(f"No utterance has the modality {name!r}, which a trained encoder reads.")
-        return self._blank[name]
 
 
 class BucketBatches(Sampler[list[int]]):
@@ -206,3 +186,10 @@ def in_length_order(lengths: np.ndarray, batch_size: int) -> list[list[int]]:
     """Fixed batches for evaluation."""
     order = np.argsort(lengths, kind="stable")
     return [order[at : at + batch_size].tolist() for at in range(0, len(order), batch_size)]
+
+
+def batches(clips: Clips, batch_size: int) -> DataLoader[Any]:
+    """Every utterance once, in batches of like lengths."""
+    return DataLoader(
+        clips, batch_sampler=in_length_order(clips.lengths(), batch_size), collate_fn=clips.collate
+    )

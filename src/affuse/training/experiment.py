@@ -43,6 +43,7 @@ class ClipPlan:
     keys: dict[str, dict[str, str | None] | None]  # modality -> id -> cache key; None: read live
     contents: dict[str, str]  # modality -> digest of every clip's bytes, the encoder's options and weights
     skipped: list[Skipped]
+    partial: list[Skipped]  # used as far as they could be decoded
     cache: FeatureCache | None
     device: str
 
@@ -77,6 +78,11 @@ class Experiment:
     @property
     def skipped(self) -> list[Skipped]:
         return self.clips.skipped
+
+    @property
+    def partial(self) -> list[Skipped]:
+        """Clips that were used as far as they could be decoded."""
+        return self.clips.partial
 
     @cached_property
     def transcript_overlap(self) -> float:
@@ -173,14 +179,14 @@ def read_clips(
     """
     wanted = set(ids)
     utterances = [u for u in corpus.utterances() if u.id in wanted]
-    plan = ClipPlan(corpus, recipe, {}, {}, [], cache, device)
+    plan = ClipPlan(corpus, recipe, {}, {}, [], [], cache, device)
     present: dict[str, set[str]] = {}
     for name, modality in recipe.modalities.items():
         kind, options = encoder_choice(name, modality)
         encoder = kind(options)
         if cache is None or not encoder.cached:
             source = LiveSource(encoder, modality.frozen, {u.id: u for u in utterances}, device)
-            found, skipped = check_live(name, source, [u.id for u in utterances])
+            found, skipped, partial = check_live(name, source, [u.id for u in utterances])
             present[name] = {id for id, there in found.items() if there}
             plan.keys[name] = None
             contents, encoder_key = ContentKeys(), encoder.features_key
@@ -188,7 +194,7 @@ def read_clips(
         else:
             advance = progress.start(f"{name} ({modality.encoder})", len(utterances))
             done = extract(name, encoder, modality.frozen, utterances, cache, device, advance)
-            skipped = done.skipped
+            skipped, partial = done.skipped, done.partial
             present[name] = {id for id, key in done.keys.items() if key is not None}
             plan.keys[name] = done.keys
             plan.contents[name] = digest(*(f"{id} {key}" for id, key in sorted(done.keys.items())))
@@ -197,13 +203,18 @@ def read_clips(
                     f"{name}: {done.computed} clips encoded in {done.wall_seconds:.1f} s ({done.speed})."
                 )
         plan.skipped += skipped
+        plan.partial += partial
         if require and not present[name]:
             cause = f" (first cause: {skipped[0].cause})" if skipped else ""
             raise AffuseError(f"No utterance has the modality {name!r}{cause}; leave it out of the recipe.")
     bad = {skip.id for skip in plan.skipped}
     everything = set().union(*present.values())
     plan.skipped += [
-        Skipped(u.id, "all", "the utterance has none of the recipe's modalities")
+        Skipped(
+            u.id,
+            "all",
+            f"the utterance has none of the modalities asked for ({', '.join(recipe.modalities)})",
+        )
         for u in utterances
         if u.id not in everything and u.id not in bad
     ]
@@ -240,9 +251,10 @@ def _width(corpus: Corpus, name: str) -> int:
     raise AffuseError(f"No features_{name} of {corpus.info.name} can be used: {cause}")
 
 
-def skipped_table(skipped: Sequence[Skipped]) -> pd.DataFrame:
-    """The rows of ``skipped.csv``."""
-    return pd.DataFrame(skipped, columns=list(Skipped._fields))
+def skipped_table(skipped: Sequence[Skipped], partial: Sequence[Skipped] = ()) -> pd.DataFrame:
+    """The rows of ``skipped.csv``: what was not used, then what was used in part; column ``used``: no, in part."""
+    rows = [(*skip, "no") for skip in skipped] + [(*skip, "in part") for skip in partial]
+    return pd.DataFrame(rows, columns=[*Skipped._fields, "used"])
 
 
 def _span(folds: Sequence[int]) -> str:

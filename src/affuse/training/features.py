@@ -24,11 +24,20 @@ AHEAD = 8  # decoded clips that may wait: memory stays flat however large the co
 
 
 class Skipped(NamedTuple):
-    """A clip that could not be used, as ``skipped.csv`` lists it."""
+    """A clip that could not be used, or only in part, as ``skipped.csv`` lists it."""
 
     id: str
     modality: str
     cause: str
+
+
+class _Reading(NamedTuple):
+    """One clip as a thread read it; ``clip`` is None where its features are in the cache already."""
+
+    key: str
+    clip: Tensor | None
+    fault: str
+    audio_seconds: float
 
 
 @dataclass
@@ -37,6 +46,7 @@ class Extraction:
 
     keys: dict[str, str | None] = field(default_factory=dict)  # id -> cache key; None: modality missing
     skipped: list[Skipped] = field(default_factory=list)
+    partial: list[Skipped] = field(default_factory=list)  # used as far as they could be decoded
     computed: int = 0
     audio_seconds: float = 0.0  # of what was computed, not of cache hits
     wall_seconds: float = 0.0
@@ -77,7 +87,8 @@ def extract(
     """Put every utterance's tensor of one modality into the cache; ``advance`` is called once per utterance.
 
     Decoding runs in threads, ahead of the encoder by at most a few clips. A clip that cannot be used is
-    listed in ``skipped`` with its cause. Raises AffuseError when the cache cannot be written.
+    listed in ``skipped`` with its cause, one that can be used in part in ``partial``. Raises AffuseError when the
+    cache cannot be written.
     """
     began = time.perf_counter()
     result = Extraction()
@@ -86,12 +97,12 @@ def extract(
     if frozen:
         encoder.eval().to(device)
 
-    def read(utterance: Utterance) -> tuple[str, Tensor | None, float] | None:
+    def read(utterance: Utterance) -> _Reading | None:
         key = keys.key(encoder, encoder_key, utterance)
-        if cache.get(key) is not None:  # read in full: a damaged file is a miss
-            return key, None, 0.0
-        clip = encoder.read(utterance)
-        return None if clip is None else (key, clip, _audio_seconds(encoder, utterance))
+        if (cached := cache.entry(key)) is not None:  # read in full: a damaged file is a miss
+            return _Reading(key, None, cached.fault, 0.0)
+        clip, fault = encoder.read_with_fault(utterance)
+        return None if clip is None else _Reading(key, clip, fault, _audio_seconds(encoder, utterance))
 
     for utterance, outcome in _read_ahead(utterances, read):
         advance()
@@ -101,21 +112,23 @@ def extract(
         if outcome is None:
             result.keys[utterance.id] = None
             continue
-        key, clip, seconds = outcome
+        key, clip, fault, seconds = outcome
         if clip is not None:
-            cache.put(key, encode_clip(encoder, clip, device) if frozen else clip)
+            cache.put(key, encode_clip(encoder, clip, device) if frozen else clip, fault)
             result.computed += 1
             result.audio_seconds += seconds
+        if fault:
+            result.partial.append(Skipped(utterance.id, name, fault))
         result.keys[utterance.id] = key
     result.wall_seconds = time.perf_counter() - began
     return result
 
 
 def _read_ahead(
-    utterances: Iterable[Utterance], read: Callable[[Utterance], tuple[str, Tensor | None, float] | None]
-) -> Iterator[tuple[Utterance, tuple[str, Tensor | None, float] | ClipError | None]]:
+    utterances: Iterable[Utterance], read: Callable[[Utterance], _Reading | None]
+) -> Iterator[tuple[Utterance, _Reading | ClipError | None]]:
     """In order; a ClipError is a result like any other."""
-    waiting: deque[tuple[Utterance, Future[tuple[str, Tensor | None, float] | None]]] = deque()
+    waiting: deque[tuple[Utterance, Future[_Reading | None]]] = deque()
     with ThreadPoolExecutor(READERS) as pool:
         try:
             for utterance in utterances:
@@ -129,8 +142,8 @@ def _read_ahead(
 
 
 def _outcome(
-    utterance: Utterance, future: Future[tuple[str, Tensor | None, float] | None]
-) -> tuple[Utterance, tuple[str, Tensor | None, float] | ClipError | None]:
+    utterance: Utterance, future: Future[_Reading | None]
+) -> tuple[Utterance, _Reading | ClipError | None]:
     try:
         return utterance, future.result()
     except ClipError as error:
@@ -203,13 +216,24 @@ class LiveSource:
         return encode_clip(self.encoder, clip, self.device)
 
 
-def check_live(name: str, source: LiveSource, ids: Iterable[str]) -> tuple[dict[str, bool], list[Skipped]]:
-    """Try every clip of an uncached modality once: id -> present, and what must be skipped."""
+class Trial(NamedTuple):
+    """What reading every clip of an uncached modality once found."""
+
+    present: dict[str, bool]
+    skipped: list[Skipped]
+    partial: list[Skipped]
+
+
+def check_live(name: str, source: LiveSource, ids: Iterable[str]) -> Trial:
+    """Try every clip of an uncached modality once."""
     present: dict[str, bool] = {}
-    skipped = []
+    skipped, partial = [], []
     for id in ids:
         try:
-            present[id] = source.encoder.read(source.utterances[id]) is not None
+            clip, fault = source.encoder.read_with_fault(source.utterances[id])
+            present[id] = clip is not None
+            if fault:
+                partial.append(Skipped(id, name, fault))
         except ClipError as error:
             skipped.append(Skipped(id, name, str(error)))
-    return present, skipped
+    return Trial(present, skipped, partial)

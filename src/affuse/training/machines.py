@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from torch.utils.data import DataLoader
-
 from affuse.errors import AffuseError
 from affuse.recipe import Recipe
-from affuse.training.data import Clips, in_length_order
+from affuse.training.data import Clips
+from affuse.training.embeddings import embed
 
 if TYPE_CHECKING:
     from affuse.model import Model
@@ -36,19 +33,6 @@ def fit_machines(model: Model, train: Clips, batch_size: int, device: str = "cpu
         labels = train.labels[task].numpy()
         machines[task] = SVC().fit(embedding_nd[labels >= 0], labels[labels >= 0])
     return machines
-
-
-def embed(model: Model, clips: Clips, batch_size: int, device: str = "cpu") -> np.ndarray:
-    """(utterances, width) float64 embeddings in the clips' order."""
-    model.eval().to(device)
-    rows: list[tuple[np.ndarray, np.ndarray]] = []
-    order = in_length_order(clips.lengths(), batch_size)
-    with torch.inference_mode():
-        for batch in DataLoader(clips, batch_sampler=order, collate_fn=clips.collate):
-            output = model({name: sequence.to(device) for name, sequence in batch.clips.items()})
-            rows.append((batch.index.numpy(), output.embedding.double().cpu().numpy()))
-    index = np.concatenate([index for index, _ in rows])
-    return np.concatenate([values for _, values in rows])[np.argsort(index)]
 
 
 def check_keepable(recipe: Recipe) -> None:

@@ -17,6 +17,7 @@ from affuse.losses.centers import CenteredLoss
 from affuse.model import Model, Output
 from affuse.recipe import Recipe, Training
 from affuse.training.data import Batch
+from affuse.training.modality_dropout import ModalityDropout
 from affuse.weighting.build import build as build_weighting
 
 
@@ -39,6 +40,8 @@ class TrainingModule(L.LightningModule):
         self.model = model
         self.weighting = build_weighting(recipe.weighting.name, list(recipe.tasks), recipe.weighting.options)
         self.train_ids = train_ids
+        rates = {name: modality.dropout for name, modality in recipe.modalities.items()}
+        self.dropout = ModalityDropout(rates, recipe.seed, len(train_ids))
         self.history: list[dict[str, float]] = []  # one row per epoch, as metrics.csv has them
         self.shared = [
             parameter
@@ -116,14 +119,15 @@ class TrainingModule(L.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> None:
         if batch_index == 0:
             self._begin_epoch()
-        output = self.model(batch.clips)
+        clips = self.dropout(batch.clips, batch.index, self.current_epoch)
+        output = self.model(clips)
         losses = self.model.task_losses(output, batch.labels)
         optimizer: Any = self.optimizers()
         optimizer.zero_grad()
         joint = self.weighting.backward(
             losses,
             shared=self.shared,
-            features=[output.embedding],
+            features=output.features,
             backward=self.manual_backward,
         )
         if not bool(torch.isfinite(joint)):
@@ -137,7 +141,7 @@ class TrainingModule(L.LightningModule):
         optimizer.step()
         if self.weighting.needs_losses_after_step:
             with torch.no_grad():
-                after = self.model.task_losses(self.model(batch.clips), batch.labels)
+                after = self.model.task_losses(self.model(clips), batch.labels)
             self.weighting.after_step(after)
         self._joint.append(float(joint))
         for task, loss in losses.items():

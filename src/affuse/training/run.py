@@ -25,14 +25,16 @@ from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table, prediction_table
 from affuse.files import write_csv, write_json, write_text
 from affuse.model import Model, Standardiser
-from affuse.modelfolder import save_model
+from affuse.modelfolder import load_model, save_model
 from affuse.recipe import Recipe
 from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState, load_state
-from affuse.training.data import BucketBatches, Clips, in_length_order
+from affuse.training.data import BucketBatches, Clips, batches
+from affuse.training.embeddings import EMBEDDINGS, embed, write_embeddings
 from affuse.training.experiment import Experiment, skipped_table
 from affuse.training.features import Source
 from affuse.training.machines import check_keepable, fit_machines
 from affuse.training.module import NonFiniteLoss, TrainingModule
+from affuse.training.subsets import SUBSET_PREDICTIONS, has_subsets, predict_subsets
 
 RESULTS = "results.json"  # written last: a run folder that has it is finished
 STATE = "state/last.ckpt"
@@ -57,27 +59,36 @@ def train_fold(
     out: str | Path,
     *,
     keep_model: bool = True,
+    subsets: bool = False,
     progress: Callable[[int, dict[str, float]], None] | None = None,
 ) -> RunResult:
     """Train, choose the epoch by ``training.select``, predict validation and test, write the run folder.
 
     ``recipe`` may differ from the experiment's in what features and split do not depend on. A finished folder
-    is returned as it is; an interrupted one goes on from its last saved epoch. Raises AffuseError if the
-    folder holds another experiment, and NonFiniteLoss (after saving what was best) if the loss diverges.
+    is returned as it is; an interrupted one goes on from its last saved epoch. ``subsets`` adds the test part's
+    predictions from every subset of the modalities; a finished folder gets them from its model, or, where it kept
+    none, from training again. Raises AffuseError if the folder holds another experiment, and NonFiniteLoss (after
+    saving what was best) if the loss diverges.
     """
     out = Path(out)
     if keep_model:
         check_keepable(recipe)
     key = experiment.key(recipe, fold)
     finished = read_result(out, key)
-    if finished is not None and (has_model(out) or not keep_model):
-        return finished
     roles = experiment.roles(fold)
+    if finished is not None and (has_model(out) or not keep_model):
+        if subsets and not has_subsets(out) and has_model(out):
+            trained = load_model(out)
+            opened = experiment.clips.open(dict(trained.encoders.items()))  # type: ignore[arg-type]
+            test = Clips(roles["test"], opened, experiment.labelled.codes)
+            _write_subsets(trained, test, fold, out, experiment.clips.device)
+        if not subsets or has_subsets(out):
+            return finished
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "recipe.yaml", recipe.to_yaml())
     write_json(out / "environment.json", environment(experiment, fold, key))
     write_csv(out / "split.csv", experiment.split.table.query("fold == @fold"))
-    write_csv(out / "skipped.csv", skipped_table(experiment.skipped))
+    write_csv(out / "skipped.csv", skipped_table(experiment.skipped, experiment.partial))
 
     torch.manual_seed(recipe.seed)
     model = Model(recipe, experiment.labelled.spaces)
@@ -111,6 +122,10 @@ def train_fold(
     ]
     predictions = pd.concat(tables, ignore_index=True)
     write_csv(out / "predictions.csv", predictions)
+    embedding = embed(model, parts["test"], recipe.training.batch_size, experiment.clips.device)
+    write_embeddings(out / EMBEDDINGS, parts["test"].ids, embedding)
+    if subsets:
+        _write_subsets(model, parts["test"], fold, out, experiment.clips.device)
     if keep_model:
         save_model(model, out / "model")
     (out / STATE).unlink(missing_ok=True)
@@ -135,6 +150,11 @@ def train_fold(
     }
     write_json(out / RESULTS, result)
     return RunResult(out, fold, recipe.seed, best.epoch, len(module.history), measured)
+
+
+def _write_subsets(model: Model, test: Clips, fold: int, out: Path, device: str) -> None:
+    table = predict_subsets(model, test, "test", fold, model.recipe.training.batch_size, device)
+    write_csv(out / SUBSET_PREDICTIONS, table)
 
 
 def has_model(folder: Path) -> bool:
@@ -209,13 +229,6 @@ def _fit(
                 raise
             signal.signal(signal.SIGINT, signal.default_int_handler)
             raise KeyboardInterrupt from None
-
-
-def batches(clips: Clips, batch_size: int) -> DataLoader[Any]:
-    """Every utterance once, in batches of like lengths."""
-    return DataLoader(
-        clips, batch_sampler=in_length_order(clips.lengths(), batch_size), collate_fn=clips.collate
-    )
 
 
 def predict_table(

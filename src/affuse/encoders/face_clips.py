@@ -1,0 +1,80 @@
+"""Clips of faces, read once for every encoder that looks at them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from affuse.corpora.corpus import Utterance
+from affuse.encoders.base import Encoder, EncoderOptions
+from affuse.errors import ClipError
+from affuse.files import digest, file_digest
+
+
+class FaceClipOptions(EncoderOptions):
+    """Which pictures of a video, and what part of each; the defaults are Chae et al.'s (2018)."""
+
+    frames_per_second: float = Field(25.0, gt=0)
+    seconds: float | None = Field(6.0, gt=0)  # the clip's first so many seconds; null: all of it
+    size: int = Field(96, ge=48)  # rows and columns of a face
+    crop: Literal["window", "detect"] = "window"  # a fixed place in the speaker's half, or a face detector's
+    detector: str | None = None  # of crop: detect; the path of YuNet's ONNX file
+
+    @model_validator(mode="after")
+    def _detector_named(self) -> Self:
+        if self.crop == "detect" and self.detector is None:
+            raise ValueError("crop 'detect' needs detector: the path of YuNet's ONNX file")
+        if self.crop != "detect" and self.detector is not None:
+            raise ValueError(f"detector is given, but crop is {self.crop!r}; set crop: detect")
+        return self
+
+
+class FaceEncoder(Encoder):
+    """An encoder of (frames, size, size, 3) uint8 RGB faces; what ``forward`` makes of them is its children's."""
+
+    kind: ClassVar[str] = "video"
+    options: FaceClipOptions
+
+    def read(self, utterance: Utterance) -> Tensor | None:
+        """(frames, size, size, 3) uint8 RGB, ``floor(duration * frames_per_second)`` frames.
+
+        Raises ClipError for a clip shorter than one frame, or whose picture cannot be read. A video that ends
+        before the utterance, or fails on the way, gives the frames before that.
+        """
+        return self.read_with_fault(utterance)[0]
+
+    def read_with_fault(self, utterance: Utterance) -> tuple[Tensor | None, str]:
+        if utterance.video is None:
+            return None, ""
+        from affuse.media.video import read_faces  # decoders are slow to import, and only needed here
+
+        start, end = utterance.span("video")
+        try:
+            clip = read_faces(
+                utterance.video,
+                start=start,
+                end=end,
+                side=utterance.side,
+                fps=self.options.frames_per_second,
+                seconds=self.options.seconds,
+                size=self.options.size,
+                detector=self.options.detector,
+            )
+        except ClipError as error:
+            raise ClipError(f"{utterance.id}: {error}") from None
+        return torch.from_numpy(clip.frames), clip.fault
+
+    def media(self, utterance: Utterance) -> list[Any]:
+        """The sound channel does not matter here."""
+        return [utterance.video, *utterance.span("video"), utterance.side]
+
+    @property
+    def reading_key(self) -> str:
+        """Networks of any depth and weights share the clips that were read."""
+        o = self.options
+        detector = "" if o.detector is None else file_digest(Path(o.detector))
+        return digest("faces 1", repr((o.frames_per_second, o.seconds, o.size, o.crop)), detector)

@@ -1,0 +1,119 @@
+"""Attention bottlenecks: modalities keep transformers of their own and meet only in a few fusion tokens.
+
+Nagrani, Yang, Arnab, Jansen, Schmid and Sun 2021, "Attention Bottlenecks for Multimodal Fusion", section 3.2.
+
+Shapes: b batch, t steps, k bottleneck tokens, w width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from affuse.errors import AffuseError
+from affuse.fusion.base import Fusion, FusionOptions
+from affuse.fusion.positions import sinusoids
+from affuse.sequence import FeatureSequence
+
+
+class BottleneckOptions(FusionOptions):
+    width: int = Field(default=128, gt=0, description="width of the steps, the tokens and the embedding")
+    heads: int = Field(default=8, gt=0, description="attention heads; must divide width")
+    layers: int = Field(default=4, gt=0, description="L, layers of each modality's transformer")
+    fuse_from: int = Field(
+        default=2, ge=0, description="L_f: that many first layers are without the bottleneck"
+    )
+    tokens: int = Field(default=4, gt=0, description="B, bottleneck tokens")
+    hidden: int = Field(default=4, gt=0, description="width of each layer's hidden part, in widths")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="of attention weights and residual branches")
+
+
+class BottleneckFusion(Fusion):
+    """A transformer per modality; the modalities meet in a few bottleneck tokens (Nagrani et al. 2021).
+
+    Per modality: Linear -> [CLS], positions -> transformer layers; from ``fuse_from`` on with shared tokens.
+
+    Layers are pre-norm with GELU (the paper's eqs. 1 and 2, ViT). From layer L_f on, each modality's layer reads its
+    own steps and the bottleneck tokens, [z_m, f_m] = layer_m([z_m, f]) (eq. 8), and the modalities' tokens are
+    averaged, f = mean_m f_m (eq. 9). The paper averages the logits of one linear classifier over the modalities'
+    [CLS] tokens; here the head reads the mean of the [CLS] tokens, which is the same for a linear head.
+
+    Both means run over the modalities that an utterance has, so one without a modality is treated exactly as by
+    the network without that modality. Without any modality the embedding is 0. At the paper's size (width 768,
+    12 layers) a modality's layers are those of ViT-Base, 85,054,464 parameters. The sinusoidal positions have
+    none: clips are of any length, the paper's are not.
+    """
+
+    Options = BottleneckOptions
+
+    def __init__(self, widths: Mapping[str, int], options: BottleneckOptions) -> None:
+        super().__init__()
+        if options.width % options.heads:
+            raise AffuseError(
+                f"fusion.options.heads is {options.heads}, which does not divide the width {options.width}."
+            )
+        if options.fuse_from >= options.layers:
+            raise AffuseError(
+                f"fusion.options.fuse_from is {options.fuse_from} of {options.layers} layers: the modalities "
+                "would never meet; make it less than layers."
+            )
+        self.project = nn.ModuleDict(
+            {name: nn.Linear(width, options.width) for name, width in widths.items()}
+        )
+        self.classes = nn.ParameterDict(
+            {name: nn.Parameter(0.02 * torch.randn(options.width)) for name in widths}
+        )
+        self.tokens = nn.Parameter(0.02 * torch.randn(options.tokens, options.width))
+        self.layers = nn.ModuleDict(
+            {
+                name: nn.ModuleList(
+                    nn.TransformerEncoderLayer(
+                        options.width,
+                        options.heads,
+                        options.hidden * options.width,
+                        options.dropout,
+                        activation="gelu",
+                        batch_first=True,
+                        norm_first=True,
+                    )
+                    for _ in range(options.layers)
+                )
+                for name in widths
+            }
+        )
+        self.depth, self.fuse_from = options.layers, options.fuse_from
+        self.width = options.width
+
+    def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
+        steps: dict[str, Tensor] = {}
+        padding: dict[str, Tensor] = {}  # True where a step is no key; [CLS] always is one
+        for name, project in self.project.items():
+            x_btw = project(sequences[name].values)
+            x_btw = x_btw + sinusoids(x_btw.shape[1], self.width, x_btw)
+            first = self.classes[name].expand(x_btw.shape[0], 1, -1)
+            steps[name] = torch.cat([first, x_btw], dim=1)
+            padding[name] = torch.cat(
+                [sequences[name].mask.new_zeros(x_btw.shape[0], 1), ~sequences[name].mask], 1
+            )
+        present_bm = torch.stack([sequences[name].present for name in self.project], dim=1)
+        f_bkw = self.tokens.expand(present_bm.shape[0], -1, -1)
+        shares_bm = present_bm.to(f_bkw) / present_bm.sum(dim=1, keepdim=True).clamp_min(1)
+        for depth in range(self.depth):
+            heard = []
+            for name, layers in self.layers.items():
+                layer: nn.Module = layers[depth]  # type: ignore[index]
+                if depth < self.fuse_from:
+                    steps[name] = layer(steps[name], src_key_padding_mask=padding[name])
+                    continue
+                keys = torch.cat([padding[name], padding[name].new_zeros(f_bkw.shape[:2])], dim=1)
+                both = layer(torch.cat([steps[name], f_bkw], dim=1), src_key_padding_mask=keys)
+                own = steps[name].shape[1]
+                steps[name] = both[:, :own]
+                heard.append(both[:, own:])
+            if heard:
+                f_bkw = torch.einsum("bm,mbkw->bkw", shares_bm, torch.stack(heard))
+        classes_mbw = torch.stack([steps[name][:, 0] for name in self.project])
+        return torch.einsum("bm,mbw->bw", shares_bm, classes_mbw)

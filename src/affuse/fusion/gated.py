@@ -1,0 +1,79 @@
+"""The gated multimodal unit: gates decide per feature how much of the embedding each modality gives.
+
+Arevalo, Solorio, Montes-y-Gomez and Gonzalez 2017, "Gated Multimodal Units for Information Fusion", section 3.
+
+Shapes: b batch, m modalities, w width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from affuse.fusion.base import Fusion, FusionOptions
+from affuse.fusion.pooling import Pooling, pool, pooled_width
+from affuse.sequence import FeatureSequence
+
+_NEVER = -1e30  # a logit whose softmax is 0, and finite: an infinite one has no gradient
+
+
+class GatedOptions(FusionOptions):
+    width: int = Field(default=128, gt=0, description="width of the embedding")
+    gates: Literal["tied", "independent"] = Field(
+        default="tied",
+        description="tied: the modalities share each feature out (gates sum to 1); independent: a sigmoid each",
+    )
+    pool: dict[str, Pooling] = Field(
+        default_factory=dict, description="modality -> mean, sum, first or mean_std over time (default mean)"
+    )
+
+
+class GatedFusion(Fusion):
+    """Gated multimodal unit: gates share each feature of the embedding out among the modalities (Arevalo et al. 2017).
+
+    h_m = tanh(W_m x_m);  embedding = sum_m z_m * h_m, with x_m the modality pooled over time.
+
+    independent (the paper's unit for any number of modalities): z_m = sigmoid(V_m [x_1, ..., x_M]).
+    tied (its bimodal unit): z_1 = sigmoid(V [x_1, x_2]), z_2 = 1 - z_1. For more modalities z is the softmax over
+    the modalities of V_m [x_1, ..., x_M], the last one's logit being 0, which for two is the same.
+
+    As in the paper there are no biases: a bimodal unit has (d_1 + d_2) * 2 * width parameters. A missing modality
+    adds nothing to any gate's sum and has gate 0; tied gates are shared out among those present, so a lone
+    modality's gate is 1. Without any modality the embedding is 0.
+    """
+
+    Options = GatedOptions
+
+    def __init__(self, widths: Mapping[str, int], options: GatedOptions) -> None:
+        super().__init__()
+        self.pooling: dict[str, Pooling] = {name: options.pool.get(name, "mean") for name in widths}
+        self.tied = options.gates == "tied"
+        self.width = options.width
+        gates = len(widths) - 1 if self.tied else len(widths)
+        self.features = nn.ModuleDict()
+        self.gates = nn.ModuleDict()  # modality -> its columns of every gate's matrix
+        for name, width in widths.items():
+            pooled = pooled_width(width, self.pooling[name])
+            self.features[name] = nn.Linear(pooled, options.width, bias=False)
+            if gates:
+                self.gates[name] = nn.Linear(pooled, gates * options.width, bias=False)
+
+    def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
+        pooled = {name: pool(sequences[name], how) for name, how in self.pooling.items()}
+        present_bm1 = torch.stack([sequences[name].present for name in self.pooling], dim=1)[:, :, None]
+        h_bmw = torch.stack([layer(pooled[name]).tanh() for name, layer in self.features.items()], dim=1)
+        logits_bmw = h_bmw.new_zeros(h_bmw.shape[0], 0, self.width)
+        if self.gates:
+            total = torch.stack([layer(pooled[name]) for name, layer in self.gates.items()]).sum(dim=0)
+            logits_bmw = total.unflatten(1, (-1, self.width))
+        if self.tied:
+            last = h_bmw.new_zeros(h_bmw.shape[0], 1, self.width)
+            logits_bmw = torch.cat([logits_bmw, last], dim=1).masked_fill(~present_bm1, _NEVER)
+            z_bmw = logits_bmw.softmax(dim=1)
+        else:
+            z_bmw = logits_bmw.sigmoid()
+        return (z_bmw * h_bmw * present_bm1).sum(dim=1)
