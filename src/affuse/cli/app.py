@@ -9,7 +9,7 @@ import sys
 import typer
 
 import affuse
-from affuse.cli import compare, demo, evaluate, listing, prepare, report, train, validate
+from affuse.cli import compare, demo, evaluate, listing, prepare, report, reproduce, train, validate
 from affuse.errors import AffuseError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.add_typer(prepare.app, name="prepare")
 app.command("validate")(validate.validate)
 app.command("train")(train.train)
 app.command("compare")(compare.compare)
+app.command("reproduce")(reproduce.reproduce)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)

@@ -94,6 +94,8 @@ def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], ou
         "protocol": recipe.protocol.model_dump(mode="json"),
         "split_hash": experiment.split.hash,
         "stamp": experiment.split.stamp,
+        "on_test": recipe.on_test,
+        "view": experiment.notes,
         "transcript_overlap": None if overlap != overlap else overlap,
         "cells": [
             {
@@ -127,6 +129,7 @@ def _versions(comparison: Comparison) -> dict[str, str]:
         "corpus_hash",
         "split_hash",
         "stamp",
+        "view",
         "transcript_overlap",
         "fold",
     }

@@ -170,7 +170,8 @@ def _shared_part(recipe: Recipe) -> str:
     labels = {task: (choice.classes, choice.merge) for task, choice in recipe.tasks.items()}
     # modality dropout comes after the features
     modalities = {name: part.model_copy(update={"dropout": 0.0}) for name, part in recipe.modalities.items()}
-    return digest(repr(labels), recipe.protocol.model_dump_json(), repr(modalities))
+    seen = recipe.corpus.model_dump_json(), recipe.protocol.model_dump_json()
+    return digest(repr(labels), *seen, repr(modalities))
 
 
 def _slug(settings: dict[str, str], name: str) -> str:
