@@ -131,6 +131,13 @@ def test_finished_cells_are_never_run_again_and_unfinished_ones_are(place, tmp_p
         assert (path.stat().st_mtime_ns == time) == (path != first)
 
 
+@pytest.mark.parametrize(("option", "what"), [("subsets", "--subsets"), ("keep_models", "model folder")])
+def test_what_an_svm_cannot_do_is_told_before_anything_is_done(place, tmp_path, option, what):
+    with pytest.raises(AffuseError, match=what):
+        run(place, tmp_path / "out", ["seed=0"], ["tasks.emotion.classifier=svm"], **{option: True})
+    assert not (tmp_path / "out").exists()
+
+
 def test_other_settings_in_the_same_folder_are_refused(place, tmp_path):
     run(place, tmp_path, ["seed=0"])
     with pytest.raises(AffuseError, match="another recipe, corpus, split or seed; choose another --out"):

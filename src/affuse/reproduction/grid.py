@@ -11,7 +11,8 @@ from affuse.corpora.corpus import Corpus
 from affuse.corpora.protocol import SplitProtocol
 from affuse.corpora.readers.iemocap.relabel import has_votes
 from affuse.errors import AffuseError
-from affuse.recipe import Recipe, apply_override, set_field
+from affuse.overrides import apply_override, set_field
+from affuse.recipe import Recipe
 from affuse.registry import unknown
 from affuse.reproduction.definition import Changes, Definition, GridCell, Paper
 from affuse.training.compare import Variant

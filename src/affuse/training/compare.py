@@ -24,6 +24,7 @@ from affuse.files import digest, write_csv
 from affuse.recipe import Recipe, loss_name
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import Experiment, Progress, check_network, resolve, set_up, skipped_table
+from affuse.training.machines import check_keepable, check_subsets
 from affuse.training.run import RunResult, has_model, read_result, train_fold
 from affuse.training.subsets import has_subsets
 
@@ -127,6 +128,10 @@ def compare(
     cells: list[Cell] = []
     for variant in variants:
         recipe = resolve(variant.recipe, corpus)
+        if subsets:
+            check_subsets(recipe)
+        if keep_models:
+            check_keepable(recipe)
         shared = _shared_part(recipe)
         if shared not in known:
             known[shared] = len(experiments)

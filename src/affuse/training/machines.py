@@ -35,6 +35,16 @@ def fit_machines(model: Model, train: Clips, batch_size: int, device: str = "cpu
     return machines
 
 
+def check_subsets(recipe: Recipe) -> None:
+    """Raises AffuseError if a task is classified by a machine, fitted on embeddings of all modalities together."""
+    for task, choice in recipe.tasks.items():
+        if choice.classifier == "svm":
+            raise AffuseError(
+                f"tasks.{task}.classifier: an svm is fitted on embeddings of all modalities; leave out --subsets, or "
+                "set classifier: auto."
+            )
+
+
 def check_keepable(recipe: Recipe) -> None:
     """Raises AffuseError if a task is classified by a machine, which no model folder holds."""
     for task, choice in recipe.tasks.items():
