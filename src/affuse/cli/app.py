@@ -9,7 +9,7 @@ import sys
 import typer
 
 import affuse
-from affuse.cli import compare, demo, evaluate, listing, prepare, report, train, validate
+from affuse.cli import compare, demo, evaluate, export, hub, listing, prepare, report, train, validate
 from affuse.errors import AffuseError
 
 app = typer.Typer(
@@ -27,6 +27,9 @@ app.command("train")(train.train)
 app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
+app.command("export")(export.export)
+app.command("push")(hub.push)
+app.command("pull")(hub.pull)
 app.command("demo")(demo.demo)
 app.command("list")(listing.list_parts)
 
