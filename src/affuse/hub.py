@@ -129,7 +129,7 @@ def _parts(hub_id: str) -> tuple[str, str | None]:
         validate_repo_id(found["repository"])
     except HFValidationError:
         raise AffuseError(
-            f"{hub_id!r} is no Hub id; write owner/name (letters, digits, '-', '_' and '.'), for example me/emodb-model."
+            f"{hub_id!r} is no Hub id; write owner/name (letters, digits, '-', '_' and '.'), such as me/emodb-model."
         ) from None
     return found["repository"], found["revision"]
 

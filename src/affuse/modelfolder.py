@@ -172,6 +172,7 @@ def preprocessing(recipe: Recipe, usable: Recipe) -> dict[str, Any]:
                 "dtype": str(reading.dtype).removeprefix("torch."),
                 "shape": list(reading.shape),
                 "meaning": reading.meaning,
+                "least_steps": reading.least,
             },
             "width": kind.width_of(now),
         }

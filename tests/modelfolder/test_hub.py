@@ -144,6 +144,7 @@ def test_sentences_for_what_goes_wrong(folder, tmp_path, server, monkeypatch):
 
 
 def test_no_network_is_one_sentence(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # the library tries again, ever later
     with socket.socket() as unused:  # a port on which nobody listens
         unused.bind(("127.0.0.1", 0))
         reach(f"http://127.0.0.1:{unused.getsockname()[1]}", monkeypatch)

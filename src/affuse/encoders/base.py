@@ -24,12 +24,14 @@ class EncoderOptions(BaseModel):
 class Reading(NamedTuple):
     """What ``Encoder.read`` gives, and so what an exported network takes as a raw input.
 
-    dtype: of the tensor; shape: of one step, () where a step is one number; meaning: of a step, with its unit.
+    dtype: of the tensor; shape: of one step, () where a step is one number; meaning: of a step, with its unit;
+    least: steps of the shortest clip that ``forward`` takes.
     """
 
     dtype: torch.dtype
     shape: tuple[int, ...]
     meaning: str
+    least: int = 1
 
 
 class Encoder(nn.Module, ABC):

@@ -76,7 +76,8 @@ class WaveformEncoder(Encoder):
 
     @classmethod
     def reading_of(cls, options: WaveformOptions) -> Reading:
-        return Reading(torch.float32, (), f"sample of mono sound at {options.rate} Hz, within -1 and 1")
+        meaning = f"sample of mono sound at {options.rate} Hz, within -1 and 1"
+        return Reading(torch.float32, (), meaning, options.rate // options.frames_per_second)
 
     def read(self, utterance: Utterance) -> Tensor | None:
         """(samples,) float32, whole frames only: ``samples_per_frame * floor(duration * frames_per_second)``.

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import affuse
-from affuse.encoders.base import Encoder
+from affuse.encoders.base import Encoder, Reading
 from affuse.encoders.layer_mix import LayerMix
 from affuse.errors import AffuseError
 from affuse.files import replacing
@@ -31,12 +31,9 @@ MASK = "_mask"
 
 
 class Port(NamedTuple):
-    """One modality's input: type and shape of a step, what a step is, and steps enough for an example."""
+    """One modality's input: what its encoder reads (raw) or gives."""
 
-    dtype: torch.dtype
-    shape: tuple[int, ...]
-    meaning: str
-    steps: int
+    step: Reading
     raw: bool
 
 
@@ -74,7 +71,7 @@ def export_onnx(model: Model, path: str | Path, *, inputs: Inputs = "features", 
     Inputs, for each modality: ``<name>`` (batch, <name>_steps, ...), and ``<name>_mask`` (batch, <name>_steps) bool,
     True on real steps, which come first; a row that is False throughout is a missing modality. Outputs:
     ``logits_<task>`` (batch, classes) and ``embedding``. The metadata hold, as JSON, ``labels`` (task -> classes),
-    ``inputs`` (dtype, shape and meaning of a step) and ``preprocessing``.
+    ``inputs`` (dtype, shape and meaning of a step, and the least number of steps) and ``preprocessing``.
 
     Raises AffuseError where an encoder cannot be exported, or the packages of ``affuse[export]`` are missing.
     """
@@ -100,13 +97,13 @@ def port_of(model: Model, name: str, inputs: Inputs) -> Port:
     raw = name in model.encoders or inputs == "raw"
     if raw:
         kind.check_exportable(options)
-        dtype, shape, meaning = kind.reading_of(options)
-        samples = dtype == torch.float32 and not shape
-        return Port(dtype, shape, meaning, 4000 if samples else 12, True)
+        return Port(kind.reading_of(options), True)
     width = kind.width_of(options)
     adapter = model.adapters[name] if name in model.adapters else None  # noqa: SIM401 (a ModuleDict has no get)
     layers = tuple(adapter.weights.shape) if isinstance(adapter, LayerMix) else ()
-    return Port(torch.float32, (*layers, width), f"features of the encoder {modality.encoder}", 5, False)
+    return Port(
+        Reading(torch.float32, (*layers, width), f"features of the encoder {modality.encoder}"), False
+    )
 
 
 def metadata(model: Model, ports: Mapping[str, Port]) -> dict[str, str]:
@@ -115,9 +112,10 @@ def metadata(model: Model, ports: Mapping[str, Port]) -> dict[str, str]:
         "labels": model.label_spaces,
         "inputs": {
             name: {
-                "dtype": str(port.dtype).removeprefix("torch."),
-                "step": list(port.shape),
-                "meaning": port.meaning,
+                "dtype": str(port.step.dtype).removeprefix("torch."),
+                "step": list(port.step.shape),
+                "meaning": port.step.meaning,
+                "least_steps": port.step.least,
                 "raw": port.raw,
             }
             for name, port in ports.items()
@@ -170,9 +168,9 @@ def _prepare(model: Model, ports: Mapping[str, Port]) -> ExportedNetwork:
 def _trace(network: ExportedNetwork, ports: Mapping[str, Port]) -> Any:
     example, free = [], []
     for i, (name, port) in enumerate(ports.items()):
-        steps = port.steps + 2 * i  # lengths of their own, so that none is taken for another
-        shape = (3, steps, *port.shape)
-        example += [torch.zeros(shape, dtype=port.dtype), torch.ones(shape[:2], dtype=torch.bool)]
+        steps = 12 * port.step.least + 2 * i  # lengths of their own, so that none is taken for another
+        shape = (3, steps, *port.step.shape)
+        example += [torch.zeros(shape, dtype=port.step.dtype), torch.ones(shape[:2], dtype=torch.bool)]
         free += [{0: "batch", 1: f"{name}_steps"}] * 2
     with _quiet():
         return torch.onnx.export(

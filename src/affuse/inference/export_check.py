@@ -15,7 +15,7 @@ import torch
 from affuse.errors import AffuseError
 from affuse.evaluation.metrics import measure
 from affuse.inference.evaluate import of_role
-from affuse.inference.export import MASK, Inputs, export_onnx
+from affuse.inference.export import MASK, Inputs, export_onnx, port_of, quantise
 from affuse.sequence import FeatureSequence
 
 if TYPE_CHECKING:
@@ -46,12 +46,10 @@ def measure_export(
 
     clips = open_clips(model, corpus, cache, progress, inputs, split)
     with tempfile.TemporaryDirectory() as temporary:
-        files = {
-            name: export_onnx(model, Path(temporary) / f"{int8}.onnx", inputs=inputs, int8=int8)
-            for name, int8 in (("ONNX", False), ("ONNX int8", True))
-        }
+        files = {name: Path(temporary) / f"{name}.onnx" for name in ("ONNX", "ONNX int8")}
+        quantise(export_onnx(model, files["ONNX"], inputs=inputs), files["ONNX int8"])
         runs: dict[str, Run] = {"PyTorch": _pytorch(model, inputs)}
-        runs |= {name: _onnx(file, model) for name, file in files.items()}
+        runs |= {name: _onnx(file, model, inputs) for name, file in files.items()}
         sizes = {name: file.stat().st_size / 1e6 for name, file in files.items()}
         logits = {name: {task: np.zeros((len(clips), len(space))) for task, space in model.label_spaces.items()}
                   for name in runs}  # fmt: skip
@@ -116,7 +114,7 @@ def _pytorch(model: Model, inputs: Inputs) -> Run:
     return run
 
 
-def _onnx(file: Path, model: Model) -> Run:
+def _onnx(file: Path, model: Model, inputs: Inputs) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -124,7 +122,7 @@ def _onnx(file: Path, model: Model) -> Run:
     session: Any = onnxruntime.InferenceSession(
         file.read_bytes(), options, providers=["CPUExecutionProvider"]
     )
-    blanks = {i.name: i for i in session.get_inputs()}
+    steps = {name: port_of(model, name, inputs).step for name in model.widths}
 
     def run(clips: dict[str, FeatureSequence]) -> dict[str, np.ndarray]:
         count = next(iter(clips.values())).mask.shape[0]
@@ -133,13 +131,9 @@ def _onnx(file: Path, model: Model) -> Run:
             if name in clips:
                 fed |= {name: clips[name].values.numpy(), name + MASK: clips[name].mask.numpy()}
             else:
-                kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(uint8)": np.uint8}
-                step = blanks[name].shape[2:]
-                steps = (
-                    1 if step or blanks[name].type != "tensor(float)" else 4000
-                )  # a frame of samples at least
-                fed[name] = np.zeros((count, steps, *step), kinds[blanks[name].type])
-                fed[name + MASK] = np.zeros((count, steps), bool)
+                step = steps[name]
+                fed[name] = torch.zeros(count, step.least, *step.shape, dtype=step.dtype).numpy()
+                fed[name + MASK] = np.zeros((count, step.least), bool)
         found = session.run([f"logits_{task}" for task in model.label_spaces], fed)
         return dict(zip(model.label_spaces, found, strict=True))
 
