@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import warnings
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -40,9 +41,16 @@ def save_model(
     ``card`` is the text of README.md.
     """
     folder = Path(folder)
-    (folder / INDEX).unlink(missing_ok=True)
-    shutil.rmtree(folder / ENCODERS, ignore_errors=True)
-    recipe = _write_encoders(model, folder, self_contained)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{ENCODERS}.", dir=folder) as temporary:
+        fresh = Path(temporary) / ENCODERS
+        recipe = _write_encoders(
+            model, fresh, self_contained
+        )  # the model may have come from this very folder
+        (folder / INDEX).unlink(missing_ok=True)
+        shutil.rmtree(folder / ENCODERS, ignore_errors=True)
+        if fresh.is_dir():
+            fresh.rename(folder / ENCODERS)
     with replacing(folder / WEIGHTS) as temporary:
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
         temporary.write_bytes(save(state))
@@ -201,14 +209,14 @@ def _is_path(option: str, value: str) -> bool:
 
 
 def _write_encoders(model: Model, folder: Path, self_contained: bool) -> Recipe:
-    """The recipe as it is to be written, after copying what the model cannot do without."""
+    """The recipe as it is to be written, after copying what the model cannot do without to ``folder``/MODALITY."""
     changed = {}
     for name, modality in model.recipe.modalities.items():
         kind, options = encoder_choice(name, modality)
         if not modality.frozen or self_contained or _from_model_folder(modality):
             # a trained encoder's weights are the model's
             encoder: Encoder = kind(options) if modality.frozen else model.encoders[name]  # type: ignore[assignment]
-            written = encoder.write_source(folder / ENCODERS / name, weights=modality.frozen)
+            written = encoder.write_source(folder / name, weights=modality.frozen)
             inside = PurePosixPath(ENCODERS, name)
             named = {
                 key: value if value is None else f"{INSIDE}{inside / value}" for key, value in written.items()

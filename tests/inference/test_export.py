@@ -221,6 +221,7 @@ def test_raw_inputs_take_the_frozen_encoders_along(tmp_path):
     clips = {"audio": batch([63, 7, 20, 0], 12), "text": FeatureSequence(tokens, tokens > 0)}
     assert_same(model, path, clips, frozen_encoders(model))
     told = {p.name: p for p in onnxruntime.InferenceSession(path).get_inputs()}
+    assert str(tmp_path).encode() not in path.read_bytes()
     assert told["text"].type == "tensor(int64)"
     assert told["audio"].shape == ["batch", "audio_steps", 12]
 

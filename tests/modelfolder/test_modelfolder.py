@@ -116,6 +116,36 @@ def test_a_loaded_trained_encoder_still_reads(tmp_path):
     assert torch.equal(affuse.load(tmp_path / "model").encoders["input"].read(sentence), before)
 
 
+def test_a_model_can_be_written_over_the_folder_it_came_from(tmp_path):
+    model = make_model({"input": modality("bert", tiny_bert(tmp_path / "original"), frozen=False)})
+    save_model(model, tmp_path / "model")
+    shutil.rmtree(tmp_path / "original")
+    before = {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "model").rglob("*") if p.is_file()}
+    save_model(affuse.load(tmp_path / "model"), tmp_path / "model")
+    assert before == {
+        p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "model").rglob("*") if p.is_file()
+    }
+
+
+def test_a_hub_encoder_is_named_with_its_commit(tmp_path, monkeypatch):
+    """A Hub model as it lies in the Hub's cache on this machine, out of reach of any network."""
+    from huggingface_hub import constants
+
+    commit, hub = "0123456789abcdef0123456789abcdef01234567", tmp_path / "hub"
+    repository = hub / "models--me--bert"
+    tiny_bert(repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    model = make_model({"input": {"encoder": "bert", "options": {"model": "me/bert"}}})
+    save_model(model, tmp_path / "model")
+    written = Recipe.load(tmp_path / "model" / "recipe.yaml")
+    assert written.modalities["input"].options == {"model": "me/bert", "revision": commit}
+    assert local_encoders(written) == []
+    assert not (tmp_path / "model" / "encoders").exists()
+
+
 @pytest.mark.parametrize("kind", ORIGINALS)
 def test_a_frozen_encoder_is_named_or_copied(tmp_path, kind):
     make, option, _, clips = ORIGINALS[kind]

@@ -81,12 +81,11 @@ def load_network(auto_class: Any, model: str, revision: str | None = None, **opt
 
 
 def pinned(model: str, revision: str | None) -> str | None:
-    """The commit that a Hub model's branch or tag stands for now; ``revision`` as it is for anything local."""
-    if is_local(model):
-        return revision
-    from transformers import AutoConfig
+    """The commit of the Hub model that was loaded on this machine; ``revision`` itself where none was."""
+    from huggingface_hub import try_to_load_from_cache
 
-    return getattr(load(AutoConfig, model, revision), "_commit_hash", None) or revision
+    config = try_to_load_from_cache(model, "config.json", revision=revision)
+    return Path(config).parent.name if isinstance(config, str) else revision  # snapshots/COMMIT/config.json
 
 
 def is_local(model: str) -> bool:

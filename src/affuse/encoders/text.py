@@ -64,9 +64,7 @@ class TextEncoder(Encoder):
 
     @classmethod
     def reading_of(cls, options: TextOptions) -> Reading:
-        return Reading(
-            torch.int64, (), f"token id of the tokenizer of {options.model}, special tokens included"
-        )
+        return Reading(torch.int64, (), "token id of the encoder's tokenizer, special tokens included")
 
     def write_source(self, folder: Path, weights: bool) -> dict[str, str | None]:
         """Config and tokenizer; with ``weights``, the network as it is now."""

@@ -108,7 +108,7 @@ def port_of(model: Model, name: str, inputs: Inputs) -> Port:
 
 def metadata(model: Model, ports: Mapping[str, Port]) -> dict[str, str]:
     """What a program needs to know to use the file, as strings of JSON."""
-    known = {
+    known: dict[str, Any] = {
         "labels": model.label_spaces,
         "inputs": {
             name: {
@@ -122,6 +122,11 @@ def metadata(model: Model, ports: Mapping[str, Port]) -> dict[str, str]:
         },
         "preprocessing": preprocessing(model.recipe, model.recipe),
     }
+    for about in known["preprocessing"]["modalities"].values():  # names, not this machine's folders
+        about["options"] = {
+            key: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+            for key, value in about["options"].items()
+        }
     told = {key: json.dumps(value, ensure_ascii=False) for key, value in known.items()}
     return {
         "affuse_format": str(FORMAT),
