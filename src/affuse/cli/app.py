@@ -9,7 +9,19 @@ import sys
 import typer
 
 import affuse
-from affuse.cli import compare, demo, evaluate, export, hub, listing, prepare, report, train, validate
+from affuse.cli import (
+    compare,
+    demo,
+    evaluate,
+    export,
+    hub,
+    listing,
+    prepare,
+    report,
+    reproduce,
+    train,
+    validate,
+)  # fmt: skip
 from affuse.errors import AffuseError
 
 app = typer.Typer(
@@ -25,6 +37,7 @@ app.add_typer(prepare.app, name="prepare")
 app.command("validate")(validate.validate)
 app.command("train")(train.train)
 app.command("compare")(compare.compare)
+app.command("reproduce")(reproduce.reproduce)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("export")(export.export)

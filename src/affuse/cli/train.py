@@ -46,12 +46,15 @@ def train(
             progress=lambda epoch, row: advance(),
         )  # fmt: skip
     generated = " (generated corpus)" if loaded.info.generated else ""
-    chosen_by = (
-        "was best on validation"
-        if experiment.split.roles(fold).get("validation")
-        else "counts: no validation part"
-    )
+    select = experiment.recipe.training.select
+    if select == "validation":
+        there = experiment.split.roles(fold).get("validation")
+        chosen_by = "was best on validation" if there else "counts: no validation part"
+    else:
+        chosen_by = "was best on the test part" if select == "test" else "counts: the last"
     messages.print(f"{out}: epoch {result.best_epoch} of {result.epochs} {chosen_by}.", soft_wrap=True)
+    if experiment.recipe.on_test:
+        messages.print(f"These numbers flatter: {experiment.recipe.on_test}.", soft_wrap=True)
     for task, metrics in result.metrics.items():
         recalls = ", ".join(
             f"{name} {100 * value:.1f}" if value == value else f"{name} -"

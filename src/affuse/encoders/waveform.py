@@ -35,6 +35,7 @@ class WaveformOptions(EncoderOptions):
     pool: int = Field(2, gt=0)  # samples, between the convolutions
     # samples are multiplied by it; speech has a deviation near 0.06, too faint for convolutions as they start
     gain: float = Field(1.0, gt=0)
+    offset: float = 0.0  # subtracted from samples before the gain; (x - mean) / var is the paper's own code
     channel_pool: int = Field(10, gt=0)  # neighbouring filters, of which the largest stays
 
     @model_validator(mode="after")
@@ -109,14 +110,13 @@ class WaveformEncoder(Encoder):
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
         """(batch, samples) -> (batch, frames, width); what is beyond a clip's last whole frame is dropped."""
         per_frame, per_step = self.samples_per_frame, self.options.pool
-        if (
-            torch.compiler.is_exporting()
-        ):  # no choice by length: an exported network is given one frame at least
-            frames = clips.mask.shape[1] // per_frame
-            x_bl = clips.values[:, : frames * per_frame] * self.options.gain
+        if torch.compiler.is_exporting():
+            frames = clips.mask.shape[1] // per_frame  # no choice by length: one frame at least must be given
+            x_bl = clips.values[:, : frames * per_frame]
         else:
             frames = max(1, clips.mask.shape[1] // per_frame)
-            x_bl = _fit(clips.values, frames * per_frame) * self.options.gain
+            x_bl = _fit(clips.values, frames * per_frame)
+        x_bl = (x_bl - self.options.offset) * self.options.gain
         known_b = clips.lengths // per_frame  # whole frames of each clip
         mask_bf = torch.arange(frames, device=known_b.device) < known_b[:, None]
         mask_bt = mask_bf.repeat_interleave(self.steps_per_frame, dim=1)

@@ -142,9 +142,7 @@ def _data(experiment: Experiment, fold: int) -> list[str]:
         if experiment.split.stamp
         else "No speaker of the test part is heard in training."
     )
-    chosen = "The epoch was chosen on validation; the test part was predicted once." if roles.get("validation") else (
-        "There is no validation part: the last epoch counts."
-    )  # fmt: skip
+    chosen = _chosen(experiment, bool(roles.get("validation")))
     return [
         "## Data and protocol",
         "",
@@ -152,11 +150,21 @@ def _data(experiment: Experiment, fold: int) -> list[str]:
         *(generated if info.generated else []),
         "",
         *[f"- {part}" for part in parts],
+        *[f"- {note}" for note in experiment.notes],
         "",
         f"Protocol: {protocol}, fold {fold} of {len(experiment.split.folds)}, seed {experiment.recipe.seed}. {overlap} "
         f"{chosen}",
         "",
     ]
+
+
+def _chosen(experiment: Experiment, validation: bool) -> str:
+    """How the epoch was chosen; what the test part had a hand in is said first."""
+    if experiment.recipe.on_test:
+        return f"**The figures below flatter the model**: {experiment.recipe.on_test}."
+    if validation:
+        return "The epoch was chosen on validation; the test part was predicted once."
+    return "There is no validation part: the last epoch counts."
 
 
 def _measure(experiment: Experiment, test: pd.DataFrame) -> dict[str, dict[str, Interval]]:
