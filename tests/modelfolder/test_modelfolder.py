@@ -365,3 +365,10 @@ def test_the_card_is_written_from_the_run(tmp_path):
         by_gender[name] = 100 * hit.groupby(part["emotion"]).mean().mean()
     gap = max(by_gender.values()) - min(by_gender.values())
     assert f"gap {gap:.1f} points" in text
+
+    chosen = experiment.recipe.changed(["training.select=test", "seed=3"])
+    train_fold(experiment, chosen, 0, tmp_path / "flattered")
+    text = (tmp_path / "flattered" / "model" / "README.md").read_text()
+    assert "**The figures below flatter the model**: epoch chosen on the test part." in text
+    assert "seed 3." in text
+    assert "predicted once" not in text
