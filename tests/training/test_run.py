@@ -81,7 +81,7 @@ def test_the_run_folder_holds_what_the_design_says(place, tmp_path):
     assert names == {
         "recipe.yaml", "environment.json", "split.csv", "metrics.csv", "predictions.csv", "skipped.csv",
         "results.json", "embeddings.npz", "model/model.safetensors", "model/recipe.yaml", "model/labels.json",
-        "model/index.json",
+        "model/index.json", "model/preprocessing.json", "model/README.md",
     }  # fmt: skip
     assert Recipe.load(tmp_path / "run" / "recipe.yaml") == experiment.recipe
     predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")
@@ -333,7 +333,7 @@ def test_altered_missing_and_newer_model_folders_are_refused(place, tmp_path):
         affuse.load(folder)
     index = json.loads((folder / "index.json").read_text())
     (folder / "index.json").write_text(json.dumps(index | {"format": 99}))
-    with pytest.raises(AffuseError, match="format 99, this affuse reads 1"):
+    with pytest.raises(AffuseError, match=r"format 99 of a newer affuse .*reads format 1; update affuse"):
         affuse.load(folder)
     with pytest.raises(AffuseError, match="not a model folder"):
         affuse.load(tmp_path)

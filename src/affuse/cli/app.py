@@ -9,7 +9,19 @@ import sys
 import typer
 
 import affuse
-from affuse.cli import compare, demo, evaluate, listing, prepare, report, reproduce, train, validate
+from affuse.cli import (
+    compare,
+    demo,
+    evaluate,
+    export,
+    hub,
+    listing,
+    prepare,
+    report,
+    reproduce,
+    train,
+    validate,
+)  # fmt: skip
 from affuse.errors import AffuseError
 
 app = typer.Typer(
@@ -28,6 +40,9 @@ app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
+app.command("export")(export.export)
+app.command("push")(hub.push)
+app.command("pull")(hub.pull)
 app.command("demo")(demo.demo)
 app.command("list")(listing.list_parts)
 

@@ -20,6 +20,9 @@ def train(
     set_: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
     live: Annotated[bool, typer.Option("--live", help="Encode in every step instead of caching.")] = False,
+    self_contained: Annotated[
+        bool, typer.Option("--self-contained", help="Copy frozen encoders into the model folder.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Train one fold with one seed; choose the epoch on validation, test once, write a run folder."""
@@ -38,7 +41,10 @@ def train(
     with bars() as progress:
         experiment = set_up(loaded, chosen, store, progress, choose_device(device), [fold])
         advance = progress.start("epochs", experiment.recipe.training.epochs)
-        result = train_fold(experiment, experiment.recipe, fold, out, progress=lambda epoch, row: advance())
+        result = train_fold(
+            experiment, experiment.recipe, fold, out, self_contained=self_contained,
+            progress=lambda epoch, row: advance(),
+        )  # fmt: skip
     generated = " (generated corpus)" if loaded.info.generated else ""
     select = experiment.recipe.training.select
     if select == "validation":

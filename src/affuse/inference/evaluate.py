@@ -80,7 +80,7 @@ def evaluate_model(
             f"{corpus.info.name} has no utterance with a label of the model's classes to measure."
         )
     if split is not None:
-        ids = _of_role(ids, split, role)
+        ids = of_role(ids, split, role)
         if not ids:
             raise AffuseError(
                 f"No {role} utterance of {split} is in {corpus.info.name}; is it another corpus's split?"
@@ -169,7 +169,8 @@ def _given(recipe: Recipe, modalities: Sequence[str] | None) -> Recipe:
     return recipe.model_copy(update={"modalities": kept})
 
 
-def _of_role(ids: list[str], split: Path, role: str) -> list[str]:
+def of_role(ids: list[str], split: Path, role: str) -> list[str]:
+    """Those ids that have this role in a run's split.csv; AffuseError where the file or the role is not there."""
     if not split.is_file():
         raise AffuseError(f"There is no split file {split}; a run folder holds split.csv.")
     table = pd.read_csv(split, dtype=str, keep_default_na=False)

@@ -28,6 +28,7 @@ from affuse.model import Model, Standardiser
 from affuse.modelfolder import load_model, save_model
 from affuse.recipe import Recipe
 from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState, load_state
+from affuse.training.card import model_card
 from affuse.training.data import BucketBatches, Clips, batches
 from affuse.training.embeddings import EMBEDDINGS, embed, write_embeddings
 from affuse.training.experiment import Experiment, skipped_table
@@ -59,13 +60,15 @@ def train_fold(
     out: str | Path,
     *,
     keep_model: bool = True,
+    self_contained: bool = False,
     subsets: bool = False,
     progress: Callable[[int, dict[str, float]], None] | None = None,
 ) -> RunResult:
     """Train, choose the epoch by ``training.select``, predict validation and test, write the run folder.
 
     ``recipe`` may differ from the experiment's in what features and split do not depend on. A finished folder
-    is returned as it is; an interrupted one goes on from its last saved epoch. ``subsets`` adds the test part's
+    is returned as it is; an interrupted one goes on from its last saved epoch. ``self_contained`` copies frozen
+    encoders into the model folder. ``subsets`` adds the test part's
     predictions from every subset of the modalities; a finished folder gets them from its model, or, where it kept
     none, from training again. Raises AffuseError if the folder holds another experiment, and NonFiniteLoss (after
     saving what was best) if the loss diverges.
@@ -126,10 +129,11 @@ def train_fold(
     write_embeddings(out / EMBEDDINGS, parts["test"].ids, embedding)
     if subsets:
         _write_subsets(model, parts["test"], fold, out, experiment.clips.device)
-    if keep_model:
-        save_model(model, out / "model")
-    (out / STATE).unlink(missing_ok=True)
     test = predictions[predictions["role"] == "test"]
+    if keep_model:
+        card = model_card(model, experiment, fold, test)
+        save_model(model, out / "model", card=card, self_contained=self_contained)
+    (out / STATE).unlink(missing_ok=True)
     measured = {
         task: _as_json(measure_table(test, task, space))
         for task, space in experiment.labelled.spaces.items()
