@@ -11,12 +11,14 @@ from safetensors.torch import load_file, save
 from affuse.errors import AffuseError
 from affuse.files import file_digest, replacing, write_json, write_text
 from affuse.model import Model
+from affuse.prediction_defaults import PredictionDefaults
 from affuse.recipe import Recipe
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
 RECIPE = "recipe.yaml"
 LABELS = "labels.json"
+PREDICTION = "prediction.json"  # clip lengths, temperatures, thresholds; older folders have none
 INDEX = "index.json"
 
 
@@ -28,7 +30,8 @@ def save_model(model: Model, folder: str | Path) -> None:
         temporary.write_bytes(save(state))
     write_text(folder / RECIPE, model.recipe.to_yaml())
     write_json(folder / LABELS, model.label_spaces)
-    files = {name: file_digest(folder / name) for name in (WEIGHTS, RECIPE, LABELS)}
+    write_json(folder / PREDICTION, model.defaults.model_dump())
+    files = {name: file_digest(folder / name) for name in (WEIGHTS, RECIPE, LABELS, PREDICTION)}
     write_json(folder / INDEX, {"format": FORMAT, "files": files})
 
 
@@ -62,4 +65,8 @@ def load_model(folder: str | Path) -> Model:
         raise AffuseError(
             f"{folder / WEIGHTS} does not fit its recipe: {str(error).splitlines()[0]}"
         ) from None
+    if PREDICTION in index["files"]:
+        model.defaults = PredictionDefaults.model_validate_json(
+            (folder / PREDICTION).read_text(encoding="utf-8")
+        )
     return model.eval()

@@ -79,6 +79,7 @@ def test_the_run_folder_holds_what_the_design_says(place, tmp_path):
     assert names == {
         "recipe.yaml", "environment.json", "split.csv", "metrics.csv", "predictions.csv", "skipped.csv",
         "results.json", "model/model.safetensors", "model/recipe.yaml", "model/labels.json", "model/index.json",
+        "model/prediction.json",
     }  # fmt: skip
     assert Recipe.load(tmp_path / "run" / "recipe.yaml") == experiment.recipe
     predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")

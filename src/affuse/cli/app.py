@@ -9,7 +9,7 @@ import sys
 import typer
 
 import affuse
-from affuse.cli import compare, demo, evaluate, listing, prepare, report, train, validate
+from affuse.cli import compare, demo, evaluate, listing, predict, prepare, report, train, validate
 from affuse.errors import AffuseError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("validate")(validate.validate)
 app.command("train")(train.train)
 app.command("compare")(compare.compare)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
 app.command("list")(listing.list_parts)

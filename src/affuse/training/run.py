@@ -31,6 +31,7 @@ from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveRes
 from affuse.training.data import BucketBatches, Clips, batches
 from affuse.training.experiment import Experiment, skipped_table
 from affuse.training.features import Source
+from affuse.training.lengths import prediction_defaults
 from affuse.training.module import NonFiniteLoss, TrainingModule
 from affuse.training.subsets import SUBSET_PREDICTIONS, has_subsets, predict_subsets
 
@@ -119,6 +120,7 @@ def train_fold(
     if subsets:
         _write_subsets(model, parts["test"], fold, out, experiment.clips.device)
     if keep_model:
+        model.defaults = prediction_defaults(experiment, roles["train"], predictions)
         save_model(model, out / "model")
     (out / STATE).unlink(missing_ok=True)
     test = predictions[predictions["role"] == "test"]
