@@ -15,6 +15,11 @@ class ClipSeconds(BaseModel):
     median: float = Field(gt=0)
     low: float = Field(gt=0, description="5th percentile")
     high: float = Field(gt=0, description="95th percentile")
+    silence: float | None = Field(
+        None,
+        ge=0,
+        description="median seconds before a clip's first speech and after its last; None: not measured",
+    )
 
 
 class PredictionDefaults(BaseModel):

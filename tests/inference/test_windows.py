@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from affuse.errors import AffuseError
-from affuse.inference.speech import Span
 from affuse.inference.windows import Window, check_lengths, lay_windows, smooth
+from affuse.media.speech import Span
 
 lengths = st.floats(0.25, 60)
 

@@ -3,8 +3,8 @@
 import pytest
 
 from affuse.errors import AffuseError
-from affuse.inference.speech import Span
 from affuse.inference.words import Cue, Word, parse_cues, place, read_words, text_between
+from affuse.media.speech import Span
 
 SRT = """\ufeff1
 00:00:01,000 --> 00:00:02,500
@@ -60,9 +60,12 @@ def test_a_cues_time_goes_to_its_words_by_their_letters():
 def test_words_without_times_fill_the_speech_and_only_it():
     speech = [Span(1, 2), Span(5, 8)]
     words = place([Cue(None, None, "aa bb cc dd")], speech)
-    assert words == [Word(1, 2, "aa"), Word(2, 6, "bb"), Word(6, 7, "cc"), Word(7, 8, "dd")]
+    assert words == [Word(1, 2, "aa"), Word(5, 6, "bb"), Word(6, 7, "cc"), Word(7, 8, "dd")]
     assert text_between(words, 0, 4) == "aa"  # a word belongs where its middle is
     assert text_between(words, 4, 7) == "bb cc"
+    assert place([Cue(None, None, "aaa b")], [Span(0, 2), Span(5, 7)])[0] == Word(
+        0, 2, "aaa"
+    )  # its larger part
     assert place([Cue(None, None, "aa")], []) == [Word(0, 0, "aa")]
 
 

@@ -109,6 +109,8 @@ def predict(
                 continue
             if spooled is not None and outcome.job.path == spooled:
                 outcome.timeline.clip = "-"
+            if outcome.timeline.warning and number == len(skipped):
+                messages.print(outcome.timeline.warning, soft_wrap=True, markup=False)
             _tell(outcome, messages)
             seconds, wall = seconds + outcome.timeline.seconds, wall + outcome.wall_seconds
             _give(outcome, writers, out, plot, first=number == len(skipped), alone=len(found) == 1)

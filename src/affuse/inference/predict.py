@@ -15,13 +15,13 @@ from affuse.encoders.base import Encoder
 from affuse.errors import AffuseError, ClipError
 from affuse.evaluation.calibration import apply_temperature
 from affuse.inference.settings import Settings
-from affuse.inference.speech import Span
 from affuse.inference.survey import Survey, survey
 from affuse.inference.timeline import Judge, Timeline
 from affuse.inference.tracks import Tracks, find_tracks
 from affuse.inference.window_reader import WindowReader
 from affuse.inference.windows import Window, check_lengths, lay_windows, smooth
 from affuse.inference.words import Cue, Word, place, read_words
+from affuse.media.speech import Span
 from affuse.model import Model, encoder_choice
 from affuse.sequence import FeatureSequence, pad
 
@@ -29,6 +29,7 @@ _T = TypeVar("_T")
 
 USUAL_WINDOW = 3.0  # seconds, where the model does not know how long its training clips were
 _SHORTEST, _LONGEST = 0.5, 15.0  # bounds of a window that is not asked for
+_MUCH = 0.25  # share of a training clip that is silence, from which windows of speech differ from it
 _WHAT = {"audio": "sound", "text": "words", "video": "pictures", "features": "pre-extracted features"}
 
 
@@ -111,8 +112,22 @@ class Predictor:
             hop=self.hop,
             words=words,
             faults=faults,
+            warning=self.warning,
             peaks=heard.peaks,
             pictures=reader.pictures,
+        )
+
+    @property
+    def warning(self) -> str:
+        """What should be known before the answers are believed, or ""."""
+        lengths = self.model.defaults.clip_seconds
+        if lengths is None or not lengths.silence or lengths.silence < _MUCH * lengths.median:
+            return ""
+        if "audio" not in self.kinds.values() or self.settings.vad is False:
+            return ""
+        return (
+            f"Training clips are silent for {lengths.silence:.1f} s of {lengths.median:.1f} s (medians), "
+            "and windows hold speech alone: train on a corpus that 'affuse prepare trim' made, or expect worse."
         )
 
     def _load_encoders(self) -> dict[str, Encoder]:

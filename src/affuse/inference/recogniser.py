@@ -10,10 +10,10 @@ import numpy as np
 
 from affuse.encoders.pretrained import locate
 from affuse.errors import AffuseError, ClipError
-from affuse.inference.speech import Span
 from affuse.inference.words import Cue, Word, place
 from affuse.media.audio import read_waveform
 from affuse.media.sound_stream import SoundStream, SoundWindows
+from affuse.media.speech import Span
 
 RATE = 16_000
 _LONGEST = 28.0  # seconds of one piece: Whisper hears 30

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from affuse.inference.speech import Span, SpeechDetector
 from affuse.media.sound_stream import SoundStream
+from affuse.media.speech import Span, SpeechDetector
 
 PEAK_SECONDS = 0.05
 

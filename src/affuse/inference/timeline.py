@@ -57,6 +57,7 @@ class Timeline:
     hop: float
     words: list[Word] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # what of the clip could not be used, and why
+    warning: str = ""  # about the model, whatever the clip
     # for plot(): the loudest sample of each 1/20 s, and some faces
     peaks: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32), repr=False)
     pictures: list[Picture] = field(default_factory=list, repr=False)
@@ -100,6 +101,7 @@ class Timeline:
                 for one in self.segments
             ],
             "faults": self.faults,
+            "warning": self.warning,
         }
 
     def plot(self, path: str | Path | None = None, task: str | None = None) -> Figure:

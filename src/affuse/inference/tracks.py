@@ -13,7 +13,8 @@ from affuse.media.audio import check_file, probe_audio
 
 
 class Tracks(NamedTuple):
-    """``seconds`` as the headers say, None where they do not. A cover picture is no picture track."""
+    """``seconds`` as the headers say, None where they do not. A cover picture is no picture track, a track whose codec
+    is unknown is none either."""
 
     sound: bool
     picture: bool
@@ -28,10 +29,17 @@ def find_tracks(path: Path) -> Tracks:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
             pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
             seconds = None if container.duration is None else container.duration / av.time_base
-            return Tracks(bool(container.streams.audio), bool(pictures), seconds)
+            sound, picture = (
+                bool(streams) and streams[0].codec_context is not None
+                for streams in (container.streams.audio, pictures)
+            )
+            if not sound and not picture and (container.streams.audio or pictures):
+                raise ClipError(
+                    f"{path} is in a codec that FFmpeg does not know, or is protected (DRM); convert it."
+                )
+            return Tracks(sound, picture, seconds)
     except (av.FFmpegError, OSError, ValueError):
         pass
-    info = probe_audio(path)  # formats that only soundfile reads; its sentence where neither does
-    if not info.rate:
-        raise ClipError(f"{path} is not an audio or video file that can be read; convert it.")
-    return Tracks(True, False, info.seconds)
+    return Tracks(
+        True, False, probe_audio(path).seconds
+    )  # what only soundfile reads; its sentence if it cannot

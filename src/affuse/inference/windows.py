@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from affuse.errors import AffuseError
-from affuse.inference.speech import Span
+from affuse.media.speech import Span
 
 LEAST_WINDOW = 0.2  # seconds
 _SLACK = 1e-6

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from affuse.errors import AffuseError
-from affuse.inference.speech import Span
+from affuse.media.speech import Span
 
 _TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 _ARROW = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")
@@ -104,9 +104,14 @@ def place(cues: Sequence[Cue], speech: Sequence[Span]) -> list[Word]:
         letters = sum(len(token) for token in tokens)
         said = 0
         for token in tokens:
+            middle = _at(spans, total * (said + len(token) / 2) / letters)
             begin = _at(spans, total * said / letters)
             said += len(token)
-            words.append(Word(begin, max(begin, _at(spans, total * said / letters)), token))
+            end = _at(spans, total * said / letters)
+            for span in spans:  # nobody says half a word here and half of it there
+                if span.start <= middle <= span.end:
+                    begin, end = max(begin, span.start), min(end, span.end)
+            words.append(Word(begin, max(begin, end), token))
     return sorted(words)
 
 

@@ -169,6 +169,11 @@ def _open(path: Path) -> tuple[InputContainer, AudioStream]:
         container.close()
         raise ClipError(f"{path} has no audio track; name a file with sound or leave this row out.")
     stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        container.close()
+        raise ClipError(
+            f"{path} has sound in a codec that FFmpeg does not know, or that is protected (DRM); convert it."
+        )
     stream.codec_context.thread_type = (
         "NONE"  # audio decoding gains nothing from threads; workers are processes
     )
