@@ -5,8 +5,8 @@
 Trains the four shared emotions (and gender) on both corpora by the voice, with whole speakers held out and every clip
 trimmed to its speech; joins all clips of the held-out speakers, as they are, in random order with 0.5 to 2 s of silence
 between them; predicts the recording, and compares the timeline with the truth. Where a clip begins and ends is known
-twice: where it was put, and where its sound first and last comes within 35 dB of its loudest 20 ms (RAVDESS's clips have
-about a second of silence at either end).
+twice: where it was put, and where its sound first and last comes within 35 dB of its loudest 20 ms (RAVDESS's clips
+have about a second of silence at either end).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from voices import RATE, recording
 
 SPACES = {"emotion": ["anger", "happiness", "sadness", "neutral"], "gender": ["female", "male"]}
 DEFAULTS = PredictionDefaults(
-    clip_seconds=ClipSeconds(median=2.0, low=1.0, high=4.0),
+    clip_seconds=ClipSeconds(median=1.2, low=0.7, high=2.0),
     confidence={"emotion": Confidence(temperature=2.0, unsure_below=0.4, utterances=9)},
 )
 

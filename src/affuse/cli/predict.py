@@ -33,7 +33,8 @@ def predict(
         Path | None, typer.Option("--out", help="Folder to write; without it, standard output.")
     ] = None,
     window: Annotated[
-        float | None, typer.Option(help="Seconds of a window (default: the median training clip).")
+        float | None,
+        typer.Option(help="Seconds of a window (default: the longest training clips but 5 %, at most 6)."),
     ] = None,
     hop: Annotated[
         float | None, typer.Option(help="Seconds from window to window (default: half a window).")

@@ -28,7 +28,8 @@ from affuse.sequence import FeatureSequence, pad
 _T = TypeVar("_T")
 
 USUAL_WINDOW = 3.0  # seconds, where the model does not know how long its training clips were
-_SHORTEST, _LONGEST = 0.5, 15.0  # bounds of a window that is not asked for
+# of a window that is not asked for: a usual utterance is one window, but feelings change within ten seconds
+_SHORTEST, _LONGEST = 0.5, 6.0
 _MUCH = 0.25  # share of a training clip that is silence, from which windows of speech differ from it
 _WHAT = {"audio": "sound", "text": "words", "video": "pictures", "features": "pre-extracted features"}
 
@@ -51,7 +52,7 @@ class Predictor:
         self.model = model.eval()
         self.settings = settings or Settings.of({})
         lengths = model.defaults.clip_seconds
-        usual = USUAL_WINDOW if lengths is None else round(min(_LONGEST, max(_SHORTEST, lengths.median)), 2)
+        usual = USUAL_WINDOW if lengths is None else round(min(_LONGEST, max(_SHORTEST, lengths.high)), 2)
         self.window = self.settings.window if self.settings.window is not None else usual
         self.hop = self.settings.hop if self.settings.hop is not None else self.window / 2
         check_lengths(self.window, self.hop)

@@ -18,7 +18,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    window: float | None = Field(None, description="seconds; None: the median training clip")
+    window: float | None = Field(
+        None, description="seconds; None: 95 % of the training clips are shorter; at most 6"
+    )
     hop: float | None = Field(None, description="seconds from window to window; None: half a window")
     vad: bool | None = Field(
         None, description="emotion only where somebody speaks; None: unless the model reads faces alone"
