@@ -3,7 +3,7 @@
 import pytest
 
 from affuse.errors import AffuseError
-from affuse.inference.words import Cue, Word, parse_cues, place, read_words, text_between
+from affuse.inference.words import Cue, Word, parse_cues, place, read_words, speech_with, text_between
 from affuse.media.speech import Span
 
 SRT = """\ufeff1
@@ -55,6 +55,16 @@ def test_tables_with_and_without_times(tmp_path):
 def test_a_cues_time_goes_to_its_words_by_their_letters():
     words = place([Cue(10, 20, "a bbbb ccccc")], [])
     assert words == [Word(10, 11, "a"), Word(11, 15, "bbbb"), Word(15, 20, "ccccc")]
+
+
+def test_a_cue_lingers_but_its_words_are_said_in_the_speech():
+    speech = [Span(1, 2), Span(9, 11)]
+    assert place([Cue(0, 6, "aa bb")], speech) == [Word(1, 1.5, "aa"), Word(1.5, 2, "bb")]
+
+
+def test_a_cue_without_speech_is_speech_that_was_missed():
+    cues = [Cue(0, 1.5, "a"), Cue(3, 4, "b"), Cue(3.5, 5, "c"), Cue(None, None, "d")]
+    assert speech_with(cues, [Span(1, 2), Span(9, 11)]) == [Span(1, 2), Span(3, 5), Span(9, 11)]
 
 
 def test_words_without_times_fill_the_speech_and_only_it():

@@ -41,8 +41,9 @@ def plot_timeline(timeline: Timeline, path: str | Path | None, task: str) -> Fig
     axes = figure.subplots(len(rows), 1, sharex=True, squeeze=False, height_ratios=list(rows.values()))[:, 0]
     drawers = {"faces": _faces, "sound": _sound, "words": _words}
     for name, axis in zip(rows, axes, strict=True):
-        for edge in ("top", "right", "left"):
+        for edge in ("top", "right", "left", *(["bottom"] if name != "answers" else [])):
             axis.spines[edge].set_visible(False)
+        axis.tick_params(bottom=name == "answers")
         if name == "answers":
             _answers(axis, timeline, task)
         else:
@@ -75,10 +76,8 @@ def _faces(axis: Any, timeline: Timeline) -> None:
     for place, picture in zip(places, chosen, strict=True):
         image = OffsetImage(picture.pixels, zoom=44 / picture.pixels.shape[0])
         axis.add_artist(AnnotationBbox(image, (place, 0.55), frameon=False, pad=0))
-        axis.plot([place, picture.time], [0.12, 0], color=_INK, linewidth=0.6)
+        axis.plot([place, picture.time], [0.14, 0.0], color=_INK, linewidth=0.6)
     axis.set_ylim(0, 1)
-    axis.spines["bottom"].set_visible(False)
-    axis.tick_params(bottom=False)
 
 
 def _sound(axis: Any, timeline: Timeline) -> None:
@@ -103,8 +102,9 @@ def _words(axis: Any, timeline: Timeline) -> None:
         )
         if free[row] > segment.start:
             continue
-        room = max(12, int((segment.end - segment.start) / letters * 1.6))
-        text = segment.text if len(segment.text) <= room else segment.text[: room - 1].rstrip() + "…"
+        room = int((segment.end - segment.start) / letters * 1.6)
+        room = min(max(12, room), int((timeline.seconds - segment.start) / letters))
+        text = segment.text if len(segment.text) <= room else segment.text[: max(0, room - 1)].rstrip() + "…"
         axis.text(segment.start, 2 - row, text, fontsize=7.5, color=_INK, va="center", clip_on=True)
         free[row] = segment.start + len(text) * letters * 1.05
     axis.set_ylim(-0.7, 2.7)

@@ -20,7 +20,7 @@ from affuse.inference.timeline import Judge, Timeline
 from affuse.inference.tracks import Tracks, find_tracks
 from affuse.inference.window_reader import WindowReader
 from affuse.inference.windows import Window, check_lengths, lay_windows, smooth
-from affuse.inference.words import Cue, Word, place, read_words
+from affuse.inference.words import Cue, Word, place, read_words, speech_with
 from affuse.media.speech import Span
 from affuse.model import Model, encoder_choice
 from affuse.sequence import FeatureSequence, pad
@@ -93,6 +93,7 @@ class Predictor:
         heard = self._survey(path, tracks)
         if heard.fault:
             faults.append(heard.fault)
+        heard = heard._replace(speech=speech_with(self.cues, heard.speech))
         words = self._words(path, heard)
         windows = lay_windows(heard.speech, self.window, self.hop)
         reader = WindowReader(path, tracks, self.encoders, self.settings, words, windows)

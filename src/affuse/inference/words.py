@@ -93,13 +93,30 @@ def parse_cues(text: str) -> list[Cue]:
     return cues
 
 
+def speech_with(cues: Sequence[Cue], speech: Sequence[Span]) -> list[Span]:
+    """The speech, and the time of every cue that none of it touches: whoever wrote the cue heard it."""
+    alone = [
+        Span(cue.start, cue.end)
+        for cue in cues
+        if cue.start is not None and cue.end is not None and not _common(cue.start, cue.end, speech)
+    ]
+    joined: list[Span] = []
+    for start, end in sorted([*speech, *alone]):
+        if joined and start < joined[-1].end:  # cues may overlap each other
+            start, end = joined[-1].start, max(end, joined.pop().end)
+        joined.append(Span(start, end))
+    return joined
+
+
 def place(cues: Sequence[Cue], speech: Sequence[Span]) -> list[Word]:
-    """Every word with its times: a cue's time is dealt out to its words by their letters; words without times
-    are dealt out in the same way over all of the speech."""
+    """Every word with its times: the speech of a cue's time is dealt out to its words by their letters; words without
+    times are dealt out in the same way over all of the speech."""
     words: list[Word] = []
     for cue in cues:
         tokens = cue.text.split()
-        spans = speech if cue.start is None or cue.end is None else [Span(cue.start, cue.end)]
+        spans: Sequence[Span] = speech
+        if cue.start is not None and cue.end is not None:
+            spans = _common(cue.start, cue.end, speech) or [Span(cue.start, cue.end)]
         total = sum(end - start for start, end in spans)
         letters = sum(len(token) for token in tokens)
         said = 0
@@ -118,6 +135,10 @@ def place(cues: Sequence[Cue], speech: Sequence[Span]) -> list[Word]:
 def text_between(words: Sequence[Word], start: float, end: float) -> str:
     """The words whose middle lies in [start, end)."""
     return " ".join(word.text for word in words if start <= (word.start + word.end) / 2 < end)
+
+
+def _common(start: float, end: float, spans: Sequence[Span]) -> list[Span]:
+    return [Span(max(start, a), min(end, b)) for a, b in spans if max(start, a) < min(end, b)]
 
 
 def _at(spans: Sequence[Span], seconds: float) -> float:
