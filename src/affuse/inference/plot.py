@@ -104,7 +104,9 @@ def _words(axis: Any, timeline: Timeline) -> None:
             continue
         room = int((segment.end - segment.start) / letters * 1.6)
         room = min(max(12, room), int((timeline.seconds - segment.start) / letters))
-        text = segment.text if len(segment.text) <= room else segment.text[: max(0, room - 1)].rstrip() + "…"
+        if room < 4:
+            continue
+        text = segment.text if len(segment.text) <= room else segment.text[: room - 1].rstrip() + "…"
         axis.text(segment.start, 2 - row, text, fontsize=7.5, color=_INK, va="center", clip_on=True)
         free[row] = segment.start + len(text) * letters * 1.05
     axis.set_ylim(-0.7, 2.7)
