@@ -12,7 +12,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from affuse.corpora.protocol import SplitProtocol, ValidationPart
+from affuse.corpora.readers.iemocap.labels import LabelProtocol
+from affuse.corpora.view import CorpusView
 from affuse.errors import AffuseError
+from affuse.overrides import apply_override
 from affuse.registry import PARTS, unknown
 
 
@@ -44,6 +47,11 @@ class Task(Part):
     )
     merge: dict[str, str] = Field(default_factory=dict, description="label -> label, e.g. exc: hap")
     loss: list[LossTerm] = Field(default_factory=lambda: [LossTerm(name="cross_entropy")])
+    classifier: Literal["auto", "svm"] = Field(
+        default="auto",
+        description="auto: the head where the loss trains one, else the nearest center; svm: scikit-learn's SVC() "
+        "(RBF, C = 1), fitted on the training part's embeddings at the chosen epoch",
+    )
 
     @field_validator("loss", mode="before")
     @classmethod
@@ -106,6 +114,9 @@ class WeightingChoice(Part):
     name: str = "static"
     options: dict[str, Any] = Field(default_factory=dict)
     lr: float | None = Field(default=None, gt=0, description="of its parameters; null: the optimizer's lr")
+    scheduled: bool = Field(
+        default=True, description="training.schedule moves this learning rate too; False: it stays as it is"
+    )
 
     @field_validator("name")
     @classmethod
@@ -138,6 +149,16 @@ class Training(Part):
     epochs: int = Field(default=250, gt=0)
     batch_size: int = Field(default=32, gt=0)
     schedule: Schedule | None = Field(default_factory=Schedule)
+    select: Literal["validation", "test", "last"] = Field(
+        default="validation",
+        description="the part on which the epoch is chosen (without a validation part: the last epoch), or the "
+        "last epoch; test measures the test part after every epoch, and every result is marked",
+    )
+    criterion: Literal["bacc", "acc", "loss", "last_batch"] = Field(
+        default="bacc",
+        description="what the best epoch is best at: BACC or ACC (mean over tasks; then the lower loss), the sum of "
+        "the tasks' losses, or the joint loss of one batch drawn anew each epoch (bug 4 of the second paper's code)",
+    )
     patience: int | None = Field(
         default=None,
         gt=0,
@@ -151,6 +172,7 @@ class Recipe(Part):
 
     name: str = Field(min_length=1)
     description: str = ""
+    corpus: CorpusView = Field(default_factory=CorpusView)
     protocol: SplitProtocol = Field(default_factory=SplitProtocol)
     tasks: dict[str, Task] = Field(default_factory=lambda: {"emotion": Task()}, min_length=1)
     modalities: dict[str, Modality] = Field(min_length=1)
@@ -209,73 +231,19 @@ class Recipe(Part):
             apply_override(data, override)
         return Recipe.parse(data)
 
+    @property
+    def on_test(self) -> str:
+        """What is chosen on the test part, or trained on it, in a few words; "" where it is left alone."""
+        found = []
+        if self.training.select == "test":
+            found.append("epoch chosen on the test part")
+        if self.protocol.reshuffled:
+            found.append("test utterances in training")
+        return "; ".join(found)
+
     def to_yaml(self) -> str:
         """Every field, defaults included."""
         return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
-
-
-# `loss=center` and the like on the command line mean the emotion task's field, or the obvious one elsewhere.
-SHORTHANDS = {
-    "loss": "tasks.emotion.loss",
-    "classes": "tasks.emotion.classes",
-    "weighting": "weighting.name",
-    "fusion": "fusion.name",
-    "lr": "optimizer.lr",
-    "epochs": "training.epochs",
-}
-
-
-def apply_override(data: dict[str, Any], override: str) -> None:
-    """Set one field of ``data`` in place: 'optimizer.lr=3e-4'. The value is read as YAML.
-
-    Choosing another encoder, fusion, loss or weighting drops the options of the one before;
-    ``modalities.text=null`` removes that modality; ``modalities.*.dropout=0.3`` sets the field of every modality."""
-    key, equals, text = override.partition("=")
-    key = SHORTHANDS.get(key.strip(), key.strip())
-    if not equals or not key:
-        raise AffuseError(f"--set takes key=value, not {override!r}; for example --set optimizer.lr=3e-4.")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        value = text
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):
-        value = float(value)  # YAML 1.1 reads 3e-4 as a string
-    before, star, after = key.partition(".*.")
-    if star:
-        section: Any = data
-        for part in before.split("."):
-            section = section.get(part) if isinstance(section, dict) else None
-        if not isinstance(section, dict):
-            raise AffuseError(f"--set {override}: the recipe has no section {before!r}.")
-        for name in list(section):
-            apply_override(data, f"{before}.{name}.{after}={text}")
-        return
-    *parents, last = key.split(".")
-    node = data
-    for parent in parents:
-        child = node.setdefault(parent, {})
-        if child is None:
-            child = node[parent] = {}
-        if not isinstance(child, dict):
-            raise AffuseError(f"--set {override}: {parent!r} holds {child!r}, which has no field {last!r}.")
-        node = child
-    if value is None and parents in (["modalities"], ["tasks"]):
-        node.pop(last, None)  # modalities.text=null: without that modality
-        if parents == ["modalities"]:
-            _forget_modality(data, last)
-        return
-    if last in ("name", "encoder") and parents and node.get(last) != value:
-        node.pop("options", None)  # another part: the old one's options mean nothing to it
-    node[last] = value
-
-
-def _forget_modality(data: dict[str, Any], name: str) -> None:
-    """Take a modality that was removed out of the fusion's options that name modalities."""
-    options = (data.get("fusion") or {}).get("options") or {}
-    if name in options.get("attend", ()):
-        options["attend"] = [other for other in options["attend"] if other != name]
-    if name in options.get("pool", ()) and isinstance(options["pool"], dict):
-        options["pool"] = {other: how for other, how in options["pool"].items() if other != name}
 
 
 def parse_loss(text: str) -> list[dict[str, Any]]:
@@ -326,8 +294,9 @@ def _explain(error: ValidationError, where: str) -> str:
 def _fields_at(path: Sequence[str]) -> list[str]:
     sections: dict[str, type[BaseModel]] = {
         "tasks": Task, "modalities": Modality, "fusion": FusionChoice, "head": Head, "loss": LossTerm,
-        "protocol": SplitProtocol, "validation": ValidationPart, "weighting": WeightingChoice,
-        "optimizer": Optimizer, "training": Training, "schedule": Schedule,
+        "corpus": CorpusView, "labels": LabelProtocol, "protocol": SplitProtocol,
+        "validation": ValidationPart, "weighting": WeightingChoice, "optimizer": Optimizer, "training": Training,
+        "schedule": Schedule,
     }  # fmt: skip
     if not path:
         return list(Recipe.model_fields)

@@ -109,7 +109,7 @@ def test_evaluate_gives_the_runs_own_numbers_on_its_test_part(run_folder, place,
     )
     assert found.sort_index().equals(of_run.sort_index())
     groups = pd.read_csv(tmp_path / "e" / "groups.csv")
-    assert set(groups["gender"]) == {"female", "male"}
+    assert {"female", "male", "female - male"} <= set(groups["group"])
 
 
 def test_evaluate_with_a_split_of_another_corpus_says_so(run_folder, place, tmp_path):

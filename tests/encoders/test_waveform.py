@@ -239,3 +239,16 @@ def test_a_clip_shorter_than_a_frame_is_refused(tmp_path):
 
 def test_no_sound_is_a_missing_modality():
     assert encoder().read(Utterance(id="silent film")) is None
+
+
+def test_offset_and_gain_are_the_second_papers_division_by_the_variance():
+    """(x - mean) / var with the code's constants, done by hand before a network without the two options."""
+    mean, variance = -4.18e-5, 3.42e-3
+    torch.manual_seed(0)
+    plain, coded = encoder(), encoder(offset=mean, gain=1 / variance)
+    coded.load_state_dict(plain.state_dict())
+    waves = [0.06 * torch.randn(3 * PER_FRAME), 0.06 * torch.randn(2 * PER_FRAME)]  # one is padded
+    with torch.no_grad():
+        expected = plain(pad([(wave - mean) / variance for wave in waves]))
+        found = coded(pad(waves))
+    torch.testing.assert_close(found.values, expected.values, rtol=1e-4, atol=1e-4)

@@ -15,6 +15,8 @@ from affuse.modelfolder import load_model
 from affuse.recipe import Recipe
 from affuse.training.cache import FeatureCache
 from affuse.training.callbacks import SaveResumeState
+from affuse.training.data import Clips
+from affuse.training.embeddings import read_embeddings, write_embeddings
 from affuse.training.experiment import set_up
 from affuse.training.module import NonFiniteLoss
 from affuse.training.run import train_fold
@@ -78,8 +80,8 @@ def test_the_run_folder_holds_what_the_design_says(place, tmp_path):
     names = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").rglob("*") if p.is_file()}
     assert names == {
         "recipe.yaml", "environment.json", "split.csv", "metrics.csv", "predictions.csv", "skipped.csv",
-        "results.json", "model/model.safetensors", "model/recipe.yaml", "model/labels.json", "model/index.json",
-        "model/prediction.json",
+        "results.json", "embeddings.npz", "model/model.safetensors", "model/recipe.yaml", "model/labels.json",
+        "model/index.json", "model/preprocessing.json", "model/prediction.json", "model/README.md",
     }  # fmt: skip
     assert Recipe.load(tmp_path / "run" / "recipe.yaml") == experiment.recipe
     predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")
@@ -92,6 +94,29 @@ def test_the_run_folder_holds_what_the_design_says(place, tmp_path):
     )
     recorded = json.loads((tmp_path / "run" / "environment.json").read_text())
     assert recorded["split_hash"] == experiment.split.hash
+
+
+def test_the_embeddings_are_the_kept_models_of_the_test_part(place, tmp_path):
+    experiment = prepared(place, "epochs=2")
+    train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    ids, embedding = read_embeddings(tmp_path / "run" / "embeddings.npz")
+    assert ids == experiment.roles(0)["test"]
+    model = load_model(tmp_path / "run").eval()
+    opened = experiment.clips.open(dict(model.encoders.items()))
+    for id, row in zip(ids, embedding, strict=True):
+        clip = Clips([id], opened, experiment.labelled.codes)
+        with torch.inference_mode():
+            alone = model(clip.collate([clip[0]]).clips).embedding[0].numpy()
+        np.testing.assert_allclose(row, alone, rtol=1e-3, atol=1e-3)  # kept as float16
+
+
+def test_embeddings_too_large_for_half_precision_and_pickles(tmp_path):
+    large = np.array([[1e6, 1.0]])
+    write_embeddings(tmp_path / "e.npz", ["u"], large)
+    assert read_embeddings(tmp_path / "e.npz")[1].tolist() == large.tolist()
+    np.savez(tmp_path / "p.npz", id=np.array(["u"], dtype=object), embedding=large)
+    with pytest.raises(AffuseError, match="allow_pickle=False"):
+        read_embeddings(tmp_path / "p.npz")
 
 
 def test_it_learns_what_the_clips_say(place, tmp_path):
@@ -308,7 +333,7 @@ def test_altered_missing_and_newer_model_folders_are_refused(place, tmp_path):
         affuse.load(folder)
     index = json.loads((folder / "index.json").read_text())
     (folder / "index.json").write_text(json.dumps(index | {"format": 99}))
-    with pytest.raises(AffuseError, match="format 99, this affuse reads 1"):
+    with pytest.raises(AffuseError, match=r"format 99 of a newer affuse .*reads format 1; update affuse"):
         affuse.load(folder)
     with pytest.raises(AffuseError, match="not a model folder"):
         affuse.load(tmp_path)

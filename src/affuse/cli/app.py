@@ -9,7 +9,20 @@ import sys
 import typer
 
 import affuse
-from affuse.cli import compare, demo, evaluate, listing, predict, prepare, report, train, validate
+from affuse.cli import (
+    compare,
+    demo,
+    evaluate,
+    export,
+    hub,
+    listing,
+    predict,
+    prepare,
+    report,
+    reproduce,
+    train,
+    validate,
+)  # fmt: skip
 from affuse.errors import AffuseError
 
 app = typer.Typer(
@@ -25,9 +38,13 @@ app.add_typer(prepare.app, name="prepare")
 app.command("validate")(validate.validate)
 app.command("train")(train.train)
 app.command("compare")(compare.compare)
+app.command("reproduce")(reproduce.reproduce)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("report")(report.report)
+app.command("export")(export.export)
+app.command("push")(hub.push)
+app.command("pull")(hub.pull)
 app.command("demo")(demo.demo)
 app.command("list")(listing.list_parts)
 

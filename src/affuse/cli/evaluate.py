@@ -55,13 +55,18 @@ def evaluate(
     name = f"{loaded.info.title}{only}{', training utterances included' if seen else ''}"
     print_table(found.metrics.round(4), f"{name}: metrics")
     print_table(found.recalls.round(4), "Recall per class (rows: true class; columns: called)")
+    print_table(found.calibration.round(4), "Calibration: expected calibration error (ECE), NLL in nats")
     if len(found.groups):
-        print_table(found.groups.round(4), "By the corpus's annotation of gender")
+        print_table(
+            found.groups.round(4), "By the corpus's annotation of gender, by dialog type, and the gaps"
+        )
     if out is not None:
         write_csv(out / "predictions.csv", found.predictions)
         write_csv(out / "metrics.csv", found.metrics)
         write_csv(out / "recalls.csv", found.recalls)
-        write_csv(out / "groups.csv", found.groups)
+        if len(found.groups):
+            write_csv(out / "groups.csv", found.groups)
+        write_csv(out / "calibration.csv", found.calibration)
         write_csv(out / "skipped.csv", skipped_table(found.skipped, found.partial))
         messages.print(f"Tables are in {out}.")
     where = out / "skipped.csv" if out else "skipped.csv with --out"

@@ -9,10 +9,12 @@ import typer
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder that 'affuse compare' wrote.")],
+    folder: Annotated[Path, typer.Argument(help="Folder that 'affuse compare' or 'affuse reproduce' wrote.")],
 ) -> None:
-    """The HTML page of a comparison, again, from what lies in its folder."""
+    """The HTML page of a comparison or a reproduction, again, from what lies in its folder."""
     from affuse.cli.console import out
     from affuse.reports.page import write_page
+    from affuse.reports.reproduction_page import is_reproduction, write_reproduction_page
 
-    out.print(f"The report is {write_page(folder)}: open it in a browser.", markup=False, soft_wrap=True)
+    page = write_reproduction_page(folder) if is_reproduction(folder) else write_page(folder)
+    out.print(f"The report is {page}: open it in a browser.", markup=False, soft_wrap=True)

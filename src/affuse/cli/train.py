@@ -20,6 +20,9 @@ def train(
     set_: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
     live: Annotated[bool, typer.Option("--live", help="Encode in every step instead of caching.")] = False,
+    self_contained: Annotated[
+        bool, typer.Option("--self-contained", help="Copy frozen encoders into the model folder.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Train one fold with one seed; choose the epoch on validation, test once, write a run folder."""
@@ -38,14 +41,20 @@ def train(
     with bars() as progress:
         experiment = set_up(loaded, chosen, store, progress, choose_device(device), [fold])
         advance = progress.start("epochs", experiment.recipe.training.epochs)
-        result = train_fold(experiment, experiment.recipe, fold, out, progress=lambda epoch, row: advance())
+        result = train_fold(
+            experiment, experiment.recipe, fold, out, self_contained=self_contained,
+            progress=lambda epoch, row: advance(),
+        )  # fmt: skip
     generated = " (generated corpus)" if loaded.info.generated else ""
-    chosen_by = (
-        "was best on validation"
-        if experiment.split.roles(fold).get("validation")
-        else "counts: no validation part"
-    )
+    select = experiment.recipe.training.select
+    if select == "validation":
+        there = experiment.split.roles(fold).get("validation")
+        chosen_by = "was best on validation" if there else "counts: no validation part"
+    else:
+        chosen_by = "was best on the test part" if select == "test" else "counts: the last"
     messages.print(f"{out}: epoch {result.best_epoch} of {result.epochs} {chosen_by}.", soft_wrap=True)
+    if experiment.recipe.on_test:
+        messages.print(f"These numbers flatter: {experiment.recipe.on_test}.", soft_wrap=True)
     for task, metrics in result.metrics.items():
         recalls = ", ".join(
             f"{name} {100 * value:.1f}" if value == value else f"{name} -"

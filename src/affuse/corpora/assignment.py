@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.corpora.dealing import choose_groups, deal, deal_groups, sample
+from affuse.corpora.dealing import choose_groups, deal, deal_groups, sample, shuffled
 from affuse.corpora.protocol import SplitProtocol
 from affuse.errors import AffuseError
 
@@ -21,6 +21,24 @@ def assign(table: pd.DataFrame, protocol: SplitProtocol) -> list[np.ndarray]:
     return [
         _take_validation(table, roles, protocol, fold) for fold, roles in enumerate(_folds(table, protocol))
     ]
+
+
+def overlapping_parts(table: pd.DataFrame, protocol: SplitProtocol) -> list[tuple[str, np.ndarray]]:
+    """For every part of a ``reshuffled`` ratio: (role, (n,) bool).
+
+    The list is shuffled anew for each part and the part's slice taken, so a part's utterances say nothing about
+    another part's: of the test part's, the share that also trains is about the training part's ratio.
+    """
+    ids = table["id"].tolist()
+    train, validation, _ = protocol.ratios
+    cuts = [0, int(len(ids) * train), int(len(ids) * (train + validation)), len(ids)]
+    parts = []
+    for role, start, stop in zip(("train", "validation", "test"), cuts, cuts[1:], strict=False):
+        taken = np.zeros(len(ids), dtype=bool)
+        taken[shuffled(ids, protocol.seed, f"reshuffled {role}")[start:stop]] = True
+        if stop > start:
+            parts.append((role, taken))
+    return parts
 
 
 def _folds(table: pd.DataFrame, protocol: SplitProtocol) -> list[np.ndarray]:

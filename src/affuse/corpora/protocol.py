@@ -58,6 +58,9 @@ class SplitProtocol(BaseModel):
     validation: ValidationPart | None = None  # None: no validation part, but for ratio's and column's own
     # False: a speaker on both sides of the test is an error. True: it is accepted, and every result stamped
     allow_speaker_overlap: bool = False
+    # ratio only. True: the list is shuffled anew for every part and its slice taken, so that parts overlap and
+    # some utterances are in none (bug 1 of the second paper's code); every result is stamped with the overlap
+    reshuffled: bool = False
     seed: int = 0
 
     @field_validator("by", mode="before")
@@ -87,6 +90,8 @@ class SplitProtocol(BaseModel):
                 )
             if validation and self.validation:
                 raise ValueError("the validation part is given twice: by ratios and by 'validation'")
+        if self.reshuffled and (self.kind != "ratio" or self.by or self.validation):
+            raise ValueError("reshuffled parts are those of kind 'ratio', without 'by' and 'validation'")
         if self.validation and self.validation.groups and not (self.validation.by or self.by):
             raise ValueError("validation.groups needs validation.by: the column(s) of the groups")
         if self.kind == "column" and self.validation and self.validation.groups and not self.validation.by:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from affuse.corpora.assignment import assign
+from affuse.corpora.assignment import assign, overlapping_parts
 from affuse.corpora.corpus import first_problem
 from affuse.corpora.protocol import GROUPED, SplitProtocol, ValidationPart
 from affuse.errors import AffuseError
@@ -27,12 +27,17 @@ SPEAKER_DEPENDENT = "speaker-dependent"
 class Split:
     """Who trains, who validates and who tests in every fold.
 
-    table:              (id, fold, role, speaker), sorted; an utterance is at most once in a fold. The
-                        speakers (null: unknown) travel along so that a saved split can be checked on its own.
+    table:              (id, fold, role, speaker), sorted. The speakers (null: unknown) travel along so that a
+                        saved split can be checked on its own.
+    utterance_overlap:  share (0 to 1) of the test utterances that also train or validate, mean over folds; above 0
+                        only under ``protocol.reshuffled``
     speaker_overlap:    True if in some fold a test speaker also trains or validates; measured
     validation_overlap: True if in some fold a validation speaker also trains; measured, and never refused:
                         it is no leak into the test
-    stamp:              "speaker-dependent" or "", to be printed with every result
+    stamp:              "speaker-dependent" (with the overlap of utterances, if any) or "", to be printed with
+                        every result
+
+    An utterance is at most once in a fold, but for ``protocol.reshuffled``, where it is once in a part.
 
     Raises AffuseError where a role or an utterance is wrong, or where speakers overlap and the protocol does
     not allow it. An utterance without a speaker may be anybody's, and counts as overlapping.
@@ -42,7 +47,11 @@ class Split:
         self.protocol = protocol
         self.table = _checked(table, protocol)
         self.speaker_overlap, self.validation_overlap = self._measure()
+        self.utterance_overlap = self._share_of_test_seen()
         self.stamp = SPEAKER_DEPENDENT if self.speaker_overlap else ""
+        if self.utterance_overlap:
+            share = f"{100 * self.utterance_overlap:.0f} % of the test utterances train or validate too"
+            self.stamp = ", ".join(filter(None, (self.stamp, share)))
 
     @cached_property
     def hash(self) -> str:
@@ -119,6 +128,14 @@ class Split:
             )
         return split
 
+    def _share_of_test_seen(self) -> float:
+        shares = []
+        for fold in self.folds:
+            roles = self.roles(fold)
+            seen = {*roles["train"], *roles["validation"]}
+            shares.append(sum(id in seen for id in roles["test"]) / len(roles["test"]))
+        return sum(shares) / len(shares)
+
     def _measure(self) -> tuple[bool, bool]:
         validation_overlap, found = False, ""
         for fold in self.folds:
@@ -166,9 +183,16 @@ def make_split(corpus_table: pd.DataFrame, protocol: SplitProtocol, label_column
         )
     table["label"] = labels
     table["speaker"] = _speakers(table).to_numpy()
-    parts = []
-    for fold, roles in enumerate(assign(table, protocol)):
-        parts.append(table[["id", "speaker"]].assign(fold=fold, role=roles))
+    if protocol.reshuffled:
+        parts = [
+            table.loc[taken, ["id", "speaker"]].assign(fold=0, role=role)
+            for role, taken in overlapping_parts(table, protocol)
+        ]
+    else:
+        parts = [
+            table[["id", "speaker"]].assign(fold=fold, role=roles)
+            for fold, roles in enumerate(assign(table, protocol))
+        ]
     split = Split(pd.concat(parts), protocol)
     _check_classes(split, table.set_index("id")["label"], classes, label_column)
     return split
@@ -216,7 +240,7 @@ def _checked(table: pd.DataFrame, protocol: SplitProtocol) -> pd.DataFrame:
     odd = set(table["role"]) - set(ROLES)
     if odd:
         raise AffuseError(f"The split has the role {sorted(odd)[0]!r}; roles are {', '.join(ROLES)}.")
-    twice = table[table.duplicated(["id", "fold"])]
+    twice = table[table.duplicated(["id", "fold", "role"] if protocol.reshuffled else ["id", "fold"])]
     if len(twice):
         raise AffuseError(
             f"Utterance {twice['id'].iloc[0]!r} is twice in fold {twice['fold'].iloc[0]}; parts are disjoint."
@@ -234,7 +258,7 @@ def _checked(table: pd.DataFrame, protocol: SplitProtocol) -> pd.DataFrame:
     tidy = pd.DataFrame({name: table[name].to_numpy(dtype=object) for name in COLUMNS})
     tidy["fold"] = tidy["fold"].astype(int)
     tidy["speaker"] = tidy["speaker"].where(tidy["speaker"].notna() & (tidy["speaker"] != ""), None)
-    return tidy.sort_values(["fold", "id"]).reset_index(drop=True)
+    return tidy.sort_values(["fold", "id", "role"]).reset_index(drop=True)
 
 
 def _speakers(table: pd.DataFrame) -> pd.Series:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +19,19 @@ class EncoderOptions(BaseModel):
     """The fields a recipe may set under ``modalities.<name>.options``. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reading(NamedTuple):
+    """What ``Encoder.read`` gives, and so what an exported network takes as a raw input.
+
+    dtype: of the tensor; shape: of one step, () where a step is one number; meaning: of a step, with its unit;
+    least: steps of the shortest clip that ``forward`` takes.
+    """
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    meaning: str
+    least: int = 1
 
 
 class Encoder(nn.Module, ABC):
@@ -47,6 +61,23 @@ class Encoder(nn.Module, ABC):
     def adapter_of(cls, options: EncoderOptions) -> nn.Module | None:
         """A trainable layer between ``forward``'s features, frozen or not, and the fusion; usually none."""
         return None
+
+    @classmethod
+    @abstractmethod
+    def reading_of(cls, options: EncoderOptions) -> Reading:
+        """What ``read`` gives, step by step."""
+
+    def write_source(self, folder: Path, weights: bool) -> dict[str, str | None]:
+        """Write what rebuilds this encoder where its original is out of reach; with ``weights``, them too.
+
+        Returns the options that then name a file or folder, relative to ``folder`` ("." is ``folder`` itself).
+        Writes nothing where the options alone are enough.
+        """
+        return {}
+
+    @classmethod
+    def check_exportable(cls, options: EncoderOptions) -> None:
+        """Raise AffuseError, with the cure, if ``forward`` cannot become part of an ONNX file."""
 
     def check_trainable(self) -> None:
         """Raise AffuseError, with the cure, if these options leave nothing that training could change."""

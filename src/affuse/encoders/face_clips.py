@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -10,7 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from affuse.corpora.corpus import Utterance
-from affuse.encoders.base import Encoder, EncoderOptions
+from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.errors import ClipError
 from affuse.files import digest, file_digest
 
@@ -38,6 +39,19 @@ class FaceEncoder(Encoder):
 
     kind: ClassVar[str] = "video"
     options: FaceClipOptions
+
+    @classmethod
+    def reading_of(cls, options: FaceClipOptions) -> Reading:
+        meaning = f"RGB face of 0 to 255, {options.frames_per_second:g} a second"
+        return Reading(torch.uint8, (options.size, options.size, 3), meaning)
+
+    def write_source(self, folder: Path, weights: bool) -> dict[str, str | None]:
+        """The face detector's file, where there is one."""
+        if self.options.detector is None:
+            return {}
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(Path(self.options.detector).expanduser(), folder / "detector.onnx")
+        return {"detector": "detector.onnx"}
 
     def read(self, utterance: Utterance) -> Tensor | None:
         """(frames, size, size, 3) uint8 RGB, ``floor(duration * frames_per_second)`` frames.

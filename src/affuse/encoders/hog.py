@@ -56,6 +56,12 @@ class HogEncoder(FaceEncoder):
         width = blocks * blocks * 4 * ORIENTATIONS
         return 2 * width if options.steps == "clip" else width
 
+    @classmethod
+    def check_exportable(cls, options: EncoderOptions) -> None:
+        raise AffuseError(
+            "The hog encoder is OpenCV's and cannot be part of an ONNX file; export with --inputs features."
+        )
+
     def check_trainable(self) -> None:
         raise AffuseError("The hog encoder has nothing to train; set its frozen: true.")
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from affuse.corpora.corpus import Utterance
-from affuse.encoders.base import Encoder, EncoderOptions
+from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.errors import AffuseError
 from affuse.files import digest
 from affuse.media.audio import read_waveform
@@ -76,6 +76,13 @@ class LogMelEncoder(Encoder):
             raise AffuseError(
                 "The logmel encoder's statistics have nothing to train; set its frozen: true, or network: cnn."
             )
+
+    @classmethod
+    def reading_of(cls, options: LogMelOptions) -> Reading:
+        pitch = ", then ln F0 (0: unvoiced) and voicing" if options.pitch else ""
+        columns = options.bands + 2 * options.pitch
+        bands = f"{options.bands} log-mels of {options.low:g} to {options.high:g} Hz"
+        return Reading(torch.float32, (columns,), f"frame of 10 ms: {bands}{pitch}")
 
     def read(self, utterance: Utterance) -> Tensor | None:
         """(frames, bands) float32 log-mels, with pitch (frames, bands + 2): then ln F0 (0: unvoiced), voicing.
@@ -140,7 +147,7 @@ def summarise(clips: FeatureSequence, frames: int, bands: int) -> FeatureSequenc
 def _chunks(x: Tensor, frames: int) -> Tensor:
     """(b, t, ...) -> (b, s, n, ...), the end filled with zeros."""
     missing = -x.shape[1] % frames
-    if missing:
+    if torch.compiler.is_exporting() or missing:  # no choice by length in an exported network
         x = torch.cat([x, x.new_zeros((x.shape[0], missing, *x.shape[2:]))], dim=1)
     return x.unflatten(1, (-1, frames))
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from affuse.corpora.corpus import Utterance
-from affuse.encoders.base import Encoder, EncoderOptions
+from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.errors import AffuseError, ClipError
 from affuse.files import digest
 from affuse.sequence import FeatureSequence
@@ -38,6 +38,10 @@ class PrecomputedEncoder(Encoder):
         if options.width is None:
             raise AffuseError(f"The width of features_{options.name} is not known; set the option 'width'.")
         return options.width
+
+    @classmethod
+    def reading_of(cls, options: PrecomputedOptions) -> Reading:
+        return Reading(torch.float32, (cls.width_of(options),), f"step of features_{options.name}")
 
     def check_trainable(self) -> None:
         raise AffuseError("A precomputed modality has nothing to train; set its frozen: true.")

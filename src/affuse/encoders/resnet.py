@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from affuse.encoders.pretrained import load_network, locate
+from affuse.encoders.pretrained import architecture_only, load_network, locate
 from affuse.errors import AffuseError
 
 Name = Literal["resnet10", "resnet18", "resnet26", "resnet34", "resnet50", "resnet101", "resnet152"]
@@ -35,7 +35,7 @@ SHAPES: dict[str, Shape] = {
     "resnet152": Shape("bottleneck", (3, 8, 36, 3)),
 }
 assert set(SHAPES) == set(get_args(Name))
-_FILES = (".pth", ".pt", ".safetensors")
+FILES = (".pth", ".pt", ".safetensors")
 
 
 def widths(name: str, base: int = 64, stages: int = 4) -> list[int]:
@@ -63,8 +63,10 @@ def load_weights(weights: str, name: str, base: int = 64, stages: int = 4) -> nn
     A classifier on top is left out. Raises AffuseError, one sentence, where they cannot be read, hold code
     instead of tensors, or are another network's.
     """
-    if Path(weights).suffix in _FILES:
+    if Path(weights).suffix in FILES:
         network = make_network(name, base, stages)
+        if architecture_only():
+            return network
         _fill(network, from_torchvision(_read(Path(weights).expanduser())), weights, name)
         return network
     from transformers import ResNetModel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -10,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from affuse.corpora.corpus import Utterance
-from affuse.encoders.base import Encoder, EncoderOptions
+from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.encoders.layer_mix import LayerMix
 from affuse.encoders.pretrained import load, load_network
 from affuse.errors import AffuseError, ClipError
@@ -83,6 +84,28 @@ class SpeechEncoder(Encoder):
     @classmethod
     def adapter_of(cls, options: SpeechOptions) -> nn.Module | None:
         return LayerMix(_layers(_config(options)) + 1) if options.layer == "mix" else None
+
+    @classmethod
+    def reading_of(cls, options: SpeechOptions) -> Reading:
+        return Reading(torch.float32, (), f"sample of mono sound at {RATE} Hz, within -1 and 1")
+
+    @classmethod
+    def check_exportable(cls, options: SpeechOptions) -> None:
+        raise AffuseError(
+            "The speech encoder runs clip by clip, with its feature extractor outside the network, and cannot be part "
+            "of an ONNX file; freeze it, export with --inputs features, and export the encoder by itself."
+        )
+
+    def write_source(self, folder: Path, weights: bool) -> dict[str, str | None]:
+        """Config and feature extractor; with ``weights``, the original network."""
+        if weights:
+            from transformers import AutoModel
+
+            load(AutoModel, self.options.model, self.options.revision, dtype="auto").save_pretrained(folder)
+        else:
+            self.network.config.save_pretrained(folder)  # type: ignore[union-attr,operator]
+        self.extractor.save_pretrained(folder)
+        return {"model": ".", "revision": None}
 
     @property
     def reading_key(self) -> str:

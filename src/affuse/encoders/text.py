@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -10,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from affuse.corpora.corpus import Utterance
-from affuse.encoders.base import Encoder, EncoderOptions
+from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.encoders.pretrained import load, load_network
 from affuse.errors import AffuseError
 from affuse.files import digest
@@ -60,6 +61,16 @@ class TextEncoder(Encoder):
         if options.model == "bert-base-uncased":  # BertConfig's defaults; known without a download
             return BertConfig().hidden_size
         return load(AutoConfig, options.model, options.revision).hidden_size
+
+    @classmethod
+    def reading_of(cls, options: TextOptions) -> Reading:
+        return Reading(torch.int64, (), "token id of the encoder's tokenizer, special tokens included")
+
+    def write_source(self, folder: Path, weights: bool) -> dict[str, str | None]:
+        """Config and tokenizer; with ``weights``, the network as it is now."""
+        (self.network if weights else self.network.config).save_pretrained(folder)  # type: ignore[operator]
+        self.tokenizer.save_pretrained(folder)
+        return {"model": ".", "revision": None}
 
     def media(self, utterance: Utterance) -> list[Any]:
         return [utterance.text]

@@ -9,15 +9,17 @@ Shape letters: b clips, t frames of a clip, n real frames of all clips together,
 from __future__ import annotations
 
 from contextlib import nullcontext
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from affuse.encoders.augmentation import augment
 from affuse.encoders.base import EncoderOptions
 from affuse.encoders.face_clips import FaceClipOptions, FaceEncoder
-from affuse.encoders.resnet import Name, load_weights, make_network, widths
+from affuse.encoders.resnet import FILES, Name, load_weights, make_network, widths
 from affuse.sequence import FeatureSequence
 
 # Mean and deviation of ImageNet's colours in [0, 1], which every ResNet trained on it was given.
@@ -74,24 +76,40 @@ class VisualEncoder(FaceEncoder):
     def width_of(cls, options: VisualOptions) -> int:
         return widths(options.network, options.base_width, options.stages)[-1]
 
+    def write_source(self, folder: Path, weights: bool) -> dict[str, str | None]:
+        """Also the config of a transformers network, or, with ``weights``, the network as it is now."""
+        written = super().write_source(folder, weights)
+        if self.options.weights is None or (Path(self.options.weights).suffix in FILES and not weights):
+            return written  # the options alone say what the network is
+        (self.network if weights else self.network.config).save_pretrained(folder)  # type: ignore[operator]
+        return {**written, "weights": "."}
+
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
         """(batch, frames, rows, columns, 3) of 0 to 255 -> (batch, frames, width)."""
         mask_bt = clips.mask
+        if (
+            torch.compiler.is_exporting()
+        ):  # sizes must not depend on the mask: padding goes through the network too
+            values = self._features(clips.values.flatten(0, 1)).unflatten(0, mask_bt.shape)
+            return FeatureSequence(values * mask_bt[..., None], mask_bt)
         features_btd = torch.zeros(*mask_bt.shape, self.width, device=mask_bt.device)
         if not bool(mask_bt.any()):
             return FeatureSequence(features_btd, mask_bt)
-        x_nhwc = clips.values[mask_bt]
+        clip_n = mask_bt.nonzero()[:, 0] if self.training and self.options.augment else None
+        features_nd = self._features(clips.values[mask_bt], clip_n)
+        return FeatureSequence(features_btd.masked_scatter(mask_bt[..., None], features_nd), mask_bt)
+
+    def _features(self, x_nhwc: Tensor, clip_n: Tensor | None = None) -> Tensor:
+        """(frames, rows, columns, 3) -> (frames, width); augmented where ``clip_n`` names each frame's clip."""
         x_nchw = x_nhwc.permute(0, 3, 1, 2)  # channels last in memory as it lies
         if not self.options.channels_last:
             x_nchw = x_nchw.contiguous()
         x_nchw = x_nchw.float() / 255
-        if self.training and self.options.augment:
-            clip_n = mask_bt.nonzero()[:, 0]
+        if clip_n is not None:
             x_nchw = augment(x_nchw, clip_n)
         x_nchw = (x_nchw - self.mean) / self.deviation
         # an autocast of the trainer's stays on where this option is off
-        autocast = torch.autocast(mask_bt.device.type, torch.bfloat16) if self.options.bf16 else nullcontext()
+        autocast = torch.autocast(x_nhwc.device.type, torch.bfloat16) if self.options.bf16 else nullcontext()
         with autocast:
             map_nchw = self.network(x_nchw).last_hidden_state
-        features_nd = map_nchw.float().mean(dim=(2, 3))
-        return FeatureSequence(features_btd.masked_scatter(mask_bt[..., None], features_nd), mask_bt)
+        return map_nchw.float().mean(dim=(2, 3))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from affuse.corpora.corpus import Utterance
-from affuse.encoders.base import Encoder, EncoderOptions
+from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.encoders.long_conv import LongConv1d
 from affuse.errors import ClipError
 from affuse.sequence import FeatureSequence
@@ -35,6 +35,7 @@ class WaveformOptions(EncoderOptions):
     pool: int = Field(2, gt=0)  # samples, between the convolutions
     # samples are multiplied by it; speech has a deviation near 0.06, too faint for convolutions as they start
     gain: float = Field(1.0, gt=0)
+    offset: float = 0.0  # subtracted from samples before the gain; (x - mean) / var is the paper's own code
     channel_pool: int = Field(10, gt=0)  # neighbouring filters, of which the largest stays
 
     @model_validator(mode="after")
@@ -74,6 +75,11 @@ class WaveformEncoder(Encoder):
         steps_per_frame = options.rate // options.frames_per_second // options.pool
         return steps_per_frame * (options.filters // options.channel_pool)
 
+    @classmethod
+    def reading_of(cls, options: WaveformOptions) -> Reading:
+        meaning = f"sample of mono sound at {options.rate} Hz, within -1 and 1"
+        return Reading(torch.float32, (), meaning, options.rate // options.frames_per_second)
+
     def read(self, utterance: Utterance) -> Tensor | None:
         """(samples,) float32, whole frames only: ``samples_per_frame * floor(duration * frames_per_second)``.
 
@@ -104,8 +110,13 @@ class WaveformEncoder(Encoder):
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
         """(batch, samples) -> (batch, frames, width); what is beyond a clip's last whole frame is dropped."""
         per_frame, per_step = self.samples_per_frame, self.options.pool
-        frames = max(1, clips.mask.shape[1] // per_frame)
-        x_bl = _fit(clips.values, frames * per_frame) * self.options.gain
+        if torch.compiler.is_exporting():
+            frames = clips.mask.shape[1] // per_frame  # no choice by length: one frame at least must be given
+            x_bl = clips.values[:, : frames * per_frame]
+        else:
+            frames = max(1, clips.mask.shape[1] // per_frame)
+            x_bl = _fit(clips.values, frames * per_frame)
+        x_bl = (x_bl - self.options.offset) * self.options.gain
         known_b = clips.lengths // per_frame  # whole frames of each clip
         mask_bf = torch.arange(frames, device=known_b.device) < known_b[:, None]
         mask_bt = mask_bf.repeat_interleave(self.steps_per_frame, dim=1)
@@ -116,7 +127,7 @@ class WaveformEncoder(Encoder):
         # Silence is not zero here: it is the bias. A batch's padding must look like the edge of a clip alone.
         h_bct = h_bct.masked_fill(~mask_bt[:, None], 0)
         y_bgt = self.long(h_bct).unflatten(1, (-1, self.options.channel_pool)).amax(dim=2)
-        y_bft = self._activate(y_bgt).transpose(1, 2).reshape(len(y_bgt), frames, self.width)
+        y_bft = self._activate(y_bgt).transpose(1, 2).reshape(y_bgt.shape[0], frames, self.width)
         return FeatureSequence(y_bft.masked_fill(~mask_bf[..., None], 0), mask_bf)
 
     def _activate(self, x: Tensor) -> Tensor:

@@ -12,6 +12,12 @@ import numpy as np
 import pandas as pd
 
 from affuse.errors import AffuseError
+from affuse.evaluation.calibration import (
+    expected_calibration_error,
+    negative_log_likelihood,
+    probabilities_of,
+)
+from affuse.evaluation.groups import GROUPINGS, grouped
 from affuse.evaluation.intervals import bootstrap, speaker_confusions
 from affuse.evaluation.predictions import measure_table
 from affuse.registry import unknown
@@ -32,7 +38,10 @@ class Evaluation:
     predictions: pd.DataFrame
     metrics: pd.DataFrame  # task, metric, value, low, high, n
     recalls: pd.DataFrame  # task, class, n, recall, called <class> ...
-    groups: pd.DataFrame  # task, gender, n, acc, bacc
+    groups: (
+        pd.DataFrame
+    )  # task, grouping (gender, dialog type), group, metric, value, low, high, n, speakers, p
+    calibration: pd.DataFrame  # task, n, confidence, acc, ece, nll
     skipped: list[Skipped]
     partial: list[Skipped]  # used as far as they could be decoded
 
@@ -71,7 +80,7 @@ def evaluate_model(
             f"{corpus.info.name} has no utterance with a label of the model's classes to measure."
         )
     if split is not None:
-        ids = _of_role(ids, split, role)
+        ids = of_role(ids, split, role)
         if not ids:
             raise AffuseError(
                 f"No {role} utterance of {split} is in {corpus.info.name}; is it another corpus's split?"
@@ -89,7 +98,7 @@ def evaluate_model(
         )
     table = predict_table(model, clips, role if split else "all", 0, model.recipe.training.batch_size, device)
     rows = labelled.table.set_index("id")
-    metrics, recalls, groups = [], [], []
+    metrics, recalls, groups, calibration = [], [], [], []
     for task, space in model.label_spaces.items():
         if not (table[task] != "").any():
             continue
@@ -111,22 +120,31 @@ def evaluate_model(
             called = {f"called {name}": found.confusion[i, j] for j, name in enumerate(space)}
             counts = {"n": int(found.confusion[i].sum()), "recall": found.recall[label]}
             recalls.append({"task": task, "class": label} | counts | called)
-        gender = table["id"].map(rows["gender"])
-        for name in sorted(gender.dropna().unique()):
-            part = table[gender == name]
-            if (part[task] != "").any() and task != "gender":
-                of_group = measure_table(part, task, space)
-                groups.append(
-                    {
-                        "task": task,
-                        "gender": name,
-                        "n": of_group.n,
-                        "acc": of_group.acc,
-                        "bacc": of_group.bacc,
-                    }
-                )
-    tables = [pd.DataFrame(rows) for rows in (metrics, recalls, groups)]
-    return Evaluation(table, *tables, plan.skipped, plan.partial)
+        probabilities, labels = probabilities_of(table, task, space)
+        calibration.append(
+            {
+                "task": task,
+                "n": len(labels),
+                "confidence": probabilities.max(axis=1).mean(),
+                "acc": found.acc,
+                "ece": expected_calibration_error(probabilities, labels),
+                "nll": negative_log_likelihood(probabilities, labels),
+            }
+        )
+        for column, title in GROUPINGS.items():
+            if column in rows.columns and column != task:
+                by = grouped([table], task, space, rows[column].dropna().astype(str), rows["speaker"])
+                kept = by[by["metric"].isin(("acc", "bacc"))]
+                groups.append(kept.assign(task=task, grouping=title)[["task", "grouping", *kept.columns]])
+    return Evaluation(
+        table,
+        pd.DataFrame(metrics),
+        pd.DataFrame(recalls),
+        pd.concat(groups, ignore_index=True) if groups else pd.DataFrame(),
+        pd.DataFrame(calibration),
+        plan.skipped,
+        plan.partial,
+    )
 
 
 def trained_on(model: Path, corpus: Corpus) -> bool:
@@ -151,7 +169,8 @@ def _given(recipe: Recipe, modalities: Sequence[str] | None) -> Recipe:
     return recipe.model_copy(update={"modalities": kept})
 
 
-def _of_role(ids: list[str], split: Path, role: str) -> list[str]:
+def of_role(ids: list[str], split: Path, role: str) -> list[str]:
+    """Those ids that have this role in a run's split.csv; AffuseError where the file or the role is not there."""
     if not split.is_file():
         raise AffuseError(f"There is no split file {split}; a run folder holds split.csv.")
     table = pd.read_csv(split, dtype=str, keep_default_na=False)

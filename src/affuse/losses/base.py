@@ -44,8 +44,12 @@ class TaskLoss(nn.Module, ABC):
         Shapes: logits (n, classes), embedding (n, dim), labels (n,) int64.
         """
         labelled = labels >= 0
-        values = self.per_utterance(logits[labelled], embedding[labelled], labels[labelled])
+        part = logits[labelled], embedding[labelled], labels[labelled]
         if self.reduction == "none":
-            return values
-        total = values.sum()
-        return total / max(1, len(values)) if self.reduction == "mean" else total
+            return self.per_utterance(*part)
+        total = self.total(*part)
+        return total / max(1, len(part[2])) if self.reduction == "mean" else total
+
+    def total(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+        """What "sum" gives: the same shapes -> scalar. A form that is no sum over utterances replaces it."""
+        return self.per_utterance(logits, embedding, labels).sum()

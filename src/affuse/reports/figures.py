@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_DASHES = ("-", "--", ":")
+
+
 def training_figure(runs: Mapping[str, Sequence[str | Path]]) -> Figure:
     """A row of two panels per entry of ``runs``: title -> run folders (seeds, folds) whose mean is drawn.
 
@@ -26,7 +29,7 @@ def training_figure(runs: Mapping[str, Sequence[str | Path]]) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.0, 3.2 * len(runs)), layout="constrained")
+    figure = Figure(figsize=(9.0, 3.6 * len(runs)), layout="constrained")
     grid = figure.subplots(len(runs), 2, squeeze=False)
     for (losses, weights), (title, folders) in zip(grid, runs.items(), strict=True):
         tables = [_metrics(Path(folder)) for folder in folders]
@@ -41,7 +44,14 @@ def training_figure(runs: Mapping[str, Sequence[str | Path]]) -> Figure:
                 if f"{part}_loss_{task}" in tables[0]:
                     label = f"{task}, {'training' if part == 'train' else part}"
                     _curve(losses, [t[f"{part}_loss_{task}"] for t in tables], label, colours[task], style)
-            _curve(weights, [t[f"weight_{task}"] for t in tables], task, colours[task], "-")
+            # dashes of different lengths: equal weights lie on one line
+            _curve(
+                weights,
+                [t[f"weight_{task}"] for t in tables],
+                task,
+                colours[task],
+                _DASHES[len(weights.lines) % 3],
+            )
         count = f"{len(tables)} run{'s' if len(tables) > 1 else ''}"
         losses.set(title=f"{title} ({count}): losses", xlabel="epoch", ylabel="nats per utterance")
         weights.set(title="task weights", xlabel="epoch", ylabel="weight")
@@ -49,7 +59,9 @@ def training_figure(runs: Mapping[str, Sequence[str | Path]]) -> Figure:
         low, high = weights.get_ylim()
         weights.set_ylim(min(0.0, low), max(1.0, high))
         for panel in (losses, weights):
-            panel.legend(fontsize=7)
+            panel.legend(
+                fontsize=7, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.2)
+            )  # beside the curves
             panel.grid(alpha=0.3)
     return figure
 

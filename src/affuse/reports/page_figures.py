@@ -1,35 +1,22 @@
-"""The figures of a report as inline SVG: one colour per recipe, legible to colour-blind readers, light or dark.
-
-Every figure is drawn on a clear ground with its lines and letters in a marker colour, which then becomes
-``currentColor``: it takes the page's own ink, in the light theme and in the dark one.
-"""
+"""The figures of results: forest plots, class distribution, confusion matrices, dots of speakers."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-# Okabe and Ito's palette, without its yellow (too pale on paper) and its black (unseen on a dark page)
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
-_INK = "#010203"  # stands for the page's ink until the SVG is written
-_INCHES = 6.0  # width of a figure at its natural size: still legible on a telephone
+from affuse.reports.drawing import COLOURS, INK, MARKERS, as_svg, legend, new_figure, two_lines
 
 
-def forest(rows: pd.DataFrame, chance: float | None, metric: str) -> str:
+def forest(rows: pd.DataFrame, chance: float | None, metric: str, name: str) -> str:
     """A row per cell: its value (dot), its interval (line) and, where known, the best possible value (bar).
 
     rows: columns label, group, value, low, high, ceiling, all numbers 0 to 1 or NaN
-    chance: share of the commonest class, or None
+    chance: share of the commonest class, or None; ``name`` keeps its ids apart
     """
-    figure, axes = _figure(0.9 + 0.27 * len(rows))
+    figure, axes = new_figure(0.9 + 0.34 * len(rows))
     groups = list(dict.fromkeys(rows["group"]))
     places = np.arange(len(rows))[::-1]
     for place, row in zip(places, rows.to_dict("records"), strict=True):
@@ -38,19 +25,19 @@ def forest(rows: pd.DataFrame, chance: float | None, metric: str) -> str:
             axes.plot([100 * row["low"], 100 * row["high"]], [place, place], color=colour, lw=2.2, alpha=0.6)
         axes.plot(100 * row["value"], place, "o", color=colour, ms=5.5)
         if not np.isnan(row["ceiling"]):
-            axes.plot([100 * row["ceiling"]] * 2, [place - 0.42, place + 0.42], color=_INK, lw=2)
+            axes.plot([100 * row["ceiling"]] * 2, [place - 0.42, place + 0.42], color=INK, lw=2)
     if chance is not None:
-        axes.axvline(100 * chance, color=_INK, lw=1, ls=":")
-    axes.set_yticks(places, rows["label"])
+        axes.axvline(100 * chance, color=INK, lw=1, ls=":")
+    axes.set_yticks(places, [two_lines(label) for label in rows["label"]])
     axes.set_xlabel(f"{metric}, percent")
-    axes.grid(axis="x", color=_INK, alpha=0.15, lw=0.6)
+    axes.grid(axis="x", color=INK, alpha=0.15, lw=0.6)
     axes.set_ylim(-0.7, len(rows) - 0.3)
-    return _svg(figure, "forest")
+    return as_svg(figure, f"forest-{name}")
 
 
-def class_distribution(counts: dict[str, int]) -> str:
+def class_distribution(counts: dict[str, int], name: str) -> str:
     """Labelled utterances per class, with their share (the first paper's Fig. 1)."""
-    figure, axes = _figure(0.7 + 0.36 * len(counts))
+    figure, axes = new_figure(0.7 + 0.36 * len(counts))
     names = list(counts)[::-1]
     values = [counts[name] for name in names]
     total = sum(values) or 1
@@ -61,16 +48,16 @@ def class_distribution(counts: dict[str, int]) -> str:
             place,
             f"{value} ({100 * value / total:.0f} %)",
             va="center",
-            color=_INK,
+            color=INK,
         )
     axes.set_xlim(0, 1.22 * max(values))
     axes.set_xlabel("labelled utterances")
-    return _svg(figure, "classes-" + "-".join(counts))
+    return as_svg(figure, f"classes-{name}")
 
 
 def confusion(matrix: np.ndarray, classes: Sequence[str], name: str) -> str:
     """Row-normalised confusion matrix in percent: (true class, called class); ``name`` keeps its ids apart."""
-    figure, axes = _figure(0.8 + 0.62 * len(classes), width=0.9 + 0.8 * len(classes))
+    figure, axes = new_figure(0.8 + 0.62 * len(classes), width=0.9 + 0.8 * len(classes))
     support = matrix.sum(axis=1, keepdims=True)
     share = np.divide(matrix, support, out=np.zeros(matrix.shape), where=support > 0)
     axes.pcolormesh(share, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
@@ -86,43 +73,57 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], name: str) -> str:
     axes.set_ylabel("true")
     for spine in axes.spines.values():
         spine.set_visible(False)
-    return _svg(figure, f"confusion-{name}")
+    return as_svg(figure, f"confusion-{name}")
 
 
-def _figure(height: float, width: float = _INCHES) -> tuple[Figure, Any]:
-    from matplotlib.figure import Figure
+def differences(rows: pd.DataFrame, name: str) -> str:
+    """A line per comparison: difference in percentage points (dot) with its interval, about the line of no difference.
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.patch.set_alpha(0)
-    axes: Any = figure.subplots()
-    axes.patch.set_alpha(0)
-    for name in ("top", "right"):
-        axes.spines[name].set_visible(False)
-    for spine in axes.spines.values():
-        spine.set_color(_INK)
-    axes.tick_params(colors=_INK, labelsize=9)
-    axes.xaxis.label.set_color(_INK)
-    axes.yaxis.label.set_color(_INK)
-    return figure, axes
+    rows: columns label, value, low, high (0 to 1 or NaN), shown (a verdict: filled dot where an effect is shown)
+    """
+    figure, axes = new_figure(0.8 + 0.34 * len(rows))
+    places = np.arange(len(rows))[::-1]
+    axes.axvline(0, color=INK, lw=1)
+    for place, row in zip(places, rows.to_dict("records"), strict=True):
+        colour = COLOURS[5 if row["shown"] else 0]
+        if not np.isnan(row["low"]):
+            axes.plot([100 * row["low"], 100 * row["high"]], [place, place], color=colour, lw=2.2, alpha=0.6)
+        axes.plot(100 * row["value"], place, "D" if row["shown"] else "o", color=colour, ms=5.5)
+    axes.set_yticks(places, [two_lines(label) for label in rows["label"]])
+    axes.set_xlabel("difference in BACC (UA), points")
+    axes.grid(axis="x", color=INK, alpha=0.15, lw=0.6)
+    axes.set_ylim(-0.7, len(rows) - 0.3)
+    return as_svg(figure, f"differences-{name}")
 
 
-def _svg(figure: Figure, name: str) -> str:
-    """The figure as an <svg> element: page's ink, ids of its own, no size but its proportions."""
-    import matplotlib
+def speaker_dots(rows: pd.DataFrame, groups: pd.Series, metric: str, name: str) -> str:
+    """A line per row and on it a dot per speaker; the bar is the mean over speakers.
 
-    stream = io.StringIO()
-    # letters stay letters: they can be selected and searched; a fixed salt makes the file repeatable
-    with matplotlib.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": "affuse", "font.family": "sans-serif"}
-    ):
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = stream.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL).replace(_INK, "currentColor")
-    slug = re.sub(r"\W+", "-", name)
-    text = re.sub(r'(\bid="|url\(#|href="#)', lambda match: f"{match[1]}{slug}-", text)
-    # at most 1.25 times its natural size; a point is 4/3 CSS pixels
-    width = float(re.findall(r'viewBox="0 0 ([\d.]+)', text)[0]) * 4 / 3 * 1.25
-    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
-    return text.replace("<svg", f'<svg role="img" style="width:100%;max-width:{width:.0f}px;height:auto"', 1)
+    rows: columns label, speaker, value (0 to 1); groups: speaker -> group, shown by colour and marker
+    """
+    labels = list(dict.fromkeys(rows["label"]))
+    figure, axes = new_figure(1.1 + 0.36 * len(labels))
+    kinds = sorted(groups.dropna().unique())
+    drawn = {}
+    for place, label in enumerate(reversed(labels)):
+        of_row = rows[rows["label"] == label]
+        mean = 100 * of_row["value"].mean()
+        axes.plot([mean, mean], [place - 0.36, place + 0.36], color=INK, lw=2)
+        for i, kind in enumerate([*kinds, None]):
+            of_kind = of_row["speaker"].map(groups)
+            values = of_row.loc[of_kind.isna() if kind is None else of_kind == kind, "value"]
+            if len(values):
+                # the groups a little apart, so that dots of equal value are seen
+                height = place + (0.14 if i % 2 else -0.14) * (len(kinds) > 1)
+                drawn[kind] = axes.plot(
+                    100 * values, np.full(len(values), height), MARKERS[i], color=COLOURS[i % len(COLOURS)],
+                    ms=5, alpha=0.75, mew=0, ls="",
+                )[0]  # fmt: skip
+    if kinds:
+        shown = [kind for kind in drawn if kind is not None]
+        legend(figure, [drawn[kind] for kind in shown], [str(kind) for kind in shown])
+    axes.set_yticks(range(len(labels)), [two_lines(label) for label in reversed(labels)])
+    axes.set_xlabel(f"{metric} of a speaker, percent")
+    axes.grid(axis="x", color=INK, alpha=0.15, lw=0.6)
+    axes.set_ylim(-0.7, len(labels) - 0.3)
+    return as_svg(figure, f"speakers-{name}")

@@ -10,16 +10,19 @@ import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_json
 from affuse.reports.results import rows_of
+from affuse.reports.utterances import write_utterances
 from affuse.training.compare import Cell, Comparison
-from affuse.training.run import environment
+from affuse.training.run import RESULTS, environment
 
 RECORD = "comparison.json"
 FORMAT = 1
+RUNS = "runs/*/*/environment.json"  # every run that was begun
 
 
 def write_record(comparison: Comparison, out: Path) -> None:
-    """Write ``comparison.json`` into the comparison's folder; paths in it are relative to that folder."""
+    """Write ``comparison.json`` and ``utterances.csv`` into the comparison's folder; paths are relative to it."""
     corpus = comparison.experiments[0].corpus
+    write_utterances(corpus, out)
     rows = [_row(comparison, dict(row), cells, out) for row, cells in rows_of(comparison).items()]
     skipped = {skip for experiment in comparison.experiments for skip in experiment.skipped}
     write_json(
@@ -52,6 +55,12 @@ def read_record(folder: Path) -> dict[str, Any]:
     """The record of a comparison's folder. Raises AffuseError where there is none, or it is damaged."""
     path = folder / RECORD
     if not path.is_file():
+        begun, finished = count_runs(folder)
+        if begun:
+            raise AffuseError(
+                f"{folder} holds a comparison that was interrupted or still runs: {finished} of the {begun} runs begun "
+                "are finished. Run the same 'affuse compare' again: it goes on there and ends with the report."
+            )
         raise AffuseError(
             f"{folder} is not a comparison's folder: it has no {RECORD}; give the --out folder of 'affuse compare'."
         )
@@ -67,6 +76,12 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
+def count_runs(folder: Path) -> tuple[int, int]:
+    """Run folders below a comparison's folder: begun in all, and finished."""
+    begun = [path.parent for path in folder.glob(RUNS)]
+    return len(begun), sum((run / RESULTS).is_file() for run in begun)
+
+
 def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], out: Path) -> dict[str, Any]:
     recipe = cells[0].variant.recipe
     experiment = comparison.experiments[cells[0].experiment]
@@ -79,6 +94,8 @@ def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], ou
         "protocol": recipe.protocol.model_dump(mode="json"),
         "split_hash": experiment.split.hash,
         "stamp": experiment.split.stamp,
+        "on_test": recipe.on_test,
+        "view": experiment.notes,
         "transcript_overlap": None if overlap != overlap else overlap,
         "cells": [
             {
@@ -112,6 +129,7 @@ def _versions(comparison: Comparison) -> dict[str, str]:
         "corpus_hash",
         "split_hash",
         "stamp",
+        "view",
         "transcript_overlap",
         "fold",
     }

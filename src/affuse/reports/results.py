@@ -52,6 +52,7 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
                     | {
                         "protocol": experiment.recipe.protocol.kind,
                         "stamp": experiment.split.stamp,
+                        "on_test": cells[0].variant.recipe.on_test,
                         "corpus": experiment.corpus.info.title,
                         "transcript_overlap": experiment.transcript_overlap,
                         "task": task,
@@ -144,9 +145,11 @@ def paper_table(results: pd.DataFrame, task: str, metrics: tuple[str, ...] = ("a
                 line["ACC / ceiling"] = f"{100 * cell['value']:.1f} / {100 * cell['ceiling']:.1f}"
         if (rows["stamp"] != "").any():
             line["protocol"] = group.iloc[0]["stamp"] or "speaker-independent"
+        if (rows["on_test"] != "").any():
+            line["on_test"] = group.iloc[0]["on_test"]
         if not np.isnan(group.iloc[0]["sd_folds"]):
-            deviation = group[group["metric"] == metrics[-1]].iloc[0]["sd_folds"]
-            line[f"{TITLES[metrics[-1]]}, sd over folds"] = f"{100 * deviation:.1f}"
+            deviation = group[group["metric"] == "bacc"].iloc[0]["sd_folds"]
+            line[f"{TITLES['bacc']}, sd over folds"] = f"{100 * deviation:.1f}"
         table.append(line)
     return pd.DataFrame(table).fillna("")
 

@@ -87,15 +87,11 @@ def subset_table(subsets: pd.DataFrame, task: str) -> pd.DataFrame:
     return table.assign(n=bacc["n"].to_numpy())
 
 
-def page_sections(folder: Path) -> list[dict[str, Any]]:
-    """What the report page shows of ``subsets.csv``: per task its headings and lines; none without that file."""
+def read_subsets(folder: Path) -> pd.DataFrame:
+    """``subsets.csv`` of a comparison's folder; without lines where there is none."""
     path = folder / SUBSETS
     if not path.is_file():
-        return []
+        return pd.DataFrame()
     subsets = pd.read_csv(path, dtype={"stamp": str}, keep_default_na=True)
     subsets["stamp"] = subsets["stamp"].fillna("")
-    sections = []
-    for task in dict.fromkeys(subsets["task"]):
-        table = subset_table(subsets, task)
-        sections.append({"task": task, "headings": list(table.columns), "lines": table.to_numpy().tolist()})
-    return sections
+    return subsets

@@ -1,4 +1,4 @@
-"""Choosing the checkpoint on validation, stopping early, and saving the state that a rerun resumes from."""
+"""Choosing the checkpoint, stopping early, and saving the state that a rerun resumes from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from affuse.files import replacing
-from affuse.training.module import TrainingModule
+from affuse.recipe import Training
+from affuse.training.module import TrainingModule, watched_part
 
 
 class CloseEpoch(L.Callback):
@@ -24,14 +25,15 @@ class CloseEpoch(L.Callback):
 
 
 class KeepBest(L.Callback):
-    """Keeps the weights of the epoch with the best mean validation BACC over tasks; stops after ``patience``.
+    """Keeps the weights of the best epoch by ``training.select`` and ``criterion``; stops after ``patience``.
 
-    On a few dozen utterances BACC has few values and ties are common; the lower validation loss decides them.
-    Without a validation part the last epoch counts.
+    On a few dozen utterances BACC has few values and ties are common; the lower loss decides them. Without a
+    part to choose on the last epoch counts.
     """
 
-    def __init__(self, patience: int | None) -> None:
-        self.patience = patience
+    def __init__(self, training: Training) -> None:
+        self.training = training
+        self.patience = training.patience
         self.score: tuple[float, float] | None = None
         self.epoch = 0
         self.weights: dict[str, Tensor] | None = None
@@ -39,10 +41,8 @@ class KeepBest(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, TrainingModule)
         row = pl_module.history[-1]
-        baccs = [value for name, value in row.items() if name.startswith("validation_bacc_")]
-        losses = [value for name, value in row.items() if name.startswith("validation_loss_")]
         epoch = int(row["epoch"])
-        score = (sum(baccs) / len(baccs), -sum(losses)) if baccs else (float(epoch), 0.0)
+        score = self._score(row)
         if self.score is None or score > self.score:
             self.score, self.epoch = score, epoch
             self.weights = {
@@ -50,6 +50,19 @@ class KeepBest(L.Callback):
             }
         elif self.patience is not None and epoch - self.epoch >= self.patience:
             trainer.should_stop = True
+
+    def _score(self, row: dict[str, float]) -> tuple[float, float]:
+        """Higher is better; the second number decides among equals."""
+        part, criterion = watched_part(self.training), self.training.criterion
+        losses = [value for name, value in row.items() if name.startswith(f"{part}_loss_")]
+        if self.training.select == "last" or not losses:
+            return row["epoch"], 0.0
+        if criterion == "loss":
+            return -sum(losses), 0.0
+        if criterion == "last_batch":
+            return -row[f"{part}_last_batch"], 0.0
+        values = [value for name, value in row.items() if name.startswith(f"{part}_{criterion}_")]
+        return sum(values) / len(values), -sum(losses)
 
     def state_dict(self) -> dict[str, Any]:
         return {"score": self.score, "epoch": self.epoch, "weights": self.weights}

@@ -24,6 +24,7 @@ from affuse.files import digest, write_csv
 from affuse.recipe import Recipe, loss_name
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import Experiment, Progress, check_network, resolve, set_up, skipped_table
+from affuse.training.machines import check_keepable, check_subsets
 from affuse.training.run import RunResult, has_model, read_result, train_fold
 from affuse.training.subsets import has_subsets
 
@@ -127,6 +128,10 @@ def compare(
     cells: list[Cell] = []
     for variant in variants:
         recipe = resolve(variant.recipe, corpus)
+        if subsets:
+            check_subsets(recipe)
+        if keep_models:
+            check_keepable(recipe)
         shared = _shared_part(recipe)
         if shared not in known:
             known[shared] = len(experiments)
@@ -170,7 +175,8 @@ def _shared_part(recipe: Recipe) -> str:
     labels = {task: (choice.classes, choice.merge) for task, choice in recipe.tasks.items()}
     # modality dropout comes after the features
     modalities = {name: part.model_copy(update={"dropout": 0.0}) for name, part in recipe.modalities.items()}
-    return digest(repr(labels), recipe.protocol.model_dump_json(), repr(modalities))
+    seen = recipe.corpus.model_dump_json(), recipe.protocol.model_dump_json()
+    return digest(repr(labels), *seen, repr(modalities))
 
 
 def _slug(settings: dict[str, str], name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.splits import Split, make_split, transcript_overlap
+from affuse.corpora.view import view
 from affuse.encoders.base import Encoder
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
@@ -72,6 +73,7 @@ class Experiment:
     labelled: LabelledTable
     split: Split
     clips: ClipPlan
+    notes: list[str] = field(default_factory=list)  # what the recipe's view of the corpus changed
 
     @property
     def skipped(self) -> list[Skipped]:
@@ -124,6 +126,9 @@ def set_up(
     ``cache=None`` reads and encodes live, each time a clip is used.
     """
     recipe = resolve(recipe, corpus)
+    corpus, notes = view(corpus, recipe.corpus)
+    for note in notes:
+        progress.say(note)
     labelled = label_table(corpus, recipe)
     if labelled.left_out:
         progress.say(
@@ -138,7 +143,7 @@ def set_up(
         check_fold(split, fold)
     check_network(recipe, labelled.spaces)
     clips = read_clips(corpus, recipe, list(labelled.table["id"]), cache, progress, device)
-    experiment = Experiment(corpus, recipe, labelled, split, clips)
+    experiment = Experiment(corpus, recipe, labelled, split, clips, notes)
     if not np.isnan(experiment.transcript_overlap):
         progress.say(
             f"Transcript overlap: {100 * experiment.transcript_overlap:.1f} % of the test utterances say what "

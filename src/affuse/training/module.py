@@ -15,10 +15,15 @@ from affuse.evaluation.metrics import measure
 from affuse.files import digest
 from affuse.losses.centers import CenteredLoss
 from affuse.model import Model, Output
-from affuse.recipe import Recipe
+from affuse.recipe import Recipe, Training
 from affuse.training.data import Batch
 from affuse.training.modality_dropout import ModalityDropout
 from affuse.weighting.build import build as build_weighting
+
+
+def watched_part(training: Training) -> str:
+    """The part that is measured after every epoch: test if the epoch is chosen on it, else validation."""
+    return "test" if training.select == "test" else "validation"
 
 
 class NonFiniteLoss(AffuseError):
@@ -46,7 +51,9 @@ class TrainingModule(L.LightningModule):
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
         self._joint: list[float] = []
+        self.watched = watched_part(recipe.training)
         self._validation: list[tuple[dict[str, Tensor], dict[str, Tensor]]] = []
+        self._batch_losses: list[float] = []  # of the watched part, where one of them chooses the epoch
         self.first_centers = {name: p.detach().clone() for name, p in self._centers().items()}
 
     def _centers(self) -> dict[str, Tensor]:
@@ -86,6 +93,18 @@ class TrainingModule(L.LightningModule):
         schedule = self.recipe.training.schedule
         if schedule is None:
             return optimizer
+        if not self.recipe.weighting.scheduled:
+            every, factor = schedule.every, schedule.factor
+            steps = [
+                (lambda _: 1.0)
+                if group["name"] == "weighting"
+                else (lambda epoch: factor ** (epoch // every))
+                for group in groups
+            ]
+            return {
+                "optimizer": optimizer,
+                "lr_scheduler": torch.optim.lr_scheduler.LambdaLR(optimizer, steps),
+            }
         return {
             "optimizer": optimizer,
             "lr_scheduler": torch.optim.lr_scheduler.StepLR(optimizer, schedule.every, schedule.factor),
@@ -131,14 +150,17 @@ class TrainingModule(L.LightningModule):
             self._counts[task] = self._counts.get(task, 0) + n
 
     def on_validation_epoch_start(self) -> None:
-        self._validation = []
+        self._validation, self._batch_losses = [], []
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         output: Output = self.model(batch.clips)
         self._validation.append(
             ({task: logits.float().cpu() for task, logits in output.logits.items()}, _to_cpu(batch.labels))
         )
-        for task, loss in self.model.task_losses(output, batch.labels).items():
+        losses = self.model.task_losses(output, batch.labels)
+        if self.recipe.training.criterion == "last_batch":
+            self._batch_losses.append(float(self.weighting(losses)) if losses else float("inf"))
+        for task, loss in losses.items():
             n = int((batch.labels[task] >= 0).sum())
             key = f"validation {task}"
             self._sums[key] = self._sums.get(key, 0.0) + float(loss) * n
@@ -177,9 +199,12 @@ class TrainingModule(L.LightningModule):
             known = labels >= 0
             if bool(known.any()):
                 found = measure(labels[known].numpy(), logits[known].argmax(dim=1).numpy(), space)
-                row[f"validation_loss_{task}"] = means[f"validation {task}"]
-                row[f"validation_acc_{task}"] = found.acc
-                row[f"validation_bacc_{task}"] = found.bacc
+                row[f"{self.watched}_loss_{task}"] = means[f"validation {task}"]
+                row[f"{self.watched}_acc_{task}"] = found.acc
+                row[f"{self.watched}_bacc_{task}"] = found.bacc
+        if self._batch_losses:  # the part is not shuffled here, so which batch would be last is drawn
+            draw = int(digest(str(self.recipe.seed), "last batch", str(self.current_epoch))[:15], 16)
+            row[f"{self.watched}_last_batch"] = self._batch_losses[draw % len(self._batch_losses)]
         return row
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

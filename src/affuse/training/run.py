@@ -28,10 +28,13 @@ from affuse.model import Model, Standardiser
 from affuse.modelfolder import load_model, save_model
 from affuse.recipe import Recipe
 from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState, load_state
+from affuse.training.card import model_card
 from affuse.training.data import BucketBatches, Clips, batches
+from affuse.training.embeddings import EMBEDDINGS, embed, write_embeddings
 from affuse.training.experiment import Experiment, skipped_table
 from affuse.training.features import Source
 from affuse.training.lengths import prediction_defaults
+from affuse.training.machines import check_keepable, fit_machines
 from affuse.training.module import NonFiniteLoss, TrainingModule
 from affuse.training.subsets import SUBSET_PREDICTIONS, has_subsets, predict_subsets
 
@@ -58,18 +61,22 @@ def train_fold(
     out: str | Path,
     *,
     keep_model: bool = True,
+    self_contained: bool = False,
     subsets: bool = False,
     progress: Callable[[int, dict[str, float]], None] | None = None,
 ) -> RunResult:
-    """Train, choose the epoch on validation, predict validation and test once, write the run folder.
+    """Train, choose the epoch by ``training.select``, predict validation and test, write the run folder.
 
     ``recipe`` may differ from the experiment's in what features and split do not depend on. A finished folder
-    is returned as it is; an interrupted one goes on from its last saved epoch. ``subsets`` adds the test part's
+    is returned as it is; an interrupted one goes on from its last saved epoch. ``self_contained`` copies frozen
+    encoders into the model folder. ``subsets`` adds the test part's
     predictions from every subset of the modalities; a finished folder gets them from its model, or, where it kept
     none, from training again. Raises AffuseError if the folder holds another experiment, and NonFiniteLoss (after
     saving what was best) if the loss diverges.
     """
     out = Path(out)
+    if keep_model:
+        check_keepable(recipe)
     key = experiment.key(recipe, fold)
     finished = read_result(out, key)
     roles = experiment.roles(fold)
@@ -93,7 +100,7 @@ def train_fold(
     fit_standardisers(model, opened, roles["train"])
     parts = {role: Clips(ids, opened, experiment.labelled.codes) for role, ids in roles.items()}
     module = TrainingModule(recipe, model, roles["train"])
-    best = KeepBest(recipe.training.patience)
+    best = KeepBest(recipe.training)
     saver = SaveResumeState(out / STATE)
     callbacks: list[L.Callback] = [CloseEpoch(), best, saver]
     if progress is not None:
@@ -110,20 +117,25 @@ def train_fold(
     model.load_state_dict(best.weights)
     write_csv(out / "metrics.csv", pd.DataFrame(module.history))
 
+    batch_size, device = recipe.training.batch_size, experiment.clips.device
+    machines = fit_machines(model, parts["train"], batch_size, device)
     tables = [
-        predict_table(model, parts[role], role, fold, recipe.training.batch_size, experiment.clips.device)
+        predict_table(model, parts[role], role, fold, batch_size, device, machines)
         for role in ("validation", "test")
         if role in parts and len(parts[role])
     ]
     predictions = pd.concat(tables, ignore_index=True)
     write_csv(out / "predictions.csv", predictions)
+    embedding = embed(model, parts["test"], recipe.training.batch_size, experiment.clips.device)
+    write_embeddings(out / EMBEDDINGS, parts["test"].ids, embedding)
     if subsets:
         _write_subsets(model, parts["test"], fold, out, experiment.clips.device)
+    test = predictions[predictions["role"] == "test"]
     if keep_model:
         model.defaults = prediction_defaults(experiment, roles["train"], predictions)
-        save_model(model, out / "model")
+        card = model_card(model, experiment, fold, test)
+        save_model(model, out / "model", card=card, self_contained=self_contained)
     (out / STATE).unlink(missing_ok=True)
-    test = predictions[predictions["role"] == "test"]
     measured = {
         task: _as_json(measure_table(test, task, space))
         for task, space in experiment.labelled.spaces.items()
@@ -138,6 +150,7 @@ def train_fold(
         "utterances": {role: len(ids) for role, ids in roles.items()},
         "parameters": model.trainable_parameters(),
         "stamp": experiment.split.stamp,
+        "on_test": recipe.on_test,
         "metrics": measured,
         "last_epoch": module.history[-1],
     }
@@ -189,7 +202,7 @@ def _fit(
     train = parts["train"]
     sampler = BucketBatches(train.lengths(), recipe.training.batch_size, recipe.seed)
     loader = DataLoader(train, batch_sampler=sampler, collate_fn=train.collate)
-    validation = parts.get("validation")
+    validation = parts.get(module.watched)
     trainer = L.Trainer(
         accelerator="gpu" if device.startswith("cuda") else "cpu",
         devices=1,
@@ -225,15 +238,30 @@ def _fit(
 
 
 def predict_table(
-    model: Model, clips: Clips, role: str, fold: int, batch_size: int, device: str = "cpu"
+    model: Model,
+    clips: Clips,
+    role: str,
+    fold: int,
+    batch_size: int,
+    device: str = "cpu",
+    machines: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """The prediction table of one part, in its order."""
+    """The prediction table of one part, in its order; ``machines`` classify for their tasks.
+
+    A support vector machine gives no probabilities: the class it calls has 1.
+    """
     model.eval().to(device)
     probabilities = {task: np.zeros((len(clips), len(space))) for task, space in model.label_spaces.items()}
+    machines = machines or {}
     with torch.inference_mode():
         for batch in batches(clips, batch_size):
             output = model({name: sequence.to(device) for name, sequence in batch.clips.items()})
+            for task, machine in machines.items():
+                called = machine.predict(output.embedding.double().cpu().numpy())
+                probabilities[task][batch.index.numpy(), called] = 1.0
             for task, logits in output.logits.items():
+                if task in machines:
+                    continue
                 probabilities[task][batch.index.numpy()] = logits.double().softmax(dim=1).cpu().numpy()
     labels = {task: codes.numpy() for task, codes in clips.labels.items()}
     return prediction_table(clips.ids, role, fold, probabilities, labels, model.label_spaces)
@@ -281,6 +309,7 @@ def environment(experiment: Experiment, fold: int, key: str) -> dict[str, Any]:
         "corpus_hash": experiment.corpus.hash,
         "split_hash": experiment.split.hash,
         "stamp": experiment.split.stamp,
+        "view": experiment.notes,  # what the recipe's view of the corpus left out or changed
         # share of test utterances whose words occur verbatim in training, mean over folds; null without words
         "transcript_overlap": None if np.isnan(overlap) else round(overlap, 6),
         "fold": fold,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from pydantic import Field
+from safetensors.torch import save_file
 from torch import Tensor
 
 from affuse.corpora.corpus import Utterance
-from affuse.encoders.base import Encoder, EncoderOptions
+from affuse.encoders.base import Encoder, EncoderOptions, Reading
+from affuse.encoders.pretrained import architecture_only
 from affuse.encoders.vggish.frontend import BANDS, PATCH_FRAMES, to_patches
 from affuse.encoders.vggish.network import WIDTH, VGGish, random_state
 from affuse.encoders.vggish.postprocess import Whitening, quantise, random_whitening
@@ -55,6 +59,10 @@ class VGGishEncoder(Encoder):
         super().__init__(options)
         with torch.device("meta"):  # 72 M numbers that are not drawn only to be overwritten
             self.network = VGGish()
+        self.whitening = Whitening() if options.pca else None
+        if architecture_only():
+            self.network.to_empty(device="cpu")
+            return
         state = (
             random_state(options.seed)
             if options.weights is None
@@ -63,7 +71,6 @@ class VGGishEncoder(Encoder):
         _check_shapes(state, self.network.state_dict(), f"{options.weights}", "weights")
         self.network.load_state_dict({name: value.contiguous() for name, value in state.items()}, assign=True)
         self.network.requires_grad_(True)
-        self.whitening = Whitening() if options.pca else None
         if self.whitening is not None:
             state = (
                 random_whitening(options.seed)
@@ -79,6 +86,21 @@ class VGGishEncoder(Encoder):
     def width_of(cls, options: VGGishOptions) -> int:
         return WIDTH
 
+    @classmethod
+    def reading_of(cls, options: VGGishOptions) -> Reading:
+        return Reading(torch.float32, (PATCH_FRAMES, BANDS), "0.96 s of VGGish's log-mels")
+
+    def write_source(self, folder: Path, weights: bool) -> dict[str, str | None]:
+        """Nothing but the weights, as safetensors."""
+        if not weights:
+            return {}
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(self.network.state_dict(), folder / "vggish.safetensors")
+        if self.whitening is None:
+            return {"weights": "vggish.safetensors"}
+        save_file(self.whitening.state_dict(), folder / "pca.safetensors")
+        return {"weights": "vggish.safetensors", "pca_weights": "pca.safetensors"}
+
     def read(self, utterance: Utterance) -> Tensor | None:
         """(patches, 96, 64) float32 log-mels, or None without audio. Raises ClipError (``read_waveform``)."""
         if utterance.audio is None:
@@ -88,6 +110,9 @@ class VGGishEncoder(Encoder):
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
         """(batch, patches, 96, 64) -> (batch, patches, 128), same mask; only real patches are computed."""
+        if torch.compiler.is_exporting():  # sizes must not depend on the mask: padding is computed too
+            found = self._embed(clips.values.flatten(0, 1)).unflatten(0, clips.mask.shape)
+            return FeatureSequence(found * clips.mask[..., None], clips.mask)
         patches = clips.values[clips.mask]
         embeddings = [self._embed(block) for block in patches.split(_PATCHES_AT_ONCE)]
         values_bpd = clips.values.new_zeros((*clips.mask.shape, WIDTH))

@@ -10,6 +10,7 @@ from urllib.parse import urlparse
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from affuse.errors import AffuseError
@@ -40,6 +41,8 @@ def load_state(source: str, default_url: str, field: str) -> dict[str, Tensor]:
     url = default_url if source == "download" else source
     path = _download(url, field) if urlparse(url).scheme in ("http", "https") else _local(url, field)
     try:
+        if path.suffix == ".safetensors":
+            return {name: value.float() for name, value in load_file(path).items()}
         with torch.serialization.safe_globals(_NUMPY):
             state: Any = torch.load(path, map_location="cpu", weights_only=True)
         return {name: torch.as_tensor(value).float() for name, value in dict(state).items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from affuse.corpora.readers.iemocap.evaluation import Vote
 from affuse.corpora.readers.iemocap.names import TurnName
@@ -43,6 +43,11 @@ class LabelProtocol(BaseModel):
     ties: Ties = "drop"
     seed: int = 0
     keep_unlabelled: bool = True  # False: turns without an emotion are left out of the corpus
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _from_number(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) else value  # YAML reads 4 as a number
 
     @property
     def codes(self) -> dict[str, str]:

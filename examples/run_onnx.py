@@ -1,0 +1,35 @@
+"""Run an exported model without torch: python run_onnx.py MODEL.onnx audio=clip.wav video=faces.npy ...
+
+A .npy file holds (steps, ...) as the model's metadata describe it; any other file is sound, for a model that
+reads samples ('affuse export --inputs raw'). A modality that is not named is missing. Needs numpy, onnxruntime
+and, for sound, soundfile and soxr.
+"""
+
+import json
+import re
+import sys
+
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession(sys.argv[1])
+about = session.get_modelmeta().custom_metadata_map
+files = dict(word.split("=", 1) for word in sys.argv[2:])
+feed = {}
+for name, step in json.loads(about["inputs"]).items():
+    if name not in files:
+        values = np.zeros((step["least_steps"], *step["step"]))
+    elif files[name].endswith(".npy"):
+        values = np.load(files[name])
+    else:
+        import soundfile
+        import soxr
+
+        sound, rate = soundfile.read(files[name], dtype="float32", always_2d=True)
+        values = soxr.resample(sound.mean(axis=1), rate, int(re.search(r"at (\d+) Hz", step["meaning"])[1]))
+    feed[name] = values[None].astype(step["dtype"])
+    feed[f"{name}_mask"] = np.full((1, len(values)), name in files)
+for task, labels in json.loads(about["labels"]).items():
+    (logits,) = session.run([f"logits_{task}"], feed)[0]
+    shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    print(task, ", ".join(f"{label} {share:.3f}" for label, share in zip(labels, shares, strict=True)))

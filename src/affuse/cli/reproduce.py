@@ -1,0 +1,174 @@
+"""``affuse reproduce``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from affuse.cli.train import CACHE_HELP
+from affuse.errors import AffuseError
+
+if TYPE_CHECKING:
+    from affuse.corpora.corpus import Corpus
+    from affuse.reproduction.grid import Form
+    from affuse.training.cache import FeatureCache
+
+SET_HELP = (
+    "Change one field of every cell's recipe, after everything else; RECIPE:key=value for the cells of one recipe, "
+    "e.g. 3m-ser:lr=3e-4. May be given again."
+)
+
+
+def reproduce(
+    paper: Annotated[str, typer.Argument(help="multi-loss or dynamic-loss.")],
+    corpus: Annotated[Path, typer.Argument(help="Corpus folder that 'affuse prepare' wrote.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for the table, the report and a folder per protocol.")
+    ],
+    protocol: Annotated[
+        str, typer.Option(help="Which of written, coded and honest, comma-separated.")
+    ] = "written,coded,honest",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small networks, few epochs, seeds and folds; says which.")
+    ] = False,
+    encoders: Annotated[
+        str,
+        typer.Option(
+            help="paper: the paper's networks; small: small offline ones, with the paper's budget of seeds and folds."
+        ),
+    ] = "paper",
+    switches: Annotated[
+        bool,
+        typer.Option(
+            "--switches", help="Instead: every departure of the authors' code alone, and its effect."
+        ),
+    ] = False,
+    seeds: Annotated[str | None, typer.Option(help="Comma-separated (default: the protocol's).")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
+    cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes (default: one per core).")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """A paper's grid as written, as coded and honest, beside its published numbers; one table, one report.
+
+    A finished cell is never run again: after Ctrl-C the same command goes on where it was.
+    """
+    from affuse.cli.console import choose_device
+    from affuse.corpora.corpus import Corpus
+    from affuse.reproduction.grid import Form
+    from affuse.training.cache import FeatureCache, default_folder
+
+    if encoders not in ("paper", "small"):
+        raise AffuseError(f"--encoders takes paper or small, not {encoders!r}.")
+    form = Form(encoders == "small", quick, _seeds(seeds), tuple(set_ or ()))
+    run = _switches if switches else _protocols
+    code = run(
+        paper, _names(protocol), Corpus.load(corpus), out, form, FeatureCache(cache or default_folder()), jobs,
+        choose_device(device),
+    )  # fmt: skip
+    raise typer.Exit(code)
+
+
+def _protocols(
+    name: str, protocols: list[str], corpus: Corpus, out: Path, form: Form, cache: FeatureCache,
+    jobs: int | None, device: str,
+) -> int:  # fmt: skip
+    from affuse.cli.console import bars, messages, print_table
+    from affuse.reports.reproduction import (
+        NAMES,
+        ProtocolRun,
+        reproduction_rows,
+        reproduction_table,
+        write_reproduction,
+    )
+    from affuse.reports.reproduction_page import write_reproduction_page
+    from affuse.reproduction.definition import read_definition, read_paper
+    from affuse.reproduction.grid import make_grid
+    from affuse.reproduction.running import check_grid, form_notes, run_grid
+
+    paper = read_paper(name)
+    # every grid is made before any is run: a mistake in the last is told before hours of the first
+    grids = {}
+    for protocol in protocols:
+        definition = read_definition(name, protocol)
+        grids[protocol] = definition, make_grid(paper, protocol, definition, corpus, form)
+        check_grid(grids[protocol][1], corpus)
+    runs = []
+    with bars() as progress:
+        for protocol, (definition, grid) in grids.items():
+            progress.say(f"{NAMES[protocol]}: {len(grid.variants)} rows and seeds.")
+            for note in grid.notes:
+                progress.say(note)
+            done = run_grid(grid, corpus, out / protocol, cache, progress, jobs, device)
+            runs.append(ProtocolRun(protocol, definition, grid, *done))
+    frame = reproduction_rows(paper, runs)
+    record = write_reproduction(out, paper, runs, frame, form_notes(paper, form))
+    table, footnotes = reproduction_table(frame)
+    print_table(table, record["title"])
+    for text in (record["legend"], *footnotes, *record["notes"]):
+        messages.print(text, markup=False, soft_wrap=True)
+    failed = [failure for about in record["protocols"] for failure in about["failed"]]
+    for failure in failed:
+        messages.print(f"Failed: {failure}", markup=False, soft_wrap=True)
+    skipped = [
+        skip for run in runs for experiment in run.comparison.experiments for skip in experiment.skipped
+    ]
+    if skipped:
+        count = len({skip.id for skip in skipped})
+        messages.print(f"{count} utterances were skipped; see skipped.csv in each protocol's folder.")
+    page = write_reproduction_page(out)
+    messages.print(f"Tables are in {out / 'reproduction.csv'} and {out / 'reproduction.md'}.", soft_wrap=True)
+    messages.print(f"The report is {page}: open it in a browser.", soft_wrap=True)
+    return 1 if failed or skipped else 0
+
+
+def _switches(
+    name: str, protocols: list[str], corpus: Corpus, out: Path, form: Form, cache: FeatureCache,
+    jobs: int | None, device: str,
+) -> int:  # fmt: skip
+    from affuse.cli.console import bars, messages, print_table
+    from affuse.reports.results import markdown_table
+    from affuse.reproduction.definition import read_paper
+    from affuse.reproduction.running import form_notes
+    from affuse.reproduction.switches import effects_table, run_switches
+
+    paper = read_paper(name)
+    with bars() as progress:
+        effects, notes, failed = run_switches(name, paper, corpus, out, form, cache, progress, jobs, device)
+    table = effects_table(effects)
+    print_table(table, f"One switch at a time, on {corpus.info.title}")
+    notes = [*form_notes(paper, form, switches=True), *notes]
+    for note in notes:
+        messages.print(note, markup=False, soft_wrap=True)
+    from affuse.files import write_csv, write_text
+
+    write_csv(out / "switches.csv", effects)
+    write_text(out / "switches.md", "\n\n".join([markdown_table(table), *notes]) + "\n")
+    for cell, cause in failed:
+        messages.print(f"{cell.folder.relative_to(out)} failed: {cause}", markup=False, soft_wrap=True)
+    messages.print(f"Tables are in {out / 'switches.csv'} and {out / 'switches.md'}.", soft_wrap=True)
+    return 1 if failed else 0
+
+
+def _names(text: str) -> list[str]:
+    from affuse.registry import unknown
+    from affuse.reproduction.definition import PROTOCOLS
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise AffuseError("--protocol names none; give some of written, coded and honest.")
+    for name in names:
+        if name not in PROTOCOLS:
+            raise AffuseError(f"--protocol: {unknown(name, list(PROTOCOLS), 'protocols')}.")
+    return [name for name in PROTOCOLS if name in names]
+
+
+def _seeds(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
+        raise AffuseError(f"--seeds takes different whole numbers, for example --seeds 0,1,2, not {text!r}.")
+    return tuple(map(int, parts))

@@ -1,0 +1,77 @@
+"""Another label rule for a prepared corpus, from the votes that were kept beside it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from affuse.corpora.corpus import Corpus
+from affuse.corpora.readers.iemocap.evaluation import Vote
+from affuse.corpora.readers.iemocap.labels import LabelProtocol
+from affuse.corpora.readers.iemocap.names import parse_turn
+from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
+from affuse.errors import AffuseError
+
+
+def has_votes(corpus: Corpus) -> bool:
+    """Whether the corpus folder keeps what ``relabel_votes`` needs."""
+    return (
+        corpus.folder is not None
+        and (corpus.folder / ANNOTATIONS).is_file()
+        and "emotion_raw" in corpus.table.columns
+    )
+
+
+def relabel_votes(corpus: Corpus, rule: LabelProtocol) -> Corpus:
+    """The corpus with the emotions (and the turns) that ``prepare`` would have given it under ``rule``.
+
+    Turns that were left out when the corpus was prepared stay out. Ceilings hold for one rule only and go.
+    Raises AffuseError where the corpus keeps no votes, or nothing is left.
+    """
+    if not has_votes(corpus):
+        raise AffuseError(
+            f"corpus.labels: {corpus.info.name} keeps no votes to apply a label rule to; only corpora of 'affuse "
+            "prepare iemocap' do. Leave it out: the corpus's own labels are then taken."
+        )
+    assert corpus.folder is not None
+    votes = _read_votes(corpus)
+    table = corpus.table.copy()
+    taken, emotions, sources = [], [], []
+    for id, consensus in zip(table["id"], table["emotion_raw"], strict=True):
+        turn = parse_turn(id)
+        label = source = None
+        if turn is not None:
+            label, source = rule.label(turn, consensus, votes.get(id, []))
+        taken.append(turn is not None and rule.takes(turn))
+        emotions.append(label)
+        sources.append(source)
+    table["emotion"] = pd.array(emotions, dtype="string")
+    table["label_source"] = pd.array(sources, dtype="string")
+    table = table[taken]
+    if not rule.keep_unlabelled:
+        table = table[table["emotion"].notna()]
+    if table.empty:
+        raise AffuseError(
+            f"{corpus.info.name}: no turn is left under this protocol ({rule.describe()}); widen it."
+        )
+    spaces = corpus.info.label_spaces | {"emotion": rule.label_space}
+    info = corpus.info.model_copy(update={"label_spaces": spaces, "ceilings": {}})
+    return Corpus(table, info, corpus.folder)
+
+
+def _read_votes(corpus: Corpus) -> dict[str, list[Vote]]:
+    """id -> every annotator's votes, in the order of the release."""
+    assert corpus.folder is not None
+    try:
+        rows = pd.read_parquet(corpus.folder / ANNOTATIONS)
+        rows = rows[rows["kind"] == "categorical"]
+        labels: dict[str, dict[str, list[str]]] = {}
+        for id, annotator, label in zip(rows["id"], rows["annotator"], rows["label"], strict=True):
+            labels.setdefault(id, {}).setdefault(annotator, []).append(label)
+        return {
+            id: [Vote(annotator, tuple(names), "") for annotator, names in of_turn.items()]
+            for id, of_turn in labels.items()
+        }
+    except Exception as error:  # pyarrow raises several kinds for a damaged file
+        raise AffuseError(
+            f"{corpus.folder / ANNOTATIONS} cannot be read ({' '.join(str(error).split())}); prepare the corpus again."
+        ) from None

@@ -1,0 +1,117 @@
+"""How an experiment looks at the corpus it is given: the ``corpus`` part of a recipe."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from affuse.corpora.corpus import Corpus, Utterance
+from affuse.corpora.readers.iemocap.labels import LabelProtocol
+from affuse.errors import AffuseError, ClipError
+
+# Sound of 1.935 s or more gives two VGGish patches or more: 192 frames of 25 ms, every 10 ms.
+TWO_PATCHES = 1.935
+_ROUNDING = 1e-6  # seconds
+
+
+class CorpusView(BaseModel):
+    """Which utterances, whose labels, which half of the picture. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="utterances with less sound are left out; 1.935 leaves those of two VGGish patches or more, as "
+        "the first paper's code does",
+    )
+    labels: LabelProtocol | None = Field(
+        default=None,
+        description="the emotion by a rule (classes, scenario, ties, seed) applied anew to the votes that 'affuse "
+        "prepare iemocap' keeps; null: the corpus's own",
+    )
+    side: Literal["corpus", "gender"] = Field(
+        default="corpus",
+        description="the half of the picture: the corpus's column, or left for women and right for men, as the second "
+        "paper's code has it",
+    )
+
+
+def view(corpus: Corpus, choice: CorpusView) -> tuple[Corpus, list[str]]:
+    """The corpus as ``choice`` has it, and what that left out or changed, in sentences.
+
+    The same corpus where nothing is asked for. Raises AffuseError where the corpus lacks what the choice needs
+    (votes, sides, sound), or nothing is left.
+    """
+    notes = []
+    if choice.labels is not None:
+        from affuse.corpora.readers.iemocap.relabel import relabel_votes
+
+        corpus = relabel_votes(corpus, choice.labels)
+        notes.append(choice.labels.describe())
+    if choice.min_seconds:
+        corpus, left_out = _with_sound_of(corpus, choice.min_seconds)
+        notes.append(
+            f"{left_out} of {left_out + len(corpus)} utterances have less than {choice.min_seconds:g} s of sound: "
+            "left out (corpus.min_seconds)."
+        )
+    if choice.side == "gender":
+        corpus, changed = _sides_by_gender(corpus)
+        notes.append(
+            f"{changed} of {len(corpus)} utterances show the other half of the picture: left for women, right for men "
+            "(corpus.side)."
+        )
+    return corpus, notes
+
+
+def _with_sound_of(corpus: Corpus, least: float) -> tuple[Corpus, int]:
+    """The utterances with sound of ``least`` seconds or more, or of unknown length; and how many are left out."""
+    lengths = [seconds_of_sound(utterance) for utterance in corpus.utterances()]
+    if all(seconds is None for seconds in lengths):
+        raise AffuseError(
+            f"corpus.min_seconds: no utterance of {corpus.info.name} has sound whose length is known; leave it out."
+        )
+    kept = [seconds is None or seconds >= least - _ROUNDING for seconds in lengths]
+    if not any(kept):
+        raise AffuseError(
+            f"corpus.min_seconds: all {len(kept)} utterances of {corpus.info.name} are shorter than {least:g} s; "
+            "lower it."
+        )
+    return Corpus(corpus.table[kept], corpus.info, corpus.folder), len(kept) - sum(kept)
+
+
+def seconds_of_sound(utterance: Utterance) -> float | None:
+    """Length of an utterance's sound, from the row's times or the file's header; None where neither tells."""
+    if utterance.audio is None:
+        return None
+    end = utterance.end
+    if end is None:
+        from affuse.media.audio import probe_audio  # decoders are slow to import, and only needed here
+
+        try:
+            end = probe_audio(utterance.audio).seconds
+        except ClipError:
+            return None  # reading it will say why
+    return None if end is None else end - (utterance.start or 0.0)
+
+
+def _sides_by_gender(corpus: Corpus) -> tuple[Corpus, int]:
+    """``side`` left for women and right for men wherever the corpus has a side; and how many changed."""
+    table = corpus.table.copy()
+    sided = table["side"].notna()
+    if not sided.any():
+        raise AffuseError(
+            f"corpus.side: {corpus.info.name} does not say which half of a picture shows the speaker, so there is no "
+            "other half to take; leave it at 'corpus'."
+        )
+    blank = sided & table["gender"].isna()
+    if blank.any():
+        raise AffuseError(
+            f"corpus.side: {int(blank.sum())} utterances have no gender (the first is {table['id'][blank].iloc[0]}); "
+            "fill it in or leave side at 'corpus'."
+        )
+    by_gender = table["gender"].map({"female": "left", "male": "right"}).astype("string")
+    changed = sided & (by_gender != table["side"])
+    table["side"] = by_gender.where(sided)
+    return Corpus(table, corpus.info, corpus.folder), int(changed.sum())

@@ -1,0 +1,79 @@
+"""The difference of a metric between two cells on the same utterances, by bootstrap over speakers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from affuse.evaluation.intervals import LEVEL, MEASURES, RESAMPLES, draw_speakers, resample
+
+_NO_SPREAD = 1e-12
+
+
+class Difference(NamedTuple):
+    """value with its interval, two-sided p value of "no difference", standard error and degrees of freedom."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+    error: float
+    df: int
+
+
+def paired_difference(
+    reference: np.ndarray,
+    other: np.ndarray,
+    metric: str,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Difference:
+    """``other`` minus ``reference`` in "acc" or "bacc", each averaged over its tables (seeds).
+
+    Both are confusion matrices (speakers, tables, classes, classes) of the same speakers and utterances; the number
+    of tables may differ. In every resample both cells lose and repeat the same speakers, so what is hard for both
+    cancels. See ``student_difference`` for interval and p value; NaN with fewer than two speakers.
+    """
+    speakers = len(reference)
+    if (
+        len(other) != speakers
+        or (reference.sum(axis=(1, 3)).astype(bool) != other.sum(axis=(1, 3)).astype(bool)).any()
+    ):
+        raise ValueError("a paired difference needs the same utterances on both sides")
+    measure = MEASURES[metric]
+    value = float(measure(other.sum(axis=0)).mean() - measure(reference.sum(axis=0)).mean())
+    if speakers < 2:
+        return undefined(value)
+    times = draw_speakers(speakers, resamples, seed)
+    return student_difference(
+        value, resample(other, times, metric) - resample(reference, times, metric), speakers - 1, level
+    )
+
+
+def student_difference(value: float, resampled: np.ndarray, df: int, level: float = LEVEL) -> Difference:
+    """value +- t(df) x the standard deviation of the resamples; interval and p value agree by construction.
+
+    A percentile interval of ten speakers covers 90 times in 100 where 95 are meant, and its p value ends at one in
+    the number of resamples, which no correction for many comparisons survives; Student's t on the bootstrap's
+    standard error has neither fault (Cameron and Miller 2015, J. Human Resources 50(2)). NaN
+    resamples are left out. Where the resamples do not differ there is nothing to judge by: p is 1 for a
+    difference of 0, else NaN.
+    """
+    kept = resampled[~np.isnan(resampled)]
+    if len(kept) < 2 or df < 1:
+        return undefined(value)
+    error = float(kept.std(ddof=1))
+    if error < _NO_SPREAD:
+        return Difference(value, value, value, 1.0, 0.0, df) if abs(value) < _NO_SPREAD else undefined(value)
+    half = float(stats.t.ppf((1 + level) / 2, df)) * error
+    p = float(2 * stats.t.sf(abs(value) / error, df))
+    return Difference(value, value - half, value + half, p, error, df)
+
+
+def undefined(value: float) -> Difference:
+    """A difference without interval and p value."""
+    nan = float("nan")
+    return Difference(value, nan, nan, nan, nan, 0)

@@ -1,0 +1,125 @@
+"""Metrics of parts of the test utterances (gender, speaker, dialog type), and the gap between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from affuse.evaluation.differences import Difference, student_difference, undefined
+from affuse.evaluation.intervals import (
+    LEVEL,
+    MEASURES,
+    RESAMPLES,
+    bootstrap,
+    draw_speakers,
+    resample,
+    speaker_confusions,
+    speakers_of,
+)
+
+# column of a corpus -> how results call it
+GROUPINGS = {"gender": "gender", "scenario": "dialog type"}
+
+
+def group_metrics(
+    tables: Sequence[pd.DataFrame], task: str, space: Sequence[str], groups: pd.Series, clusters: pd.Series
+) -> pd.DataFrame:
+    """One row per group and metric: group, metric (acc, bacc, recall_<class>), value, low, high, n, speakers.
+
+    tables: prediction tables, one per seed, over which values are averaged; ``groups`` and ``clusters``: utterance
+    id -> group and speaker. Utterances without a group are left out; a class that a group lacks has no
+    recall there. Intervals (ACC, BACC) by bootstrap over the group's speakers.
+    """
+    rows = []
+    for group in sorted(groups.dropna().astype(str).unique()):
+        parts = of_group(tables, groups, group)
+        counts = speaker_confusions(parts, task, space, clusters)
+        if not counts.sum():
+            continue
+        pooled = counts.sum(axis=0)  # (tables, classes, classes)
+        about = {"group": group, "n": round(counts.sum() / len(tables)), "speakers": len(counts)}
+        for metric in MEASURES:
+            interval = bootstrap(counts, metric)
+            rows.append({**about, "metric": metric, **interval._asdict()})
+        support = pooled.sum(axis=-1).mean(axis=0)
+        for i, label in enumerate(space):
+            if support[i]:
+                recall = float((pooled[:, i, i] / pooled[:, i].sum(axis=-1)).mean())
+                found = {"metric": f"recall_{label}", "value": recall, "low": np.nan, "high": np.nan}
+                rows.append({**about, **found, "n": round(support[i])})
+    return pd.DataFrame(rows, columns=["group", "metric", "value", "low", "high", "n", "speakers"])
+
+
+def group_gap(
+    tables: Sequence[pd.DataFrame],
+    task: str,
+    space: Sequence[str],
+    groups: pd.Series,
+    clusters: pd.Series,
+    pair: tuple[str, str],
+    metric: str,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Difference:
+    """The metric of group ``pair[0]`` minus that of ``pair[1]``, with its interval by bootstrap over speakers.
+
+    A speaker is drawn with all its utterances, in whatever group they are; where each speaker belongs to one group,
+    as with gender, each group's speakers are drawn among themselves. Not defined, NaN, where such a group has
+    one speaker.
+    """
+    parts = [of_group(tables, groups, group) for group in pair]
+    spoken = [
+        {str(name) for part in of for name in speakers_of(part[part[task].isin(list(space))]["id"], clusters)}
+        for of in parts
+    ]
+    names = sorted(spoken[0] | spoken[1])
+    counts = [speaker_confusions(of, task, space, clusters, names) for of in parts]
+    if not all(found.sum() for found in counts):
+        return undefined(float("nan"))
+    measure = MEASURES[metric]
+    value = float(measure(counts[0].sum(axis=0)).mean() - measure(counts[1].sum(axis=0)).mean())
+    crossed = bool(spoken[0] & spoken[1])
+    strata = np.array([0 if crossed else int(name in spoken[1]) for name in names])
+    sizes = np.unique(strata, return_counts=True)[1]
+    if (sizes < 2).any():
+        return undefined(value)
+    times = draw_speakers(len(names), resamples, seed, strata)
+    values = resample(counts[0], times, metric) - resample(counts[1], times, metric)
+    return student_difference(value, values, len(names) - len(sizes), level)
+
+
+def grouped(
+    tables: Sequence[pd.DataFrame], task: str, space: Sequence[str], groups: pd.Series, clusters: pd.Series
+) -> pd.DataFrame:
+    """``group_metrics``, and for two groups the gaps in ACC and BACC ("female - male") with a column ``p``."""
+    found = group_metrics(tables, task, space, groups, clusters)
+    names = list(dict.fromkeys(found["group"]))
+    if len(names) != 2:
+        return found.assign(p=np.nan)
+    ids = tables[0].loc[tables[0][task].isin(list(space)), "id"]
+    heard = int(speakers_of(ids[ids.map(groups).notna()], clusters).nunique())
+    lines = []
+    for metric in MEASURES:
+        gap = group_gap(tables, task, space, groups, clusters, (names[0], names[1]), metric)
+        both = found[found["metric"] == metric]
+        lines.append(
+            {
+                "group": f"{names[0]} - {names[1]}",
+                "metric": metric,
+                "value": gap.value,
+                "low": gap.low,
+                "high": gap.high,
+                "n": int(both["n"].sum()),
+                "speakers": heard,
+                "p": gap.p,
+            }
+        )
+    return pd.concat([found, pd.DataFrame(lines)], ignore_index=True)
+
+
+def of_group(tables: Sequence[pd.DataFrame], groups: pd.Series, group: str) -> list[pd.DataFrame]:
+    """The rows of one group in every table."""
+    return [table[table["id"].map(groups).astype("string").eq(group).fillna(False)] for table in tables]

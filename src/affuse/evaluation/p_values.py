@@ -1,0 +1,35 @@
+"""Many p values: of one hypothesis over seeds, and of many hypotheses in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from statsmodels.stats.multitest import multipletests
+
+
+def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Holm's step-down adjusted p values; a NaN is no test: it stays NaN and does not count.
+
+    Compared with the level, they keep the chance of a single false alarm in the whole table below it (Holm 1979).
+    """
+    p = np.asarray(p, float)
+    adjusted = np.full(p.shape, np.nan)
+    tested = ~np.isnan(p)
+    if tested.any():
+        adjusted[tested] = multipletests(p[tested], method="holm")[1]
+    return adjusted
+
+
+def over_seeds(p: Sequence[float] | np.ndarray) -> float:
+    """One p value of tests repeated over seeds on the same utterances: twice their median, 1 at most.
+
+    Valid however the seeds depend on each other (Meinshausen, Meier and Buehlmann 2009, J. Am. Stat. Assoc. 104,
+    gamma = 1/2); pooling the seeds' counts would take the same utterances for new ones. A single p value stays
+    as it is.
+    """
+    p = np.asarray(p, float)
+    p = p[~np.isnan(p)]
+    if len(p) == 0:
+        return float("nan")
+    return float(p[0]) if len(p) == 1 else float(min(1.0, 2 * np.median(p)))

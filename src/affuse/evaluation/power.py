@@ -1,0 +1,50 @@
+"""What a comparison of this size can show at all: the minimum detectable difference."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scipy import stats
+from scipy.optimize import brentq
+
+POWER = 0.8
+ALPHA = 0.05
+
+
+def detectable_difference(error: float, df: int, power: float = POWER, alpha: float = ALPHA) -> float:
+    """The true difference that a two-sided t test at level ``alpha`` finds with probability ``power``.
+
+    error: standard error of the difference (of ``paired_difference``: speakers, pairing and seeds are in it); df:
+    its degrees of freedom. Solves P(|T'| > t(1 - alpha / 2, df)) = power for the noncentral T' with df and
+    noncentrality difference / error (Cohen 1988, ch. 2). NaN where the error is not known, or 0.
+    """
+    if not error > 0 or df < 1:
+        return float("nan")
+    bound = float(stats.t.ppf(1 - alpha / 2, df))
+
+    def missing(shift: float) -> float:
+        # the far tail by symmetry: scipy's own cdf is NaN there
+        return float(stats.nct.sf(bound, df, shift) + stats.nct.sf(bound, df, -shift)) - power
+
+    # with one degree of freedom the bound is 12.7 and the answer 17 errors
+    shift: Any = brentq(missing, 0.0, 3 * bound + 4)
+    return float(shift) * error
+
+
+def detectable_by_mcnemar(n: int, discordant: float, power: float = POWER, alpha: float = ALPHA) -> float:
+    """The difference in ACC that McNemar's test on n independent utterances finds with probability ``power``.
+
+    discordant: share of the utterances, 0 to 1, that exactly one of two cells gets right. Solves
+    n d^2 = (z(1 - alpha / 2) sqrt(discordant) + z(power) sqrt(discordant - d^2))^2 (Connor 1987,
+    Biometrics 43). NaN where even d = discordant is too small to find.
+    """
+    a, b = float(stats.norm.ppf(1 - alpha / 2)), float(stats.norm.ppf(power))
+
+    def short(d: float) -> float:
+        return math.sqrt(n) * d - a * math.sqrt(discordant) - b * math.sqrt(max(0.0, discordant - d * d))
+
+    if n < 1 or not 0 < discordant <= 1 or short(discordant) < 0:
+        return float("nan")
+    found: Any = brentq(short, 0.0, discordant)
+    return float(found)

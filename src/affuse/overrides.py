@@ -1,0 +1,78 @@
+"""Changes of one field of a recipe: 'optimizer.lr=3e-4', as --set and --over write them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from affuse.errors import AffuseError
+
+# `loss=center` and the like on the command line mean the emotion task's field, or the obvious one elsewhere.
+SHORTHANDS = {
+    "loss": "tasks.emotion.loss",
+    "classes": "tasks.emotion.classes",
+    "weighting": "weighting.name",
+    "fusion": "fusion.name",
+    "lr": "optimizer.lr",
+    "epochs": "training.epochs",
+}
+
+
+def apply_override(data: dict[str, Any], override: str) -> None:
+    """Set one field of ``data`` in place: 'optimizer.lr=3e-4'. The value is read as YAML.
+
+    Choosing another encoder, fusion, loss or weighting drops the options of the one before;
+    ``modalities.text=null`` removes that modality; ``modalities.*.dropout=0.3`` sets the field of every modality."""
+    key, equals, text = override.partition("=")
+    key = SHORTHANDS.get(key.strip(), key.strip())
+    if not equals or not key:
+        raise AffuseError(f"--set takes key=value, not {override!r}; for example --set optimizer.lr=3e-4.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):
+        value = float(value)  # YAML 1.1 reads 3e-4 as a string
+    before, star, after = key.partition(".*.")
+    if star:
+        section: Any = data
+        for part in before.split("."):
+            section = section.get(part) if isinstance(section, dict) else None
+        if not isinstance(section, dict):
+            raise AffuseError(f"--set {override}: the recipe has no section {before!r}.")
+        for name in list(section):
+            apply_override(data, f"{before}.{name}.{after}={text}")
+        return
+    set_field(data, key, value, f"--set {override}")
+
+
+def set_field(data: dict[str, Any], key: str, value: Any, where: str) -> None:
+    """``apply_override`` with the value as it is; ``where`` begins the message of an AffuseError."""
+    *parents, last = SHORTHANDS.get(key, key).split(".")
+    node = data
+    for parent in parents:
+        child = node.setdefault(parent, {})
+        if child is None:
+            child = node[parent] = {}
+        if not isinstance(child, dict):
+            raise AffuseError(f"{where}: {parent!r} holds {child!r}, which has no field {last!r}.")
+        node = child
+    if value is None and parents in (["modalities"], ["tasks"]):
+        node.pop(last, None)  # modalities.text=null: without that modality
+        if parents == ["modalities"]:
+            _forget_modality(data, last)
+        return
+    if last in ("name", "encoder") and parents and node.get(last) != value:
+        node.pop("options", None)  # another part: the old one's options mean nothing to it
+    node[last] = value
+
+
+def _forget_modality(data: dict[str, Any], name: str) -> None:
+    """Take a modality that was removed out of the fusion's options that name modalities."""
+    options = (data.get("fusion") or {}).get("options") or {}
+    if name in options.get("attend", ()):
+        options["attend"] = [other for other in options["attend"] if other != name]
+    if name in options.get("pool", ()) and isinstance(options["pool"], dict):
+        options["pool"] = {other: how for other, how in options["pool"].items() if other != name}

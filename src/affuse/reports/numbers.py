@@ -1,0 +1,64 @@
+"""Numbers as a report prints them."""
+
+from __future__ import annotations
+
+import math
+
+from affuse.reports.blocks import Cell
+
+MINUS = "\u2212"
+UNKNOWN = "-"  # a column of nothing else is left out
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """'+0.4', '−1.2' with a true minus, '0.0' without a sign."""
+    text = f"{abs(value):.{digits}f}"
+    if not float(text):
+        return text
+    return f"{MINUS if value < 0 else '+'}{text}"
+
+
+def plain(value: float, digits: int = 1) -> str:
+    """Like ``signed`` but for the plus."""
+    return signed(value, digits).removeprefix("+")
+
+
+def points(low: float, high: float) -> str:
+    """An interval of differences in percentage points: '[−0.9, 1.7]'; '' where there is none."""
+    return "" if math.isnan(low) else f"[{plain(100 * low)}, {plain(100 * high)}]"
+
+
+def p_value(p: float) -> str:
+    """'0.52', '0.004', '< 0.001', or '-' where nothing was tested."""
+    if math.isnan(p):
+        return UNKNOWN
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def percent_cell(value: float) -> Cell:
+    """A share as percent."""
+    return Cell(UNKNOWN, -1.0) if math.isnan(value) else Cell(f"{100 * value:.1f}", float(value))
+
+
+def interval_cell(low: float, high: float) -> Cell:
+    """An interval of shares as percent."""
+    return (
+        Cell(UNKNOWN, -1.0) if math.isnan(low) else Cell(f"{100 * low:.1f} to {100 * high:.1f}", float(low))
+    )
+
+
+def number_cell(value: float, digits: int) -> Cell:
+    """A plain number."""
+    return Cell(UNKNOWN, -1.0) if math.isnan(value) else Cell(plain(value, digits), float(value))
+
+
+def difference_cell(value: float, low: float, high: float) -> Cell:
+    """A difference of shares in percentage points with its interval."""
+    if math.isnan(value):
+        return Cell(UNKNOWN, -1.0)
+    return Cell(f"{signed(100 * value)} {points(low, high)}".strip(), float(value))
+
+
+def p_cell(p: float) -> Cell:
+    """A p value; none sorts behind all."""
+    return Cell(p_value(p), 2.0 if math.isnan(p) else float(p))

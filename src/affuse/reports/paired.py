@@ -1,0 +1,148 @@
+"""``paired_tests.csv``: every row of a comparison against its reference, on the same test utterances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from affuse.evaluation.differences import paired_difference
+from affuse.evaluation.intervals import speaker_confusions
+from affuse.evaluation.mcnemar import mcnemar
+from affuse.evaluation.p_values import holm, over_seeds
+from affuse.evaluation.power import ALPHA, detectable_difference
+from affuse.evaluation.predictions import measure_table
+from affuse.evaluation.resampled_t import corrected_resampled_t
+from affuse.reports.rows import Row, reference_of
+
+UNJUDGED, UNTESTED, NO_EFFECT, THESE_RUNS = "not judged", "not tested", "no effect shown", "in these runs"
+_TESTS = ("bacc", "acc", "mcnemar", "resampled")
+
+
+def paired_tests(rows: Sequence[Row], task: str, space: Sequence[str], speakers: pd.Series) -> pd.DataFrame:
+    """One line per row that has a reference (``reference_of``) with common test utterances.
+
+    bacc_*, acc_*: the difference (0 to 1), its 95 % interval and p value by bootstrap clustered by speaker, paired
+    by utterance, averaged over seeds; bacc_detectable: the difference that would be found four times in five
+    (one comparison, level 5 %); utterances: how many more the row gets right than its reference, mean over seeds, of n;
+    only_this, only_reference: right in one of the two alone; mcnemar_p: over seeds as twice the median;
+    resampled_*: corrected resampled t over folds and seeds, of BACC; *_holm: corrected over the lines of this
+    table. verdict: "higher" or "lower" where bacc_p_holm and resampled_p_holm are below 5 %; "higher in these runs"
+    where only the first is: new speakers would see it, new trainings may not; "not judged" where the test part had
+    a hand in either row: no p value allows for that. ``speakers``: utterance id -> speaker.
+    """
+    lines = []
+    for row in rows:
+        reference = reference_of(row, rows)
+        if reference is None:
+            continue
+        line = _compare(reference, row, task, space, speakers)
+        if line is not None:
+            about = {
+                "reference": reference.name_among([row, reference]),
+                "task": task,
+                "on_test": row.on_test or reference.on_test,
+            }
+            lines.append(row.settings | about | line)
+    table = pd.DataFrame(lines)
+    if not len(table):
+        return table
+    for test in _TESTS:
+        at = list(table.columns).index(f"{test}_p") + 1
+        table.insert(at, f"{test}_p_holm", holm(table[f"{test}_p"].to_numpy(float)))
+    table["verdict"] = [_verdict(line) for line in table.to_dict("records")]
+    return table
+
+
+def _verdict(line: dict[Any, Any]) -> str:
+    """By Holm's p values: over speakers, and then over trainings, of which the test over speakers knows nothing."""
+    if line["on_test"]:
+        return UNJUDGED
+    if np.isnan(line["bacc_p_holm"]):
+        return UNTESTED
+    if line["bacc_p_holm"] >= ALPHA:
+        return NO_EFFECT
+    direction = "higher" if line["bacc_difference"] > 0 else "lower"
+    return direction if line["resampled_p_holm"] < ALPHA else f"{direction} {THESE_RUNS}"
+
+
+def _compare(
+    reference: Row, row: Row, task: str, space: Sequence[str], speakers: pd.Series
+) -> dict[str, Any] | None:
+    first, second = common_tables(reference, row, task, space)
+    if not first or not len(next(iter(first.values()))):
+        return None
+    counts = [speaker_confusions(list(of.values()), task, space, speakers) for of in (first, second)]
+    line: dict[str, Any] = {
+        "n": len(next(iter(first.values()))),
+        "speakers": len(counts[0]),
+        "seeds": len(second),
+    }
+    for metric in ("bacc", "acc"):
+        found = paired_difference(counts[0], counts[1], metric)
+        line |= {
+            f"{metric}_difference": found.value,
+            f"{metric}_low": found.low,
+            f"{metric}_high": found.high,
+            f"{metric}_p": found.p,
+        }
+        if metric == "bacc":
+            line |= {
+                "bacc_error": found.error,
+                "bacc_detectable": detectable_difference(found.error, found.df),
+            }
+    line["utterances"] = line["acc_difference"] * line["n"]
+    shared = sorted(set(first) & set(second))
+    tests = [mcnemar(_right(first[seed], task), _right(second[seed], task)) for seed in shared]
+    line |= {
+        "only_this": float(np.mean([t.only_other for t in tests])) if tests else np.nan,
+        "only_reference": float(np.mean([t.only_reference for t in tests])) if tests else np.nan,
+        "mcnemar_p": over_seeds([t.p for t in tests]),
+    }
+    differences = [
+        measure_table(mine, task, space).bacc - measure_table(theirs, task, space).bacc
+        for seed in shared
+        for (_, theirs), (_, mine) in zip(
+            first[seed].groupby("fold"), second[seed].groupby("fold"), strict=True
+        )
+    ]
+    resampled = corrected_resampled_t(differences, share_of_test(row))
+    return line | {"resampled_t": resampled.t, "resampled_df": resampled.df, "resampled_p": resampled.p}
+
+
+def common_tables(
+    reference: Row, row: Row, task: str, space: Sequence[str]
+) -> tuple[dict[int, pd.DataFrame], dict[int, pd.DataFrame]]:
+    """seed -> test table of either row, with the labelled utterances that all of these tables have, in one order.
+
+    An utterance is known by its fold too: some protocols test it in several.
+    """
+    keyed = [
+        {
+            seed: table[table[task].isin(list(space))].set_index(["fold", "id"], drop=False)
+            for seed, table in of.tests.items()
+            if task in table.columns
+        }
+        for of in (reference, row)
+    ]
+    every = [table.index for of in keyed for table in of.values()]
+    if not keyed[0] or not keyed[1]:
+        return {}, {}
+    common = every[0]
+    for index in every[1:]:
+        common = common.intersection(index)
+    common = common.sort_values()
+    first, second = ({seed: t.loc[common].reset_index(drop=True) for seed, t in of.items()} for of in keyed)
+    return first, second
+
+
+def share_of_test(row: Row) -> float:
+    """Test utterances over training utterances, mean over its runs; NaN where the runs do not say."""
+    known = [run.utterances for run in row.runs if run.utterances.get("train")]
+    return float(np.mean([of["test"] / of["train"] for of in known])) if known else float("nan")
+
+
+def _right(table: pd.DataFrame, task: str) -> np.ndarray:
+    return (table[task] == table[f"{task}_predicted"]).to_numpy()

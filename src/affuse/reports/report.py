@@ -1,0 +1,92 @@
+"""What every section of a report is made from, read once from a comparison's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from affuse.errors import AffuseError
+from affuse.reports.record import read_record
+from affuse.reports.rows import MARK, Row, read_rows
+from affuse.reports.statistics import Statistics, compute_statistics
+
+
+@dataclass(frozen=True)
+class Report:
+    """A comparison's folder, read. Reading computes its statistics; nothing is written."""
+
+    folder: Path
+    record: dict[str, Any]
+    results: pd.DataFrame
+    rows: list[Row]
+    statistics: Statistics
+
+    @classmethod
+    def read(cls, folder: Path) -> Report:
+        """From comparison.json, results.csv and the runs. Raises AffuseError where they are missing or damaged."""
+        record = read_record(folder)
+        results = read_results(folder)
+        rows = read_rows(folder, record)
+        return cls(folder, record, results, rows, compute_statistics(folder, record, rows))
+
+    @property
+    def title(self) -> str:
+        """Of page and Markdown."""
+        return f"{self.record['corpus']['title']}: comparison"
+
+    @cached_property
+    def on_test(self) -> list[str]:
+        """What was chosen or trained on the test part, each once."""
+        return list(dict.fromkeys(row.on_test for row in self.rows if row.on_test))
+
+    @property
+    def mark_note(self) -> str:
+        """What the mark behind a row means; '' where no row has it."""
+        if not self.on_test:
+            return ""
+        return f"{MARK} The test part had a hand in this row ({'; '.join(self.on_test)}): no estimate for new speakers."
+
+    def classes(self, task: str) -> list[str]:
+        """The task's classes in order."""
+        return self.record["tasks"][task]["classes"]
+
+    def name_of(self, line: Mapping[Any, Any]) -> str:
+        """The short name of a table's line that begins with the settings, marked."""
+        for row in self.rows:
+            if all(str(line[axis]) == str(value) for axis, value in row.settings.items()):
+                return row.name_among(self.rows)
+        raise AffuseError(
+            f"{self.folder}: results.csv and comparison.json are not of the same comparison; run the same 'affuse "
+            "compare' again to write both."
+        )
+
+    def of_task(self, table: pd.DataFrame, task: str) -> pd.DataFrame:
+        """The lines of one task of a table that may be empty."""
+        return table[table["task"] == task] if len(table) else table
+
+    def of_row(self, table: pd.DataFrame, row: Row) -> pd.DataFrame:
+        """The lines of one row of a table that begins with the settings."""
+        if not len(table):
+            return table
+        same = pd.Series(True, index=table.index)
+        for axis, value in row.settings.items():
+            same &= table[axis].astype(str) == str(value)
+        return table[same]
+
+
+def read_results(folder: Path) -> pd.DataFrame:
+    """``results.csv``, settings as text. Raises AffuseError where there is none."""
+    path = folder / "results.csv"
+    if not path.is_file():
+        raise AffuseError(f"{path} is missing; run the same 'affuse compare' again to write it.")
+    try:
+        columns = list(pd.read_csv(path, nrows=0).columns)
+        end = columns.index("protocol") if "protocol" in columns else 0
+        return pd.read_csv(path, dtype=dict.fromkeys(columns[:end], str))  # type: ignore[arg-type]
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame(columns=["task"])

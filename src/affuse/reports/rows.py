@@ -1,0 +1,127 @@
+"""The rows of a comparison's folder with their predictions: what every table and figure of a report is made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from affuse.errors import AffuseError
+from affuse.reports.record import RECORD
+from affuse.reports.results import read_predictions
+from affuse.training.embeddings import EMBEDDINGS, read_embeddings
+
+REFERENCE = "cross_entropy"
+# stands behind whatever was chosen or measured with the help of the test part
+MARK = "‡"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One finished cell of a row."""
+
+    folder: Path
+    fold: int
+    seed: int
+    utterances: dict[str, int]  # role -> how many
+
+    @cached_property
+    def test(self) -> pd.DataFrame:
+        """Its test predictions."""
+        return read_predictions(self.folder, "test")
+
+    @cached_property
+    def validation(self) -> pd.DataFrame:
+        """Its validation predictions; no rows where the protocol has none."""
+        return read_predictions(self.folder, "validation")
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """``metrics.csv``, a row per epoch; empty where the run is of an older kind."""
+        path = self.folder / "metrics.csv"
+        return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+
+    def embeddings(self) -> tuple[list[str], Any] | None:
+        """Ids and (n, width) of the test part; None where the run is from before they were kept."""
+        path = self.folder / EMBEDDINGS
+        return read_embeddings(path) if path.is_file() else None
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One line of a table: all folds and seeds of one point of the axes. Every run of it is finished."""
+
+    settings: dict[str, str]
+    split_hash: str
+    on_test: str  # what was chosen or trained on the test part, "" where it was left alone
+    runs: list[Run]
+
+    @cached_property
+    def tests(self) -> dict[int, pd.DataFrame]:
+        """seed -> test predictions of all folds."""
+        parts: dict[int, list[pd.DataFrame]] = {}
+        for run in self.runs:
+            parts.setdefault(run.seed, []).append(run.test)
+        return {seed: pd.concat(tables, ignore_index=True) for seed, tables in sorted(parts.items())}
+
+    def tables(self, task: str, space: Sequence[str]) -> list[pd.DataFrame]:
+        """One test table per seed, where it has utterances labelled for the task."""
+        return [t for t in self.tests.values() if task in t.columns and t[task].isin(list(space)).any()]
+
+    def name_among(self, rows: Sequence[Row]) -> str:
+        """The settings that tell it from ``rows``, in one line, marked if the test part had a hand in it."""
+        axes = [a for a in self.settings if len({row.settings.get(a) for row in rows}) > 1] or ["loss"]
+        axes = ["row"] if "row" in axes else axes  # the published row that 'affuse reproduce' stands for
+        text = ", ".join(str(self.settings[axis]) for axis in axes if axis in self.settings)
+        return text + (f" {MARK}" if self.on_test else "")
+
+
+def read_rows(folder: Path, record: dict[str, Any]) -> list[Row]:
+    """The finished rows of a comparison's folder, in its order.
+
+    Raises AffuseError where a run that ``comparison.json`` calls finished has no predictions.
+    """
+    rows = []
+    for entry in record["rows"]:
+        if not all(cell["finished"] for cell in entry["cells"]):
+            continue
+        runs, on_test = [], str(entry.get("on_test") or "")
+        for cell in entry["cells"]:
+            place = folder / cell["folder"]
+            if not (place / "predictions.csv").is_file():
+                raise AffuseError(
+                    f"{place} has no predictions.csv, which {RECORD} names; run the same 'affuse compare' again."
+                )
+            result = _result(place)
+            on_test = on_test or str(result.get("on_test") or "")
+            runs.append(Run(place, cell["fold"], cell["seed"], result.get("utterances", {})))
+        rows.append(Row(entry["settings"], entry["split_hash"], on_test, runs))
+    return rows
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    path = folder / "results.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def reference_of(row: Row, rows: Sequence[Row]) -> Row | None:
+    """What a row is compared with: of the rows under cross-entropy on the same split, the one most like it.
+
+    A row under cross-entropy is compared with the first such row; without any, all are with the first row. None
+    for a row that is its own reference.
+    """
+    same = [other for other in rows if other.split_hash == row.split_hash]
+    plain = [other for other in same if other.settings["loss"] == REFERENCE] or same[:1]
+
+    def likeness(other: Row) -> int:
+        return sum(
+            other.settings.get(axis) == value for axis, value in row.settings.items() if axis != "loss"
+        )
+
+    first = plain[0] if row in plain else max(plain, key=likeness)
+    return None if first is row else first

@@ -1,0 +1,106 @@
+"""Groups: ACC and BACC by gender and dialog type with the gap, recall by class, and every speaker as a dot."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from affuse.reports import page_figures
+from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
+from affuse.reports.numbers import UNKNOWN, difference_cell, p_cell, percent_cell
+from affuse.reports.report import Report
+
+_DOTTED = 14  # rows in the figure of speakers
+
+
+def section(report: Report) -> Section | None:
+    """A table per task and grouping of two, the figure of speakers, or None without either."""
+    blocks: list[Block] = []
+    for task in report.record["tasks"]:
+        table = report.of_task(report.statistics.groups, task)
+        if not len(table):
+            continue
+        if len(report.record["tasks"]) > 1:
+            blocks.append(Heading(task))
+        for grouping in dict.fromkeys(table["grouping"]):
+            if grouping != "speaker":
+                blocks += _grouping(report, table[table["grouping"] == grouping], str(grouping))
+        blocks += _speakers(report, table, task)
+    if blocks and report.on_test:
+        blocks.append(Prose(report.mark_note, "soft"))
+    return Section("Groups of speakers and dialogs", blocks, paper=True) if blocks else None
+
+
+def _grouping(report: Report, table: pd.DataFrame, grouping: str) -> list[Block]:
+    gaps = table[table["p"].notna() | table["group"].str.contains(" - ", regex=False)]
+    groups = [group for group in dict.fromkeys(table["group"]) if group not in set(gaps["group"])]
+    recalls = [m for m in dict.fromkeys(table["metric"]) if m.startswith("recall_")]
+    headings = ["row", *(f"BACC, {group}" for group in groups), "gap [95 %]", "p"]
+    headings += [m.removeprefix("recall_") for m in recalls]
+    lines = []
+    for row in report.rows:
+        of_row = report.of_row(table, row)
+        if not len(of_row):
+            continue
+        value = of_row.set_index(["group", "metric"])["value"]
+        line = [Cell(row.name_among(report.rows))]
+        line += [percent_cell(float(value.get((group, "bacc"), float("nan")))) for group in groups]
+        gap = of_row[of_row["group"].isin(gaps["group"]) & (of_row["metric"] == "bacc")]
+        if len(gap):
+            one = gap.iloc[0]
+            line += [difference_cell(one["value"], one["low"], one["high"]), p_cell(one["p"])]
+        else:
+            line += [Cell(UNKNOWN, -1.0), p_cell(float("nan"))]
+        line += [_recalls([float(value.get((group, m), math.nan)) for group in groups]) for m in recalls]
+        lines.append(line)
+    about = table.drop_duplicates("group")
+    sizes = ", ".join(
+        f"{one.group} {one.n} of {one.speakers} speakers" for one in about.itertuples() if one.group in groups
+    )
+    names = f"{gaps['group'].iloc[0].replace(' - ', ' minus ')}" if len(gaps) else "none"
+    note = (
+        f"Percent: BACC, and the recall of each class ({' / '.join(groups)}). Gap: {names}, in points, "
+        "with its interval by bootstrap over "
+        f"speakers; p is not corrected for the number of rows. Utterances: {sizes}."
+    )
+    if grouping == "gender":
+        note += " Gender is the corpus's annotation of the speaker."
+    return [Heading(f"By {grouping}"), Table(headings, lines), Prose(note, "soft")]
+
+
+def _recalls(values: list[float]) -> Cell:
+    """'61.9 / 50.0', sorted by how far the groups are apart."""
+    known = [value for value in values if not math.isnan(value)]
+    text = " / ".join(UNKNOWN if math.isnan(value) else f"{100 * value:.1f}" for value in values)
+    return Cell(text, max(known) - min(known) if known else -1.0)
+
+
+def _speakers(report: Report, table: pd.DataFrame, task: str) -> list[Block]:
+    dots = table[(table["grouping"] == "speaker") & (table["metric"] == "acc")]
+    if not len(dots):
+        return []
+    lines = dots.to_dict("records")
+    names = [report.name_of(line) for line in lines]
+    kept = list(dict.fromkeys(names))[:_DOTTED]
+    rows = pd.DataFrame(
+        {"label": names, "speaker": dots["group"].to_numpy(str), "value": dots["value"].to_numpy(float)}
+    )
+    rows = rows[rows["label"].isin(kept)]
+    people = (
+        report.statistics.utterances.dropna(subset=["speaker"])
+        .drop_duplicates("speaker")
+        .set_index("speaker")
+    )
+    gender = people["gender"] if "gender" in people.columns else pd.Series(dtype=str)
+    left = f" The first {_DOTTED} rows are drawn." if len(set(names)) > _DOTTED else ""
+    caption = (
+        "Test accuracy of every speaker (dot) in every row, and the mean over speakers (bar). Look at how far the dots "
+        "spread: that spread, not the number of utterances, sets the width of the intervals; a dot far "
+        "to the left is a "
+        f"speaker the row does not understand.{left}"
+    )
+    return [
+        Heading("By speaker"),
+        Figure(page_figures.speaker_dots(rows, gender, "ACC (WA)", task), caption),
+    ]

@@ -1,0 +1,151 @@
+"""Results of one task: forest plot, the table, what is taken for what, how the classes are distributed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from affuse.evaluation.predictions import measure_table
+from affuse.reports import page_figures
+from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
+from affuse.reports.numbers import UNKNOWN, interval_cell, percent_cell
+from affuse.reports.report import Report
+from affuse.reports.results import TITLES
+from affuse.reports.rows import MARK, REFERENCE, Row
+
+
+def sections(report: Report) -> list[Section]:
+    """One section per task."""
+    return [_section(report, task) for task in report.record["tasks"]]
+
+
+def _section(report: Report, task: str) -> Section:
+    facts = report.record["tasks"][task]
+    rows = report.of_task(report.results, task)
+    total = sum(facts["counts"].values())
+    majority = max(facts["counts"].values()) / total if total else None
+    title = f"Results: {task}" + (" (generated corpus)" if report.record["corpus"]["generated"] else "")
+    blocks: list[Block] = []
+    if task == "gender":
+        blocks.append(Prose("Gender here is the corpus's annotation of the speaker.", "soft"))
+    if rows.empty:
+        blocks.append(Prose("No row has all its runs finished."))
+    else:
+        ceiling = bool(rows["ceiling"].notna().any())
+        blocks += [_forest(report, rows, majority, ceiling, task), _table(rows, ceiling)]
+        text = (
+            "Percent, over the test utterances of all folds together, mean over seeds; intervals by bootstrap over "
+            "speakers; sd columns are of ACC. ACC is plain accuracy (the field's WA), BACC the mean "
+            "recall over classes "
+            "(the field's UA)."
+        )
+        if ceiling:
+            text += (
+                " The ceiling is computed exactly from how the corpus was generated; by chance of the draw a model "
+                "may end a little above it."
+            )
+        blocks.append(Prose(f"{text} A heading sorts the table.", "soft"))
+        if report.mark_note and _marks(rows).any():
+            blocks.append(Prose(report.mark_note, "soft"))
+        blocks += [Heading("What is taken for what"), _confusions(report, task)]
+    caption = (
+        "Utterances that carry a label of this task. The longest bar is the share that a model gets by always giving "
+        "that answer: the more uneven the bars, the further ACC and BACC part."
+    )
+    drawn = page_figures.class_distribution(facts["counts"], task)
+    return Section(title, [*blocks, Heading("Class distribution"), Figure(drawn, caption)], paper=True)
+
+
+def _fixed(rows: pd.DataFrame) -> list[str]:
+    """The columns that name a row."""
+    return list(rows.columns[: list(rows.columns).index("protocol")])
+
+
+def _marks(rows: pd.DataFrame) -> pd.Series:
+    """Whether the test part had a hand in each line."""
+    if "on_test" not in rows.columns:
+        return pd.Series(False, index=rows.index)
+    return ~rows["on_test"].fillna("").astype(str).str.lower().isin(("", "false", "none", "0"))
+
+
+def _forest(report: Report, rows: pd.DataFrame, majority: float | None, ceiling: bool, task: str) -> Figure:
+    acc = rows[rows["metric"] == "acc"]
+    labels = [report.name_of(line) for line in acc.to_dict("records")]
+    numbers = {name: acc[name].to_numpy(float) for name in ("value", "low", "high", "ceiling")}
+    drawn = page_figures.forest(
+        pd.DataFrame({"label": labels, "group": acc["recipe"].to_numpy(), **numbers}),
+        majority,
+        TITLES["acc"],
+        task,
+    )
+    caption = "Test accuracy of every row (dot) with its 95 % interval (line), one colour per recipe."
+    if ceiling:
+        caption += (
+            " The upright bar is the ceiling: the best that any model could reach from the same modalities."
+        )
+    if majority is not None:
+        caption += " Dotted: always answering the commonest class."
+    near = " and near their bars" if ceiling else ""
+    caption += (
+        f" Look for dots far from the dotted line{near}; the verdict, not overlap, tells whether rows differ."
+    )
+    return Figure(drawn, caption)
+
+
+def _table(rows: pd.DataFrame, with_ceiling: bool) -> Table:
+    fixed = _fixed(rows)
+    headings = [*fixed, TITLES["acc"], "95 % interval"]
+    headings += ["ACC ceiling", "ACC / ceiling"] if with_ceiling else []
+    headings += [TITLES["bacc"], "95 % interval"]
+    headings += ["BACC ceiling"] if with_ceiling else []
+    headings += [TITLES["macro_f1"], TITLES["weighted_f1"], "sd over folds", "sd over seeds", "n"]
+    lines = []
+    for key, group in rows.groupby(fixed, sort=False, dropna=False):
+        of: dict[str, dict[Any, Any]] = {str(row["metric"]): row for row in group.to_dict("records")}
+        acc, bacc = of["acc"], of["bacc"]
+        line = [Cell(str(value) if value == value else "") for value in key]
+        if _marks(group).any():
+            line[-1] = Cell(f"{line[-1].text} {MARK}")
+        line += [percent_cell(acc["value"]), interval_cell(acc["low"], acc["high"])]
+        line += (
+            [percent_cell(acc["ceiling"]), percent_cell(acc["value"] / acc["ceiling"])]
+            if with_ceiling
+            else []
+        )
+        line += [percent_cell(bacc["value"]), interval_cell(bacc["low"], bacc["high"])]
+        line += [percent_cell(bacc["ceiling"])] if with_ceiling else []
+        line += [percent_cell(of[name]["value"]) for name in ("macro_f1", "weighted_f1")]
+        line += [percent_cell(acc["sd_folds"]), percent_cell(acc["sd_seeds"])]
+        lines.append([*line, Cell(str(acc["n"]), float(acc["n"]))])
+    known = [any(line[i].text != UNKNOWN for line in lines) for i in range(len(headings))]
+    return Table(
+        [heading for heading, shown in zip(headings, known, strict=True) if shown],
+        [[cell for cell, shown in zip(line, known, strict=True) if shown] for line in lines],
+    )
+
+
+def _confusions(report: Report, task: str) -> Figures:
+    """One matrix per recipe: under cross_entropy, or under its first loss where it has no such row."""
+    chosen: dict[str, Row] = {}
+    for row in report.rows:
+        recipe = row.settings["recipe"]
+        if recipe not in chosen or (
+            row.settings["loss"] == REFERENCE and chosen[recipe].settings["loss"] != REFERENCE
+        ):
+            chosen[recipe] = row
+    classes, found = report.classes(task), []
+    for recipe, row in chosen.items():
+        matrix = np.zeros((len(classes), len(classes)))
+        for table in row.tables(task, classes):
+            matrix += measure_table(table, task, classes).confusion
+        caption = (
+            f"{row.settings['loss']}{f' {MARK}' if row.on_test else ''}: percent of each true class (row) "
+            "by what it was "
+            "called (column). The diagonal is the recall; look off it for classes that are mixed up."
+        )
+        found.append(
+            Figure(page_figures.confusion(matrix, classes, f"{task}-{recipe}"), caption, recipe, wide=False)
+        )
+    return Figures(found)

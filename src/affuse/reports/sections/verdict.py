@@ -1,0 +1,89 @@
+"""The verdict: two sentences per task, every comparison with its tests, a forest plot of the differences."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from affuse.reports import page_figures
+from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
+from affuse.reports.numbers import difference_cell, number_cell, p_cell, signed
+from affuse.reports.report import Report
+from affuse.reports.verdict import verdict
+
+HEADINGS = (
+    "row", "against", "verdict", "BACC, difference [95 %]", "utterances", "Holm p, speakers",
+    "Holm p, trainings", "Holm p, McNemar", "detectable",
+)  # fmt: skip
+NOTE = (
+    "Differences in percentage points on the same test utterances, averaged over seeds. Holm p, speakers: paired "
+    "bootstrap of the BACC difference, clustered by speaker; would other speakers show it? Holm p, "
+    "trainings: corrected "
+    "resampled t over folds and seeds; would other trainings show it? McNemar takes utterances for independent. "
+    "utterances: how many more are right, of all (the difference in ACC is in paired_tests.csv). "
+    "detectable: the true BACC difference, in points, that this pair of "
+    "rows would show four times in five at the 5 % level. Every p value is corrected for all lines of the table."
+)
+
+
+def section(report: Report) -> Section | None:
+    """A verdict per task that has results."""
+    blocks: list[Block] = []
+    for task in report.record["tasks"]:
+        n = max(
+            (sum(len(t) for t in row.tables(task, report.classes(task))[:1]) for row in report.rows),
+            default=0,
+        )
+        if not n:
+            continue
+        paired = report.of_task(report.statistics.paired_tests, task)
+        names = [report.name_of(line) for line in paired.to_dict("records")]
+        if len(report.record["tasks"]) > 1:
+            blocks.append(Heading(task))
+        found, could = verdict(paired, names, n)
+        blocks += [Prose(found, "verdict"), Prose(could, "verdict")]
+        if len(paired):
+            blocks += [_figure(paired, names, task), _table(paired, names), Prose(NOTE, "soft")]
+    if not blocks:
+        return None
+    if report.on_test:
+        blocks.append(Prose(report.mark_note, "soft"))
+    return Section("Verdict", blocks, paper=True)
+
+
+def _figure(paired: pd.DataFrame, names: list[str], task: str) -> Figure:
+    shown = paired["verdict"].isin(("higher", "lower"))
+    rows = pd.DataFrame(
+        {
+            "label": names,
+            "value": paired["bacc_difference"].to_numpy(float),
+            "low": paired["bacc_low"].to_numpy(float),
+            "high": paired["bacc_high"].to_numpy(float),
+            "shown": shown.to_numpy(),
+        }
+    )
+    caption = (
+        "Difference in BACC of every row from the row it is compared with (dot) and its 95 % interval "
+        "over speakers (line). "
+        "Look for lines that keep off the upright at 0; a diamond is a difference that the tests show after Holm's "
+        "correction."
+    )
+    return Figure(page_figures.differences(rows, task), caption)
+
+
+def _table(paired: pd.DataFrame, names: list[str]) -> Table:
+    lines = []
+    for name, line in zip(names, paired.to_dict("records"), strict=True):
+        lines.append(
+            [
+                Cell(name),
+                Cell(line["reference"]),
+                Cell(line["verdict"]),
+                difference_cell(line["bacc_difference"], line["bacc_low"], line["bacc_high"]),
+                Cell(f"{signed(line['utterances'], 0)} of {line['n']}", float(line["utterances"])),
+                p_cell(line["bacc_p_holm"]),
+                p_cell(line["resampled_p_holm"]),
+                p_cell(line["mcnemar_p_holm"]),
+                number_cell(100 * line["bacc_detectable"], 1),
+            ]
+        )
+    return Table(HEADINGS, lines)

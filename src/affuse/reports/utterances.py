@@ -1,0 +1,56 @@
+"""``utterances.csv`` of a comparison's folder: who speaks in which clip, so that its page needs no corpus."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+
+from affuse.corpora.corpus import Corpus
+from affuse.files import write_csv
+
+UTTERANCES = "utterances.csv"
+COLUMNS = ("speaker", "gender", "scenario", "dialog", "session")
+
+
+def write_utterances(corpus: Corpus, out: Path) -> None:
+    """One line per utterance: id, the columns of COLUMNS that the corpus fills, and ``clip``, a link.
+
+    The words are left out: a report is passed on more freely than a corpus may be. ``clip`` is relative to
+    ``out`` and ends in ``#t=start,end`` (seconds) where the utterance is a part of its file.
+    """
+    kept = [name for name in COLUMNS if name in corpus.table.columns and corpus.table[name].notna().any()]
+    table = corpus.table[["id", *kept]].copy()
+    table["clip"] = [
+        _link(
+            utterance.audio or utterance.video, utterance.span("audio" if utterance.audio else "video"), out
+        )
+        for utterance in corpus.utterances()
+    ]
+    write_csv(out / UTTERANCES, table)
+
+
+def read_utterances(folder: Path) -> pd.DataFrame:
+    """Indexed by id, blanks as null; without lines, but with a speaker column, where there is no such file."""
+    path = folder / UTTERANCES
+    if not path.is_file():
+        return pd.DataFrame(columns=["speaker"], index=pd.Index([], name="id"), dtype=object)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("id")
+    table = table.mask(table == "")
+    return table if "speaker" in table.columns else table.assign(speaker=None)
+
+
+def _link(media: Path | None, span: tuple[float | None, float | None], out: Path) -> str:
+    if media is None:
+        return ""
+    try:
+        path = Path(os.path.relpath(media, out)).as_posix()
+    except ValueError:  # another drive
+        return media.resolve().as_uri()
+    start, end = span
+    moment = (
+        "" if start is None and end is None else f"#t={start or 0:g}" + ("" if end is None else f",{end:g}")
+    )
+    return quote(path) + moment

@@ -1,0 +1,75 @@
+"""Running a grid: ``training.compare`` with its files, so that each protocol's folder is a comparison of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from affuse.corpora.corpus import Corpus
+from affuse.corpora.splits import make_split
+from affuse.corpora.view import view
+from affuse.files import write_csv
+from affuse.reports.page import write_page
+from affuse.reports.record import write_record
+from affuse.reports.results import collect_results
+from affuse.reproduction.definition import Paper
+from affuse.reproduction.grid import Form, Grid
+from affuse.training.cache import FeatureCache
+from affuse.training.compare import Comparison, compare
+from affuse.training.data import label_table
+from affuse.training.experiment import Progress
+
+
+def check_grid(grid: Grid, corpus: Corpus) -> None:
+    """AffuseError for what a grid's labels, view of the corpus or split would fail at, before anything is run."""
+    seen = set()
+    for variant in grid.variants:
+        recipe = variant.recipe
+        tasks = {task: (choice.classes, choice.merge) for task, choice in recipe.tasks.items()}
+        key = repr((recipe.corpus, recipe.protocol, tasks))
+        if key not in seen:
+            seen.add(key)
+            viewed, _ = view(corpus, recipe.corpus)
+            make_split(label_table(viewed, recipe).table, recipe.protocol, next(iter(recipe.tasks)))
+
+
+def run_grid(
+    grid: Grid,
+    corpus: Corpus,
+    out: Path,
+    cache: FeatureCache,
+    progress: Progress,
+    jobs: int | None,
+    device: str,
+) -> tuple[Comparison, pd.DataFrame]:
+    """Train what is not finished; write the folder's results.csv, comparison.json and report.html.
+
+    Returns the comparison and the rows of results.csv.
+    """
+    comparison = compare(
+        grid.variants, corpus, out, cache, progress, folds=grid.folds, jobs=jobs, device=device
+    )
+    results = collect_results(comparison)
+    if len(results):
+        write_csv(out / "results.csv", results)
+        write_record(comparison, out)
+        write_page(out)
+    return comparison, results
+
+
+def form_notes(paper: Paper, form: Form, switches: bool = False) -> list[str]:
+    """What was smaller than the paper, in sentences; ``switches`` have seeds and folds of their own."""
+    notes = []
+    if form.is_small:
+        notes.append(f"These are not the paper's networks but {' '.join(paper.small.description.split())}.")
+    if form.quick:
+        budget = ", ".join(f"{key}={value}" for key, value in paper.quick.set.items())
+        notes.append(f"Quick: {budget if switches else ' '.join(paper.quick.description.split())}.")
+    if form.overrides:
+        notes.append(f"Changed by --set: {', '.join(form.overrides)}.")
+    if not switches and form.seeds is not None and len(form.seeds) < 3:
+        notes.append(
+            f"{len(form.seeds)} seed{'s' if len(form.seeds) > 1 else ''}: an honest table takes three or more."
+        )
+    return notes
