@@ -14,6 +14,7 @@ _PUBLIC = {
     "AffuseError": "affuse.errors:AffuseError",
     "Corpus": "affuse.corpora.corpus:Corpus",
     "Recipe": "affuse.recipe:Recipe",
+    "Timeline": "affuse.inference.timeline:Timeline",
     "build": "affuse.model:build",
     "load": "affuse.modelfolder:load_model",
 }
@@ -22,11 +23,12 @@ _MODULES = ("corpora", "encoders", "fusion", "losses", "weighting")
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
     from affuse.errors import AffuseError
+    from affuse.inference.timeline import Timeline
     from affuse.model import build
     from affuse.modelfolder import load_model as load
     from affuse.recipe import Recipe
 
-__all__ = ["AffuseError", "Corpus", "Recipe", "__version__", "build", "load"]
+__all__ = ["AffuseError", "Corpus", "Recipe", "Timeline", "__version__", "build", "load"]
 
 
 def __getattr__(name: str) -> Any:

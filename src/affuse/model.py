@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from inspect import signature
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from pydantic import ValidationError
@@ -14,9 +15,13 @@ from torch import Tensor, nn
 from affuse.corpora.corpus import first_problem
 from affuse.errors import AffuseError
 from affuse.losses.weighted_sum import WeightedSum
+from affuse.prediction_defaults import PredictionDefaults
 from affuse.recipe import FusionChoice, Head, Modality, Recipe, Task
 from affuse.registry import get, unknown
 from affuse.sequence import FeatureSequence
+
+if TYPE_CHECKING:
+    from affuse.inference.timeline import Timeline
 
 
 class Output(NamedTuple):
@@ -74,6 +79,7 @@ class Model(nn.Module):
     def __init__(self, recipe: Recipe, label_spaces: Mapping[str, list[str]]) -> None:
         super().__init__()
         self.recipe = recipe
+        self.defaults = PredictionDefaults()  # training fills it in
         self.label_spaces = {task: list(label_spaces[task]) for task in recipe.tasks}
         self.encoders = nn.ModuleDict()
         self.standardisers = nn.ModuleDict()
@@ -155,6 +161,16 @@ class Model(nn.Module):
             for task in self.label_spaces
             if bool((labels[task] >= 0).any())
         }
+
+    def predict(self, clip: str | Path, **settings: Any) -> Timeline:
+        """What is felt when in an audio or video file; ``settings`` are the fields of ``inference.settings.Settings``.
+
+        Raises ClipError for a clip that cannot be used, AffuseError for settings that do not fit.
+        """
+        from affuse.inference.predict import Predictor
+        from affuse.inference.settings import Settings
+
+        return Predictor(self, Settings.of(settings)).predict(clip)
 
     def trainable_parameters(self) -> int:
         """Parameters that training can change, centers left out (they belong to a loss)."""

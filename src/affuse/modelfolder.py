@@ -18,6 +18,7 @@ from affuse.encoders.pretrained import is_local, pinned, weights_follow
 from affuse.errors import AffuseError
 from affuse.files import file_digest, replacing, write_json, write_text
 from affuse.model import Model, encoder_choice
+from affuse.prediction_defaults import PredictionDefaults
 from affuse.recipe import Modality, Recipe
 
 FORMAT = 1
@@ -26,6 +27,7 @@ RECIPE = "recipe.yaml"
 LABELS = "labels.json"
 PREPROCESSING = "preprocessing.json"
 CARD = "README.md"
+PREDICTION = "prediction.json"  # clip lengths, temperatures, thresholds; older folders have none
 INDEX = "index.json"
 ENCODERS = "encoders"  # a folder for each encoder whose original is not needed any more
 INSIDE = "folder:"  # folder:encoders/text names files of the model folder itself
@@ -57,7 +59,8 @@ def save_model(
     write_text(folder / RECIPE, recipe.to_yaml())
     write_json(folder / LABELS, model.label_spaces)
     write_json(folder / PREPROCESSING, preprocessing(recipe, model.recipe))
-    names = [WEIGHTS, RECIPE, LABELS, PREPROCESSING]
+    write_json(folder / PREDICTION, model.defaults.model_dump())
+    names = [WEIGHTS, RECIPE, LABELS, PREPROCESSING, PREDICTION]
     if card is not None:
         write_text(folder / CARD, card)
         names.append(CARD)
@@ -88,6 +91,8 @@ def load_model(source: str | Path) -> Model:
         raise AffuseError(
             f"{folder / WEIGHTS} does not fit its recipe: {str(error).splitlines()[0]}"
         ) from None
+    if PREDICTION in read_index(folder):
+        model.defaults = PredictionDefaults.model_validate(read_json(folder / PREDICTION))
     return model.eval()
 
 

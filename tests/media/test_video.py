@@ -290,11 +290,11 @@ def test_windows_follow_the_face_and_fall_back_on_the_median_box():
 
 def test_another_face_does_not_take_over():
     tracker = _Found([(50, 60, 40)])
-    faces = np.zeros((2, 15))
-    faces[0, :4], faces[0, -1] = (200, 40, 80, 80), 0.9  # bigger, but far away
-    faces[1, :4], faces[1, -1] = (34, 42, 40, 40), 0.7
-    np.testing.assert_allclose(tracker._choose(faces, 1.0), (54, 62, 40))
-    assert tracker._choose(faces[:1], 1.0) is None
+    faces = np.array(
+        [[240, 80, 80, 0.9 * 6400], [54, 62, 40, 0.7 * 1600]]
+    )  # the first is bigger, but far away
+    np.testing.assert_allclose(tracker._choose(faces), (54, 62, 40))
+    assert tracker._choose(faces[:1]) is None
 
 
 @pytest.mark.skipif(not YUNET.is_file(), reason="YuNet's weights are not at ../shared/weights/yunet")

@@ -81,7 +81,7 @@ def test_the_run_folder_holds_what_the_design_says(place, tmp_path):
     assert names == {
         "recipe.yaml", "environment.json", "split.csv", "metrics.csv", "predictions.csv", "skipped.csv",
         "results.json", "embeddings.npz", "model/model.safetensors", "model/recipe.yaml", "model/labels.json",
-        "model/index.json", "model/preprocessing.json", "model/README.md",
+        "model/index.json", "model/preprocessing.json", "model/prediction.json", "model/README.md",
     }  # fmt: skip
     assert Recipe.load(tmp_path / "run" / "recipe.yaml") == experiment.recipe
     predictions = pd.read_csv(tmp_path / "run" / "predictions.csv")

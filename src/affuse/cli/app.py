@@ -16,6 +16,7 @@ from affuse.cli import (
     export,
     hub,
     listing,
+    predict,
     prepare,
     report,
     reproduce,
@@ -39,6 +40,7 @@ app.command("train")(train.train)
 app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("push")(hub.push)

@@ -161,6 +161,21 @@ def csv(
     _tell(prepare(source, out, options))
 
 
+@app.command("trim")
+def trim_(
+    source: Annotated[Path, typer.Argument(help="Corpus folder that another 'affuse prepare' wrote.")],
+    out: Out,
+) -> None:
+    """A corpus whose clips begin and end with speech: training then hears what 'affuse predict' hears."""
+    from affuse.cli.console import bars
+    from affuse.corpora.corpus import Corpus
+    from affuse.corpora.trim import trim
+
+    with bars() as progress:
+        corpus = trim(Corpus.load(source), progress.count("clips"))
+    _tell(corpus.save(out))
+
+
 def _names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import yaml
@@ -14,6 +14,9 @@ from pydantic import ValidationError
 from affuse.corpora.schema import COLUMNS, FEATURE_PREFIX, NUMBER_COLUMNS, CorpusInfo
 from affuse.errors import AffuseError
 from affuse.files import digest, replacing, write_text
+
+if TYPE_CHECKING:
+    from affuse.media.sound import Sound
 
 TABLE = "utterances.parquet"
 INFO = "corpus.yaml"
@@ -24,7 +27,7 @@ class Utterance:
     """One row with its paths resolved. Blank fields are None."""
 
     id: str
-    audio: Path | None = None
+    audio: Path | Sound | None = None  # a file, or sound that was decoded already
     video: Path | None = None
     text: str | None = None
     start: float | None = None  # seconds

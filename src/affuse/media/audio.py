@@ -19,6 +19,7 @@ import soxr
 
 from affuse.errors import ClipError
 from affuse.media.audio_track import AudioTrack
+from affuse.media.sound import Sound
 
 # A peak below this is no speech: 10 ** (-90 / 20) is one step of 16-bit PCM, the least such a file can hold.
 SILENCE_DBFS = -90.0
@@ -35,7 +36,7 @@ class AudioInfo(NamedTuple):
 
 
 def read_waveform(
-    path: str | Path,
+    path: str | Path | Sound,
     rate: int,
     start: float | None = None,
     end: float | None = None,
@@ -48,28 +49,22 @@ def read_waveform(
         noise bands, which the decoder draws anew from wherever it begins. An ``end`` past the end of the file
         is the end of the file.
     channel: the channel to take, from 0; None is the mean of all.
+    path: or samples that were decoded already (their channel was chosen then): the same samples come out.
 
     A truncated file gives what can be decoded of it. Raises ClipError, one sentence naming the file, the
     cause and the cure, for a clip that is missing, a folder, empty, not media, without an audio track or
     samples, silent (peak below -90 dBFS), with NaN or infinite samples, and for a range or channel that does
     not exist.
     """
-    path = Path(path)
-    _check_range(path, start, end)
-    _check_file(path)
-    samples_tc, native = _decode(path, start, end)
-    channels = samples_tc.shape[1]
-    if channel is not None and not 0 <= channel < channels:
-        known = "only channel 0" if channels == 1 else f"channels 0 to {channels - 1}"
-        raise ClipError(
-            f"{path} has {known}, not channel {channel}; correct the row's channel or leave it out."
-        )
-    if channel is not None:
-        mono = samples_tc[:, channel]
-    elif channels == 1:
-        mono = samples_tc[:, 0]
+    if isinstance(path, Sound):
+        mono, native, path = path.cut(start, end), path.rate, path.path
+        if not len(mono):
+            raise ClipError(f"{path}{_range(start, end)} holds no audio samples; the sound ends before.")
     else:
-        mono = samples_tc.mean(axis=1, dtype=np.float32)
+        path = Path(path)
+        _check_range(path, start, end)
+        check_file(path)
+        mono, native = _decode_mono(path, start, end, channel)
     _check_samples(path, mono, start, end)
     if native != rate:
         mono = soxr.resample(mono, native, rate)
@@ -86,8 +81,8 @@ def probe_audio(path: str | Path) -> AudioInfo:
     A truncated file's headers may claim more than ``read_waveform`` finds.
     """
     path = Path(path)
-    _check_file(path)
-    sound = _open_sound(path)
+    check_file(path)
+    sound = open_sound(path)
     if sound is None:
         with AudioTrack(path) as track:
             return AudioInfo(track.rate, track.channels, track.seconds)
@@ -95,9 +90,26 @@ def probe_audio(path: str | Path) -> AudioInfo:
         return AudioInfo(sound.samplerate, sound.channels, sound.frames / sound.samplerate)
 
 
+def _decode_mono(
+    path: Path, start: float | None, end: float | None, channel: int | None
+) -> tuple[np.ndarray, int]:
+    samples_tc, native = _decode(path, start, end)
+    channels = samples_tc.shape[1]
+    if channel is not None and not 0 <= channel < channels:
+        known = "only channel 0" if channels == 1 else f"channels 0 to {channels - 1}"
+        raise ClipError(
+            f"{path} has {known}, not channel {channel}; correct the row's channel or leave it out."
+        )
+    if channel is not None:
+        return samples_tc[:, channel], native
+    if channels == 1:
+        return samples_tc[:, 0], native
+    return samples_tc.mean(axis=1, dtype=np.float32), native
+
+
 def _decode(path: Path, start: float | None, end: float | None) -> tuple[np.ndarray, int]:
     """((samples, channels) float32, rate) of the range; never empty."""
-    sound = _open_sound(path)
+    sound = open_sound(path)
     if sound is None:
         with AudioTrack(path) as track:
             samples_tc, native, seconds = (
@@ -126,8 +138,8 @@ def _decode(path: Path, start: float | None, end: float | None) -> tuple[np.ndar
     return samples_tc, native
 
 
-def _open_sound(path: Path) -> soundfile.SoundFile | None:
-    """The file if soundfile is the one to read it, else None."""
+def open_sound(path: Path) -> soundfile.SoundFile | None:
+    """The file if soundfile is the one to read it, else None (PyAV is)."""
     if path.suffix.lower() in _FOR_PYAV:
         return None
     try:
@@ -173,7 +185,8 @@ def _check_range(path: Path, start: float | None, end: float | None) -> None:
         )
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raises ClipError for a path that is missing, no regular file, empty or not readable."""
     try:
         status = path.stat()
     except FileNotFoundError:

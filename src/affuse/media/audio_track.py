@@ -21,6 +21,8 @@ _RUN_UP_SECONDS = 0.5
 # Below this it is quicker to decode from the beginning than to seek.
 _SEEK_FROM_SECONDS = 3.0
 _PROBED_FRAMES = 4
+# Clocks of containers are coarse (mkv 1 ms, avi a packet) and may drift a little; lost packets make a jump.
+_LOST_SECONDS = 0.1
 
 
 class AudioTrack:
@@ -51,6 +53,9 @@ class AudioTrack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._container.close()
 
     @property
@@ -64,7 +69,7 @@ class AudioTrack:
         frames = self._positioned(first)
         blocks: list[np.ndarray] = []
         for position, frame in frames:
-            block_tc = _samples(frame)
+            block_tc = samples_of(frame)
             if last is not None and position >= last:
                 break
             if position + len(block_tc) > first:
@@ -74,6 +79,21 @@ class AudioTrack:
             return np.zeros((0, self.channels), np.float32)
         # A stream may change its layout on the way (broken broadcasts do): keep to the first one.
         return np.concatenate([block for block in blocks if block.shape[1] == blocks[0].shape[1]])
+
+    def timed_frames(self) -> Iterator[tuple[int, AudioFrame]]:
+        """All frames from the first, each with the sample it begins at.
+
+        Where the container's clock jumps ahead by more than it can be wrong (packets were lost), so does that sample.
+        """
+        position, behind = 0, None
+        for frame in self._frames():
+            if frame.pts is not None and frame.time_base is not None:
+                clock = round(frame.pts * frame.time_base * self.rate)
+                behind = clock - position if behind is None else behind
+                if clock - behind - position > _LOST_SECONDS * self.rate:
+                    position = clock - behind
+            yield position, frame
+            position += frame.samples
 
     def _positioned(self, first: int) -> Iterator[tuple[int, AudioFrame]]:
         """Frames with the sample each begins at, from somewhere not after ``first``."""
@@ -149,6 +169,11 @@ def _open(path: Path) -> tuple[InputContainer, AudioStream]:
         container.close()
         raise ClipError(f"{path} has no audio track; name a file with sound or leave this row out.")
     stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        container.close()
+        raise ClipError(
+            f"{path} has sound in a codec that FFmpeg does not know, or that is protected (DRM); convert it."
+        )
     stream.codec_context.thread_type = (
         "NONE"  # audio decoding gains nothing from threads; workers are processes
     )
@@ -171,7 +196,7 @@ def _frame_size(frames: list[AudioFrame]) -> int | None:
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def _samples(frame: AudioFrame) -> np.ndarray:
+def samples_of(frame: AudioFrame) -> np.ndarray:
     """(samples, channels) float32, integers scaled to [-1, 1)."""
     values: np.ndarray = frame.to_ndarray()
     channels = frame.layout.nb_channels

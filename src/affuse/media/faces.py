@@ -22,7 +22,7 @@ _OFFSET = 82 / 360  # of the half's columns, left of the window
 _DARK = 40  # largest channel value of a letterbox row: video black is 16, and codecs ring next to the picture
 _DETECT_SIDE = 320  # the detector sees a region scaled down to this longer side
 _SCORE = 0.6  # least score of a face
-_MARGIN = 1.3  # side of the window in sides of the face's box: forehead, chin and ears stay in
+MARGIN = 1.3  # side of the window in sides of the face's box: forehead, chin and ears stay in
 _SMOOTH = 2  # frames to each side over which a face's place is the median
 
 
@@ -71,40 +71,56 @@ def resize(square: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
 
 
+class FaceDetector:
+    """YuNet (OpenCV). Raises AffuseError where its ONNX file is missing or is none."""
+
+    def __init__(self, path: str | Path) -> None:
+        if not Path(path).is_file():
+            raise AffuseError(
+                f"There is no face detector {path}; give the path of YuNet's ONNX file (OpenCV's model zoo "
+                "has face_detection_yunet), or crop by window."
+            )
+        try:
+            self._detector: Any = cv2.FaceDetectorYN.create(str(path), "", (320, 320), _SCORE)
+        except cv2.error as error:
+            raise AffuseError(f"{path} is no face detector that OpenCV can load ({error.err}).") from None
+
+    def find(self, region: np.ndarray) -> np.ndarray:
+        """(faces, 4): centre x, centre y and side of the box in pixels of the region, then score x area."""
+        scale = min(1.0, _DETECT_SIDE / max(region.shape[:2]))
+        small = cv2.resize(region, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        self._detector.setInputSize((small.shape[1], small.shape[0]))
+        faces = self._detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
+        if faces is None:
+            return np.zeros((0, 4))
+        x, y, width, height = faces[:, :4].T / scale
+        return np.stack(
+            [x + width / 2, y + height / 2, np.maximum(width, height), faces[:, -1] * width * height], axis=1
+        )
+
+
 class FaceTracker:
-    """One face through a clip's regions by YuNet (OpenCV); give it every region in order, then ask for windows.
+    """One face through a clip's regions by YuNet; give it every region in order, then ask for windows.
 
     Raises AffuseError where the detector's ONNX file is missing or is none.
     """
 
     def __init__(self, detector: str | Path) -> None:
-        if not Path(detector).is_file():
-            raise AffuseError(
-                f"There is no face detector {detector}; give the path of YuNet's ONNX file (OpenCV's model zoo "
-                "has face_detection_yunet), or crop by window."
-            )
-        try:
-            self._detector: Any = cv2.FaceDetectorYN.create(str(detector), "", (320, 320), _SCORE)
-        except cv2.error as error:
-            raise AffuseError(f"{detector} is no face detector that OpenCV can load ({error.err}).") from None
+        self._detector = FaceDetector(detector)
         self._boxes: list[
             np.ndarray | None
         ] = []  # per frame: centre x, centre y, side, in the region's pixels
 
     def see(self, region: np.ndarray) -> None:
         """Find the face of the next frame: the one nearest the last, or the best one to begin with."""
-        scale = min(1.0, _DETECT_SIDE / max(region.shape[:2]))
-        small = cv2.resize(region, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        self._detector.setInputSize((small.shape[1], small.shape[0]))
-        faces = self._detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
-        self._boxes.append(None if faces is None else self._choose(faces, scale))
+        faces = self._detector.find(region)
+        self._boxes.append(self._choose(faces) if len(faces) else None)
 
-    def _choose(self, faces: np.ndarray, scale: float) -> np.ndarray | None:
-        x, y, width, height = faces[:, :4].T / scale
-        candidates = np.stack([x + width / 2, y + height / 2, np.maximum(width, height)], axis=1)
+    def _choose(self, faces: np.ndarray) -> np.ndarray | None:
+        candidates = faces[:, :3]
         last = next((box for box in reversed(self._boxes) if box is not None), None)
         if last is None:
-            return candidates[np.argmax(faces[:, -1] * width * height)]
+            return candidates[np.argmax(faces[:, 3])]
         distance = np.hypot(*(candidates[:, :2] - last[:2]).T)
         nearest = int(np.argmin(distance))
         return (
@@ -121,7 +137,7 @@ class FaceTracker:
             return None
         rows, columns = region.bottom - region.top, region.right - region.left
         everywhere = np.median(known, axis=0)
-        size = max(1, min(round(everywhere[2] * _MARGIN), rows, columns))
+        size = max(1, min(round(everywhere[2] * MARGIN), rows, columns))
         windows = []
         for i in range(len(self._boxes)):
             near = [box for box in self._boxes[max(0, i - _SMOOTH) : i + _SMOOTH + 1] if box is not None]

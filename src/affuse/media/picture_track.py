@@ -166,5 +166,10 @@ def _open(path: Path) -> tuple[InputContainer, VideoStream]:
             f"{path} has no video track; name a file with a picture or leave the row's video blank."
         )
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        container.close()
+        raise ClipError(
+            f"{path} has pictures in a codec that FFmpeg does not know, or that are protected (DRM); convert it."
+        )
     stream.thread_type = "SLICE"  # clips are read in parallel; a frame thread each would only add delay
     return container, stream

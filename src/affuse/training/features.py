@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import torch
@@ -151,7 +152,7 @@ def _outcome(
 
 
 def _audio_seconds(encoder: Encoder, utterance: Utterance) -> float:
-    if encoder.kind != "audio" or utterance.audio is None:
+    if encoder.kind != "audio" or not isinstance(utterance.audio, Path):
         return 0.0
     end = utterance.end if utterance.end is not None else probe_audio(utterance.audio).seconds
     return 0.0 if end is None else end - (utterance.start or 0.0)

@@ -33,6 +33,7 @@ from affuse.training.data import BucketBatches, Clips, batches
 from affuse.training.embeddings import EMBEDDINGS, embed, write_embeddings
 from affuse.training.experiment import Experiment, skipped_table
 from affuse.training.features import Source
+from affuse.training.lengths import prediction_defaults
 from affuse.training.machines import check_keepable, fit_machines
 from affuse.training.module import NonFiniteLoss, TrainingModule
 from affuse.training.subsets import SUBSET_PREDICTIONS, has_subsets, predict_subsets
@@ -131,6 +132,7 @@ def train_fold(
         _write_subsets(model, parts["test"], fold, out, experiment.clips.device)
     test = predictions[predictions["role"] == "test"]
     if keep_model:
+        model.defaults = prediction_defaults(experiment, roles["train"], predictions)
         card = model_card(model, experiment, fold, test)
         save_model(model, out / "model", card=card, self_contained=self_contained)
     (out / STATE).unlink(missing_ok=True)

@@ -1,0 +1,141 @@
+"""Whose faces are where in a video: a detector's boxes, joined into one track per person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from affuse.inference.pictures import Pictures, frame_times
+from affuse.inference.windows import Window
+from affuse.media.faces import MARGIN, FaceDetector, Region, speaker_region
+
+LOOKS = 5.0  # a second: faces move little in between, and a look costs more than decoding
+_LOST = 1.0  # seconds without a face after which a track is over
+_SMOOTH = 2  # looks to each side over which a face's place is the median, as in media.faces
+_REACH = 1.0  # sides of its box that a face may move from look to look
+_BETWEEN = 0.5  # looks by which a window may miss the nearest one: it lies between two
+
+
+@dataclass
+class _Track:
+    """One person, without a break. Boxes: centre x, centre y, side."""
+
+    times: list[float] = field(default_factory=list)
+    boxes: list[np.ndarray] = field(default_factory=list)
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        boxes = np.array(self.boxes)
+        smooth = [np.median(boxes[max(0, i - _SMOOTH) : i + _SMOOTH + 1], axis=0) for i in range(len(boxes))]
+        return np.array(self.times), np.array(smooth)
+
+
+class FaceTracks:
+    """Give it the faces of every look in order; then ask for squares."""
+
+    def __init__(self, region: Region, height: int, width: int) -> None:
+        """region: the part of the picture that was searched; height and width of the whole picture."""
+        self.region, self._height, self._width = region, height, width
+        self._tracks: list[_Track] = []
+        self._known: list[tuple[np.ndarray, np.ndarray]] | None = None
+        self._choice: tuple[tuple[object, ...], int | None] = ((), None)
+
+    def see(self, time: float, faces: np.ndarray) -> None:
+        """faces: (faces, 3 or more), centre x, centre y and side in pixels of the region."""
+        open_ = [one for one in self._tracks if time - one.times[-1] <= _LOST]
+        pairs = sorted(
+            (float(np.hypot(*(face[:2] - track.boxes[-1][:2])) / track.boxes[-1][2]), t, f)
+            for t, track in enumerate(open_)
+            for f, face in enumerate(faces)
+        )
+        taken_tracks: set[int] = set()
+        taken_faces: set[int] = set()
+        for distance, t, f in pairs:  # the nearest first, each track and face once
+            if distance > _REACH or t in taken_tracks or f in taken_faces:
+                continue
+            open_[t].times.append(time)
+            open_[t].boxes.append(np.array(faces[f, :3]))
+            taken_tracks.add(t)
+            taken_faces.add(f)
+        for f, face in enumerate(faces):
+            if f not in taken_faces:
+                self._tracks.append(_Track([time], [np.array(face[:3])]))
+
+    def square(
+        self, start: float, end: float, time: float, point: tuple[float, float] | None
+    ) -> Region | None:
+        """Where the chosen face is at ``time``, in pixels of the picture; one size through start to end seconds.
+
+        The largest face is the one with the most area over the window's looks; ``point`` (0 to 1 across and down the
+        picture) chooses the nearest. None where no face is seen in the window.
+        """
+        if self._known is None:
+            self._known = [track.arrays() for track in self._tracks]
+        key = (start, end, point)
+        if self._choice[0] != key:
+            self._choice = (key, self._choose(start, end, point))
+        chosen = self._choice[1]
+        if chosen is None:
+            return None
+        times, boxes = self._known[chosen]
+        side = float(np.median(boxes[_inside(times, start, end)][:, 2]))
+        x, y = (float(np.interp(time, times, boxes[:, i])) for i in (0, 1))
+        rows, columns = self.region.bottom - self.region.top, self.region.right - self.region.left
+        size = max(1, min(round(side * MARGIN), rows, columns))
+        left = self.region.left + int(np.clip(round(x - size / 2), 0, columns - size))
+        top = self.region.top + int(np.clip(round(y - size / 2), 0, rows - size))
+        return Region(top, top + size, left, left + size)
+
+    def _choose(self, start: float, end: float, point: tuple[float, float] | None) -> int | None:
+        assert self._known is not None
+        best, choice = -np.inf, None
+        for i, (times, boxes) in enumerate(self._known):
+            inside = boxes[_inside(times, start, end)]
+            if not len(inside):
+                continue
+            if point is None:
+                score = float((inside[:, 2] ** 2).sum())
+            else:
+                x = inside[:, 0] + self.region.left - point[0] * self._width
+                y = inside[:, 1] + self.region.top - point[1] * self._height
+                score = -float(np.median(np.hypot(x, y)))
+            if score > best:
+                best, choice = score, i
+        return choice
+
+
+def look_for_faces(
+    path: Path, windows: Sequence[Window], detector: Path, side: str | None
+) -> FaceTracks | None:
+    """One pass over the pictures of the windows, ``LOOKS`` a second. None where no picture can be decoded.
+
+    Raises AffuseError where ``detector`` is not YuNet's ONNX file.
+    """
+    found = FaceDetector(detector)
+    tracks: FaceTracks | None = None
+    seen: np.ndarray | None = None
+    faces = np.zeros((0, 4))
+    last = -np.inf
+    for frame, picture in Pictures(path, frame_times(windows, LOOKS, None)):
+        if picture is None or frame.time - last < 0.5 / LOOKS:  # windows overlap: one look serves both
+            continue
+        last = frame.time
+        if tracks is None:
+            tracks = FaceTracks(speaker_region(picture, side), *picture.shape[:2])
+        if seen is not picture:
+            faces, seen = found.find(tracks.region.cut(picture)), picture
+        tracks.see(frame.time, faces)
+    return tracks
+
+
+def _inside(times: np.ndarray, start: float, end: float) -> slice:
+    """Looks in [start, end); for a window between two looks, the nearest one if it is near."""
+    first, last = np.searchsorted(times, [start, end])
+    if first < last or not len(times):
+        return slice(int(first), int(last))
+    middle = (start + end) / 2
+    nearest = int(np.abs(times - middle).argmin())
+    near = abs(times[nearest] - middle) <= (end - start) / 2 + _BETWEEN / LOOKS
+    return slice(nearest, nearest + 1) if near else slice(0, 0)

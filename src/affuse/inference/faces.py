@@ -1,0 +1,74 @@
+"""The speaker's face in every window of a video, in one pass over its pictures (two where faces are looked for).
+
+A window's frames are those of ``media.video.read_faces``: the pictures nearest to start + (k + 0.5) / fps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from affuse.inference.face_tracks import FaceTracks, look_for_faces
+from affuse.inference.pictures import Frame, Pictures, frame_times
+from affuse.inference.windows import Window
+from affuse.media.faces import Region, face_window, resize, speaker_region
+
+
+class FaceOptions(NamedTuple):
+    """What an encoder asks of faces, and where they are."""
+
+    fps: float
+    seconds: float | None  # of a window's beginning; None: all of it
+    size: int
+    side: str | None
+    detector: Path | None  # None: a fixed place
+    point: tuple[float, float] | None  # of the chosen face, 0 to 1 across and down; None: the largest
+
+
+class FaceWindows:
+    """Iterate over it once: per window (frames, size, size, 3) uint8 RGB, or None where no face is seen.
+
+    Memory holds the frames of the windows that overlap, one picture, and four numbers per face and look.
+    ``fault`` says afterwards what could not be decoded, else it is "".
+    """
+
+    def __init__(self, path: Path, windows: Sequence[Window], options: FaceOptions) -> None:
+        self.path, self.windows, self.options = path, windows, options
+        self.fault = ""
+
+    def __iter__(self) -> Iterator[np.ndarray | None]:
+        tracks = None
+        if self.options.detector is not None and self.windows:
+            tracks = look_for_faces(self.path, self.windows, self.options.detector, self.options.side)
+        waiting: dict[int, list[np.ndarray]] = {}
+        following = 0  # the next window to be given
+        region: Region | None = None
+        pictures = Pictures(self.path, frame_times(self.windows, self.options.fps, self.options.seconds))
+        for frame, picture in pictures:
+            if picture is not None:
+                region = region or speaker_region(picture, self.options.side)
+                square = self._square(tracks, frame, region)
+                if square is not None:
+                    face = resize(square.cut(picture), self.options.size)
+                    waiting.setdefault(frame.window, []).append(face)
+            while following < frame.window and self.windows[following].end <= frame.time:
+                yield _stacked(waiting.pop(following, []))
+                following += 1
+        self.fault = pictures.fault
+        while following < len(self.windows):
+            yield _stacked(waiting.pop(following, []))
+            following += 1
+
+    def _square(self, tracks: FaceTracks | None, frame: Frame, region: Region) -> Region | None:
+        if tracks is None:
+            square = face_window(region, self.options.side)
+            return square if min(square.bottom - square.top, square.right - square.left) >= 1 else None
+        window = self.windows[frame.window]
+        return tracks.square(window.start, window.end, frame.time, self.options.point)
+
+
+def _stacked(faces: list[np.ndarray]) -> np.ndarray | None:
+    return np.stack(faces) if faces else None

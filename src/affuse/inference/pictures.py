@@ -1,0 +1,92 @@
+"""The pictures that overlapping windows of a video ask for, in one pass, past damaged places."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from affuse.inference.windows import Window
+from affuse.media.picture_track import PictureTrack
+
+_SLACK = 1e-6
+_STRIDE = 1.0  # seconds to go on behind a place that cannot be decoded
+_TRIES = 30  # such places in a row, after which the rest of the video counts as lost
+
+
+class Frame(NamedTuple):
+    """Frame ``k`` of ``window`` is at ``time`` seconds."""
+
+    time: float
+    window: int
+    k: int
+
+
+def frame_times(windows: Sequence[Window], fps: float, seconds: float | None) -> Iterator[Frame]:
+    """Every frame of every window, in order of time. Windows come in order of their starts."""
+    queue: list[Frame] = []
+    begun = 0
+    while queue or begun < len(windows):
+        while begun < len(windows) and (not queue or windows[begun].start <= queue[0].time):
+            if _count(windows[begun], fps, seconds):
+                heapq.heappush(queue, Frame(windows[begun].start + 0.5 / fps, begun, 0))
+            begun += 1
+        if not queue:
+            continue
+        frame = heapq.heappop(queue)
+        yield frame
+        window = windows[frame.window]
+        if frame.k + 1 < _count(window, fps, seconds):
+            time = window.start + (frame.k + 1.5) / fps
+            heapq.heappush(queue, Frame(time, frame.window, frame.k + 1))
+
+
+def _count(window: Window, fps: float, seconds: float | None) -> int:
+    length = window.end - window.start
+    return int((length if seconds is None else min(length, seconds)) * fps + _SLACK)
+
+
+class Pictures:
+    """(frame, picture) for every frame asked for, in order; the picture is None where none can be decoded.
+
+    Behind a damaged place decoding begins anew, which ``media.video.read_faces`` has no need for. ``fault``: the
+    first such place, in one sentence.
+    """
+
+    def __init__(self, path: Path, frames: Iterator[Frame]) -> None:
+        self.path, self._frames = path, frames
+        self._asked: list[Frame] = []  # given to the decoder, not answered yet
+        self.fault = ""
+
+    def __iter__(self) -> Iterator[tuple[Frame, np.ndarray | None]]:
+        tries, ready = 0, next(self._frames, None)
+        while ready is not None:
+            with PictureTrack(self.path) as track:
+                self._asked = []
+                for picture in track.pictures(self._times(ready)):
+                    tries = 0
+                    yield self._asked.pop(0), picture
+                lost = self._asked.pop(0) if self._asked else None
+                if lost is None:
+                    return
+                tries += 1
+                over = not track.fault or tries > _TRIES
+                if track.fault and not self.fault:
+                    self.fault = (
+                        f"{self.path}: pictures at {lost.time:.2f} s cannot be decoded ({track.fault})."
+                    )
+            yield lost, None
+            ready = next(self._frames, None)
+            while ready is not None and (over or ready.time < lost.time + _STRIDE):
+                yield ready, None
+                ready = next(self._frames, None)
+
+    def _times(self, first: Frame) -> Iterator[float]:
+        frame: Frame | None = first
+        while frame is not None:
+            self._asked.append(frame)
+            yield frame.time
+            frame = next(self._frames, None)

@@ -1,0 +1,91 @@
+"""The words of a clip by a transformers recogniser: Whisper, wav2vec 2.0 with CTC, and their kin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affuse.encoders.pretrained import locate
+from affuse.errors import AffuseError, ClipError
+from affuse.inference.words import Cue, Word, place
+from affuse.media.audio import read_waveform
+from affuse.media.sound_stream import SoundStream, SoundWindows
+from affuse.media.speech import Span
+
+RATE = 16_000
+_LONGEST = 28.0  # seconds of one piece: Whisper hears 30
+
+
+class Recogniser:
+    """``model``: a Hub id or a folder. Raises AffuseError if it is no recogniser that can be loaded."""
+
+    def __init__(self, model: str, device: str = "cpu") -> None:
+        import torch
+        from transformers import pipeline
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()  # it warns of defaults that we choose on purpose
+        try:
+            self._pipeline: Any = pipeline(
+                "automatic-speech-recognition", model=locate(model), device=device, dtype=torch.float32
+            )
+        except (OSError, ValueError, KeyError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise AffuseError(
+                f"The recogniser {model!r} could not be loaded ({reason}); give --asr a Hub id that this machine can "
+                "reach or a folder with config.json, weights and tokenizer."
+            ) from None
+        self._times = self._timestamps()
+
+    def _timestamps(self) -> str | bool:
+        """What the model can tell of time: "word", True (phrases) or False."""
+        kind = self._pipeline.type
+        if kind == "seq2seq_whisper":
+            config = self._pipeline.model.generation_config
+            if getattr(config, "no_timestamps_token_id", None) is None:  # folders saved without it
+                config.no_timestamps_token_id = self._pipeline.tokenizer.convert_tokens_to_ids(
+                    "<|notimestamps|>"
+                )
+            return "word" if getattr(config, "alignment_heads", None) else True
+        return "word" if kind.startswith("ctc") else False
+
+    def hear(self, path: Path, channel: int | None, speech: Sequence[Span]) -> list[Word]:
+        """Every word of the speech with its times, in one pass over the sound. Where the model tells the times of
+        phrases only, a phrase's words share its time by their letters."""
+        words: list[Word] = []
+        windows = SoundWindows(SoundStream(path, channel))
+        for span in _pieces(speech):
+            sound = windows.read(span.start, span.end)
+            try:
+                waveform = read_waveform(sound, RATE, span.start, span.end)
+            except ClipError:
+                continue  # silence, or shorter than a sample
+            words += place(self._cues(waveform, span), [span])
+        return words
+
+    def _cues(self, waveform: np.ndarray, span: Span) -> list[Cue]:
+        heard = self._pipeline({"raw": waveform, "sampling_rate": RATE}, return_timestamps=self._times)
+        if not self._times:
+            return [Cue(span.start, span.end, heard["text"].strip())]
+        cues = []
+        for chunk in heard["chunks"]:
+            start, end = chunk["timestamp"]
+            start = min(span.end, span.start + (start or 0.0))
+            end = span.end if end is None else min(span.end, span.start + end)
+            if end - start < 1e-3:  # a word of no length, or said to begin beyond the end
+                start = max(span.start, end - 1e-3)
+            cues.append(Cue(start, end, chunk["text"].strip()))
+        return [cue for cue in cues if cue.text]
+
+
+def _pieces(speech: Sequence[Span]) -> Iterator[Span]:
+    """Long spans in equal parts that the recogniser can hear at once."""
+    for start, end in speech:
+        count = max(1, int(np.ceil((end - start) / _LONGEST)))
+        edges = np.linspace(start, end, count + 1)
+        for i in range(count):
+            yield Span(float(edges[i]), float(edges[i + 1]))

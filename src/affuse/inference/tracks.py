@@ -1,0 +1,45 @@
+"""What a file has to offer: sound, pictures, and how long it says it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+from av.stream import Disposition
+
+from affuse.errors import ClipError
+from affuse.media.audio import check_file, probe_audio
+
+
+class Tracks(NamedTuple):
+    """``seconds`` as the headers say, None where they do not. A cover picture is no picture track, a track whose codec
+    is unknown is none either."""
+
+    sound: bool
+    picture: bool
+    seconds: float | None
+
+
+def find_tracks(path: Path) -> Tracks:
+    """Raises ClipError for a file that is missing, empty or not media."""
+    check_file(path)
+    try:
+        # Only local files: a playlist must not make FFmpeg fetch what it names.
+        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+            pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+            seconds = None if container.duration is None else container.duration / av.time_base
+            sound, picture = (
+                bool(streams) and streams[0].codec_context is not None
+                for streams in (container.streams.audio, pictures)
+            )
+            if not sound and not picture and (container.streams.audio or pictures):
+                raise ClipError(
+                    f"{path} is in a codec that FFmpeg does not know, or is protected (DRM); convert it."
+                )
+            return Tracks(sound, picture, seconds)
+    except (av.FFmpegError, OSError, ValueError):
+        pass
+    return Tracks(
+        True, False, probe_audio(path).seconds
+    )  # what only soundfile reads; its sentence if it cannot

@@ -1,0 +1,102 @@
+"""What the encoders read of every window of a clip, in one pass over its sound and one over its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from affuse.corpora.corpus import Utterance
+from affuse.encoders.base import Encoder
+from affuse.encoders.face_clips import FaceEncoder
+from affuse.errors import AffuseError, ClipError
+from affuse.inference.faces import FaceOptions, FaceWindows
+from affuse.inference.settings import Settings
+from affuse.inference.timeline import Picture
+from affuse.inference.tracks import Tracks
+from affuse.inference.windows import Window
+from affuse.inference.words import Word, text_between
+from affuse.media.sound_stream import SoundStream, SoundWindows
+
+_PICTURES = 60  # faces kept for the plot
+
+
+class Reading(NamedTuple):
+    """modality -> the tensor of ``Encoder.read``, None where the window lacks it; causes: which faults made it so."""
+
+    tensors: dict[str, Tensor | None]
+    causes: list[str]
+
+
+class WindowReader:
+    """Iterate over it once, for a ``Reading`` of every window in order."""
+
+    def __init__(
+        self,
+        path: Path,
+        tracks: Tracks,
+        encoders: Mapping[str, Encoder],
+        settings: Settings,
+        words: Sequence[Word],
+        windows: Sequence[Window],
+    ) -> None:
+        self.path, self.encoders, self.settings = path, encoders, settings
+        self.words, self.windows = words, windows
+        self.pictures: list[Picture] = []
+        kinds = {encoder.kind for encoder in encoders.values()}
+        self._sound = (
+            SoundWindows(SoundStream(path, settings.channel)) if tracks.sound and "audio" in kinds else None
+        )
+        self._faces = {
+            name: FaceWindows(path, windows, self._face_options(encoder))
+            for name, encoder in encoders.items()
+            if isinstance(encoder, FaceEncoder) and tracks.picture
+        }
+
+    def __iter__(self) -> Iterator[Reading]:
+        faces = {name: iter(windows) for name, windows in self._faces.items()}
+        stride = max(1, len(self.windows) // _PICTURES)
+        for i, window in enumerate(self.windows):
+            causes: list[str] = []
+            sound = None if self._sound is None else self._sound.read(window.start, window.end)
+            utterance = Utterance(
+                id=f"window {i} ({window.start:.2f} s)",
+                audio=sound if sound is not None and len(sound.samples) else None,
+                text=text_between(self.words, window.start, window.end) or None,
+                start=window.start,
+                end=window.end,
+            )
+            tensors: dict[str, Tensor | None] = {}
+            for name, encoder in self.encoders.items():
+                tensors[name] = None
+                if name in faces:
+                    frames = next(faces[name])
+                    tensors[name] = None if frames is None else torch.from_numpy(frames)
+                    if frames is not None and i % stride == 0:
+                        middle = (window.start + window.end) / 2
+                        self.pictures.append(Picture(middle, frames[len(frames) // 2]))
+                elif encoder.kind in ("audio", "text"):
+                    try:
+                        tensors[name] = encoder.read(utterance)
+                    except ClipError as error:
+                        causes.append(str(error))
+            yield Reading(tensors, causes)
+
+    @property
+    def fault(self) -> str:
+        """Of the pictures; known when every window is read."""
+        return next((windows.fault for windows in self._faces.values() if windows.fault), "")
+
+    def _face_options(self, encoder: FaceEncoder) -> FaceOptions:
+        settings, options = self.settings, encoder.options
+        detector = settings.detector or (None if options.detector is None else Path(options.detector))
+        if settings.face is not None and detector is None:
+            raise AffuseError(
+                "--face chooses among the faces that a detector finds; give --detector too, YuNet's ONNX file."
+            )
+        return FaceOptions(
+            options.frames_per_second, options.seconds, options.size, settings.side, detector, settings.face
+        )

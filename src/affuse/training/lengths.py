@@ -1,0 +1,79 @@
+"""How long the training clips are, and what the validation predictions teach: ``prediction.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from affuse.corpora.corpus import Utterance
+from affuse.corpora.trim import speech_of
+from affuse.errors import AffuseError, ClipError
+from affuse.evaluation.confidence import fit_confidence
+from affuse.media.audio import probe_audio
+from affuse.media.sound import Sound
+from affuse.prediction_defaults import ClipSeconds, PredictionDefaults
+
+if TYPE_CHECKING:
+    from affuse.training.experiment import Experiment
+
+# clips, evenly over the training part: opening every file of a large corpus takes minutes
+_MEASURED = 500
+_LISTENED = 50
+
+
+def prediction_defaults(
+    experiment: Experiment, train: Sequence[str], predictions: pd.DataFrame
+) -> PredictionDefaults:
+    """Lengths of the training utterances ``train``; temperature and threshold of each task from the rows of
+    ``predictions`` whose role is validation."""
+    wanted = set(_evenly(train, _MEASURED))
+    clips = [one for one in experiment.corpus.utterances() if one.id in wanted]
+    known = {one.id: value for one in clips if (value := clip_seconds(one)) is not None}
+    lengths = None
+    if known:
+        low, median, high = (round(float(v), 3) for v in np.percentile(list(known.values()), [5, 50, 95]))
+        heard = [one for one in clips if one.id in set(_evenly([one.id for one in clips], _LISTENED))]
+        silence = _silence(heard, known)
+        lengths = ClipSeconds(median=median, low=low, high=high, silence=silence)
+    validation = predictions[predictions["role"] == "validation"]
+    confidence = {
+        task: fit_confidence(validation, task, space) for task, space in experiment.labelled.spaces.items()
+    }
+    return PredictionDefaults(clip_seconds=lengths, confidence=confidence)
+
+
+def _silence(clips: Sequence[Utterance], seconds: Mapping[str, float]) -> float | None:
+    """Median seconds of a clip that lie before its first speech or after its last."""
+    found = []
+    for one in clips:
+        try:
+            span = speech_of(one) if one.id in seconds else None
+        except AffuseError:  # no detector is installed; training does not depend on it
+            return None
+        if span is not None:
+            found.append(max(0.0, seconds[one.id] - (span.end - span.start)))
+    return round(float(np.median(found)), 3) if found else None
+
+
+def _evenly(ids: Sequence[str], count: int) -> list[str]:
+    return list(ids)[:: max(1, -(-len(ids) // count))]
+
+
+def clip_seconds(utterance: Utterance) -> float | None:
+    """By the row's times, else by the file's headers; None where neither says."""
+    for kind in ("audio", "video"):
+        path = getattr(utterance, kind)
+        if path is None or isinstance(path, Sound):
+            continue
+        start, end = utterance.span(kind)
+        if end is None:
+            try:
+                end = probe_audio(path).seconds
+            except ClipError:
+                continue
+        if end is not None and end > (start or 0.0):
+            return end - (start or 0.0)
+    return None

@@ -1,0 +1,211 @@
+"""``affuse predict`` as a user meets it: pipes, folders, failures, exit codes."""
+
+import io
+import json
+import os
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from affuse.model import Model
+from affuse.modelfolder import save_model
+from affuse.prediction_defaults import ClipSeconds, PredictionDefaults
+from affuse.recipe import Recipe
+from audio_files import write_sound
+from command import affuse
+from voices import RATE, recording
+
+NAMES = ["plain.wav", "with space & 'quotes\" ünïcode 話.wav", "-dash.wav", "[magic]*.wav"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    torch.manual_seed(0)
+    voice = {"audio": {"encoder": "logmel", "options": {"bands": 16}}}
+    made = Model(
+        Recipe.parse({"name": "tried", "modalities": voice}), {"emotion": ["anger", "neutral"]}
+    ).eval()
+    made.defaults = PredictionDefaults(clip_seconds=ClipSeconds(median=1.0, low=0.5, high=2.0))
+    folder = tmp_path_factory.mktemp("model")
+    save_model(made, folder / "model")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clips")
+    for i, name in enumerate(NAMES):
+        write_sound(folder / name, recording(0.5, ("neu", 2.5), 0.5, seed=i), RATE)
+    (folder / "deeper").mkdir()
+    write_sound(folder / "deeper" / "plain.flac", recording(0.5, ("sad", 2.5)), RATE)
+    (folder / "notes.txt").write_text("no clip")
+    return folder
+
+
+def test_json_to_a_pipe_and_figures_to_the_other(capsys, monkeypatch, model, clips):
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--device", "cpu")
+    told = json.loads(ran.out)
+    assert ran.code == 0
+    assert told["clip"] == str(clips / "plain.wav")
+    assert "real-time factor" in ran.err
+    assert "peak memory" in ran.err
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_names(capsys, monkeypatch, model, clips, tmp_path, name):
+    monkeypatch.chdir(clips)
+    ran = affuse(capsys, monkeypatch, "predict", model, "--format", "srt,csv", "--out", tmp_path, "--", name)
+    assert ran.code == 0, ran.err
+    assert {path.name for path in tmp_path.iterdir()} == {name.replace(".wav", s) for s in (".srt", ".csv")}
+
+
+def test_a_folder_on_two_processes_keeps_its_shape_and_equals_one(
+    capsys, monkeypatch, model, clips, tmp_path
+):
+    both = [
+        affuse(capsys, monkeypatch, "predict", model, clips, "--out", tmp_path / f"{n}", "--jobs", n)
+        for n in (1, 2)
+    ]
+    assert [ran.code for ran in both] == [0, 0]
+    assert "5 of 5 clips" in both[1].err
+    found = sorted(path.relative_to(tmp_path / "2") for path in (tmp_path / "2").rglob("*.json"))
+    assert str(found[-1]) in ("with space & 'quotes\" ünïcode 話.json", "plain.json")
+    assert (tmp_path / "2" / "deeper" / "plain.json").is_file()
+    for path in found:
+        assert (tmp_path / "1" / path).read_bytes() == (tmp_path / "2" / path).read_bytes()
+
+
+def test_a_batch_goes_on_and_lists_its_failures(capsys, monkeypatch, model, clips, tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"RIFF is not enough" * 50)
+    (tmp_path / "empty.mp3").write_bytes(b"")
+    sources = [tmp_path / "broken.wav", clips / "plain.wav", tmp_path / "empty.mp3", tmp_path / "gone.mp4"]
+    ran = affuse(capsys, monkeypatch, "predict", model, *sources, "--out", tmp_path / "out", "--jobs", 1)
+    assert ran.code == 1
+    assert "Traceback" not in ran.err
+    skipped = pd.read_csv(tmp_path / "out" / "skipped.csv")
+    assert list(skipped["clip"]) == [str(sources[i]) for i in (0, 2, 3)]
+    assert skipped["cause"].str.contains("not an audio or video|empty|does not exist").all()
+    assert (tmp_path / "out" / "plain.json").is_file()
+
+
+def test_csv_of_many_has_one_header_and_json_a_line_each(capsys, monkeypatch, model, clips):
+    pattern = str(clips / "*plain*")
+    ran = affuse(
+        capsys, monkeypatch, "predict", model, pattern, clips / "deeper", "--format", "csv", "--jobs", 1
+    )
+    table = pd.read_csv(io.StringIO(ran.out))
+    assert set(table["clip"]) == {str(clips / "plain.wav"), str(clips / "deeper" / "plain.flac")}
+    ran = affuse(capsys, monkeypatch, "predict", model, pattern, clips / "deeper", "--jobs", 1)
+    assert [json.loads(line)["clip"] for line in ran.out.splitlines()] == list(dict.fromkeys(table["clip"]))
+
+
+def test_a_table_names_clips_beside_it(capsys, monkeypatch, model, clips, tmp_path):
+    (tmp_path / "list.csv").write_text(
+        f"path,side,text\n{clips / 'plain.wav'},left,\n{clips / '-dash.wav'},,hello you\n"
+    )
+    ran = affuse(
+        capsys, monkeypatch, "predict", model, tmp_path / "list.csv", "--out", tmp_path / "out", "--jobs", 1
+    )
+    assert ran.code == 0, ran.err
+    said = json.loads((tmp_path / "out" / "-dash.json").read_text())
+    assert " ".join(one["text"] for one in said["segments"]).split() == ["hello", "you"]
+
+
+def test_a_folder_of_words_gives_each_clip_its_own(capsys, monkeypatch, model, clips, tmp_path):
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "plain.txt").write_text("good day")
+    (tmp_path / "words" / "-dash.txt").write_bytes("grün".encode("latin-1"))
+    ran = affuse(
+        capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path / "out", "--jobs", 1,
+        "--text", tmp_path / "words", "--", clips / "-dash.wav", clips / "[magic]*.wav",
+    )  # fmt: skip
+    assert ran.code == 1
+    assert "-dash.txt is not UTF-8 text" in ran.err
+    said = json.loads((tmp_path / "out" / "plain.json").read_text())
+    assert " ".join(one["text"] for one in said["segments"]) == "good day"
+    assert (tmp_path / "out" / "[magic]*.json").is_file()
+
+
+def test_standard_input(capsys, monkeypatch, model, clips):
+    class Input:
+        closed = False
+        buffer = io.BytesIO((clips / "plain.wav").read_bytes())
+
+    monkeypatch.setattr(sys, "stdin", Input)
+    ran = affuse(capsys, monkeypatch, "predict", model, "-")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["clip"] == "-"
+    monkeypatch.setattr(sys, "stdin", None)
+    ran = affuse(capsys, monkeypatch, "predict", model, "-")
+    assert ran.code == 2
+    assert "Standard input is closed" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--format", "xml"], "There is no 'xml' among the formats"),
+        (["--format", "json,csv"], "Standard output takes one format, not 2; give --out FOLDER"),
+        (["--plot"], "give --out FOLDER"),
+        (["--face", "left"], "--face takes two numbers from 0 to 1"),
+        (["--side", "middle"], "predict: side"),
+        (["--window", "0"], "--window takes at least"),
+        (["--text", "gone.txt"], "There is no text file gone.txt"),
+        (["--channel", "3"], "has only channel 0, not channel 3"),
+    ],
+)
+def test_options_that_do_not_fit(capsys, monkeypatch, model, clips, words, said):
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", *words)
+    assert ran.code == 2
+    assert ran.out == ""
+    assert said in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_single_clip_that_cannot_be_used_is_bad_input(capsys, monkeypatch, model, tmp_path):
+    ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "gone.wav", "--out", tmp_path / "out")
+    assert ran.code == 2
+    assert "does not exist" in ran.err
+
+
+def test_a_model_with_an_altered_or_missing_file(capsys, monkeypatch, model, clips, tmp_path):
+    import shutil
+
+    for name, change in (("altered", lambda p: p.write_text("{}")), ("missing", lambda p: p.unlink())):
+        folder = tmp_path / name
+        shutil.copytree(model / "model", folder)
+        change(folder / "prediction.json")
+        ran = affuse(capsys, monkeypatch, "predict", folder, clips / "plain.wav")
+        assert ran.code == 2
+        assert f"prediction.json {'was altered' if name == 'altered' else 'is missing'}" in ran.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written(capsys, monkeypatch, model, clips, tmp_path):
+    tmp_path.chmod(0o500)
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path / "out")
+    assert ran.code == 2
+    assert "cannot be written (permission denied)" in ran.err
+
+
+def test_an_output_that_is_a_file(capsys, monkeypatch, model, clips, tmp_path):
+    (tmp_path / "out").write_text("")
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path / "out")
+    assert ran.code == 2
+    assert "cannot be written (file exists); choose another --out" in ran.err
+
+
+def test_silence_is_no_failure(capsys, monkeypatch, model, tmp_path):
+    write_sound(tmp_path / "a.wav", np.zeros(2 * RATE, np.float32), RATE)
+    ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "a.wav", "--format", "srt")
+    assert (ran.code, ran.out) == (0, "")
+    assert "nobody speaks" in ran.err
+
+
+def test_a_picture_of_every_timeline(capsys, monkeypatch, model, clips, tmp_path):
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path, "--plot")
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "plain.png").read_bytes().startswith(b"\x89PNG")

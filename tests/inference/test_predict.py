@@ -1,0 +1,316 @@
+"""From a file to a timeline: against reading and forwarding every window by hand, and as a user meets it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+
+import affuse
+from affuse.corpora.corpus import Utterance
+from affuse.errors import AffuseError, ClipError
+from affuse.evaluation.confidence import Confidence
+from affuse.inference.predict import Predictor
+from affuse.inference.settings import Settings
+from affuse.inference.words import text_between
+from affuse.media.speech import find_speech
+from affuse.model import Model
+from affuse.modelfolder import save_model
+from affuse.prediction_defaults import ClipSeconds, PredictionDefaults
+from affuse.recipe import Recipe
+from affuse.sequence import pad
+from affuse.training.features import encode_clip
+from audio_files import write_sound, write_track
+from tiny_models import tiny_bert
+from video_files import write_video
+from voices import RATE, recording
+
+SPACES = {"emotion": ["anger", "happiness", "sadness", "neutral"], "gender": ["female", "male"]}
+DEFAULTS = PredictionDefaults(
+    clip_seconds=ClipSeconds(median=1.2, low=0.7, high=2.0),
+    confidence={"emotion": Confidence(temperature=2.0, unsure_below=0.4, utterances=9)},
+)
+
+
+def make_model(modalities: dict) -> Model:
+    torch.manual_seed(0)
+    recipe = Recipe.parse({
+        "name": "tried", "modalities": modalities, "tasks": {"emotion": {}, "gender": {}}, "head": {"hidden": None},
+    })  # fmt: skip
+    model = Model(recipe, SPACES).eval()
+    for standardiser in model.standardisers.values():
+        standardiser.fit(torch.tensor(0.0), torch.tensor(20.0))
+    model.defaults = DEFAULTS
+    return model
+
+
+VOICE = {"audio": {"encoder": "logmel", "options": {"bands": 16}, "standardise": True}}
+FACE = {"face": {"encoder": "hog", "options": {"frames_per_second": 5}}}
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    return str(tiny_bert(tmp_path_factory.mktemp("bert")))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    wave = recording(1.0, ("neu", 6.0), 1.5, ("ang", 2.0), 1.0)
+    return write_sound(tmp_path_factory.mktemp("clip") / "a talk.wav", wave, RATE)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """Pictures without sound, 4 s at 25 a second, each unlike the last."""
+    random = np.random.default_rng(0)
+    pictures = [random.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(100)]
+    return write_video(tmp_path_factory.mktemp("film") / "film.mp4", pictures)
+
+
+def by_hand(model, clip, windows, words=()):
+    """(windows, classes) of the emotion: every window read from the file and forwarded alone."""
+    rows = []
+    for start, end in windows:
+        said = text_between(words, start, end) or None
+        utterance = Utterance("x", audio=clip, video=clip, text=said, start=start, end=end)
+        clips = {}
+        for name, encoder in Predictor(model).encoders.items():
+            tensor = encoder.read(utterance)
+            if tensor is not None:
+                clips[name] = pad([encode_clip(encoder, tensor)])
+        with torch.inference_mode():
+            logits = model(clips).logits["emotion"][0].double()
+        rows.append((logits / 2.0).softmax(dim=0).numpy())  # the temperature
+    return np.array(rows)
+
+
+def windows_by_hand(spans, window=2.0, hop=1.0):
+    found = []
+    for start, end in spans:
+        if end - start <= window:
+            found.append((start, end))
+            continue
+        at = start
+        while at + window < end - 1e-9:
+            found.append((at, at + window))
+            at += hop
+        found.append((end - window, end))
+    return found
+
+
+@pytest.mark.parametrize("batch", [1, 16])
+@pytest.mark.parametrize("speaks", [False, True])
+def test_a_timeline_is_the_mean_of_its_windows_read_and_forwarded_one_by_one(clip, bert, batch, speaks):
+    text = {"text": {"encoder": "bert", "options": {"model": bert, "output": "mean"}}}
+    model = make_model(VOICE | text)
+    words = "a happy day it was and now the sad train goes there" if speaks else None
+    timeline = model.predict(clip, batch=batch, words=words)
+    spans = find_speech([soundfile.read(clip, dtype="float32")[0]], RATE)
+    windows = windows_by_hand(spans)
+    expected = by_hand(model, clip, windows, timeline.words)
+    covered = 0.0
+    for segment in timeline.segments:
+        grid = np.arange(segment.start, segment.end, 0.001) + 0.0005
+        over = np.array([[start <= t < end for start, end in windows] for t in grid])
+        over = over[over.any(axis=1)]
+        mean = (over @ expected / over.sum(axis=1, keepdims=True)).mean(axis=0)
+        answer = segment.answers["emotion"]
+        np.testing.assert_allclose(list(answer.probabilities.values()), mean, atol=2e-3)
+        assert answer.label == SPACES["emotion"][int(np.argmax(list(answer.probabilities.values())))]
+        assert answer.confidence == max(answer.probabilities.values())
+        assert answer.unsure == (answer.confidence < 0.4)
+        assert segment.modalities == (("audio", "text") if speaks else ("audio",))
+        covered += segment.end - segment.start
+    assert covered == pytest.approx(sum(end - start for start, end in spans), abs=1e-3)
+    if speaks:
+        assert " ".join(one.text for one in timeline.segments).split() == words.split()
+
+
+def test_faces_of_a_silent_film_are_those_of_reading_each_window(film):
+    model = make_model(FACE)
+    timeline = model.predict(film, window=2.0, hop=1.0)
+    expected = by_hand(model, film, [(0, 2), (1, 3), (2, 4)])
+    parts = [expected[0], expected[:2].mean(0), expected[1:].mean(0), expected[2]]
+    summary = np.mean(parts, axis=0)
+    found = list(timeline.summary["emotion"].probabilities.values())
+    np.testing.assert_allclose(found, summary, atol=2e-4)
+    assert timeline.segments[0].start == 0
+    assert timeline.segments[-1].end == pytest.approx(4.0)
+    assert timeline.pictures
+
+
+def test_a_frame_has_a_row_per_segment_and_json_says_the_same(clip):
+    timeline = make_model(VOICE).predict(clip)
+    table = timeline.to_frame()
+    told = json.loads(json.dumps(timeline.to_dict()))
+    assert isinstance(timeline, affuse.Timeline)
+    assert list(table.columns[:4]) == ["start", "end", "emotion", "emotion_confidence"]
+    assert len(table) == len(timeline.segments) == len(told["segments"])
+    p = table[[f"emotion_p_{name}" for name in SPACES["emotion"]]].sum(axis=1)
+    np.testing.assert_allclose(p, 1, atol=1e-3)
+    assert told["segments"][0]["gender"]["label"] == table["gender"][0]
+    assert (table["start"].to_numpy()[1:] >= table["end"].to_numpy()[:-1] - 1e-9).all()
+
+
+def test_neighbouring_segments_differ_and_like_windows_are_joined(clip):
+    timeline = make_model(VOICE).predict(clip, window=1.0, hop=0.25)
+    for one, other in zip(timeline.segments, timeline.segments[1:], strict=False):
+        if other.start - one.end < 1e-6:
+            assert [a.label for a in one.answers.values()] != [a.label for a in other.answers.values()]
+
+
+def test_no_speech_no_segment_unless_the_whole_clip_is_asked_for(tmp_path):
+    path = write_sound(
+        tmp_path / "quiet.wav", 0.01 * np.random.default_rng(0).standard_normal(4 * RATE).astype("f4"), RATE
+    )
+    model = make_model(VOICE)
+    silent = model.predict(path)
+    assert silent.segments == []
+    assert silent.summary == {}
+    assert len(silent.to_frame()) == 0
+    whole = model.predict(path, vad=False)
+    assert whole.segments[0].start == 0
+    assert whole.segments[-1].end == pytest.approx(4.0)
+
+
+def test_the_threshold_can_be_set(clip):
+    model = make_model(VOICE)
+    assert all(a.unsure for s in model.predict(clip, unsure=1.0).segments for a in s.answers.values())
+    assert not any(a.unsure for s in model.predict(clip, unsure=0.0).segments for a in s.answers.values())
+
+
+def test_subtitles_give_each_window_its_words(clip, bert, tmp_path):
+    (tmp_path / "a.srt").write_text(
+        "1\n00:00:01,200 --> 00:00:03,000\nhappy day\n\n2\n00:00:08,700 --> 00:00:10,000\nsad train\n"
+    )
+    model = make_model({"text": {"encoder": "bert", "options": {"model": bert, "output": "mean"}}})
+    timeline = model.predict(clip, text=tmp_path / "a.srt")
+    assert [word.text for word in timeline.words] == ["happy", "day", "sad", "train"]
+    last = timeline.segments[-1]
+    assert last.text == "sad train"
+    assert last.modalities == ("text",)
+    assert all(segment.end < 5.5 or segment.start > 8 for segment in timeline.segments)  # no words, no answer
+
+
+# what cannot be predicted, and what is said of it
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"window": 0.01}, "--window takes at least 0.2"),
+        ({"hop": 9}, "--hop takes more than 0 and at most the window's 2 seconds"),
+        ({"windows": 2}, "There is no 'windows' among the settings of predict .did you mean 'window'"),
+        ({"unsure": 2}, "predict: unsure"),
+        ({"side": "middle"}, "predict: side"),
+        ({"words": "a", "asr": "b"}, "from --text or from --asr, not from both"),
+        ({"asr": "/no/recogniser"}, "There is no transformers model in"),
+        ({"text": "gone.srt"}, "There is no text file gone.srt"),
+    ],
+)
+def test_settings_that_do_not_fit(clip, settings, said):
+    with pytest.raises(AffuseError, match=said):
+        make_model(VOICE).predict(clip, **settings)
+
+
+def bad(tmp_path, name):
+    path = tmp_path / name
+    if name == "words.mp4":
+        path.write_text("these are words, no film " * 100)
+    elif name == "noise.wav":
+        path.write_bytes(np.random.default_rng(0).bytes(20_000))
+    elif name == "empty.wav":
+        path.write_bytes(b"")
+    elif name == "zero.wav":
+        write_sound(path, np.zeros(0, np.float32), RATE)
+    elif name == "folder.wav":
+        path.mkdir()
+    elif name == "codec.mkv":
+        write_track(path, recording(("neu", 1.0)), RATE, "aac")
+        path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_XYZ"))
+    elif name == "codec.wav":
+        write_sound(path, recording(("neu", 1.0)), RATE)
+        path.write_bytes(path.read_bytes()[:20] + b"\x34\x12" + path.read_bytes()[22:])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("words.mp4", "is not an audio or video file"),
+        ("noise.wav", "is not an audio or video file"),
+        ("empty.wav", r"is empty \(0 bytes\)"),
+        ("zero.wav", "no sound that can be decoded"),
+        ("folder.wav", "is a folder"),
+        ("gone.wav", "does not exist"),
+        ("codec.mkv", "a codec that FFmpeg does not know"),
+        ("codec.wav", "a codec that FFmpeg does not know"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path, name, said):
+    with pytest.raises(ClipError, match=said) as caught:
+        make_model(VOICE).predict(bad(tmp_path, name))
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_sound_alone_for_a_model_of_faces_says_what_it_needs(clip):
+    with pytest.raises(
+        ClipError, match=r"has sound only, and this model reads face \(pictures\); give a file that has"
+    ):
+        make_model(FACE).predict(clip)
+
+
+def test_a_model_of_words_asks_for_them(clip, bert):
+    model = make_model({"text": {"encoder": "bert", "options": {"model": bert, "output": "mean"}}})
+    with pytest.raises(ClipError, match=r"reads text \(words\); give --text FILE or --asr ID"):
+        model.predict(clip)
+
+
+def test_a_model_of_ready_features_cannot_read_a_clip(clip):
+    model = make_model({"face": {"encoder": "precomputed", "options": {"name": "au", "width": 3}}})
+    with pytest.raises(AffuseError, match="pre-extracted features alone"):
+        model.predict(clip)
+
+
+def test_a_film_for_a_model_of_both_uses_what_is_there(film, clip):
+    model = make_model(VOICE | FACE)
+    assert {s.modalities for s in model.predict(film).segments} == {("face",)}
+    assert {s.modalities for s in model.predict(clip).segments} == {("audio",)}
+
+
+def test_a_damaged_middle_is_told_and_the_rest_is_used(tmp_path):
+    wave = recording(("neu", 4.0), ("ang", 4.0), ("sad", 4.0))
+    path = write_sound(tmp_path / "hurt.flac", wave, RATE)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 500] = bytes(500)
+    path.write_bytes(data)
+    timeline = make_model(VOICE).predict(path, vad=False)
+    assert timeline.seconds > 9
+    assert timeline.segments[-1].end > 9
+    assert len(timeline.faults) == 1
+    assert "hurt.flac" in timeline.faults[0]
+
+
+def test_a_film_damaged_in_the_middle_goes_on_behind_it(tmp_path):
+    random = np.random.default_rng(0)
+    pictures = [random.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(250)]
+    path = write_video(tmp_path / "film.mkv", pictures, codec="libx264", group=10)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 6000] = random.bytes(6000)
+    path.write_bytes(data)
+    timeline = make_model(FACE).predict(path, window=1.0, hop=1.0)
+    assert timeline.segments[-1].end == pytest.approx(10, abs=0.1)
+
+
+def test_a_model_folder_brings_its_defaults(clip, tmp_path):
+    model = make_model(VOICE)
+    save_model(model, tmp_path / "model")
+    loaded = affuse.load(tmp_path / "model")
+    assert loaded.defaults == DEFAULTS
+    pd.testing.assert_frame_equal(loaded.predict(clip).to_frame(), model.predict(clip).to_frame())
+    assert Predictor(loaded, Settings.of({})).window == 2.0
