@@ -6,8 +6,6 @@ import itertools
 import multiprocessing
 import os
 import re
-import signal
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -27,6 +25,7 @@ from affuse.training.experiment import Experiment, Progress, check_network, reso
 from affuse.training.machines import check_keepable, check_subsets
 from affuse.training.run import RunResult, has_model, read_result, train_fold
 from affuse.training.subsets import has_subsets
+from affuse.workers import begin_worker
 
 
 class Variant(NamedTuple):
@@ -249,18 +248,9 @@ _experiments: list[Experiment] = []  # of this worker process
 
 
 def _begin_worker(experiments: list[Experiment]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    begin_worker()
     torch.set_num_threads(1)
     _experiments[:] = experiments
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed cannot stop its workers; they would train on for nobody."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _run_cell(experiment: int, recipe: Recipe, fold: int, folder: Path, keep: Kept) -> RunResult:

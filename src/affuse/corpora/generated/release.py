@@ -34,6 +34,7 @@ from affuse.corpora.generated.video import write_video
 from affuse.corpora.generated.voice import RATE, room_noise, speak
 from affuse.errors import AffuseError
 from affuse.files import write_csv, write_json, write_text
+from affuse.workers import begin_worker
 
 STAMP = "ceilings.json"  # written last: a release that has it is whole
 _CROSSTALK = 0.08  # how much of each actor the other's microphone hears
@@ -84,7 +85,7 @@ def generate_release(
         if workers > 1:
             # a fresh interpreter each: a copy of this one could hold locks of threads that it lacks
             context = multiprocessing.get_context("spawn")
-            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context))
+            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker))
             finished = pool.map(write, plan)
         else:
             finished = map(write, plan)
