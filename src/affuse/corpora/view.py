@@ -90,7 +90,7 @@ def seconds_of_sound(utterance: Utterance) -> float | None:
         from affuse.media.audio import probe_audio  # decoders are slow to import, and only needed here
 
         try:
-            end = probe_audio(utterance.audio).seconds
+            end = probe_audio(str(utterance.audio)).seconds
         except ClipError:
             return None  # reading it will say why
     return None if end is None else end - (utterance.start or 0.0)
