@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from affuse.errors import AffuseError, ClipError
 from affuse.inference.settings import Settings
 from affuse.inference.timeline import Timeline
+from affuse.workers import begin_worker
 
 if TYPE_CHECKING:
     from affuse.inference.predict import Predictor
@@ -112,6 +113,7 @@ _worker: _Worker | None = None
 
 def _begin(model: str | Path) -> None:
     global _worker
+    begin_worker()
     os.environ["OMP_NUM_THREADS"] = "1"
     import torch
 
