@@ -219,7 +219,7 @@ def test_one_bad_clip_is_skipped_and_the_exit_code_tells(place, tmp_path):
           "--set", "modalities.audio.options.name=fase"], "did you mean 'face'"),
         (["compare", "server", "CORPUS", "--out", "OUT", "--over", "loss"], "--over takes axis=value"),
         (["compare", "server", "CORPUS", "--out", "OUT", "--over", "fold=x"], "whole numbers"),
-        (["evaluate", "nowhere", "CORPUS"], "nowhere is not a model folder"),
+        (["evaluate", "nowhere", "CORPUS"], "no model folder nowhere"),
         (["prepare", "emodb", "nowhere", "OUT"], "nowhere"),
         (["train", "server", "CORPUS", "--out", "OUT", "--device", "cuda"], "no GPU is at hand"),
         (["validate", "nowhere"], "nowhere is not a corpus folder"),

@@ -64,7 +64,8 @@ def test_a_cue_lingers_but_its_words_are_said_in_the_speech():
 
 def test_a_cue_without_speech_is_speech_that_was_missed():
     cues = [Cue(0, 1.5, "a"), Cue(3, 4, "b"), Cue(3.5, 5, "c"), Cue(None, None, "d")]
-    assert speech_with(cues, [Span(1, 2), Span(9, 11)]) == [Span(1, 2), Span(3, 5), Span(9, 11)]
+    assert speech_with(cues, [Span(1, 2), Span(9, 11)], 12.0) == [Span(1, 2), Span(3, 5), Span(9, 11)]
+    assert speech_with(cues, [Span(1, 2), Span(9, 11)], 4.5) == [Span(1, 2), Span(3, 4.5), Span(9, 11)]
 
 
 def test_words_without_times_fill_the_speech_and_only_it():

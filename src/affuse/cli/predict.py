@@ -101,7 +101,8 @@ def predict(
             )
         if out is not None:
             _check_folder(out)
-        processes = min(jobs or os.cpu_count() or 1, len(found))
+        # a GPU holds one process's model and windows; as many as cores would fill its memory with contexts
+        processes = 1 if settings.device != "cpu" else min(jobs or os.cpu_count() or 1, len(found))
         skipped: list[Outcome] = []
         seconds = wall = 0.0
         for number, outcome in enumerate(predict_jobs(model, found, processes)):

@@ -129,11 +129,16 @@ def _switches(
     jobs: int | None, device: str,
 ) -> int:  # fmt: skip
     from affuse.cli.console import bars, messages, print_table
+    from affuse.reports.reproduction import NAMES
     from affuse.reports.results import markdown_table
     from affuse.reproduction.definition import read_paper
     from affuse.reproduction.running import form_notes
     from affuse.reproduction.switches import effects_table, run_switches
 
+    if set(protocols) not in (set(NAMES), {"honest"}):
+        raise AffuseError(
+            "--switches turns one departure on at a time in the honest protocol; leave out --protocol."
+        )
     paper = read_paper(name)
     with bars() as progress:
         effects, notes, failed = run_switches(name, paper, corpus, out, form, cache, progress, jobs, device)

@@ -8,8 +8,9 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -60,8 +61,15 @@ def predict_jobs(model: str | Path, jobs: Sequence[Job], processes: int) -> Iter
     ) as pool:
         try:
             yield from pool.map(_run, jobs)
-        except BaseException:
+        except BrokenProcessPool:
+            raise AffuseError(
+                "A worker process was killed, most likely for want of memory; run the same command again with a "
+                "lower --jobs."
+            ) from None
+        except BaseException:  # Ctrl-C above all
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in active_children():
+                child.terminate()
             raise
 
 
@@ -73,6 +81,12 @@ def predict_one(predictor: Predictor, job: Job) -> Outcome:
         timeline = predictor.predict(job.path)
     except ClipError as error:
         cause = str(error)
+    except (
+        RuntimeError,
+        MemoryError,
+        ValueError,
+    ) as error:  # of a decoder or a network: one clip's, not the batch's
+        cause = f"{job.path} cannot be predicted ({type(error).__name__}: {' '.join(str(error).split())})."
     return Outcome(job, timeline, cause, time.perf_counter() - began, peak_memory())
 
 

@@ -121,6 +121,8 @@ def metadata(model: Model, ports: Mapping[str, Port]) -> dict[str, str]:
             for name, port in ports.items()
         },
         "preprocessing": preprocessing(model.recipe, model.recipe),
+        # temperatures of the logits and the confidence below which an answer is unsure, fitted on validation
+        "prediction": model.defaults.model_dump(),
     }
     for about in known["preprocessing"]["modalities"].values():  # names, not this machine's folders
         about["options"] = {

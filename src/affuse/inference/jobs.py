@@ -39,10 +39,10 @@ def find_jobs(sources: Sequence[str], settings: Settings) -> list[Job]:
 
     Raises AffuseError for a source that is not there, or that names no clip.
     """
-    clips: dict[tuple[Path, str | None], _Clip] = {}
+    clips: dict[tuple[Path, str | None, str | None], _Clip] = {}
     for source in sources:
         for clip in _clips(source):
-            clips.setdefault((clip.path, clip.words), clip)
+            clips.setdefault((clip.path, clip.words, clip.side), clip)
     names: set[str] = set()
     found = []
     for clip in clips.values():

@@ -93,8 +93,12 @@ class Predictor:
         heard = self._survey(path, tracks)
         if heard.fault:
             faults.append(heard.fault)
-        heard = heard._replace(speech=speech_with(self.cues, heard.speech))
-        words = self._words(path, heard)
+        beyond = [cue for cue in self.cues if cue.start is not None and cue.start >= heard.seconds]
+        if beyond:
+            faults.append(f"{len(beyond)} of the cues begin after the clip's end: left out.")
+        cues = [cue for cue in self.cues if cue not in beyond]
+        heard = heard._replace(speech=speech_with(cues, heard.speech, heard.seconds))
+        words = self._words(path, heard, cues)
         windows = lay_windows(heard.speech, self.window, self.hop)
         reader = WindowReader(path, tracks, self.encoders, self.settings, words, windows)
         answers = self._answer(reader, windows, advance)
@@ -148,6 +152,10 @@ class Predictor:
         detect = set(self.kinds.values()) - {"features"} != {"video"} if vad is None else vad
         if tracks.sound:
             heard = survey(path, self.settings.channel, detect)
+            if heard.seconds and not detect and tracks.picture and (tracks.seconds or 0) > heard.seconds:
+                # pictures may go on after the sound: the whole clip is asked for, not what was said in it
+                whole = float(tracks.seconds or 0)
+                return heard._replace(seconds=whole, speech=[Span(0.0, whole)], fault="")
             if heard.seconds:
                 return heard
             if not tracks.picture or "video" not in self.kinds.values():
@@ -182,10 +190,10 @@ class Predictor:
             return [Cue(None, None, " ".join(settings.words.split()))]
         return [] if settings.text is None else read_words(settings.text)
 
-    def _words(self, path: Path, heard: Survey) -> list[Word]:
+    def _words(self, path: Path, heard: Survey, cues: Sequence[Cue]) -> list[Word]:
         if self.recogniser is not None:
             return self.recogniser.hear(path, self.settings.channel, heard.speech)
-        return place(self.cues, heard.speech)
+        return place(cues, heard.speech)
 
     def _answer(
         self, reader: WindowReader, windows: Sequence[Window], advance: Callable[[int, int], None]

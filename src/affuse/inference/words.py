@@ -93,10 +93,11 @@ def parse_cues(text: str) -> list[Cue]:
     return cues
 
 
-def speech_with(cues: Sequence[Cue], speech: Sequence[Span]) -> list[Span]:
-    """The speech, and the time of every cue that none of it touches: whoever wrote the cue heard it."""
+def speech_with(cues: Sequence[Cue], speech: Sequence[Span], seconds: float) -> list[Span]:
+    """The speech, and the time of every cue that none of it touches: whoever wrote the cue heard it. Cues end with
+    the clip, at ``seconds``."""
     alone = [
-        Span(cue.start, cue.end)
+        Span(cue.start, min(cue.end, seconds))
         for cue in cues
         if cue.start is not None and cue.end is not None and not _common(cue.start, cue.end, speech)
     ]

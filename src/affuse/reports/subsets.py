@@ -50,6 +50,7 @@ def collect_subsets(comparison: Comparison) -> pd.DataFrame:
                             "modalities": name,
                             "protocol": experiment.recipe.protocol.kind,
                             "stamp": experiment.split.stamp,
+                            "on_test": experiment.recipe.on_test,
                             "task": task,
                             "metric": metric,
                             "value": values.mean(),
@@ -92,6 +93,5 @@ def read_subsets(folder: Path) -> pd.DataFrame:
     path = folder / SUBSETS
     if not path.is_file():
         return pd.DataFrame()
-    subsets = pd.read_csv(path, dtype={"stamp": str}, keep_default_na=True)
-    subsets["stamp"] = subsets["stamp"].fillna("")
-    return subsets
+    texts = {"stamp": str, "on_test": str}
+    return pd.read_csv(path, dtype=texts, keep_default_na=True).fillna(dict.fromkeys(texts, ""))

@@ -85,7 +85,9 @@ def generate_release(
         if workers > 1:
             # a fresh interpreter each: a copy of this one could hold locks of threads that it lacks
             context = multiprocessing.get_context("spawn")
-            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker))
+            pool = stack.enter_context(
+                ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker)
+            )
             finished = pool.map(write, plan)
         else:
             finished = map(write, plan)
