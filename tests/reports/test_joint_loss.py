@@ -15,7 +15,7 @@ from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
 from affuse.reports.figures import save_figure, training_figure
-from affuse.reports.joint_loss_table import nll
+from affuse.reports.joint_loss_table import joint_loss_table, nll
 from video_files import grey, write_video
 
 TINY = [
@@ -89,6 +89,15 @@ def out(corpus, tmp_path_factory):
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     return out
+
+
+def test_what_was_chosen_on_the_test_part_carries_the_mark():
+    made = pd.DataFrame({
+        "recipe": "x", "modalities": "audio", "on_test": "epoch chosen on the test part",
+        "quantity": ["weight_emotion", "test_acc_emotion"], "value": [1.0, 0.5], "sd_seeds": float("nan"),
+    })  # fmt: skip
+    assert list(joint_loss_table(made)["on_test"]) == ["epoch chosen on the test part"]
+    assert "on_test" not in joint_loss_table(made.assign(on_test=""))
 
 
 def runs_of(out, weighting):

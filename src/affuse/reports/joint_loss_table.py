@@ -44,6 +44,7 @@ def joint_losses(comparison: Comparison) -> pd.DataFrame:
                 dict(row)
                 | {
                     "modalities": "+".join(cells[0].variant.recipe.modalities),
+                    "on_test": cells[0].variant.recipe.on_test,
                     "quantity": quantity,
                     "value": values.mean(),
                     "sd_seeds": values.std(ddof=1) if len(values) > 1 else np.nan,
@@ -113,6 +114,8 @@ def joint_loss_table(losses: pd.DataFrame) -> pd.DataFrame:
                 line[f"{task} {TITLES[metric]}"] = (
                     "" if np.isnan(value) else _with_sd(100 * value, 100 * sd, 1)
                 )
+        if (losses["on_test"] != "").any():
+            line["on_test"] = group.iloc[0]["on_test"]
         lines.append(line)
     return pd.DataFrame(lines).fillna("")
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from affuse.corpora.corpus import Corpus
+from affuse.corpora.corpus import Corpus, Utterance
 from affuse.files import write_csv
 
 UTTERANCES = "utterances.csv"
@@ -23,12 +23,7 @@ def write_utterances(corpus: Corpus, out: Path) -> None:
     """
     kept = [name for name in COLUMNS if name in corpus.table.columns and corpus.table[name].notna().any()]
     table = corpus.table[["id", *kept]].copy()
-    table["clip"] = [
-        _link(
-            utterance.audio or utterance.video, utterance.span("audio" if utterance.audio else "video"), out
-        )
-        for utterance in corpus.utterances()
-    ]
+    table["clip"] = [_clip_link(utterance, out) for utterance in corpus.utterances()]
     write_csv(out / UTTERANCES, table)
 
 
@@ -42,9 +37,14 @@ def read_utterances(folder: Path) -> pd.DataFrame:
     return table if "speaker" in table.columns else table.assign(speaker=None)
 
 
-def _link(media: Path | None, span: tuple[float | None, float | None], out: Path) -> str:
-    if media is None:
-        return ""
+def _clip_link(utterance: Utterance, out: Path) -> str:
+    for kind, media in (("audio", utterance.audio), ("video", utterance.video)):
+        if isinstance(media, Path):
+            return _link(media, utterance.span(kind), out)
+    return ""
+
+
+def _link(media: Path, span: tuple[float | None, float | None], out: Path) -> str:
     try:
         path = Path(os.path.relpath(media, out)).as_posix()
     except ValueError:  # another drive
