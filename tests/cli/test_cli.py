@@ -140,6 +140,8 @@ def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "affuse", *arguments], env=environment, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
+        # tests that run in a shell's background inherit an ignored Ctrl-C, and would hand it on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not list(tmp_path.rglob("results.json")) and process.poll() is None and time.monotonic() < deadline:
