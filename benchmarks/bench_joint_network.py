@@ -37,6 +37,7 @@ class Straightforward(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         audio, video = model.encoders["audio"], model.encoders["video"]
+        self.gain = audio.options.gain
         self.short = copy.deepcopy(audio.short)
         self.long = nn.Conv1d(40, 40, 4000)
         self.long.load_state_dict(audio.long.state_dict())
@@ -45,7 +46,8 @@ class Straightforward(nn.Module):
         self.heads = nn.ModuleDict({task: copy.deepcopy(head[-1]) for task, head in model.heads.items()})
 
     def forward(self, clips: Clips) -> dict[str, Tensor]:
-        x = functional.max_pool1d(self.short(functional.pad(clips["audio"].values[:, None], (40, 39))), 2)
+        wave = clips["audio"].values[:, None] * self.gain
+        x = functional.max_pool1d(self.short(functional.pad(wave, (40, 39))), 2)
         x = self.long(functional.pad(x, (2000, 1999))).transpose(1, 2)
         sound = functional.max_pool1d(x, 10).reshape(len(x), -1, 1280)
         faces = clips["video"].values.float().div(255).permute(0, 1, 4, 2, 3).contiguous()
