@@ -14,11 +14,12 @@ CLASSES = ["anger", "neutral", "sadness"]
 
 def make_comparison(
     folder, skills, *, speakers=8, each=18, seeds=(0, 1), folds=4, tight=None, on_test=None, tasks=("emotion",),
-    recipe="server",
+    recipe="server", published="",
 ):  # fmt: skip
     """skills: loss -> chance to be right (where wrong, the next class). Speakers are dealt over the folds.
 
     tight: loss -> distance between class means of its embeddings; on_test: loss -> what was chosen on the test part.
+    published: a network's name in a paper's tables; rows are then named as 'affuse reproduce' does: "SERVER / center".
     The utterances are "s<speaker>_<k>"; even speakers are women, the first half of each one's turns improvised.
     """
     random = np.random.default_rng(0)
@@ -82,6 +83,7 @@ def make_comparison(
         tables = [pd.concat(parts) for parts in by_seed.values()]
         clusters = pd.Series({id: id.split("_")[0] for id in ids})
         settings = {"recipe": recipe, "loss": loss}
+        settings |= {"row": f"{published} / {loss}"} if published else {}
         rows.append(
             {
                 "settings": settings,

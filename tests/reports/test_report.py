@@ -109,6 +109,19 @@ def test_a_row_is_compared_with_the_most_like_row_under_cross_entropy(tmp_path):
     assert reference_of(apart[1], apart) is None
 
 
+def test_under_one_loss_a_row_is_compared_with_the_one_that_has_its_modalities(tmp_path):
+    made = make_comparison(tmp_path, {"cross_entropy": 0.7}, each=6, seeds=(0,))
+    record = read_record(made)
+    (entry,) = record["rows"]
+    record["rows"] = [
+        entry | {"settings": {"recipe": name, "loss": "cross_entropy"}, "modalities": dict.fromkeys(has, "")}
+        for name, has in (("a", "a"), ("v", "v"), ("static", "av"), ("dynamic", "av"))
+    ]
+    rows = read_rows(made, record)
+    found = [reference_of(row, rows) for row in rows]
+    assert [None if row is None else row.settings["recipe"] for row in found] == [None, "a", "a", "static"]
+
+
 def test_the_verdict_is_two_plain_sentences(folder):
     html = (folder / "report.html").read_text("utf-8")
     said = re.findall(r'<p class="verdict">(.*?)</p>', html)

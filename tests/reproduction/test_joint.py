@@ -8,8 +8,8 @@ import pytest
 
 from affuse.corpora.generated import generate_release
 from affuse.corpora.readers.iemocap import prepare
-from affuse.reports.reproduction import joint_numbers
 from affuse.reports.results import read_predictions
+from affuse.reproduction.report.values import joint_numbers
 from affuse.training.compare import Cell
 from command import affuse
 

@@ -9,10 +9,12 @@ from scipy import integrate, special
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from affuse.corpora.corpus import Corpus
-from affuse.reports.reproduction import COLUMNS, over_runs, reproduction_table
+from affuse.evaluation.over_runs import over_runs
 from affuse.reports.results import read_predictions
 from affuse.reproduction import switches as switching
 from affuse.reproduction.definition import Switch, Switches, published
+from affuse.reproduction.report.table import numbers_table
+from affuse.reproduction.report.values import COLUMNS
 from command import affuse
 from small_corpus import make_corpus
 from tiny_models import tiny_bert
@@ -124,7 +126,7 @@ def test_whatever_was_chosen_on_test_is_marked_in_every_file(frame, ran):
     }
     runs = [json.loads(path.read_text()) for path in (out / "coded").rglob("results.json")]
     assert {run["on_test"] for run in runs} == {"", "epoch chosen on the test part"}
-    page, text = (out / "report.html").read_text(), (out / "reproduction.md").read_text()
+    page, text = (out / "report.html").read_text(), (out / "report.md").read_text()
     for shown in (page, text):
         assert "† epoch chosen on the test part." in shown
         assert "‡ lambda chosen on the test part." in shown
@@ -141,7 +143,7 @@ def test_honest_numbers_say_whether_the_published_one_is_inside(frame):
 
 def test_every_page_says_that_it_is_quick_small_and_generated(ran):
     out = ran[0]
-    for name in ("report.html", "reproduction.md"):
+    for name in ("report.html", "report.md"):
         text = (out / name).read_text()
         assert "Quick: 30 epochs" in text
         assert "small (generated)" in text
@@ -258,15 +260,15 @@ def test_the_table_by_hand():
             for name, v, low, high, inside, on, lam in rows
         ]
     )
-    table, footnotes = reproduction_table(frame)
-    assert table.to_dict("records") == [
+    found = numbers_table(frame)
+    assert found.to_frame().to_dict("records") == [
         {
             "row": "R", "metric": "ACC (WA)", "published": "80.27 (a)", "as written": "70.0 (-10.3)",
             "as coded": "82.0†‡ (+1.7) lambda 0.5", "honest": "66.0 [61.0, 71.0] (-14.2)",
             "published inside honest interval": "no",
         }
     ]  # fmt: skip
-    assert footnotes == [
+    assert found.footnotes == [
         "(a) published: odd.",
         "† epoch chosen on the test part.",
         "‡ lambda chosen on the test part.",

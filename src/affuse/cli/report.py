@@ -14,7 +14,8 @@ def report(
     """The HTML page of a comparison or a reproduction, again, from what lies in its folder."""
     from affuse.cli.console import out
     from affuse.reports.page import write_page
-    from affuse.reports.reproduction_page import is_reproduction, write_reproduction_page
+    from affuse.reproduction.report.page import write_reproduction_page
+    from affuse.reproduction.report.record import is_reproduction
 
     page = write_reproduction_page(folder) if is_reproduction(folder) else write_page(folder)
     out.print(f"The report is {page}: open it in a browser.", markup=False, soft_wrap=True)

@@ -76,16 +76,12 @@ def _protocols(
     jobs: int | None, device: str,
 ) -> int:  # fmt: skip
     from affuse.cli.console import bars, messages, print_table
-    from affuse.reports.reproduction import (
-        NAMES,
-        ProtocolRun,
-        reproduction_rows,
-        reproduction_table,
-        write_reproduction,
-    )
-    from affuse.reports.reproduction_page import write_reproduction_page
-    from affuse.reproduction.definition import read_definition, read_paper
+    from affuse.reproduction.definition import PROTOCOLS, read_definition, read_paper
     from affuse.reproduction.grid import make_grid
+    from affuse.reproduction.report.page import verdict_sentences, write_reproduction_page
+    from affuse.reproduction.report.record import read_record, write_record
+    from affuse.reproduction.report.table import LEGEND, numbers_table
+    from affuse.reproduction.report.values import ProtocolRun
     from affuse.reproduction.running import check_grid, form_notes, run_grid
 
     paper = read_paper(name)
@@ -98,17 +94,19 @@ def _protocols(
     runs = []
     with bars() as progress:
         for protocol, (definition, grid) in grids.items():
-            progress.say(f"{NAMES[protocol]}: {len(grid.variants)} rows and seeds.")
+            progress.say(f"{PROTOCOLS[protocol]}: {len(grid.variants)} rows and seeds.")
             for note in grid.notes:
                 progress.say(note)
             done = run_grid(grid, corpus, out / protocol, cache, progress, jobs, device)
             runs.append(ProtocolRun(protocol, definition, grid, *done))
-    frame = reproduction_rows(paper, runs)
-    record = write_reproduction(out, paper, runs, frame, form_notes(paper, form))
-    table, footnotes = reproduction_table(frame)
-    print_table(table, record["title"])
-    for text in (record["legend"], *footnotes, *record["notes"]):
+    write_record(out, paper, runs, form_notes(paper, form))
+    record, frame, claims = read_record(out)
+    found = numbers_table(frame)
+    print_table(found.to_frame(), record["title"])
+    for text in (LEGEND, *found.footnotes, *record["notes"], *record["caveats"]):
         messages.print(text, markup=False, soft_wrap=True)
+    for text in verdict_sentences(record, frame, claims):
+        messages.print(text, markup=False, soft_wrap=True, style="bold")
     failed = [failure for about in record["protocols"] for failure in about["failed"]]
     for failure in failed:
         messages.print(f"Failed: {failure}", markup=False, soft_wrap=True)
@@ -119,7 +117,7 @@ def _protocols(
         count = len({skip.id for skip in skipped})
         messages.print(f"{count} utterances were skipped; see skipped.csv in each protocol's folder.")
     page = write_reproduction_page(out)
-    messages.print(f"Tables are in {out / 'reproduction.csv'} and {out / 'reproduction.md'}.", soft_wrap=True)
+    messages.print(f"Tables are in {out / 'reproduction.csv'} and {out / 'claims.csv'}.", soft_wrap=True)
     messages.print(f"The report is {page}: open it in a browser.", soft_wrap=True)
     return 1 if failed or skipped else 0
 
@@ -129,13 +127,12 @@ def _switches(
     jobs: int | None, device: str,
 ) -> int:  # fmt: skip
     from affuse.cli.console import bars, messages, print_table
-    from affuse.reports.reproduction import NAMES
     from affuse.reports.results import markdown_table
-    from affuse.reproduction.definition import read_paper
+    from affuse.reproduction.definition import PROTOCOLS, read_paper
     from affuse.reproduction.running import form_notes
     from affuse.reproduction.switches import effects_table, run_switches
 
-    if set(protocols) not in (set(NAMES), {"honest"}):
+    if set(protocols) not in (set(PROTOCOLS), {"honest"}):
         raise AffuseError(
             "--switches turns one departure on at a time in the honest protocol; leave out --protocol."
         )

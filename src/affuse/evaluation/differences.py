@@ -53,6 +53,25 @@ def paired_difference(
     )
 
 
+def paired_mean_difference(
+    sums: np.ndarray, counts: np.ndarray, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0
+) -> Difference:
+    """The mean over utterances of a difference that each utterance has, by bootstrap over speakers.
+
+    sums:   (speakers, tasks) differences added up over a speaker's utterances, averaged over seeds
+    counts: (speakers, tasks) how many utterances those are; the tasks' means are added up
+
+    A resample in which a task has no utterance is left out. Interval and p value as ``paired_difference``.
+    """
+    value = float((sums.sum(axis=0) / counts.sum(axis=0)).sum())
+    if len(sums) < 2:
+        return undefined(value)
+    times = draw_speakers(len(sums), resamples, seed)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        resampled = (times @ sums / (times @ counts)).sum(axis=1)
+    return student_difference(value, resampled, len(sums) - 1, level)
+
+
 def student_difference(value: float, resampled: np.ndarray, df: int, level: float = LEVEL) -> Difference:
     """value +- t(df) x the standard deviation of the resamples; interval and p value agree by construction.
 

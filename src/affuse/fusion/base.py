@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from affuse.sequence import FeatureSequence
 
+NEVER = -1e30  # a logit whose softmax is 0, and finite: an infinite one has no gradient
+
 
 class FusionOptions(BaseModel):
     """The fields a recipe may set under ``fusion.options``. Unknown keys are errors."""

@@ -14,11 +14,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from affuse.fusion.base import Fusion, FusionOptions
+from affuse.fusion.base import NEVER, Fusion, FusionOptions
 from affuse.fusion.pooling import Pooling, pool, pooled_width
 from affuse.sequence import FeatureSequence
-
-_NEVER = -1e30  # a logit whose softmax is 0, and finite: an infinite one has no gradient
 
 
 class GatedOptions(FusionOptions):
@@ -72,7 +70,7 @@ class GatedFusion(Fusion):
             logits_bmw = total.unflatten(1, (-1, self.width))
         if self.tied:
             last = h_bmw.new_zeros(h_bmw.shape[0], 1, self.width)
-            logits_bmw = torch.cat([logits_bmw, last], dim=1).masked_fill(~present_bm1, _NEVER)
+            logits_bmw = torch.cat([logits_bmw, last], dim=1).masked_fill(~present_bm1, NEVER)
             z_bmw = logits_bmw.softmax(dim=1)
         else:
             z_bmw = logits_bmw.sigmoid()

@@ -12,11 +12,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from affuse.fusion.base import Fusion, FusionOptions, Opinions
+from affuse.fusion.base import NEVER, Fusion, FusionOptions, Opinions
 from affuse.fusion.pooling import Pooling, pool, pooled_width
 from affuse.sequence import FeatureSequence
-
-_NEVER = -1e30  # a logit whose softmax is 0, and finite: an infinite one has no gradient
 
 
 class LateOptions(FusionOptions):
@@ -62,5 +60,5 @@ class LateFusion(Fusion):
             embedding = project(pool(sequence, self.pooling[name]))
             embeddings.append(embedding * sequence.present[:, None])
         absent_bm = ~torch.stack(present, dim=1)
-        logits_bm = self.weight_logits.expand(absent_bm.shape[0], -1).masked_fill(absent_bm, _NEVER)
+        logits_bm = self.weight_logits.expand(absent_bm.shape[0], -1).masked_fill(absent_bm, NEVER)
         return Opinions(embeddings, logits_bm.log_softmax(dim=1))

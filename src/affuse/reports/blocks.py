@@ -71,11 +71,12 @@ class Facts:
 
 @dataclass(frozen=True)
 class Notes:
-    """A list of sentences, folded away under ``summary``."""
+    """A list of sentences under ``summary``, folded away unless ``open``."""
 
     kind: ClassVar[str] = "notes"
     summary: str
     lines: Sequence[str]
+    open: bool = False
 
 
 Block = Prose | Heading | Table | Figure | Figures | Facts | Notes

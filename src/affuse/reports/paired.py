@@ -38,7 +38,7 @@ def paired_tests(rows: Sequence[Row], task: str, space: Sequence[str], speakers:
         reference = reference_of(row, rows)
         if reference is None:
             continue
-        line = _compare(reference, row, task, space, speakers)
+        line = compare_rows(reference, row, task, space, speakers)
         if line is not None:
             about = {
                 "reference": reference.name_among([row, reference]),
@@ -52,25 +52,29 @@ def paired_tests(rows: Sequence[Row], task: str, space: Sequence[str], speakers:
     for test in _TESTS:
         at = list(table.columns).index(f"{test}_p") + 1
         table.insert(at, f"{test}_p_holm", holm(table[f"{test}_p"].to_numpy(float)))
-    table["verdict"] = [_verdict(line) for line in table.to_dict("records")]
+    table["verdict"] = [
+        judge(line["bacc_difference"], line["bacc_p_holm"], line["resampled_p_holm"], line["on_test"])
+        for line in table.to_dict("records")
+    ]
     return table
 
 
-def _verdict(line: dict[Any, Any]) -> str:
+def judge(difference: float, speakers_p: float, trainings_p: float, on_test: str) -> str:
     """By Holm's p values: over speakers, and then over trainings, of which the test over speakers knows nothing."""
-    if line["on_test"]:
+    if on_test:
         return UNJUDGED
-    if np.isnan(line["bacc_p_holm"]):
+    if np.isnan(speakers_p):
         return UNTESTED
-    if line["bacc_p_holm"] >= ALPHA:
+    if speakers_p >= ALPHA:
         return NO_EFFECT
-    direction = "higher" if line["bacc_difference"] > 0 else "lower"
-    return direction if line["resampled_p_holm"] < ALPHA else f"{direction} {THESE_RUNS}"
+    direction = "higher" if difference > 0 else "lower"
+    return direction if trainings_p < ALPHA else f"{direction} {THESE_RUNS}"
 
 
-def _compare(
+def compare_rows(
     reference: Row, row: Row, task: str, space: Sequence[str], speakers: pd.Series
 ) -> dict[str, Any] | None:
+    """A line of ``paired_tests`` before Holm's correction; None where the two have no test utterance in common."""
     first, second = common_tables(reference, row, task, space)
     if not first or not len(next(iter(first.values()))):
         return None

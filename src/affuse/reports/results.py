@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
             continue
         experiment = comparison.experiments[cells[0].experiment]
         speakers = experiment.labelled.table.set_index("id")["speaker"]
-        by_seed = _test_tables(cells)
+        by_seed = tables_by_seed((c.variant.recipe.seed, read_predictions(c.folder, "test")) for c in cells)
         for task, space in experiment.labelled.spaces.items():
             tables = [table for table in by_seed.values() if table[task].isin(space).any()]
             if not tables:
@@ -95,12 +96,12 @@ def rows_of(comparison: Comparison) -> dict[tuple[tuple[str, str], ...], list[Ce
     return grouped
 
 
-def _test_tables(cells: list[Cell]) -> dict[int, pd.DataFrame]:
-    """seed -> test predictions of all folds."""
-    parts: dict[int, list[pd.DataFrame]] = {}
-    for cell in cells:
-        parts.setdefault(cell.variant.recipe.seed, []).append(read_predictions(cell.folder, "test"))
-    return {seed: pd.concat(tables, ignore_index=True) for seed, tables in parts.items()}
+def tables_by_seed(parts: Iterable[tuple[int, pd.DataFrame]]) -> dict[int, pd.DataFrame]:
+    """(seed, a fold's predictions) -> seed -> predictions of all folds, seeds in order."""
+    grouped: dict[int, list[pd.DataFrame]] = {}
+    for seed, table in parts:
+        grouped.setdefault(seed, []).append(table)
+    return {seed: pd.concat(tables, ignore_index=True) for seed, tables in sorted(grouped.items())}
 
 
 def read_predictions(folder: Path, role: str, file: str = "predictions.csv") -> pd.DataFrame:

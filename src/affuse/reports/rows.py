@@ -13,7 +13,7 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.reports.record import RECORD
-from affuse.reports.results import read_predictions
+from affuse.reports.results import read_predictions, tables_by_seed
 from affuse.training.embeddings import EMBEDDINGS, read_embeddings
 
 REFERENCE = "cross_entropy"
@@ -57,6 +57,7 @@ class Row:
     """One line of a table: all folds and seeds of one point of the axes. Every run of it is finished."""
 
     settings: dict[str, str]
+    modalities: tuple[str, ...]
     split_hash: str
     on_test: str  # what was chosen or trained on the test part, "" where it was left alone
     runs: list[Run]
@@ -64,10 +65,7 @@ class Row:
     @cached_property
     def tests(self) -> dict[int, pd.DataFrame]:
         """seed -> test predictions of all folds."""
-        parts: dict[int, list[pd.DataFrame]] = {}
-        for run in self.runs:
-            parts.setdefault(run.seed, []).append(run.test)
-        return {seed: pd.concat(tables, ignore_index=True) for seed, tables in sorted(parts.items())}
+        return tables_by_seed((run.seed, run.test) for run in self.runs)
 
     def tables(self, task: str, space: Sequence[str]) -> list[pd.DataFrame]:
         """One test table per seed, where it has utterances labelled for the task."""
@@ -100,7 +98,7 @@ def read_rows(folder: Path, record: dict[str, Any]) -> list[Row]:
             result = _result(place)
             on_test = on_test or str(result.get("on_test") or "")
             runs.append(Run(place, cell["fold"], cell["seed"], result.get("utterances", {})))
-        rows.append(Row(entry["settings"], entry["split_hash"], on_test, runs))
+        rows.append(Row(entry["settings"], tuple(entry["modalities"]), entry["split_hash"], on_test, runs))
     return rows
 
 
@@ -112,8 +110,9 @@ def _result(folder: Path) -> dict[str, Any]:
 def reference_of(row: Row, rows: Sequence[Row]) -> Row | None:
     """What a row is compared with: of the rows under cross-entropy on the same split, the one most like it.
 
-    A row under cross-entropy is compared with the first such row; without any, all are with the first row. None
-    for a row that is its own reference.
+    A row under cross-entropy itself is compared with the first one before it that has its modalities (MM-dynamic with
+    MM-static, not with sound alone), else with the first of all; without any such row, all are with the first row.
+    None for a row that is its own reference.
     """
     same = [other for other in rows if other.split_hash == row.split_hash]
     plain = [other for other in same if other.settings["loss"] == REFERENCE] or same[:1]
@@ -123,5 +122,8 @@ def reference_of(row: Row, rows: Sequence[Row]) -> Row | None:
             other.settings.get(axis) == value for axis, value in row.settings.items() if axis != "loss"
         )
 
-    first = plain[0] if row in plain else max(plain, key=likeness)
-    return None if first is row else first
+    if row in plain:
+        before = plain[: plain.index(row)]
+        alike = [other for other in before if other.modalities == row.modalities]
+        return next(iter(alike or before), None)
+    return max(plain, key=likeness)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from affuse.evaluation.intervals import bootstrap, speaker_confusions
 from affuse.evaluation.predictions import measure_table
-from affuse.reports.results import ceiling, paper_table, read_predictions, rows_of
-from affuse.training.compare import Cell, Comparison
+from affuse.reports.results import ceiling, paper_table, read_predictions, rows_of, tables_by_seed
+from affuse.training.compare import Comparison
 from affuse.training.subsets import SUBSET_PREDICTIONS, has_subsets, subsets_of
 
 SUBSETS = "subsets.csv"
@@ -30,7 +30,10 @@ def collect_subsets(comparison: Comparison) -> pd.DataFrame:
         experiment = comparison.experiments[cells[0].experiment]
         recipe = cells[0].variant.recipe
         speakers = experiment.labelled.table.set_index("id")["speaker"]
-        by_seed = _tables(cells)
+        tested = (
+            (c.variant.recipe.seed, read_predictions(c.folder, "test", SUBSET_PREDICTIONS)) for c in cells
+        )
+        by_seed = tables_by_seed(tested).values()
         for subset in subsets_of(list(recipe.modalities)):
             name = "+".join(subset)
             of_subset = recipe.model_copy(update={"modalities": {m: recipe.modalities[m] for m in subset}})
@@ -64,15 +67,6 @@ def collect_subsets(comparison: Comparison) -> pd.DataFrame:
                         }
                     )
     return pd.DataFrame(rows)
-
-
-def _tables(cells: list[Cell]) -> list[pd.DataFrame]:
-    """Per seed the test predictions of all folds from every subset."""
-    parts: dict[int, list[pd.DataFrame]] = {}
-    for cell in cells:
-        table = read_predictions(cell.folder, "test", SUBSET_PREDICTIONS)
-        parts.setdefault(cell.variant.recipe.seed, []).append(table)
-    return [pd.concat(tables, ignore_index=True) for tables in parts.values()]
 
 
 def subset_table(subsets: pd.DataFrame, task: str) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from affuse.errors import AffuseError
 from affuse.recipe import Part
 from affuse.registry import unknown
 
-PROTOCOLS = ("written", "coded", "honest")
+PROTOCOLS = {"written": "as written", "coded": "as coded", "honest": "honest"}  # and what tables call them
 Changes = dict[str, Any]  # dotted field of the recipe -> value
 
 
@@ -40,6 +40,18 @@ class Quick(Part):
     folds: int | None = Field(default=None, description="of a protocol with more folds, only so many are run")
 
 
+class Claim(Part):
+    """What a paper says of two rows of its tables."""
+
+    says: str = Field(description="the claim in a sentence")
+    source: str = Field(description="where the paper says it")
+    row: str
+    over: str = Field(description="the row it is compared with")
+    better: Literal["higher", "lower"] = Field(
+        description="what the paper says of row's number beside over's"
+    )
+
+
 class Paper(Part):
     """``paper.yaml``."""
 
@@ -51,6 +63,10 @@ class Paper(Part):
     )
     needs: dict[str, str] = Field(description="column that some utterance must have -> what it is called")
     caveats: list[str] = Field(default_factory=list, description="footnotes of every table")
+    claims: list[Claim] = Field(
+        min_length=1,
+        description="of BACC (classification), or of the unweighted NLL of the test part (joint)",
+    )
     small: Small
     quick: Quick
 

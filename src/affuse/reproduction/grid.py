@@ -14,6 +14,7 @@ from affuse.errors import AffuseError
 from affuse.overrides import apply_override, set_field
 from affuse.recipe import Recipe
 from affuse.registry import unknown
+from affuse.reproduction.changes import changes_in_words
 from affuse.reproduction.definition import Changes, Definition, GridCell, Paper
 from affuse.training.compare import Variant
 
@@ -23,7 +24,7 @@ MISSING = {"votes": "keeps no annotators' votes", "sides": "does not show two pe
 
 @dataclass
 class Grid:
-    """Variants of one protocol on one corpus; ``notes`` say what of the definition the corpus could not have."""
+    """Variants of one protocol on one corpus; ``notes`` say what of the definition the corpus or the form changes."""
 
     variants: list[Variant]
     rows: dict[str, list[str]]  # published row -> the names of its variants, one per lambda
@@ -56,9 +57,11 @@ def make_grid(paper: Paper, protocol: str, definition: Definition, corpus: Corpu
     conditional, notes = conditions(definition.where, corpus)
     seeds = form.seeds or (paper.quick.seeds[protocol] if form.quick else definition.seeds)
     grid = Grid([], {}, None, notes)
+    pairs = []
     for cell in definition.cells:
         changes = {"protocol": split} | definition.set | conditional | cell.set
         recipe = build_recipe(paper, cell, changes, definition.encoders, form)
+        pairs.append((recipe, build_recipe(paper, cell, changes, definition.encoders, Form())))
         for weight in cell.lambdas or [None]:
             name = cell.row if weight is None else f"{cell.row}, lambda {weight:g}"
             chosen = recipe if weight is None else _with_lambda(recipe, weight)
@@ -69,6 +72,8 @@ def make_grid(paper: Paper, protocol: str, definition: Definition, corpus: Corpu
     if form.quick and paper.quick.folds is not None and SplitProtocol.model_validate(split).kind != "ratio":
         grid.folds = list(range(paper.quick.folds))
         grid.notes.append(f"Only the first {paper.quick.folds} folds are run (--quick).")
+    if changed := changes_in_words(pairs):
+        grid.notes.append(changed)
     return grid
 
 

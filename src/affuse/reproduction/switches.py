@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import pandas as pd
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
-from affuse.reports.reproduction import over_runs, pooled_metrics
+from affuse.evaluation.over_runs import over_runs
+from affuse.evaluation.predictions import measure_table
+from affuse.reports.results import read_predictions
 from affuse.reproduction.definition import Changes, Paper, Switch, read_definition, read_switches
 from affuse.reproduction.grid import (
     MISSING,
@@ -103,7 +105,7 @@ def effects(
             ]
             if all(cell.folder in comparison.results for cell in cells):
                 spaces = comparison.experiments[cells[0].experiment].labelled.spaces
-                found[name, seed] = pooled_metrics(cells, spaces)
+                found[name, seed] = _pooled_metrics(cells, spaces)
     on_test = {cell.variant.settings["row"]: cell.variant.recipe.on_test for cell in comparison.cells}
     rows: list[dict[str, Any]] = []
     for switch, row, base, switched in pairs:
@@ -135,3 +137,14 @@ def effects_table(effects: pd.DataFrame) -> pd.DataFrame:
             )
         lines.append(line)
     return pd.DataFrame(lines).fillna("")
+
+
+def _pooled_metrics(cells: Sequence[Cell], spaces: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """ACC and BACC (0 to 1) by task over the test utterances of all folds of one seed."""
+    table = pd.concat([read_predictions(cell.folder, "test") for cell in cells], ignore_index=True)
+    found = {}
+    for task, space in spaces.items():
+        if table[task].isin(list(space)).any():
+            measured = measure_table(table, task, space)
+            found |= {f"{task}_acc": measured.acc, f"{task}_bacc": measured.bacc}
+    return found

@@ -1,0 +1,113 @@
+"""``claims.csv``: what the paper says of two of its rows, and what each protocol's runs say of the same two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from affuse.evaluation.p_values import holm
+from affuse.reports.paired import NO_EFFECT, THESE_RUNS, UNJUDGED, UNTESTED, compare_rows, judge
+from affuse.reports.paired_nll import compare_nll
+from affuse.reports.record import RECORD, read_record
+from affuse.reports.rows import Row, read_rows
+from affuse.reports.utterances import read_utterances
+from affuse.reproduction.definition import Claim, Paper, published
+
+COLUMNS = [
+    "claim", "source", "row", "over", "better", "metric", "published", "protocol", "difference", "low", "high",
+    "p", "p_holm", "resampled_p", "resampled_p_holm", "n", "speakers", "detectable", "on_test", "verdict",
+]  # fmt: skip
+HOLDS, OPPOSITE, ONLY_RUNS = "holds", "the opposite is shown", "in these runs only"
+_EMPTY = dict.fromkeys(
+    ("difference", "low", "high", "p", "resampled_p", "speakers", "detectable"), float("nan")
+) | {"n": 0}
+
+
+def claims_table(paper: Paper, frame: pd.DataFrame, folders: Mapping[str, Path]) -> pd.DataFrame:
+    """COLUMNS: a line per claim and protocol. ``frame``: ``reproduction_rows``; ``folders``: protocol -> comparison.
+
+    difference: of BACC in percentage points (classification), or of the unweighted NLL of the test part in nats
+    (joint), on the same test utterances, with its 95 % interval; *_holm: Holm's p values over the claims of a
+    protocol. published: the difference of the printed numbers, for the joint loss a difference of weighted sums over
+    the validation part, which no unweighted mean can be compared with. verdict: "holds" where the claimed direction is
+    shown over speakers and over trainings, "the opposite is shown", "in these runs only" (over speakers alone), "no
+    effect shown", "not judged" where the test part had a hand in a row, "not tested".
+    """
+    lines: list[dict[str, Any]] = []
+    for protocol, folder in folders.items():
+        chosen = _chosen_rows(frame[frame["protocol"] == protocol])
+        rows, speakers, spaces = _read(folder)
+        of_protocol = []
+        for claim in paper.claims:
+            pair = rows.get(chosen.get(claim.over, "")), rows.get(chosen.get(claim.row, ""))
+            found = _EMPTY if None in pair else _compare(paper.kind, *pair, spaces, speakers) or _EMPTY  # type: ignore[arg-type]
+            on_test = frame.loc[
+                (frame["protocol"] == protocol) & frame["row"].isin((claim.row, claim.over)), "on_test"
+            ]
+            reasons = dict.fromkeys(part for text in on_test for part in text.split("; ") if part)
+            of_protocol.append(
+                _about(claim, paper) | {"protocol": protocol} | found | {"on_test": "; ".join(reasons)}
+            )
+        for test in ("p", "resampled_p"):
+            for line, p in zip(of_protocol, holm([line[test] for line in of_protocol]), strict=True):
+                line[f"{test}_holm"] = p
+        for line in of_protocol:
+            line["verdict"] = _verdict(line)
+        lines += of_protocol
+    return pd.DataFrame(lines, columns=pd.Index(COLUMNS))
+
+
+def _chosen_rows(frame: pd.DataFrame) -> dict[str, str]:
+    """Published row -> the name of the variant that stands for it: with its lambda, where lambdas were tried."""
+    return {
+        row["row"]: f"{row['row']}, lambda {row['lambda']}" if row["lambda"] else row["row"]
+        for row in frame.to_dict("records")
+    }
+
+
+def _read(folder: Path) -> tuple[dict[str, Row], pd.Series, dict[str, list[str]]]:
+    if not (folder / RECORD).is_file():  # every cell failed
+        return {}, pd.Series(dtype=str), {}
+    record = read_record(folder)
+    rows = {row.settings["row"]: row for row in read_rows(folder, record)}
+    spaces = {task: about["classes"] for task, about in record["tasks"].items()}
+    return rows, read_utterances(folder)["speaker"], spaces
+
+
+def _about(claim: Claim, paper: Paper) -> dict[str, Any]:
+    metric, printed = ("bacc", "bacc") if paper.kind == "classification" else ("nll", "nll_validation")
+    numbers = published(paper.published)
+    numbers = numbers[numbers["metric"] == printed].set_index("row")["value"]
+    difference = numbers.get(claim.row, np.nan) - numbers.get(claim.over, np.nan)
+    return {
+        "claim": " ".join(claim.says.split()), "source": claim.source, "row": claim.row, "over": claim.over,
+        "better": claim.better, "metric": metric, "published": round(float(difference), 6),
+    }  # fmt: skip
+
+
+def _compare(
+    kind: str, reference: Row, row: Row, spaces: Mapping[str, list[str]], speakers: pd.Series
+) -> dict[str, Any] | None:
+    if kind == "joint":
+        return compare_nll(reference, row, spaces, speakers)
+    line = compare_rows(reference, row, "emotion", spaces["emotion"], speakers)
+    if line is None:
+        return None
+    return {
+        "difference": 100 * line["bacc_difference"], "low": 100 * line["bacc_low"], "high": 100 * line["bacc_high"],
+        "p": line["bacc_p"], "resampled_p": line["resampled_p"], "n": line["n"], "speakers": line["speakers"],
+        "detectable": 100 * line["bacc_detectable"],
+    }  # fmt: skip
+
+
+def _verdict(line: Mapping[str, Any]) -> str:
+    found = judge(line["difference"], line["p_holm"], line["resampled_p_holm"], line["on_test"])
+    if found in (UNJUDGED, UNTESTED, NO_EFFECT):
+        return found
+    if found.endswith(THESE_RUNS):
+        return ONLY_RUNS
+    return HOLDS if found == line["better"] else OPPOSITE

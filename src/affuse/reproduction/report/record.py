@@ -1,0 +1,103 @@
+"""The files of a reproduction's folder: ``reproduction.csv``, ``claims.csv``, ``reproduction.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import affuse
+from affuse.errors import AffuseError
+from affuse.files import write_csv, write_json
+from affuse.reports.sections.setting import describe_protocol
+from affuse.reproduction.definition import PROTOCOLS, Paper
+from affuse.reproduction.report.claims import claims_table
+from affuse.reproduction.report.values import ProtocolRun, reproduction_rows
+
+RECORD = "reproduction.json"
+NUMBERS, CLAIMS = "reproduction.csv", "claims.csv"
+FORMAT = 2
+
+
+def write_record(
+    out: Path, paper: Paper, runs: Sequence[ProtocolRun], form_notes: Sequence[str]
+) -> dict[str, Any]:
+    """Write the three files; return the record (the last one's content)."""
+    frame = reproduction_rows(paper, runs)
+    corpus = runs[0].comparison.experiments[0].corpus.info
+    told = [
+        f"The published numbers are of {paper.corpus}, these of {corpus.title}: differences between them say nothing "
+        "about the paper."
+    ]
+    record = {
+        "format": FORMAT,
+        "affuse": affuse.__version__,
+        "title": f"{paper.title[0].upper()}{paper.title[1:]}, corpus: {corpus.title}",
+        "paper": paper.published,
+        "kind": paper.kind,
+        "corpus": corpus.title,
+        "same_corpus": corpus.name == paper.corpus and not corpus.generated,
+        "generated": corpus.generated,
+        "notes": [*form_notes, *([] if corpus.name == paper.corpus and not corpus.generated else told)],
+        "caveats": [" ".join(text.split()) for text in paper.caveats],
+        "protocols": [_about(run, out) for run in runs],
+    }
+    write_csv(out / NUMBERS, frame)
+    write_csv(out / CLAIMS, claims_table(paper, frame, {run.name: out / run.name for run in runs}))
+    write_json(out / RECORD, record)
+    return record
+
+
+def is_reproduction(folder: str | Path) -> bool:
+    """Whether 'affuse reproduce' wrote this folder."""
+    return (Path(folder) / RECORD).is_file()
+
+
+def read_record(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    """The record, ``reproduction.csv`` and ``claims.csv``.
+
+    Raises AffuseError where they are missing, damaged or of another format.
+    """
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        if record["format"] == FORMAT:
+            text = {"lambda": str, "inside": str, "on_test": str, "note": str}
+            frame = pd.read_csv(folder / NUMBERS, dtype=text)
+            claims = pd.read_csv(folder / CLAIMS, dtype={"on_test": str})
+            for table, columns in ((frame, [*text]), (claims, ["on_test"])):
+                table[columns] = table[columns].fillna("")
+            return record, frame, claims
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AffuseError(
+            f"{folder} cannot be read as a reproduction ({' '.join(str(error).split())}); run the same 'affuse "
+            "reproduce' again."
+        ) from None
+    raise AffuseError(
+        f"{folder / RECORD} has format {record['format']}, this affuse reads {FORMAT}; run the same 'affuse reproduce' "
+        "again (finished runs are kept)."
+    )
+
+
+def _about(run: ProtocolRun, out: Path) -> dict[str, Any]:
+    comparison, experiment = run.comparison, run.comparison.experiments[0]
+    recipe = experiment.recipe
+    return {
+        "id": run.name,
+        "name": PROTOCOLS[run.name],
+        "folder": run.name,
+        "description": " ".join(run.definition.description.split()),
+        "split": describe_protocol(recipe.protocol.model_dump(mode="json")),
+        "split_hash": experiment.split.hash,
+        "stamp": experiment.split.stamp or "speaker-independent",
+        "seeds": sorted({cell.variant.recipe.seed for cell in comparison.cells}),
+        "folds": [len({cell.fold for cell in comparison.cells}), len(experiment.split.folds)],
+        "utterances": len(experiment.labelled.table),
+        "notes": [note for note in (*run.grid.notes, *experiment.notes) if note],
+        "on_test": sorted({cell.variant.recipe.on_test for cell in comparison.cells} - {""}),
+        "failed": [
+            f"{cell.folder.relative_to(out).as_posix()}: {cause}" for cell, cause in comparison.failed
+        ],
+    }

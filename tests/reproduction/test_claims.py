@@ -1,0 +1,205 @@
+"""A paper's claims against runs made by hand: differences derived again, Holm's correction, verdicts, sentences."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import balanced_accuracy_score, log_loss
+
+from affuse.reports.paired_nll import compare_nll
+from affuse.reports.record import read_record
+from affuse.reports.results import read_predictions
+from affuse.reports.rows import read_rows
+from affuse.reports.utterances import read_utterances
+from affuse.reproduction.definition import Claim, papers, published, read_definition, read_paper
+from affuse.reproduction.report.claims import COLUMNS, HOLDS, OPPOSITE, claims_table
+from affuse.reproduction.report.verdict import claims_in_words, protocols_in_words, published_in_words
+from comparison_folder import CLASSES, make_comparison
+
+SKILLS = {"cross_entropy": 0.6, "center": 0.25, "contrastive_center": 0.95, "cross_entropy+center": 0.58}
+
+
+def claim(row, over, better):
+    return Claim(says=f"{row} is {better} than {over}.", source="Table I", row=row, over=over, better=better)
+
+
+@pytest.fixture(scope="module")
+def paper():
+    plain = "SERVER / cross_entropy"
+    claims = [
+        claim("SERVER / center", plain, "lower"),
+        claim("SERVER / contrastive_center", plain, "lower"),
+        claim("SERVER / cross_entropy + center", plain, "higher"),
+        claim("3M-SER / center", plain, "higher"),
+        claim(plain, plain, "higher"),
+    ]
+    return read_paper("multi-loss").model_copy(update={"claims": claims})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = make_comparison(
+        tmp_path_factory.mktemp("claims") / "honest", SKILLS, published="SERVER", each=30, seeds=(0, 1)
+    )
+    record = (
+        (made / "comparison.json").read_text().replace('cross_entropy+center"}', 'cross_entropy + center"}')
+    )
+    (made / "comparison.json").write_text(record)
+    return made
+
+
+def numbers(protocol, names, on_test="", weight=""):
+    return pd.DataFrame(
+        [{"row": name, "protocol": protocol, "on_test": on_test, "lambda": weight} for name in names]
+    )
+
+
+NAMES = [f"SERVER / {loss.replace('+', ' + ')}" for loss in SKILLS]
+
+
+@pytest.fixture(scope="module")
+def table(paper, folder):
+    return claims_table(paper, numbers("honest", NAMES), {"honest": folder}).set_index("row")
+
+
+def test_differences_are_those_of_the_predictions(table, folder):
+    for loss in ("center", "contrastive_center", "cross_entropy+center"):
+        differences = []
+        for seed in (0, 1):
+            scores = []
+            for name in ("cross_entropy", loss):
+                parts = [
+                    read_predictions(p, "test")
+                    for p in (folder / "runs" / f"loss={name},seed={seed}").iterdir()
+                ]
+                of = pd.concat(parts)
+                scores.append(balanced_accuracy_score(of["emotion"], of["emotion_predicted"]))
+            differences.append(100 * (scores[1] - scores[0]))
+        line = table.loc[f"SERVER / {loss.replace('+', ' + ')}"]
+        assert line["difference"] == pytest.approx(np.mean(differences))
+        assert line["low"] < line["difference"] < line["high"]
+        assert (line["n"], line["speakers"]) == (240, 8)
+    printed = published("multi-loss-ser").set_index(["row", "metric"])["value"]
+    assert table.loc["SERVER / center", "published"] == pytest.approx(
+        printed["SERVER / center", "bacc"] - printed["SERVER / cross_entropy", "bacc"]
+    )
+
+
+def test_a_verdict_takes_direction_speakers_and_trainings(table):
+    assert table.loc["SERVER / center", "verdict"] == HOLDS
+    assert table.loc["SERVER / contrastive_center", "verdict"] == OPPOSITE
+    assert table.loc["SERVER / cross_entropy + center", "verdict"] == "in these runs only"
+    assert table.loc["SERVER / cross_entropy", "verdict"] == "no effect shown"  # against itself
+    assert table.loc["3M-SER / center", "verdict"] == "not tested"  # no such row here
+    assert np.isnan(table.loc["3M-SER / center", "difference"])
+
+
+def test_holms_correction_is_over_the_claims_that_could_be_tested(table):
+    for test in ("p", "resampled_p"):
+        p = table[test].dropna().sort_values()
+        stepped = np.minimum(1, np.maximum.accumulate(p.to_numpy() * (len(p) - np.arange(len(p)))))
+        assert table.loc[p.index, f"{test}_holm"].to_numpy() == pytest.approx(stepped)
+
+
+def test_what_the_test_part_had_a_hand_in_is_not_judged(paper, folder):
+    frame = numbers("coded", NAMES, on_test="epoch chosen on the test part")
+    found = claims_table(paper, frame, {"coded": folder})
+    assert list(found.columns) == COLUMNS
+    assert set(found["verdict"][:3]) == {"not judged"}
+    assert set(found["on_test"][:3]) == {"epoch chosen on the test part"}
+    assert claims_in_words(found) == [
+        "No claim is judged: everything here was chosen on the test part, or trained on it."
+    ]
+
+
+def test_a_row_of_several_lambdas_is_the_chosen_one(paper, folder, tmp_path):
+    copy = tmp_path / "coded"
+    copy.symlink_to(folder)
+    frame = numbers("coded", NAMES)
+    frame.loc[frame["row"] == "SERVER / center", "lambda"] = "0.5"  # a name that no row here has
+    found = claims_table(paper, frame, {"coded": copy}).set_index("row")
+    assert found.loc["SERVER / center", "verdict"] == "not tested"
+
+
+def test_the_packaged_claims_are_of_published_rows_in_their_published_direction():
+    for name in papers():
+        paper = read_paper(name)
+        metric = "bacc" if paper.kind == "classification" else "nll_validation"
+        printed = published(paper.published)
+        printed = printed[printed["metric"] == metric].set_index("row")["value"]
+        rows = {cell.row for cell in read_definition(name, "honest").cells}
+        for one in paper.claims:
+            assert {one.row, one.over} <= rows
+            assert one.better == ("higher" if printed[one.row] > printed[one.over] else "lower")
+
+
+def test_nll_of_two_tasks_derived_with_scikit_learn(tmp_path):
+    tasks = ("emotion", "gender")
+    made = make_comparison(
+        tmp_path / "c", {"cross_entropy": 0.5, "center": 0.8}, tasks=tasks, seeds=(0, 1), each=12
+    )
+    # a few utterances lose their gender in both rows
+    for path in made.glob("runs/*/*/predictions.csv"):
+        of = pd.read_csv(path, keep_default_na=False)
+        of.loc[of["id"].str.endswith("_1"), "gender"] = ""
+        of.to_csv(path, index=False)
+    first, second = read_rows(made, read_record(made))
+    speakers = read_utterances(made)["speaker"]
+    found = compare_nll(first, second, dict.fromkeys(tasks, CLASSES), speakers)
+
+    def nll(row, seed):
+        of = pd.concat(
+            read_predictions(p, "test") for p in (made / "runs" / f"loss={row},seed={seed}").iterdir()
+        )
+        total = 0.0
+        for task in tasks:
+            known = of[of[task] != ""]
+            total += log_loss(known[task], known[[f"{task}_p_{c}" for c in CLASSES]], labels=CLASSES)
+        return total
+
+    expected = np.mean([nll("center", seed) - nll("cross_entropy", seed) for seed in (0, 1)])
+    assert found["difference"] == pytest.approx(expected, abs=1e-5)
+    assert found["low"] < expected < found["high"] < 0
+    assert (found["n"], found["speakers"]) == (96, 8)
+    assert found["p"] < 0.05
+    assert found["resampled_p"] < 0.05
+    back = compare_nll(second, first, dict.fromkeys(tasks, CLASSES), speakers)
+    assert back["difference"] == pytest.approx(-found["difference"])
+    assert back["p"] == pytest.approx(found["p"])
+
+
+# ---- sentences
+
+
+def test_sentences_of_claims(table):
+    told = claims_in_words(table.reset_index())
+    assert told[0].startswith(
+        "Under the honest protocol, of the paper's 5 claims: 1 held, 1 met by the opposite, 1 seen in these "
+        "runs only, 2 not shown. "
+    )
+    assert "(claimed: lower; Holm p < 0.001)" in told[0]
+    assert told[1].startswith("A comparison of this size (240 test utterances of 8 speakers) finds")
+    alone = claims_in_words(table.reset_index().query("row == 'SERVER / cross_entropy'"))
+    assert alone[0].startswith("Under the honest protocol none of the paper's 1 claims is shown; nearest: ")
+    assert alone[0].endswith(": no effect shown.")
+
+
+def test_sentences_of_protocols_and_published_numbers():
+    frame = pd.DataFrame(
+        [
+            ("A", "bacc", "written", 63.0, "", ""),
+            ("A", "bacc", "coded", 70.0, "", "epoch chosen on the test part"),
+            ("A", "bacc", "honest", 60.0, "yes", ""),
+            ("B", "bacc", "written", 58.0, "", ""),
+            ("B", "bacc", "coded", 61.0, "", ""),
+            ("B", "bacc", "honest", 59.0, "no", ""),
+            ("B", "acc", "honest", 10.0, "no", ""),
+        ],
+        columns=["row", "metric", "protocol", "value", "inside", "on_test"],
+    )
+    assert protocols_in_words(frame) == (
+        "Against honest numbers of the same rows on this corpus, emotion comes out +1.0 BACC points as written "
+        "(\u22121.0 to +3.0) and +6.0 BACC points as coded (+2.0 to +10.0), the test part having had a "
+        "hand in 1 of the 2 rows."
+    )
+    assert protocols_in_words(frame[frame["protocol"] != "honest"]) == ""
+    assert published_in_words(frame) == "1 of the 3 published numbers lie inside the honest interval."
