@@ -13,8 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 import affuse
-from affuse.encoders.base import Encoder
+from affuse.encoders.base import Encoder, EncoderOptions
 from affuse.encoders.pretrained import is_local, pinned, weights_follow
+from affuse.encoders.resnet import FILES
 from affuse.errors import AffuseError
 from affuse.files import file_digest, replacing, write_json, write_text
 from affuse.model import Model, encoder_choice
@@ -226,12 +227,22 @@ def _write_encoders(model: Model, folder: Path, self_contained: bool) -> Recipe:
             named = {
                 key: value if value is None else f"{INSIDE}{inside / value}" for key, value in written.items()
             }
-        elif isinstance(model_id := getattr(options, "model", None), str) and not is_local(model_id):
-            named = {"revision": pinned(model_id, getattr(options, "revision", None))}
+        elif (hub_id := _hub_id(options)) is not None:
+            named = {"revision": pinned(hub_id, getattr(options, "revision", None))}
         else:
             continue
         changed[name] = modality.model_copy(update={"options": {**modality.options, **named}})
     return model.recipe.model_copy(update={"modalities": {**model.recipe.modalities, **changed}})
+
+
+def _hub_id(options: EncoderOptions) -> str | None:
+    """The Hub model that a frozen encoder is; None for one that is of this machine, of a package, or of no weights."""
+    if "revision" not in type(options).model_fields:
+        return None
+    source = getattr(options, "model", None) or getattr(options, "weights", None)
+    if not isinstance(source, str) or Path(source).suffix in FILES or is_local(source):
+        return None
+    return source
 
 
 def _from_model_folder(modality: Modality) -> bool:

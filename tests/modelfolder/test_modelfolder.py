@@ -53,6 +53,24 @@ def tiny_resnet(folder: Path) -> Path:
     return folder
 
 
+def to_torchvision(state: dict) -> dict:
+    """A basic-block ResNet's tensors by torchvision's names."""
+    names = {
+        "embedder.embedder.convolution": "conv1", "embedder.embedder.normalization": "bn1",
+        "shortcut.convolution": "downsample.0", "shortcut.normalization": "downsample.1",
+        "layer.0.convolution": "conv1", "layer.0.normalization": "bn1",
+        "layer.1.convolution": "conv2", "layer.1.normalization": "bn2",
+    }  # fmt: skip
+    renamed = {}
+    for key, value in state.items():
+        for theirs, name in names.items():
+            key = key.replace(theirs, name)
+        for stage in range(4):
+            key = key.replace(f"encoder.stages.{stage}.layers.", f"layer{stage + 1}.")
+        renamed[key] = value
+    return renamed
+
+
 def sound() -> FeatureSequence:
     return pad([torch.randn(9000), torch.randn(4321)])
 
@@ -116,6 +134,28 @@ def test_a_loaded_trained_encoder_still_reads(tmp_path):
     assert torch.equal(affuse.load(tmp_path / "model").encoders["input"].read(sentence), before)
 
 
+def test_a_resnet_trained_from_a_file_forgets_the_file(tmp_path):
+    """Its path is of this machine, and means nothing to who gets the model."""
+    from affuse.encoders.resnet import make_network
+
+    torch.manual_seed(0)
+    network = make_network("resnet10", 16, 2)
+    path = tmp_path / "mine" / "weights.pth"
+    path.parent.mkdir()
+    torch.save(to_torchvision(network.state_dict()), path)
+    model = make_model({"input": modality("resnet", path, frozen=False)})
+    disturb(model)
+    save_model(model, tmp_path / "model")
+    shutil.rmtree(path.parent)
+    files = [p for p in (tmp_path / "model").rglob("*") if p.suffix in (".yaml", ".json", ".md")]
+    assert all(str(tmp_path) not in p.read_text() for p in files)
+    loaded = affuse.load(tmp_path / "model")
+    given = faces()
+    with torch.no_grad():
+        assert torch.equal(loaded({"input": given}).embedding, model({"input": given}).embedding)
+    assert loaded.encoders["input"].scaling == "imagenet"  # as weights of ImageNet are used
+
+
 def test_a_model_can_be_written_over_the_folder_it_came_from(tmp_path):
     model = make_model({"input": modality("bert", tiny_bert(tmp_path / "original"), frozen=False)})
     save_model(model, tmp_path / "model")
@@ -127,21 +167,27 @@ def test_a_model_can_be_written_over_the_folder_it_came_from(tmp_path):
     }
 
 
-def test_a_hub_encoder_is_named_with_its_commit(tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["bert", "resnet"])
+def test_a_hub_encoder_is_named_with_its_commit(tmp_path, monkeypatch, kind):
     """A Hub model as it lies in the Hub's cache on this machine, out of reach of any network."""
     from huggingface_hub import constants
 
+    make, option, options, _ = ORIGINALS[kind]
     commit, hub = "0123456789abcdef0123456789abcdef01234567", tmp_path / "hub"
-    repository = hub / "models--me--bert"
-    tiny_bert(repository / "snapshots" / commit)
+    repository = hub / "models--me--net"
+    make(repository / "snapshots" / commit)
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(commit)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    model = make_model({"input": {"encoder": "bert", "options": {"model": "me/bert"}}})
-    save_model(model, tmp_path / "model")
+    encoder = modality(kind, Path("me/net"), frozen=True)
+    save_model(make_model({"input": encoder}), tmp_path / "model")
     written = Recipe.load(tmp_path / "model" / "recipe.yaml")
-    assert written.modalities["input"].options == {"model": "me/bert", "revision": commit}
+    assert written.modalities["input"].options == {option: "me/net", "revision": commit, **options}
+    # what another commit would give is not asked for
+    (repository / "refs" / "main").write_text("f" * 40)
+    chosen, named = encoder_choice("input", affuse.load(tmp_path / "model").recipe.modalities["input"])
+    chosen(named)
     assert local_encoders(written) == []
     assert not (tmp_path / "model" / "encoders").exists()
 

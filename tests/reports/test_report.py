@@ -342,7 +342,8 @@ def test_markdown_and_latex_hold_the_tables(folder):
     for block in re.findall(r"\\midrule\n(.*?)\\bottomrule", latex, re.DOTALL):
         columns = {line.count(" & ") for line in block.strip().splitlines()}
         assert len(columns) == 1
-    assert not re.search(r"(?<!\\)[%_#](?!.*affuse)", latex.split("\n\n", 1)[1])
+    tables = latex.split("\n\n", 1)[1].replace("{!}{%", "")  # the one comment, at the end of a line
+    assert not re.search(r"(?<!\\)[%_#]", tables)
     assert latex.isascii()
 
 

@@ -57,8 +57,11 @@ def make_network(name: str, base: int = 64, stages: int = 4) -> nn.Module:
     return ResNetModel(config)
 
 
-def load_weights(weights: str, name: str, base: int = 64, stages: int = 4) -> nn.Module:
-    """The named network with weights from a torchvision state dict (.pth, .pt, .safetensors), a folder, or the Hub.
+def load_weights(
+    weights: str, name: str, base: int = 64, stages: int = 4, revision: str | None = None
+) -> nn.Module:
+    """The named network with weights from a torchvision state dict (.pth, .pt, .safetensors), a folder, or the Hub
+    (at ``revision``: a commit or tag).
 
     A classifier on top is left out. Raises AffuseError, one sentence, where they cannot be read, hold code
     instead of tensors, or are another network's.
@@ -71,7 +74,7 @@ def load_weights(weights: str, name: str, base: int = 64, stages: int = 4) -> nn
         return network
     from transformers import ResNetModel
 
-    network = load_network(ResNetModel, weights)
+    network = load_network(ResNetModel, weights, revision)
     config: Any = network.config
     shape = (SHAPES[name].block, list(SHAPES[name].blocks[:stages]), widths(name, base, stages))
     found = (config.layer_type, list(config.depths), list(config.hidden_sizes))

@@ -19,7 +19,7 @@ from torch import Tensor
 from affuse.encoders.augmentation import augment
 from affuse.encoders.base import EncoderOptions
 from affuse.encoders.face_clips import FaceClipOptions, FaceEncoder
-from affuse.encoders.resnet import FILES, Name, load_weights, make_network, widths
+from affuse.encoders.resnet import Name, load_weights, make_network, widths
 from affuse.sequence import FeatureSequence
 
 # Mean and deviation of ImageNet's colours in [0, 1], which every ResNet trained on it was given.
@@ -35,6 +35,7 @@ class VisualOptions(FaceClipOptions):
     base_width: int = Field(64, gt=0, multiple_of=16)
     stages: int = Field(4, ge=1, le=4)  # of the network's four, from the first
     weights: str | None = None  # null: from scratch; a Hub id, a folder, or a torchvision state-dict file
+    revision: str | None = None  # commit or tag of the Hub's weights
     # of the colours: from 0 to 1, ImageNet's mean and deviation, or 0 to 255 as in the paper's own code;
     # auto: unit from scratch, imagenet with weights
     scaling: Literal["auto", "unit", "imagenet", "raw255"] = "auto"
@@ -57,7 +58,9 @@ class VisualEncoder(FaceEncoder):
         super().__init__(options)
         shape = (options.network, options.base_width, options.stages)
         self.network = (
-            make_network(*shape) if options.weights is None else load_weights(options.weights, *shape)
+            make_network(*shape)
+            if options.weights is None
+            else load_weights(options.weights, *shape, revision=options.revision)
         )
         if options.channels_last:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -77,12 +80,12 @@ class VisualEncoder(FaceEncoder):
         return widths(options.network, options.base_width, options.stages)[-1]
 
     def write_source(self, folder: Path, weights: bool) -> dict[str, str | None]:
-        """Also the config of a transformers network, or, with ``weights``, the network as it is now."""
+        """Also the network's config, or, with ``weights``, the network as it is now; a file's too, as a folder."""
         written = super().write_source(folder, weights)
-        if self.options.weights is None or (Path(self.options.weights).suffix in FILES and not weights):
+        if self.options.weights is None:
             return written  # the options alone say what the network is
         (self.network if weights else self.network.config).save_pretrained(folder)  # type: ignore[operator]
-        return {**written, "weights": "."}
+        return {**written, "weights": ".", "revision": None}
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
         """(batch, frames, rows, columns, 3) of 0 to 255 -> (batch, frames, width)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
@@ -34,12 +34,16 @@ class Heading:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that a click on a heading sorts."""
+    """A table that a click on a heading sorts.
+
+    prose: some cells are sentences, which may wrap; page_only: headings of columns that ``tables.tex`` has no room for.
+    """
 
     kind: ClassVar[str] = "table"
     headings: Sequence[str]
     lines: Sequence[Sequence[Cell]]
-    prose: bool = False  # cells of sentences: they may wrap
+    prose: bool = False
+    page_only: Collection[str] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import math
 from affuse.reports.blocks import Cell
 
 MINUS = "\u2212"
+INTERVAL = "95 % interval"  # heading of the interval of the column before it
 UNKNOWN = "-"  # a column of nothing else is left out
 
 

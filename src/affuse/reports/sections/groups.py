@@ -66,7 +66,8 @@ def _grouping(report: Report, table: pd.DataFrame, grouping: str) -> list[Block]
     )
     if grouping == "gender":
         note += " Gender is the corpus's annotation of the speaker."
-    return [Heading(f"By {grouping}"), Table(headings, lines), Prose(note, "soft")]
+    recalled = [name.removeprefix("recall_") for name in recalls]
+    return [Heading(f"By {grouping}"), Table(headings, lines, page_only=recalled), Prose(note, "soft")]
 
 
 def _recalls(values: list[float]) -> Cell:

@@ -10,7 +10,7 @@ import pandas as pd
 from affuse.evaluation.predictions import measure_table
 from affuse.reports import page_figures
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
-from affuse.reports.numbers import UNKNOWN, interval_cell, percent_cell
+from affuse.reports.numbers import INTERVAL, UNKNOWN, interval_cell, percent_cell
 from affuse.reports.report import Report
 from affuse.reports.results import TITLES
 from affuse.reports.rows import MARK, REFERENCE, Row
@@ -59,8 +59,9 @@ def _section(report: Report, task: str) -> Section:
 
 
 def _fixed(rows: pd.DataFrame) -> list[str]:
-    """The columns that name a row."""
-    return list(rows.columns[: list(rows.columns).index("protocol")])
+    """The columns that name a row: of 'affuse reproduce' the published row, which tells recipe and loss."""
+    names = list(rows.columns[: list(rows.columns).index("protocol")])
+    return ["row"] if "row" in names else names
 
 
 def _marks(rows: pd.DataFrame) -> pd.Series:
@@ -96,9 +97,9 @@ def _forest(report: Report, rows: pd.DataFrame, majority: float | None, ceiling:
 
 def _table(rows: pd.DataFrame, with_ceiling: bool) -> Table:
     fixed = _fixed(rows)
-    headings = [*fixed, TITLES["acc"], "95 % interval"]
+    headings = [*fixed, TITLES["acc"], INTERVAL]
     headings += ["ACC ceiling", "ACC / ceiling"] if with_ceiling else []
-    headings += [TITLES["bacc"], "95 % interval"]
+    headings += [TITLES["bacc"], INTERVAL]
     headings += ["BACC ceiling"] if with_ceiling else []
     headings += [TITLES["macro_f1"], TITLES["weighted_f1"], "sd over folds", "sd over seeds", "n"]
     lines = []
@@ -123,6 +124,7 @@ def _table(rows: pd.DataFrame, with_ceiling: bool) -> Table:
     return Table(
         [heading for heading, shown in zip(headings, known, strict=True) if shown],
         [[cell for cell, shown in zip(line, known, strict=True) if shown] for line in lines],
+        page_only=("ACC / ceiling", TITLES["macro_f1"], "sd over folds"),
     )
 
 

@@ -86,4 +86,4 @@ def _table(paired: pd.DataFrame, names: list[str]) -> Table:
                 number_cell(100 * line["bacc_detectable"], 1),
             ]
         )
-    return Table(HEADINGS, lines)
+    return Table(HEADINGS, lines, page_only=("Holm p, McNemar", "detectable"))
