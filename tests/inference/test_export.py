@@ -176,7 +176,7 @@ FACE = {"network": "resnet10", "base_width": 16, "stages": 2, "size": 48, "frame
 
 @pytest.mark.parametrize("pool", ["last", "mean"])
 def test_the_second_papers_network_end_to_end(tmp_path, pool):
-    """Raw samples and faces in; the long convolution is by FFT in PyTorch and direct in the file."""
+    """Raw samples and faces in; the long convolution has two forms, one in PyTorch and one in the file."""
     model = build(
         {
             "audio": {"encoder": "waveform", "frozen": False, "options": SOUND},

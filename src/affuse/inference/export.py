@@ -19,6 +19,11 @@ from affuse.encoders.base import Encoder, Reading
 from affuse.encoders.layer_mix import LayerMix
 from affuse.errors import AffuseError
 from affuse.files import replacing
+from affuse.inference.onnx_long_conv import (
+    long_convolution_nodes,
+    mark_long_convolutions,
+    replace_long_convolutions,
+)
 from affuse.inference.onnx_lstm import replace_lstms
 from affuse.model import Model, encoder_choice
 from affuse.modelfolder import preprocessing
@@ -79,6 +84,7 @@ def export_onnx(model: Model, path: str | Path, *, inputs: Inputs = "features", 
     ports = {name: port_of(model, name, inputs) for name in model.widths}
     network = _prepare(model, ports)
     program = _trace(network, ports)
+    mark_long_convolutions(program.model)
     _tidy(program.model)
     program.model.metadata_props.update(metadata(model, ports))
     program.model.producer_name, program.model.producer_version = "affuse", affuse.__version__
@@ -139,7 +145,10 @@ def metadata(model: Model, ports: Mapping[str, Port]) -> dict[str, str]:
 
 
 def quantise(source: Path, target: Path) -> None:
-    """8-bit weights for matrix products and LSTMs; convolutions stay float32, whose 8-bit form is slower on CPUs."""
+    """8-bit weights for matrix products and LSTMs; convolutions, long ones too, stay float32.
+
+    The 8-bit form of a short convolution is slower on CPUs; in a long one's transforms it would ruin the result.
+    """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -155,6 +164,7 @@ def quantise(source: Path, target: Path) -> None:
             weight_type=QuantType.QInt8,
             per_channel=True,
             op_types_to_quantize=["MatMul", "LSTM"],
+            nodes_to_exclude=long_convolution_nodes(model),
         )
     finally:
         logging.getLogger().setLevel(level)
@@ -169,6 +179,7 @@ def _prepare(model: Model, ports: Mapping[str, Port]) -> ExportedNetwork:
             frozen[name] = kind(options)
     network = ExportedNetwork(copy.deepcopy(model).cpu(), frozen).eval().requires_grad_(False)
     replace_lstms(network)
+    replace_long_convolutions(network)
     return network
 
 
