@@ -26,6 +26,7 @@ from affuse.sequence import FeatureSequence
 
 FORMAT = 1  # of the metadata
 OPSET = 18
+LIMIT = 2_100_000_000  # bytes of weights: a protocol buffer holds 2 ** 31, and the graph needs some of them
 Inputs = Literal["features", "raw"]
 MASK = "_mask"
 
@@ -166,9 +167,18 @@ def _prepare(model: Model, ports: Mapping[str, Port]) -> ExportedNetwork:
     for name, port in ports.items():
         if port.raw and name not in model.encoders:
             kind, options = encoder_choice(name, model.recipe.modalities[name])
-            frozen[name] = kind(options)
-    network = ExportedNetwork(copy.deepcopy(model).cpu(), frozen).eval().requires_grad_(False)
+            frozen[name] = kind(options).exportable()
+    traced = copy.deepcopy(model).cpu()
+    for name, encoder in list(traced.encoders.items()):
+        traced.encoders[name] = encoder.exportable()  # type: ignore[operator]
+    network = ExportedNetwork(traced, frozen).eval().requires_grad_(False)
     replace_lstms(network)
+    size = sum(tensor.nbytes for tensor in network.state_dict().values())
+    if size > LIMIT:
+        raise AffuseError(
+            f"The network's weights are {size / 1e9:.1f} GB and one ONNX file holds {LIMIT / 1e9:.1f} GB; "
+            "take a smaller encoder, or freeze it and export with --inputs features."
+        )
     return network
 
 
