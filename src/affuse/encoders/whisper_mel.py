@@ -31,8 +31,8 @@ class WhisperMel(nn.Module):
         self.hop: int = extractor.hop_length
         self.margin = size // 2  # frame i is centered on sample i * hop
         window_n = torch.hann_window(size, dtype=torch.float64)
-        turns_kn = torch.outer(torch.arange(size // 2 + 1), torch.arange(size)) % size / size
-        angles_kn = 2 * torch.pi * turns_kn.double()
+        turns_kn = torch.outer(torch.arange(size // 2 + 1), torch.arange(size)) % size
+        angles_kn = 2 * torch.pi / size * turns_kn.double()
         basis = torch.cat([window_n * angles_kn.cos(), window_n * angles_kn.sin()])
         self.register_buffer("basis", basis[:, None].float())  # (2 k, 1, n)
         filters_km = torch.from_numpy(extractor.mel_filters).float()

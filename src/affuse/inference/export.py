@@ -206,7 +206,8 @@ def _trace(network: ExportedNetwork, ports: Mapping[str, Port]) -> Any:
 def _tidy(graph_model: Any) -> None:
     """No traces of this machine's files, and no inner value with the name of an input or output.
 
-    The exporter notes the source line of every node, and calls an embedding table's result "embedding" too.
+    The exporter notes the source line of every node, and calls an embedding table's result "embedding" too, which
+    may have become a constant (Whisper's positions).
     """
     graph = graph_model.graph
     public = [*graph.inputs, *graph.outputs]
@@ -215,10 +216,11 @@ def _tidy(graph_model: Any) -> None:
     for node in graph.all_nodes():
         node.metadata_props.clear()
         node.doc_string = None
-        for value in node.outputs:
-            value.metadata_props.clear()
-            if value.name in taken and not any(value is other for other in public):
-                value.name = f"inner_{value.name}"
+    inner = [*graph.initializers.values(), *(value for node in graph.all_nodes() for value in node.outputs)]
+    for value in inner:
+        value.metadata_props.clear()
+        if value.name in taken and not any(value is other for other in public):
+            value.name = f"inner_{value.name}"
 
 
 @contextmanager
