@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import affuse
-from affuse.encoders.base import Encoder, Reading
+from affuse.encoders.base import Reading
 from affuse.encoders.layer_mix import LayerMix
 from affuse.errors import AffuseError
 from affuse.files import replacing
@@ -41,7 +41,7 @@ class Port(NamedTuple):
 class ExportedNetwork(nn.Module):
     """Tensors in, tensors out, in the order of ``input_names`` and ``output_names``."""
 
-    def __init__(self, model: Model, frozen: Mapping[str, Encoder]) -> None:
+    def __init__(self, model: Model, frozen: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.model = model
         self.frozen = nn.ModuleDict(frozen)
@@ -74,7 +74,8 @@ def export_onnx(model: Model, path: str | Path, *, inputs: Inputs = "features", 
     ``logits_<task>`` (batch, classes) and ``embedding``. The metadata hold, as JSON, ``labels`` (task -> classes),
     ``inputs`` (dtype, shape and meaning of a step, and the least number of steps) and ``preprocessing``.
 
-    Raises AffuseError where an encoder cannot be exported, or the packages of ``affuse[export]`` are missing.
+    Raises AffuseError where an encoder cannot be exported or is too large for one file, or the packages of
+    ``affuse[export]`` are missing.
     """
     _check_packages()
     ports = {name: port_of(model, name, inputs) for name in model.widths}
