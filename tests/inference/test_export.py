@@ -26,6 +26,7 @@ from affuse.training.experiment import set_up
 from affuse.training.features import encode_clip
 from affuse.training.run import train_fold
 from command import affuse as command
+from exported import assert_same, batch, build, feed, frozen_encoders
 from small_corpus import make_corpus
 from tiny_models import tiny_bert
 
@@ -47,54 +48,10 @@ SMALL = {
     "late": {"width": 16},
     "lstm": {"hidden": 12},
 }
-TASKS = {"emotion": {}, "gender": {"loss": "cross_entropy"}}
-
-
-def build(modalities: dict, fusion: str = "concat", options: dict | None = None, seed: int = 0) -> Model:
-    torch.manual_seed(seed)
-    recipe = Recipe.parse(
-        {
-            "name": "small",
-            "tasks": TASKS,
-            "modalities": modalities,
-            "fusion": {"name": fusion, "options": options or {}},
-        }
-    )
-    return affuse.build(recipe).eval()
 
 
 def features(width: int, name: str) -> dict:
     return {"encoder": "precomputed", "options": {"name": name, "width": width}}
-
-
-def batch(lengths: list[int], *step: int, scale: float = 1.0) -> FeatureSequence:
-    """Random clips of these lengths; 0 is a missing modality."""
-    longest = max(1, *lengths)
-    mask = torch.arange(longest) < torch.tensor(lengths)[:, None]
-    values = scale * torch.randn(len(lengths), longest, *step)
-    return FeatureSequence(values * mask.reshape(*mask.shape, *[1] * len(step)), mask)
-
-
-def feed(clips: dict[str, FeatureSequence]) -> dict[str, np.ndarray]:
-    named = {}
-    for name, (values, mask) in clips.items():
-        named |= {name: values.numpy(), f"{name}_mask": mask.numpy()}
-    return named
-
-
-def assert_same(
-    model: Model, path, clips: dict[str, FeatureSequence], frozen=None, atol: float = 1e-4
-) -> None:
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    got = dict(zip([o.name for o in session.get_outputs()], session.run(None, feed(clips)), strict=True))
-    with torch.no_grad():
-        output = model({n: frozen[n](c) if frozen and n in frozen else c for n, c in clips.items()})
-    wanted = {f"logits_{task}": logits for task, logits in output.logits.items()} | {
-        "embedding": output.embedding
-    }
-    assert list(got) == list(wanted)
-    for name, value in wanted.items():
-        np.testing.assert_allclose(got[name], value.numpy(), rtol=0, atol=atol, err_msg=name)
 
 
 def test_every_fusion_is_covered():
@@ -195,15 +152,6 @@ def test_the_second_papers_network_end_to_end(tmp_path, pool):
     faces = torch.randint(0, 256, (4, 6, 48, 48, 3), dtype=torch.uint8) * mask[..., None, None, None]
     assert_same(model, path, {"audio": sound, "video": FeatureSequence(faces, mask)})
     assert_same(model, path, {"audio": batch([437]), "video": FeatureSequence(faces[:1], mask[:1])})
-
-
-def frozen_encoders(model: Model) -> dict:
-    torch.manual_seed(5)
-    made = {}
-    for name, modality in model.recipe.modalities.items():
-        kind, options = encoder_choice(name, modality)
-        made[name] = kind(options).eval()
-    return made
 
 
 def test_raw_inputs_take_the_frozen_encoders_along(tmp_path):

@@ -79,6 +79,10 @@ class Encoder(nn.Module, ABC):
     def check_exportable(cls, options: EncoderOptions) -> None:
         """Raise AffuseError, with the cure, if ``forward`` cannot become part of an ONNX file."""
 
+    def exportable(self) -> nn.Module:
+        """What is traced for an ONNX file: a module with the weights of this one, that gives what ``forward`` gives."""
+        return self
+
     def check_trainable(self) -> None:
         """Raise AffuseError, with the cure, if these options leave nothing that training could change."""
 

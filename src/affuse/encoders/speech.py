@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -12,20 +12,24 @@ from torch import Tensor, nn
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
+from affuse.encoders.hidden_states import Layer, hidden_states
 from affuse.encoders.layer_mix import LayerMix
 from affuse.encoders.pretrained import load, load_network
+from affuse.encoders.speech_batch import PER_STEP, SpeechBatch, WhisperBatch
+from affuse.encoders.wav2vec2_batch import FAMILY, Wav2Vec2Batch
 from affuse.errors import AffuseError, ClipError
 from affuse.files import digest
 from affuse.media.audio import read_waveform
 from affuse.sequence import FeatureSequence, pad
 
 RATE = 16_000  # every speech encoder of transformers that we know takes 16 kHz
+LEAST = RATE // 20  # samples: 50 ms; the convolutions of wav2vec 2.0 see 25 ms
 
 
 class SpeechOptions(EncoderOptions):
     model: str = Field(description="Hub id, folder, or package:NAME/FOLDER")
     revision: str | None = Field(default=None, description="commit or tag of the Hub model")
-    layer: int | Literal["mix"] = Field(
+    layer: Layer = Field(
         default=-1,
         description="hidden state to take (-1: the last, 0: the input of the first layer), or a learnt mix",
     )
@@ -45,6 +49,7 @@ class SpeechEncoder(Encoder):
 
     wav2vec 2.0 and HuBERT normalise over time, so a padded batch would not equal its clips one by one: clips
     run alone. Whisper pads every clip to its context, as it was trained; the steps beyond the clip are cut.
+    In an ONNX file SpeechBatch stands for it.
     """
 
     Options = SpeechOptions
@@ -61,13 +66,13 @@ class SpeechEncoder(Encoder):
             from transformers import WhisperModel
 
             network: Any = load_network(WhisperModel, options.model, options.revision).encoder
-            positions = round(options.context * 50)  # two 10 ms mel frames a position
+            positions = round(options.context * RATE / PER_STEP)
             if positions < config.max_source_positions:
                 network.config.max_source_positions = positions
                 network.embed_positions = nn.Embedding.from_pretrained(
                     network.embed_positions.weight[:positions].clone(), freeze=True
                 )
-            self.span = network.config.max_source_positions * 320  # samples the encoder sees at once
+            self.span = network.config.max_source_positions * PER_STEP  # samples the encoder sees at once
         else:
             network = load_network(AutoModel, options.model, options.revision)
         self.network = network
@@ -87,14 +92,20 @@ class SpeechEncoder(Encoder):
 
     @classmethod
     def reading_of(cls, options: SpeechOptions) -> Reading:
-        return Reading(torch.float32, (), f"sample of mono sound at {RATE} Hz, within -1 and 1")
+        return Reading(torch.float32, (), f"sample of mono sound at {RATE} Hz, within -1 and 1", least=LEAST)
 
     @classmethod
     def check_exportable(cls, options: SpeechOptions) -> None:
-        raise AffuseError(
-            "The speech encoder runs clip by clip, with its feature extractor outside the network, and cannot be part "
-            "of an ONNX file; freeze it, export with --inputs features, and export the encoder by itself."
-        )
+        """Networks whose padded batches can be given the numbers of their clips; nothing inexact is exported."""
+        if reason := _obstacle(options):
+            raise AffuseError(
+                f"{options.model} cannot be part of an ONNX file, since it {reason}; "
+                "freeze it and export with --inputs features."
+            )
+
+    def exportable(self) -> nn.Module:
+        kind = WhisperBatch if self.whisper else Wav2Vec2Batch
+        return SpeechBatch(kind(self.network, self.extractor, self.options.layer), self.options.average)
 
     def write_source(self, folder: Path, weights: bool) -> dict[str, str | None]:
         """Config and feature extractor; with ``weights``, the original network."""
@@ -113,9 +124,7 @@ class SpeechEncoder(Encoder):
 
     @cached_property
     def extractor(self) -> Any:
-        from transformers import AutoFeatureExtractor
-
-        return load(AutoFeatureExtractor, self.options.model, self.options.revision)
+        return _extractor(self.options)
 
     def read(self, utterance: Utterance) -> Tensor | None:
         """(samples,) float32 at 16 kHz; None where the utterance has no audio."""
@@ -124,7 +133,7 @@ class SpeechEncoder(Encoder):
         waveform = read_waveform(
             utterance.audio, RATE, start=utterance.start, end=utterance.end, channel=utterance.channel
         )
-        if len(waveform) < RATE // 20:
+        if len(waveform) < LEAST:
             raise ClipError(
                 f"{utterance.audio} holds {len(waveform) / RATE * 1000:.0f} ms of audio for {utterance.id}; "
                 "a speech encoder needs at least 50 ms."
@@ -148,7 +157,8 @@ class SpeechEncoder(Encoder):
 
     def _encode(self, waveform: Any, device: torch.device) -> Tensor:
         inputs = self.extractor(waveform, sampling_rate=RATE, return_tensors="pt").to(device)
-        return self._hidden(self.network(inputs["input_values"], output_hidden_states=True))[0]
+        output = self.network(inputs["input_values"], output_hidden_states=True)
+        return hidden_states(output, self.options.layer)[0]
 
     def _encode_whisper(self, waveform: Any, device: torch.device) -> Tensor:
         span = self.span
@@ -156,16 +166,9 @@ class SpeechEncoder(Encoder):
         mels = self.extractor(
             chunks, sampling_rate=RATE, padding="max_length", max_length=span, return_tensors="pt"
         )["input_features"].to(device)
-        hidden = self._hidden(self.network(mels, output_hidden_states=True))
-        steps = [hidden[i, : -(-len(chunk) // 320)] for i, chunk in enumerate(chunks)]
+        hidden = hidden_states(self.network(mels, output_hidden_states=True), self.options.layer)
+        steps = [hidden[i, : -(-len(chunk) // PER_STEP)] for i, chunk in enumerate(chunks)]
         return torch.cat(steps)
-
-    def _hidden(self, output: Any) -> Tensor:
-        if self.options.layer == "mix":
-            return torch.stack(output.hidden_states, dim=2)
-        return (
-            output.last_hidden_state if self.options.layer == -1 else output.hidden_states[self.options.layer]
-        )
 
     def _average(self, steps: Tensor) -> Tensor:
         """(time, ...) -> (ceil(time / average), ...); the last step averages what is left."""
@@ -179,10 +182,30 @@ class SpeechEncoder(Encoder):
         return torch.cat(parts)
 
 
+def _obstacle(options: SpeechOptions) -> str:
+    """What keeps the network out of an ONNX file, "" where nothing does."""
+    config = _config(options)
+    extractors = {"whisper": "WhisperFeatureExtractor"} | dict.fromkeys(FAMILY, "Wav2Vec2FeatureExtractor")
+    if config.model_type not in extractors:
+        return f"is of the type {config.model_type}, not one of {', '.join(extractors)}"
+    if getattr(config, "add_adapter", False):
+        return "has convolutions after its last layer (add_adapter)"
+    extractor = _extractor(options)
+    if type(extractor).__name__ != extractors[config.model_type]:
+        return f"has the feature extractor {type(extractor).__name__}, not {extractors[config.model_type]}"
+    return "has a feature extractor that adds noise (dither)" if getattr(extractor, "dither", 0) else ""
+
+
 def _config(options: SpeechOptions) -> Any:
     from transformers import AutoConfig
 
     return load(AutoConfig, options.model, options.revision)
+
+
+def _extractor(options: SpeechOptions) -> Any:
+    from transformers import AutoFeatureExtractor
+
+    return load(AutoFeatureExtractor, options.model, options.revision)
 
 
 def _layers(config: Any) -> int:

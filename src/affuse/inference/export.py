@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import affuse
-from affuse.encoders.base import Encoder, Reading
+from affuse.encoders.base import Reading
 from affuse.encoders.layer_mix import LayerMix
 from affuse.errors import AffuseError
 from affuse.files import replacing
@@ -31,6 +31,7 @@ from affuse.sequence import FeatureSequence
 
 FORMAT = 1  # of the metadata
 OPSET = 18
+LIMIT = 2_100_000_000  # bytes of weights: a protocol buffer holds 2 ** 31, and the graph needs some of them
 Inputs = Literal["features", "raw"]
 MASK = "_mask"
 
@@ -45,7 +46,7 @@ class Port(NamedTuple):
 class ExportedNetwork(nn.Module):
     """Tensors in, tensors out, in the order of ``input_names`` and ``output_names``."""
 
-    def __init__(self, model: Model, frozen: Mapping[str, Encoder]) -> None:
+    def __init__(self, model: Model, frozen: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.model = model
         self.frozen = nn.ModuleDict(frozen)
@@ -78,7 +79,8 @@ def export_onnx(model: Model, path: str | Path, *, inputs: Inputs = "features", 
     ``logits_<task>`` (batch, classes) and ``embedding``. The metadata hold, as JSON, ``labels`` (task -> classes),
     ``inputs`` (dtype, shape and meaning of a step, and the least number of steps) and ``preprocessing``.
 
-    Raises AffuseError where an encoder cannot be exported, or the packages of ``affuse[export]`` are missing.
+    Raises AffuseError where an encoder cannot be exported or is too large for one file, or the packages of
+    ``affuse[export]`` are missing.
     """
     _check_packages()
     ports = {name: port_of(model, name, inputs) for name in model.widths}
@@ -176,10 +178,19 @@ def _prepare(model: Model, ports: Mapping[str, Port]) -> ExportedNetwork:
     for name, port in ports.items():
         if port.raw and name not in model.encoders:
             kind, options = encoder_choice(name, model.recipe.modalities[name])
-            frozen[name] = kind(options)
-    network = ExportedNetwork(copy.deepcopy(model).cpu(), frozen).eval().requires_grad_(False)
+            frozen[name] = kind(options).exportable()
+    traced = copy.deepcopy(model).cpu()
+    for name, encoder in list(traced.encoders.items()):
+        traced.encoders[name] = encoder.exportable()  # type: ignore[operator]
+    network = ExportedNetwork(traced, frozen).eval().requires_grad_(False)
     replace_lstms(network)
     replace_long_convolutions(network)
+    size = sum(tensor.nbytes for tensor in network.state_dict().values())
+    if size > LIMIT:
+        raise AffuseError(
+            f"The network's weights are {size / 1e9:.1f} GB and one ONNX file holds {LIMIT / 1e9:.1f} GB; "
+            "take a smaller encoder, or freeze it and export with --inputs features."
+        )
     return network
 
 
@@ -207,7 +218,8 @@ def _trace(network: ExportedNetwork, ports: Mapping[str, Port]) -> Any:
 def _tidy(graph_model: Any) -> None:
     """No traces of this machine's files, and no inner value with the name of an input or output.
 
-    The exporter notes the source line of every node, and calls an embedding table's result "embedding" too.
+    The exporter notes the source line of every node, and calls an embedding table's result "embedding" too, which
+    may have become a constant (Whisper's positions).
     """
     graph = graph_model.graph
     public = [*graph.inputs, *graph.outputs]
@@ -216,10 +228,11 @@ def _tidy(graph_model: Any) -> None:
     for node in graph.all_nodes():
         node.metadata_props.clear()
         node.doc_string = None
-        for value in node.outputs:
-            value.metadata_props.clear()
-            if value.name in taken and not any(value is other for other in public):
-                value.name = f"inner_{value.name}"
+    inner = [*graph.initializers.values(), *(value for node in graph.all_nodes() for value in node.outputs)]
+    for value in inner:
+        value.metadata_props.clear()
+        if value.name in taken and not any(value is other for other in public):
+            value.name = f"inner_{value.name}"
 
 
 @contextmanager
