@@ -6,9 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from affuse.corpora.corpus import Corpus, Utterance
+from affuse.corpora.corpus import Corpus
+from affuse.corpora.durations import seconds_of
 from affuse.corpora.readers.iemocap.labels import LabelProtocol
-from affuse.errors import AffuseError, ClipError
+from affuse.errors import AffuseError
 
 # Sound of 1.935 s or more gives two VGGish patches or more: 192 frames of 25 ms, every 10 ms.
 TWO_PATCHES = 1.935
@@ -67,7 +68,7 @@ def view(corpus: Corpus, choice: CorpusView) -> tuple[Corpus, list[str]]:
 
 def _with_sound_of(corpus: Corpus, least: float) -> tuple[Corpus, int]:
     """The utterances with sound of ``least`` seconds or more, or of unknown length; and how many are left out."""
-    lengths = [seconds_of_sound(utterance) for utterance in corpus.utterances()]
+    lengths = [seconds_of(utterance, "audio") for utterance in corpus.utterances()]
     if all(seconds is None for seconds in lengths):
         raise AffuseError(
             f"corpus.min_seconds: no utterance of {corpus.info.name} has sound whose length is known; leave it out."
@@ -79,21 +80,6 @@ def _with_sound_of(corpus: Corpus, least: float) -> tuple[Corpus, int]:
             "lower it."
         )
     return Corpus(corpus.table[kept], corpus.info, corpus.folder), len(kept) - sum(kept)
-
-
-def seconds_of_sound(utterance: Utterance) -> float | None:
-    """Length of an utterance's sound, from the row's times or the file's header; None where neither tells."""
-    if utterance.audio is None:
-        return None
-    end = utterance.end
-    if end is None:
-        from affuse.media.audio import probe_audio  # decoders are slow to import, and only needed here
-
-        try:
-            end = probe_audio(str(utterance.audio)).seconds
-        except ClipError:
-            return None  # reading it will say why
-    return None if end is None else end - (utterance.start or 0.0)
 
 
 def _sides_by_gender(corpus: Corpus) -> tuple[Corpus, int]:

@@ -54,11 +54,14 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     return float(np.average((curve["accuracy"] - curve["confidence"]).abs(), weights=curve["n"]))
 
 
+def utterance_nll(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n,) -ln of the true class's probability, in nats, at most 14.5."""
+    return -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], LEAST))
+
+
 def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean -ln of the true class's probability, in nats."""
-    if len(labels) == 0:
-        return float("nan")
-    return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], LEAST)).mean())
+    """Mean of ``utterance_nll``; NaN without utterances."""
+    return float(utterance_nll(probabilities, labels).mean()) if len(labels) else float("nan")
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:

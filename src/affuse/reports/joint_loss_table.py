@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.results import TITLES, read_predictions, rows_of
 from affuse.training.compare import Cell, Comparison
 
-# Prediction tables hold six decimals: a probability of 0 there is below this, so its NLL counts as at most 14.5.
-_LEAST = 5e-7
 PARTS = ("validation", "test")
 
 
@@ -62,7 +61,9 @@ def _of_seed(cells: Sequence[Cell], spaces: dict[str, list[str]]) -> dict[str, f
         table = pd.concat([read_predictions(cell.folder, part) for cell in cells], ignore_index=True)
         if not len(table):
             continue
-        losses = {task: nll(table, task, space) for task, space in spaces.items()}
+        losses = {
+            task: utterance_nll(*probabilities_of(table, task, space)) for task, space in spaces.items()
+        }
         found[f"{part}_nll_sum"] = float(sum(loss.sum() for loss in losses.values()))
         found[f"{part}_nll_mean"] = float(sum(loss.mean() for loss in losses.values() if len(loss)))
         for task, loss in losses.items():
@@ -74,14 +75,6 @@ def _of_seed(cells: Sequence[Cell], spaces: dict[str, list[str]]) -> dict[str, f
                     measured = measure_table(table, task, space)
                     found[f"test_acc_{task}"], found[f"test_bacc_{task}"] = measured.acc, measured.bacc
     return found
-
-
-def nll(table: pd.DataFrame, task: str, space: Sequence[str]) -> np.ndarray:
-    """(labelled utterances,) -ln of the probability that a prediction table gives to the true class."""
-    rows = table[table[task].isin(list(space))]
-    probabilities = rows[[f"{task}_p_{label}" for label in space]].to_numpy(float)
-    true = rows[task].map({label: i for i, label in enumerate(space)}).to_numpy(int)
-    return -np.log(np.maximum(probabilities[np.arange(len(rows)), true], _LEAST))
 
 
 def joint_loss_table(losses: pd.DataFrame) -> pd.DataFrame:

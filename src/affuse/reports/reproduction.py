@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.evaluation.predictions import measure_table
 from affuse.files import write_csv, write_json, write_text
-from affuse.reports.joint_loss_table import nll
 from affuse.reports.results import TITLES, markdown_table, read_predictions, rows_of
 from affuse.reproduction.definition import Definition, Paper, published
 from affuse.reproduction.grid import Grid
@@ -158,7 +158,7 @@ def joint_numbers(
     history = pd.read_csv(cell.folder / "metrics.csv").set_index("epoch")
     last, best = history.iloc[-1], history.loc[comparison.results[cell.folder].best_epoch]
     table = read_predictions(cell.folder, "validation")
-    losses = {task: nll(table, task, space) for task, space in spaces.items()}
+    losses = {task: utterance_nll(*probabilities_of(table, task, space)) for task, space in spaces.items()}
     found = {f"weight_{task}": float(last[f"weight_{task}"]) for task in spaces}
     if len(table):
         found["nll_validation"] = float(
