@@ -14,6 +14,11 @@ from affuse.errors import AffuseError
 # Sound of 1.935 s or more gives two VGGish patches or more: 192 frames of 25 ms, every 10 ms.
 TWO_PATCHES = 1.935
 _ROUNDING = 1e-6  # seconds
+_CURES = {
+    "labels": "leave it out: the corpus's own labels are then taken",
+    "min_seconds": "leave it out",
+    "side": "leave it at 'corpus'",
+}
 
 
 class CorpusView(BaseModel):
@@ -45,6 +50,8 @@ def view(corpus: Corpus, choice: CorpusView) -> tuple[Corpus, list[str]]:
     The same corpus where nothing is asked for. Raises AffuseError where the corpus lacks what the choice needs
     (votes, sides, sound), or nothing is left.
     """
+    for name, cause in lacking(corpus, choice).items():
+        raise AffuseError(f"corpus.{name}: {cause}; {_CURES[name]}.")
     notes = []
     if choice.labels is not None:
         from affuse.corpora.readers.iemocap.relabel import relabel_votes
@@ -66,13 +73,34 @@ def view(corpus: Corpus, choice: CorpusView) -> tuple[Corpus, list[str]]:
     return corpus, notes
 
 
+def lacking(corpus: Corpus, choice: CorpusView) -> dict[str, str]:
+    """The fields of ``choice`` that this corpus cannot have, each with the cause."""
+    from affuse.corpora.readers.iemocap.relabel import has_votes
+
+    found = {}
+    if choice.labels is not None and not has_votes(corpus):
+        found["labels"] = (
+            f"{corpus.info.name} keeps no votes to apply a label rule to; only corpora of 'affuse prepare iemocap' do"
+        )
+    if choice.min_seconds and all(seconds_of(one, "audio") is None for one in corpus.utterances()):
+        found["min_seconds"] = f"no utterance of {corpus.info.name} has sound whose length is known"
+    if choice.side == "gender":
+        sided = corpus.table["side"].notna()
+        blank = sided & corpus.table["gender"].isna()
+        if not sided.any():
+            found["side"] = (
+                f"{corpus.info.name} does not say which half of a picture shows the speaker, so there is no other half "
+                "to take"
+            )
+        elif blank.any():
+            first = corpus.table["id"][blank].iloc[0]
+            found["side"] = f"{int(blank.sum())} utterances have no gender (the first is {first})"
+    return found
+
+
 def _with_sound_of(corpus: Corpus, least: float) -> tuple[Corpus, int]:
     """The utterances with sound of ``least`` seconds or more, or of unknown length; and how many are left out."""
     lengths = [seconds_of(utterance, "audio") for utterance in corpus.utterances()]
-    if all(seconds is None for seconds in lengths):
-        raise AffuseError(
-            f"corpus.min_seconds: no utterance of {corpus.info.name} has sound whose length is known; leave it out."
-        )
     kept = [seconds is None or seconds >= least - _ROUNDING for seconds in lengths]
     if not any(kept):
         raise AffuseError(
@@ -86,17 +114,6 @@ def _sides_by_gender(corpus: Corpus) -> tuple[Corpus, int]:
     """``side`` left for women and right for men wherever the corpus has a side; and how many changed."""
     table = corpus.table.copy()
     sided = table["side"].notna()
-    if not sided.any():
-        raise AffuseError(
-            f"corpus.side: {corpus.info.name} does not say which half of a picture shows the speaker, so there is no "
-            "other half to take; leave it at 'corpus'."
-        )
-    blank = sided & table["gender"].isna()
-    if blank.any():
-        raise AffuseError(
-            f"corpus.side: {int(blank.sum())} utterances have no gender (the first is {table['id'][blank].iloc[0]}); "
-            "fill it in or leave side at 'corpus'."
-        )
     by_gender = table["gender"].map({"female": "left", "male": "right"}).astype("string")
     changed = sided & (by_gender != table["side"])
     table["side"] = by_gender.where(sided)
