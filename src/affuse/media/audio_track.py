@@ -16,7 +16,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from affuse.errors import ClipError
-from affuse.media.clock import clock_end, clock_start, lead_of, picture_tracks
+from affuse.media.clock import BROKEN, clock_end, clock_start, lead_of, picture_tracks
 
 # Decoders need a run-up after a seek: mp3 up to 9 earlier packets (its bit reservoir), AAC one, Opus 80 ms.
 _RUN_UP_SECONDS = 0.5
@@ -121,7 +121,8 @@ class AudioTrack:
         for frame in frames:
             if frame.pts is not None and frame.time_base is not None:
                 clock = round(frame.pts * frame.time_base * self.rate)
-                behind = clock - position if behind is None else behind
+                if behind is None or clock - behind - position > BROKEN * self.rate:
+                    behind = clock - position
                 if clock - behind - position > _LOST_SECONDS * self.rate:
                     position = clock - behind
             yield position, frame

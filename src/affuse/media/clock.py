@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # One picture at 25 a second, and less than the 45 ms by which viewers notice early sound (ITU-R BT.1359): codec delays
 # and rounded clocks leave as much in films whose tracks begin together.
 UNNOTICED = Fraction(40, 1000)
-_BROKEN = 3600  # seconds: tracks that begin an hour apart have no clock in common
+BROKEN = 3600  # seconds: tracks that begin an hour apart, or a jump of an hour in one, are no matter of time
 _RULE = "one clock"
 _SOUND_ALONE = frozenset({".wav", ".flac", ".aif", ".aiff", ".mp3", ".aac", ".opus", ".m4a", ".wma"})
 
@@ -41,7 +41,7 @@ def clock_end(container: InputContainer) -> float | None:
 def lead_of(begins: Fraction, start: Fraction) -> Fraction:
     """Seconds from the clock's start to ``begins``, both on the container's clock; 0 where nobody would notice."""
     lead = begins - start
-    return Fraction(0) if abs(lead) < UNNOTICED or abs(lead) > _BROKEN else lead
+    return Fraction(0) if abs(lead) < UNNOTICED or abs(lead) > BROKEN else lead
 
 
 def not_begun(last: float, begin: float | None) -> bool:
