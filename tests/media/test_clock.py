@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from affuse.corpora.media_checks import Span, check_picture, check_sound
 from affuse.errors import ClipError
 from affuse.media.audio import probe_audio, read_waveform
 from affuse.media.picture_track import PictureTrack
@@ -271,3 +272,11 @@ def test_a_wav_beside_a_film_keeps_its_own_clock(tmp_path):
     wave = speechlike(2.0, 16_000)
     path = write_sound(tmp_path / "a.wav", wave, 16_000)
     np.testing.assert_allclose(read_waveform(path, 16_000, 0.5, 1.0), wave[8000:16000], atol=4e-5)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "ts"])
+def test_validation_counts_as_reading_does(tmp_path, suffix):
+    path = film(tmp_path, Kind(suffix, "aac", 48_000, 0.013), 0.7, clock=1.4)
+    for check in (check_sound, check_picture):
+        assert check(path, [Span(0, 7.5, 8.0), Span(1, 1.0, None)], decode=True) == []
+        assert [fault.field for fault in check(path, [Span(0, 8.9, 9.0)], decode=True)] == ["start"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # One picture at 25 a second, and less than the 45 ms by which viewers notice early sound (ITU-R BT.1359): codec delays
 # and rounded clocks leave as much in films whose tracks begin together.
 UNNOTICED = Fraction(40, 1000)
-BROKEN = 3600  # seconds: tracks that begin an hour apart, or a jump of an hour in one, are no matter of time
+BROKEN = 3600  # seconds between two tracks, or of a jump within one: no time passed, the clock is wrong
 _RULE = "one clock"
 _SOUND_ALONE = frozenset({".wav", ".flac", ".aif", ".aiff", ".mp3", ".aac", ".opus", ".m4a", ".wma"})
 
