@@ -14,7 +14,7 @@ from affuse.cli.app import app
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
-from affuse.evaluation.calibration import probabilities_of, surprise
+from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.reports.figures import save_figure, training_figure
 from affuse.reports.joint_loss_table import joint_loss_table
 from video_files import grey, write_video
@@ -165,7 +165,7 @@ def test_nll_by_hand_and_of_an_impossible_prediction():
         {"t": ["a", "b", "", "b"], "t_p_a": [0.25, 0.9, 0.5, 1.0], "t_p_b": [0.75, 0.1, 0.5, 0.0]}
     )
     np.testing.assert_allclose(
-        surprise(*probabilities_of(table, "t", ["a", "b"])), [math.log(4), math.log(10), -math.log(5e-7)]
+        utterance_nll(*probabilities_of(table, "t", ["a", "b"])), [math.log(4), math.log(10), -math.log(5e-7)]
     )
 
 

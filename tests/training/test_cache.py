@@ -13,6 +13,7 @@ import torch
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.hog import HogEncoder, HogOptions
+from affuse.encoders.logmel import LogMelEncoder, LogMelOptions
 from affuse.encoders.precomputed import PrecomputedEncoder, PrecomputedOptions
 from affuse.encoders.speech import SpeechEncoder, SpeechOptions
 from affuse.encoders.text import TextEncoder, TextOptions
@@ -20,6 +21,7 @@ from affuse.errors import AffuseError
 from affuse.training.cache import ContentKeys, FeatureCache
 from affuse.training.experiment import skipped_table
 from affuse.training.features import CachedSource, LiveSource, Skipped, check_live, extract
+from offset_films import Kind, write_film
 from tiny_models import tiny_bert, tiny_wav2vec2
 from video_files import grey, write_video
 
@@ -144,6 +146,26 @@ def test_a_clip_used_in_part_says_so_from_the_cache_too(tmp_path, cache):
     assert check_live("face", live, ["cut", "fine"]).partial == found.partial
     table = skipped_table([Skipped("x", "face", "gone")], found.partial)
     assert list(table["used"]) == ["no", "in part"]
+
+
+def test_features_of_films_by_another_clock_are_not_served(cache, tmp_path, monkeypatch):
+    """Sound alone keeps the key it had before films got a clock."""
+    film = write_film(tmp_path / "a.mov", Kind("mov", "pcm_s16le", 16_000, 0.0), 0.7)
+    voice = write_voice(tmp_path / "b.wav").audio
+    encoders = [LogMelEncoder(LogMelOptions()), HogEncoder(HogOptions())]
+    rows = [Utterance("film", audio=film, video=film), Utterance("voice", audio=voice)]
+
+    def keys():
+        return [ContentKeys().key(one, "x", row) for row in rows for one in encoders]
+
+    now = keys()
+    monkeypatch.setattr("affuse.media.clock._RULE", "two clocks")
+    then = keys()
+    assert [a == b for a, b in zip(now, then, strict=True)] == [False, False, True, True]
+    assert encoders[0].media(rows[1]) == [voice, None, None, None, None]
+    assert extract("audio", encoders[0], True, rows, cache).computed == 2
+    monkeypatch.undo()
+    assert extract("audio", encoders[0], True, rows, cache).computed == 1
 
 
 def test_damage_while_in_use_says_so(cache):

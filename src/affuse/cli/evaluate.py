@@ -46,7 +46,7 @@ def evaluate(
             load_model(model), loaded, FeatureCache(cache or default_folder()), progress,
             choose_device(device), split=split, role=role, modalities=given,
         )  # fmt: skip
-    seen = split is None and trained_on(model, loaded)
+    seen = split is None and trained_on(model, found.corpus)
     if seen:
         messages.print(
             "These numbers include utterances the model was trained on; add --split RUN/split.csv."

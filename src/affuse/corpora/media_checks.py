@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import numpy as np
 
 from affuse.errors import ClipError
 from affuse.media.audio import probe_audio, read_waveform
+from affuse.media.clock import clock_end, clock_start
 
 # Times are often rounded, and a container's duration is one of several streams': less than this is no finding
 TOLERANCE_SECONDS = 0.1
@@ -71,7 +73,7 @@ def check_picture(path: Path, spans: Sequence[Span], decode: bool) -> list[Fault
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise ClipError(f"{path} has no video track; leave the row's video blank.")
-            seconds = None if container.duration is None else container.duration / av.time_base
+            seconds = clock_end(container)
             return [
                 fault for span in spans if (fault := _check_frames(container, span, seconds, path, decode))
             ]
@@ -89,7 +91,7 @@ def _check_frames(
     if fault or not decode:
         return fault
     try:
-        container.seek(int((span.start or 0) * av.time_base))
+        container.seek(int((Fraction(span.start or 0) + clock_start(container)) * av.time_base))
         if next(container.decode(video=0), None) is None:
             return Fault(span.row, "video", f"{path} has no frame at {span.start or 0:g} s; replace the file")
     except av.FFmpegError as error:

@@ -6,13 +6,19 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from affuse.corpora.corpus import Corpus, Utterance
+from affuse.corpora.corpus import Corpus
+from affuse.corpora.durations import seconds_of
 from affuse.corpora.readers.iemocap.labels import LabelProtocol
-from affuse.errors import AffuseError, ClipError
+from affuse.errors import AffuseError
 
 # Sound of 1.935 s or more gives two VGGish patches or more: 192 frames of 25 ms, every 10 ms.
 TWO_PATCHES = 1.935
 _ROUNDING = 1e-6  # seconds
+_CURES = {
+    "labels": "leave it out: the corpus's own labels are then taken",
+    "min_seconds": "leave it out",
+    "side": "leave it at 'corpus'",
+}
 
 
 class CorpusView(BaseModel):
@@ -44,6 +50,8 @@ def view(corpus: Corpus, choice: CorpusView) -> tuple[Corpus, list[str]]:
     The same corpus where nothing is asked for. Raises AffuseError where the corpus lacks what the choice needs
     (votes, sides, sound), or nothing is left.
     """
+    for name, cause in lacking(corpus, choice).items():
+        raise AffuseError(f"corpus.{name}: {cause}; {_CURES[name]}.")
     notes = []
     if choice.labels is not None:
         from affuse.corpora.readers.iemocap.relabel import relabel_votes
@@ -65,13 +73,34 @@ def view(corpus: Corpus, choice: CorpusView) -> tuple[Corpus, list[str]]:
     return corpus, notes
 
 
+def lacking(corpus: Corpus, choice: CorpusView) -> dict[str, str]:
+    """The fields of ``choice`` that this corpus cannot have, each with the cause."""
+    from affuse.corpora.readers.iemocap.relabel import has_votes
+
+    found = {}
+    if choice.labels is not None and not has_votes(corpus):
+        found["labels"] = (
+            f"{corpus.info.name} keeps no votes to apply a label rule to; only corpora of 'affuse prepare iemocap' do"
+        )
+    if choice.min_seconds and all(seconds_of(one, "audio") is None for one in corpus.utterances()):
+        found["min_seconds"] = f"no utterance of {corpus.info.name} has sound whose length is known"
+    if choice.side == "gender":
+        sided = corpus.table["side"].notna()
+        blank = sided & corpus.table["gender"].isna()
+        if not sided.any():
+            found["side"] = (
+                f"{corpus.info.name} does not say which half of a picture shows the speaker, so there is no other half "
+                "to take"
+            )
+        elif blank.any():
+            first = corpus.table["id"][blank].iloc[0]
+            found["side"] = f"{int(blank.sum())} utterances have no gender (the first is {first})"
+    return found
+
+
 def _with_sound_of(corpus: Corpus, least: float) -> tuple[Corpus, int]:
     """The utterances with sound of ``least`` seconds or more, or of unknown length; and how many are left out."""
-    lengths = [seconds_of_sound(utterance) for utterance in corpus.utterances()]
-    if all(seconds is None for seconds in lengths):
-        raise AffuseError(
-            f"corpus.min_seconds: no utterance of {corpus.info.name} has sound whose length is known; leave it out."
-        )
+    lengths = [seconds_of(utterance, "audio") for utterance in corpus.utterances()]
     kept = [seconds is None or seconds >= least - _ROUNDING for seconds in lengths]
     if not any(kept):
         raise AffuseError(
@@ -81,36 +110,10 @@ def _with_sound_of(corpus: Corpus, least: float) -> tuple[Corpus, int]:
     return Corpus(corpus.table[kept], corpus.info, corpus.folder), len(kept) - sum(kept)
 
 
-def seconds_of_sound(utterance: Utterance) -> float | None:
-    """Length of an utterance's sound, from the row's times or the file's header; None where neither tells."""
-    if utterance.audio is None:
-        return None
-    end = utterance.end
-    if end is None:
-        from affuse.media.audio import probe_audio  # decoders are slow to import, and only needed here
-
-        try:
-            end = probe_audio(str(utterance.audio)).seconds
-        except ClipError:
-            return None  # reading it will say why
-    return None if end is None else end - (utterance.start or 0.0)
-
-
 def _sides_by_gender(corpus: Corpus) -> tuple[Corpus, int]:
     """``side`` left for women and right for men wherever the corpus has a side; and how many changed."""
     table = corpus.table.copy()
     sided = table["side"].notna()
-    if not sided.any():
-        raise AffuseError(
-            f"corpus.side: {corpus.info.name} does not say which half of a picture shows the speaker, so there is no "
-            "other half to take; leave it at 'corpus'."
-        )
-    blank = sided & table["gender"].isna()
-    if blank.any():
-        raise AffuseError(
-            f"corpus.side: {int(blank.sum())} utterances have no gender (the first is {table['id'][blank].iloc[0]}); "
-            "fill it in or leave side at 'corpus'."
-        )
     by_gender = table["gender"].map({"female": "left", "male": "right"}).astype("string")
     changed = sided & (by_gender != table["side"])
     table["side"] = by_gender.where(sided)

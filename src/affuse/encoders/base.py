@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from affuse.corpora.corpus import Utterance
 from affuse.files import digest
+from affuse.media.clock import clock_rule
 from affuse.sequence import FeatureSequence
 
 
@@ -104,7 +105,7 @@ class Encoder(nn.Module, ABC):
     def media(self, utterance: Utterance) -> list[Any]:
         """What ``read`` depends on in this utterance: paths (their bytes count), text, times, side."""
         path = getattr(utterance, self.kind)
-        return [path, *utterance.span(self.kind), utterance.channel, utterance.side]
+        return [path, *utterance.span(self.kind), utterance.channel, utterance.side, *clock_rule(path)]
 
     @property
     def reading_key(self) -> str:

@@ -14,6 +14,7 @@ from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.errors import ClipError
 from affuse.files import digest, file_digest
+from affuse.media.clock import clock_rule
 
 
 class FaceClipOptions(EncoderOptions):
@@ -84,7 +85,7 @@ class FaceEncoder(Encoder):
 
     def media(self, utterance: Utterance) -> list[Any]:
         """The sound channel does not matter here."""
-        return [utterance.video, *utterance.span("video"), utterance.side]
+        return [utterance.video, *utterance.span("video"), utterance.side, *clock_rule(utterance.video)]
 
     @property
     def reading_key(self) -> str:

@@ -54,14 +54,14 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     return float(np.average((curve["accuracy"] - curve["confidence"]).abs(), weights=curve["n"]))
 
 
-def surprise(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) -ln of the true class's probability, in nats; at most 14.5."""
+def utterance_nll(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n,) -ln of the true class's probability, in nats, at most 14.5."""
     return -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], LEAST))
 
 
 def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean ``surprise``; NaN without utterances."""
-    return float(surprise(probabilities, labels).mean()) if len(labels) else float("nan")
+    """Mean of ``utterance_nll``; NaN without utterances."""
+    return float(utterance_nll(probabilities, labels).mean()) if len(labels) else float("nan")
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from affuse.corpora.view import CorpusView, lacking, view
 from affuse.errors import AffuseError
 from affuse.evaluation.calibration import (
     expected_calibration_error,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 class Evaluation:
     """Tables; see ``evaluate_model``."""
 
+    corpus: Corpus  # as it was looked at
     predictions: pd.DataFrame
     metrics: pd.DataFrame  # task, metric, value, low, high, n
     recalls: pd.DataFrame  # task, class, n, recall, called <class> ...
@@ -59,14 +61,16 @@ def evaluate_model(
     """Predict every labelled utterance (or those of one role of a ``split.csv``) and measure.
 
     ``modalities`` are those that the model is given (default: all of its own); the others are neither read nor
-    encoded, but masked. Labels of the corpus outside the model's classes count as blank. Raises AffuseError for a
-    modality that the model does not have, and if nothing is left.
+    encoded, but masked. The corpus is looked at as the model's recipe looks at its own (``as_trained``). Labels
+    outside the model's classes count as blank. Raises AffuseError for a modality that the model does not have, and
+    if nothing is left.
     """
     from affuse.training.data import Clips, label_table
     from affuse.training.experiment import read_clips
     from affuse.training.run import predict_table
 
     recipe = _given(model.recipe, modalities)
+    corpus = as_trained(corpus, model.recipe.corpus, progress, split)
     labelled = label_table(corpus, recipe, model.label_spaces)
     ids = list(labelled.table["id"])
     if labelled.left_out:
@@ -137,6 +141,7 @@ def evaluate_model(
                 kept = by[by["metric"].isin(("acc", "bacc"))]
                 groups.append(kept.assign(task=task, grouping=title)[["task", "grouping", *kept.columns]])
     return Evaluation(
+        corpus,
         table,
         pd.DataFrame(metrics),
         pd.DataFrame(recalls),
@@ -148,12 +153,33 @@ def evaluate_model(
 
 
 def trained_on(model: Path, corpus: Corpus) -> bool:
-    """Whether the run that a model folder lies in was made on this very corpus."""
+    """Whether the run that a model folder lies in was made on this very corpus, as it was looked at."""
     for folder in (model, model.parent):
         path = folder / "environment.json"
         if path.is_file():
             return json.loads(path.read_text(encoding="utf-8")).get("corpus_hash") == corpus.hash
     return False
+
+
+def as_trained(corpus: Corpus, choice: CorpusView, progress: Progress, split: Path | None) -> Corpus:
+    """The corpus as a model's recipe looks at it, be it the run's own or another; what that changes is said.
+
+    What another corpus cannot have is left as it is, and said. Raises AffuseError where a split of the run's own is
+    asked for and the corpus cannot have all: the answers would not be the run's.
+    """
+    lacks = lacking(corpus, choice)
+    for name, cause in lacks.items():
+        if split is not None:
+            raise AffuseError(
+                f"The model's recipe has corpus.{name}, and {cause}; name the corpus that the run was trained on, or "
+                "leave --split out."
+            )
+        progress.say(f"The model's recipe has corpus.{name}, which is not applied: {cause}.")
+    possible = choice.model_copy(update={name: CorpusView.model_fields[name].default for name in lacks})
+    viewed, notes = view(corpus, possible)
+    for note in notes:
+        progress.say(f"As the model's recipe has it: {note}")
+    return viewed
 
 
 def _given(recipe: Recipe, modalities: Sequence[str] | None) -> Recipe:

@@ -14,7 +14,7 @@ import torch
 
 from affuse.errors import AffuseError
 from affuse.evaluation.metrics import measure
-from affuse.inference.evaluate import of_role
+from affuse.inference.evaluate import as_trained, of_role
 from affuse.inference.export import MASK, Inputs, export_onnx, port_of, quantise
 from affuse.sequence import FeatureSequence
 
@@ -83,6 +83,7 @@ def open_clips(
             name: part.model_copy(update={"frozen": False}) for name, part in recipe.modalities.items()
         }
         recipe = recipe.model_copy(update={"modalities": trained})
+    corpus = as_trained(corpus, recipe.corpus, progress, split)
     labelled = label_table(corpus, recipe, model.label_spaces)
     ids = list(labelled.table["id"])
     if split is not None:

@@ -14,6 +14,7 @@ import numpy as np
 from affuse.inference.face_tracks import FaceTracks, look_for_faces
 from affuse.inference.pictures import Frame, Pictures, frame_times
 from affuse.inference.windows import Window
+from affuse.media.clock import not_begun
 from affuse.media.faces import Region, face_window, resize, speaker_region
 
 
@@ -55,12 +56,19 @@ class FaceWindows:
                     face = resize(square.cut(picture), self.options.size)
                     waiting.setdefault(frame.window, []).append(face)
             while following < frame.window and self.windows[following].end <= frame.time:
-                yield _stacked(waiting.pop(following, []))
+                yield self._given(following, waiting, pictures.begin)
                 following += 1
         self.fault = pictures.fault
         while following < len(self.windows):
-            yield _stacked(waiting.pop(following, []))
+            yield self._given(following, waiting, pictures.begin)
             following += 1
+
+    def _given(self, i: int, waiting: dict[int, list[np.ndarray]], begin: float | None) -> np.ndarray | None:
+        """The faces of window ``i``; None without any, and where all lie before the first picture."""
+        faces = waiting.pop(i, [])
+        if not faces or not_begun(self.windows[i].start + (len(faces) - 0.5) / self.options.fps, begin):
+            return None
+        return np.stack(faces)
 
     def _square(self, tracks: FaceTracks | None, frame: Frame, region: Region) -> Region | None:
         if tracks is None:
@@ -68,7 +76,3 @@ class FaceWindows:
             return square if min(square.bottom - square.top, square.right - square.left) >= 1 else None
         window = self.windows[frame.window]
         return tracks.square(window.start, window.end, frame.time, self.options.point)
-
-
-def _stacked(faces: list[np.ndarray]) -> np.ndarray | None:
-    return np.stack(faces) if faces else None

@@ -53,13 +53,14 @@ class Pictures:
     """(frame, picture) for every frame asked for, in order; the picture is None where none can be decoded.
 
     Behind a damaged place decoding begins anew, which ``media.video.read_faces`` has no need for. ``fault``: the
-    first such place, in one sentence.
+    first such place, in one sentence. ``begin``: when the first picture is shown, if that is after a frame asked for.
     """
 
     def __init__(self, path: Path, frames: Iterator[Frame]) -> None:
         self.path, self._frames = path, frames
         self._asked: list[Frame] = []  # given to the decoder, not answered yet
         self.fault = ""
+        self.begin: float | None = None
 
     def __iter__(self) -> Iterator[tuple[Frame, np.ndarray | None]]:
         tries, ready = 0, next(self._frames, None)
@@ -67,7 +68,7 @@ class Pictures:
             with PictureTrack(self.path) as track:
                 self._asked = []
                 for picture in track.pictures(self._times(ready)):
-                    tries = 0
+                    tries, self.begin = 0, track.begin if self.begin is None else self.begin
                     yield self._asked.pop(0), picture
                 lost = self._asked.pop(0) if self._asked else None
                 if lost is None:

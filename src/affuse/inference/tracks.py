@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import av
-from av.stream import Disposition
 
 from affuse.errors import ClipError
 from affuse.media.audio import check_file, probe_audio
+from affuse.media.clock import clock_end, picture_tracks
 
 
 class Tracks(NamedTuple):
@@ -27,8 +27,8 @@ def find_tracks(path: Path) -> Tracks:
     try:
         # Only local files: a playlist must not make FFmpeg fetch what it names.
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-            pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-            seconds = None if container.duration is None else container.duration / av.time_base
+            pictures = picture_tracks(container)
+            seconds = clock_end(container)
             sound, picture = (
                 bool(streams) and streams[0].codec_context is not None
                 for streams in (container.streams.audio, pictures)

@@ -2,7 +2,8 @@
 
 soundfile reads what it can (wav, flac, ogg, aiff, ...): it opens fast and seeks by sample. PyAV reads the
 rest (mp3, m4a, mp4, avi, mkv, ...), see ``media/audio_track.py``. soxr resamples. Seconds count from the
-first audio sample of the file. The same file and arguments give the same samples.
+first audio sample of the file, in a film from where its clock begins (``media/clock.py``): sound that begins later
+has silence before it. The same file and arguments give the same samples.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _FOR_PYAV = frozenset({".mp3", ".mp4", ".m4a", ".mkv", ".avi", ".mov", ".webm", 
 
 
 class AudioInfo(NamedTuple):
-    """What a file's headers say. ``seconds`` is None where they do not (a stream that was never closed)."""
+    """What a file's headers say. ``seconds`` is when the sound ends, None where they do not say (a stream that was
+    never closed)."""
 
     rate: int  # Hz
     channels: int
@@ -76,8 +78,9 @@ def read_waveform(
 
 
 def probe_audio(path: str | Path) -> AudioInfo:
-    """Rate, channels and duration by the file's headers; nothing is decoded. Raises ClipError as above.
+    """Rate, channels and duration by the file's headers; of a film the first sound is decoded, to see when it begins.
 
+    Raises ClipError as above.
     A truncated file's headers may claim more than ``read_waveform`` finds.
     """
     path = Path(path)

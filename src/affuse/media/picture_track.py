@@ -13,6 +13,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from affuse.errors import ClipError
+from affuse.media.clock import clock_start
 
 # Below this it is quicker to decode from the beginning than to seek.
 _SEEK_FROM_SECONDS = 1.0
@@ -22,7 +23,8 @@ _TIE = 1e-6  # seconds: at the picture's own rate every time asked for lies midw
 class PictureTrack:
     """The first picture track of a file, opened. Use it in a ``with`` block.
 
-    Seconds count from where the container's own clock begins, so that sound and picture stay together.
+    Seconds count from where the container's own clock begins (``media/clock.py``), as those of its sound do.
+    ``begin`` is the time of the first picture, where decoding went past it: the picture before it is that one too.
     ``fault`` is the decoder's complaint where it stopped before the end of the file, else "".
     ``end`` is the time at which the last picture decoded goes dark; None before the end is reached.
 
@@ -32,8 +34,10 @@ class PictureTrack:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.fault = ""
+        self.begin: float | None = None
         self.end: float | None = None
         self._container, self._stream = _open(path)
+        self._origin = float(clock_start(self._container))
 
     def __enter__(self) -> PictureTrack:
         return self
@@ -63,6 +67,8 @@ class PictureTrack:
                 before, after = after, following
             if after is None:
                 return
+            if before is None and time < after.time:
+                self.begin = after.time
             if after.time < time:  # the track is over: its last picture lasts until its end
                 if self.fault or self.end is None or time >= self.end:
                     return
@@ -91,11 +97,6 @@ class PictureTrack:
             self.fault, self.end = "", None
             self._container, self._stream = _open(self.path)
         yield from self._frames()
-
-    @property
-    def _origin(self) -> float:
-        start = self._container.start_time
-        return 0.0 if start is None else start / av.time_base
 
     def _frames(self) -> Iterator[_Timed]:
         """Decoded frames in order of time."""

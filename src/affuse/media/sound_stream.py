@@ -15,7 +15,6 @@ from affuse.media.sound import Sound
 
 _BLOCK_SECONDS = 1.0
 _GAP_SECONDS = 0.1  # by which a container's clock may run ahead of the samples without anything being lost
-_LONGEST_GAP_SECONDS = 3600.0  # more is a broken clock, not lost sound
 _SHORT = 0.5  # seconds by which a file may be shorter than its headers say, without a word
 
 
@@ -24,6 +23,7 @@ class SoundStream:
 
     ``rate`` in Hz. Where the decoder loses packets, silence takes their place, so that what follows keeps its
     time; a bad sample (NaN, infinite) becomes 0. ``fault`` says so afterwards in one sentence, else it is "".
+    Sound that begins later than its film has silence before it, without a word.
     Raises ClipError as ``read_waveform`` does, but not for silence; a missing ``channel`` is one too.
     """
 
@@ -100,6 +100,7 @@ class SoundStream:
                     return
         assert self._track is not None
         begun = self.position
+        yield from self._silence(self._track.lead - begun)
         for position, frame in self._track.timed_frames():
             block_tc = samples_of(frame)
             if position + len(block_tc) <= begun:
@@ -107,9 +108,9 @@ class SoundStream:
             if block_tc.shape[1] != self._track.channels and self.channel is not None:
                 continue  # a stream that changes its layout on the way
             gap = position - self.position
-            if _GAP_SECONDS < gap / self.rate < _LONGEST_GAP_SECONDS:
+            if gap / self.rate > _GAP_SECONDS:
                 self._note(
-                    f"{self.path} cannot be decoded from {self.position / self.rate:.2f} s to "
+                    f"{self.path} has no sound that can be decoded from {self.position / self.rate:.2f} s to "
                     f"{position / self.rate:.2f} s; silence takes its place."
                 )
                 yield from self._silence(gap)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from affuse.errors import ClipError
+from affuse.media.clock import not_begun
 from affuse.media.faces import FaceTracker, Region, face_window, resize, speaker_region
 from affuse.media.picture_track import PictureTrack
 
@@ -48,7 +49,8 @@ def read_faces(
         also taken where the detector finds no face in any frame
 
     Variable frame rates, display rotation and odd sizes are as good as any. A video that ends early, or whose
-    decoder fails on the way, gives the frames before that, and ``fault``. Raises ClipError, one sentence, for
+    decoder fails on the way, gives the frames before that, and ``fault``; one whose pictures begin after ``start`` has
+    the first of them in every frame before it, and ``fault``. Raises ClipError, one sentence, for
     a file that is missing or not media, without a picture track, with nothing to decode at ``start``, or with
     less than one frame of time.
     """
@@ -97,14 +99,22 @@ def read_faces(
                 kept += resize(window.cut(picture), size).tobytes()
             last = (picture, window)
             n += 1
-        stopped, fault = track.end, track.fault
+        begun, stopped, fault = track.begin, track.end, track.fault
     if stopped is not None and not fault:
         n = min(n, max(0, int((stopped - begin) * fps + _SLACK)))  # whole frames of what is there
     if n == 0:
         raise ClipError(_nothing(path, begin, stopped, fault, fps))
+    if not_begun(begin + (n - 0.5) / fps, begun):
+        raise ClipError(
+            f"{path} shows its first picture at {begun:.2f} s, so there is none from {begin:g} s to "
+            f"{begin + n / fps:g} s; correct the row's times."
+        )
+    late = ""
+    if begun is not None and begun - begin > _SHORT:
+        late = f"{path} shows its first picture at {begun:.2f} s; it stands for the time before."
     frames = np.frombuffer(kept, np.uint8).reshape(-1, size, size, 3)[:n]
     missing = 0.0 if stopped is None or end is None or asked is None else begin + asked - stopped
-    return FaceClip(frames, _shortfall(path, begin + n / fps, missing, fault))
+    return FaceClip(frames, _shortfall(path, begin + n / fps, missing, fault) or late)
 
 
 def _times(begin: float, fps: float, wanted: int | None) -> Iterator[float]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.evaluation.calibration import probabilities_of, surprise
+from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.results import TITLES, read_predictions, rows_of
 from affuse.training.compare import Cell, Comparison
@@ -61,7 +61,9 @@ def _of_seed(cells: Sequence[Cell], spaces: dict[str, list[str]]) -> dict[str, f
         table = pd.concat([read_predictions(cell.folder, part) for cell in cells], ignore_index=True)
         if not len(table):
             continue
-        losses = {task: surprise(*probabilities_of(table, task, space)) for task, space in spaces.items()}
+        losses = {
+            task: utterance_nll(*probabilities_of(table, task, space)) for task, space in spaces.items()
+        }
         found[f"{part}_nll_sum"] = float(sum(loss.sum() for loss in losses.values()))
         found[f"{part}_nll_mean"] = float(sum(loss.mean() for loss in losses.values() if len(loss)))
         for task, loss in losses.items():

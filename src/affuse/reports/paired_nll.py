@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.evaluation.calibration import probabilities_of, surprise
+from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.evaluation.differences import paired_mean_difference
 from affuse.evaluation.intervals import speakers_of
 from affuse.evaluation.power import detectable_difference
@@ -53,6 +53,6 @@ def _differences(reference: Row, row: Row, task: str, space: Sequence[str]) -> p
     first, second = common_tables(reference, row, task, space)
     parts = []
     for seed in sorted(set(first) & set(second)):
-        theirs, mine = (surprise(*probabilities_of(of[seed], task, space)) for of in (first, second))
+        theirs, mine = (utterance_nll(*probabilities_of(of[seed], task, space)) for of in (first, second))
         parts.append(first[seed][["fold", "id"]].assign(seed=seed, difference=mine - theirs))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

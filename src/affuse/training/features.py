@@ -7,16 +7,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from affuse.corpora.corpus import Utterance
+from affuse.corpora.durations import seconds_of
 from affuse.encoders.base import Encoder
 from affuse.errors import AffuseError, ClipError
-from affuse.media.audio import probe_audio
 from affuse.sequence import pad
 from affuse.training.cache import ContentKeys, FeatureCache
 
@@ -152,10 +151,7 @@ def _outcome(
 
 
 def _audio_seconds(encoder: Encoder, utterance: Utterance) -> float:
-    if encoder.kind != "audio" or not isinstance(utterance.audio, Path):
-        return 0.0
-    end = utterance.end if utterance.end is not None else probe_audio(utterance.audio).seconds
-    return 0.0 if end is None else end - (utterance.start or 0.0)
+    return (seconds_of(utterance, "audio") or 0.0) if encoder.kind == "audio" else 0.0
 
 
 class CachedSource:

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from affuse.corpora.corpus import Utterance
+from affuse.corpora.durations import seconds_of
 from affuse.corpora.trim import speech_of
-from affuse.errors import AffuseError, ClipError
+from affuse.errors import AffuseError
 from affuse.evaluation.confidence import fit_confidence
-from affuse.media.audio import probe_audio
-from affuse.media.sound import Sound
 from affuse.prediction_defaults import ClipSeconds, PredictionDefaults
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def prediction_defaults(
     ``predictions`` whose role is validation."""
     wanted = set(_evenly(train, _MEASURED))
     clips = [one for one in experiment.corpus.utterances() if one.id in wanted]
-    known = {one.id: value for one in clips if (value := clip_seconds(one)) is not None}
+    known = {one.id: value for one in clips if (value := _clip_seconds(one)) is not None}
     lengths = None
     if known:
         low, median, high = (round(float(v), 3) for v in np.percentile(list(known.values()), [5, 50, 95]))
@@ -62,18 +61,7 @@ def _evenly(ids: Sequence[str], count: int) -> list[str]:
     return list(ids)[:: max(1, -(-len(ids) // count))]
 
 
-def clip_seconds(utterance: Utterance) -> float | None:
-    """By the row's times, else by the file's headers; None where neither says."""
-    for kind in ("audio", "video"):
-        path = getattr(utterance, kind)
-        if path is None or isinstance(path, Sound):
-            continue
-        start, end = utterance.span(kind)
-        if end is None:
-            try:
-                end = probe_audio(path).seconds
-            except ClipError:
-                continue
-        if end is not None and end > (start or 0.0):
-            return end - (start or 0.0)
-    return None
+def _clip_seconds(utterance: Utterance) -> float | None:
+    """Of its sound, else of its video; None where neither has a length."""
+    lengths = (seconds_of(utterance, "audio"), seconds_of(utterance, "video"))
+    return next((seconds for seconds in lengths if seconds is not None and seconds > 0), None)

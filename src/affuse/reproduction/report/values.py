@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from affuse.evaluation.calibration import probabilities_of, surprise
+from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.evaluation.over_runs import over_runs
 from affuse.reports.results import TITLES, read_predictions, rows_of
 from affuse.reproduction.definition import Definition, Paper, published
@@ -151,7 +151,7 @@ def joint_numbers(
     history = pd.read_csv(cell.folder / "metrics.csv").set_index("epoch")
     last, best = history.iloc[-1], history.loc[comparison.results[cell.folder].best_epoch]
     table = read_predictions(cell.folder, "validation")
-    losses = {task: surprise(*probabilities_of(table, task, space)) for task, space in spaces.items()}
+    losses = {task: utterance_nll(*probabilities_of(table, task, space)) for task, space in spaces.items()}
     found = {f"weight_{task}": float(last[f"weight_{task}"]) for task in spaces}
     if len(table):
         found["nll_validation"] = float(

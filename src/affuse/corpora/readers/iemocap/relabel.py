@@ -24,15 +24,9 @@ def has_votes(corpus: Corpus) -> bool:
 def relabel_votes(corpus: Corpus, rule: LabelProtocol) -> Corpus:
     """The corpus with the emotions (and the turns) that ``prepare`` would have given it under ``rule``.
 
-    Turns that were left out when the corpus was prepared stay out. Ceilings hold for one rule only and go.
-    Raises AffuseError where the corpus keeps no votes, or nothing is left.
+    The corpus must have votes. Turns that were left out when it was prepared stay out. Ceilings hold for one rule
+    only and go. Raises AffuseError where nothing is left.
     """
-    if not has_votes(corpus):
-        raise AffuseError(
-            f"corpus.labels: {corpus.info.name} keeps no votes to apply a label rule to; only corpora of 'affuse "
-            "prepare iemocap' do. Leave it out: the corpus's own labels are then taken."
-        )
-    assert corpus.folder is not None
     votes = _read_votes(corpus)
     table = corpus.table.copy()
     taken, emotions, sources = [], [], []

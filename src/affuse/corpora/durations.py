@@ -1,0 +1,28 @@
+"""How long an utterance is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from affuse.corpora.corpus import Utterance
+from affuse.errors import ClipError
+
+
+def seconds_of(utterance: Utterance, kind: Literal["audio", "video"]) -> float | None:
+    """Length of an utterance's sound, or of the sound of its video: by the row's times, else by the file's headers.
+
+    None without such a file, and where neither tells. Not above 0 where the row's start is not in the file.
+    """
+    path = getattr(utterance, kind)
+    if not isinstance(path, Path):  # none, or sound that was decoded already
+        return None
+    start, end = utterance.span(kind)
+    if end is None:
+        from affuse.media.audio import probe_audio  # decoders are slow to import, and only needed here
+
+        try:
+            end = probe_audio(path).seconds
+        except ClipError:
+            return None  # reading it will say why
+    return None if end is None else end - (start or 0.0)
