@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from affuse.reports.page import write_page
-from comparison_folder import make_comparison
-
-sys.path.insert(0, str(Path(__file__).parent))
 from browser import CHROMIUM, look
+from comparison_folder import make_comparison
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 

@@ -1,6 +1,7 @@
 """`affuse reproduce` for real on a small corpus: table, files, marks, resume, switches; bad input in one sentence."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from affuse.reproduction import switches as switching
 from affuse.reproduction.definition import Switch, Switches, published
 from affuse.reproduction.report.table import numbers_table
 from affuse.reproduction.report.values import COLUMNS
+from browser import CHROMIUM, look
 from command import affuse
 from small_corpus import make_corpus
 from tiny_models import tiny_bert
@@ -151,6 +153,43 @@ def test_every_page_says_that_it_is_quick_small_and_generated(ran):
         assert "1 seed: an honest table takes three or more." in text
         assert "The published numbers are of iemocap, these of small (generated)" in text
     assert (out / "honest" / "report.html").is_file()
+
+
+def test_the_page_has_the_verdict_the_claims_and_what_the_small_form_changes(ran):
+    out = ran[0]
+    claims = pd.read_csv(out / "claims.csv")
+    assert len(claims) == 3 * 9
+    assert set(claims.query("protocol == 'coded' and row.str.contains('cross_entropy')")["verdict"]) == {
+        "not judged"
+    }
+    line = claims.query("protocol == 'honest'").iloc[0]
+    scores = []
+    for row in (line["over"], line["row"]):
+        folders = (out / "honest" / "runs").glob(f"row={re.sub(r'[^a-zA-Z0-9_.+-]', '_', row)},seed=0/fold*")
+        table = pd.concat([read_predictions(folder, "test") for folder in folders])
+        scores.append(100 * balanced_accuracy_score(table["emotion"], table["emotion_predicted"]))
+    assert line["difference"] == pytest.approx(scores[1] - scores[0])
+    page, text, latex = (
+        (out / name).read_text("utf-8") for name in ("report.html", "report.md", "tables.tex")
+    )
+    for shown in (page, text):
+        assert "of the paper" in shown
+        assert "Against honest numbers of the same rows on this corpus, emotion comes out" in shown
+        assert "Not as told above: " in shown
+        assert "training.batch_size 32 (in full 1)" in shown  # as coded
+        assert "training.epochs 1 (in full 101 or 250 or 200)" in shown
+    assert latex.count(r"\begin{table}") == 2
+    assert "coded/report.html" in page
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_the_page_in_a_browser(ran, tmp_path, width, dark):
+    seen = look(ran[0] / "report.html", width, dark, tmp_path)
+    assert (seen["wide"], seen["dark"], seen["figures"]) == (width, dark, 1)
+    for fault in ("faults", "out", "dim", "unsorted"):
+        assert seen[fault] == [], fault
+    assert not seen["scrolls"]
 
 
 def test_a_second_run_trains_nothing_and_report_makes_the_page_again(place, ran, capsys, monkeypatch):
