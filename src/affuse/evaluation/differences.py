@@ -58,18 +58,21 @@ def paired_mean_difference(
 ) -> Difference:
     """The mean over utterances of a difference that each utterance has, by bootstrap over speakers.
 
-    sums:   (speakers, tasks) differences added up over a speaker's utterances, averaged over seeds
+    sums:   (speakers, tasks) differences added up over a speaker's utterances (and over seeds)
     counts: (speakers, tasks) how many utterances those are; the tasks' means are added up
 
-    A resample in which a task has no utterance is left out. Interval and p value as ``paired_difference``.
+    A resample in which a task has no utterance is left out. Interval and p value as ``paired_difference``, with the
+    degrees of freedom of the task that the fewest speakers have: their spread is known no better. NaN where a task has
+    fewer than two.
     """
     value = float((sums.sum(axis=0) / counts.sum(axis=0)).sum())
-    if len(sums) < 2:
+    df = int((counts > 0).sum(axis=0).min()) - 1
+    if df < 1:
         return undefined(value)
     times = draw_speakers(len(sums), resamples, seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         resampled = (times @ sums / (times @ counts)).sum(axis=1)
-    return student_difference(value, resampled, len(sums) - 1, level)
+    return student_difference(value, resampled, df, level)
 
 
 def student_difference(value: float, resampled: np.ndarray, df: int, level: float = LEVEL) -> Difference:

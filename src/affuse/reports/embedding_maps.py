@@ -16,15 +16,18 @@ _LEAST = 10
 def tsne(embedding: np.ndarray, seed: int = 0) -> np.ndarray:
     """(n, 2): t-SNE (van der Maaten and Hinton 2008) of (n, width), centred; repeatable."""
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     perplexity = min(30.0, (len(embedding) - 1) / 3)
     spread = embedding.std()
     scaled = (embedding - embedding.mean(axis=0)) / (spread if spread > 0 else 1)
     if not spread > 0:
         return np.zeros((len(embedding), 2))
-    places = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(
-        scaled.astype(np.float32)
-    )
+    # its threads wait for each other thousands of times: two of them on a busy machine took 17 times as long as one
+    with threadpool_limits(1):
+        places = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(
+            scaled.astype(np.float32)
+        )
     return places - places.mean(axis=0)
 
 

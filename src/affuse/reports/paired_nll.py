@@ -33,11 +33,9 @@ def compare_nll(
     names = sorted({str(name) for table in tables for name in speakers_of(table["id"], speakers)})
     sums, counts = np.zeros((2, len(names), len(tables)))
     for i, table in enumerate(tables):
-        # the mean over seeds of a sum over utterances
         by_speaker = table["difference"].groupby(speakers_of(table["id"], speakers)).agg(["sum", "size"])
-        seeds = table["seed"].nunique()
-        sums[:, i] = by_speaker["sum"].reindex(names, fill_value=0) / seeds
-        counts[:, i] = by_speaker["size"].reindex(names, fill_value=0) / seeds
+        sums[:, i] = by_speaker["sum"].reindex(names, fill_value=0)
+        counts[:, i] = by_speaker["size"].reindex(names, fill_value=0)
     found = paired_mean_difference(sums, counts)
     trainings: pd.Series = sum(table.groupby(["seed", "fold"])["difference"].mean() for table in tables)  # type: ignore[assignment]
     resampled = corrected_resampled_t(trainings.dropna().to_numpy(float), share_of_test(row))
