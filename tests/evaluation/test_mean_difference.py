@@ -26,17 +26,35 @@ def test_value_and_error_by_plain_loops():
     assert found.df == 5
 
 
-def test_a_task_that_few_speakers_have_may_be_lost_in_a_resample():
-    counts = np.array([[3, 2], [3, 0], [3, 0], [3, 0]])
-    found = paired_mean_difference(counts * np.array([[0.5, 0.2], [0.4, 0], [0.6, 0], [0.5, 0]]), counts)
-    assert found.value == pytest.approx(0.7)
+def test_a_task_that_two_speakers_have_is_known_as_two_speakers_know_it():
+    counts = np.array([[3, 2], [3, 2], [3, 0], [3, 0]])
+    found = paired_mean_difference(counts * np.array([[0.5, 0.2], [0.4, 0.3], [0.6, 0], [0.5, 0]]), counts)
+    assert found.value == pytest.approx(0.75)
+    assert found.df == 1
     assert not np.isnan(found.error)
+    alone = paired_mean_difference(np.array([[1.5, 0.4], [1.2, 0.0]]), np.array([[3, 2], [3, 0]]))
+    assert alone.value == pytest.approx(0.65)
+    assert np.isnan([alone.low, alone.high, alone.p]).all()  # one speaker has no spread
 
 
 def test_one_speaker_gives_no_interval():
     found = paired_mean_difference(np.array([[1.0]]), np.array([[4]]))
     assert found.value == 0.25
     assert np.isnan([found.low, found.high, found.p]).all()
+
+
+@pytest.mark.parametrize("labelled", [2, 3, 6])
+def test_no_false_alarms_where_few_speakers_have_a_task(labelled):
+    """No true difference; ten speakers have the first task, ``labelled`` of them the second."""
+    random = np.random.default_rng(labelled)
+    alarms = 0
+    for _ in range(400):
+        counts = random.integers(10, 40, size=(10, 2))
+        counts[labelled:, 1] = 0
+        means = random.normal(0, 0.2, size=(10, 2))
+        sums = counts * means + np.sqrt(counts) * random.normal(size=(10, 2))
+        alarms += paired_mean_difference(sums, counts, resamples=200).p < 0.05
+    assert alarms / 400 < 0.08
 
 
 @pytest.mark.parametrize("speakers", [6, 10])

@@ -20,16 +20,16 @@ def protocols_figure(frame: pd.DataFrame, metric: str, title: str) -> str:
     figure, axes = new_figure(1.2 + 0.46 * len(labels))
     drawn = {}
     for i, protocol in enumerate(protocols):
-        of = rows[rows["protocol"] == protocol].set_index("row").loc[labels]
+        of = rows[rows["protocol"] == protocol].set_index("row").reindex(labels)
         # the protocols a little apart, the first uppermost
         heights = np.arange(len(labels))[::-1] + 0.22 * ((len(protocols) - 1) / 2 - i)
         for height, low, high in zip(heights, of["low"], of["high"], strict=True):
             axes.plot([low, high], [height, height], color=COLOURS[i], lw=1.8, alpha=0.6)
-        open_ = np.where(of["on_test"] != "", "none", COLOURS[i])
+        open_ = np.where(of["on_test"].fillna("") != "", "none", COLOURS[i])
         for height, value, face in zip(heights, of["value"], open_, strict=True):
             axes.plot(value, height, MARKERS[i], ms=5.5, mec=COLOURS[i], mfc=face)
         drawn[PROTOCOLS[protocol]] = axes.plot([], [], MARKERS[i], color=COLOURS[i], ls="")[0]
-    printed = rows.groupby("row", sort=False)["published"].first().loc[labels]
+    printed = rows.groupby("row", sort=False)["published"].first().reindex(labels)
     if printed.notna().any():
         drawn["published"] = axes.plot(printed, np.arange(len(labels))[::-1], "x", color=INK, ms=7, mew=1.6)[
             0
