@@ -44,6 +44,12 @@ def test_headings_are_stacked_over_narrow_columns():
     assert r"\caption{t. s. corpus: hand.}" in latex
 
 
+def test_notes_stand_under_their_table():
+    table = Table(["row"], [[Cell("a †")]], notes=["† 5 % of it.", "(a) more."])
+    latex = to_latex("t", [Section("s", [table], paper=True)], "")
+    assert r"\footnotesize \textdagger{} 5 \% of it. (a) more.\end{minipage}" in latex
+
+
 def test_only_tables_of_paper_sections_are_in_it():
     assert r"\begin{table}" not in to_latex("t", [Section("s", [WIDE])], "")
     assert r"\begin{table}" not in to_latex("t", [Section("s", [Prose("words")], paper=True)], "")

@@ -10,12 +10,21 @@ def test_every_changed_field_is_told_once_with_both_values():
     small = Recipe.load(
         "demo-server", ["training.schedule=null", "training.epochs=30", "training.patience=null"]
     )
-    small = small.model_copy(update={"protocol": full.protocol, "optimizer": full.optimizer})
+    kept = {name: getattr(full, name) for name in ("protocol", "optimizer", "fusion", "head")}
+    small, other = small.model_copy(update=kept), other.model_copy(update=kept)
     assert changes_in_words([(small, full), (small, other)]) == (
-        "Not as told above: training.epochs 30 (in full 101 or 200); training.batch_size 32 (in full 1); "
+        "Beside the encoders, not as in full: training.epochs 30 (in full 101 or 200); training.batch_size 32 (in full "
+        "1); "
         "training.schedule none (in full every 30, factor 0.1)."
     )
     assert changes_in_words([(full, full)]) == ""
+
+
+def test_fusion_and_head_are_told_too():
+    here = Recipe.load("3m-ser", ["fusion.options.heads=2", "head.dropout=0.45"])
+    assert changes_in_words([(here, Recipe.load("3m-ser"))]) == (
+        "Beside the encoders, not as in full: fusion.options.heads 2 (in full 8); head.dropout 0.45 (in full 0.5)."
+    )
 
 
 def test_a_loss_and_a_split_are_told_too():

@@ -1,5 +1,7 @@
 """A paper's claims against runs made by hand: differences derived again, Holm's correction, verdicts, sentences."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,18 +108,27 @@ def test_what_the_test_part_had_a_hand_in_is_not_judged(paper, folder):
     assert list(found.columns) == COLUMNS
     assert set(found["verdict"][:3]) == {"not judged"}
     assert set(found["on_test"][:3]) == {"epoch chosen on the test part"}
+    assert found[["p_holm", "resampled_p_holm"]].isna().all(axis=None)
     assert claims_in_words(found) == [
         "No claim is judged: everything here was chosen on the test part, or trained on it."
     ]
 
 
 def test_a_row_of_several_lambdas_is_the_chosen_one(paper, folder, tmp_path):
+    """Two lambdas of one row with different predictions: the claim's difference is the chosen one's."""
     copy = tmp_path / "coded"
-    copy.symlink_to(folder)
-    frame = numbers("coded", NAMES)
-    frame.loc[frame["row"] == "SERVER / center", "lambda"] = "0.5"  # a name that no row here has
-    found = claims_table(paper, frame, {"coded": copy}).set_index("row")
-    assert found.loc["SERVER / center", "verdict"] == "not tested"
+    shutil.copytree(folder, copy)
+    record = (copy / "comparison.json").read_text()
+    for loss, name in (("contrastive_center", "center, lambda 2"), ("center", "center, lambda 0.5")):
+        record = record.replace(f'"SERVER / {loss}"', f'"SERVER / {name}"')
+    (copy / "comparison.json").write_text(record)
+    found = {}
+    for weight in ("0.5", "2"):
+        frame = numbers("coded", NAMES)
+        frame.loc[frame["row"] == "SERVER / center", "lambda"] = weight
+        found[weight] = claims_table(paper, frame, {"coded": copy}).set_index("row").loc["SERVER / center"]
+    assert (found["0.5"]["verdict"], found["2"]["verdict"]) == (HOLDS, OPPOSITE)
+    assert found["0.5"]["difference"] < -20 < 20 < found["2"]["difference"]
 
 
 def test_the_packaged_claims_are_of_published_rows_in_their_published_direction():
@@ -173,14 +184,47 @@ def test_nll_of_two_tasks_derived_with_scikit_learn(tmp_path):
 def test_sentences_of_claims(table):
     told = claims_in_words(table.reset_index())
     assert told[0].startswith(
-        "Under the honest protocol, of the paper's 5 claims: 1 held, 1 met by the opposite, 1 seen in these "
-        "runs only, 2 not shown. "
+        "Under the honest protocol, of the paper's 5 claims: 1 held, 1 met by the opposite, 1 seen in these runs "
+        "only, 1 not shown, 1 not tested. "
     )
     assert "(claimed: lower; Holm p < 0.001)" in told[0]
     assert told[1].startswith("A comparison of this size (240 test utterances of 8 speakers) finds")
     alone = claims_in_words(table.reset_index().query("row == 'SERVER / cross_entropy'"))
     assert alone[0].startswith("Under the honest protocol none of the paper's 1 claims is shown; nearest: ")
     assert alone[0].endswith(": no effect shown.")
+
+
+def lines_of(**changed):
+    line = {
+        "protocol": "honest", "row": "A", "over": "B", "better": "higher", "metric": "bacc", "difference": 4.0,
+        "low": 1.0, "high": 7.0, "p_holm": 0.01, "resampled_p": 0.3, "resampled_p_holm": 0.3, "n": 100,
+        "speakers": 4.0, "detectable": 5.0, "verdict": "in these runs only",
+    }  # fmt: skip
+    return pd.DataFrame([line | changed])
+
+
+def test_sentences_say_what_was_not_tested():
+    told = claims_in_words(lines_of())[0]
+    assert told == (
+        "Under the honest protocol none of the paper's 1 claims is shown to outlast these trainings; 1 would show "
+        "with other speakers, but in these runs only: A against B +4.0 BACC points [1.0, 7.0] (claimed: higher; Holm "
+        "p = 0.010)."
+    )
+    one = claims_in_words(lines_of(resampled_p=np.nan, resampled_p_holm=np.nan, protocol="written"))[0]
+    assert one.startswith(
+        "As written, on a random split, none of the paper's 1 claims could be tested over trainings, of which each "
+        "row has one; over speakers alone 1 would show: A against B"
+    )
+    untested = claims_in_words(lines_of(verdict="not tested", p_holm=np.nan))
+    assert untested == ["Under the honest protocol none of the paper's 1 claims could be tested."]
+
+
+def test_a_comparison_too_small_to_show_anything_says_so():
+    assert claims_in_words(lines_of(detectable=138.6))[1] == (
+        "A comparison of this size (100 test utterances of 4 speakers) can show nothing: no true difference is as "
+        "large as it would have to be."
+    )
+    assert "138.600 nats" in claims_in_words(lines_of(detectable=138.6, metric="nll"))[1]
 
 
 def test_sentences_of_protocols_and_published_numbers():
@@ -202,4 +246,4 @@ def test_sentences_of_protocols_and_published_numbers():
         "hand in 1 of the 2 rows."
     )
     assert protocols_in_words(frame[frame["protocol"] != "honest"]) == ""
-    assert published_in_words(frame) == "1 of the 3 published numbers lie inside the honest interval."
+    assert published_in_words(frame) == "1 of the 3 published numbers lies inside the honest interval."

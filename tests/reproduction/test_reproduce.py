@@ -147,7 +147,7 @@ def test_every_page_says_that_it_is_quick_small_and_generated(ran):
     out = ran[0]
     for name in ("report.html", "report.md"):
         text = (out / name).read_text()
-        assert "Quick: 30 epochs" in text
+        assert "Quick: fewer epochs, seeds or folds than in full" in text
         assert "small (generated)" in text
         assert "MiniLM" in text
         assert "1 seed: an honest table takes three or more." in text
@@ -175,11 +175,53 @@ def test_the_page_has_the_verdict_the_claims_and_what_the_small_form_changes(ran
     for shown in (page, text):
         assert "of the paper" in shown
         assert "Against honest numbers of the same rows on this corpus, emotion comes out" in shown
-        assert "Not as told above: " in shown
+        assert "Beside the encoders, not as in full: " in shown
         assert "training.batch_size 32 (in full 1)" in shown  # as coded
         assert "training.epochs 1 (in full 101 or 250 or 200)" in shown
     assert latex.count(r"\begin{table}") == 2
+    assert latex.count(r"\textdagger{} epoch chosen on the test part.") == 2  # under both tables
     assert "coded/report.html" in page
+
+
+def test_a_damaged_folder_is_one_sentence(ran, tmp_path, capsys, monkeypatch):
+    names = ("reproduction.json", "reproduction.csv", "claims.csv")
+    whole = {name: (ran[0] / name).read_text("utf-8") for name in names}
+    damages = {
+        "reproduction.json": ["[]", "{", '{"format": 2}', '{"format": 1}'],
+        "reproduction.csv": ["", whole["reproduction.csv"].splitlines()[0], "a,b\n1,2\n"],
+        "claims.csv": [
+            whole["claims.csv"].splitlines()[0],
+            whole["claims.csv"].replace("verdict", "word", 1),
+        ],
+    }
+    for name, texts in damages.items():
+        for text in texts:
+            for file, content in (whole | {name: text}).items():
+                (tmp_path / file).write_text(content, "utf-8")
+            result = affuse(capsys, monkeypatch, "report", tmp_path)
+            assert result.code == 2, (name, text)
+            assert "run the same 'affuse reproduce' again" in result.err.replace("\n", " ")
+            assert not (tmp_path / "report.html").exists()
+
+
+def test_rows_whose_cells_fail_are_told_and_nothing_of_an_earlier_run_is(
+    place, tmp_path, capsys, monkeypatch
+):
+    """First a run that works, then one in the same folder whose losses diverge."""
+    words = ["reproduce", "multi-loss", *place[1], "--out", tmp_path / "R", "--protocol", "written", *SHORT]
+    assert affuse(capsys, monkeypatch, *words, "--seeds", "0").code == 0
+    assert pd.read_csv(tmp_path / "R" / "claims.csv")["difference"].notna().all()
+    failing = affuse(capsys, monkeypatch, *words, "--seeds", "1", "--set", "lr=1e30", "--set", "epochs=6")
+    assert failing.code == 1
+    frame = pd.read_csv(tmp_path / "R" / "reproduction.csv", keep_default_na=False)
+    assert set(frame["failed"]) == {"yes"}
+    claims = pd.read_csv(tmp_path / "R" / "claims.csv")
+    assert claims["difference"].isna().all()
+    assert set(claims["verdict"]) == {"not tested"}
+    assert "could be tested" in failing.err.replace("\n", " ")
+    inner = (tmp_path / "R" / "written" / "report.html").read_text("utf-8")
+    assert "Failed runs: 10" in inner
+    assert "No row has all its runs finished." in inner
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
@@ -292,7 +334,7 @@ def test_the_table_by_hand():
             dict(
                 zip(
                     COLUMNS,
-                    ("p", "II", "R", "acc", 80.27, "odd", name, v, low, high, 1, 9, inside, on, lam),
+                    ("p", "II", "R", "acc", 80.27, "odd", name, v, low, high, 1, 9, inside, on, lam, ""),
                     strict=True,
                 )
             )
@@ -302,12 +344,12 @@ def test_the_table_by_hand():
     found = numbers_table(frame)
     assert found.to_frame().to_dict("records") == [
         {
-            "row": "R", "metric": "ACC (WA)", "published": "80.27 (a)", "as written": "70.0 (-10.3)",
-            "as coded": "82.0†‡ (+1.7) lambda 0.5", "honest": "66.0 [61.0, 71.0] (-14.2)",
+            "row": "R", "metric": "ACC (WA)", "published": "80.27 (a)", "as written": "70.0 (\u221210.3)",
+            "as coded": "82.0†‡ (+1.7) lambda 0.5", "honest": "66.0 [61.0, 71.0] (\u221214.2)",
             "published inside honest interval": "no",
         }
     ]  # fmt: skip
-    assert found.footnotes == [
+    assert found.notes == [
         "(a) published: odd.",
         "† epoch chosen on the test part.",
         "‡ lambda chosen on the test part.",

@@ -94,7 +94,12 @@ def _protocols(
     runs = []
     with bars() as progress:
         for protocol, (definition, grid) in grids.items():
-            progress.say(f"{PROTOCOLS[protocol]}: {len(grid.variants)} rows and seeds.")
+            seeds = len({variant.recipe.seed for variant in grid.variants})
+            rows = len(grid.variants) // seeds
+            progress.say(
+                f"{PROTOCOLS[protocol]}: {rows} rows, {seeds} seed{'s' if seeds > 1 else ''} each. "
+                f"{' '.join(definition.description.split())}"
+            )
             for note in grid.notes:
                 progress.say(note)
             done = run_grid(grid, corpus, out / protocol, cache, progress, jobs, device)
@@ -103,7 +108,7 @@ def _protocols(
     record, frame, claims = read_record(out)
     found = numbers_table(frame)
     print_table(found.to_frame(), record["title"])
-    for text in (LEGEND, *found.footnotes, *record["notes"], *record["caveats"]):
+    for text in (LEGEND, *found.notes, *record["notes"], *record["caveats"]):
         messages.print(text, markup=False, soft_wrap=True)
     for text in verdict_sentences(record, frame, claims):
         messages.print(text, markup=False, soft_wrap=True, style="bold")

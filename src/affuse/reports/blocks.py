@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
+import pandas as pd
+
 
 class Cell(NamedTuple):
     """One cell of a table. ``sort`` makes it a number, on the right and in the order of numbers."""
@@ -36,7 +38,8 @@ class Heading:
 class Table:
     """A table that a click on a heading sorts.
 
-    prose: some cells are sentences, which may wrap; page_only: headings of columns that ``tables.tex`` has no room for.
+    prose: some cells are sentences, which may wrap; page_only: headings of columns that ``tables.tex`` has no room for;
+    notes: what its marks mean, in sentences, printed under it wherever it is shown.
     """
 
     kind: ClassVar[str] = "table"
@@ -44,6 +47,12 @@ class Table:
     lines: Sequence[Sequence[Cell]]
     prose: bool = False
     page_only: Collection[str] = ()
+    notes: Sequence[str] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """As text, for a terminal."""
+        lines = [[cell.text for cell in line] for line in self.lines]
+        return pd.DataFrame(lines, columns=pd.Index(self.headings))
 
 
 @dataclass(frozen=True)

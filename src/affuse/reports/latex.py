@@ -20,6 +20,7 @@ _SYMBOLS = {
     MINUS: "$-$", "±": r"$\pm$", "†": r"\textdagger{}", "‡": r"\textdaggerdbl{}", "§": r"\S{}", "¶": r"\P{}",
     "→": r"$\rightarrow$", "<": "$<$", ">": "$>$",
 }  # fmt: skip
+_UNDER = r"\par\smallskip\begin{minipage}{\linewidth}\footnotesize"
 _FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 
@@ -40,6 +41,7 @@ def _environment(table: Table, caption: str, note: str) -> str:
     headings, lines, constant = narrow(table)
     told = "; ".join(f"{heading}: {text}" for heading, text in constant)
     caption = ". ".join(part.removesuffix(".") for part in (caption, told, note) if part) + "."
+    notes = " ".join(escape(note) for note in table.notes)
     numeric = [bool(lines) and lines[0][i].sort is not None for i in range(len(headings))]
     tops = [
         _heading(heading, max((len(line[i].text) for line in lines), default=0), "r" if numeric[i] else "l")
@@ -58,6 +60,7 @@ def _environment(table: Table, caption: str, note: str) -> str:
             *(" & ".join(escape(cell.text) for cell in line) + r" \\" for line in lines),
             r"\bottomrule",
             r"\end{tabular}}",
+            *([rf"{_UNDER} {notes}\end{{minipage}}"] if notes else []),
             r"\end{table}",
             "",
         ]

@@ -41,7 +41,8 @@ def _table(table: Table) -> str:
     lines = [[*table.headings], ["---:" if right else "---" for right in numeric]]
     for row in table.lines:
         lines.append([f"[{_plain(c.text)}]({c.href})" if c.href else _plain(c.text) for c in row])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n\n".join([text, *table.notes])
 
 
 def _plain(text: str) -> str:

@@ -85,15 +85,28 @@ def _outcome(verdict: str) -> str:
 
 
 def _could_find(paired: pd.DataFrame) -> str:
-    found = paired["bacc_detectable"].dropna()
-    n, speakers = int(paired["n"].max()), int(paired["speakers"].max())
+    return could_find(
+        100 * paired["bacc_detectable"], int(paired["n"].max()), int(paired["speakers"].max()), "BACC points"
+    )
+
+
+def could_find(
+    detectable: pd.Series, n: int, speakers: int, unit: str, digits: int = 1, largest: float = 100.0
+) -> str:
+    """What a comparison of n test utterances would show four times in five: the median of its lines' differences.
+
+    No true difference is beyond ``largest``.
+    """
+    found = detectable.dropna()
     size = f"A comparison of this size ({n} test utterances of {speakers} speakers)"
     if not len(found):
         return f"{size} cannot say what it would find."
-    middle = 100 * float(np.median(found))
-    more = " before the correction for several comparisons" if len(paired) > 1 else ""
+    middle = float(np.median(found))
+    if middle >= largest:
+        return f"{size} can show nothing: no true difference is as large as it would have to be."
+    more = " before the correction for several comparisons" if len(detectable) > 1 else ""
     return (
-        f"{size} finds a true difference of {plain(middle)} BACC points four times in five"
+        f"{size} finds a true difference of {plain(middle, digits)} {unit} four times in five"
         f"{more}; smaller ones it will mostly miss."
     )
 

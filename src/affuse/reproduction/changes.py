@@ -7,12 +7,15 @@ from typing import Any
 
 from affuse.recipe import Recipe
 
-# Encoders, fusion and head are told by the small form's own description, and by --set.
-_SECTIONS = ("corpus", "protocol", "tasks", "weighting", "optimizer", "training")
+# Encoders are told by the small form's own description, and by --set.
+_SECTIONS = ("corpus", "protocol", "tasks", "fusion", "head", "weighting", "optimizer", "training")
 
 
 def changes_in_words(pairs: Sequence[tuple[Recipe, Recipe]]) -> str:
-    """'Not as told above: training.batch_size 32 (in full 1); ...', or ''; ``pairs``: (recipe that is run, in full)."""
+    """'Beside the encoders, not as in full: training.batch_size 32 (in full 1); ...', or ''.
+
+    ``pairs``: (recipe that is run, the same in full) of every row.
+    """
     found: dict[str, tuple[list[str], list[str]]] = {}
     for here, full in pairs:
         mine, theirs = _fields(here), _fields(full)
@@ -23,7 +26,7 @@ def changes_in_words(pairs: Sequence[tuple[Recipe, Recipe]]) -> str:
                     if text not in values:
                         values.append(text)
     told = [f"{field} {_listed(here)} (in full {_listed(full)})" for field, (here, full) in found.items()]
-    return f"Not as told above: {'; '.join(told)}." if told else ""
+    return f"Beside the encoders, not as in full: {'; '.join(told)}." if told else ""
 
 
 def _fields(recipe: Recipe) -> dict[str, Any]:
@@ -31,8 +34,8 @@ def _fields(recipe: Recipe) -> dict[str, Any]:
     fields = {}
     for section, values in recipe.model_dump(include=set(_SECTIONS)).items():
         for name, value in values.items():
-            if section == "tasks":
-                fields |= {f"{section}.{name}.{key}": of_task for key, of_task in value.items()}
+            if section == "tasks" or name == "options":
+                fields |= {f"{section}.{name}.{key}": inner for key, inner in value.items()}
             else:
                 fields[f"{section}.{name}"] = value
     return fields

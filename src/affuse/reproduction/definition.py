@@ -34,7 +34,6 @@ class Small(Part):
 class Quick(Part):
     """The smallest form that is still the protocol, on top of ``Small``."""
 
-    description: str
     set: Changes = Field(default_factory=dict)
     seeds: dict[str, list[int]] = Field(description="protocol -> seeds")
     folds: int | None = Field(default=None, description="of a protocol with more folds, only so many are run")

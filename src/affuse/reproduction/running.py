@@ -51,10 +51,9 @@ def run_grid(
         grid.variants, corpus, out, cache, progress, folds=grid.folds, jobs=jobs, device=device
     )
     results = collect_results(comparison)
-    if len(results):
-        write_csv(out / "results.csv", results)
-        write_record(comparison, out)
-        write_page(out)
+    write_csv(out / "results.csv", results)
+    write_record(comparison, out)
+    write_page(out)
     return comparison, results
 
 
@@ -65,7 +64,8 @@ def form_notes(paper: Paper, form: Form, switches: bool = False) -> list[str]:
         notes.append(f"These are not the paper's networks but {' '.join(paper.small.description.split())}.")
     if form.quick:
         budget = ", ".join(f"{key}={value}" for key, value in paper.quick.set.items())
-        notes.append(f"Quick: {budget if switches else ' '.join(paper.quick.description.split())}.")
+        where = budget if switches else "fewer epochs, seeds or folds than in full, told with each protocol"
+        notes.append(f"Quick: {where}.")
     if form.overrides:
         notes.append(f"Changed by --set: {', '.join(form.overrides)}.")
     if not switches and form.seeds is not None and len(form.seeds) < 3:

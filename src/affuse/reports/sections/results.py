@@ -46,7 +46,7 @@ def _section(report: Report, task: str) -> Section:
                 " The ceiling is computed exactly from how the corpus was generated; by chance of the draw a model "
                 "may end a little above it."
             )
-        blocks.append(Prose(f"{text} A heading sorts the table.", "soft"))
+        blocks.append(Prose(text, "soft"))
         if report.mark_note and _marks(rows).any():
             blocks.append(Prose(report.mark_note, "soft"))
         blocks += [Heading("What is taken for what"), _confusions(report, task)]

@@ -12,15 +12,18 @@ import pandas as pd
 from affuse.evaluation.p_values import holm
 from affuse.reports.paired import NO_EFFECT, THESE_RUNS, UNJUDGED, UNTESTED, compare_rows, judge
 from affuse.reports.paired_nll import compare_nll
-from affuse.reports.record import RECORD, read_record
+from affuse.reports.record import read_record
 from affuse.reports.rows import Row, read_rows
 from affuse.reports.utterances import read_utterances
 from affuse.reproduction.definition import Claim, Paper, published
+from affuse.reproduction.report.values import note_of
 
 COLUMNS = [
     "claim", "source", "row", "over", "better", "metric", "published", "protocol", "difference", "low", "high",
-    "p", "p_holm", "resampled_p", "resampled_p_holm", "n", "speakers", "detectable", "on_test", "verdict",
+    "p", "p_holm", "resampled_p", "resampled_p_holm", "n", "speakers", "detectable", "on_test", "verdict", "note",
 ]  # fmt: skip
+JUDGES = ("honest", "written")  # the protocols whose tests the page tells, the first that was run
+NOTES = " | "  # between the notes on two published numbers
 HOLDS, OPPOSITE, ONLY_RUNS = "holds", "the opposite is shown", "in these runs only"
 _EMPTY = dict.fromkeys(
     ("difference", "low", "high", "p", "resampled_p", "speakers", "detectable"), float("nan")
@@ -35,7 +38,8 @@ def claims_table(paper: Paper, frame: pd.DataFrame, folders: Mapping[str, Path])
     protocol. published: the difference of the printed numbers, for the joint loss a difference of weighted sums over
     the validation part, which no unweighted mean can be compared with. verdict: "holds" where the claimed direction is
     shown over speakers and over trainings, "the opposite is shown", "in these runs only" (over speakers alone), "no
-    effect shown", "not judged" where the test part had a hand in a row, "not tested".
+    effect shown", "not judged" where the test part had a hand in a row (no Holm p then), "not tested". note: what is
+    known against the published numbers.
     """
     lines: list[dict[str, Any]] = []
     for protocol, folder in folders.items():
@@ -53,12 +57,19 @@ def claims_table(paper: Paper, frame: pd.DataFrame, folders: Mapping[str, Path])
                 _about(claim, paper) | {"protocol": protocol} | found | {"on_test": "; ".join(reasons)}
             )
         for test in ("p", "resampled_p"):
-            for line, p in zip(of_protocol, holm([line[test] for line in of_protocol]), strict=True):
+            # no p value judges what the test part had a hand in
+            tested = [float("nan") if line["on_test"] else line[test] for line in of_protocol]
+            for line, p in zip(of_protocol, holm(tested), strict=True):
                 line[f"{test}_holm"] = p
         for line in of_protocol:
             line["verdict"] = _verdict(line)
         lines += of_protocol
     return pd.DataFrame(lines, columns=pd.Index(COLUMNS))
+
+
+def judging(claims: pd.DataFrame) -> str | None:
+    """The protocol whose tests are told in words; None where only runs with a hand of the test part are there."""
+    return next((name for name in JUDGES if name in set(claims["protocol"])), None)
 
 
 def _chosen_rows(frame: pd.DataFrame) -> dict[str, str]:
@@ -70,8 +81,6 @@ def _chosen_rows(frame: pd.DataFrame) -> dict[str, str]:
 
 
 def _read(folder: Path) -> tuple[dict[str, Row], pd.Series, dict[str, list[str]]]:
-    if not (folder / RECORD).is_file():  # every cell failed
-        return {}, pd.Series(dtype=str), {}
     record = read_record(folder)
     rows = {row.settings["row"]: row for row in read_rows(folder, record)}
     spaces = {task: about["classes"] for task, about in record["tasks"].items()}
@@ -80,12 +89,14 @@ def _read(folder: Path) -> tuple[dict[str, Row], pd.Series, dict[str, list[str]]
 
 def _about(claim: Claim, paper: Paper) -> dict[str, Any]:
     metric, printed = ("bacc", "bacc") if paper.kind == "classification" else ("nll", "nll_validation")
-    numbers = published(paper.published)
-    numbers = numbers[numbers["metric"] == printed].set_index("row")["value"]
+    table = published(paper.published)
+    notes = [note_of(table, row, printed) for row in (claim.row, claim.over)]
+    numbers = table[table["metric"] == printed].set_index("row")["value"]
     difference = numbers.get(claim.row, np.nan) - numbers.get(claim.over, np.nan)
     return {
         "claim": " ".join(claim.says.split()), "source": claim.source, "row": claim.row, "over": claim.over,
         "better": claim.better, "metric": metric, "published": round(float(difference), 6),
+        "note": NOTES.join(dict.fromkeys(filter(None, notes))),
     }  # fmt: skip
 
 

@@ -14,12 +14,16 @@ from affuse.errors import AffuseError
 from affuse.files import write_csv, write_json
 from affuse.reports.sections.setting import describe_protocol
 from affuse.reproduction.definition import PROTOCOLS, Paper
+from affuse.reproduction.report.claims import COLUMNS as CLAIM_COLUMNS
 from affuse.reproduction.report.claims import claims_table
-from affuse.reproduction.report.values import ProtocolRun, reproduction_rows
+from affuse.reproduction.report.values import COLUMNS, ProtocolRun, reproduction_rows
 
 RECORD = "reproduction.json"
 NUMBERS, CLAIMS = "reproduction.csv", "claims.csv"
 FORMAT = 2
+_KEYS = {
+    "affuse", "title", "paper", "kind", "corpus", "same_corpus", "generated", "notes", "caveats", "protocols",
+}  # fmt: skip
 
 
 def write_record(
@@ -64,11 +68,16 @@ def read_record(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFram
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         if record["format"] == FORMAT:
-            text = {"lambda": str, "inside": str, "on_test": str, "note": str}
+            text = {"lambda": str, "inside": str, "on_test": str, "note": str, "failed": str}
+            told = {"on_test": str, "note": str}
             frame = pd.read_csv(folder / NUMBERS, dtype=text)
-            claims = pd.read_csv(folder / CLAIMS, dtype={"on_test": str})
-            for table, columns in ((frame, [*text]), (claims, ["on_test"])):
-                table[columns] = table[columns].fillna("")
+            claims = pd.read_csv(folder / CLAIMS, dtype=told)
+            for table, columns, blank in ((frame, COLUMNS, [*text]), (claims, CLAIM_COLUMNS, [*told])):
+                if list(table.columns) != columns or not len(table):
+                    raise ValueError("a table of it has other columns, or no lines")
+                table[blank] = table[blank].fillna("")
+            if lost := _KEYS - set(record):
+                raise ValueError(f"{RECORD} has no {min(lost)}")
             return record, frame, claims
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AffuseError(

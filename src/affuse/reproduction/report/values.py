@@ -17,7 +17,7 @@ from affuse.training.compare import Cell, Comparison
 
 COLUMNS = [
     "paper", "table", "row", "metric", "published", "note", "protocol", "value", "low", "high", "seeds", "n", "inside",
-    "on_test", "lambda",
+    "on_test", "lambda", "failed",
 ]  # fmt: skip
 METRICS = {
     "acc": TITLES["acc"],
@@ -50,21 +50,24 @@ def reproduction_rows(paper: Paper, runs: Sequence[ProtocolRun]) -> pd.DataFrame
 
     ``low`` and ``high``: 95 % interval, by bootstrap over speakers for ACC and BACC, by Student's t over runs
     (seeds and folds) for the others. ``inside``: yes or no, whether the published number lies in the honest
-    interval; blank elsewhere. ``on_test``: what was chosen on the test part, or trained on it; blank: nothing. A row
-    whose cells failed has no value.
+    interval; blank elsewhere. ``on_test``: what was chosen on the test part, or trained on it; blank: nothing.
+    ``failed``: yes where cells of the row failed, which then has no value. A row without a validation part has no NLL.
     """
     numbers = published(paper.published)
     rows: list[dict[str, Any]] = []
     for run in runs:
         found = _joint_values(run) if paper.kind == "joint" else {}
         shares = _test_values(run, paper.kind)
+        broken = {cell.variant.settings["row"] for cell, _ in run.comparison.failed}
         for row, names in run.grid.rows.items():
             chosen = max(names, key=lambda name: shares.get((name, "order"), {}).get("value", -np.inf))
             weight = chosen.rpartition("lambda ")[2] if len(names) > 1 else ""
             values = {m: v for (name, m), v in (shares | found).items() if name == chosen and m in METRICS}
             printed = numbers[numbers["row"] == row]
             table = printed["table"].iloc[0] if len(printed) else ""
-            for metric in dict.fromkeys([*printed["metric"], *values]):
+            # a row that failed has the lines of the others
+            measured = values or {m: None for _, m in (shares | found) if m in METRICS}
+            for metric in dict.fromkeys([*printed["metric"], *measured]):
                 line = printed[printed["metric"] == metric]
                 rows.append(
                     {
@@ -73,13 +76,14 @@ def reproduction_rows(paper: Paper, runs: Sequence[ProtocolRun]) -> pd.DataFrame
                         "row": row,
                         "metric": metric,
                         "published": float(line["value"].iloc[0]) if len(line) else np.nan,
-                        "note": _note(printed, metric),
+                        "note": note_of(numbers, row, metric),
                         "protocol": run.name,
                         **values.get(
                             metric, {"value": np.nan, "low": np.nan, "high": np.nan, "seeds": 0, "n": 0}
                         ),
                         "on_test": _on_test(run, chosen, len(names) > 1),
                         "lambda": weight,
+                        "failed": "yes" if broken.intersection(names) == set(names) else "",
                     }
                 )
     frame = pd.DataFrame(rows)
@@ -90,7 +94,9 @@ def reproduction_rows(paper: Paper, runs: Sequence[ProtocolRun]) -> pd.DataFrame
     return frame.loc[keys.sort_values(["row", "metric"], kind="stable").index, COLUMNS].reset_index(drop=True)
 
 
-def _note(printed: pd.DataFrame, metric: str) -> str:
+def note_of(numbers: pd.DataFrame, row: str, metric: str) -> str:
+    """What is known against a published number, or ""."""
+    printed = numbers[numbers["row"] == row]
     note = "".join(printed.loc[printed["metric"] == metric, "note"])
     if not note.startswith("see "):
         return note

@@ -10,49 +10,70 @@ import pandas as pd
 
 from affuse.reports.numbers import p_value, plain, signed
 from affuse.reports.paired import NO_EFFECT, UNJUDGED, UNTESTED
+from affuse.reports.verdict import could_find
 from affuse.reproduction.definition import PROTOCOLS
-from affuse.reproduction.report.claims import HOLDS, ONLY_RUNS, OPPOSITE
+from affuse.reproduction.report.claims import HOLDS, ONLY_RUNS, OPPOSITE, judging
 
 _TOLD = 3  # claims in words; the others are in the table
-_LIST = {HOLDS: "held", OPPOSITE: "met by the opposite", ONLY_RUNS: "seen in these runs only"}
-JUDGES = ("honest", "written")  # the protocols whose tests the sentences tell, the first that was run
+_COUNTED = {
+    HOLDS: "held", OPPOSITE: "met by the opposite", ONLY_RUNS: "seen in these runs only", NO_EFFECT: "not shown",
+    UNJUDGED: "not judged", UNTESTED: "not tested",
+}  # fmt: skip
 UNITS = {"bacc": "BACC points", "nll": "nats"}
 
 
 def claims_in_words(claims: pd.DataFrame) -> list[str]:
-    """Which claims the honest runs (or those as written, where there are none) bear out, and what they could show."""
-    judge = next((name for name in JUDGES if name in set(claims["protocol"])), None)
+    """Which claims the runs of the judging protocol bear out, and what they could show."""
+    judge = judging(claims)
     if judge is None:
         return ["No claim is judged: everything here was chosen on the test part, or trained on it."]
     lines = claims[claims["protocol"] == judge].to_dict("records")
-    count = len(lines)
-    where = f"Under the {judge} protocol" if judge == "honest" else "As written, on a random split,"
+    where = "Under the honest protocol" if judge == "honest" else "As written, on a random split,"
+    of_all = f"of the paper's {len(lines)} claims"
     tested = [line for line in lines if line["verdict"] not in (UNTESTED, UNJUDGED)]
     if not tested:
-        return [f"{where} none of the paper's {count} claims could be tested."]
-    counts = {verdict: sum(line["verdict"] == verdict for line in tested) for verdict in _LIST}
+        return [f"{where} none {of_all} could be tested."]
     shown = [line for line in tested if line["verdict"] in (HOLDS, OPPOSITE)]
-    told = sorted(shown or tested, key=lambda line: (line["p_holm"], -abs(line["difference"])))
+    only = [line for line in tested if line["verdict"] == ONLY_RUNS]
+    told = sorted(shown or only or tested, key=lambda line: (line["p_holm"], -abs(line["difference"])))
     words = "; ".join(claim_in_words(line) for line in told[:_TOLD])
     if shown:
-        parts = [f"{n} {_LIST[verdict]}" for verdict, n in counts.items() if n]
-        rest = count - sum(counts.values())
-        parts += [f"{rest} not shown"] if rest else []
+        counts = {word: sum(line["verdict"] == found for line in lines) for found, word in _COUNTED.items()}
+        listed = ", ".join(f"{n} {word}" for word, n in counts.items() if n)
         more = f"; and {len(told) - _TOLD} more in the table" if len(told) > _TOLD else ""
-        first = f"{where}, of the paper's {count} claims: {', '.join(parts)}. {words}{more}."
-    elif counts[ONLY_RUNS]:
+        first = f"{where.removesuffix(',')}, {of_all}: {listed}. {words}{more}."
+    elif only and all(np.isnan(line["resampled_p"]) for line in only):
         first = (
-            f"{where} none of the paper's {count} claims outlasts these trainings; seen in these runs only: "
-            f"{counts[ONLY_RUNS]}. Nearest: {words}."
+            f"{where} none {of_all} could be tested over trainings, of which each row has one; over speakers alone "
+            f"{len(only)} would show: {words}."
+        )
+    elif only:
+        first = (
+            f"{where} none {of_all} is shown to outlast these trainings; {len(only)} would show with other "
+            f"speakers, but in these runs only: {words}."
         )
     else:
-        first = f"{where} none of the paper's {count} claims is shown; nearest: {claim_in_words(told[0])}: {NO_EFFECT}."
-    return [first.replace(",,", ","), *_could_find(tested)]
+        first = f"{where} none {of_all} is shown; nearest: {claim_in_words(told[0])}: {NO_EFFECT}."
+    metric = tested[0]["metric"]
+    found = could_find(
+        pd.Series([line["detectable"] for line in tested]),
+        max(line["n"] for line in tested),
+        int(max(line["speakers"] for line in tested)),
+        UNITS[metric],
+        digits_of(metric),
+        largest=100.0 if metric == "bacc" else np.inf,
+    )
+    return [first, found]
+
+
+def digits_of(metric: str) -> int:
+    """Of a claim's difference."""
+    return 1 if metric == "bacc" else 3
 
 
 def claim_in_words(line: Mapping[Any, Any]) -> str:
     """'3M-SER / center against 3M-SER / cross_entropy -0.4 BACC points [-1.7, 0.9] (claimed: lower; Holm p = 0.52)'."""
-    digits = 1 if line["metric"] == "bacc" else 3
+    digits = digits_of(line["metric"])
     interval = ""
     if not np.isnan(line["low"]):
         interval = f" [{plain(line['low'], digits)}, {plain(line['high'], digits)}]"
@@ -61,19 +82,6 @@ def claim_in_words(line: Mapping[Any, Any]) -> str:
         f"{line['row']} against {line['over']} {signed(line['difference'], digits)} {UNITS[line['metric']]}{interval} "
         f"(claimed: {line['better']}; Holm p {p if p.startswith('<') else f'= {p}'})"
     )
-
-
-def _could_find(lines: list[dict[Any, Any]]) -> list[str]:
-    known = [line["detectable"] for line in lines if not np.isnan(line["detectable"])]
-    if not known:
-        return []
-    digits = 1 if lines[0]["metric"] == "bacc" else 3
-    n, speakers = max(line["n"] for line in lines), max(line["speakers"] for line in lines)
-    return [
-        f"A comparison of this size ({n} test utterances of {speakers:.0f} speakers) finds a true difference of "
-        f"{plain(float(np.median(known)), digits)} {UNITS[lines[0]['metric']]} four times in five before the "
-        "correction for several claims; smaller ones it will mostly miss."
-    ]
 
 
 def protocols_in_words(frame: pd.DataFrame) -> str:
@@ -109,4 +117,6 @@ def published_in_words(frame: pd.DataFrame) -> str:
     inside = [text for text in frame["inside"] if text]
     if not inside:
         return ""
-    return f"{inside.count('yes')} of the {len(inside)} published numbers lie inside the honest interval."
+    count = inside.count("yes")
+    lie = "lies" if count == 1 else "lie"
+    return f"{count} of the {len(inside)} published numbers {lie} inside the honest interval."
