@@ -1,0 +1,85 @@
+"""Packets that were lost and clocks that jump: the whole, its ranges and its stream agree, and so do the durations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from affuse.media.audio import read_waveform
+from affuse.media.sound_stream import SoundStream, SoundWindows
+from audio_files import speechlike, write_track
+from offset_films import Kind, remux, write_film
+
+AAC = [Kind(suffix, "aac", rate, 0) for suffix in ("mp4", "mkv", "ts") for rate in (48_000, 44_100)]
+OPUS = Kind("mkv", "libopus", 48_000, 0)
+FLAC = Kind("mkv", "flac", 44_100, 0)
+PCM = [Kind("mov", "pcm_s16le", 16_000, 0), Kind("mkv", "pcm_s16le", 16_000, 0)]
+PACKET = {"aac": 1024, "libopus": 960}
+SECONDS = 10.0
+
+# seconds of the clock that are lost, and by which what follows comes later
+HOLES = {
+    "one packet": (lambda at: 3.98 <= at < 4.0, lambda at: 0.0),
+    "two packets": (lambda at: 3.98 <= at < 4.02, lambda at: 0.0),
+    "three or four packets": (lambda at: 3.98 <= at < 4.06, lambda at: 0.0),
+    "two and four": (lambda at: 2.0 <= at < 2.04 or 4.0 <= at < 4.08, lambda at: 0.0),
+    "no whole packets": (lambda at: False, lambda at: 0.5037 if at >= 4 else 0.0),
+    "nearly a packet": (lambda at: False, lambda at: 0.021 if at >= 4 else 0.0),
+    "nearly whole packets": (lambda at: False, lambda at: 0.5135 if at >= 4 else 0.0),
+    "noise": (lambda at: False, lambda at: 0.007 if 3 <= at < 6 else 0.0),
+    "drift": (lambda at: False, lambda at: 0.003 * at),
+}  # fmt: skip
+
+
+def assert_ranges_are_slices(path, kind, spans=((2.0, 3.0), (4.5, 5.0), (5.0, 6.0), (7.5, 8.5), (8.8, 9.5))):
+    whole = read_waveform(path, kind.rate)
+    stream = SoundStream(path)
+    np.testing.assert_array_equal(np.concatenate(list(stream)), whole)
+    windows = SoundWindows(SoundStream(path))
+    for start, end in spans:
+        part = read_waveform(path, kind.rate, start, end)
+        there = whole[round(start * kind.rate) : round(end * kind.rate)]
+        assert len(part) == len(there)
+        assert np.abs(part - there).max() < (0.01 if kind.codec == "aac" else 1e-6), (start, end)
+        np.testing.assert_array_equal(
+            read_waveform(windows.read(start, end), kind.rate, start, end), there
+        )
+    return whole, stream
+
+
+@pytest.mark.parametrize("hole", HOLES)
+@pytest.mark.parametrize("kind", [*AAC, OPUS, FLAC, *PCM], ids=lambda kind: "-".join(map(str, kind[:3])))
+def test_ranges_are_slices_of_the_whole_whatever_was_lost(tmp_path, kind, hole):
+    lost, shift = HOLES[hole]
+    source = write_film(
+        tmp_path / f"whole.{kind.suffix}", kind, wave=speechlike(SECONDS, kind.rate), seconds=SECONDS
+    )
+    assert_ranges_are_slices(remux(source, tmp_path / f"a.{kind.suffix}", shift=shift, lost=lost), kind)
+
+
+@pytest.mark.parametrize("hole", ["one packet", "two packets", "three or four packets"])
+@pytest.mark.parametrize("kind", [*AAC, OPUS], ids=lambda kind: "-".join(map(str, kind[:3])))
+def test_lost_packets_are_silence_of_their_length(tmp_path, kind, hole):
+    lost, _ = HOLES[hole]
+    source = write_film(
+        tmp_path / f"whole.{kind.suffix}", kind, wave=speechlike(SECONDS, kind.rate), seconds=SECONDS
+    )
+    whole = read_waveform(source, kind.rate)
+    path = remux(source, tmp_path / f"a.{kind.suffix}", lost=lost)
+    found, stream = assert_ranges_are_slices(path, kind)
+    assert len(found) == len(whole)
+    assert "silence takes its place" in stream.fault
+    packets = np.flatnonzero(found == 0).size / PACKET[kind.codec]
+    assert min(abs(packets - n) for n in {"one": [1], "two": [2], "thr": [3, 4]}[hole[:3]]) < 0.1
+    for start, end in ((1.0, 3.5), (5.0, 9.0)):
+        cut = slice(round(start * kind.rate), round(end * kind.rate))
+        assert np.abs(found[cut] - whole[cut]).max() < 0.03  # decoders recover; AAC draws its noise anew
+
+
+@pytest.mark.parametrize(("name", "codec", "rate"), [("a.m4a", "aac", 48_000), ("a.mka", "libopus", 48_000), ("a.mka", "flac", 44_100)])  # fmt: skip
+@pytest.mark.parametrize("hole", HOLES)
+def test_sound_alone_keeps_its_time_too(tmp_path, name, codec, rate, hole):
+    lost, shift = HOLES[hole]
+    kind = Kind(name[2:], codec, rate, 0)
+    source = write_track(tmp_path / f"whole{name}", speechlike(SECONDS, rate), rate, codec)
+    assert_ranges_are_slices(remux(source, tmp_path / name, shift=shift, lost=lost), kind)
