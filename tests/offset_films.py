@@ -96,21 +96,21 @@ def remux(
     *,
     shift: Callable[[float], float] = lambda at: 0.0,
     lost: Callable[[float], bool] = lambda at: False,
-    track: str = "audio",
+    tracks: tuple[str, ...] = ("audio",),
 ) -> Path:
-    """The same packets; those of ``track`` later by ``shift`` seconds, and without those that are ``lost``."""
+    """The same packets; those of ``tracks`` later by ``shift`` seconds, and without those that are ``lost``."""
     with av.open(str(source)) as whole, av.open(str(target), "w") as film:
-        tracks = {stream.index: film.add_stream_from_template(stream) for stream in whole.streams}
+        copies = {stream.index: film.add_stream_from_template(stream) for stream in whole.streams}
         for packet in whole.demux():
             if packet.dts is None:
                 continue
-            if packet.stream.type == track:
+            if packet.stream.type in tracks:
                 assert packet.pts is not None
                 at = float(packet.pts * packet.time_base)
                 if lost(at):
                     continue
                 packet.pts += round(shift(at) / packet.time_base)
                 packet.dts += round(shift(at) / packet.time_base)
-            packet.stream = tracks[packet.stream.index]
+            packet.stream = copies[packet.stream.index]
             film.mux(packet)
     return target

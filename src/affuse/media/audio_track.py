@@ -15,7 +15,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from affuse.errors import ClipError
-from affuse.media.clock import BROKEN, UNNOTICED, clock_end, clock_start, lead_of, picture_tracks
+from affuse.media.clock import BROKEN, UNNOTICED, clock_end, clock_start, jumps, lead_of, picture_tracks
 
 # Decoders need a run-up after a seek: mp3 up to 9 earlier packets (its bit reservoir), AAC one, Opus 80 ms.
 _RUN_UP_SECONDS = 0.5
@@ -103,9 +103,10 @@ class AudioTrack:
 
     @property
     def seconds(self) -> float | None:
-        """When the sound ends, as the headers say; None where they do not."""
+        """When the sound ends, as the headers say; None where they do not, or cannot be believed."""
         if self._stream.duration is not None and self._stream.time_base is not None:
-            return self.lead / self.rate + float(self._stream.duration * self._stream.time_base)
+            seconds = float(self._stream.duration * self._stream.time_base)
+            return None if jumps(self.path, seconds, sound=True) else self.lead / self.rate + seconds
         return clock_end(self._container)
 
     def read(self, first: int, last: int | None) -> np.ndarray:
@@ -168,8 +169,8 @@ class AudioTrack:
 
     def _positioned(self, first: int) -> Iterator[tuple[int, AudioFrame]]:
         """Frames with the sample each begins at, from somewhere not after ``first``."""
-        clock = self._clock()
-        if clock is not None and first - self.lead >= _SEEK_FROM_SECONDS * self.rate:
+        clock, seconds = self._clock(), (first - self.lead) / self.rate
+        if clock is not None and seconds >= _SEEK_FROM_SECONDS and not jumps(self.path, seconds, sound=True):
             landed = self._land_before(first - self.lead, clock)
             if landed is not None:
                 return landed
