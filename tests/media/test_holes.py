@@ -14,7 +14,13 @@ from affuse.media.sound_stream import SoundStream, SoundWindows
 from audio_files import speechlike, write_track
 from offset_films import Kind, remux, write_film
 
-AAC = [Kind(suffix, "aac", rate, 0) for suffix in ("mp4", "mkv", "ts") for rate in (48_000, 44_100)]
+AAC = [
+    Kind("mp4", "aac", 48_000, 0),
+    Kind("mkv", "aac", 48_000, 0),
+    Kind("mkv", "aac", 44_100, 0),
+    Kind("ts", "aac", 48_000, 0),
+    Kind("ts", "aac", 44_100, 0),  # its packets are no whole ticks
+]
 OPUS = Kind("mkv", "libopus", 48_000, 0)
 FLAC = Kind("mkv", "flac", 44_100, 0)
 PCM = [Kind("mov", "pcm_s16le", 16_000, 0), Kind("mkv", "pcm_s16le", 16_000, 0)]
@@ -78,7 +84,10 @@ def test_lost_packets_are_silence_of_their_length(tmp_path, kind, hole):
         assert np.abs(found[cut] - whole[cut]).max() < 0.03  # decoders recover; AAC draws its noise anew
 
 
-@pytest.mark.parametrize(("name", "codec", "rate"), [("a.m4a", "aac", 48_000), ("a.mka", "libopus", 48_000), ("a.mka", "flac", 44_100)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"),
+    [("a.m4a", "aac", 48_000), ("a.mka", "libopus", 48_000), ("a.mka", "flac", 44_100)],
+)
 @pytest.mark.parametrize("hole", HOLES)
 def test_sound_alone_keeps_its_time_too(tmp_path, name, codec, rate, hole):
     lost, shift = HOLES[hole]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 # and rounded clocks leave as much in films whose tracks begin together.
 UNNOTICED = Fraction(40, 1000)
 BROKEN = 3600  # seconds between two tracks, or of a jump within one: no time passed, the clock is wrong
-_RULE = "one clock"
-_SOUND_ALONE = frozenset({".wav", ".flac", ".aif", ".aiff", ".mp3", ".aac", ".opus", ".m4a", ".wma"})
+_RULE = "one clock, lost packets too"
 
 
 def clock_start(container: InputContainer) -> Fraction:
@@ -103,6 +103,29 @@ def picture_tracks(container: InputContainer) -> list[VideoStream]:
 def clock_rule(path: object) -> list[str]:
     """What a cache key says of the clock that a file is read by; nothing of files that hold sound alone.
 
-    Change ``_RULE`` when the times of sound or pictures change their meaning.
+    Change ``_RULE`` when the times of sound or pictures in films change their meaning.
     """
-    return [_RULE] if isinstance(path, Path) and path.suffix.lower() not in _SOUND_ALONE else []
+    if not isinstance(path, Path):
+        return []
+    try:
+        status = path.stat()
+        return [_RULE] if _is_film(path, status.st_size, status.st_mtime_ns) else []
+    except OSError:
+        return []  # reading it will say why
+
+
+@lru_cache(maxsize=100_000)
+def _is_film(path: Path, size: int, changed: int) -> bool:
+    """By content, as reading decides: anything may be called .m4a or .ogg. Size and date are for the memory of it."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    # Most corpora are wav and flac: 6 us here, where FFmpeg takes 2 ms to open a wav (an mp4: 0.3 ms).
+    if head.startswith((b"fLaC", b"FORM")) or head[8:] == b"WAVE":
+        return False
+    import av  # slow to import
+
+    try:
+        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+            return bool(picture_tracks(container))
+    except (av.FFmpegError, ValueError):
+        return False
