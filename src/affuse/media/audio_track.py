@@ -1,4 +1,7 @@
-"""The audio track of one media file through PyAV (FFmpeg), with ranges that are exact to the sample."""
+"""The audio track of one media file through PyAV (FFmpeg), with ranges that are exact to the sample.
+
+Whether decoding begins at the start or behind a seek, a sample has one place: ``_Clock`` says where packets were lost.
+"""
 
 from __future__ import annotations
 
