@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -87,3 +88,29 @@ def beeps(wave: np.ndarray, rate: int, first: float = 0.0) -> list[float]:
         if not found or at - found[-1] > LASTS + 0.1:
             found.append(at)
     return found
+
+
+def remux(
+    source: Path,
+    target: Path,
+    *,
+    shift: Callable[[float], float] = lambda at: 0.0,
+    lost: Callable[[float], bool] = lambda at: False,
+    tracks: tuple[str, ...] = ("audio",),
+) -> Path:
+    """The same packets; those of ``tracks`` later by ``shift`` seconds, and without those that are ``lost``."""
+    with av.open(str(source)) as whole, av.open(str(target), "w") as film:
+        copies = {stream.index: film.add_stream_from_template(stream) for stream in whole.streams}
+        for packet in whole.demux():
+            if packet.dts is None:
+                continue
+            if packet.stream.type in tracks:
+                assert packet.pts is not None
+                at = float(packet.pts * packet.time_base)
+                if lost(at):
+                    continue
+                packet.pts += round(shift(at) / packet.time_base)
+                packet.dts += round(shift(at) / packet.time_base)
+            packet.stream = copies[packet.stream.index]
+            film.mux(packet)
+    return target

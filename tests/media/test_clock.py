@@ -12,6 +12,7 @@ import pytest
 from affuse.corpora.media_checks import Span, check_picture, check_sound
 from affuse.errors import ClipError
 from affuse.media.audio import probe_audio, read_waveform
+from affuse.media.clock import clock_rule
 from affuse.media.picture_track import PictureTrack
 from affuse.media.sound_stream import SoundStream, SoundWindows
 from affuse.media.video import read_faces
@@ -280,3 +281,52 @@ def test_validation_counts_as_reading_does(tmp_path, suffix):
     for check in (check_sound, check_picture):
         assert check(path, [Span(0, 7.5, 8.0), Span(1, 1.0, None)], decode=True) == []
         assert [fault.field for fault in check(path, [Span(0, 8.9, 9.0)], decode=True)] == ["start"]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "m4a", "mp3", "wav", "ogg", "flac"])
+def test_a_film_has_the_rule_of_the_clock_in_its_key_whatever_it_is_called(tmp_path, suffix):
+    path = film(tmp_path, Kind("mp4", "aac", 48_000, 0.013), 0.7, seconds=3.0).rename(
+        tmp_path / f"b.{suffix}"
+    )
+    assert not read_waveform(path, 48_000)[:30_000].any()
+    assert len(clock_rule(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.wav", None),
+        ("a.flac", None),
+        ("a.aiff", None),
+        ("a.oga", "libopus"),
+        ("a.mp3", "libmp3lame"),
+        ("a.m4a", "aac"),
+        ("a.ac3", "ac3"),
+        ("a.mka", "libopus"),
+        ("a.ogg", "libopus"),
+        ("a.webm", "libopus"),
+        ("a.mp4", "aac"),
+    ],
+)
+def test_sound_alone_keeps_its_key_whatever_holds_it(tmp_path, name, codec):
+    wave = speechlike(1.0, 48_000)
+    path = (
+        write_track(tmp_path / name, wave, 48_000, codec)
+        if codec
+        else write_sound(tmp_path / name, wave, 48_000)
+    )
+    assert clock_rule(path) == []
+
+
+def test_what_is_no_film_has_no_rule(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"no film")
+    assert [
+        clock_rule(one) for one in (tmp_path / "a.mp4", tmp_path / "gone.mp4", tmp_path, None, "words")
+    ] == [[]] * 5
+
+
+def test_a_file_that_changes_is_looked_at_again(tmp_path):
+    sound = write_track(tmp_path / "a.mp4", speechlike(1.0, 48_000), 48_000, "aac")
+    assert clock_rule(sound) == []
+    film(tmp_path, Kind("mp4", "aac", 48_000, 0.013))
+    assert len(clock_rule(sound)) == 1

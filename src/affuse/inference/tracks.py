@@ -13,8 +13,8 @@ from affuse.media.clock import clock_end, picture_tracks
 
 
 class Tracks(NamedTuple):
-    """``seconds`` as the headers say, None where they do not. A cover picture is no picture track, a track whose codec
-    is unknown is none either."""
+    """``seconds`` as the headers say, None where they do not or cannot be believed. A cover picture is no picture
+    track, a track whose codec is unknown is none either."""
 
     sound: bool
     picture: bool

@@ -3,7 +3,7 @@
 soundfile reads what it can (wav, flac, ogg, aiff, ...): it opens fast and seeks by sample. PyAV reads the
 rest (mp3, m4a, mp4, avi, mkv, ...), see ``media/audio_track.py``. soxr resamples. Seconds count from the
 first audio sample of the file, in a film from where its clock begins (``media/clock.py``): sound that begins later
-has silence before it. The same file and arguments give the same samples.
+has silence before it, and lost packets leave silence. The same file and arguments give the same samples.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FOR_PYAV = frozenset({".mp3", ".mp4", ".m4a", ".mkv", ".avi", ".mov", ".webm", 
 
 class AudioInfo(NamedTuple):
     """What a file's headers say. ``seconds`` is when the sound ends, None where they do not say (a stream that was
-    never closed)."""
+    never closed) or cannot be believed (a clock that jumps by hours)."""
 
     rate: int  # Hz
     channels: int

@@ -1,13 +1,15 @@
-"""The audio track of one media file through PyAV (FFmpeg), with ranges that are exact to the sample."""
+"""The audio track of one media file through PyAV (FFmpeg), with ranges that are exact to the sample.
+
+Whether decoding begins at the start or behind a seek, a sample has one place: ``_Clock`` says where packets were lost.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
 import av
 import numpy as np
@@ -16,22 +18,46 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from affuse.errors import ClipError
-from affuse.media.clock import BROKEN, clock_end, clock_start, lead_of, picture_tracks
+from affuse.media.clock import BROKEN, UNNOTICED, clock_end, clock_start, jumps, lead_of, picture_tracks
 
 # Decoders need a run-up after a seek: mp3 up to 9 earlier packets (its bit reservoir), AAC one, Opus 80 ms.
 _RUN_UP_SECONDS = 0.5
 # Below this it is quicker to decode from the beginning than to seek.
 _SEEK_FROM_SECONDS = 3.0
 _PROBED_FRAMES = 4
-# Clocks of containers are coarse (mkv 1 ms, avi a packet) and may drift a little; lost packets make a jump.
-_LOST_SECONDS = 0.1
 
 
-class _Landing(NamedTuple):
-    """Where a seek came down: the sample of the track that ``frames`` begin with."""
+class _Clock:
+    """The container's clock, in samples of the track from its first one.
 
-    position: int
-    frames: Iterator[AudioFrame]
+    It is coarse (mkv: 1 ms, avi: a packet) and may drift a little, so samples are counted on from one frame to the
+    next, and follow the clock only where it is ahead by a lost packet or by what would be noticed (``lost``).
+    """
+
+    def __init__(self, head: list[AudioFrame], rate: int, codec: str) -> None:
+        self._origin = head[0].pts
+        self.tick = (head[0].time_base or Fraction(0)) * rate  # samples per tick
+        # What starts of packets lie on. The first frame may be cut by the codec's delay, the others are whole.
+        self._offset, self.packet = head[0].samples, _frame_size(head[1:])
+        self.slack = max(1, self.tick)
+        if self.tick <= 1 and codec.startswith("pcm"):  # no packets that could be lost: a demuxer's portions
+            self.packet = None
+        lost = UNNOTICED * rate
+        if self.packet is not None:
+            lost = min(lost, self.packet - 2 * self.slack)
+        self.lost = max(lost, 2 * self.slack)
+
+    def sample(self, frame: AudioFrame) -> int | None:
+        if frame.pts is None or self._origin is None:
+            return None
+        return round((frame.pts - self._origin) * self.tick)
+
+    def snapped(self, sample: int, slack: Fraction | int) -> int | None:
+        """The start of a packet within ``slack`` of ``sample``."""
+        if self.packet is None:
+            return None
+        start = self._offset + round((sample - self._offset) / self.packet) * self.packet
+        return start if abs(start - sample) <= slack else None
 
 
 class AudioTrack:
@@ -80,9 +106,10 @@ class AudioTrack:
 
     @property
     def seconds(self) -> float | None:
-        """When the sound ends, as the headers say; None where they do not."""
+        """When the sound ends, as the headers say; None where they do not, or cannot be believed."""
         if self._stream.duration is not None and self._stream.time_base is not None:
-            return self.lead / self.rate + float(self._stream.duration * self._stream.time_base)
+            seconds = float(self._stream.duration * self._stream.time_base)
+            return None if jumps(self.path, seconds, sound=True) else self.lead / self.rate + seconds
         return clock_end(self._container)
 
     def read(self, first: int, last: int | None) -> np.ndarray:
@@ -114,64 +141,82 @@ class AudioTrack:
 
         Where the container's clock jumps ahead by more than it can be wrong (packets were lost), so does that sample.
         """
-        return self._timed(self.lead, self._frames)
+        clock = self._clock()
+        return self._timed(0, self._frames, clock)
 
-    def _timed(self, position: int, frames: Iterable[AudioFrame]) -> Iterator[tuple[int, AudioFrame]]:
-        behind = None
+    def _timed(
+        self, position: int, frames: Iterable[AudioFrame], clock: _Clock | None
+    ) -> Iterator[tuple[int, AudioFrame]]:
+        """``position``: of the first frame, in samples of the track."""
+        no_time = 0  # samples by which the clock has jumped without any time passing
         for frame in frames:
-            if frame.pts is not None and frame.time_base is not None:
-                clock = round(frame.pts * frame.time_base * self.rate)
-                if behind is None or clock - behind - position > BROKEN * self.rate:
-                    behind = clock - position
-                if clock - behind - position > _LOST_SECONDS * self.rate:
-                    position = clock - behind
-            yield position, frame
+            told = None if clock is None else clock.sample(frame)
+            if clock is not None and told is not None:
+                told -= no_time
+                if told - position > BROKEN * self.rate:
+                    no_time += told - position
+                elif told - position >= clock.lost:
+                    # the rounded clock of a frame behind the hole, which a seek may land on, differs by two ticks
+                    snapped = clock.snapped(told, 3 * clock.slack)
+                    position = told if snapped is None else snapped
+            yield self.lead + position, frame
             position += frame.samples
 
-    def _positioned(self, first: int) -> Iterator[tuple[int, AudioFrame]]:
-        """Frames with the sample each begins at, from somewhere not after ``first``.
-
-        Sound alone is counted through, whatever its container's clock does.
-        """
-        position, frames = self.lead, self._frames
-        if first - self.lead >= _SEEK_FROM_SECONDS * self.rate:
-            landing = self._land_before(first - self.lead)
-            if landing is not None:
-                position, frames = self.lead + landing.position, landing.frames
-            else:
-                self._rewind()
-                frames = self._frames
-        return self._timed(position, frames) if self._film else _counted(position, frames)
-
-    def _land_before(self, first: int) -> _Landing | None:
-        """Seek to a run-up before sample ``first`` of the track; None where the container's clock cannot tell it."""
+    def _clock(self) -> _Clock | None:
+        """None where frames have no times. Before anything is read."""
         head = list(islice(self._frames, _PROBED_FRAMES))
+        self._frames = chain(head, self._frames)
         if not head or head[0].pts is None or head[0].time_base is None:
             return None
-        origin, tick = head[0].pts, head[0].time_base * self.rate  # samples per tick of the container's clock
+        return _Clock(head, self.rate, self._stream.codec_context.name)
+
+    def _positioned(self, first: int) -> Iterator[tuple[int, AudioFrame]]:
+        """Frames with the sample each begins at, from somewhere not after ``first``."""
+        clock, seconds = self._clock(), (first - self.lead) / self.rate
+        if clock is not None and seconds >= _SEEK_FROM_SECONDS and not jumps(self.path, seconds, sound=True):
+            landed = self._land_before(first - self.lead, clock)
+            if landed is not None:
+                return landed
+            self._rewind()
+        return self._timed(0, self._frames, clock)
+
+    def _land_before(self, first: int, clock: _Clock) -> Iterator[tuple[int, AudioFrame]] | None:
+        """Seek to a run-up before sample ``first`` of the track; None where the clock cannot tell what counting would.
+
+        A frame that is not where packets begin has a hole before it, or a clock that drifts. With a hole in it, a
+        run-up is too short.
+        """
+        head = next(self._frames)
         stream_tick = self._stream.time_base
-        if stream_tick is None:
+        if stream_tick is None or head.pts is None or head.time_base is None:
             return None
-        target = Fraction(first, self.rate) - Fraction(_RUN_UP_SECONDS) + origin * head[0].time_base
+        target = Fraction(first, self.rate) - Fraction(_RUN_UP_SECONDS) + head.pts * head.time_base
         try:
             self._container.seek(int(target / stream_tick), stream=self._stream, backward=True)
         except av.FFmpegError:
             return None
         frames = self._decoded()
         landed = list(islice(frames, _PROBED_FRAMES))
-        if len(landed) < _PROBED_FRAMES or landed[0].pts is None:
+        if len(landed) < _PROBED_FRAMES:
             return None
-        estimate = (landed[0].pts - origin) * tick
-        position = round(estimate)
-        if tick > 1:  # the clock is coarser than a sample (mkv: 1 ms): find the packet grid it rounds
-            grid = _frame_size(head[1:] + landed[1:])
-            if grid is None:
+        position = clock.sample(landed[0])
+        if position is None or (clock.packet is None and clock.tick > 1):
+            return None
+        if clock.packet is not None:
+            if _frame_size(landed) != clock.packet:
                 return None
-            offset = head[0].samples  # the first frame may be cut by the codec's delay, the others are whole
-            position = offset + round((estimate - offset) / grid) * grid
-            if abs(position - estimate) > tick:
-                return None
-        return _Landing(position, chain(landed, frames)) if 0 < position <= first else None
+            position = clock.snapped(position, clock.slack)
+        if position is None or not 0 < position <= first:
+            return None
+        timed = self._timed(position, chain(landed, frames), clock)
+        run_up = []
+        for at, frame in timed:
+            run_up.append((at, frame))
+            if at + frame.samples > first + self.lead:
+                break
+        if any(at + frame.samples != after for (at, frame), (after, _) in pairwise(run_up)):
+            return None
+        return chain(run_up, timed)
 
     def _decoded(self) -> Iterator[AudioFrame]:
         """Decoded frames in order; packets that cannot be decoded are passed over, as players do."""
@@ -214,12 +259,6 @@ def _open(path: Path) -> tuple[InputContainer, AudioStream]:
         "NONE"  # audio decoding gains nothing from threads; workers are processes
     )
     return container, stream
-
-
-def _counted(position: int, frames: Iterable[AudioFrame]) -> Iterator[tuple[int, AudioFrame]]:
-    for frame in frames:
-        yield position, frame
-        position += frame.samples
 
 
 def _frame_size(frames: list[AudioFrame]) -> int | None:

@@ -14,7 +14,6 @@ from affuse.media.audio_track import AudioTrack, samples_of
 from affuse.media.sound import Sound
 
 _BLOCK_SECONDS = 1.0
-_GAP_SECONDS = 0.1  # by which a container's clock may run ahead of the samples without anything being lost
 _SHORT = 0.5  # seconds by which a file may be shorter than its headers say, without a word
 
 
@@ -108,7 +107,7 @@ class SoundStream:
             if block_tc.shape[1] != self._track.channels and self.channel is not None:
                 continue  # a stream that changes its layout on the way
             gap = position - self.position
-            if gap / self.rate > _GAP_SECONDS:
+            if gap > 0:
                 self._note(
                     f"{self.path} has no sound that can be decoded from {self.position / self.rate:.2f} s to "
                     f"{position / self.rate:.2f} s; silence takes its place."
