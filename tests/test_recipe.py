@@ -112,3 +112,21 @@ def test_unknown_recipes_and_broken_files(tmp_path):
     (tmp_path / "list.yaml").write_text("- a")
     with pytest.raises(AffuseError, match="no mapping"):
         Recipe.load(tmp_path / "list.yaml")
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("modalities.audo.encoder=logmel", "audio"),
+        ("modalities.txt.dropout=0.3", "text"),
+        ("tasks.emotoin.loss=center", "emotion"),
+    ],
+)
+def test_a_misspelt_modality_or_task_adds_none(override, meant):
+    with pytest.raises(AffuseError, match=f"did you mean '{meant}'"):
+        Recipe.load("3m-ser", [override])
+
+
+def test_a_modality_of_another_name_is_added():
+    recipe = Recipe.load("3m-ser", ["modalities.face.encoder=precomputed", "modalities.face.options.name=au"])
+    assert list(recipe.modalities) == ["text", "audio", "face"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import Any
 
 import yaml
@@ -51,6 +52,8 @@ def apply_override(data: dict[str, Any], override: str) -> None:
 def set_field(data: dict[str, Any], key: str, value: Any, where: str) -> None:
     """``apply_override`` with the value as it is; ``where`` begins the message of an AffuseError."""
     *parents, last = SHORTHANDS.get(key, key).split(".")
+    if len(parents) > 1 and parents[0] in ("modalities", "tasks"):
+        _check_name(data.get(parents[0]) or {}, parents[0], parents[1], where)
     node = data
     for parent in parents:
         child = node.setdefault(parent, {})
@@ -67,6 +70,16 @@ def set_field(data: dict[str, Any], key: str, value: Any, where: str) -> None:
     if last in ("name", "encoder") and parents and node.get(last) != value:
         node.pop("options", None)  # another part: the old one's options mean nothing to it
     node[last] = value
+
+
+def _check_name(known: dict[str, Any], section: str, name: str, where: str) -> None:
+    """A new modality or task is welcome; one whose name is nearly that of another is a slip of the keyboard."""
+    close = get_close_matches(name, known, n=1, cutoff=0.75)
+    if name not in known and close:
+        raise AffuseError(
+            f"{where}: the recipe has no {name!r} in {section} (did you mean {close[0]!r}?); one that is to be added "
+            "needs a name less like another's."
+        )
 
 
 def _forget_modality(data: dict[str, Any], name: str) -> None:

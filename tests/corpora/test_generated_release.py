@@ -18,6 +18,7 @@ from affuse.corpora.generated.displays import LABEL_MIX
 from affuse.corpora.generated.face import PATCH_HEIGHT, PATCH_WIDTH
 from affuse.corpora.generated.video import LEFT, RIGHT, TOP
 from affuse.errors import AffuseError
+from command import affuse
 
 SIZE = {"sessions": 1, "dialogs": 2, "turns": 8}
 
@@ -200,3 +201,28 @@ def test_progress_counts_every_dialog(tmp_path):
     calls = []
     generate_release(tmp_path / "r", jobs=1, video=False, progress=lambda *call: calls.append(call), **SIZE)
     assert calls == [(1, 2), (2, 2)]
+
+
+def test_the_command_replaces_no_release_of_other_settings(tmp_path, capsys, monkeypatch):
+    """A corpus may have been prepared from it."""
+    words = [
+        "prepare",
+        "generated",
+        tmp_path / "r",
+        "--sessions",
+        "1",
+        "--dialogs",
+        "1",
+        "--no-video",
+        "--jobs",
+        "1",
+    ]
+    assert affuse(capsys, monkeypatch, *words, "--turns", "6").code == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "r").rglob("*.txt")}
+    refused = affuse(capsys, monkeypatch, *words, "--turns", "7")
+    assert refused.code == 2
+    assert "is a generated release of other settings (turns 6); name a new folder" in refused.err.replace(
+        "\n", " "
+    )
+    assert before == {path: path.read_bytes() for path in (tmp_path / "r").rglob("*.txt")}
+    assert affuse(capsys, monkeypatch, *words, "--turns", "6").code == 0

@@ -187,7 +187,7 @@ def test_sentences_of_claims(table):
         "Under the honest protocol, of the paper's 5 claims: 1 held, 1 met by the opposite, 1 seen in these runs "
         "only, 1 not shown, 1 not tested. "
     )
-    assert "(claimed: lower; Holm p < 0.001)" in told[0]
+    assert "(claimed: lower; Holm p, speakers < 0.001, trainings < 0.001)" in told[0]
     assert told[1].startswith("A comparison of this size (240 test utterances of 8 speakers) finds")
     alone = claims_in_words(table.reset_index().query("row == 'SERVER / cross_entropy'"))
     assert alone[0].startswith("Under the honest protocol none of the paper's 1 claims is shown; nearest: ")
@@ -208,7 +208,7 @@ def test_sentences_say_what_was_not_tested():
     assert told == (
         "Under the honest protocol none of the paper's 1 claims is shown to outlast these trainings; 1 would show "
         "with other speakers, but in these runs only: A against B +4.0 BACC points [1.0, 7.0] (claimed: higher; Holm "
-        "p = 0.010)."
+        "p, speakers = 0.010, trainings = 0.30)."
     )
     one = claims_in_words(lines_of(resampled_p=np.nan, resampled_p_holm=np.nan, protocol="written"))[0]
     assert one.startswith(
@@ -242,8 +242,8 @@ def test_sentences_of_protocols_and_published_numbers():
     )
     assert protocols_in_words(frame) == (
         "Against honest numbers of the same rows on this corpus, emotion comes out +1.0 BACC points as written "
-        "(\u22121.0 to +3.0) and +6.0 BACC points as coded (+2.0 to +10.0), the test part having had a "
-        "hand in 1 of the 2 rows."
+        "(rows from \u22121.0 to +3.0) and +6.0 BACC points as coded (rows from +2.0 to +10.0), where the test part "
+        "had a hand in 1 of the 2 rows."
     )
     assert protocols_in_words(frame[frame["protocol"] != "honest"]) == ""
     assert published_in_words(frame) == "1 of the 3 published numbers lies inside the honest interval."

@@ -19,7 +19,7 @@ from affuse.training.data import Clips
 from affuse.training.embeddings import read_embeddings, write_embeddings
 from affuse.training.experiment import set_up
 from affuse.training.module import NonFiniteLoss
-from affuse.training.run import train_fold
+from affuse.training.run import check_run_folder, train_fold
 from small_corpus import make_corpus
 from tiny_models import tiny_bert
 
@@ -366,3 +366,19 @@ def test_a_term_of_weight_0_trains_no_classifier():
     from affuse.model import build
 
     assert not build(Recipe.load("server", ["loss=0*cross_entropy+center"])).heads
+
+
+def test_a_folder_of_something_else_is_no_run_folder(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("mine")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        AffuseError, match=r"notes holds something that is no run; choose a new folder for --out"
+    ):
+        check_run_folder(tmp_path / "notes")
+    with pytest.raises(AffuseError, match=r"cannot be written: .*file is a file; choose another --out"):
+        check_run_folder(tmp_path / "file" / "run")
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "environment.json").write_text("{}")
+    for fine in ("begun", "new", "new/deep"):
+        check_run_folder(tmp_path / fine)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -139,15 +138,13 @@ def joint_variant(quick: bool = False) -> Variant:
 
 def _is_there(release: Path, turns: int, seed: int, video: bool) -> bool:
     """Whether the wanted release is whole already. AffuseError where another one is in its place."""
-    stamp = release / "ceilings.json"
-    if not stamp.is_file():
-        return False
+    from affuse.corpora.generated.release import settings_of
+
+    found = settings_of(release)
     wanted = {"turns": turns, "seed": seed, "video": video}
-    try:
-        found = json.loads(stamp.read_text(encoding="utf-8"))
-    except ValueError:
+    if not found:
         return False
-    if any(found.get(name) != value for name, value in wanted.items()):
+    if any(found[name] != value for name, value in wanted.items()):
         raise AffuseError(
             f"{release.parent} holds a demo of other settings; remove it or choose another --out."
         )

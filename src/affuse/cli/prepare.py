@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from affuse.errors import AffuseError
+
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
 
@@ -97,7 +99,13 @@ def generated(
     """A release made by a program, with IEMOCAP's layout and known ceilings: for demo and tests."""
     from affuse.cli.console import messages
     from affuse.cli.console import out as output
+    from affuse.corpora.generated.release import settings_of
 
+    wanted = {"sessions": sessions, "dialogs": dialogs, "turns": turns, "seed": seed, "video": video}
+    found = settings_of(out)
+    if found not in ({}, wanted):  # a corpus may have been prepared from it
+        settings = ", ".join(f"{name} {value}" for name, value in found.items() if value != wanted[name])
+        raise AffuseError(f"{out} is a generated release of other settings ({settings}); name a new folder.")
     root = generate(out, sessions=sessions, dialogs=dialogs, turns=turns, seed=seed, video=video, jobs=jobs)
     output.print(f"{root}: generated release, {turns} turns, seed {seed}", markup=False, soft_wrap=True)
     messages.print(

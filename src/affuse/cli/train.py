@@ -32,8 +32,9 @@ def train(
     from affuse.recipe import Recipe
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.experiment import set_up
-    from affuse.training.run import train_fold
+    from affuse.training.run import check_run_folder, train_fold
 
+    check_run_folder(out)  # before the features, which may take an hour
     overrides = list(set_ or []) + ([] if seed is None else [f"seed={seed}"])
     chosen = Recipe.load(recipe, overrides)
     loaded = Corpus.load(corpus)

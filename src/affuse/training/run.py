@@ -168,6 +168,15 @@ def has_model(folder: Path) -> bool:
     return (folder / "model" / "index.json").is_file()
 
 
+def check_run_folder(out: Path) -> None:
+    """AffuseError if ``out`` cannot be a run folder: it holds something else, or is below a file."""
+    place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not place.is_dir():
+        raise AffuseError(f"{out} cannot be written: {place} is a file; choose another --out.")
+    if place == out and any(out.iterdir()) and not (out / "environment.json").is_file():
+        raise AffuseError(f"{out} holds something that is no run; choose a new folder for --out.")
+
+
 def read_result(folder: Path, key: str | None = None) -> RunResult | None:
     """The result of a finished run folder; None if it is not finished. AffuseError if it is another's."""
     path = folder / RESULTS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import shutil
 import tempfile
@@ -103,6 +104,15 @@ def generate_release(
             shutil.rmtree(out)
         root.replace(out)
     return out
+
+
+def settings_of(release: str | Path) -> dict[str, object]:
+    """sessions, dialogs, turns, seed and video of a whole generated release; empty where there is none."""
+    try:
+        stamp = json.loads((Path(release) / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {name: stamp.get(name) for name in ("sessions", "dialogs", "turns", "seed", "video")}
 
 
 def write_dialog(root: Path, seed: int, video: bool, dialog: Dialog) -> None:

@@ -92,9 +92,9 @@ def _claims_table(record: dict[str, Any], frame: pd.DataFrame, claims: pd.DataFr
     """A line per claim; p values and verdict are of the judging protocol."""
     protocols = [name for name in PROTOCOLS if name in set(claims["protocol"])]
     judge, reasons, letters = judging(claims), marks_of(frame), letters_of(frame)
-    headings = ["claim", "claimed", "published", *(PROTOCOLS[name] for name in protocols)]
-    if judge is not None:
-        headings += ["Holm p, speakers", "Holm p, trainings", f"verdict, {PROTOCOLS[judge]}"]
+    headings = ["claim", "claimed", *([] if judge is None else [f"verdict, {PROTOCOLS[judge]}"]), "published"]
+    headings += [PROTOCOLS[name] for name in protocols]
+    headings += [] if judge is None else ["Holm p, speakers", "Holm p, trainings"]
     lines, used = [], {}
     for claim, group in claims.groupby("claim", sort=False):
         of = {line["protocol"]: line for line in group.to_dict("records")}
@@ -105,14 +105,14 @@ def _claims_table(record: dict[str, Any], frame: pd.DataFrame, claims: pd.DataFr
         printed = _difference(first["published"], None, None, digits)
         if known:
             printed = Cell(f"{printed.text} ({', '.join(known.values())})", printed.sort)
-        line = [Cell(str(claim)), Cell(str(first["better"])), printed]
+        line = [Cell(str(claim)), Cell(str(first["better"]))]
+        line += [printed] if judge is None else [Cell(str(of[judge]["verdict"])), printed]
         for name in protocols:
             one = of[name]
             cell = _difference(one["difference"], one["low"], one["high"], digits)
             line.append(Cell(cell.text + marked(one["on_test"], reasons), cell.sort))
         if judge is not None:
-            told = of[judge]
-            line += [p_cell(told["p_holm"]), p_cell(told["resampled_p_holm"]), Cell(str(told["verdict"]))]
+            line += [p_cell(of[judge]["p_holm"]), p_cell(of[judge]["resampled_p_holm"])]
         lines.append(line)
     notes = [_legend(record["kind"], judge)]
     notes += [f"({letter}) published: {note}." for note, letter in used.items()]
@@ -134,9 +134,9 @@ def _legend(kind: str, judge: str | None) -> str:
     if judge is None:
         return told
     return (
-        f"{told} Holm p, {PROTOCOLS[judge]}, corrected over the claims; speakers: would other speakers show it? "
-        "trainings: would other trainings? A claim holds where both are below 0.05 and the direction is the one "
-        "claimed."
+        f"{told} Holm p, {PROTOCOLS[judge]}, corrected over the claims: would other speakers show it, "
+        "would other trainings (other seeds and folds) show it? A claim holds where both are below 0.05 and the "
+        "direction is the one claimed."
     )
 
 

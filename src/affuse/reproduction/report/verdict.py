@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.reports.numbers import p_value, plain, signed
+from affuse.reports.numbers import UNKNOWN, p_value, plain, signed
 from affuse.reports.paired import NO_EFFECT, UNJUDGED, UNTESTED
 from affuse.reports.verdict import could_find
 from affuse.reproduction.definition import PROTOCOLS
@@ -72,16 +72,21 @@ def digits_of(metric: str) -> int:
 
 
 def claim_in_words(line: Mapping[Any, Any]) -> str:
-    """'3M-SER / center against 3M-SER / cross_entropy -0.4 BACC points [-1.7, 0.9] (claimed: lower; Holm p = 0.52)'."""
+    """'3M-SER / center against 3M-SER / cross_entropy -0.4 BACC points [-1.7, 0.9] (claimed: lower; ...)'."""
     digits = digits_of(line["metric"])
     interval = ""
     if not np.isnan(line["low"]):
         interval = f" [{plain(line['low'], digits)}, {plain(line['high'], digits)}]"
-    p = p_value(line["p_holm"])
     return (
         f"{line['row']} against {line['over']} {signed(line['difference'], digits)} {UNITS[line['metric']]}{interval} "
-        f"(claimed: {line['better']}; Holm p {p if p.startswith('<') else f'= {p}'})"
+        f"(claimed: {line['better']}; Holm p, speakers {_equals(line['p_holm'])}, trainings "
+        f"{_equals(line['resampled_p_holm'])})"
     )
+
+
+def _equals(p: float) -> str:
+    text = p_value(p)
+    return "unknown" if text == UNKNOWN else text if text.startswith("<") else f"= {text}"
 
 
 def protocols_in_words(frame: pd.DataFrame) -> str:
@@ -97,12 +102,12 @@ def protocols_in_words(frame: pd.DataFrame) -> str:
         more = (values[protocol] - values["honest"]).dropna()
         if not len(more):
             continue
-        spread = f" ({signed(more.min())} to {signed(more.max())})" if len(more) > 1 else ""
+        spread = f" (rows from {signed(more.min())} to {signed(more.max())})" if len(more) > 1 else ""
         touched = rows[
             (rows["protocol"] == protocol) & rows["row"].isin(more.index) & (rows["on_test"] != "")
         ]
         hand = (
-            f", the test part having had a hand in {len(touched)} of the {len(more)} rows"
+            f", where the test part had a hand in {len(touched)} of the {len(more)} rows"
             if len(touched)
             else ""
         )
