@@ -94,7 +94,7 @@ def _claims_table(record: dict[str, Any], frame: pd.DataFrame, claims: pd.DataFr
     judge, reasons, letters = judging(claims), marks_of(frame), letters_of(frame)
     headings = ["claim", "claimed", *([] if judge is None else [f"verdict, {PROTOCOLS[judge]}"]), "published"]
     headings += [PROTOCOLS[name] for name in protocols]
-    headings += [] if judge is None else ["Holm p, speakers", "Holm p, trainings"]
+    headings += [] if judge is None else ["Holm p: speakers / trainings"]
     lines, used = [], {}
     for claim, group in claims.groupby("claim", sort=False):
         of = {line["protocol"]: line for line in group.to_dict("records")}
@@ -112,10 +112,13 @@ def _claims_table(record: dict[str, Any], frame: pd.DataFrame, claims: pd.DataFr
             cell = _difference(one["difference"], one["low"], one["high"], digits)
             line.append(Cell(cell.text + marked(one["on_test"], reasons), cell.sort))
         if judge is not None:
-            line += [p_cell(of[judge]["p_holm"]), p_cell(of[judge]["resampled_p_holm"])]
+            speakers, trainings = (p_cell(of[judge][name]) for name in ("p_holm", "resampled_p_holm"))
+            line.append(Cell(f"{speakers.text} / {trainings.text}", speakers.sort))
         lines.append(line)
     notes = [_legend(record["kind"], judge)]
-    notes += [f"({letter}) published: {note}." for note, letter in used.items()]
+    notes += [
+        f"({letter}) published: {note}." for note, letter in sorted(used.items(), key=lambda pair: pair[1])
+    ]
     notes += [f"{mark} {reason}." for reason, mark in reasons.items()]
     return Table(headings, lines, prose=True, notes=notes)
 
