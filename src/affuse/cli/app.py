@@ -66,6 +66,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; bad input is one sentence on standard error and exit code 2."""
+    _open_outputs()
     try:
         app()
     except AffuseError as error:
@@ -87,6 +88,19 @@ def main() -> None:
         if error.filename:
             _fail(f"{error.filename}: {error.strerror}; check the path and its permissions.")
         raise
+
+
+def _open_outputs() -> None:
+    """Services run with standard output or standard error closed: what is said there then goes nowhere."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.fstat(number)
+        except OSError:  # taken now, before a file that is opened for something else gets this number
+            os.dup2(nowhere, number)
+        setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8"))
 
 
 def _fail(message: str) -> None:
