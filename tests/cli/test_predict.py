@@ -209,3 +209,14 @@ def test_a_picture_of_every_timeline(capsys, monkeypatch, model, clips, tmp_path
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path, "--plot")
     assert ran.code == 0, ran.err
     assert (tmp_path / "plain.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_text_file_is_not_media(capsys, monkeypatch, model, tmp_path):
+    (tmp_path / "notes.txt").write_text("hello there\nno clip at all\n" * 20)
+    ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "notes.txt")
+    assert ran.code == 2
+    assert "notes.txt is not an audio or video file that can be read (it is text)" in ran.err
+    (tmp_path / "words.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nhello\n")
+    ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "words.srt")
+    assert ran.code == 2
+    assert "words.srt has neither sound nor pictures, and this model reads" in ran.err

@@ -177,7 +177,8 @@ class Predictor:
         cure = (
             "give --text FILE or --asr ID" if "text" in self.kinds.values() else "give a file that has them"
         )
-        raise ClipError(f"{path} has {has or 'no track'} only, and this model reads {reads}; {cure}.")
+        has = f"{has} only" if has else "neither sound nor pictures"
+        raise ClipError(f"{path} has {has}, and this model reads {reads}; {cure}.")
 
     def _has_words(self, tracks: Tracks) -> bool:
         return bool(self.cues) or (self.recogniser is not None and tracks.sound)
