@@ -179,7 +179,9 @@ def test_a_path_whose_first_folder_is_here_is_no_id(tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("affuse.hub.download", lambda hub_id: Path(hub_id))  # nothing may be asked for
-    with pytest.raises(AffuseError, match=r"There is no model folder runs/nothing \(and runs is a folder here\)"):
+    with pytest.raises(
+        AffuseError, match=r"There is no model folder runs/nothing \(and runs is a folder here\)"
+    ):
         find_folder("runs/nothing")
     assert find_folder("runs/nothing@main") == Path("runs/nothing@main")
     assert find_folder("others/nothing") == Path("others/nothing")

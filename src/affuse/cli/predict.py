@@ -91,7 +91,7 @@ def predict(
     settings = Settings.of({
         "window": window, "hop": hop, "vad": vad, "unsure": unsure, "text": text, "asr": asr, "side": side,
         "face": _point(face), "detector": detector, "channel": channel, "device": choose_device(device),
-    })  # fmt: skip
+    }, mark="--")  # fmt: skip
     spooled = _spool() if "-" in clips else None
     try:
         found = find_jobs([str(spooled) if clip == "-" else clip for clip in clips], settings)

@@ -80,11 +80,13 @@ def _table(path: Path) -> list[_Clip]:
     if column is None:
         raise AffuseError(f"{path} has none of the columns {', '.join(_COLUMNS)}, so it names no clip.")
     clips = []
-    for _, row in table.iterrows():
+    for i, (_, row) in enumerate(table.iterrows()):
         if not str(row[column]).strip():
             continue
         file = Path(str(row[column]))
         side = str(row.get("side", "")).strip() or None
+        if side not in (None, "left", "right"):
+            raise AffuseError(f"{path}, row {i + 1}: side takes left or right, not {side!r}.")
         clips.append(
             _Clip(path.parent / file, Path(file.name), str(row.get("text", "")).strip() or None, side)
         )
