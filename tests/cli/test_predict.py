@@ -138,6 +138,16 @@ def test_standard_input(capsys, monkeypatch, model, clips):
     ran = affuse(capsys, monkeypatch, "predict", model, "-")
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["clip"] == "-"
+    for data, said in (
+        (b"", "Standard input is empty (0 bytes); pipe an audio or video file to it."),
+        (b"no clip", "Standard input is not an audio or video file that can be read"),
+    ):
+        Input.buffer = io.BytesIO(data)
+        ran = affuse(capsys, monkeypatch, "predict", model, "-")
+        assert ran.code == 2
+        assert ran.err.startswith(f"affuse: {said}")
+        assert "affuse-stdin" not in ran.err
+        assert "row" not in ran.err
     monkeypatch.setattr(sys, "stdin", None)
     ran = affuse(capsys, monkeypatch, "predict", model, "-")
     assert ran.code == 2
@@ -175,7 +185,10 @@ def test_options_that_do_not_fit(capsys, monkeypatch, model, clips, words, said)
 def test_a_single_clip_that_cannot_be_used_is_bad_input(capsys, monkeypatch, model, tmp_path):
     ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "gone.wav", "--out", tmp_path / "out")
     assert ran.code == 2
-    assert "does not exist" in ran.err
+    assert ran.err == f"affuse: {tmp_path / 'gone.wav'} does not exist; correct the path.\n"
+    (tmp_path / "none.wav").write_bytes(b"")
+    ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "none.wav")
+    assert ran.err == f"affuse: {tmp_path / 'none.wav'} is empty (0 bytes); fetch it again.\n"
 
 
 def test_a_model_with_an_altered_or_missing_file(capsys, monkeypatch, model, clips, tmp_path):

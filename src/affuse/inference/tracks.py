@@ -24,7 +24,7 @@ class Tracks(NamedTuple):
 
 def find_tracks(path: Path) -> Tracks:
     """Raises ClipError for a file that is missing, empty or not media."""
-    check_file(path)
+    check_file(path, row=False)
     try:
         with open_container(path) as container:
             pictures = picture_tracks(container)
