@@ -61,3 +61,27 @@ def test_a_tables_side_is_told_with_its_row(tmp_path):
     table.write_text("path,side\na.mp4,left\nb.mp4,lfet\n")
     with pytest.raises(AffuseError, match=r"clips.csv, row 2: side takes left or right, not 'lfet'"):
         find_jobs([str(table)], Settings())
+
+
+@pytest.mark.parametrize(
+    ("header", "close", "known"),
+    [
+        ("path,sied", "sied", "side"),
+        ("path,Side", "Side", "side"),
+        ("path,texts", "texts", "text"),
+        ("path,sde", "sde", "side"),
+        ("pth,notes", "pth", "path"),
+    ],
+)
+def test_a_misspelt_column_is_not_ignored(tmp_path, header, close, known):
+    table = tmp_path / "clips.csv"
+    table.write_text(f"{header}\na.mp4,left\n")
+    with pytest.raises(AffuseError, match=rf"clips.csv has a column '{close}': did you mean '{known}'\?"):
+        find_jobs([str(table)], Settings())
+
+
+@pytest.mark.parametrize("other", ["size", "test", "id", "speaker", "paths", "text_id"])
+def test_other_columns_are_ignored(tmp_path, other):
+    table = tmp_path / "clips.csv"
+    table.write_text(f"path,{other}\na.mp4,left\n")
+    assert [job.settings.side for job in find_jobs([str(table)], Settings())] == [None]
