@@ -3,7 +3,11 @@
 import io
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -240,3 +244,25 @@ def test_a_text_file_is_not_media(capsys, monkeypatch, model, tmp_path):
     ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "words.srt")
     assert ran.code == 2
     assert "words.srt has neither sound nor pictures, and this model reads" in ran.err
+
+
+def test_ctrl_c_ends_in_one_sentence(model, tmp_path):
+    (tmp_path / "clips").mkdir()
+    for i in range(40):
+        write_sound(tmp_path / "clips" / f"{i}.wav", recording(0.5, ("neu", 6.0), seed=i), RATE)
+    command = [sys.executable, "-m", "affuse", "predict", str(model), str(tmp_path / "clips"), "--jobs", "2"]
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "out")], stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src"), "OMP_NUM_THREADS": "1"},
+        # tests that run in a shell's background inherit an ignored Ctrl-C, and would hand it on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("out/*.json")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Interrupted; what was written is whole, and the same command starts from the beginning." in errors
+    assert "Exception" not in errors
+    assert "Traceback" not in errors

@@ -75,7 +75,13 @@ def main() -> None:
         # typer turns Ctrl-C into exit code 130 without a word
         if isinstance(stop, SystemExit) and stop.code != 130:
             raise
-        print("\nInterrupted; run the same command again to go on where it was.", file=sys.stderr)
+        verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        cure = (
+            "what was written is whole, and the same command starts from the beginning"
+            if verb == "predict"
+            else "run the same command again to go on where it was"
+        )
+        print(f"\nInterrupted; {cure}.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
