@@ -22,11 +22,13 @@ for name, step in json.loads(about["inputs"]).items():
     elif files[name].endswith(".npy"):
         values = np.load(files[name])
     else:
+        if not (hertz := re.search(r"at (\d+) Hz", step["meaning"])):
+            sys.exit(f"{files[name]}: {name} takes features (.npy); for sound, export with --inputs raw.")
         import soundfile
         import soxr
 
         sound, rate = soundfile.read(files[name], dtype="float32", always_2d=True)
-        values = soxr.resample(sound.mean(axis=1), rate, int(re.search(r"at (\d+) Hz", step["meaning"])[1]))
+        values = soxr.resample(sound.mean(axis=1), rate, int(hertz[1]))
     feed[name] = values[None].astype(step["dtype"])
     feed[f"{name}_mask"] = np.full((1, len(values)), name in files)
 for task, labels in json.loads(about["labels"]).items():

@@ -107,6 +107,12 @@ def find_folder(source: str | Path) -> Path:
         from affuse.hub import download, looks_like_id
 
         if looks_like_id(str(source)):
+            # a path that was misspelt is not asked for at the Hub, which may take long to say no
+            if "@" not in str(source) and Path(folder.parts[0]).is_dir():
+                raise AffuseError(
+                    f"There is no model folder {source} (and {folder.parts[0]} is a folder here); correct the path, or "
+                    f"write {source}@main for the Hub's model of that name."
+                )
             return download(str(source))
         raise AffuseError(
             f"There is no model folder {source}; give a folder that 'affuse train' wrote or a Hub id."

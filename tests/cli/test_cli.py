@@ -244,3 +244,19 @@ def test_one_speaker_under_a_speaker_split(tmp_path):
     ).stderr
     assert "speaker" in errors
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_outputs_are_written_nowhere(closed):
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    command = f"{sys.executable} -m affuse list losses {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert bool(done.stdout) == (closed == "2>&-")
+
+
+def test_bad_input_with_standard_error_closed_is_still_exit_code_2():
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    command = f"{sys.executable} -m affuse list cheese 2>&-"
+    assert subprocess.run(["sh", "-c", command], env=environment).returncode == 2

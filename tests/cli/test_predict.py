@@ -3,7 +3,11 @@
 import io
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -138,6 +142,16 @@ def test_standard_input(capsys, monkeypatch, model, clips):
     ran = affuse(capsys, monkeypatch, "predict", model, "-")
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["clip"] == "-"
+    for data, said in (
+        (b"", "Standard input is empty (0 bytes); pipe an audio or video file to it."),
+        (b"no clip", "Standard input is not an audio or video file that can be read"),
+    ):
+        Input.buffer = io.BytesIO(data)
+        ran = affuse(capsys, monkeypatch, "predict", model, "-")
+        assert ran.code == 2
+        assert ran.err.startswith(f"affuse: {said}")
+        assert "affuse-stdin" not in ran.err
+        assert "row" not in ran.err
     monkeypatch.setattr(sys, "stdin", None)
     ran = affuse(capsys, monkeypatch, "predict", model, "-")
     assert ran.code == 2
@@ -151,8 +165,15 @@ def test_standard_input(capsys, monkeypatch, model, clips):
         (["--format", "json,csv"], "Standard output takes one format, not 2; give --out FOLDER"),
         (["--plot"], "give --out FOLDER"),
         (["--face", "left"], "--face takes two numbers from 0 to 1"),
-        (["--side", "middle"], "predict: side"),
-        (["--window", "0"], "--window takes at least"),
+        (["--side", "middle"], "affuse: --side takes left or right, not 'middle'."),
+        (["--unsure", "2"], "affuse: --unsure takes a number from 0 to 1, not 2.0."),
+        (["--unsure", "nan"], "--unsure takes a number from 0 to 1, not nan."),
+        (["--window", "inf"], "--window takes seconds above 0, not inf."),
+        (["--window", "nan"], "--window takes seconds above 0, not nan."),
+        (["--hop", "-inf"], "--hop takes seconds above 0, not -inf."),
+        (["--face", "nan,0.5"], "--face takes two numbers from 0 to 1"),
+        (["--channel", "-1"], "--channel takes a whole number from 0, not -1."),
+        (["--window", "0.1"], "--window takes at least"),
         (["--text", "gone.txt"], "There is no text file gone.txt"),
         (["--channel", "3"], "has only channel 0, not channel 3"),
     ],
@@ -168,7 +189,10 @@ def test_options_that_do_not_fit(capsys, monkeypatch, model, clips, words, said)
 def test_a_single_clip_that_cannot_be_used_is_bad_input(capsys, monkeypatch, model, tmp_path):
     ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "gone.wav", "--out", tmp_path / "out")
     assert ran.code == 2
-    assert "does not exist" in ran.err
+    assert ran.err == f"affuse: {tmp_path / 'gone.wav'} does not exist; correct the path.\n"
+    (tmp_path / "none.wav").write_bytes(b"")
+    ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "none.wav")
+    assert ran.err == f"affuse: {tmp_path / 'none.wav'} is empty (0 bytes); fetch it again.\n"
 
 
 def test_a_model_with_an_altered_or_missing_file(capsys, monkeypatch, model, clips, tmp_path):
@@ -209,3 +233,36 @@ def test_a_picture_of_every_timeline(capsys, monkeypatch, model, clips, tmp_path
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path, "--plot")
     assert ran.code == 0, ran.err
     assert (tmp_path / "plain.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_text_file_is_not_media(capsys, monkeypatch, model, tmp_path):
+    (tmp_path / "notes.txt").write_text("hello there\nno clip at all\n" * 20)
+    ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "notes.txt")
+    assert ran.code == 2
+    assert "notes.txt is not an audio or video file that can be read (it is text)" in ran.err
+    (tmp_path / "words.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nhello\n")
+    ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "words.srt")
+    assert ran.code == 2
+    assert "words.srt has neither sound nor pictures, and this model reads" in ran.err
+
+
+def test_ctrl_c_ends_in_one_sentence(model, tmp_path):
+    (tmp_path / "clips").mkdir()
+    for i in range(40):
+        write_sound(tmp_path / "clips" / f"{i}.wav", recording(0.5, ("neu", 6.0), seed=i), RATE)
+    command = [sys.executable, "-m", "affuse", "predict", str(model), str(tmp_path / "clips"), "--jobs", "2"]
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path / "out")], stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src"), "OMP_NUM_THREADS": "1"},
+        # tests that run in a shell's background inherit an ignored Ctrl-C, and would hand it on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("out/*.json")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Interrupted; what was written is whole, and the same command starts from the beginning." in errors
+    assert "Exception" not in errors
+    assert "Traceback" not in errors

@@ -352,3 +352,8 @@ def test_the_example_runs_without_torch(trained, tmp_path):
         for task, found in shares(*files).items():
             wanted = dict(zip(model.label_spaces[task], logits[task][0].softmax(dim=0).tolist(), strict=True))
             assert found == pytest.approx(wanted, abs=6e-4)
+    with pytest.raises(subprocess.CalledProcessError) as wrong:  # sound where the model takes features
+        shares(f"text={clip.audio}")
+    assert wrong.value.stderr == (
+        f"{clip.audio}: text takes features (.npy); for sound, export with --inputs raw.\n"
+    )

@@ -1,6 +1,7 @@
 """From a file to a timeline: against reading and forwarding every window by hand, and as a user meets it."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -203,8 +204,8 @@ def test_subtitles_give_each_window_its_words(clip, bert, tmp_path):
         ({"window": 0.01}, "--window takes at least 0.2"),
         ({"hop": 9}, "--hop takes more than 0 and at most the window's 2 seconds"),
         ({"windows": 2}, "There is no 'windows' among the settings of predict .did you mean 'window'"),
-        ({"unsure": 2}, "predict: unsure"),
-        ({"side": "middle"}, "predict: side"),
+        ({"unsure": 2}, "unsure takes a number from 0 to 1, not 2"),
+        ({"side": "middle"}, "side takes left or right, not .middle"),
         ({"words": "a", "asr": "b"}, "from --text or from --asr, not from both"),
         ({"asr": "/no/recogniser"}, "There is no transformers model in"),
         ({"text": "gone.srt"}, "There is no text file gone.srt"),
@@ -267,6 +268,34 @@ def test_a_model_of_words_asks_for_them(clip, bert):
     model = make_model({"text": {"encoder": "bert", "options": {"model": bert, "output": "mean"}}})
     with pytest.raises(ClipError, match=r"reads text \(words\); give --text FILE or --asr ID"):
         model.predict(clip)
+
+
+@pytest.mark.parametrize(
+    ("starts", "said"),
+    [
+        ((1, 2), None),
+        ((1, 90), r"^1 of the 2 cues begins after the clip's end: left out\.$"),
+        ((1, 80, 90), r"^2 of the 3 cues begin after"),
+        (
+            (80, 90),
+            r"^None of the 2 cues lies within the clip's 11\.50 s: is .*words\.srt another clip's text\?$",
+        ),
+        ((90,), r"^The only cue does not lie within the clip's 11\.50 s: is "),
+    ],
+)
+def test_cues_beyond_the_clip_are_told(clip, bert, tmp_path, starts, said):
+    cues = [
+        f"{i}\n00:{s // 60:02}:{s % 60:02},0 --> 00:{s // 60:02}:{s % 60:02},9\nhi\n"
+        for i, s in enumerate(starts)
+    ]
+    (tmp_path / "words.srt").write_text("\n".join(cues))
+    text = {"text": {"encoder": "bert", "options": {"model": bert, "output": "mean"}}}
+    faults = make_model(VOICE | text).predict(clip, text=tmp_path / "words.srt").faults
+    assert len(faults) == (said is not None)
+    assert all(re.search(said, fault) for fault in faults)
+    if min(starts) > 60:  # a model of words alone has nothing to go by
+        with pytest.raises(ClipError, match=said):
+            make_model(text).predict(clip, text=tmp_path / "words.srt")
 
 
 def test_a_model_of_ready_features_cannot_read_a_clip(clip):

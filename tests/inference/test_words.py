@@ -103,6 +103,11 @@ def test_utf16_with_its_mark_is_read(tmp_path):
             b"start,end,text\n1,soon,x\n",
             "when.csv, row 1: start '1' and end 'soon' must be seconds",
         ),
+        (
+            "back.srt",
+            b"1\n00:00:01,000 --> 00:00:02,000\nx\n\n2\n00:00:05,000 --> 00:00:02,000\ny\n",
+            "back.srt, cue 2: 00:00:05,000 --> 00:00:02,000 ends before it starts; correct its times",
+        ),
         ("back.csv", b"start,end,text\n2,1,x\n", "back.csv, row 1: end 1 is not after start 2"),
     ],
 )

@@ -118,6 +118,29 @@ def test_a_truncated_file_gives_what_is_there_and_says_so(tmp_path, name):
     path.write_bytes(data[: len(data) // 2])
     stream = SoundStream(path)
     assert len(whole(stream)) == pytest.approx(3 * RATE, rel=0.1)
+    if name == "a.wav":
+        assert stream.fault.endswith(
+            "ends after 3.00 s of sound, its headers say 6.00 s; what could be decoded is used."
+        )
+
+
+@pytest.mark.parametrize("claim", [0xFFFFFFFF, 0x7FFFFFFF])
+def test_a_wav_that_was_written_to_a_pipe_promises_nothing(tmp_path, claim):
+    path = write_sound(tmp_path / "a.wav", speechlike(2.0, RATE), RATE)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"data") + 4
+    data[at : at + 4] = claim.to_bytes(4, "little")
+    path.write_bytes(data)
+    stream = SoundStream(path)
+    assert len(whole(stream)) == 2 * RATE
+    assert stream.fault == ""
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT", "ULAW", "MS_ADPCM"])
+def test_a_whole_wav_says_nothing(tmp_path, subtype):
+    stream = SoundStream(write_sound(tmp_path / "a.wav", speechlike(2.0, RATE), RATE, subtype))
+    whole(stream)
+    assert stream.fault == ""
 
 
 def test_a_channel_that_is_not_there(tmp_path):

@@ -14,7 +14,7 @@ import torch
 import affuse
 from affuse.errors import AffuseError
 from affuse.hub import looks_like_id, pull, push
-from affuse.modelfolder import save_model
+from affuse.modelfolder import find_folder, save_model
 from affuse.recipe import Recipe
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -173,3 +173,15 @@ def test_the_commands(folder, tmp_path, server, capsys, monkeypatch):
     assert done.code == 2
     assert done.err.startswith("affuse: The Hub has no model me/nothing")
     assert os.listdir(tmp_path / "new")
+
+
+def test_a_path_whose_first_folder_is_here_is_no_id(tmp_path, monkeypatch):
+    (tmp_path / "runs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("affuse.hub.download", lambda hub_id: Path(hub_id))  # nothing may be asked for
+    with pytest.raises(
+        AffuseError, match=r"There is no model folder runs/nothing \(and runs is a folder here\)"
+    ):
+        find_folder("runs/nothing")
+    assert find_folder("runs/nothing@main") == Path("runs/nothing@main")
+    assert find_folder("others/nothing") == Path("others/nothing")

@@ -66,6 +66,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; bad input is one sentence on standard error and exit code 2."""
+    _open_outputs()
     try:
         app()
     except AffuseError as error:
@@ -74,7 +75,13 @@ def main() -> None:
         # typer turns Ctrl-C into exit code 130 without a word
         if isinstance(stop, SystemExit) and stop.code != 130:
             raise
-        print("\nInterrupted; run the same command again to go on where it was.", file=sys.stderr)
+        verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        cure = (
+            "what was written is whole, and the same command starts from the beginning"
+            if verb == "predict"
+            else "run the same command again to go on where it was"
+        )
+        print(f"\nInterrupted; {cure}.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -87,6 +94,19 @@ def main() -> None:
         if error.filename:
             _fail(f"{error.filename}: {error.strerror}; check the path and its permissions.")
         raise
+
+
+def _open_outputs() -> None:
+    """Services run with standard output or standard error closed: what is said there then goes nowhere."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.fstat(number)
+        except OSError:  # taken now, before a file that is opened for something else gets this number
+            os.dup2(nowhere, number)
+        setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8"))
 
 
 def _fail(message: str) -> None:

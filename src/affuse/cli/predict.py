@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,7 +92,7 @@ def predict(
     settings = Settings.of({
         "window": window, "hop": hop, "vad": vad, "unsure": unsure, "text": text, "asr": asr, "side": side,
         "face": _point(face), "detector": detector, "channel": channel, "device": choose_device(device),
-    })  # fmt: skip
+    }, mark="--")  # fmt: skip
     spooled = _spool() if "-" in clips else None
     try:
         found = find_jobs([str(spooled) if clip == "-" else clip for clip in clips], settings)
@@ -106,11 +107,11 @@ def predict(
         skipped: list[Outcome] = []
         seconds = wall = 0.0
         for number, outcome in enumerate(predict_jobs(model, found, processes)):
+            if spooled is not None and outcome.job.path == spooled:
+                outcome = _named(outcome, spooled)
             if outcome.timeline is None:
                 skipped.append(outcome)
                 continue
-            if spooled is not None and outcome.job.path == spooled:
-                outcome.timeline.clip = "-"
             if outcome.timeline.warning and number == len(skipped):
                 messages.print(outcome.timeline.warning, soft_wrap=True, markup=False)
             _tell(outcome, messages)
@@ -172,7 +173,23 @@ def _spool() -> Path:
             raise AffuseError(
                 f"Standard input cannot be read ({(error.strerror or str(error)).lower()})."
             ) from None
+        if spooled.tell() == 0:
+            Path(spooled.name).unlink()
+            raise AffuseError("Standard input is empty (0 bytes); pipe an audio or video file to it.")
     return Path(spooled.name)
+
+
+def _named(outcome: Outcome, spooled: Path) -> Outcome:
+    """Nobody knows standard input by the name of its copy."""
+
+    def told(sentence: str) -> str:
+        sentence = sentence.replace(str(spooled), "standard input")
+        return sentence[:1].upper() + sentence[1:]
+
+    if outcome.timeline is not None:
+        outcome.timeline.clip = "-"
+        outcome.timeline.faults = [told(fault) for fault in outcome.timeline.faults]
+    return outcome._replace(job=replace(outcome.job, path=Path("-")), cause=told(outcome.cause))
 
 
 def _check_folder(out: Path) -> None:

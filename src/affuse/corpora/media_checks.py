@@ -15,6 +15,7 @@ import numpy as np
 from affuse.errors import ClipError
 from affuse.media.audio import probe_audio, read_waveform
 from affuse.media.clock import clock_end, clock_start
+from affuse.media.container import open_container
 
 # Times are often rounded, and a container's duration is one of several streams': less than this is no finding
 TOLERANCE_SECONDS = 0.1
@@ -70,7 +71,7 @@ def check_picture(path: Path, spans: Sequence[Span], decode: bool) -> list[Fault
     try:
         if not path.is_file():
             raise ClipError(f"{path} does not exist; correct the path or the corpus's media_root.")
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             if not container.streams.video:
                 raise ClipError(f"{path} has no video track; leave the row's video blank.")
             seconds = clock_end(container)

@@ -6,6 +6,7 @@ import os
 import resource
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -60,14 +61,17 @@ def predict_jobs(model: str | Path, jobs: Sequence[Job], processes: int) -> Iter
         min(processes, len(jobs)), get_context("spawn"), initializer=_begin, initargs=(model,)
     ) as pool:
         try:
-            yield from pool.map(_run, jobs)
+            waiting = deque(pool.submit(_run, job) for job in jobs)
+            while waiting:
+                yield waiting.popleft().result()
         except BrokenProcessPool:
             raise AffuseError(
                 "A worker process was killed, most likely for want of memory; run the same command again with a "
                 "lower --jobs."
             ) from None
         except BaseException:  # Ctrl-C above all
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Nothing is cancelled (as pool.map would): the pool's thread, which fails all that waits once it finds its
+            # processes gone, stumbles over what was cancelled already.
             for child in active_children():
                 child.terminate()
             raise

@@ -94,8 +94,8 @@ class Predictor:
         if heard.fault:
             faults.append(heard.fault)
         beyond = [cue for cue in self.cues if cue.start is not None and cue.start >= heard.seconds]
-        if beyond:
-            faults.append(f"{len(beyond)} of the cues begin after the clip's end: left out.")
+        strange = self._beyond(len(beyond), heard.seconds)
+        faults += strange
         cues = [cue for cue in self.cues if cue not in beyond]
         heard = heard._replace(speech=speech_with(cues, heard.speech, heard.seconds))
         words = self._words(path, heard, cues)
@@ -105,9 +105,8 @@ class Predictor:
         faults += [cause for cause in (*answers.causes, reader.fault) if cause and cause not in faults]
         moments = smooth(windows, answers.probabilities)
         if windows and not moments:
-            raise ClipError(
-                answers.causes[0] if answers.causes else f"{path} has nothing that this model reads."
-            )
+            causes = [*strange, *answers.causes, f"{path} has nothing that this model reads."]
+            raise ClipError(causes[0])
         return Timeline(
             clip=str(path),
             seconds=heard.seconds,
@@ -177,7 +176,8 @@ class Predictor:
         cure = (
             "give --text FILE or --asr ID" if "text" in self.kinds.values() else "give a file that has them"
         )
-        raise ClipError(f"{path} has {has or 'no track'} only, and this model reads {reads}; {cure}.")
+        has = f"{has} only" if has else "neither sound nor pictures"
+        raise ClipError(f"{path} has {has}, and this model reads {reads}; {cure}.")
 
     def _has_words(self, tracks: Tracks) -> bool:
         return bool(self.cues) or (self.recogniser is not None and tracks.sound)
@@ -194,6 +194,16 @@ class Predictor:
         if self.recogniser is not None:
             return self.recogniser.hear(path, self.settings.channel, heard.speech)
         return place(cues, heard.speech)
+
+    def _beyond(self, count: int, seconds: float) -> list[str]:
+        """What is to be said of so many cues that begin after the clip's end."""
+        if not count:
+            return []
+        if count == len(self.cues):
+            cues = f"None of the {count} cues lies" if count > 1 else "The only cue does not lie"
+            return [f"{cues} within the clip's {seconds:.2f} s: is {self.settings.text} another clip's text?"]
+        begin = f"{count} of the {len(self.cues)} cues {'begins' if count == 1 else 'begin'}"
+        return [f"{begin} after the clip's end: left out."]
 
     def _answer(
         self, reader: WindowReader, windows: Sequence[Window], advance: Callable[[int, int], None]

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from affuse.corpora.corpus import first_problem
 from affuse.errors import AffuseError
 from affuse.registry import unknown
+
+_Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+# setting -> what it takes, in the words of a complaint; another one takes text
+_TAKES = {
+    "window": "seconds above 0", "hop": "seconds above 0", "vad": "true or false", "unsure": "a number from 0 to 1",
+    "text": "the path of a file", "side": "left or right", "face": "two numbers from 0 to 1",
+    "detector": "the path of a file", "channel": "a whole number from 0", "batch": "a whole number above 0",
+}  # fmt: skip
 
 
 class Settings(BaseModel):
@@ -19,20 +27,29 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     window: float | None = Field(
-        None, description="seconds; None: 95 % of the training clips are shorter; at most 6"
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds; None: 95 % of the training clips are shorter; at most 6",
     )
-    hop: float | None = Field(None, description="seconds from window to window; None: half a window")
+    hop: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="seconds from window to window; None: half a window"
+    )
     vad: bool | None = Field(
         None, description="emotion only where somebody speaks; None: unless the model reads faces alone"
     )
     unsure: float | None = Field(
-        None, ge=0, le=1, description="confidence below which a label is unsure; None: from validation"
+        None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="confidence below which a label is unsure; None: from validation",
     )
     text: Path | None = Field(None, description="file of words: plain text, SRT, VTT or CSV")
     words: str | None = Field(None, description="the words themselves, instead of ``text``")
     asr: str | None = Field(None, description="transformers recogniser, Hub id or folder")
     side: Literal["left", "right"] | None = Field(None, description="half of the picture with the speaker")
-    face: tuple[float, float] | None = Field(
+    face: tuple[_Share, _Share] | None = Field(
         None, description="the face nearest this point (0 to 1 across, 0 to 1 down); None: the largest"
     )
     detector: Path | None = Field(None, description="YuNet's ONNX file")
@@ -41,12 +58,15 @@ class Settings(BaseModel):
     device: str = "cpu"
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Settings:
-        """Raises AffuseError naming the setting that is unknown or wrong."""
+    def of(cls, values: Mapping[str, Any], mark: str = "") -> Settings:
+        """Raises AffuseError naming the setting that is unknown or wrong, as it was written: ``mark`` is before it."""
         for name in values:
             if name not in cls.model_fields:
                 raise AffuseError(f"{unknown(name, list(cls.model_fields), 'settings of predict')}.")
         try:
             return cls(**values)
         except ValidationError as error:
-            raise AffuseError(f"predict: {first_problem(error)}.") from None
+            name = str(error.errors()[0]["loc"][0])
+            raise AffuseError(
+                f"{mark}{name} takes {_TAKES.get(name, 'text')}, not {values[name]!r}."
+            ) from None

@@ -10,6 +10,7 @@ import av
 from affuse.errors import ClipError
 from affuse.media.audio import check_file, probe_audio
 from affuse.media.clock import clock_end, picture_tracks
+from affuse.media.container import open_container
 
 
 class Tracks(NamedTuple):
@@ -23,10 +24,9 @@ class Tracks(NamedTuple):
 
 def find_tracks(path: Path) -> Tracks:
     """Raises ClipError for a file that is missing, empty or not media."""
-    check_file(path)
+    check_file(path, row=False)
     try:
-        # Only local files: a playlist must not make FFmpeg fetch what it names.
-        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+        with open_container(path) as container:
             pictures = picture_tracks(container)
             seconds = clock_end(container)
             sound, picture = (

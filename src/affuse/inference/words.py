@@ -47,7 +47,7 @@ def read_words(path: str | Path) -> list[Cue]:
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
         return _table_cues(path, text)
-    cues = parse_cues(text) if suffix in (".srt", ".vtt") else [Cue(None, None, " ".join(text.split()))]
+    cues = parse_cues(text, path) if suffix in (".srt", ".vtt") else [Cue(None, None, " ".join(text.split()))]
     cues = [cue for cue in cues if cue.text]
     if not cues:
         kind = f"no {suffix[1:].upper()} cue" if suffix in (".srt", ".vtt") else "no words"
@@ -76,9 +76,13 @@ def read_text(path: Path) -> str:
     return text
 
 
-def parse_cues(text: str) -> list[Cue]:
-    """Cues of SRT or WebVTT text; numbers, settings, notes and styles are passed over, mark-up is taken out."""
+def parse_cues(text: str, path: str | Path = "the text") -> list[Cue]:
+    """Cues of SRT or WebVTT text; numbers, settings, notes and styles are passed over, mark-up is taken out.
+
+    Raises AffuseError, naming ``path``, for a cue that ends before it starts.
+    """
     cues = []
+    count = 0
     for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
         lines = block.strip("\n").split("\n")
         at = next((i for i, line in enumerate(lines) if _ARROW.match(line)), None)
@@ -88,6 +92,10 @@ def parse_cues(text: str) -> list[Cue]:
         assert found is not None
         start, end = _seconds(found.groups()[:4]), _seconds(found.groups()[4:])
         said = " ".join(html.unescape(_TAG.sub("", " ".join(lines[at + 1 :]))).split())
+        count += 1
+        if end < start:
+            times = " ".join(found[0].split())
+            raise AffuseError(f"{path}, cue {count}: {times} ends before it starts; correct its times.")
         if end > start:
             cues.append(Cue(start, end, said))
     return cues

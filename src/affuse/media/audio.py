@@ -188,12 +188,16 @@ def _check_range(path: Path, start: float | None, end: float | None) -> None:
         )
 
 
-def check_file(path: Path) -> None:
-    """Raises ClipError for a path that is missing, no regular file, empty or not readable."""
+def check_file(path: Path, row: bool = True) -> None:
+    """Raises ClipError for a path that is missing, no regular file, empty or not readable.
+
+    row: whether a corpus's row names it, which then may be the one to correct
+    """
     try:
         status = path.stat()
     except FileNotFoundError:
-        raise ClipError(f"{path} does not exist; correct the path or the corpus's media_root.") from None
+        place = " or the corpus's media_root" if row else ""
+        raise ClipError(f"{path} does not exist; correct the path{place}.") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise ClipError(f"{path} cannot be reached ({_reason(error)}); correct the path.") from None
     if stat.S_ISDIR(status.st_mode):
@@ -201,7 +205,9 @@ def check_file(path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):  # reading a pipe or device could wait forever
         raise ClipError(f"{path} is not a regular file; name an audio or video file.")
     if status.st_size == 0:
-        raise ClipError(f"{path} is empty (0 bytes); fetch it again or leave this row out.")
+        raise ClipError(
+            f"{path} is empty (0 bytes); fetch it again{' or leave this row out' if row else ''}."
+        )
     if not os.access(path, os.R_OK):
         raise ClipError(f"{path} may not be read by this user; change its permissions.")
 

@@ -19,6 +19,7 @@ from av.container import InputContainer
 
 from affuse.errors import ClipError
 from affuse.media.clock import BROKEN, UNNOTICED, clock_end, clock_start, jumps, lead_of, picture_tracks
+from affuse.media.container import open_container
 
 # Decoders need a run-up after a seek: mp3 up to 9 earlier packets (its bit reservoir), AAC one, Opus 80 ms.
 _RUN_UP_SECONDS = 0.5
@@ -239,8 +240,7 @@ class AudioTrack:
 
 def _open(path: Path) -> tuple[InputContainer, AudioStream]:
     try:
-        # Only local files: a playlist must not make FFmpeg fetch what it names.
-        container = av.open(str(path), options={"protocol_whitelist": "file"})
+        container = open_container(path)
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ClipError(

@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from affuse.media.container import open_container
+
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
@@ -51,7 +53,7 @@ def jumps(path: str | Path, seconds: float | Fraction, sound: bool = False) -> b
         return False
     import av  # slow to import
 
-    with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+    with open_container(path) as container:
         tracks = [*container.streams.audio[:1], *([] if sound else container.streams.video)]
         start = clock_start(container)
         if any(track.start_time and track.start_time * track.time_base - start > BROKEN for track in tracks):
@@ -125,7 +127,7 @@ def _is_film(path: Path, size: int, changed: int) -> bool:
     import av  # slow to import
 
     try:
-        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+        with open_container(path) as container:
             return bool(picture_tracks(container))
     except (av.FFmpegError, ValueError):
         return False

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from affuse.errors import ClipError
 from affuse.media.clock import clock_start
+from affuse.media.container import open_container
 
 # Below this it is quicker to decode from the beginning than to seek.
 _SEEK_FROM_SECONDS = 1.0
@@ -154,8 +155,7 @@ def _open(path: Path) -> tuple[InputContainer, VideoStream]:
     if not path.is_file():
         raise ClipError(f"There is no video file {path}; correct the row's video or restore the file.")
     try:
-        # Only local files: a playlist must not make FFmpeg fetch what it names.
-        container = av.open(str(path), options={"protocol_whitelist": "file"})
+        container = open_container(path)
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ClipError(

@@ -11,6 +11,7 @@ import soundfile
 from affuse.errors import ClipError
 from affuse.media.audio import check_file, open_sound
 from affuse.media.audio_track import AudioTrack, samples_of
+from affuse.media.riff import promised_seconds
 from affuse.media.sound import Sound
 
 _BLOCK_SECONDS = 1.0
@@ -52,7 +53,7 @@ class SoundStream:
             known = "only channel 0" if channels == 1 else f"channels 0 to {channels - 1}"
             raise ClipError(f"{path} has {known}, not channel {channel}; name another with --channel.")
         self._claimed = (
-            self._sound.frames / self.rate
+            promised_seconds(self.path) or self._sound.frames / self.rate  # soundfile counts what is there
             if self._sound is not None
             else None if self._track is None else self._track.seconds
         )  # fmt: skip

@@ -10,11 +10,12 @@ import av.error
 import soundfile
 from av.container import InputContainer
 
+from affuse.media.riff import is_cut
+
 # A half of these videos cannot be used, says the field's experience (../shared/facts, IEMOCAP quirks): the man's
 # half of this dialog. Dialog and speaker's letter.
 UNUSABLE = {("Ses05F_script02_2", "M")}
 _SLACK = 0.1  # seconds by which times and media may differ
-_UNKNOWN_SIZE = 0x7FFFFF00  # streaming writers leave sizes this large where they know none
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def check_sentence(path: Path, seconds: float) -> str:
     """Why a sentence wav of a turn lasting ``seconds`` cannot be used, or ""."""
     try:
         info = soundfile.info(path)
-        cut = _is_cut(path)
+        cut = is_cut(path)
     except (soundfile.LibsndfileError, OSError) as error:
         return f"the wav cannot be read ({_reason(path, error)})"
     if info.frames == 0:
@@ -42,7 +43,7 @@ def check_sentence(path: Path, seconds: float) -> str:
 def check_video(path: Path) -> VideoState:
     """How long a dialog's video is; 0 s with a note where it cannot be used at all."""
     try:
-        cut = _is_cut(path)
+        cut = is_cut(path)
         with av.open(str(path)) as container:
             if not container.streams.video:
                 return VideoState(0.0, "the avi has no picture")
@@ -69,17 +70,6 @@ def _last_packet(container: InputContainer) -> float:
     except av.error.FFmpegError:
         pass
     return last
-
-
-def _is_cut(path: Path) -> bool:
-    """Whether a RIFF file (wav, avi) is shorter than its first header says."""
-    size = path.stat().st_size
-    with open(path, "rb") as stream:
-        head = stream.read(8)
-    if head[:4] != b"RIFF" or len(head) < 8:
-        return False
-    declared = int.from_bytes(head[4:], "little")
-    return declared < _UNKNOWN_SIZE and declared + 8 > size
 
 
 def _reason(path: Path, error: Exception) -> str:
