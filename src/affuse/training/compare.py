@@ -238,7 +238,7 @@ def _run_in_processes(
                 "a lower --jobs. Finished cells are kept."
             ) from None
         except BaseException:  # Ctrl-C above all: what runs has saved its state and is resumed next time
-            pool.shutdown(wait=False, cancel_futures=True)
+            # nothing is cancelled: the pool fails what waits once its processes are gone, and trips over cancelled ones
             for child in multiprocessing.active_children():
                 child.terminate()
             raise
