@@ -14,7 +14,12 @@ from affuse.reports.rows import read_rows
 from affuse.reports.utterances import read_utterances
 from affuse.reproduction.definition import Claim, papers, published, read_definition, read_paper
 from affuse.reproduction.report.claims import COLUMNS, HOLDS, OPPOSITE, claims_table
-from affuse.reproduction.report.verdict import claims_in_words, protocols_in_words, published_in_words
+from affuse.reproduction.report.verdict import (
+    chance_in_words,
+    claims_in_words,
+    protocols_in_words,
+    published_in_words,
+)
 from comparison_folder import CLASSES, make_comparison
 
 SKILLS = {"cross_entropy": 0.6, "center": 0.25, "contrastive_center": 0.95, "cross_entropy+center": 0.58}
@@ -225,6 +230,24 @@ def test_a_comparison_too_small_to_show_anything_says_so():
         "large as it would have to be."
     )
     assert "138.600 nats" in claims_in_words(lines_of(detectable=138.6, metric="nll"))[1]
+
+
+def test_networks_at_chance_are_told():
+    frame = pd.DataFrame(
+        [
+            ("A", "emotion_bacc", "honest", 25.0, 25.0), ("B", "emotion_bacc", "honest", 40.0, 24.0),
+            ("C", "emotion_bacc", "honest", 60.0, 50.0), ("A", "emotion_bacc", "written", 20.0, 10.0),
+            ("A", "gender_bacc", "honest", 90.0, 80.0),
+        ],
+        columns=["row", "metric", "protocol", "value", "low"],
+    )  # fmt: skip
+    assert chance_in_words(frame, {"emotion": 4, "gender": 2}) == [
+        "In 2 of 3 honest rows the interval of emotion BACC holds chance (25.0): that these networks have learnt "
+        "anything is not shown, so no difference can be."
+    ]
+    one_run = frame.assign(low=np.nan)
+    assert len(chance_in_words(one_run, {"emotion": 4, "gender": 2})) == 1  # the value itself
+    assert chance_in_words(frame.iloc[2:3], {"emotion": 4}) == []
 
 
 def test_sentences_of_protocols_and_published_numbers():

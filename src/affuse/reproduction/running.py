@@ -50,6 +50,7 @@ def run_grid(
     comparison = compare(
         grid.variants, corpus, out, cache, progress, folds=grid.folds, jobs=jobs, device=device
     )
+    progress.say("Writing the protocol's report.")
     results = collect_results(comparison)
     write_csv(out / "results.csv", results)
     write_record(comparison, out)

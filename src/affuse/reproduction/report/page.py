@@ -21,6 +21,7 @@ from affuse.reproduction.report.figure import protocols_figure
 from affuse.reproduction.report.record import CLAIMS, NUMBERS, read_record
 from affuse.reproduction.report.table import LEGEND, letters_of, marked, marks_of, numbers_table
 from affuse.reproduction.report.verdict import (
+    chance_in_words,
     claims_in_words,
     digits_of,
     protocols_in_words,
@@ -64,7 +65,7 @@ def make_sections(
 
 def verdict_sentences(record: dict[str, Any], frame: pd.DataFrame, claims: pd.DataFrame) -> list[str]:
     """What was found, in sentences: claims, what the protocol is worth, published numbers (of the same corpus)."""
-    told = [*claims_in_words(claims), protocols_in_words(frame)]
+    told = [*claims_in_words(claims), *chance_in_words(frame, record["classes"]), protocols_in_words(frame)]
     if record["same_corpus"]:
         told.append(published_in_words(frame))
     return [text for text in told if text]

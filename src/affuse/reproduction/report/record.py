@@ -22,7 +22,8 @@ RECORD = "reproduction.json"
 NUMBERS, CLAIMS = "reproduction.csv", "claims.csv"
 FORMAT = 2
 _KEYS = {
-    "affuse", "title", "paper", "kind", "corpus", "same_corpus", "generated", "notes", "caveats", "protocols",
+    "affuse", "title", "paper", "kind", "corpus", "same_corpus", "generated", "classes", "notes", "caveats",
+    "protocols",
 }  # fmt: skip
 
 
@@ -45,6 +46,9 @@ def write_record(
         "corpus": corpus.title,
         "same_corpus": corpus.name == paper.corpus and not corpus.generated,
         "generated": corpus.generated,
+        "classes": {
+            task: len(space) for task, space in runs[0].comparison.experiments[0].labelled.spaces.items()
+        },
         "notes": [*form_notes, *([] if corpus.name == paper.corpus and not corpus.generated else told)],
         "caveats": [" ".join(text.split()) for text in paper.caveats],
         "protocols": [_about(run, out) for run in runs],

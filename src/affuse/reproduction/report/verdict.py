@@ -117,6 +117,24 @@ def protocols_in_words(frame: pd.DataFrame) -> str:
     return f"Against honest numbers of the same rows on this corpus, emotion comes out {' and '.join(parts)}."
 
 
+def chance_in_words(frame: pd.DataFrame, classes: Mapping[str, int]) -> list[str]:
+    """A sentence for each task in which rows of the judging protocol may do no better than chance."""
+    judge = judging(frame)
+    told = []
+    for task, count in classes.items():
+        names = (f"{task}_bacc", "bacc") if task == "emotion" else (f"{task}_bacc",)
+        rows = frame[(frame["protocol"] == judge) & frame["metric"].isin(names) & frame["value"].notna()]
+        chance = 100 / count
+        lowest = rows["low"].fillna(rows["value"])
+        idle = int((lowest <= chance + 1e-9).sum())
+        if idle:
+            told.append(
+                f"In {idle} of {len(rows)} {PROTOCOLS[str(judge)]} rows the interval of {task} BACC holds chance "
+                f"({plain(chance)}): that these networks have learnt anything is not shown, so no difference can be."
+            )
+    return told
+
+
 def published_in_words(frame: pd.DataFrame) -> str:
     """How many published numbers lie in the honest interval; '' where none can be compared."""
     inside = [text for text in frame["inside"] if text]
