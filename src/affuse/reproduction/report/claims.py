@@ -24,7 +24,8 @@ COLUMNS = [
 ]  # fmt: skip
 JUDGES = ("honest", "written")  # the protocols whose tests the page tells, the first that was run
 NOTES = " | "  # between the notes on two published numbers
-HOLDS, OPPOSITE, ONLY_RUNS = "holds", "the opposite is shown", "in these runs only"
+HOLDS, OPPOSITE = "holds", "the opposite is shown"
+ONLY_RUNS, OPPOSITE_RUNS = "in these runs only", "the opposite, in these runs only"
 _EMPTY = dict.fromkeys(
     ("difference", "low", "high", "p", "resampled_p", "speakers", "detectable"), float("nan")
 ) | {"n": 0}
@@ -37,9 +38,9 @@ def claims_table(paper: Paper, frame: pd.DataFrame, folders: Mapping[str, Path])
     (joint), on the same test utterances, with its 95 % interval; *_holm: Holm's p values over the claims of a
     protocol. published: the difference of the printed numbers, for the joint loss a difference of weighted sums over
     the validation part, which no unweighted mean can be compared with. verdict: "holds" where the claimed direction is
-    shown over speakers and over trainings, "the opposite is shown", "in these runs only" (over speakers alone), "no
-    effect shown", "not judged" where the test part had a hand in a row (no Holm p then), "not tested". note: what is
-    known against the published numbers.
+    shown over speakers and over trainings, "the opposite is shown", "in these runs only" or "the opposite, in these
+    runs only" (over speakers alone), "no effect shown", "not judged" where the test part had a hand in a row (no Holm p
+    then), "not tested". note: what is known against the published numbers.
     """
     lines: list[dict[str, Any]] = []
     for protocol, folder in folders.items():
@@ -120,5 +121,5 @@ def _verdict(line: Mapping[str, Any]) -> str:
     if found in (UNJUDGED, UNTESTED, NO_EFFECT):
         return found
     if found.endswith(THESE_RUNS):
-        return ONLY_RUNS
+        return ONLY_RUNS if found.startswith(line["better"]) else OPPOSITE_RUNS
     return HOLDS if found == line["better"] else OPPOSITE

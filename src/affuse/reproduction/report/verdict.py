@@ -12,11 +12,12 @@ from affuse.reports.numbers import UNKNOWN, p_value, plain, signed
 from affuse.reports.paired import NO_EFFECT, UNJUDGED, UNTESTED
 from affuse.reports.verdict import could_find
 from affuse.reproduction.definition import PROTOCOLS
-from affuse.reproduction.report.claims import HOLDS, ONLY_RUNS, OPPOSITE, judging
+from affuse.reproduction.report.claims import HOLDS, ONLY_RUNS, OPPOSITE, OPPOSITE_RUNS, judging
 
 _TOLD = 3  # claims in words; the others are in the table
 _COUNTED = {
-    HOLDS: "held", OPPOSITE: "met by the opposite", ONLY_RUNS: "seen in these runs only", NO_EFFECT: "not shown",
+    HOLDS: "held", OPPOSITE: "met by the opposite", ONLY_RUNS: "seen in these runs only",
+    OPPOSITE_RUNS: "met by the opposite in these runs only", NO_EFFECT: "not shown",
     UNJUDGED: "not judged", UNTESTED: "not tested",
 }  # fmt: skip
 UNITS = {"bacc": "BACC points", "nll": "nats"}
@@ -34,7 +35,7 @@ def claims_in_words(claims: pd.DataFrame) -> list[str]:
     if not tested:
         return [f"{where} none {of_all} could be tested."]
     shown = [line for line in tested if line["verdict"] in (HOLDS, OPPOSITE)]
-    only = [line for line in tested if line["verdict"] == ONLY_RUNS]
+    only = [line for line in tested if line["verdict"] in (ONLY_RUNS, OPPOSITE_RUNS)]
     told = sorted(shown or only or tested, key=lambda line: (line["p_holm"], -abs(line["difference"])))
     words = "; ".join(claim_in_words(line) for line in told[:_TOLD])
     if shown:
