@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from affuse.corpora.corpus import Corpus, first_problem
 from affuse.corpora.labels import OTHERWISE, map_labels, normalise_gender, with_labels
-from affuse.corpora.readers.table_file import NumberedTable, read_table
 from affuse.corpora.schema import COLUMNS, FEATURE_PREFIX, GENDERS, NUMBER_COLUMNS, SIDES, CorpusInfo
 from affuse.errors import AffuseError
 from affuse.registry import unknown
+from affuse.tables import NumberedTable, read_table
 
 REFERENCE = re.compile(r"(?P<path>.+?\.np[yz])(?P<inside>#.+)?", re.I)  # array.npy#ROW, arrays.npz#KEY#ROW
 MODALITIES = ("audio", "video", "text")
@@ -63,8 +63,10 @@ def prepare(
     """
     source = Path(source).absolute()
     chosen = _read_options(options)
-    numbered = _rename(read_table(source), chosen)
-    table, notes = numbered.table, [*chosen.notes, *numbered.notes]
+    numbered = read_table(source)
+    notes = [*chosen.notes, *_misspelt(list(numbered.table.columns))]
+    numbered, renamed = _rename(numbered, chosen)
+    table, notes = numbered.table, [*notes, *renamed]
     if not any(name in table.columns for name in MODALITIES) and not _features(table):
         raise AffuseError(
             f"{source} has no column audio, video, text or features_<name>; it has "
@@ -123,9 +125,9 @@ def _read_options(options: str | Path | Mapping[str, Any] | TableOptions | None)
         ) from None
 
 
-def _rename(numbered: NumberedTable, options: TableOptions) -> NumberedTable:
-    """The table with the corpus's own column names."""
-    table, notes = numbered.table, list(numbered.notes)
+def _rename(numbered: NumberedTable, options: TableOptions) -> tuple[NumberedTable, list[str]]:
+    """The table with the corpus's own column names, and what is to be said of them."""
+    table, notes = numbered.table, []
     taken = {}
     for ours, theirs in options.columns.items():
         close = get_close_matches(ours, COLUMNS, n=1, cutoff=0.8)
@@ -138,7 +140,17 @@ def _rename(numbered: NumberedTable, options: TableOptions) -> NumberedTable:
         taken[ours] = table[theirs]
     # a column of theirs that has one of our names but was renamed away must not come through by accident
     rest = table.drop(columns=list({*options.columns.values(), *options.columns} & set(table.columns)))
-    return NumberedTable(numbered.path, pd.DataFrame({**taken, **rest}), numbered.first_row, notes)
+    return NumberedTable(numbered.path, pd.DataFrame({**taken, **rest}), numbered.first_row), notes
+
+
+def _misspelt(names: list[str]) -> list[str]:
+    """A note for each extra column that is nearly one of the corpus's own."""
+    notes = []
+    for name in names:
+        close = get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.8)
+        if name not in COLUMNS and close and close[0] not in names:
+            notes.append(f"column {name!r} was kept as an extra column; did you mean {close[0]!r}?")
+    return notes
 
 
 def _unused_labels(labels: pd.Series, task: str, mapping: Mapping[str, str | None]) -> list[str]:

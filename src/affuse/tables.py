@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass, field
-from difflib import get_close_matches
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from affuse.corpora.schema import COLUMNS
 from affuse.errors import AffuseError
 
 
@@ -24,7 +22,6 @@ class NumberedTable:
     path: Path
     table: pd.DataFrame
     first_row: int
-    notes: list[str] = field(default_factory=list)
 
     def row(self, index: object) -> int:
         assert isinstance(index, int)
@@ -58,7 +55,7 @@ def read_table(path: Path) -> NumberedTable:
     table = table[table.notna().any(axis=1)]  # blank lines; the others keep their numbers
     if table.empty:
         raise AffuseError(f"{path} has no rows; it needs a header and one row per utterance.")
-    return NumberedTable(path, table, first_row, _misspelt(list(table.columns)))
+    return NumberedTable(path, table, first_row)
 
 
 def _read_text(path: Path) -> pd.DataFrame:
@@ -97,13 +94,3 @@ def _as_text(column: pd.Series) -> pd.Series:
         column = column.astype("Int64") if whole else column
     text = column.astype("string").str.strip()
     return text.mask(text == "")
-
-
-def _misspelt(names: list[str]) -> list[str]:
-    """A note for each extra column that is nearly one of the corpus's own."""
-    notes = []
-    for name in names:
-        close = get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.8)
-        if name not in COLUMNS and close and close[0] not in names:
-            notes.append(f"column {name!r} was kept as an extra column; did you mean {close[0]!r}?")
-    return notes
