@@ -8,9 +8,10 @@ from typing import NamedTuple
 import av
 
 from affuse.errors import ClipError
-from affuse.media.audio import check_file, probe_audio
+from affuse.media.audio import probe_audio
 from affuse.media.clock import clock_end, picture_tracks
 from affuse.media.container import open_container
+from affuse.media.regular_file import check_file
 
 
 class Tracks(NamedTuple):

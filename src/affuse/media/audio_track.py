@@ -20,6 +20,8 @@ from av.container import InputContainer
 from affuse.errors import ClipError
 from affuse.media.clock import BROKEN, UNNOTICED, clock_end, clock_start, jumps, lead_of, picture_tracks
 from affuse.media.container import open_container
+from affuse.media.one_rate import Chunk
+from affuse.media.raw_stream import RAW, is_frame, is_steady, length_is_told
 
 # Decoders need a run-up after a seek: mp3 up to 9 earlier packets (its bit reservoir), AAC one, Opus 80 ms.
 _RUN_UP_SECONDS = 0.5
@@ -62,37 +64,45 @@ class _Clock:
 
 
 class AudioTrack:
-    """The first audio track of a file, opened. Use it in a ``with`` block, and read from it once.
+    """One audio track of a file, opened. Use it in a ``with`` block, and read from it once.
 
-    rate in Hz, channels. ``lead``: samples between the start of a film's clock (``media/clock.py``) and the first
-    sample, 0 in a file of sound alone; below 0 the sound begins earlier, and is cut. Samples are counted from the
-    clock's start.
-    Raises ClipError if the file is not media or has no audio track.
+    rate in Hz and channels are the first frame's: headers may say something else, and frames may change on the way.
+    ``lead``: samples between the start of a film's clock (``media/clock.py``) and the first sample, 0 in a file of
+    sound alone; below 0 the sound begins earlier, and is cut. Samples are counted from the clock's start.
+    tracks: how many audio tracks the file has.
+    Raises ClipError if the file is not media or has no such track.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._container, self._stream = _open(path)
+    broken = False  # what cannot be decoded is a hole in the positions
+
+    def __init__(self, path: Path, track: int | None = None) -> None:
+        """track: from 0; None is the first."""
+        self.path, self.track = path, track or 0
+        self._container, self._stream = _open(path, self.track)
+        streams = self._container.streams.audio
+        self.tracks = len(streams)
+        self.names = [_name_of(stream) for stream in streams]
+        context = self._stream.codec_context
+        self.rate: int = context.sample_rate
+        self.channels: int = context.channels
+        self.is_float = context.name.startswith("pcm_f")
+        self._raw = self._container.format.name in RAW
+        self._junk = 0  # ticks of the clock that were given to what is no sound
         self._frames = self._decoded()
-        self.rate: int = self._stream.codec_context.sample_rate
-        self.channels: int = self._stream.codec_context.channels
-        self._film = bool(picture_tracks(self._container))
         self.lead = 0
-        if self.rate and self.channels and not self._film:
-            return
         first = next(self._frames, None)
-        if not self.rate or not self.channels:  # headers without them: broadcast streams, damaged files
-            if first is None:
-                self._container.close()
-                raise ClipError(
-                    f"{path} has an audio track that cannot be decoded; convert it or fetch it again."
-                )
-            self.rate, self.channels = first.sample_rate, first.layout.nb_channels
         if first is not None:
+            self.rate, self.channels = first.sample_rate, first.layout.nb_channels
             self._frames = chain([first], self._frames)
-            if self._film and first.pts is not None and first.time_base is not None:
-                begins = first.pts * first.time_base
-                self.lead = round(lead_of(begins, clock_start(self._container)) * self.rate)
+        elif not self.rate or not self.channels:
+            self._container.close()
+            raise ClipError(
+                f"{path} has an audio track that cannot be decoded; convert it or fetch it again."
+            )
+        film = bool(picture_tracks(self._container))
+        if first is not None and film and first.pts is not None and first.time_base is not None:
+            begins = first.pts * first.time_base
+            self.lead = round(lead_of(begins, clock_start(self._container)) * self.rate)
 
     def __enter__(self) -> AudioTrack:
         return self
@@ -110,58 +120,52 @@ class AudioTrack:
         """When the sound ends, as the headers say; None where they do not, or cannot be believed."""
         if self._stream.duration is not None and self._stream.time_base is not None:
             seconds = float(self._stream.duration * self._stream.time_base)
-            return None if jumps(self.path, seconds, sound=True) else self.lead / self.rate + seconds
+            return None if jumps(self.path, seconds, self.track) else self.lead / self.rate + seconds
         return clock_end(self._container)
 
-    def read(self, first: int, last: int | None) -> np.ndarray:
-        """(samples, channels) float32: samples ``first`` up to ``last`` (None: the end), fewer at the end.
+    @property
+    def promised(self) -> float | None:
+        """``seconds`` where the file itself says so of this track: not an estimate, not the length of the pictures."""
+        if self._raw and not (self._container.format.name == "mp3" and length_is_told(self.path)):
+            return None
+        of_others = self._stream.duration is None and len(self._container.streams) > 1
+        return None if of_others else self.seconds
 
-        Zeros where a film has no sound yet, or for a while none.
+    def chunks(self, first: int, size: int) -> Iterator[Chunk]:
+        """Frames from somewhere not after sample ``first``; a chunk may begin before it.
+
+        Where the container's clock jumps ahead by more than it can be wrong (packets were lost), so do the positions.
+        size: samples of a chunk, at most
         """
-        blocks: list[np.ndarray] = []
-        have = first
         for position, frame in self._positioned(first):
-            block_tc = samples_of(frame)
-            if last is not None and position >= last:
-                if last > have:  # nothing sounds until behind the range
-                    blocks.append(np.zeros((last - have, block_tc.shape[1]), np.float32))
-                break
-            if position + len(block_tc) <= first:
-                continue
-            if blocks and block_tc.shape[1] != blocks[0].shape[1]:
-                continue  # a stream may change its layout on the way (broken broadcasts do): keep to the first one
-            if position > have:
-                blocks.append(np.zeros((position - have, block_tc.shape[1]), np.float32))
-            stop = len(block_tc) if last is None else min(len(block_tc), last - position)
-            blocks.append(block_tc[max(0, first - position) : stop])
-            have = position + stop
-        return np.concatenate(blocks) if blocks else np.zeros((0, self.channels), np.float32)
-
-    def timed_frames(self) -> Iterator[tuple[int, AudioFrame]]:
-        """All frames from the first, each with the sample it begins at.
-
-        Where the container's clock jumps ahead by more than it can be wrong (packets were lost), so does that sample.
-        """
-        clock = self._clock()
-        return self._timed(0, self._frames, clock)
+            samples_tc = samples_of(frame)
+            rate, layout = frame.sample_rate, frame.layout.name
+            step = 1 if rate == self.rate else Fraction(self.rate, rate)
+            for at in range(0, len(samples_tc), size):
+                yield Chunk(position + at * step, samples_tc[at : at + size], rate, layout)
 
     def _timed(
-        self, position: int, frames: Iterable[AudioFrame], clock: _Clock | None
-    ) -> Iterator[tuple[int, AudioFrame]]:
+        self, position: int | Fraction, frames: Iterable[AudioFrame], clock: _Clock | None
+    ) -> Iterator[tuple[int | Fraction, AudioFrame]]:
         """``position``: of the first frame, in samples of the track."""
         no_time = 0  # samples by which the clock has jumped without any time passing
         for frame in frames:
+            changed = frame.sample_rate != self.rate
+            if (
+                changed and self._raw
+            ):  # such a clock counts packets, and takes all of them for as long as the first
+                clock = None
             told = None if clock is None else clock.sample(frame)
             if clock is not None and told is not None:
-                told -= no_time
+                told -= no_time + round(self._junk * clock.tick)
                 if told - position > BROKEN * self.rate:
-                    no_time += told - position
+                    no_time += told - round(position)
                 elif told - position >= clock.lost:
                     # the rounded clock of a frame behind the hole, which a seek may land on, differs by two ticks
                     snapped = clock.snapped(told, 3 * clock.slack)
                     position = told if snapped is None else snapped
             yield self.lead + position, frame
-            position += frame.samples
+            position += Fraction(frame.samples * self.rate, frame.sample_rate) if changed else frame.samples
 
     def _clock(self) -> _Clock | None:
         """None where frames have no times. Before anything is read."""
@@ -171,17 +175,22 @@ class AudioTrack:
             return None
         return _Clock(head, self.rate, self._stream.codec_context.name)
 
-    def _positioned(self, first: int) -> Iterator[tuple[int, AudioFrame]]:
+    def _positioned(self, first: int) -> Iterator[tuple[int | Fraction, AudioFrame]]:
         """Frames with the sample each begins at, from somewhere not after ``first``."""
         clock, seconds = self._clock(), (first - self.lead) / self.rate
-        if clock is not None and seconds >= _SEEK_FROM_SECONDS and not jumps(self.path, seconds, sound=True):
+        if clock is not None and seconds >= _SEEK_FROM_SECONDS and self._can_seek(seconds):
             landed = self._land_before(first - self.lead, clock)
             if landed is not None:
                 return landed
             self._rewind()
         return self._timed(0, self._frames, clock)
 
-    def _land_before(self, first: int, clock: _Clock) -> Iterator[tuple[int, AudioFrame]] | None:
+    def _can_seek(self, seconds: float) -> bool:
+        if self._raw and not is_steady(self.path, self._container.format.name):
+            return False
+        return not jumps(self.path, seconds, self.track)
+
+    def _land_before(self, first: int, clock: _Clock) -> Iterator[tuple[int | Fraction, AudioFrame]] | None:
         """Seek to a run-up before sample ``first`` of the track; None where the clock cannot tell what counting would.
 
         A frame that is not where packets begin has a hole before it, or a clock that drifts. With a hole in it, a
@@ -198,7 +207,7 @@ class AudioTrack:
             return None
         frames = self._decoded()
         landed = list(islice(frames, _PROBED_FRAMES))
-        if len(landed) < _PROBED_FRAMES:
+        if len(landed) < _PROBED_FRAMES or any(frame.sample_rate != self.rate for frame in landed):
             return None
         position = clock.sample(landed[0])
         if position is None or (clock.packet is None and clock.tick > 1):
@@ -222,11 +231,15 @@ class AudioTrack:
     def _decoded(self) -> Iterator[AudioFrame]:
         """Decoded frames in order; packets that cannot be decoded are passed over, as players do."""
         packets = self._container.demux(self._stream)
+        name = self._container.format.name
         while True:
             try:
                 packet = next(packets)
             except (StopIteration, av.FFmpegError):  # a truncated file ends in an error
                 return
+            if self._raw and packet.size and not is_frame(bytes(packet)[:4], name):  # a tag between two files
+                self._junk += packet.duration or 0
+                continue
             try:
                 yield from packet.decode()  # type: ignore[misc]
             except av.FFmpegError:
@@ -234,11 +247,12 @@ class AudioTrack:
 
     def _rewind(self) -> None:
         self._container.close()
-        self._container, self._stream = _open(self.path)
+        self._container, self._stream = _open(self.path, self.track)
+        self._junk = 0
         self._frames = self._decoded()
 
 
-def _open(path: Path) -> tuple[InputContainer, AudioStream]:
+def _open(path: Path, track: int) -> tuple[InputContainer, AudioStream]:
     try:
         container = open_container(path)
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -249,7 +263,11 @@ def _open(path: Path) -> tuple[InputContainer, AudioStream]:
     if not container.streams.audio:
         container.close()
         raise ClipError(f"{path} has no audio track; name a file with sound or leave this row out.")
-    stream = container.streams.audio[0]
+    streams = container.streams.audio
+    if track >= len(streams):
+        container.close()
+        raise ClipError(no_track(path, len(streams), track))
+    stream = streams[track]
     if stream.codec_context is None:
         container.close()
         raise ClipError(
@@ -261,6 +279,18 @@ def _open(path: Path) -> tuple[InputContainer, AudioStream]:
     return container, stream
 
 
+def no_track(path: Path, tracks: int, track: int) -> str:
+    known = "only audio track 0" if tracks == 1 else f"audio tracks 0 to {tracks - 1}"
+    return f"{path} has {known}, not track {track}; correct the row's track or --track, or leave it out."
+
+
+def _name_of(stream: AudioStream) -> str:
+    """ " 'Desktop' (eng)", as far as the file names it."""
+    title, language = stream.metadata.get("title", ""), stream.metadata.get("language", "")
+    named = f" '{title}'" if title else ""
+    return named + (f" ({language})" if language and language != "und" else "")
+
+
 def _frame_size(frames: list[AudioFrame]) -> int | None:
     sizes = {frame.samples for frame in frames}
     return sizes.pop() if len(sizes) == 1 else None
@@ -268,8 +298,14 @@ def _frame_size(frames: list[AudioFrame]) -> int | None:
 
 def samples_of(frame: AudioFrame) -> np.ndarray:
     """(samples, channels) float32, integers scaled to [-1, 1)."""
-    values: np.ndarray = frame.to_ndarray()
     channels = frame.layout.nb_channels
+    if (
+        frame.format.is_planar and channels >= 8
+    ):  # PyAV then reads a plane that is not there, and the process dies
+        frame = av.AudioResampler(frame.format.packed.name, frame.layout, frame.sample_rate).resample(frame)[
+            0
+        ]
+    values: np.ndarray = frame.to_ndarray()
     values_tc = values.T if frame.format.is_planar else values.reshape(-1, channels)
     if values_tc.dtype == np.uint8:  # unsigned, 128 is zero
         return (values_tc.astype(np.float32) - 128) / 128

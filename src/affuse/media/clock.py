@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from affuse.media.container import open_container
+from affuse.media.container import open_container, path_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -39,28 +39,29 @@ def clock_end(container: InputContainer) -> float | None:
     end = Fraction(container.duration, 1_000_000)
     if "matroska" in container.format.name:  # FFmpeg writes the last time there, not the time that passes
         end -= clock_start(container)
-    return None if jumps(container.name, end) else float(end)
+    return None if jumps(path_of(container), end) else float(end)
 
 
-def jumps(path: str | Path, seconds: float | Fraction, sound: bool = False) -> bool:
+def jumps(path: str | Path, seconds: float | Fraction, sound: int | None = None) -> bool:
     """Whether ``seconds``, a file's length by its headers, hold a jump that makes its clock a broken one.
 
     Headers tell the last time of a file, not what passed until then. Half an hour is the longest step from which no
     such jump can hide, so files below an hour cost nothing, and longer ones two seeks an hour.
-    sound: of the first audio track, else of all tracks together
+    sound: of this audio track, from 0; None: of the first one and all pictures together
     """
     if seconds <= BROKEN:
         return False
     import av  # slow to import
 
     with open_container(path) as container:
-        tracks = [*container.streams.audio[:1], *([] if sound else container.streams.video)]
+        audio, video = container.streams.audio, container.streams.video
+        tracks = [*audio[:1], *video] if sound is None else [*audio[sound : sound + 1]]
         start = clock_start(container)
         if any(track.start_time and track.start_time * track.time_base - start > BROKEN for track in tracks):
             return True
         for moment in range(BROKEN // 2, int(seconds), BROKEN // 2):
             try:
-                if sound and tracks[0].time_base is not None:
+                if sound is not None and tracks[0].time_base is not None:
                     container.seek(int((moment + start) / tracks[0].time_base), stream=tracks[0])
                 else:
                     container.seek(int((moment + start) * av.time_base))

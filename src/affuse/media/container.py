@@ -9,16 +9,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from av.container import InputContainer
 
+_LOCAL = "file:"  # else FFmpeg takes what stands before a colon for a protocol: 09:15.mp3, http:talk.wav, concat:a|b
+
 
 def open_container(path: str | Path) -> InputContainer:
-    """Only local files: a playlist must not make FFmpeg fetch what it names.
+    """Only local files, whatever they are called: a playlist must not make FFmpeg fetch what it names.
 
     Raises av.FFmpegError for what is no media, plain text too: FFmpeg would film it as a terminal ("tty").
     """
     import av  # slow to import
 
-    container = av.open(str(path), options={"protocol_whitelist": "file"})
+    container = av.open(f"{_LOCAL}{path}", options={"protocol_whitelist": "file"})
     if container.format.name == "tty":
         container.close()
         raise av.InvalidDataError(errno.EINVAL, "it is text")
     return container
+
+
+def path_of(container: InputContainer) -> Path:
+    """The path that ``open_container`` was given."""
+    return Path(container.name.removeprefix(_LOCAL))
