@@ -70,7 +70,10 @@ def predict(
         Path | None, typer.Option(help="Face detector, YuNet's ONNX file (default: the recipe's).")
     ] = None,
     channel: Annotated[
-        int | None, typer.Option(help="Audio channel, from 0 (default: the mean of all).")
+        int | None, typer.Option(help="Audio channel, from 0 (default: the mix of all).")
+    ] = None,
+    track: Annotated[
+        int | None, typer.Option(help="Audio track, from 0, of a file that has several (default: the first).")
     ] = None,
     plot: Annotated[
         bool, typer.Option("--plot", help="With --out: a picture of every timeline too.")
@@ -91,7 +94,8 @@ def predict(
         raise AffuseError("--plot writes a picture beside the timelines; give --out FOLDER.")
     settings = Settings.of({
         "window": window, "hop": hop, "vad": vad, "unsure": unsure, "text": text, "asr": asr, "side": side,
-        "face": _point(face), "detector": detector, "channel": channel, "device": choose_device(device),
+        "face": _point(face), "detector": detector, "channel": channel, "track": track,
+        "device": choose_device(device),
     }, mark="--")  # fmt: skip
     spooled = _spool() if "-" in clips else None
     try:

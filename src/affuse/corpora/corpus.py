@@ -33,6 +33,7 @@ class Utterance:
     start: float | None = None  # seconds
     end: float | None = None  # seconds
     channel: int | None = None
+    track: int | None = None  # of the sound
     side: str | None = None
     features: dict[str, str] = field(default_factory=dict)  # name -> absolute "path[#key][#row]"
     video_start: float | None = None  # seconds into the video, where its clock is not the audio's
@@ -78,8 +79,12 @@ class Corpus:
 
     @property
     def hash(self) -> str:
-        """Digest of the table and of what the labels mean; media content is hashed by the feature cache."""
-        return digest(self.table.to_csv(index=False), yaml.safe_dump(self.info.label_spaces, sort_keys=True))
+        """Digest of the table and of what the labels mean; media content is hashed by the feature cache.
+
+        A blank column ``track`` leaves it as it was before there was one.
+        """
+        table = self.table if self.table["track"].notna().any() else self.table.drop(columns="track")
+        return digest(table.to_csv(index=False), yaml.safe_dump(self.info.label_spaces, sort_keys=True))
 
     def utterances(self) -> Iterator[Utterance]:
         """Every row, in table order, with paths resolved."""
@@ -92,7 +97,7 @@ class Corpus:
             return None if pd.isna(value) else value
 
         base = self.folder or Path()
-        channel = get("channel")
+        channel, track = get("channel"), get("track")
         return Utterance(
             id=row["id"],
             audio=self._media(get("audio")),
@@ -101,6 +106,7 @@ class Corpus:
             start=get("start"),
             end=get("end"),
             channel=None if channel is None else int(channel),
+            track=None if track is None else int(track),
             side=get("side"),
             video_start=get("video_start"),
             video_end=get("video_end"),

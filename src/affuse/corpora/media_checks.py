@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import av
 import numpy as np
@@ -16,6 +16,8 @@ from affuse.errors import ClipError
 from affuse.media.audio import probe_audio, read_waveform
 from affuse.media.clock import clock_end, clock_start
 from affuse.media.container import open_container
+from affuse.media.recording import Recording, no_channel
+from affuse.media.remarks import remarks
 
 # Times are often rounded, and a container's duration is one of several streams': less than this is no finding
 TOLERANCE_SECONDS = 0.1
@@ -30,37 +32,54 @@ class Span(NamedTuple):
     end: float | None  # seconds
     channel: int | None = None
     clock: str = ""  # "video_" where start and end are the video's own
+    track: int | None = None  # of the sound
+
+
+Severity = Literal["error", "warning"]
 
 
 class Fault(NamedTuple):
+    """An error where training leaves the row out, a warning where it says the same and uses it."""
+
     row: int
     field: str
     message: str
+    severity: Severity = "error"
 
 
 def check_sound(path: Path, spans: Sequence[Span], decode: bool) -> list[Fault]:
-    """Faults of one file's sound in every row that takes some of it.
+    """Faults of one file's sound in every row that takes some of it, in the words of training and prediction.
 
     decode: read the samples too, which finds damage behind the header, NaN and silence
     """
-    try:
-        info = probe_audio(path)
-    except ClipError as error:
-        return [Fault(span.row, "audio", _clause(error)) for span in spans]
-    faults = []
-    for span in spans:
-        fault = _out_of_range(span, info.seconds, path)
-        if fault is None and span.channel is not None and span.channel >= info.channels:
-            message = f"there is no channel {span.channel} in {path}, which has {info.channels}, from 0"
-            fault = Fault(span.row, "channel", message)
-        if fault is None and decode:
+    return [fault for span in spans for fault in _check_span(path, span, decode)]
+
+
+def _check_span(path: Path, span: Span, decode: bool) -> list[Fault]:
+    with remarks() as said:
+        try:
+            info = probe_audio(path, span.track)
+        except ClipError as error:
+            return [Fault(span.row, "track" if span.track else "audio", _clause(error))]
+        if span.channel is not None and span.channel >= info.channels:
+            message = no_channel(path, info.channels, span.channel).rstrip(".")
+            return [Fault(span.row, "channel", message)]
+        outside = _out_of_range(span, info.seconds, path)
+        if outside is not None and (not decode or not _reaches(path, span)):
+            return [outside]
+        if decode:
             try:  # at the file's own rate: nothing is resampled
-                read_waveform(path, info.rate, span.start, span.end, span.channel)
+                read_waveform(path, info.rate, span.start, span.end, span.channel, span.track)
             except ClipError as error:
-                fault = Fault(span.row, "audio", _clause(error))
-        if fault is not None:
-            faults.append(fault)
-    return faults
+                return [Fault(span.row, "audio", _clause(error))]
+    return [Fault(span.row, "audio", sentence.rstrip("."), "warning") for sentence in said]
+
+
+def _reaches(path: Path, span: Span) -> bool:
+    """Whether there is sound where the row ends, whatever the headers say: those of joined files may say less."""
+    moment = max(span.start or 0.0, 0.0 if span.end is None else span.end - TOLERANCE_SECONDS)
+    with Recording(path, span.channel, span.track) as recording:
+        return next(recording.blocks(round(moment * recording.rate)), None) is not None
 
 
 def check_picture(path: Path, spans: Sequence[Span], decode: bool) -> list[Fault]:

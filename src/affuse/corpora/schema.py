@@ -27,13 +27,14 @@ NUMBER_COLUMNS = (
     "end",  # seconds; blank: to the end
     "video_start",  # seconds into the video where its clock is not the audio's; both blank: start and end apply
     "video_end",  # seconds
-    "channel",  # audio channel to take, from 0; blank: mean of all
+    "channel",  # audio channel to take, from 0; blank: the mix of all
+    "track",  # audio track to take, from 0; blank: the first
     "valence",
     "arousal",
     "dominance",
 )
 COLUMNS = (
-    "id", "audio", "video", "text", "start", "end", "video_start", "video_end", "channel", "side",
+    "id", "audio", "video", "text", "start", "end", "video_start", "video_end", "channel", "track", "side",
     "speaker", "gender", "dialog", "session", "emotion", "label_source", "valence", "arousal", "dominance",
 )  # fmt: skip
 FEATURE_PREFIX = (

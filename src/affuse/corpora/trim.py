@@ -52,7 +52,9 @@ def speech_of(utterance: Utterance) -> Span | None:
     if utterance.audio is None or isinstance(utterance.audio, Sound):
         return None
     try:
-        wave = read_waveform(utterance.audio, RATE, utterance.start, utterance.end, utterance.channel)
+        wave = read_waveform(
+            utterance.audio, RATE, utterance.start, utterance.end, utterance.channel, utterance.track
+        )
     except ClipError:
         return None
     spans = find_speech([wave], RATE)

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.media_checks import FeatureArrays, Span, check_picture, check_sound
+from affuse.corpora.media_checks import FeatureArrays, Severity, Span, check_picture, check_sound
 from affuse.corpora.schema import FEATURE_PREFIX, GENDERS, SIDES
 from affuse.registry import unknown
 
-Severity = Literal["error", "warning"]
+_COUNTED = ("channel", "track")  # columns of whole numbers from 0
 Progress = Callable[[int, int], None]  # files checked so far, files in all
 
 
@@ -159,9 +159,10 @@ def _check_rows(corpus: Corpus, ids: list[str]) -> Iterator[Finding]:
         elif present == ["text"] and not any(c.isalnum() for c in values["text"]):
             yield finding("text", f"{values['text']!r} has no words, and is all the row has", "warning")
         yield from (finding(field, message) for field, message in _bad_ranges(values))
-        channel, side = values["channel"], values["side"]
-        if channel is not None and (channel < 0 or channel % 1):
-            yield finding("channel", f"{channel:g} is not a whole number from 0")
+        side = values["side"]
+        for name in _COUNTED:
+            if _miscounted(values[name]):
+                yield finding(name, f"{values[name]:g} is not a whole number from 0")
         if side is not None and side not in SIDES:
             yield finding("side", f"{side!r} is neither left nor right nor blank")
         elif side is not None and values["video"] is None:
@@ -179,7 +180,8 @@ def _bad_ranges(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _check_repeats(table: pd.DataFrame, ids: list[str]) -> Iterator[Finding]:
     """The same piece of the same file under two ids would leak from training into test."""
-    clip = [name for name in ("audio", "video", "start", "end", "video_start", "video_end", "channel", "side")
+    clip = [name for name in ("audio", "video", "start", "end", "video_start", "video_end", "channel", "track",
+                            "side")
             if name in table.columns]  # fmt: skip
     with_media = table[table["audio"].notna() | table["video"].notna()]
     for _, rows in with_media.groupby(clip, dropna=False, sort=False):
@@ -204,8 +206,7 @@ def _check_media(
 ) -> Iterator[Finding]:
     spans: dict[tuple[str, Path], list[Span]] = defaultdict(list)
     for row, values in enumerate(_records(corpus.table)):
-        channel = values["channel"]
-        if any(_bad_ranges(values)) or (channel is not None and (channel < 0 or channel % 1)):
+        if any(_bad_ranges(values)) or any(_miscounted(values[name]) for name in _COUNTED):
             continue  # found already; the file itself would only say so again
         own_clock = values.get("video_start") is not None or values.get("video_end") is not None
         for kind in ("audio", "video"):
@@ -214,7 +215,7 @@ def _check_media(
             prefix = "video_" if kind == "video" and own_clock else ""
             start, end = values.get(f"{prefix}start"), values.get(f"{prefix}end")
             spans[kind, corpus.media_root / values[kind]].append(
-                Span(row, start, end, None if channel is None else int(channel), prefix)
+                Span(row, start, end, _whole(values["channel"]), prefix, _whole(values["track"]))
             )
     with ThreadPoolExecutor(min(4, max(2, os.cpu_count() or 2))) as pool:
         jobs = [
@@ -223,9 +224,17 @@ def _check_media(
         ]
         for done, job in enumerate(as_completed(jobs), start=1):
             for fault in job.result():
-                yield Finding(fault.row + 1, ids[fault.row], fault.field, fault.message)
+                yield Finding(fault.row + 1, ids[fault.row], fault.field, fault.message, fault.severity)
             if progress is not None:
                 progress(done, len(jobs))
+
+
+def _miscounted(number: float | None) -> bool:
+    return number is not None and (number < 0 or bool(number % 1))
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
 
 
 def _records(table: pd.DataFrame) -> Iterator[dict[str, Any]]:

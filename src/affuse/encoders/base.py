@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from affuse.corpora.corpus import Utterance
 from affuse.files import digest
 from affuse.media.clock import clock_rule
+from affuse.media.remarks import remarks
+from affuse.media.sound_rule import sound_rule
 from affuse.sequence import FeatureSequence
 
 
@@ -95,8 +97,10 @@ class Encoder(nn.Module, ABC):
         """
 
     def read_with_fault(self, utterance: Utterance) -> tuple[Tensor | None, str]:
-        """``read``, and one sentence on what is wrong with a clip that can be used only in part ("": nothing)."""
-        return self.read(utterance), ""
+        """``read``, and what is particular about the clip: that only a part of it can be used, say ("": nothing)."""
+        with remarks() as said:
+            clip = self.read(utterance)
+        return clip, " ".join(said)
 
     @abstractmethod
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
@@ -105,7 +109,12 @@ class Encoder(nn.Module, ABC):
     def media(self, utterance: Utterance) -> list[Any]:
         """What ``read`` depends on in this utterance: paths (their bytes count), text, times, side."""
         path = getattr(utterance, self.kind)
-        return [path, *utterance.span(self.kind), utterance.channel, utterance.side, *clock_rule(path)]
+        parts = [path, *utterance.span(self.kind), utterance.channel, utterance.side, *clock_rule(path)]
+        if self.kind == "audio":
+            parts += sound_rule(path)
+            if utterance.track is not None:
+                parts.append(f"track {utterance.track}")
+        return parts
 
     @property
     def reading_key(self) -> str:

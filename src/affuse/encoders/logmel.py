@@ -91,7 +91,9 @@ class LogMelEncoder(Encoder):
         """
         if utterance.audio is None:
             return None
-        waveform = read_waveform(utterance.audio, RATE, utterance.start, utterance.end, utterance.channel)
+        waveform = read_waveform(
+            utterance.audio, RATE, utterance.start, utterance.end, utterance.channel, utterance.track
+        )
         frames_tc = log_mel(waveform, self.options.bands, self.options.low, self.options.high)
         if self.options.pitch:
             frames_tc = np.concatenate([frames_tc, track_pitch(waveform)], axis=1)

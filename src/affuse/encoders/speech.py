@@ -131,7 +131,7 @@ class SpeechEncoder(Encoder):
         if utterance.audio is None:
             return None
         waveform = read_waveform(
-            utterance.audio, RATE, start=utterance.start, end=utterance.end, channel=utterance.channel
+            utterance.audio, RATE, utterance.start, utterance.end, utterance.channel, utterance.track
         )
         if len(waveform) < LEAST:
             raise ClipError(

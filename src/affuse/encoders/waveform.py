@@ -95,7 +95,7 @@ class WaveformEncoder(Encoder):
             enough = (utterance.start or 0.0) + self.options.seconds + 1 / self.options.frames_per_second
             end = enough if end is None else min(end, enough)
         wave = read_waveform(
-            utterance.audio, self.options.rate, start=utterance.start, end=end, channel=utterance.channel
+            utterance.audio, self.options.rate, utterance.start, end, utterance.channel, utterance.track
         )
         frames = len(wave) // self.samples_per_frame
         if self.options.seconds is not None:

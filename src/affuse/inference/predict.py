@@ -93,6 +93,7 @@ class Predictor:
         heard = self._survey(path, tracks)
         if heard.fault:
             faults.append(heard.fault)
+        faults += heard.remarks
         beyond = [cue for cue in self.cues if cue.start is not None and cue.start >= heard.seconds]
         strange = self._beyond(len(beyond), heard.seconds)
         faults += strange
@@ -150,7 +151,7 @@ class Predictor:
         vad = self.settings.vad
         detect = set(self.kinds.values()) - {"features"} != {"video"} if vad is None else vad
         if tracks.sound:
-            heard = survey(path, self.settings.channel, detect)
+            heard = survey(path, self.settings.channel, detect, self.settings.track)
             if heard.seconds and not detect and tracks.picture and (tracks.seconds or 0) > heard.seconds:
                 # pictures may go on after the sound: the whole clip is asked for, not what was said in it
                 whole = float(tracks.seconds or 0)
@@ -192,7 +193,7 @@ class Predictor:
 
     def _words(self, path: Path, heard: Survey, cues: Sequence[Cue]) -> list[Word]:
         if self.recogniser is not None:
-            return self.recogniser.hear(path, self.settings.channel, heard.speech)
+            return self.recogniser.hear(path, self.settings.channel, heard.speech, self.settings.track)
         return place(cues, heard.speech)
 
     def _beyond(self, count: int, seconds: float) -> list[str]:

@@ -53,11 +53,13 @@ class Recogniser:
             return "word" if getattr(config, "alignment_heads", None) else True
         return "word" if kind.startswith("ctc") else False
 
-    def hear(self, path: Path, channel: int | None, speech: Sequence[Span]) -> list[Word]:
+    def hear(
+        self, path: Path, channel: int | None, speech: Sequence[Span], track: int | None = None
+    ) -> list[Word]:
         """Every word of the speech with its times, in one pass over the sound. Where the model tells the times of
         phrases only, a phrase's words share its time by their letters."""
         words: list[Word] = []
-        windows = SoundWindows(SoundStream(path, channel))
+        windows = SoundWindows(SoundStream(path, channel, track))
         for span in _pieces(speech):
             sound = windows.read(span.start, span.end)
             try:

@@ -17,7 +17,8 @@ _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 _TAKES = {
     "window": "seconds above 0", "hop": "seconds above 0", "vad": "true or false", "unsure": "a number from 0 to 1",
     "text": "the path of a file", "side": "left or right", "face": "two numbers from 0 to 1",
-    "detector": "the path of a file", "channel": "a whole number from 0", "batch": "a whole number above 0",
+    "detector": "the path of a file", "channel": "a whole number from 0", "track": "a whole number from 0",
+    "batch": "a whole number above 0",
 }  # fmt: skip
 
 
@@ -53,7 +54,8 @@ class Settings(BaseModel):
         None, description="the face nearest this point (0 to 1 across, 0 to 1 down); None: the largest"
     )
     detector: Path | None = Field(None, description="YuNet's ONNX file")
-    channel: int | None = Field(None, ge=0, description="audio channel; None: the mean of all")
+    channel: int | None = Field(None, ge=0, description="audio channel, from 0; None: the mix of all")
+    track: int | None = Field(None, ge=0, description="audio track, from 0; None: the first")
     batch: int = Field(16, gt=0, description="windows that run through the network together")
     device: str = "cpu"
 

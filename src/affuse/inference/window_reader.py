@@ -48,7 +48,9 @@ class WindowReader:
         self.pictures: list[Picture] = []
         kinds = {encoder.kind for encoder in encoders.values()}
         self._sound = (
-            SoundWindows(SoundStream(path, settings.channel)) if tracks.sound and "audio" in kinds else None
+            SoundWindows(SoundStream(path, settings.channel, settings.track))
+            if tracks.sound and "audio" in kinds
+            else None
         )
         self._faces = {
             name: FaceWindows(path, windows, self._face_options(encoder))

@@ -57,7 +57,7 @@ def read_waveform(
     samples, silent (peak below -90 dBFS), with NaN or infinite samples, and for a range or channel that does
     not exist.
     """
-    cancels = False
+    silence = ""
     if isinstance(path, Sound):
         mono, native, path = path.cut(start, end), path.rate, path.path
         if not len(mono):
@@ -65,8 +65,8 @@ def read_waveform(
     else:
         path = Path(path)
         _check_range(path, start, end)
-        mono, native, cancels = _decode(path, start, end, channel, track)
-    _check_samples(path, mono, start, end, cancels)
+        mono, native, silence = _decode(path, start, end, channel, track)
+    _check_samples(path, mono, start, end, silence)
     if native != rate:
         mono = soxr.resample(mono, native, rate)
         if not len(mono):
@@ -88,15 +88,15 @@ def probe_audio(path: str | Path, track: int | None = None) -> AudioInfo:
 
 def _decode(
     path: Path, start: float | None, end: float | None, channel: int | None, track: int | None
-) -> tuple[np.ndarray, int, bool]:
-    """((samples,) float32, rate, whether the channels cancel) of the range; never empty. Says what was remarkable."""
+) -> tuple[np.ndarray, int, str]:
+    """((samples,) float32, rate, why it may be silent) of the range; never empty. Says what is particular about it."""
     with Recording(path, channel, track) as recording:
         first, last = _bounds(start, end, recording.rate)
         blocks = list(recording.blocks(first, last, _AT_ONCE))
         remark(recording.sentences)
         if blocks:
             mono = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-            return mono, recording.rate, recording.cancels
+            return mono, recording.rate, recording.silence
         seconds = recording.seconds
     if start and seconds and start >= seconds:
         raise ClipError(
@@ -130,7 +130,7 @@ def _check_range(path: Path, start: float | None, end: float | None) -> None:
 
 
 def _check_samples(
-    path: Path, mono: np.ndarray, start: float | None, end: float | None, cancels: bool
+    path: Path, mono: np.ndarray, start: float | None, end: float | None, silence: str
 ) -> None:
     peak = max(float(mono.max()), -float(mono.min()))  # NaN if any sample is
     if not math.isfinite(peak) or not np.isfinite(mono).all():
@@ -140,12 +140,7 @@ def _check_samples(
             "export the recording again."
         )
     if peak < 10 ** (SILENCE_DBFS / 20):
-        if cancels:
-            raise ClipError(
-                f"{path}{_range(start, end)} is silent, for its channels cancel each other in their mix (one of them "
-                "seems to be inverted); take one alone with --channel N or the column channel."
-            )
+        why = silence or "; leave this row out or mend the recording"
         raise ClipError(
-            f"{path}{_range(start, end)} is silent (its peak is below {SILENCE_DBFS:g} dBFS); "
-            "leave this row out or mend the recording."
+            f"{path}{_range(start, end)} is silent (its peak is below {SILENCE_DBFS:g} dBFS){why}."
         )

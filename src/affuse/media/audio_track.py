@@ -87,6 +87,7 @@ class AudioTrack:
         self.channels: int = context.channels
         self.is_float = context.name.startswith("pcm_f")
         self._raw = self._container.format.name in RAW
+        self.is_mp4 = "mp4" in self._container.format.name
         self._junk = 0  # ticks of the clock that were given to what is no sound
         self._frames = self._decoded()
         self.lead = 0
@@ -157,7 +158,7 @@ class AudioTrack:
                 clock = None
             told = None if clock is None else clock.sample(frame)
             if clock is not None and told is not None:
-                told -= no_time + round(self._junk * clock.tick)
+                told -= no_time + (round(self._junk * clock.tick) if self._junk else 0)
                 if told - position > BROKEN * self.rate:
                     no_time += told - round(position)
                 elif told - position >= clock.lost:
@@ -186,7 +187,7 @@ class AudioTrack:
         return self._timed(0, self._frames, clock)
 
     def _can_seek(self, seconds: float) -> bool:
-        if self._raw and not is_steady(self.path, self._container.format.name):
+        if not is_steady(self.path, self._container.format.name):
             return False
         return not jumps(self.path, seconds, self.track)
 

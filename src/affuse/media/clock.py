@@ -57,7 +57,8 @@ def jumps(path: str | Path, seconds: float | Fraction, sound: int | None = None)
         audio, video = container.streams.audio, container.streams.video
         tracks = [*audio[:1], *video] if sound is None else [*audio[sound : sound + 1]]
         start = clock_start(container)
-        if any(track.start_time and track.start_time * track.time_base - start > BROKEN for track in tracks):
+        begins = [t.start_time * t.time_base for t in tracks if t.start_time and t.time_base is not None]
+        if any(begin - start > BROKEN for begin in begins):
             return True
         for moment in range(BROKEN // 2, int(seconds), BROKEN // 2):
             try:

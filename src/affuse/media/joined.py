@@ -95,6 +95,23 @@ def _flac_files(file: io.BufferedReader) -> list[int]:
     return begins
 
 
+def films_in(path: Path) -> int:
+    """How many mp4 or mov files one holds behind each other: FFmpeg plays the first. Raises OSError."""
+    count, at, size = 0, 0, path.stat().st_size
+    with path.open("rb") as file:
+        while at + 8 <= size:
+            file.seek(at)
+            length, name = int.from_bytes(file.read(4), "big"), file.read(4)
+            if length == 1:
+                length = int.from_bytes(file.read(8), "big")
+            if name == b"ftyp":
+                count += 1
+            if length < 8:  # to the end of the file, or damage
+                break
+            at += length
+    return max(1, count)
+
+
 class PartFile(io.RawIOBase):
     """A part as a file of its own, with its header filled in."""
 

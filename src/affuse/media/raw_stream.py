@@ -1,6 +1,7 @@
-"""Streams of frames without a container (mp3, ADTS, AC-3): their clock counts packets, and their length is estimated.
+"""Streams whose clock is no clock of the file: two of them joined (``cat``) are one again.
 
-Two of them joined are one again, with whatever tag the second began with in the middle, and maybe another rate.
+Those without a container (mp3, ADTS, AC-3) count packets, of whatever rate, and whatever tag the second began with;
+their length is estimated. MPEG's own begin anew with the second file. A place in them is found by counting only.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from affuse.media.container import open_container
 
 RAW = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "loas", "truehd", "mlp"})  # FFmpeg's names
+_TIMED = frozenset({"mpegts", "mpeg"})
 # bits of the first bytes that tell the sampling rate
 _RATE = {"mp3": (0xFF, 0xFE, 0x0C), "aac": (0xFF, 0xF6, 0x3C)}
 _TAG_SEARCH = 4096  # bytes behind an ID3 tag in which the first frame lies
@@ -24,7 +26,9 @@ def is_frame(head: bytes, name: str) -> bool:
 
 
 def is_steady(path: Path, name: str) -> bool:
-    """Whether every packet is sound of one rate, so that the clock counts time. Raises OSError."""
+    """Whether the clock counts time, all through the file ``path`` of format ``name``. Raises OSError."""
+    if name not in _RATE and name not in _TIMED:
+        return True
     status = path.stat()
     return _is_steady(path, name, status.st_size, status.st_mtime_ns)
 
@@ -34,17 +38,20 @@ def _is_steady(path: Path, name: str, size: int, changed: int) -> bool:
     """A twentieth of the time that decoding takes. Size and date are for the memory of it."""
     import av  # slow to import
 
-    if name not in _RATE:
-        return True
-    mask = _RATE[name]
     first: list[int] | None = None
+    last: int | None = None
     try:
         with open_container(path) as container:
             for packet in container.demux(container.streams.audio[0]):
+                if name in _TIMED:
+                    if packet.dts is not None and packet.dts < (last if last is not None else packet.dts):
+                        return False
+                    last = packet.dts if packet.dts is not None else last
+                    continue
                 head = bytes(packet)[:4]
                 if not head:
                     continue
-                rate = [byte & bits for byte, bits in zip(head, mask, strict=False)]
+                rate = [byte & bits for byte, bits in zip(head, _RATE[name], strict=False)]
                 if not is_frame(head, name) or rate != (first or rate):
                     return False
                 first = rate

@@ -15,6 +15,7 @@ import numpy as np
 
 from affuse.errors import ClipError
 from affuse.media.audio_track import AudioTrack, no_track
+from affuse.media.joined import films_in
 from affuse.media.mixdown import CancelMeter, mix
 from affuse.media.one_rate import Chunk, at_one_rate
 from affuse.media.regular_file import check_file
@@ -23,6 +24,11 @@ from affuse.media.sound_file import SoundFiles, open_sound
 from affuse.media.units import scale_of
 
 _SHORT = 0.5  # seconds by which a file may be shorter than its headers say, without a word
+_CANCEL = (
+    "but they cancel each other in their mix (one seems to be inverted); take one alone with --channel N or the column "
+    "channel"
+)
+_OTHER_TRACK = "name another with --track N or the column track"
 
 
 class Recording:
@@ -55,11 +61,7 @@ class Recording:
             self.close()
             raise ClipError(no_channel(path, self.channels, channel))
         if isinstance(self._source, AudioTrack) and track is None and self._source.tracks > 1:
-            names = ", ".join(f"{i}{name}" for i, name in enumerate(self._source.names))
-            self.remarks.append(
-                f"{path} has {self._source.tracks} audio tracks ({names}) and track 0 is read; name another with "
-                "--track N or the column track."
-            )
+            self.remarks.append(f"{path} {self._named_tracks()}, of which 0 is read; {_OTHER_TRACK}.")
 
     def __enter__(self) -> Recording:
         return self
@@ -83,8 +85,10 @@ class Recording:
         second).
         """
         size = size or self.rate
+        if last is not None:
+            size = min(size, max(self.rate, last - first))
         scale = self._scale()
-        have, ended = first, True
+        have = first
         for position, mono in at_one_rate(self._mixed(first, size), self.rate):
             begin = position if last is None else min(position, last)
             if begin > have:
@@ -92,22 +96,32 @@ class Recording:
                 for at in range(have, begin, size):
                     yield np.zeros(min(size, begin - at), np.float32)
                 have = begin
-            if have == last:
-                ended = False
-                break
             stop = position + len(mono) if last is None else min(last, position + len(mono))
             if stop > have:
                 part = mono[have - position : stop - position]
                 have = stop
                 yield part if scale == 1 else part * np.float32(scale)
-        if ended and have > first:
+            if have == last:
+                break
+        if have > first and have != last:
             self._say_short(have / self.rate)
         self.cancels = self._meter.cancels()
         if self.cancels:
-            self.remarks.append(
-                f"{self.path} has {self.channels} channels that cancel each other in their mix (one of them seems to "
-                "be inverted); take one alone with --channel N or the column channel."
-            )
+            self.remarks.append(f"{self.path} has {self.channels} channels, {_CANCEL}.")
+
+    @property
+    def silence(self) -> str:
+        """Why the sound that was read may be silent, and what to do, to follow "... is silent"."""
+        if self.cancels:
+            return f": its {self.channels} channels are not, {_CANCEL}"
+        if self._source.tracks > 1 and self.track is None:
+            return f": it {self._named_tracks()}, of which 0 was read; {_OTHER_TRACK}"
+        return ""
+
+    def _named_tracks(self) -> str:
+        assert isinstance(self._source, AudioTrack)
+        names = ", ".join(f"{i}{name}" for i, name in enumerate(self._source.names))
+        return f"has {self._source.tracks} audio tracks ({names})"
 
     @property
     def sentences(self) -> list[str]:
@@ -165,7 +179,7 @@ class Recording:
             if self.channel is not None:
                 taken = f"channel {self.channel} is read where it is there, the mix of all where it is not"
             self.remarks.append(
-                f"{self.path} changes from {self.channels} to {channels} channels at {moment:.2f} s; {taken}."
+                f"{self.path} changes from {_counted(self.channels)} to {channels} at {moment:.2f} s; {taken}."
             )
 
     def _say_lost(self, begin: int, end: int) -> None:
@@ -179,6 +193,11 @@ class Recording:
 
     def _say_short(self, found: float) -> None:
         source = self._source
+        if isinstance(source, AudioTrack) and source.is_mp4 and (count := films_in(self.path)) > 1:
+            self._lose(
+                f"{self.path} holds {count} files joined byte by byte, of which only the first is read, {found:.2f} s; "
+                "join them by a program that knows the format."
+            )
         promised = source.promised if isinstance(source, AudioTrack) else source.seconds
         if isinstance(source, SoundFiles) and promised is not None and not source.is_mended:
             promised *= promised_share(self.path)  # soundfile counts what is there
@@ -191,6 +210,10 @@ class Recording:
     def _lose(self, sentence: str) -> None:
         if not self.fault:  # the first cause is the one to mend
             self.fault = sentence
+
+
+def _counted(channels: int) -> str:
+    return "1 channel" if channels == 1 else f"{channels} channels"
 
 
 def no_channel(path: Path, channels: int, channel: int) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import soundfile
 
@@ -14,6 +15,7 @@ from affuse.media.one_rate import Chunk
 
 # Not tried with soundfile. It does read mp3, but only PyAV reads mp3 tracks inside avi and mkv the same way.
 _FOR_PYAV = frozenset({".mp3", ".mp4", ".m4a", ".mkv", ".avi", ".mov", ".webm", ".aac", ".wma"})
+_VORBIS_PAGE = 2**20  # samples: no page holds more (255 packets of 4096)
 _UNKNOWN_FRAMES = 2**62  # a FLAC through a pipe does not know how many it has
 
 
@@ -46,6 +48,13 @@ class SoundFiles:
         self._layout = _layout(path, self.channels)
 
     @property
+    def is_plain(self) -> bool:
+        """One file of one or two channels of whole numbers, that gives the same samples wherever reading begins."""
+        if self.is_joined or self.is_mended or self.is_float or self.channels > 2:
+            return False
+        return self._first.format != "OGG" and self._first.seekable()
+
+    @property
     def seconds(self) -> float | None:
         if any(sound.frames >= _UNKNOWN_FRAMES for sound in self._sounds):
             return None
@@ -67,7 +76,7 @@ class SoundFiles:
             if end <= first:
                 begin = end
                 continue
-            skipped = max(0, first - round(begin)) if ratio == 1 else 0
+            skipped = _seek_before(sound, first - round(begin)) if ratio == 1 else 0
             try:
                 if skipped:
                     sound.seek(skipped)
@@ -93,10 +102,22 @@ def open_sound(path: Path) -> SoundFiles | None:
         return None
 
 
+def _seek_before(sound: soundfile.SoundFile, sample: int) -> int:
+    """Where to begin, so that what is read is the same as from the beginning."""
+    if not sound.seekable():  # telephone codecs: GSM, G.721
+        return 0
+    if (
+        sound.subtype == "VORBIS"
+    ):  # libsndfile 1.2.2 misses a place in the last page, and gives other samples for it
+        sample = min(sample, sound.frames - _VORBIS_PAGE)
+    return max(0, sample)
+
+
 def _open(path: Path, part: Part | None) -> soundfile.SoundFile:
     try:
         # the whole path: a file that is called "-" would be standard input
-        sound = soundfile.SoundFile(PartFile(path, part) if part else os.path.abspath(path))
+        source: Any = PartFile(path, part) if part else os.path.abspath(path)
+        sound = soundfile.SoundFile(source)
     except UnicodeEncodeError:  # a name that is no UTF-8
         sound = soundfile.SoundFile(os.open(path, os.O_RDONLY), closefd=True)
     if sound.subtype.startswith("MPEG"):

@@ -105,7 +105,9 @@ class VGGishEncoder(Encoder):
         """(patches, 96, 64) float32 log-mels, or None without audio. Raises ClipError (``read_waveform``)."""
         if utterance.audio is None:
             return None
-        waveform = read_waveform(utterance.audio, RATE, utterance.start, utterance.end, utterance.channel)
+        waveform = read_waveform(
+            utterance.audio, RATE, utterance.start, utterance.end, utterance.channel, utterance.track
+        )
         return torch.from_numpy(to_patches(waveform))
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
