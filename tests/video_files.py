@@ -76,3 +76,41 @@ def turn_quarter(path: Path, degrees: int) -> Path:
     data[matrix : matrix + 36] = b"".join((value << 16).to_bytes(4, "big", signed=True) for value in fixed)
     path.write_bytes(data)
     return path
+
+
+def join_sizes(path: Path, parts: Sequence[Sequence[np.ndarray]], codec: str, fps: int = 25) -> list[Path]:
+    """One picture track whose size changes from part to part, as browsers and broadcasts write it; gives each alone.
+
+    Packets are the same in ``path`` and in the files of the parts, so are the pictures decoded from them.
+    """
+    alone, options = [], {"tune": "zerolatency"} if codec == "libx264" else {}
+    with av.open(str(path), "w") as film:
+        track = None
+        at = 0
+        for i, pictures in enumerate(parts):
+            alone.append(path.with_name(f"part{i}{path.suffix}"))
+            with av.open(str(alone[-1]), "w") as container:
+                stream = container.add_stream(codec, rate=fps, options=options)
+                stream.height, stream.width = pictures[0].shape[:2]
+                stream.pix_fmt, stream.bit_rate = "yuv420p", 2_000_000
+                container.start_encoding()
+                if track is None:
+                    track = film.add_stream_from_template(stream)
+                    film.start_encoding()
+                frames = [av.VideoFrame.from_ndarray(picture, format="rgb24") for picture in pictures]
+                for k, frame in enumerate(frames):
+                    frame.pts, frame.time_base = k, Fraction(1, fps)
+                for frame in (*frames, None):
+                    for packet in stream.encode(frame):
+                        tick, data = packet.time_base, bytes(packet)
+                        assert packet.pts is not None
+                        assert packet.dts is not None
+                        copy = av.Packet(data)
+                        copy.stream, copy.time_base, copy.is_keyframe = track, tick, packet.is_keyframe
+                        copy.pts = packet.pts + round(Fraction(at, fps) / tick)
+                        copy.dts = packet.dts + round(Fraction(at, fps) / tick)
+                        copy.duration = round(Fraction(1, fps) / tick)
+                        container.mux(packet)
+                        film.mux(copy)
+            at += len(pictures)
+    return alone

@@ -223,7 +223,8 @@ def _check_media(
         ]
         for done, job in enumerate(as_completed(jobs), start=1):
             for fault in job.result():
-                yield Finding(fault.row + 1, ids[fault.row], fault.field, fault.message)
+                severity: Severity = "warning" if fault.warning else "error"
+                yield Finding(fault.row + 1, ids[fault.row], fault.field, fault.message, severity)
             if progress is not None:
                 progress(done, len(jobs))
 

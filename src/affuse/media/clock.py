@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affuse.media.container import open_container
+from affuse.media.joined import begins_anew
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -39,7 +40,7 @@ def clock_end(container: InputContainer) -> float | None:
     end = Fraction(container.duration, 1_000_000)
     if "matroska" in container.format.name:  # FFmpeg writes the last time there, not the time that passes
         end -= clock_start(container)
-    return None if jumps(container.name, end) else float(end)
+    return None if jumps(container.name, end) or begins_anew(container) else float(end)
 
 
 def jumps(path: str | Path, seconds: float | Fraction, sound: bool = False) -> bool:
@@ -96,9 +97,12 @@ def not_begun(last: float, begin: float | None) -> bool:
 
 
 def picture_tracks(container: InputContainer) -> list[VideoStream]:
-    """A cover is no picture track."""
+    """Every reader's picture tracks, the first one being the one to read. A cover, a chapter's thumbnails and a still
+    picture are none."""
     from av.stream import Disposition
 
+    if container.format.name == "image2" or container.format.name.endswith("_pipe"):
+        return []
     return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
 
 
