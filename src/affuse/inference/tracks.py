@@ -11,7 +11,7 @@ from affuse.errors import ClipError
 from affuse.media.audio import check_file, probe_audio
 from affuse.media.clock import clock_end, picture_tracks
 from affuse.media.container import open_container
-from affuse.media.picture_track import picture_notes
+from affuse.media.picture_track import no_pictures, picture_notes
 
 
 class Tracks(NamedTuple):
@@ -37,6 +37,10 @@ def find_tracks(path: Path) -> Tracks:
             if not sound and not picture and (container.streams.audio or pictures):
                 raise ClipError(
                     f"{path} is in a codec that FFmpeg does not know, or is protected (DRM); convert it."
+                )
+            if not sound and not picture and container.streams.video:
+                raise ClipError(
+                    f"{path} {no_pictures(container)}; give a file with sound or moving pictures."
                 )
             notes = tuple(f"{path} {note}." for note in picture_notes(container))
             return Tracks(sound, picture, seconds, notes)

@@ -9,6 +9,7 @@ from types import TracebackType
 import av
 import numpy as np
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -194,11 +195,17 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
         raise ClipError(
             f"{path} has pictures in a codec that FFmpeg does not know, or that are protected (DRM); convert it."
         )
-    what = "has no video track"
-    if container.streams.video:
-        still = not any(stream.disposition for stream in container.streams.video)
-        what = "is a still picture, and no video" if still else "has a cover picture, but no video track"
-    raise ClipError(f"{path} {what}; name a file with a picture or leave the row's video blank.")
+    raise ClipError(
+        f"{path} {no_pictures(container)}; name a file with a picture or leave the row's video blank."
+    )
+
+
+def no_pictures(container: InputContainer) -> str:
+    """Why a file without a picture track has none, in words that follow its name."""
+    if not container.streams.video:
+        return "has no video track"
+    cover = any(stream.disposition & Disposition.attached_pic for stream in container.streams.video)
+    return "has a cover picture, but no video track" if cover else "is a still picture, and no video"
 
 
 def picture_notes(container: InputContainer) -> list[str]:
