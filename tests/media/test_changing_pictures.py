@@ -88,7 +88,8 @@ def test_films_joined_byte_by_byte_go_on(tmp_path, suffix, codec):
     first, second = (read_faces(part, size=48).frames for part in parts)
     np.testing.assert_array_equal(read_faces(path, end=2.2, size=48).frames, np.concatenate([first, second]))
     np.testing.assert_array_equal(read_faces(path, start=1.4, end=2.2, size=48).frames, second[10:])
-    assert find_tracks(path).seconds is None  # the headers tell the second film's length
+    if suffix == ".ts":  # the headers tell the second film's length
+        assert find_tracks(path).seconds == pytest.approx(2.2)
     assert check_picture(path, [Span(0, 1.4, 2.2)], decode=False) == []
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affuse.media.container import open_container
-from affuse.media.joined import begins_anew
+from affuse.media.joined import joined_seconds
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -34,13 +34,19 @@ def clock_start(container: InputContainer) -> Fraction:
 
 
 def clock_end(container: InputContainer) -> float | None:
-    """Seconds to the end of the longest track, as the headers say; None where they do not, or cannot be believed."""
+    """Seconds to the end of the longest track, as the headers say; None where they do not, or cannot be believed.
+
+    Of films joined byte by byte, whose headers tell the last one's length, that of all.
+    """
     if container.duration is None:
         return None
     end = Fraction(container.duration, 1_000_000)
     if "matroska" in container.format.name:  # FFmpeg writes the last time there, not the time that passes
         end -= clock_start(container)
-    return None if jumps(container.name, end) or begins_anew(container) else float(end)
+    if jumps(container.name, end):
+        return None
+    joined = joined_seconds(container)
+    return float(end) if joined is None else joined
 
 
 def jumps(path: str | Path, seconds: float | Fraction, sound: bool = False) -> bool:

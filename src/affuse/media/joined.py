@@ -20,32 +20,43 @@ _MAY_BEGIN_ANEW = 0x0200  # FFmpeg's AVFMT_TS_DISCONT: MPEG's streams, raw ones 
 
 
 def begins_anew(container: InputContainer) -> bool:
-    """Whether the times of a film's pictures go back. Reads the whole file, once, where its format allows it."""
+    """Whether the times of a film's pictures go back."""
+    return joined_seconds(container) is not None
+
+
+def joined_seconds(container: InputContainer) -> float | None:
+    """How long the pictures of such a film last, one part after the other; None where times never go back.
+
+    Reads the whole file, once, where its format allows it.
+    """
     if not container.format.flags & _MAY_BEGIN_ANEW or not container.streams.video:
-        return False
+        return None
     try:
         status = Path(container.name).stat()
     except OSError:
-        return False  # reading it will say why
-    return _goes_back(container.name, status.st_size, status.st_mtime_ns)
+        return None  # reading it will say why
+    return _measured(container.name, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=10_000)
-def _goes_back(name: str, size: int, changed: int) -> bool:
+def _measured(name: str, size: int, changed: int) -> float | None:
     """Size and date are for the memory of it."""
     import av  # slow to import
 
+    parts: list[tuple[float, float]] = []  # begin and end of each
+    last: float | None = None
     with open_container(name) as container:
         stream = container.streams.video[0]
-        last: float | None = None
         try:
             for packet in container.demux(stream):
-                if packet.dts is None or packet.time_base is None:
+                if packet.dts is None or packet.pts is None or packet.time_base is None:
                     continue
-                time = float(packet.dts * packet.time_base)
-                if last is not None and last - time > OUT_OF_ORDER:
-                    return True
+                time, shown = (float(ticks * packet.time_base) for ticks in (packet.dts, packet.pts))
+                if last is None or last - time > OUT_OF_ORDER:
+                    parts.append((shown, shown))
                 last = time
-        except av.FFmpegError:  # cut off: what was read so far did not go back
+                dark = shown + float((packet.duration or 0) * packet.time_base)
+                parts[-1] = min(parts[-1][0], shown), max(parts[-1][1], dark)
+        except av.FFmpegError:  # cut off: what was read so far counts
             pass
-    return False
+    return sum(end - begin for begin, end in parts) if len(parts) > 1 else None
