@@ -16,17 +16,33 @@ FIELD = "files"  # of a modality in preprocessing.json: option -> file -> digest
 
 
 def named_sources(modality: Modality) -> dict[str, str]:
-    """Option -> value, of the options that name where an encoder's files are: paths, packages' and the Hub's names."""
+    """Option -> value, of the options that name where an encoder's files are: paths, packages' and the Hub's names.
+
+    Not those of the model's own folder, nor what is fetched by an address, whose file name holds its digest.
+    """
     sources = get("encoders", modality.encoder).sources
     found = {option: modality.options.get(option) for option in sources}
-    return {option: value for option, value in found.items() if isinstance(value, str)}
+    return {
+        option: value
+        for option, value in found.items()
+        if isinstance(value, str)
+        and value != "download"
+        and not value.startswith("folder:")
+        and "://" not in value
+    }
 
 
-def source_digests(modality: Modality) -> dict[str, dict[str, str]]:
-    """Option -> file -> digest, of an encoder's files that are on this machine."""
-    revision = modality.options.get("revision")
-    found = {option: find_files(value, revision) for option, value in named_sources(modality).items()}
-    return {option: digests(path) for option, path in found.items() if path is not None}
+def source_digests(modality: Modality, paths_only: bool = False) -> dict[str, dict[str, str]]:
+    """Option -> file -> digest, of an encoder's files that are on this machine.
+
+    paths_only: leave out packages' and the Hub's, whose names stand for one thing
+    """
+    found = {}
+    for option, value in named_sources(modality).items():
+        path = local_path(value) if paths_only else find_files(value, modality.options.get("revision"))
+        if path is not None and path.exists():
+            found[option] = digests(path)
+    return found
 
 
 def check_encoders(recipe: Recipe, written: dict[str, Any], folder: Path) -> None:
@@ -43,7 +59,7 @@ def check_encoders(recipe: Recipe, written: dict[str, Any], folder: Path) -> Non
         for option, value in named_sources(modality).items():
             what = f"{folder}: the encoder of {name!r} ({option})"
             if known is None:
-                _warn_of_relative(what, value)
+                _warn_of_relative(what, value, modality.options.get("revision"))
             else:
                 _check(what, option, value, modality.options.get("revision"), known.get(option))
 
@@ -76,12 +92,18 @@ def _check(what: str, option: str, value: str, revision: str | None, known: dict
             )
 
 
-def _warn_of_relative(what: str, value: str) -> None:
+def _warn_of_relative(what: str, value: str, revision: str | None) -> None:
     """An older affuse wrote paths as they were given."""
     path = local_path(value)
     if path is not None and not path.is_absolute():
         warnings.warn(
             f"{what} is the relative path {value}, as an older affuse wrote it: {path.absolute()} is taken, and "
             "nothing tells whether it is what the model was trained with. Train the model again to be sure.",
+            stacklevel=4,
+        )
+    elif path is None and revision is None and "/" in value and find_files(value) is None:
+        warnings.warn(
+            f"{what} is {value}, which is no folder here: it is looked for on the Hub. If it was a folder, work where "
+            "the model was trained, or train it again.",
             stacklevel=4,
         )

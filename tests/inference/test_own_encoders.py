@@ -120,6 +120,7 @@ def test_faces_read_in_a_way_of_ones_own(film):
     model = make_model("mirrored", "hog")
     for reading in read(film, model):
         assert torch.equal(reading.tensors["m_mirrored"], reading.tensors["m_hog"].flip(2))
+    model = make_model("mirrored")
     with pytest.raises(AffuseError, match=r"--detector and --face do not reach .*'m_mirrored'.*Mirrored"):
         read(film, model, detector="yunet.onnx")
 

@@ -176,7 +176,7 @@ def test_a_folder_of_a_hub_models_name_is_not_taken_for_it(home, tmp_path, monke
         affuse.load(folder)
 
 
-def test_a_relative_path_of_an_older_folder_is_told(home):
+def test_a_relative_path_of_an_older_folder_is_told(home, monkeypatch):
     folder = named_model(home / "model")
     recipe = Recipe.load(folder / "recipe.yaml").changed(["modalities.text.options.model=weights/bert"])
     (folder / "recipe.yaml").write_text(recipe.to_yaml())
@@ -186,6 +186,17 @@ def test_a_relative_path_of_an_older_folder_is_told(home):
     (folder / "preprocessing.json").write_text(json.dumps(about))
     write_index(folder, list(json.loads((folder / "index.json").read_text())["files"]))
     with pytest.warns(UserWarning, match=r"relative path weights/bert.*home/weights/bert is taken"):
+        affuse.load(folder)
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.chdir(home.parent)
+    with (
+        pytest.warns(
+            UserWarning, match="is no folder here: it is looked for on the Hub. If it was a folder, work"
+        ),
+        pytest.raises(AffuseError, match="'weights/bert' could not be loaded"),
+    ):
         affuse.load(folder)
 
 

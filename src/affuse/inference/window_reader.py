@@ -110,7 +110,9 @@ class WindowReader:
     def _check_settings(self) -> None:
         """Raises AffuseError where a choice of faces would be without effect on pictures that are read."""
         own = [name for name, one in self.encoders.items() if one.kind == "video" and name not in self._faces]
-        if own and self._tracks.picture and (self.settings.detector or self.settings.face):
+        if not own or self._faces or not self._tracks.picture:
+            return
+        if self.settings.detector or self.settings.face:
             raise AffuseError(
                 f"--detector and --face do not reach the modality {own[0]!r}, whose encoder "
                 f"({type(self.encoders[own[0]]).__name__}) reads pictures in its own way; leave them out."

@@ -203,7 +203,9 @@ def read_clips(
                 progress.say(
                     f"{name}: {done.computed} clips encoded in {done.wall_seconds:.1f} s ({done.speed})."
                 )
-        if not modality.frozen and (files := source_digests(modality)):  # what training begins with
+        if not modality.frozen and (
+            files := source_digests(modality, paths_only=True)
+        ):  # what training begins with
             plan.contents[name] = digest(plan.contents[name], repr(sorted(files.items())))
         plan.skipped += skipped
         plan.partial += partial
