@@ -9,7 +9,7 @@ SOURCE = Path(affuse.__file__).parent
 LAYERS = [  # names in src/affuse
     "__init__ errors files overrides registry sequence tables workers",
     *("media", "corpora", "encoders", "fusion", "losses", "weighting", "evaluation"),
-    "recipe prediction_defaults model modelfolder hub",
+    "recipe prediction_defaults model encoder_files modelfolder hub",
     *("training", "inference", "reports", "reproduction"),
     "cli __main__",
 ]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
+import cv2
 import numpy as np
+from av.stream import Disposition
 
 TICK = Fraction(1, 1000)
 
@@ -25,11 +28,12 @@ def write_video(
     sound_seconds: float | None = None,
     codec: str = "mpeg4",
     group: int = 12,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """``times`` (seconds) instead of a constant rate; ``sound_seconds`` of a tone beside the picture."""
     height, width = pictures[0].shape[:2]
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=fps)
+        stream = container.add_stream(codec, rate=fps, options=options)
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = width, height, "yuv420p", group
         stream.bit_rate = 4_000_000
         if times is not None:
@@ -75,4 +79,88 @@ def turn_quarter(path: Path, degrees: int) -> Path:
     fixed = [a, b, 0, -b, a, 0, 0, 0, 1 << 14]  # in 16.16; the last is 1 in 2.30
     data[matrix : matrix + 36] = b"".join((value << 16).to_bytes(4, "big", signed=True) for value in fixed)
     path.write_bytes(data)
+    return path
+
+
+def join_sizes(path: Path, parts: Sequence[Sequence[np.ndarray]], codec: str, fps: int = 25) -> list[Path]:
+    """One picture track whose size changes from part to part, as browsers and broadcasts write it; gives each alone.
+
+    Packets are the same in ``path`` and in the files of the parts, so are the pictures decoded from them.
+    """
+    alone: list[Path] = []
+    options = {"tune": "zerolatency"} if codec == "libx264" else {}
+    if codec.startswith("libvpx"):
+        options = {"deadline": "realtime", "cpu-used": "8"}
+    with av.open(str(path), "w") as film:
+        track: Any = None
+        at = 0
+        for i, pictures in enumerate(parts):
+            alone.append(path.with_name(f"part{i}{path.suffix}"))
+            with av.open(str(alone[-1]), "w") as container:
+                stream: Any = container.add_stream(codec, rate=fps, options=options)
+                stream.height, stream.width = pictures[0].shape[:2]
+                stream.pix_fmt, stream.bit_rate = "yuv420p", 2_000_000
+                stream.codec_context.thread_count = 1  # libvpx's threads wait by turning in circles
+                container.start_encoding()
+                if track is None:
+                    track = film.add_stream_from_template(stream)
+                    film.start_encoding()
+                frames = [av.VideoFrame.from_ndarray(picture, format="rgb24") for picture in pictures]
+                for k, frame in enumerate(frames):
+                    frame.pts, frame.time_base = k, Fraction(1, fps)
+                for frame in (*frames, None):
+                    for packet in stream.encode(frame):
+                        tick, data = packet.time_base, bytes(packet)
+                        copy = av.Packet(data)
+                        copy.stream, copy.time_base, copy.is_keyframe = track, tick, packet.is_keyframe
+                        copy.pts = packet.pts + round(Fraction(at, fps) / tick)
+                        copy.dts = packet.dts + round(Fraction(at, fps) / tick)
+                        copy.duration = round(Fraction(1, fps) / tick)
+                        container.mux(packet)
+                        film.mux(copy)
+            at += len(pictures)
+    return alone
+
+
+def id3_cover(pixels: np.ndarray) -> bytes:
+    """An ID3 tag with a cover picture, which goes before an mp3's first frame."""
+    picture = b"\0image/png\0\3\0" + cv2.imencode(".png", pixels)[1].tobytes()
+    frame = b"APIC" + len(picture).to_bytes(4, "big") + b"\0\0" + picture
+    size = len(frame)
+    return b"ID3\3\0\0" + bytes(size >> shift & 127 for shift in (21, 14, 7, 0)) + frame
+
+
+def write_tracks(path: Path, tracks: dict[str, Sequence[np.ndarray]]) -> Path:
+    """A video track for every codec; mjpeg's is a cover."""
+    with av.open(str(path), "w") as container:
+        streams: dict[str, Any] = {}
+        for codec, pictures in tracks.items():
+            stream = streams[codec] = container.add_stream(codec, rate=25)
+            stream.height, stream.width = pictures[0].shape[:2]
+            stream.pix_fmt, stream.bit_rate = "yuv420p", 2_000_000
+            if codec == "mjpeg":
+                stream.pix_fmt, stream.disposition = "yuvj420p", Disposition.attached_pic
+        for codec, pictures in tracks.items():
+            for i, picture in enumerate(pictures):
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame = frame.reformat(format=streams[codec].pix_fmt)
+                frame.pts, frame.time_base = i, Fraction(1, 25)
+                container.mux(streams[codec].encode(frame))
+            container.mux(streams[codec].encode(None))
+    return path
+
+
+def cover_first(path: Path, pictures: Sequence[np.ndarray]) -> Path:
+    """An mp4 whose first video stream is its cover, and whose second one are the pictures."""
+    write_tracks(path, {"mjpeg": [grey(255)], "mpeg4": pictures})
+    data = path.read_bytes()
+    at = data.index(b"moov") - 4
+    end = at + int.from_bytes(data[at : at + 4], "big")
+    boxes, begin = [], at + 8
+    while begin < end:
+        size = int.from_bytes(data[begin : begin + 4], "big")
+        boxes.append(data[begin : begin + size])
+        begin += size
+    boxes.sort(key=lambda box: box[4:8] != b"udta")  # streams are numbered as they are found
+    path.write_bytes(data[: at + 8] + b"".join(boxes) + data[end:])
     return path

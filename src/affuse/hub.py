@@ -83,6 +83,11 @@ def push(source: str | Path, hub_id: str, *, private: bool = False, self_contain
             text = card.read_text(encoding="utf-8") if card.is_file() else None
             model, folder = load_model(folder), Path(temporary)
             save_model(model, folder, card=text, self_contained=True)
+            if named := local_encoders(Recipe.load(folder / "recipe.yaml")):
+                raise AffuseError(
+                    f"{source} names an encoder by a path of this machine ({named[0]}) and has no way to copy it "
+                    "(write_source); it cannot be shared."
+                )
         api = HfApi()
         api.create_repo(repository, private=private or None, exist_ok=True)
         names = [INDEX, *read_index(folder)]

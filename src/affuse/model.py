@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from affuse.corpora.corpus import first_problem
+from affuse.encoders.sources import absolute
 from affuse.errors import AffuseError
 from affuse.losses.weighted_sum import WeightedSum
 from affuse.prediction_defaults import PredictionDefaults
@@ -78,7 +79,7 @@ class Model(nn.Module):
 
     def __init__(self, recipe: Recipe, label_spaces: Mapping[str, list[str]]) -> None:
         super().__init__()
-        self.recipe = recipe
+        self.recipe = recipe = with_absolute_paths(recipe)
         self.defaults = PredictionDefaults()  # training fills it in
         self.label_spaces = {task: list(label_spaces[task]) for task in recipe.tasks}
         self.encoders = nn.ModuleDict()
@@ -204,6 +205,16 @@ def encoder_choice(name: str, modality: Modality) -> tuple[Any, Any]:
     kind = get("encoders", modality.encoder)
     where = f"modalities.{name}.options"
     return kind, checked_options(kind.Options, modality.options, where, f"options of {modality.encoder}")
+
+
+def with_absolute_paths(recipe: Recipe) -> Recipe:
+    """The recipe with encoders' files and folders named from the root: the working folder may change, they may not."""
+    modalities = {}
+    for name, modality in recipe.modalities.items():
+        options = absolute(modality.options, get("encoders", modality.encoder).sources)
+        changed = options != modality.options
+        modalities[name] = modality.model_copy(update={"options": options}) if changed else modality
+    return recipe.model_copy(update={"modalities": modalities})
 
 
 def build_fusion(choice: FusionChoice, widths: Mapping[str, int]) -> Any:

@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 import affuse
+from affuse.encoder_files import FIELD, check_encoders, named_sources, source_digests
 from affuse.encoders.base import Encoder, EncoderOptions
 from affuse.encoders.pretrained import is_local, pinned, weights_follow
-from affuse.encoders.resnet import FILES
+from affuse.encoders.sources import FILES, local_path
 from affuse.errors import AffuseError
 from affuse.files import file_digest, replacing, write_json, write_text
 from affuse.model import Model, encoder_choice
@@ -40,7 +41,8 @@ def save_model(
     """Write the folder; the index comes last, so a folder without one is not a model.
 
     Trained encoders are in the weights, and what else rebuilds them (config, tokenizer) is copied. A frozen encoder
-    is named, a Hub's one with its commit; with ``self_contained`` it is copied, weights and all.
+    is named, a Hub's one with its commit, and the digests of its files are kept; with ``self_contained`` it is copied,
+    weights and all.
     ``card`` is the text of README.md.
     """
     folder = Path(folder)
@@ -59,7 +61,11 @@ def save_model(
         temporary.write_bytes(save(state))
     write_text(folder / RECIPE, recipe.to_yaml())
     write_json(folder / LABELS, model.label_spaces)
-    write_json(folder / PREPROCESSING, preprocessing(recipe, model.recipe))
+    about = preprocessing(recipe, model.recipe)
+    for name, modality in recipe.modalities.items():
+        if modality.frozen:
+            about["modalities"][name][FIELD] = source_digests(modality)
+    write_json(folder / PREPROCESSING, about)
     write_json(folder / PREDICTION, model.defaults.model_dump())
     names = [WEIGHTS, RECIPE, LABELS, PREPROCESSING, PREDICTION]
     if card is not None:
@@ -79,13 +85,16 @@ def load_model(source: str | Path) -> Model:
     """The model in evaluation mode, from a model folder, a run folder or the Hub ("owner/name", "owner/name@tag").
 
     Runs no code from the folder and unpickles nothing. An edited README.md is only warned of. Raises AffuseError if
-    there is no model, it was written by a newer affuse, or a file is missing or was altered.
+    there is no model, it was written by a newer affuse, or a file is missing or was altered, be it of an encoder that
+    the model only names.
     """
     folder = find_folder(source)
     check_files(folder)
-    recipe = _inside(Recipe.load(folder / RECIPE), folder)
+    recipe = Recipe.load(folder / RECIPE)
+    if PREPROCESSING in read_index(folder):
+        check_encoders(recipe, read_json(folder / PREPROCESSING), folder)
     with weights_follow():
-        model = Model(recipe, read_json(folder / LABELS))
+        model = Model(_inside(recipe, folder), read_json(folder / LABELS))
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (RuntimeError, SafetensorError) as error:
@@ -201,23 +210,13 @@ def preprocessing(recipe: Recipe, usable: Recipe) -> dict[str, Any]:
 
 def local_encoders(recipe: Recipe) -> list[str]:
     """The frozen encoders that a model names by files of this machine, as 'modality: path'."""
-    found = []
-    for name, modality in recipe.modalities.items():
-        if not modality.frozen:
-            continue
-        for option in ("model", "weights", "pca_weights", "detector"):
-            value = modality.options.get(option)
-            if (
-                isinstance(value, str)
-                and not value.startswith((INSIDE, "package:"))
-                and _is_path(option, value)
-            ):
-                found.append(f"{name}: {value}")
-    return found
-
-
-def _is_path(option: str, value: str) -> bool:
-    return option == "detector" or Path(value).expanduser().exists() or value.startswith((".", "/", "~"))
+    return [
+        f"{name}: {value}"
+        for name, modality in recipe.modalities.items()
+        if modality.frozen
+        for value in named_sources(modality).values()
+        if local_path(value) is not None
+    ]
 
 
 def _write_encoders(model: Model, folder: Path, self_contained: bool) -> Recipe:

@@ -16,6 +16,7 @@ from affuse.errors import ClipError
 from affuse.media.audio import probe_audio, read_waveform
 from affuse.media.clock import clock_end, clock_start
 from affuse.media.container import open_container
+from affuse.media.picture_track import picture_notes, picture_stream
 from affuse.media.recording import Recording, no_channel
 from affuse.media.remarks import remarks
 
@@ -91,11 +92,16 @@ def check_picture(path: Path, spans: Sequence[Span], decode: bool) -> list[Fault
         if not path.is_file():
             raise ClipError(f"{path} does not exist; correct the path or the corpus's media_root.")
         with open_container(path) as container:
-            if not container.streams.video:
-                raise ClipError(f"{path} has no video track; leave the row's video blank.")
+            stream = picture_stream(container, path)
             seconds = clock_end(container)
-            return [
-                fault for span in spans if (fault := _check_frames(container, span, seconds, path, decode))
+            faults = [
+                fault
+                for span in spans
+                if (fault := _check_frames(container, stream, span, seconds, path, decode))
+            ]
+            first = spans[0].row  # of a file that many rows name
+            return faults + [
+                Fault(first, "video", f"{path} {note}", "warning") for note in picture_notes(container)
             ]
     except (av.FFmpegError, ClipError) as error:
         message = (
@@ -105,14 +111,14 @@ def check_picture(path: Path, spans: Sequence[Span], decode: bool) -> list[Fault
 
 
 def _check_frames(
-    container: Any, span: Span, seconds: float | None, path: Path, decode: bool
+    container: Any, stream: Any, span: Span, seconds: float | None, path: Path, decode: bool
 ) -> Fault | None:
     fault = _out_of_range(span, seconds, path)
     if fault or not decode:
         return fault
     try:
         container.seek(int((Fraction(span.start or 0) + clock_start(container)) * av.time_base))
-        if next(container.decode(video=0), None) is None:
+        if next(container.decode(stream), None) is None:
             return Fault(span.row, "video", f"{path} has no frame at {span.start or 0:g} s; replace the file")
     except av.FFmpegError as error:
         return Fault(

@@ -50,6 +50,8 @@ class Encoder(nn.Module, ABC):
     Options: ClassVar[type[EncoderOptions]] = EncoderOptions
     kind: ClassVar[str]  # which column of the corpus it reads: "audio", "text", "video" or "features"
     cached: ClassVar[bool] = True  # False: reading is as cheap as a cache hit would be
+    # options that may name a file or folder, which a model folder then keeps with its digest
+    sources: ClassVar[tuple[str, ...]] = ("model", "weights", "pca_weights", "detector")
 
     def __init__(self, options: EncoderOptions) -> None:
         super().__init__()
@@ -109,6 +111,10 @@ class Encoder(nn.Module, ABC):
     def media(self, utterance: Utterance) -> list[Any]:
         """What ``read`` depends on in this utterance: paths (their bytes count), text, times, side."""
         path = getattr(utterance, self.kind)
+        if self.kind == "features":  # 'arrays.npz#KEY': the bytes count, not the name alone
+            path = repr(sorted(path.items()))
+            files = [Path(reference.split("#")[0]) for _, reference in sorted(utterance.features.items())]
+            return [path, *files, utterance.start, utterance.end]
         parts = [path, *utterance.span(self.kind), utterance.channel, utterance.side, *clock_rule(path)]
         if self.kind == "audio":
             parts += sound_rule(path)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
-from affuse.errors import ClipError
+from affuse.errors import AffuseError, ClipError
 from affuse.files import digest, file_digest
 from affuse.media.clock import clock_rule
 
@@ -77,7 +77,7 @@ class FaceEncoder(Encoder):
                 fps=self.options.frames_per_second,
                 seconds=self.options.seconds,
                 size=self.options.size,
-                detector=self.options.detector,
+                detector=None if self.options.detector is None else Path(self.options.detector).expanduser(),
             )
         except ClipError as error:
             raise ClipError(f"{utterance.id}: {error}") from None
@@ -91,5 +91,13 @@ class FaceEncoder(Encoder):
     def reading_key(self) -> str:
         """Networks of any depth and weights share the clips that were read."""
         o = self.options
-        detector = "" if o.detector is None else file_digest(Path(o.detector))
-        return digest("faces 1", repr((o.frames_per_second, o.seconds, o.size, o.crop)), detector)
+        detector = ""
+        if o.detector is not None:
+            path = Path(o.detector).expanduser()
+            if not path.is_file():
+                raise AffuseError(
+                    f"There is no face detector {path}; set the option detector to the path of YuNet's ONNX file, or "
+                    "crop: window."
+                )
+            detector = file_digest(path)
+        return digest("faces 2", repr((o.frames_per_second, o.seconds, o.size, o.crop)), detector)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from affuse.encoders.pretrained import architecture_only, load_network, locate
+from affuse.encoders.sources import FILES
 from affuse.errors import AffuseError
 
 Name = Literal["resnet10", "resnet18", "resnet26", "resnet34", "resnet50", "resnet101", "resnet152"]
@@ -35,7 +36,6 @@ SHAPES: dict[str, Shape] = {
     "resnet152": Shape("bottleneck", (3, 8, 36, 3)),
 }
 assert set(SHAPES) == set(get_args(Name))
-FILES = (".pth", ".pt", ".safetensors")
 
 
 def widths(name: str, base: int = 64, stages: int = 4) -> list[int]:

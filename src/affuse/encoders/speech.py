@@ -15,6 +15,7 @@ from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.encoders.hidden_states import Layer, hidden_states
 from affuse.encoders.layer_mix import LayerMix
 from affuse.encoders.pretrained import load, load_network
+from affuse.encoders.sources import files_key
 from affuse.encoders.speech_batch import PER_STEP, SpeechBatch, WhisperBatch
 from affuse.encoders.wav2vec2_batch import FAMILY, Wav2Vec2Batch
 from affuse.errors import AffuseError, ClipError
@@ -121,6 +122,12 @@ class SpeechEncoder(Encoder):
     @property
     def reading_key(self) -> str:
         return digest("waveform", str(RATE))
+
+    @property
+    def features_key(self) -> str:
+        """With what a feature extractor of this machine does to samples."""
+        about = files_key(self.options.model)
+        return digest(super().features_key, *about) if about else super().features_key
 
     @cached_property
     def extractor(self) -> Any:

@@ -13,6 +13,7 @@ from torch import Tensor
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.encoders.pretrained import load, load_network
+from affuse.encoders.sources import files_key
 from affuse.errors import AffuseError
 from affuse.files import digest
 from affuse.sequence import FeatureSequence
@@ -77,7 +78,9 @@ class TextEncoder(Encoder):
 
     @property
     def reading_key(self) -> str:
-        return digest("text", self.options.model, str(self.options.revision), str(self.limit))
+        """The tokenizer by its name, one of this machine by its files too: a name can come to mean another."""
+        named = self.options.model, str(self.options.revision), str(self.limit)
+        return digest("text", *named, *files_key(self.options.model))
 
     def read(self, utterance: Utterance) -> Tensor | None:
         """(tokens,) int64 ids, special tokens included; None where the text is blank."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 
 from affuse.inference.pictures import Pictures, frame_times
 from affuse.inference.windows import Window
-from affuse.media.faces import MARGIN, FaceDetector, Region, speaker_region
+from affuse.media.faces import MARGIN, FaceDetector, Region, SpeakerPlace
 
 LOOKS = 5.0  # a second: faces move little in between, and a look costs more than decoding
 _LOST = 1.0  # seconds without a face after which a track is over
@@ -33,11 +34,11 @@ class _Track:
 
 
 class FaceTracks:
-    """Give it the faces of every look in order; then ask for squares."""
+    """Of pictures of one size. Give it the faces of every look in order; then ask for squares."""
 
     def __init__(self, region: Region, height: int, width: int) -> None:
         """region: the part of the picture that was searched; height and width of the whole picture."""
-        self.region, self._height, self._width = region, height, width
+        self.region, self.shape = region, (height, width)
         self._tracks: list[_Track] = []
         self._known: list[tuple[np.ndarray, np.ndarray]] | None = None
         self._choice: tuple[tuple[object, ...], int | None] = ((), None)
@@ -98,22 +99,47 @@ class FaceTracks:
             if point is None:
                 score = float((inside[:, 2] ** 2).sum())
             else:
-                x = inside[:, 0] + self.region.left - point[0] * self._width
-                y = inside[:, 1] + self.region.top - point[1] * self._height
+                x = inside[:, 0] + self.region.left - point[0] * self.shape[1]
+                y = inside[:, 1] + self.region.top - point[1] * self.shape[0]
                 score = -float(np.median(np.hypot(x, y)))
             if score > best:
                 best, choice = score, i
         return choice
 
 
+class FilmFaces:
+    """The faces of a film: those of every stretch of pictures of one size, each known by itself."""
+
+    def __init__(self) -> None:
+        self._begins: list[float] = []  # seconds of each stretch's first look
+        self._stretches: list[FaceTracks] = []
+
+    def begin(self, time: float, tracks: FaceTracks) -> None:
+        """Looks from ``time`` on are those of ``tracks``."""
+        self._begins.append(time)
+        self._stretches.append(tracks)
+
+    def square(
+        self, start: float, end: float, time: float, picture: np.ndarray, point: tuple[float, float] | None
+    ) -> Region | None:
+        """``FaceTracks.square`` in ``picture``, the one at ``time``; None too where no look saw one of its size."""
+        i = max(0, bisect_right(self._begins, time) - 1)
+        for tracks in (
+            self._stretches[i : i + 2] + self._stretches[max(0, i - 1) : i]
+        ):  # one begins between two looks
+            if tracks.shape == picture.shape[:2]:
+                return tracks.square(start, end, time, point)
+        return None
+
+
 def look_for_faces(
     path: Path, windows: Sequence[Window], detector: Path, side: str | None
-) -> FaceTracks | None:
+) -> FilmFaces | None:
     """One pass over the pictures of the windows, ``LOOKS`` a second. None where no picture can be decoded.
 
     Raises AffuseError where ``detector`` is not YuNet's ONNX file.
     """
-    found = FaceDetector(detector)
+    found, place, film = FaceDetector(detector), SpeakerPlace(side), FilmFaces()
     tracks: FaceTracks | None = None
     seen: np.ndarray | None = None
     faces = np.zeros((0, 4))
@@ -122,12 +148,14 @@ def look_for_faces(
         if picture is None or frame.time - last < 0.5 / LOOKS:  # windows overlap: one look serves both
             continue
         last = frame.time
-        if tracks is None:
-            tracks = FaceTracks(speaker_region(picture, side), *picture.shape[:2])
+        region = place.region(picture)
+        if tracks is None or tracks.region is not region:
+            tracks = FaceTracks(region, *picture.shape[:2])
+            film.begin(frame.time, tracks)
         if seen is not picture:
-            faces, seen = found.find(tracks.region.cut(picture)), picture
+            faces, seen = found.find(region.cut(picture)), picture
         tracks.see(frame.time, faces)
-    return tracks
+    return None if tracks is None else film
 
 
 def _inside(times: np.ndarray, start: float, end: float) -> slice:

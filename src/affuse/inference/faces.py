@@ -1,6 +1,7 @@
 """The speaker's face in every window of a video, in one pass over its pictures (two where faces are looked for).
 
-A window's frames are those of ``media.video.read_faces``: the pictures nearest to start + (k + 0.5) / fps.
+A window's frames are those of ``media.video.read_faces``: the pictures nearest to start + (k + 0.5) / fps, each window
+with letterbox bars and a place of its own.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from affuse.inference.face_tracks import FaceTracks, look_for_faces
+from affuse.inference.face_tracks import FilmFaces, look_for_faces
 from affuse.inference.pictures import Frame, Pictures, frame_times
 from affuse.inference.windows import Window
 from affuse.media.clock import not_begun
-from affuse.media.faces import Region, face_window, resize, speaker_region
+from affuse.media.faces import Region, SpeakerPlace, resize
 
 
 class FaceOptions(NamedTuple):
@@ -46,16 +47,17 @@ class FaceWindows:
             tracks = look_for_faces(self.path, self.windows, self.options.detector, self.options.side)
         waiting: dict[int, list[np.ndarray]] = {}
         following = 0  # the next window to be given
-        region: Region | None = None
+        places: dict[int, SpeakerPlace] = {}
         pictures = Pictures(self.path, frame_times(self.windows, self.options.fps, self.options.seconds))
         for frame, picture in pictures:
             if picture is not None:
-                region = region or speaker_region(picture, self.options.side)
-                square = self._square(tracks, frame, region)
+                place = places.setdefault(frame.window, SpeakerPlace(self.options.side))
+                square = self._square(tracks, frame, picture, place)
                 if square is not None:
                     face = resize(square.cut(picture), self.options.size)
                     waiting.setdefault(frame.window, []).append(face)
             while following < frame.window and self.windows[following].end <= frame.time:
+                places.pop(following, None)
                 yield self._given(following, waiting, pictures.begin)
                 following += 1
         self.fault = pictures.fault
@@ -70,9 +72,11 @@ class FaceWindows:
             return None
         return np.stack(faces)
 
-    def _square(self, tracks: FaceTracks | None, frame: Frame, region: Region) -> Region | None:
+    def _square(
+        self, tracks: FilmFaces | None, frame: Frame, picture: np.ndarray, place: SpeakerPlace
+    ) -> Region | None:
         if tracks is None:
-            square = face_window(region, self.options.side)
+            square = place.window(picture)
             return square if min(square.bottom - square.top, square.right - square.left) >= 1 else None
         window = self.windows[frame.window]
-        return tracks.square(window.start, window.end, frame.time, self.options.point)
+        return tracks.square(window.start, window.end, frame.time, picture, self.options.point)

@@ -89,7 +89,7 @@ class Predictor:
         path = Path(clip)
         tracks = find_tracks(path)
         self._check_modalities(path, tracks)
-        faults: list[str] = []
+        faults: list[str] = list(tracks.notes) if "video" in self.kinds.values() else []
         heard = self._survey(path, tracks)
         if heard.fault:
             faults.append(heard.fault)
@@ -118,7 +118,7 @@ class Predictor:
             hop=self.hop,
             words=words,
             faults=faults,
-            warning=self.warning,
+            warning=" ".join(filter(None, (self.warning, *self._never_given(answers)))),
             peaks=heard.peaks,
             pictures=reader.pictures,
         )
@@ -135,6 +135,15 @@ class Predictor:
             f"Training clips are silent for {lengths.silence:.1f} s of {lengths.median:.1f} s (medians), "
             "and windows hold speech alone: train on a corpus that 'affuse prepare trim' made, or expect worse."
         )
+
+    def _never_given(self, answers: _Answers) -> list[str]:
+        """What is to be said of modalities that no clip can give."""
+        given = {name for names in answers.given for name in names}
+        return [
+            f"The modality {name!r} is {_WHAT[kind]}, which cannot be taken from a clip: every answer is without it."
+            for name, kind in self.kinds.items()
+            if kind == "features" and answers.given and name not in given
+        ]
 
     def _load_encoders(self) -> dict[str, Encoder]:
         encoders: dict[str, Encoder] = {}

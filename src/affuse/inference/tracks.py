@@ -11,16 +11,19 @@ from affuse.errors import ClipError
 from affuse.media.audio import probe_audio
 from affuse.media.clock import clock_end, picture_tracks
 from affuse.media.container import open_container
+from affuse.media.picture_track import no_pictures, picture_notes
 from affuse.media.regular_file import check_file
 
 
 class Tracks(NamedTuple):
     """``seconds`` as the headers say, None where they do not or cannot be believed. A cover picture is no picture
-    track, a track whose codec is unknown is none either."""
+    track, a track whose codec is unknown is none either. ``notes``: what is particular about the pictures, a sentence
+    each."""
 
     sound: bool
     picture: bool
     seconds: float | None
+    notes: tuple[str, ...] = ()
 
 
 def find_tracks(path: Path) -> Tracks:
@@ -30,15 +33,18 @@ def find_tracks(path: Path) -> Tracks:
         with open_container(path) as container:
             pictures = picture_tracks(container)
             seconds = clock_end(container)
-            sound, picture = (
-                bool(streams) and streams[0].codec_context is not None
-                for streams in (container.streams.audio, pictures)
-            )
+            sound = bool(container.streams.audio) and container.streams.audio[0].codec_context is not None
+            picture = any(track.codec_context is not None for track in pictures)
             if not sound and not picture and (container.streams.audio or pictures):
                 raise ClipError(
                     f"{path} is in a codec that FFmpeg does not know, or is protected (DRM); convert it."
                 )
-            return Tracks(sound, picture, seconds)
+            if not sound and not picture and container.streams.video:
+                raise ClipError(
+                    f"{path} {no_pictures(container)}; give a file with sound or moving pictures."
+                )
+            notes = tuple(f"{path} {note}." for note in picture_notes(container))
+            return Tracks(sound, picture, seconds, notes)
     except (av.FFmpegError, OSError, ValueError):
         pass
     return Tracks(

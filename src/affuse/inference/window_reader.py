@@ -1,4 +1,7 @@
-"""What the encoders read of every window of a clip, in one pass over its sound and one over its pictures."""
+"""What the encoders read of every window of a clip, in one pass over its sound and one over its pictures.
+
+An encoder that reads pictures in a way of its own opens the file for every window.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from affuse.inference.timeline import Picture
 from affuse.inference.tracks import Tracks
 from affuse.inference.windows import Window
 from affuse.inference.words import Word, text_between
+from affuse.media.sound import Sound
 from affuse.media.sound_stream import SoundStream, SoundWindows
 
 _PICTURES = 60  # faces kept for the plot
@@ -46,6 +50,7 @@ class WindowReader:
         self.path, self.encoders, self.settings = path, encoders, settings
         self.words, self.windows = words, windows
         self.pictures: list[Picture] = []
+        self._tracks = tracks
         kinds = {encoder.kind for encoder in encoders.values()}
         self._sound = (
             SoundWindows(SoundStream(path, settings.channel, settings.track))
@@ -55,22 +60,16 @@ class WindowReader:
         self._faces = {
             name: FaceWindows(path, windows, self._face_options(encoder))
             for name, encoder in encoders.items()
-            if isinstance(encoder, FaceEncoder) and tracks.picture
+            if isinstance(encoder, FaceEncoder) and _reads_plainly(encoder) and tracks.picture
         }
+        self._check_settings()
 
     def __iter__(self) -> Iterator[Reading]:
         faces = {name: iter(windows) for name, windows in self._faces.items()}
         stride = max(1, len(self.windows) // _PICTURES)
         for i, window in enumerate(self.windows):
             causes: list[str] = []
-            sound = None if self._sound is None else self._sound.read(window.start, window.end)
-            utterance = Utterance(
-                id=f"window {i} ({window.start:.2f} s)",
-                audio=sound if sound is not None and len(sound.samples) else None,
-                text=text_between(self.words, window.start, window.end) or None,
-                start=window.start,
-                end=window.end,
-            )
+            utterance = self._utterance(i, window)
             tensors: dict[str, Tensor | None] = {}
             for name, encoder in self.encoders.items():
                 tensors[name] = None
@@ -80,17 +79,46 @@ class WindowReader:
                     if frames is not None and i % stride == 0:
                         middle = (window.start + window.end) / 2
                         self.pictures.append(Picture(middle, frames[len(frames) // 2]))
-                elif encoder.kind in ("audio", "text"):
+                elif encoder.kind != "video" or self._tracks.picture:
                     try:
-                        tensors[name] = encoder.read(utterance)
+                        tensors[name], fault = encoder.read_with_fault(utterance)
                     except ClipError as error:
-                        causes.append(str(error))
+                        fault = str(error)
+                    causes += [fault] if fault else []
             yield Reading(tensors, causes)
+
+    def _utterance(self, i: int, window: Window) -> Utterance:
+        """A window as a row of a corpus would name it, so that every encoder reads it as it reads those."""
+        sound: Sound | Path | None = self.path if self._tracks.sound else None
+        if self._sound is not None:
+            heard = self._sound.read(window.start, window.end)
+            sound = heard if len(heard.samples) else None
+        return Utterance(
+            id=f"window {i} ({window.start:.2f} s)",
+            audio=sound,
+            video=self.path if self._tracks.picture else None,
+            text=text_between(self.words, window.start, window.end) or None,
+            start=window.start,
+            end=window.end,
+            channel=self.settings.channel,
+            side=self.settings.side,
+        )
 
     @property
     def fault(self) -> str:
         """Of the pictures; known when every window is read."""
         return next((windows.fault for windows in self._faces.values() if windows.fault), "")
+
+    def _check_settings(self) -> None:
+        """Raises AffuseError where a choice of faces would be without effect on pictures that are read."""
+        own = [name for name, one in self.encoders.items() if one.kind == "video" and name not in self._faces]
+        if not own or self._faces or not self._tracks.picture:
+            return
+        if self.settings.detector or self.settings.face:
+            raise AffuseError(
+                f"--detector and --face do not reach the modality {own[0]!r}, whose encoder "
+                f"({type(self.encoders[own[0]]).__name__}) reads pictures in its own way; leave them out."
+            )
 
     def _face_options(self, encoder: FaceEncoder) -> FaceOptions:
         settings, options = self.settings, encoder.options
@@ -102,3 +130,9 @@ class WindowReader:
         return FaceOptions(
             options.frames_per_second, options.seconds, options.size, settings.side, detector, settings.face
         )
+
+
+def _reads_plainly(encoder: FaceEncoder) -> bool:
+    """Whether an encoder reads faces as ``FaceEncoder`` does, and not in a way of its own."""
+    kind = type(encoder)
+    return kind.read is FaceEncoder.read and kind.read_with_fault is FaceEncoder.read_with_fault

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affuse.media.container import open_container, path_of
+from affuse.media.restarts import joined_seconds
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -33,13 +34,19 @@ def clock_start(container: InputContainer) -> Fraction:
 
 
 def clock_end(container: InputContainer) -> float | None:
-    """Seconds to the end of the longest track, as the headers say; None where they do not, or cannot be believed."""
+    """Seconds to the end of the longest track, as the headers say; None where they do not, or cannot be believed.
+
+    Of films joined byte by byte, whose headers tell the last one's length, that of all.
+    """
     if container.duration is None:
         return None
     end = Fraction(container.duration, 1_000_000)
     if "matroska" in container.format.name:  # FFmpeg writes the last time there, not the time that passes
         end -= clock_start(container)
-    return None if jumps(path_of(container), end) else float(end)
+    if jumps(path_of(container), end):
+        return None
+    joined = joined_seconds(container)
+    return float(end) if joined is None else joined
 
 
 def jumps(path: str | Path, seconds: float | Fraction, sound: int | None = None) -> bool:
@@ -98,9 +105,12 @@ def not_begun(last: float, begin: float | None) -> bool:
 
 
 def picture_tracks(container: InputContainer) -> list[VideoStream]:
-    """A cover is no picture track."""
+    """Every reader's picture tracks, the first one being the one to read. A cover, a chapter's thumbnails and a still
+    picture are none."""
     from av.stream import Disposition
 
+    if container.format.name == "image2" or container.format.name.endswith("_pipe"):
+        return []
     return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
 
 

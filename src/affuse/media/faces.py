@@ -21,6 +21,7 @@ _WINDOW = 224 / 256  # of the active rows
 _OFFSET = 82 / 360  # of the half's columns, left of the window
 _DARK = 40  # largest channel value of a letterbox row: video black is 16, and codecs ring next to the picture
 _DETECT_SIDE = 320  # the detector sees a region scaled down to this longer side
+_LEAST_SIDE = 32  # pixels: YuNet's coarsest step; its boxes of less are infinite
 _SCORE = 0.6  # least score of a face
 MARGIN = 1.3  # side of the window in sides of the face's box: forehead, chin and ears stay in
 _SMOOTH = 2  # frames to each side over which a face's place is the median
@@ -51,6 +52,28 @@ def speaker_region(picture: np.ndarray, side: str | None) -> Region:
     left = (width + 1) // 2 if side == "right" else 0  # of an odd width the middle column is nobody's
     right = width // 2 if side == "left" else width
     return Region(bar, height - bar, left, right)
+
+
+class SpeakerPlace:
+    """The speaker's region of a film's pictures in order, found anew where their size changes."""
+
+    def __init__(self, side: str | None) -> None:
+        self.side = side
+        self._shape: tuple[int, ...] | None = None
+        self._region = Region(0, 0, 0, 0)
+        self._window = self._region
+
+    def region(self, picture: np.ndarray) -> Region:
+        """The same object as long as pictures are of one size."""
+        if picture.shape != self._shape:
+            self._shape, self._region = picture.shape, speaker_region(picture, self.side)
+            self._window = face_window(self._region, self.side)
+        return self._region
+
+    def window(self, picture: np.ndarray) -> Region:
+        """The fixed square of that region; empty where there is no room for one."""
+        self.region(picture)
+        return self._window
 
 
 def face_window(region: Region, side: str | None) -> Region:
@@ -87,7 +110,9 @@ class FaceDetector:
 
     def find(self, region: np.ndarray) -> np.ndarray:
         """(faces, 4): centre x, centre y and side of the box in pixels of the region, then score x area."""
-        scale = min(1.0, _DETECT_SIDE / max(region.shape[:2]))
+        scale = min(1.0, _DETECT_SIDE / max(1, *region.shape[:2]))
+        if min(region.shape[:2]) * scale < _LEAST_SIDE:
+            return np.zeros((0, 4))
         small = cv2.resize(region, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         self._detector.setInputSize((small.shape[1], small.shape[0]))
         faces = self._detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
@@ -100,13 +125,10 @@ class FaceDetector:
 
 
 class FaceTracker:
-    """One face through a clip's regions by YuNet; give it every region in order, then ask for windows.
+    """One face through regions of one size by YuNet; give it every region in order, then ask for windows."""
 
-    Raises AffuseError where the detector's ONNX file is missing or is none.
-    """
-
-    def __init__(self, detector: str | Path) -> None:
-        self._detector = FaceDetector(detector)
+    def __init__(self, detector: FaceDetector) -> None:
+        self._detector = detector
         self._boxes: list[
             np.ndarray | None
         ] = []  # per frame: centre x, centre y, side, in the region's pixels
@@ -126,6 +148,11 @@ class FaceTracker:
         return (
             candidates[nearest] if distance[nearest] < last[2] else None
         )  # another person's face is no face
+
+    @property
+    def seen(self) -> int:
+        """Frames."""
+        return len(self._boxes)
 
     def windows(self, region: Region) -> list[Region] | None:
         """One square per frame seen, all of one size, inside ``region``; None where no frame had a face.

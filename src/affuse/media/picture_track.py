@@ -9,22 +9,26 @@ from types import TracebackType
 import av
 import numpy as np
 from av.container import InputContainer
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from affuse.errors import ClipError
-from affuse.media.clock import clock_start
+from affuse.media.clock import clock_start, picture_tracks
 from affuse.media.container import open_container
+from affuse.media.restarts import OUT_OF_ORDER, begins_anew
 
 # Below this it is quicker to decode from the beginning than to seek.
 _SEEK_FROM_SECONDS = 1.0
+_NARROW = 1.15  # of a pixel's sides: more than that of television's 4:3 pictures (1.07 and 1.10)
 _TIE = 1e-6  # seconds: at the picture's own rate every time asked for lies midway, but for rounding
 
 
 class PictureTrack:
     """The first picture track of a file, opened. Use it in a ``with`` block.
 
-    Seconds count from where the container's own clock begins (``media/clock.py``), as those of its sound do.
+    Seconds count from where the container's own clock begins (``media/clock.py``), as those of its sound do; where
+    that clock is set back on the way (files joined byte by byte), they count on.
     ``begin`` is the time of the first picture, where decoding went past it: the picture before it is that one too.
     ``fault`` is the decoder's complaint where it stopped before the end of the file, else "".
     ``end`` is the time at which the last picture decoded goes dark; None before the end is reached.
@@ -51,9 +55,9 @@ class PictureTrack:
     def pictures(self, times: Iterable[float]) -> Iterator[np.ndarray]:
         """The picture nearest to each time (rising), (height, width, 3) uint8 RGB, upright.
 
-        Of two pictures as near, the earlier. The same array comes again where pictures are fewer than times.
-        Stops at the end of the track, or where the decoder fails: ``fault`` then says why. Pictures between
-        those asked for are decoded, as the codec needs them, but never converted.
+        Sizes may change on the way. Of two pictures as near, the earlier. The same array comes again where pictures
+        are fewer than times. Stops at the end of the track, or where the decoder fails: ``fault`` then says why.
+        Pictures between those asked for are decoded, as the codec needs them, but never converted.
         """
         before: _Timed | None = None
         after: _Timed | None = None
@@ -70,18 +74,24 @@ class PictureTrack:
                 return
             if before is None and time < after.time:
                 self.begin = after.time
+            chosen = after
             if after.time < time:  # the track is over: its last picture lasts until its end
                 if self.fault or self.end is None or time >= self.end:
                     return
-                yield after.picture()
             elif before is not None and time - before.time <= after.time - time + _TIE:
-                yield before.picture()
-            else:
-                yield after.picture()
+                chosen = before
+            try:
+                picture = chosen.picture()
+            except (av.FFmpegError, ValueError, MemoryError) as error:
+                self.fault = f"its {chosen.form} pictures cannot be converted: {_reason(error)}"
+                return
+            yield picture
 
     def _from(self, time: float) -> Iterator[_Timed]:
         """Decoded frames from a key frame at or before ``time``."""
-        if time >= _SEEK_FROM_SECONDS and self._stream.time_base is not None:
+        may_seek = time >= _SEEK_FROM_SECONDS and self._stream.time_base is not None
+        if may_seek and not begins_anew(self._container):
+            assert self._stream.time_base is not None
             try:
                 target = int((time + self._origin) / self._stream.time_base)
                 self._container.seek(target, stream=self._stream, backward=True)
@@ -89,7 +99,7 @@ class PictureTrack:
                 first = next(frames, None)
             except av.FFmpegError:
                 first, frames = None, iter(())
-            if first is not None and first.time <= time:
+            if first is not None and first.told and first.time <= time:
                 yield first
                 yield from frames
                 return
@@ -104,6 +114,7 @@ class PictureTrack:
         rate = self._stream.average_rate or self._stream.guessed_rate or 25
         step = 1 / float(rate)
         last: float | None = None
+        joined = 0.0  # seconds that passed before the clock was set back
         frames = self._container.decode(self._stream)
         while True:
             try:
@@ -111,15 +122,18 @@ class PictureTrack:
             except StopIteration:
                 break
             except (av.FFmpegError, ValueError) as error:
-                self.fault = getattr(error, "strerror", None) or str(error)
+                self.fault = _reason(error)
                 break
             assert isinstance(frame, VideoFrame)
-            # some old files leave frames without a time: they follow at the nominal rate
-            time = (
-                frame.time - self._origin if frame.time is not None else 0.0 if last is None else last + step
-            )
+            if frame.time is not None:
+                time = frame.time - self._origin + joined
+            else:  # some old files leave frames without a time: they follow at the nominal rate
+                time = 0.0 if last is None else last + step
+            if last is not None and last - time > OUT_OF_ORDER:
+                joined += last + step - time
+                time = last + step
             if last is not None and time <= last:
-                continue  # a second field or a broken clock: time never goes back
+                continue  # a second field
             last = time
             if frame.duration and frame.time_base:
                 step = float(frame.duration * frame.time_base)
@@ -133,6 +147,8 @@ class _Timed:
 
     def __init__(self, time: float, frame: VideoFrame) -> None:
         self.time = time
+        self.told = frame.time is not None  # the time is the file's, not counted
+        self.form = f"{frame.width} x {frame.height} {frame.format.name}"
         self._frame: VideoFrame | None = frame
         self._picture: np.ndarray | None = None
 
@@ -157,20 +173,53 @@ def _open(path: Path) -> tuple[InputContainer, VideoStream]:
     try:
         container = open_container(path)
     except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
         raise ClipError(
-            f"{path} is not a video file that can be read ({reason}); convert it or fetch it again."
+            f"{path} is not a video file that can be read ({_reason(error)}); convert it or fetch it again."
         ) from None
-    if not container.streams.video:
+    try:
+        stream = picture_stream(container, path)
+    except ClipError:
         container.close()
-        raise ClipError(
-            f"{path} has no video track; name a file with a picture or leave the row's video blank."
-        )
-    stream = container.streams.video[0]
-    if stream.codec_context is None:
-        container.close()
+        raise
+    stream.thread_type = "SLICE"  # clips are read in parallel; a frame thread each would only add delay
+    return container, stream
+
+
+def picture_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The track that is read for a file's pictures. Raises ClipError, one sentence, where there is none."""
+    tracks = picture_tracks(container)
+    for track in tracks:
+        if track.codec_context is not None:
+            return track
+    if tracks:
         raise ClipError(
             f"{path} has pictures in a codec that FFmpeg does not know, or that are protected (DRM); convert it."
         )
-    stream.thread_type = "SLICE"  # clips are read in parallel; a frame thread each would only add delay
-    return container, stream
+    raise ClipError(
+        f"{path} {no_pictures(container)}; name a file with a picture or leave the row's video blank."
+    )
+
+
+def no_pictures(container: InputContainer) -> str:
+    """Why a file without a picture track has none, in words that follow its name."""
+    if not container.streams.video:
+        return "has no video track"
+    cover = any(stream.disposition & Disposition.attached_pic for stream in container.streams.video)
+    return "has a cover picture, but no video track" if cover else "is a still picture, and no video"
+
+
+def picture_notes(container: InputContainer) -> list[str]:
+    """What is particular about the pictures that are read, in words that follow the file's name."""
+    tracks = [track for track in picture_tracks(container) if track.codec_context is not None]
+    notes = []
+    if len(tracks) > 1:
+        notes.append(f"has {len(tracks)} picture tracks, of which the first is read")
+    aspect = tracks[0].sample_aspect_ratio if tracks else None
+    if aspect and not 1 / _NARROW < aspect < _NARROW:
+        shape = f"{aspect.numerator} to {aspect.denominator}"
+        notes.append(f"has pixels of {shape}, which are taken as square: faces are out of proportion")
+    return notes
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -23,6 +23,10 @@ class Sound:
     def __str__(self) -> str:
         return str(self.path)
 
+    def __fspath__(self) -> str:
+        """For what opens the file itself, as it does in training; start and end then say which part."""
+        return str(self.path)
+
     def cut(self, start: float | None, end: float | None) -> np.ndarray:
         """(time,) float32: what ``read_waveform`` would decode of the file before it resamples.
 

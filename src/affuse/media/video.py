@@ -6,7 +6,7 @@ video's size. Seconds count as in ``media/picture_track.py``; pixels are taken a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ import numpy as np
 
 from affuse.errors import ClipError
 from affuse.media.clock import not_begun
-from affuse.media.faces import FaceTracker, Region, face_window, resize, speaker_region
+from affuse.media.faces import FaceDetector, FaceTracker, Region, SpeakerPlace, face_window, resize
 from affuse.media.picture_track import PictureTrack
 
 _SLACK = 1e-6  # seconds: a duration that is a whole number of frames but for rounding
@@ -48,7 +48,8 @@ def read_faces(
     detector: path of YuNet's ONNX file; None takes the fixed window (``media.faces.face_window``), which is
         also taken where the detector finds no face in any frame
 
-    Variable frame rates, display rotation and odd sizes are as good as any. A video that ends early, or whose
+    Variable frame rates, display rotation and odd sizes are as good as any. Where pictures change their size, place and
+    letterbox bars are found anew, as if another file began there. A video that ends early, or whose
     decoder fails on the way, gives the frames before that, and ``fault``; one whose pictures begin after ``start`` has
     the first of them in every frame before it, and ``fault``. Raises ClipError, one sentence, for
     a file that is missing or not media, without a picture track, with nothing to decode at ``start``, or with
@@ -68,40 +69,32 @@ def read_faces(
             "leave the utterance out or give it more time."
         )
 
-    tracker = None if detector is None else FaceTracker(detector)
-    windows: list[Region] | None = None
-    if tracker is not None:
-        # Two passes: places need the whole clip, and decoding it twice is cheaper than keeping its pictures.
-        region: Region | None = None
-        with PictureTrack(path) as track:
-            for picture in track.pictures(_times(begin, fps, wanted)):
-                region = region or speaker_region(picture, side)
-                tracker.see(region.cut(picture))
-        windows = None if region is None else tracker.windows(region)
-
+    # Two passes: a detector's places need the whole clip, and decoding it twice is cheaper than keeping its pictures.
+    windows = None
+    if detector is not None:
+        windows = _found_windows(path, _times(begin, fps, wanted), side, FaceDetector(detector))
+    place = SpeakerPlace(side)
     kept = bytearray()
     n = 0
-    window: Region | None = None
     last: tuple[np.ndarray, Region] | None = None
+    small = ""
     with PictureTrack(path) as track:
         for picture in track.pictures(_times(begin, fps, wanted)):
-            if windows is not None:
-                window = windows[min(n, len(windows) - 1)]
-            elif window is None:
-                window = face_window(speaker_region(picture, side), side)
+            window = windows[min(n, len(windows) - 1)] if windows else place.window(picture)
             if min(window.bottom - window.top, window.right - window.left) < 1:
-                raise ClipError(
-                    f"{path} has pictures of {picture.shape[1]} x {picture.shape[0]}, too small for a face."
-                )
+                small = f"pictures of {picture.shape[1]} x {picture.shape[0]}, too small for a face"
+                break
             if last is not None and last[0] is picture and last[1] == window:  # the same picture again
                 kept += kept[-3 * size * size :]
             else:
                 kept += resize(window.cut(picture), size).tobytes()
             last = (picture, window)
             n += 1
-        begun, stopped, fault = track.begin, track.end, track.fault
+        begun, stopped, fault = track.begin, track.end, track.fault or small
     if stopped is not None and not fault:
         n = min(n, max(0, int((stopped - begin) * fps + _SLACK)))  # whole frames of what is there
+    if n == 0 and small:
+        raise ClipError(f"{path} has {small}.")
     if n == 0:
         raise ClipError(_nothing(path, begin, stopped, fault, fps))
     if not_begun(begin + (n - 0.5) / fps, begun):
@@ -115,6 +108,24 @@ def read_faces(
     frames = np.frombuffer(kept, np.uint8).reshape(-1, size, size, 3)[:n]
     missing = 0.0 if stopped is None or end is None or asked is None else begin + asked - stopped
     return FaceClip(frames, _shortfall(path, begin + n / fps, missing, fault) or late)
+
+
+def _found_windows(
+    path: Path, times: Iterable[float], side: str | None, detector: FaceDetector
+) -> list[Region]:
+    """The square of every frame; a stretch of pictures of one size has a face of its own, or the fixed window."""
+    place = SpeakerPlace(side)
+    stretches: list[tuple[Region, FaceTracker]] = []
+    with PictureTrack(path) as track:
+        for picture in track.pictures(times):
+            region = place.region(picture)
+            if not stretches or stretches[-1][0] is not region:
+                stretches.append((region, FaceTracker(detector)))
+            stretches[-1][1].see(region.cut(picture))
+    windows: list[Region] = []
+    for region, tracker in stretches:
+        windows += tracker.windows(region) or [face_window(region, side)] * tracker.seen
+    return windows
 
 
 def _times(begin: float, fps: float, wanted: int | None) -> Iterator[float]:

@@ -13,11 +13,12 @@ import pandas as pd
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.splits import Split, make_split, transcript_overlap
 from affuse.corpora.view import view
+from affuse.encoder_files import source_digests
 from affuse.encoders.base import Encoder
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
 from affuse.files import digest
-from affuse.model import Model, encoder_choice
+from affuse.model import Model, encoder_choice, with_absolute_paths
 from affuse.recipe import Recipe
 from affuse.registry import unknown
 from affuse.training.cache import ContentKeys, FeatureCache
@@ -202,6 +203,10 @@ def read_clips(
                 progress.say(
                     f"{name}: {done.computed} clips encoded in {done.wall_seconds:.1f} s ({done.speed})."
                 )
+        if not modality.frozen and (
+            files := source_digests(modality, paths_only=True)
+        ):  # what training begins with
+            plan.contents[name] = digest(plan.contents[name], repr(sorted(files.items())))
         plan.skipped += skipped
         plan.partial += partial
         if require and not present[name]:
@@ -222,7 +227,9 @@ def read_clips(
 
 
 def resolve(recipe: Recipe, corpus: Corpus) -> Recipe:
-    """Fill in what only the corpus knows: the widths of its pre-extracted features."""
+    """Fill in what only this machine and the corpus know: encoders' paths from the root, so that an experiment is the
+    same from every working folder, and the widths of pre-extracted features."""
+    recipe = with_absolute_paths(recipe)
     changes = []
     for name, modality in recipe.modalities.items():
         if modality.encoder != "precomputed":

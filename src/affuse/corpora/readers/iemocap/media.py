@@ -9,7 +9,9 @@ import av
 import av.error
 import soundfile
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
+from affuse.media.clock import picture_tracks
 from affuse.media.riff import is_cut
 
 # A half of these videos cannot be used, says the field's experience (../shared/facts, IEMOCAP quirks): the man's
@@ -45,25 +47,26 @@ def check_video(path: Path) -> VideoState:
     try:
         cut = is_cut(path)
         with av.open(str(path)) as container:
-            if not container.streams.video:
+            tracks = picture_tracks(container)
+            if not tracks:
                 return VideoState(0.0, "the avi has no picture")
+            stream = tracks[0]
             if not cut:
-                stream = container.streams.video[0]
                 if stream.duration is not None and stream.time_base is not None:
                     return VideoState(float(stream.duration * stream.time_base), "")
                 return VideoState(float(container.duration or 0) / av.time_base, "")
             # Only a file shorter than it says is walked through, for where its pictures stop.
-            last = _last_packet(container)
+            last = _last_packet(container, stream)
         return VideoState(last, f"the avi is truncated after {last:.1f} s")
     except (av.error.FFmpegError, OSError) as error:
         return VideoState(0.0, f"the avi cannot be read ({_reason(path, error)})")
 
 
-def _last_packet(container: InputContainer) -> float:
+def _last_packet(container: InputContainer, stream: VideoStream) -> float:
     """The last picture's time in seconds; a damaged end counts as the end."""
     last = 0.0
     try:
-        for packet in container.demux(container.streams.video[0]):
+        for packet in container.demux(stream):
             time = packet.dts if packet.pts is None else packet.pts
             if time is not None and packet.time_base is not None:
                 last = max(last, float(time * packet.time_base))
