@@ -29,13 +29,17 @@ def write_video(
     codec: str = "mpeg4",
     group: int = 12,
     options: dict[str, str] | None = None,
+    aspect: Fraction | None = None,
 ) -> Path:
-    """``times`` (seconds) instead of a constant rate; ``sound_seconds`` of a tone beside the picture."""
+    """``times`` (seconds) instead of a constant rate; ``sound_seconds`` of a tone beside the picture; ``aspect`` of a
+    pixel."""
     height, width = pictures[0].shape[:2]
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps, options=options)
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = width, height, "yuv420p", group
         stream.bit_rate = 4_000_000
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
         if times is not None:
             stream.codec_context.time_base = TICK
         sound = None

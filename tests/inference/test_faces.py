@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from affuse.corpora.generated.people import make_actor, make_room
-from affuse.inference.face_tracks import LOOKS, FaceTracks
+from affuse.inference.face_tracks import LOOKS, FaceTracks, FilmFaces
 from affuse.inference.faces import FaceOptions, FaceWindows
 from affuse.inference.pictures import frame_times
 from affuse.inference.windows import Window
@@ -90,6 +90,22 @@ def test_a_break_of_more_than_a_second_ends_a_track():
         tracks.see(time, np.array([[50.0, 50.0, 20.0]]))
     assert tracks.square(0, 1, 0.2, None) is not None
     assert tracks.square(1, 2.5, 2.0, None) is None
+
+
+def test_a_film_whose_pictures_change_their_size_has_the_faces_of_each_part():
+    """A frame between the last look at one size and the first at another is known by its own size."""
+    film, parts = FilmFaces(), []
+    for begin, (height, width), face in ((0.1, (200, 400), (300, 100, 30)), (1.1, (120, 90), (40, 50, 20))):
+        parts.append(FaceTracks(Region(0, height, 0, width), height, width))
+        film.begin(begin, parts[-1])
+        for i in range(5):
+            parts[-1].see(begin + i / LOOKS, np.array([face], float))
+    large, small = np.zeros((200, 400, 3), np.uint8), np.zeros((120, 90, 3), np.uint8)
+    for time in (0.5, 0.95, 1.05):
+        assert film.square(0, 2, time, large, None) == parts[0].square(0, 2, time, None)
+    for time in (0.95, 1.05, 1.5):
+        assert film.square(0, 2, time, small, None) == parts[1].square(0, 2, time, None)
+    assert film.square(0, 2, 0.5, np.zeros((9, 9, 3), np.uint8), None) is None
 
 
 @pytest.mark.skipif(not YUNET.is_file(), reason="YuNet's weights are not at ../shared/weights/yunet")

@@ -113,6 +113,26 @@ def test_an_encoder_of_this_machine_goes_along_only_if_asked(tmp_path, server):
     assert loaded.recipe.modalities["text"].options["model"].startswith(str(tmp_path / "hub"))
 
 
+def test_an_encoder_of_ones_own_that_cannot_be_copied_stays_here(tmp_path, server, monkeypatch):
+    from affuse.registry import PARTS
+
+    monkeypatch.setitem(PARTS["encoders"], "own", "modelfolder.own_weights:OwnWeights")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "words.txt").write_text("calm 0.1")
+    model = make_model({"text": {"encoder": "own", "options": {"table": "words.txt"}}})
+    save_model(model, tmp_path / "own", card=CARD)
+    written = (tmp_path / "own" / "recipe.yaml").read_text()
+    assert str(tmp_path / "words.txt") in written  # what the encoder says it reads is named from the root
+    with pytest.raises(AffuseError, match=r"path of this machine \(text: .*--self-contained"):
+        push(tmp_path / "own", "me/words")
+    with pytest.raises(AffuseError, match=r"words\.txt\) and has no way to copy it"):
+        push(tmp_path / "own", "me/words", self_contained=True)
+    assert server.calls == []
+    (tmp_path / "words.txt").write_text("calm 0.9")
+    with pytest.raises(AffuseError, match=r"words\.txt is not what the model was trained with"):
+        affuse.load(tmp_path / "own")
+
+
 def test_sentences_for_what_goes_wrong(folder, tmp_path, server, monkeypatch):
     with pytest.raises(AffuseError, match=r"'just-a-name' is no Hub id; write owner/name"):
         push(folder, "just-a-name")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -125,3 +126,9 @@ def _two_in_corpus(place: Place) -> Command:
     write_tracks(place.folder / "two.mkv", {"mpeg4": noise(64, 96, 25), "mpeg2video": [grey(200)] * 25})
     write_video(place.folder / "film.mp4", [grey(90)] * 10)
     return Command(["validate", corpus(place, "two.mkv", "film.mp4")])
+
+
+@situation("pictures-not-square")
+def _not_square(place: Place) -> Command:
+    write_video(place.folder / "wide.mkv", noise(64, 96, 25), aspect=Fraction(64, 45))
+    return Command(["predict", face_model(place), "wide.mkv", "--out", place.out])
