@@ -70,7 +70,7 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     from affuse.reports.joint_loss_table import joint_loss_table, joint_losses
     from affuse.reports.page import write_page
     from affuse.reports.record import write_record
-    from affuse.reports.results import collect_results, markdown_table, paper_table
+    from affuse.reports.results import collect_results, markdown_table, paper_table, tested_speakers
     from affuse.reports.subsets import SUBSETS, collect_subsets, subset_table
 
     results = collect_results(comparison)
@@ -88,9 +88,11 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
         print_table(table, title)
         pages.append(f"{title}\n\n{markdown_table(table)}")
     note = (
-        "Percent: mean over seeds ± standard deviation over seeds [95 % interval, bootstrap over speakers]; "
+        "Percent: mean over seeds ± standard deviation over seeds [95 % interval over speakers]; "
         "utterances of all folds together."
     )
+    for told in tested_speakers(comparison):
+        note += f" {told}"
     if len(results) and results["ceiling"].notna().any():
         note += " Ceiling: the best possible ACC from the same modalities, known because this corpus is generated."
     messages.print(note)

@@ -12,6 +12,7 @@ import pandas as pd
 import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_csv, write_json
+from affuse.reports.results import tested_speakers
 from affuse.reports.sections.setting import describe_protocol
 from affuse.reproduction.definition import PROTOCOLS, Paper
 from affuse.reproduction.report.claims import COLUMNS as CLAIM_COLUMNS
@@ -108,7 +109,9 @@ def _about(run: ProtocolRun, out: Path) -> dict[str, Any]:
         "seeds": sorted({cell.variant.recipe.seed for cell in comparison.cells}),
         "folds": [len({cell.fold for cell in comparison.cells}), len(experiment.split.folds)],
         "utterances": len(experiment.labelled.table),
-        "notes": [note for note in (*run.grid.notes, *experiment.notes) if note],
+        "notes": [
+            note for note in (*run.grid.notes, *experiment.notes, *tested_speakers(comparison)) if note
+        ],
         "on_test": sorted({cell.variant.recipe.on_test for cell in comparison.cells} - {""}),
         "failed": [
             f"{cell.folder.relative_to(out).as_posix()}: {cause}" for cell, cause in comparison.failed

@@ -14,7 +14,7 @@ MARKS = "†‡§¶"
 INSIDE = "published inside honest interval"
 LEGEND = (
     "ACC and BACC in percent, test utterances of all folds together, mean over seeds; in parentheses the difference to "
-    "the published number. Intervals are 95 %: by bootstrap over speakers for ACC and BACC, by Student's t over runs "
+    "the published number. Intervals are 95 %: over speakers for ACC and BACC, by Student's t over runs "
     "for NLL and weights."
 )
 

@@ -48,7 +48,7 @@ class ProtocolRun(NamedTuple):
 def reproduction_rows(paper: Paper, runs: Sequence[ProtocolRun]) -> pd.DataFrame:
     """COLUMNS: one row per protocol, published row and metric; ACC and BACC in percent, NLL in nats.
 
-    ``low`` and ``high``: 95 % interval, by bootstrap over speakers for ACC and BACC, by Student's t over runs
+    ``low`` and ``high``: 95 % interval, over speakers for ACC and BACC, by Student's t over runs
     (seeds and folds) for the others. ``inside``: yes or no, whether the published number lies in the honest
     interval; blank elsewhere. ``on_test``: what was chosen on the test part, or trained on it; blank: nothing.
     ``failed``: yes where cells of the row failed, which then has no value. A row without a validation part has no NLL.
