@@ -128,7 +128,8 @@ def test_the_command_says_so_before_anything_is_trained(tmp_path, capsys, monkey
     said = " ".join(result.err.split())
     assert f"{OTHERS}: iemocap has 60 here, the protocol 5,531 (anger 30 for 1,103, happiness 0 for" in said
     assert "The protocol's utterances of iemocap: 5,531 (anger 1,103" in said
-    assert "None of the 60 utterances can be used" in said
+    assert result.code == 2
+    assert "a.wav does not exist" in said
 
 
 def test_inside_is_filled_for_the_papers_utterances_alone():
