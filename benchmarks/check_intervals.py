@@ -1,6 +1,6 @@
 """How often do intervals of ACC and BACC hold the truth? A simulation over speakers who differ.
 
-    python benchmarks/check_intervals.py [--trials 200]
+    python benchmarks/check_intervals.py [--trials 200] [--speakers 2 3]
 
 Speakers have an accuracy of their own (normal on the logit scale, also a little different by class), numbers of
 utterances that differ, and classes that are not equally frequent; three tables (seeds) agree on four utterances in
@@ -14,9 +14,8 @@ import itertools
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
-from scipy import stats
 from scipy.optimize import brentq
-from scipy.special import expit
+from scipy.special import expit, ndtr, stdtrit
 
 from affuse.evaluation.intervals import (
     MEASURES,
@@ -80,12 +79,12 @@ def intervals(confusions: np.ndarray, metric: str, seed: int) -> dict[str, tuple
     right, said = shares(confusions, metric)
     n = independent_utterances(value, right.sum(axis=0), said.sum(axis=0))
     variance, df = spread_over_speakers(right, said)
-    t = float(stats.t.ppf(0.975, df)) if df else np.inf
+    t = float(stdtrit(df, 0.975)) if df else np.inf
     half = t * np.sqrt(variance) if df else np.inf
     effective = value * (1 - value) / variance * (1.96 / t) ** 2 if variance > 0 else n if df else 0.0
     speakers = len(confusions)
     drawn = resample(confusions, draw_speakers(speakers, RESAMPLES, seed), metric)
-    tail = float(stats.norm.cdf(stats.t.ppf(0.025, speakers - 1)))
+    tail = float(ndtr(stdtrit(speakers - 1, 0.025)))
     of = np.nanquantile(drawn, [tail, 1 - tail]) if not np.isnan(drawn).all() else (np.nan, np.nan)
     return {
         "resamples": (float(of[0]), float(of[1])),
@@ -99,11 +98,13 @@ def intervals(confusions: np.ndarray, metric: str, seed: int) -> dict[str, tuple
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=200)
-    trials = parser.parse_args().trials
-    random = np.random.default_rng(0)
+    parser.add_argument("--speakers", type=int, nargs="+", default=SPEAKERS)
+    options = parser.parse_args()
+    trials = options.trials
     print("| speakers | metric |", " | ".join(METHODS), "|")
     print("|---|---|" + "---|" * len(METHODS))
-    for speakers in SPEAKERS:
+    for speakers in options.speakers:
+        random = np.random.default_rng(speakers)
         held: dict[tuple[str, str], list[float]] = {}
         widths: dict[tuple[str, str], list[float]] = {}
         for (each, uneven), spread, accuracy, classes in itertools.product(

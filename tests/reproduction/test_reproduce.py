@@ -327,7 +327,8 @@ def test_the_interval_over_runs_is_students_t():
         )
 
     assert integrate.quad(density, -reach, reach)[0] == pytest.approx(0.95, abs=1e-6)
-    assert over_runs(np.array([0.5, 0.5])) == (0.5, 0.5, 0.5)
+    assert over_runs(np.array([0.5, 0.5]), fixed=True) == (0.5, 0.5, 0.5)
+    assert np.isnan(over_runs(np.array([0.0, 0.0, 0.0]))[1:]).all()  # a switch that three seeds do not feel
     assert np.isnan(over_runs(np.array([0.5]))[1:]).all()
 
 

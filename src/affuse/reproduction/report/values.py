@@ -155,7 +155,9 @@ def _joint_values(run: ProtocolRun) -> dict[tuple[str, str], dict[str, Any]]:
         spaces = run.comparison.experiments[cells[0].experiment].labelled.spaces
         found = pd.DataFrame([joint_numbers(cell, run.comparison, spaces) for cell in cells])
         for metric in found.columns.drop("n"):
-            value, low, high = over_runs(found[metric].to_numpy(float))
+            value, low, high = over_runs(
+                found[metric].to_numpy(float), fixed=str(metric).startswith("weight_")
+            )
             values[dict(settings)["row"], str(metric)] = {
                 "value": value, "low": low, "high": high, "n": round(found["n"].mean()),
                 "seeds": len({cell.variant.recipe.seed for cell in cells}),
