@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from affuse.evaluation.intervals import bootstrap, speaker_confusions
+from affuse.evaluation.intervals import speaker_confusions, speaker_interval
 from affuse.evaluation.predictions import measure_table
 from affuse.training.embeddings import write_embeddings
 
@@ -104,7 +104,9 @@ def make_comparison(
             measured = [measure_table(table, task, CLASSES) for table in tables]
             for metric in ("acc", "bacc", "macro_f1", "weighted_f1"):
                 found = speaker_confusions(tables, task, CLASSES, clusters)
-                low, high = bootstrap(found, metric)[1:] if metric in ("acc", "bacc") else (np.nan, np.nan)
+                low, high = (
+                    speaker_interval(found, metric)[1:] if metric in ("acc", "bacc") else (np.nan, np.nan)
+                )
                 values = np.array([getattr(m, metric) for m in measured])
                 results.append(
                     settings
@@ -113,7 +115,7 @@ def make_comparison(
                         "transcript_overlap": np.nan, "task": task, "metric": metric, "value": values.mean(),
                         "low": low, "high": high, "ceiling": np.nan,
                         "sd_seeds": values.std(ddof=1) if len(values) > 1 else np.nan,
-                        "sd_folds": 0.01, "n": len(ids), "seeds": len(seeds), "folds": folds,
+                        "sd_folds": 0.01, "n": len(ids), "speakers": len(found), "seeds": len(seeds), "folds": folds,
                     }
                 )  # fmt: skip
     pd.DataFrame(results).to_csv(folder / "results.csv", index=False)

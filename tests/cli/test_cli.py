@@ -221,6 +221,8 @@ def test_one_bad_clip_is_skipped_and_the_exit_code_tells(place, tmp_path):
           "--set", "modalities.audio.options.name=fase"], "did you mean 'face'"),
         (["compare", "server", "CORPUS", "--out", "OUT", "--over", "loss"], "--over takes axis=value"),
         (["compare", "server", "CORPUS", "--out", "OUT", "--over", "fold=x"], "whole numbers"),
+        (["compare", "server", "CORPUS", "--out", "OUT", "--fold", "x"], "--fold 0,1"),
+        (["compare", "server", "CORPUS", "--out", "OUT", "--fold", "0", "--over", "fold=1"], "twice"),
         (["evaluate", "nowhere", "CORPUS"], "no model folder nowhere"),
         (["prepare", "emodb", "nowhere", "OUT"], "nowhere"),
         (["train", "server", "CORPUS", "--out", "OUT", "--device", "cuda"], "no GPU is at hand"),

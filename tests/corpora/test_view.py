@@ -116,3 +116,13 @@ def test_side_by_gender_is_wrong_exactly_where_the_man_wears_the_markers(release
         assert (wrong["side"] != right["side"]) == (right["id"][5] == "M")
     number = int((corpus.table["marker"] == "M").sum())
     assert notes[0].startswith(f"{number} of {len(corpus)} utterances show the other half")
+
+
+def test_ceilings_hold_where_the_labels_are_the_same_ones(release, tmp_path):
+    corpus = prepare(release, tmp_path / "c")
+    assert corpus.info.ceilings
+    same, _ = view(corpus, CorpusView(labels=LabelProtocol(keep_unlabelled=False)))
+    assert len(same) < len(corpus)
+    assert same.info.ceilings == corpus.info.ceilings
+    other, _ = view(corpus, CorpusView(labels=LabelProtocol(classes="4")))
+    assert other.info.ceilings == {}

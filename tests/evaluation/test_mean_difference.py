@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from affuse.evaluation.differences import paired_mean_difference
-from affuse.evaluation.intervals import draw_speakers
+from affuse.evaluation.resampling import draw_speakers
 
 
 def test_value_and_error_by_plain_loops():

@@ -20,11 +20,12 @@ from affuse.evaluation.calibration import (
 from affuse.evaluation.clusters import tightness
 from affuse.evaluation.differences import paired_difference
 from affuse.evaluation.groups import group_gap, group_metrics
-from affuse.evaluation.intervals import draw_speakers, speaker_confusions
+from affuse.evaluation.intervals import speaker_confusions
 from affuse.evaluation.mcnemar import mcnemar
 from affuse.evaluation.p_values import holm, over_seeds
 from affuse.evaluation.power import detectable_by_mcnemar, detectable_difference
 from affuse.evaluation.resampled_t import corrected_resampled_t
+from affuse.evaluation.resampling import draw_speakers
 
 
 def right(*counts):

@@ -26,6 +26,10 @@ def compare(
             "fold=0,1; or any field such as optimizer.lr=1e-4,1e-3. May be given again: all combinations run.",
         ),
     ] = None,
+    fold: Annotated[
+        str | None,
+        typer.Option(help="Only these folds, comma-separated (default: all); as --over fold=0,1."),
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes (default: one per core).")] = None,
@@ -47,11 +51,11 @@ def compare(
     from affuse.training.compare import compare as run
     from affuse.training.compare import make_variants, parse_axes
 
-    axes = parse_axes(over or [])
+    axes = parse_axes([*(over or []), *([] if fold is None else [f"fold={fold}"])])
     try:
         folds = [int(fold) for fold in axes.pop("fold")] if "fold" in axes else None
     except ValueError:
-        raise AffuseError("--over fold=... takes whole numbers, for example --over fold=0,1.") from None
+        raise AffuseError("--fold and --over fold=... take whole numbers, for example --fold 0,1.") from None
     variants = make_variants(recipe, axes, set_ or [])
     loaded = Corpus.load(corpus)
     with bars() as progress:
@@ -70,7 +74,7 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     from affuse.reports.joint_loss_table import joint_loss_table, joint_losses
     from affuse.reports.page import write_page
     from affuse.reports.record import write_record
-    from affuse.reports.results import collect_results, markdown_table, paper_table
+    from affuse.reports.results import collect_results, markdown_table, paper_table, tested_speakers
     from affuse.reports.subsets import SUBSETS, collect_subsets, subset_table
 
     results = collect_results(comparison)
@@ -88,9 +92,11 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
         print_table(table, title)
         pages.append(f"{title}\n\n{markdown_table(table)}")
     note = (
-        "Percent: mean over seeds ± standard deviation over seeds [95 % interval, bootstrap over speakers]; "
+        "Percent: mean over seeds ± standard deviation over seeds [95 % interval over speakers]; "
         "utterances of all folds together."
     )
+    for told in tested_speakers(comparison):
+        note += f" {told}"
     if len(results) and results["ceiling"].notna().any():
         note += " Ceiling: the best possible ACC from the same modalities, known because this corpus is generated."
     messages.print(note)

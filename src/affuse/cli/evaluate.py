@@ -54,6 +54,8 @@ def evaluate(
     only = "" if given is None else f" from {', '.join(given)} alone"
     name = f"{loaded.info.title}{only}{', training utterances included' if seen else ''}"
     print_table(found.metrics.round(4), f"{name}: metrics")
+    for note in found.notes:
+        messages.print(note, markup=False, soft_wrap=True)
     print_table(found.recalls.round(4), "Recall per class (rows: true class; columns: called)")
     print_table(found.calibration.round(4), "Calibration: expected calibration error (ECE), NLL in nats")
     if len(found.groups):

@@ -83,6 +83,7 @@ def _protocols(
     from affuse.reproduction.report.table import LEGEND, numbers_table
     from affuse.reproduction.report.values import ProtocolRun
     from affuse.reproduction.running import check_grid, form_notes, run_grid
+    from affuse.reproduction.utterances import utterances_in_words
 
     paper = read_paper(name)
     # every grid is made before any is run: a mistake in the last is told before hours of the first
@@ -90,7 +91,7 @@ def _protocols(
     for protocol in protocols:
         definition = read_definition(name, protocol)
         grids[protocol] = definition, make_grid(paper, protocol, definition, corpus, form)
-        check_grid(grids[protocol][1], corpus)
+        check_grid(grids[protocol][1], paper, definition, corpus)
     runs = []
     with bars() as progress:
         for protocol, (definition, grid) in grids.items():
@@ -98,9 +99,9 @@ def _protocols(
             rows = len(grid.variants) // seeds
             progress.say(
                 f"{PROTOCOLS[protocol]}: {rows} rows, {seeds} seed{'s' if seeds > 1 else ''} each. "
-                f"{' '.join(definition.description.split())}"
+                f"{' '.join(definition.description.split())} {utterances_in_words(paper, definition)}"
             )
-            for note in grid.notes:
+            for note in (*grid.notes, *grid.other_utterances):
                 progress.say(note)
             done = run_grid(grid, corpus, out / protocol, cache, progress, jobs, device)
             runs.append(ProtocolRun(protocol, definition, grid, *done))

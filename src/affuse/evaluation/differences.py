@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from affuse.evaluation.intervals import LEVEL, MEASURES, RESAMPLES, draw_speakers, resample
+from affuse.evaluation.intervals import LEVEL, MEASURES
+from affuse.evaluation.resampling import RESAMPLES, draw_speakers, resample
 
 _NO_SPREAD = 1e-12
 

@@ -11,13 +11,11 @@ from affuse.evaluation.differences import Difference, student_difference, undefi
 from affuse.evaluation.intervals import (
     LEVEL,
     MEASURES,
-    RESAMPLES,
-    bootstrap,
-    draw_speakers,
-    resample,
     speaker_confusions,
+    speaker_interval,
     speakers_of,
 )
+from affuse.evaluation.resampling import RESAMPLES, draw_speakers, resample
 
 # column of a corpus -> how results call it
 GROUPINGS = {"gender": "gender", "scenario": "dialog type"}
@@ -30,7 +28,7 @@ def group_metrics(
 
     tables: prediction tables, one per seed, over which values are averaged; ``groups`` and ``clusters``: utterance
     id -> group and speaker. Utterances without a group are left out; a class that a group lacks has no
-    recall there. Intervals (ACC, BACC) by bootstrap over the group's speakers.
+    recall there. Intervals (ACC, BACC) are over the group's speakers.
     """
     rows = []
     for group in sorted(groups.dropna().astype(str).unique()):
@@ -41,7 +39,7 @@ def group_metrics(
         pooled = counts.sum(axis=0)  # (tables, classes, classes)
         about = {"group": group, "n": round(counts.sum() / len(tables)), "speakers": len(counts)}
         for metric in MEASURES:
-            interval = bootstrap(counts, metric)
+            interval = speaker_interval(counts, metric)
             rows.append({**about, "metric": metric, **interval._asdict()})
         support = pooled.sum(axis=-1).mean(axis=0)
         for i, label in enumerate(space):
@@ -68,7 +66,7 @@ def group_gap(
 
     A speaker is drawn with all its utterances, in whatever group they are; where each speaker belongs to one group,
     as with gender, each group's speakers are drawn among themselves. Not defined, NaN, where such a group has
-    one speaker.
+    one speaker, or none of the speakers differ.
     """
     parts = [of_group(tables, groups, group) for group in pair]
     spoken = [
@@ -88,7 +86,10 @@ def group_gap(
         return undefined(value)
     times = draw_speakers(len(names), resamples, seed, strata)
     values = resample(counts[0], times, metric) - resample(counts[1], times, metric)
-    return student_difference(value, values, len(names) - len(sizes), level)
+    found = student_difference(value, values, len(names) - len(sizes), level)
+    return (
+        found if found.error else undefined(value)
+    )  # groups whose speakers do not differ tell nothing of others
 
 
 def grouped(

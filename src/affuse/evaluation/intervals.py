@@ -1,4 +1,4 @@
-"""Confidence intervals by bootstrap over speakers: utterances of one speaker are not independent."""
+"""Confidence intervals of metrics over speakers: utterances of one speaker are not independent."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import betaincinv, stdtrit
 
-RESAMPLES = 2000
 LEVEL = 0.95
+FEW = 4  # speakers or fewer cannot tell how much speakers differ: docs/statistics.md
+_NOTHING = 1e-9
 
 
 class Interval(NamedTuple):
@@ -79,60 +80,128 @@ def speakers_of(ids: pd.Series, clusters: pd.Series) -> pd.Series:
     return speaker.where(speaker.notna(), ids).astype(str)
 
 
-def draw_speakers(
-    speakers: int, resamples: int = RESAMPLES, seed: int = 0, strata: np.ndarray | None = None
-) -> np.ndarray:
-    """(resamples, speakers): how often each speaker is drawn, with replacement, within its stratum.
+def speaker_interval(confusions: np.ndarray, metric: str, level: float = LEVEL) -> Interval:
+    """Interval of a metric ("acc" or "bacc"), averaged over tables: the truth for other speakers of the same kind.
 
-    From n speakers n - 1 are drawn: so the variance of a mean is S^2 / n without bias, where n draws make it
-    (n - 1) / n of that, a tenth too small with IEMOCAP's ten (McCarthy and Snowden 1985). ``strata``: (speakers,)
-    of integers; each stratum has two speakers at least.
+    confusions: (speakers, tables, classes, classes). The wider, at each end, of two:
+
+    - of speakers: the shares p with (value - p)^2 <= t^2 D p (1 - p), a score interval (Wilson 1927) whose design
+      effect D and degrees of freedom of Student's t come from how far the speakers differ
+      (``spread_over_speakers``), as in surveys that draw clusters (Kott and Carr 1997; Franco et al. 2019).
+    - of utterances: Clopper and Pearson's, as if all were independent. No interval is narrower than that.
+
+    It always holds the value. Of ``FEW`` speakers or fewer it is wide, because it must be (``few_speakers``). Where
+    each class is said by one speaker alone nothing is known of the spread: 0 to 1. One speaker: NaN.
     """
-    strata = np.zeros(speakers, int) if strata is None else strata
-    random = np.random.default_rng(seed)
-    times = np.zeros((resamples, speakers), int)
-    for stratum in np.unique(strata):
-        members = np.flatnonzero(strata == stratum)
-        n = len(members)
-        times[:, members] = random.multinomial(n - 1, np.full(n, 1 / n), size=resamples)
-    return times
-
-
-def resample(confusions: np.ndarray, times: np.ndarray, metric: str) -> np.ndarray:
-    """(resamples,) a metric averaged over tables, NaN where BACC has lost a class that all the speakers have.
-
-    confusions: (speakers, tables, classes, classes); times: (resamples, speakers).
-    """
-    resampled = np.tensordot(times, confusions, axes=1)  # (resamples, tables, classes, classes)
-    with np.errstate(invalid="ignore"):
-        values = MEASURES[metric](resampled).mean(axis=-1)
-    if metric == "bacc":
-        # a resample that lost a class measures something else: fewer recalls in the mean
-        occurring = confusions.sum(axis=(0, 1, 3)) > 0
-        values[~(resampled.sum(axis=(1, 3))[:, occurring] > 0).all(axis=1)] = np.nan
-    return values
-
-
-def bootstrap(
-    confusions: np.ndarray, metric: str, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0
-) -> Interval:
-    """Interval of a metric ("acc" or "bacc"), averaged over tables, by resampling speakers.
-
-    Quantiles of the resamples, at the levels of Student's t with speakers - 1 degrees of freedom instead of the
-    normal's: few speakers tell their spread badly (Hesterberg 2015, The American Statistician 69(4)).
-    confusions: (speakers, tables, classes, classes). With one speaker, or where no resample has every class, the
-    interval is not defined: NaN.
-    """
+    confusions = confusions[confusions.sum(axis=(1, 2, 3)) > 0]
     value = float(MEASURES[metric](confusions.sum(axis=0)).mean())
-    speakers = len(confusions)
-    if speakers < 2:
+    if len(confusions) < 2:
         return Interval(value, float("nan"), float("nan"))
-    values = resample(confusions, draw_speakers(speakers, resamples, seed), metric)
-    if np.isnan(values).all():
-        return Interval(value, float("nan"), float("nan"))
-    tail = stats.norm.cdf(stats.t.ppf((1 - level) / 2, speakers - 1))
-    low, high = np.nanquantile(values, [tail, 1 - tail])
-    return Interval(value, float(low), float(high))
+    right, said = shares(confusions, metric)
+    n = independent_utterances(value, right.sum(axis=0), said.sum(axis=0))
+    low, high = clopper_pearson(value, n, level)
+    variance, df = spread_over_speakers(right, said)
+    if not df:
+        return Interval(value, 0.0, 1.0)
+    if variance > 0 and 0 < value < 1:
+        of_speakers = score_interval(value, variance, float(stdtrit(df, (1 + level) / 2)))
+        low, high = min(low, of_speakers[0]), max(high, of_speakers[1])
+    return Interval(value, min(low, value), max(high, value))
+
+
+def few_speakers(clusters: int) -> str:
+    """What an interval of few speakers cannot know, in a sentence; '' where there are enough."""
+    if clusters > FEW:
+        return ""
+    if clusters < 2:
+        return "All test utterances are of one speaker: how other speakers would do cannot be known, so no interval."
+    return (
+        f"Only {clusters} test speakers: how much speakers differ cannot be known from so few, and the intervals of "
+        "ACC and BACC are as wide as that leaves them."
+    )
+
+
+def speakers_in_words(speakers: pd.Series) -> list[str]:
+    """What must be known of the tested utterances' speakers, one each, blank where unknown; [] where all is well."""
+    unknown = int(speakers.isna().sum())
+    told = [few_speakers(speakers.nunique() + unknown)]
+    if unknown:
+        told.append(
+            f"{unknown} of {len(speakers)} test utterances have no speaker and count as speakers of their own: where "
+            "some are of one person, intervals are too narrow. Fill in the column 'speaker'."
+        )
+    return [text for text in told if text]
+
+
+def shares(confusions: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """(speakers, tables, shares) right and said, one share for ACC and one per class for BACC."""
+    right, said = np.diagonal(confusions, axis1=-2, axis2=-1), confusions.sum(axis=-1)
+    if metric == "acc":
+        right, said = right.sum(axis=-1, keepdims=True), said.sum(axis=-1, keepdims=True)
+    return right, said
+
+
+def independent_utterances(value: float, right: np.ndarray, said: np.ndarray) -> float:
+    """How many independent utterances tell a share as well as these, all of them at most; (tables, shares) both.
+
+    Of BACC a rare class decides: the variance is the mean of its recalls', over classes squared.
+    """
+    occurs = said > 0
+    each = np.where(occurs, said, np.inf)
+    count = occurs.sum(axis=-1)
+    recall = right / each
+    variance = float(((recall * (1 - recall) / each).sum(axis=-1) / count**2).mean())
+    alike = float((count**2 / (1 / each).sum(axis=-1)).mean())  # as many where all recalls are equal
+    return min(alike, value * (1 - value) / variance) if variance > 0 else alike
+
+
+def spread_over_speakers(right: np.ndarray, said: np.ndarray) -> tuple[float, float]:
+    """Variance of the metric over draws of speakers, and its degrees of freedom; (0, 0) where it cannot be known.
+
+    The variance of a linearised statistic, sum_i e_i^2, without bias and with Satterthwaite's degrees of freedom where
+    speakers differ by one effect each (Bell and McCaffrey 2002; Pustejovsky and Tipton 2018). With X the part of
+    each share's utterances that a speaker says, (speakers, shares), g the weights of the shares and W = X g, speakers'
+    effects u give e = K u, K = diag(W) - X diag(g) X': the expectation of sum e_i^2 is tr(K^2), where W'W is meant,
+    and its degrees of freedom are tr(K^2)^2 / tr(K^4).
+    """
+    tables = said.shape[1]
+    occurs = said.sum(axis=0) > 0
+    g = (occurs / occurs.sum(axis=-1, keepdims=True) / tables)[occurs]
+    right, said = right[:, occurs], said[:, occurs]  # (speakers, tables x shares that occur)
+    total = said.sum(axis=0)
+    x = said / total
+    e = ((right - right.sum(axis=0) / total * said) / total) @ g
+    w = x @ g
+    # K^2 = diag(W)^2 + Y L Y', so no matrix of speakers by speakers is made
+    z = x * np.sqrt(g)
+    y = np.concatenate([z, w[:, None] * z], axis=1)
+    one = np.eye(z.shape[1])
+    lower = y.T @ y
+    square = np.block([[z.T @ z, -one], [-one, np.zeros_like(one)]])
+    trace2 = float((w**2).sum() + np.trace(square @ lower))
+    if trace2 <= _NOTHING * float((w**2).sum()):
+        return 0.0, 0.0
+    product = square @ lower
+    trace4 = float(
+        (w**4).sum() + 2 * np.trace(square @ (y.T @ (w[:, None] ** 2 * y))) + np.trace(product @ product)
+    )
+    return float((e**2).sum() * (w**2).sum() / trace2), max(1.0, trace2**2 / trace4)
+
+
+def score_interval(value: float, variance: float, t: float) -> tuple[float, float]:
+    """The p with (value - p)^2 <= t^2 variance p (1 - p) / (value (1 - value))."""
+    own = value * (1 - value)
+    c = t * t * variance / own
+    center, half = (value + c / 2) / (1 + c), np.sqrt(c * own + c * c / 4) / (1 + c)
+    return float(center - half), float(center + half)
+
+
+def clopper_pearson(value: float, n: float, level: float) -> tuple[float, float]:
+    """The exact binomial interval of a share of n utterances; n need not be whole (Korn and Graubard 1998)."""
+    hits, tail = value * n, (1 - level) / 2
+    low = float(betaincinv(hits, n - hits + 1, tail)) if hits > _NOTHING else 0.0
+    high = float(betaincinv(hits + 1, n - hits, 1 - tail)) if n - hits > _NOTHING else 1.0
+    return low, high
 
 
 MEASURES = {"acc": accuracy, "bacc": balanced_accuracy}

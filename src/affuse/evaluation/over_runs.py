@@ -8,13 +8,18 @@ from scipy import stats
 from affuse.evaluation.intervals import LEVEL, Interval
 
 
-def over_runs(values: np.ndarray, level: float = LEVEL) -> Interval:
-    """Mean of (runs,) values with its interval; no interval (NaN) for a single run, none wide where all are equal."""
+def over_runs(values: np.ndarray, level: float = LEVEL, fixed: bool = False) -> Interval:
+    """Mean of (runs,) values with its interval; no interval (NaN) for a single run, or where all are equal.
+
+    Runs that are equal by chance tell nothing of others; ``fixed`` values, such as weights that are not learnt, may be
+    equal because they must, and have an interval without width then.
+    """
     mean = float(values.mean())
     if len(values) < 2:
         return Interval(mean, float("nan"), float("nan"))
     error = float(stats.sem(values))
-    if error == 0:  # weights that are fixed
-        return Interval(mean, mean, mean)
+    if error == 0:
+        end = mean if fixed else float("nan")
+        return Interval(mean, end, end)
     low, high = stats.t.interval(level, len(values) - 1, loc=mean, scale=error)
     return Interval(mean, float(low), float(high))

@@ -19,7 +19,7 @@ from affuse.evaluation.calibration import (
     probabilities_of,
 )
 from affuse.evaluation.groups import GROUPINGS, grouped
-from affuse.evaluation.intervals import bootstrap, speaker_confusions
+from affuse.evaluation.intervals import speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.predictions import measure_table
 from affuse.registry import unknown
 
@@ -38,7 +38,8 @@ class Evaluation:
 
     corpus: Corpus  # as it was looked at
     predictions: pd.DataFrame
-    metrics: pd.DataFrame  # task, metric, value, low, high, n
+    metrics: pd.DataFrame  # task, metric, value, low, high, n, speakers
+    notes: list[str]  # what the intervals cannot know of the speakers
     recalls: pd.DataFrame  # task, class, n, recall, called <class> ...
     groups: (
         pd.DataFrame
@@ -109,7 +110,9 @@ def evaluate_model(
         found = measure_table(table, task, space)
         confusions = speaker_confusions([table], task, space, rows["speaker"])
         for name in ("acc", "bacc", "macro_f1", "weighted_f1"):
-            low, high = bootstrap(confusions, name)[1:] if name in ("acc", "bacc") else (np.nan, np.nan)
+            low, high = (
+                speaker_interval(confusions, name)[1:] if name in ("acc", "bacc") else (np.nan, np.nan)
+            )
             metrics.append(
                 {
                     "task": task,
@@ -118,6 +121,7 @@ def evaluate_model(
                     "low": low,
                     "high": high,
                     "n": found.n,
+                    "speakers": len(confusions),
                 }
             )
         for i, label in enumerate(space):
@@ -144,6 +148,7 @@ def evaluate_model(
         corpus,
         table,
         pd.DataFrame(metrics),
+        speakers_in_words(rows.loc[table["id"], "speaker"]),
         pd.DataFrame(recalls),
         pd.concat(groups, ignore_index=True) if groups else pd.DataFrame(),
         pd.DataFrame(calibration),

@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from affuse.evaluation.intervals import speakers_in_words
 from affuse.files import write_text
 from affuse.reports.blocks import Section
 from affuse.reports.latex import to_latex
@@ -125,6 +126,7 @@ def warnings(record: dict[str, Any], report: Report) -> list[str]:
             "independent, which "
             "makes intervals too short. Run the same 'affuse compare' again to write it."
         )
+    told += _speakers(report)
     known = {cell["folder"] for row in record["rows"] for cell in row["cells"]}
     begun = {path.parent.relative_to(report.folder).as_posix() for path in report.folder.glob(RUNS)}
     if begun - known:
@@ -137,6 +139,19 @@ def warnings(record: dict[str, Any], report: Report) -> list[str]:
         told.append(f"{count} utterance{'s were' if count > 1 else ' was'} skipped; the causes are below.")
     if record["failed"]:
         told.append(f"Failed runs: {len(record['failed'])}; rows that need them are left out.")
+    return told
+
+
+def _speakers(report: Report) -> list[str]:
+    """What the intervals cannot know of the tested speakers."""
+    people = report.statistics.utterances
+    ids = {id for row in report.rows for table in row.tests.values() for id in table["id"]}
+    told = speakers_in_words(people["speaker"].reindex(sorted(ids))) if len(people) and ids else []
+    if len(report.results) and "speakers" not in report.results.columns:
+        told.append(
+            "results.csv is of an earlier affuse, whose intervals of few speakers were too narrow. Run the same "
+            "'affuse compare' or 'reproduce' again to write it anew; finished runs are kept."
+        )
     return told
 
 

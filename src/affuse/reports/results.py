@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.evaluation.intervals import bootstrap, speaker_confusions
+from affuse.evaluation.intervals import speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table
 from affuse.model import encoder_choice
@@ -25,9 +25,10 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
     """One row per (variant without its seed, task, metric).
 
     ``value`` is the mean over seeds of the metric over the test utterances of all folds together; ``low`` and
-    ``high`` its 95 % interval by bootstrap over speakers (ACC and BACC); ``ceiling`` the best possible value on a
+    ``high`` its 95 % interval over speakers (ACC and BACC); ``ceiling`` the best possible value on a
     generated corpus; ``sd_seeds`` and ``sd_folds`` its
-    standard deviation over seeds, and over folds (each averaged over seeds); ``n`` the test utterances.
+    standard deviation over seeds, and over folds (each averaged over seeds); ``n`` the test utterances, ``speakers``
+    whose they are (one that is not known counts for each of its utterances).
     A variant with an unfinished or failed cell is left out.
     """
     rows: list[dict[str, Any]] = []
@@ -46,7 +47,9 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
             for metric in TITLES:
                 values = np.array([getattr(m, metric) for m in measured])
                 low, high = (
-                    bootstrap(confusions, metric)[1:] if metric in ("acc", "bacc") else (np.nan, np.nan)
+                    speaker_interval(confusions, metric)[1:]
+                    if metric in ("acc", "bacc")
+                    else (np.nan, np.nan)
                 )
                 rows.append(
                     dict(row)
@@ -65,6 +68,7 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
                         "sd_seeds": values.std(ddof=1) if len(values) > 1 else np.nan,
                         "sd_folds": _fold_deviation(tables, task, space, metric),
                         "n": measured[0].n,
+                        "speakers": len(confusions),
                         "seeds": len(tables),
                         "folds": tables[0]["fold"].nunique(),
                     }
@@ -94,6 +98,17 @@ def rows_of(comparison: Comparison) -> dict[tuple[tuple[str, str], ...], list[Ce
     for cell in comparison.cells:
         grouped.setdefault(tuple(describe(cell.variant).items()), []).append(cell)
     return grouped
+
+
+def tested_speakers(comparison: Comparison) -> list[str]:
+    """What intervals cannot know of the speakers of the test parts that were run, in sentences."""
+    told = []
+    for i, experiment in enumerate(comparison.experiments):
+        folds = {cell.fold for cell in comparison.cells if cell.experiment == i}
+        parts = experiment.split.table
+        tested = parts[(parts["role"] == "test") & parts["fold"].isin(folds)].drop_duplicates("id")
+        told += speakers_in_words(tested["speaker"])
+    return list(dict.fromkeys(told))
 
 
 def tables_by_seed(parts: Iterable[tuple[int, pd.DataFrame]]) -> dict[int, pd.DataFrame]:

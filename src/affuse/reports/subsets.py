@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.evaluation.intervals import bootstrap, speaker_confusions
+from affuse.evaluation.intervals import speaker_confusions, speaker_interval
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.results import ceiling, paper_table, read_predictions, rows_of, tables_by_seed
 from affuse.training.compare import Comparison
@@ -46,7 +46,7 @@ def collect_subsets(comparison: Comparison) -> pd.DataFrame:
                 measured = [measure_table(table, task, space) for table in tables]
                 for metric in ("acc", "bacc"):
                     values = np.array([getattr(found, metric) for found in measured])
-                    _, low, high = bootstrap(confusions, metric)
+                    _, low, high = speaker_interval(confusions, metric)
                     rows.append(
                         dict(row)
                         | {
@@ -63,6 +63,7 @@ def collect_subsets(comparison: Comparison) -> pd.DataFrame:
                             "sd_seeds": values.std(ddof=1) if len(values) > 1 else np.nan,
                             "sd_folds": np.nan,
                             "n": measured[0].n,
+                            "speakers": len(confusions),
                             "seeds": len(tables),
                         }
                     )

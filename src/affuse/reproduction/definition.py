@@ -82,10 +82,18 @@ class GridCell(Part):
     )
 
 
+class Utterances(Part):
+    """Of the corpus that the published numbers are of: how many of each class a protocol has."""
+
+    classes: dict[str, int] = Field(min_length=1, description="class -> utterances with a consensus for it")
+    beside: str = Field(default="", description="what else it labels, where nobody knows how many those are")
+
+
 class Definition(Part):
     """``written.yaml``, ``coded.yaml`` or ``honest.yaml``. Later changes win: set, where, the cell's own."""
 
     description: str
+    utterances: Utterances
     seeds: list[int]
     splits: list[Changes] = Field(
         min_length=1, description="the first whose columns the corpus has is the split"

@@ -30,6 +30,9 @@ class Grid:
     rows: dict[str, list[str]]  # published row -> the names of its variants, one per lambda
     folds: list[int] | None  # None: all
     notes: list[str] = field(default_factory=list)
+    other_utterances: list[str] = field(
+        default_factory=list
+    )  # why the paper's corpus is not the paper's here
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,20 @@ from affuse.files import write_csv
 from affuse.reports.page import write_page
 from affuse.reports.record import write_record
 from affuse.reports.results import collect_results
-from affuse.reproduction.definition import Paper
+from affuse.reproduction.definition import Definition, Paper
 from affuse.reproduction.grid import Form, Grid
+from affuse.reproduction.utterances import check_utterances
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import Comparison, compare
 from affuse.training.data import label_table
 from affuse.training.experiment import Progress
 
 
-def check_grid(grid: Grid, corpus: Corpus) -> None:
-    """AffuseError for what a grid's labels, view of the corpus or split would fail at, before anything is run."""
+def check_grid(grid: Grid, paper: Paper, definition: Definition, corpus: Corpus) -> None:
+    """AffuseError for what a grid's labels, view of the corpus or split would fail at, before anything is run.
+
+    Says in the grid where the corpus is the paper's and has other utterances than the protocol.
+    """
     seen = set()
     for variant in grid.variants:
         recipe = variant.recipe
@@ -32,6 +36,8 @@ def check_grid(grid: Grid, corpus: Corpus) -> None:
             seen.add(key)
             viewed, _ = view(corpus, recipe.corpus)
             make_split(label_table(viewed, recipe).table, recipe.protocol, next(iter(recipe.tasks)))
+    recipes = [variant.recipe for variant in grid.variants]
+    grid.other_utterances = check_utterances(paper, definition, corpus, recipes)
 
 
 def run_grid(

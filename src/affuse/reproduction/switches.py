@@ -25,6 +25,7 @@ from affuse.reproduction.grid import (
     conditions,
     meets,
 )
+from affuse.reproduction.utterances import check_utterances
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import Cell, Comparison, Variant, compare
 from affuse.training.experiment import Progress
@@ -83,6 +84,7 @@ def run_switches(
     if not pairs:
         raise AffuseError(f"{corpus.info.name} has what none of the switches needs; see docs/protocols.md.")
     comparison = compare(list(variants.values()), corpus, out, cache, progress, jobs=jobs, device=device)
+    notes += check_utterances(paper, definition, corpus, [one.recipe for one in variants.values()][:1])
     notes.append(
         f"Base: the {plan.protocol} protocol{' in its small form' if form.is_small else ''}. Seeds: "
         f"{', '.join(map(str, seeds))}. Effect: switched minus base, mean over seeds with its 95 % interval by "

@@ -14,7 +14,7 @@ import affuse
 from affuse.encoders.pretrained import is_local, locate
 from affuse.errors import AffuseError
 from affuse.evaluation.groups import group_gap
-from affuse.evaluation.intervals import Interval, bootstrap, speaker_confusions
+from affuse.evaluation.intervals import Interval, speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.predictions import measure_table
 from affuse.model import Model, encoder_choice
 from affuse.recipe import Modality, Recipe, loss_name
@@ -175,7 +175,7 @@ def _measure(experiment: Experiment, test: pd.DataFrame) -> dict[str, dict[str, 
     for task, space in experiment.labelled.spaces.items():
         if test[task].isin(space).any():
             confusions = speaker_confusions([test], task, space, speakers)
-            found[task] = {metric: bootstrap(confusions, metric) for metric in _NAMES}
+            found[task] = {metric: speaker_interval(confusions, metric) for metric in _NAMES}
     return found
 
 
@@ -188,8 +188,10 @@ def _results(
     lines += ["| task | metric | value | 95 % interval over speakers |", "|---|---|---|---|"]
     for task, intervals in measured.items():
         for metric, (value, low, high) in intervals.items():
-            span = f"{100 * low:.1f} to {100 * high:.1f}" if low == low else "not defined (too few speakers)"
+            span = f"{100 * low:.1f} to {100 * high:.1f}" if low == low else "not defined (one speaker)"
             lines.append(f"| {task} | {_NAMES[metric]} | {100 * value:.1f} | {span} |")
+    for note in speakers_in_words(test["id"].map(experiment.labelled.table.set_index("id")["speaker"])):
+        lines += ["", note]
     for task in measured:
         space = experiment.labelled.spaces[task]
         recalls = measure_table(test, task, space).recall

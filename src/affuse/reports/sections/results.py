@@ -36,7 +36,7 @@ def _section(report: Report, task: str) -> Section:
         ceiling = bool(rows["ceiling"].notna().any())
         blocks += [_forest(report, rows, majority, ceiling, task), _table(rows, ceiling)]
         text = (
-            "Percent, over the test utterances of all folds together, mean over seeds; intervals by bootstrap over "
+            "Percent, over the test utterances of all folds together, mean over seeds; intervals over "
             "speakers; sd columns are of ACC. ACC is plain accuracy (the field's WA), BACC the mean "
             "recall over classes "
             "(the field's UA)."

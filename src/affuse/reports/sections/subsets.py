@@ -9,8 +9,8 @@ from affuse.reports.subsets import read_subsets, subset_table
 _NOTE = (
     "Each trained model, tested on the same utterances with only the named modalities; the others are "
     "masked as if they "
-    "were missing. Percent: mean over seeds ± standard deviation over seeds [95 % interval, bootstrap "
-    "over speakers]; n "
+    "were missing. Percent: mean over seeds ± standard deviation over seeds [95 % interval over "
+    "speakers]; n "
     "counts the utterances that have any of them."
 )
 

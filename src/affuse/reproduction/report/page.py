@@ -27,6 +27,7 @@ from affuse.reproduction.report.verdict import (
     protocols_in_words,
     published_in_words,
 )
+from affuse.reproduction.utterances import OTHERS
 
 _FILES = {
     NUMBERS: "every number with its interval",
@@ -68,6 +69,7 @@ def verdict_sentences(record: dict[str, Any], frame: pd.DataFrame, claims: pd.Da
     told = [*claims_in_words(claims), *chance_in_words(frame, record["classes"]), protocols_in_words(frame)]
     if record["same_corpus"]:
         told.append(published_in_words(frame))
+    told += [note for note in record["notes"] if note.startswith(OTHERS)]
     return [text for text in told if text]
 
 

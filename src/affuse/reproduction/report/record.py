@@ -12,15 +12,17 @@ import pandas as pd
 import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_csv, write_json
+from affuse.reports.results import tested_speakers
 from affuse.reports.sections.setting import describe_protocol
 from affuse.reproduction.definition import PROTOCOLS, Paper
 from affuse.reproduction.report.claims import COLUMNS as CLAIM_COLUMNS
 from affuse.reproduction.report.claims import claims_table
-from affuse.reproduction.report.values import COLUMNS, ProtocolRun, reproduction_rows
+from affuse.reproduction.report.values import COLUMNS, ProtocolRun, reproduction_rows, same_corpus
+from affuse.reproduction.utterances import utterances_in_words
 
 RECORD = "reproduction.json"
 NUMBERS, CLAIMS = "reproduction.csv", "claims.csv"
-FORMAT = 2
+FORMAT = 3
 _KEYS = {
     "affuse", "title", "paper", "kind", "corpus", "same_corpus", "generated", "classes", "notes", "caveats",
     "protocols",
@@ -32,8 +34,10 @@ def write_record(
 ) -> dict[str, Any]:
     """Write the three files; return the record (the last one's content)."""
     frame = reproduction_rows(paper, runs)
+    same = same_corpus(paper, runs)
     corpus = runs[0].comparison.experiments[0].corpus.info
-    told = [
+    others = [text for run in runs for text in run.grid.other_utterances]
+    told = list(dict.fromkeys(others)) or [
         f"The published numbers are of {paper.corpus}, these of {corpus.title}: differences between them say nothing "
         "about the paper."
     ]
@@ -44,14 +48,14 @@ def write_record(
         "paper": paper.published,
         "kind": paper.kind,
         "corpus": corpus.title,
-        "same_corpus": corpus.name == paper.corpus and not corpus.generated,
+        "same_corpus": same,
         "generated": corpus.generated,
         "classes": {
             task: len(space) for task, space in runs[0].comparison.experiments[0].labelled.spaces.items()
         },
-        "notes": [*form_notes, *([] if corpus.name == paper.corpus and not corpus.generated else told)],
+        "notes": [*form_notes, *([] if same else told)],
         "caveats": [" ".join(text.split()) for text in paper.caveats],
-        "protocols": [_about(run, out) for run in runs],
+        "protocols": [_about(paper, run, out) for run in runs],
     }
     write_csv(out / NUMBERS, frame)
     write_csv(out / CLAIMS, claims_table(paper, frame, {run.name: out / run.name for run in runs}))
@@ -94,21 +98,23 @@ def read_record(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFram
     )
 
 
-def _about(run: ProtocolRun, out: Path) -> dict[str, Any]:
+def _about(paper: Paper, run: ProtocolRun, out: Path) -> dict[str, Any]:
     comparison, experiment = run.comparison, run.comparison.experiments[0]
     recipe = experiment.recipe
+    notes = [*run.grid.notes, *run.grid.other_utterances, *experiment.notes, *tested_speakers(comparison)]
     return {
         "id": run.name,
         "name": PROTOCOLS[run.name],
         "folder": run.name,
-        "description": " ".join(run.definition.description.split()),
+        "description": f"{' '.join(run.definition.description.split())} "
+        f"{utterances_in_words(paper, run.definition)}",
         "split": describe_protocol(recipe.protocol.model_dump(mode="json")),
         "split_hash": experiment.split.hash,
         "stamp": experiment.split.stamp or "speaker-independent",
         "seeds": sorted({cell.variant.recipe.seed for cell in comparison.cells}),
         "folds": [len({cell.fold for cell in comparison.cells}), len(experiment.split.folds)],
         "utterances": len(experiment.labelled.table),
-        "notes": [note for note in (*run.grid.notes, *experiment.notes) if note],
+        "notes": [note for note in notes if note],
         "on_test": sorted({cell.variant.recipe.on_test for cell in comparison.cells} - {""}),
         "failed": [
             f"{cell.folder.relative_to(out).as_posix()}: {cause}" for cell, cause in comparison.failed

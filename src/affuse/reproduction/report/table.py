@@ -14,7 +14,7 @@ MARKS = "†‡§¶"
 INSIDE = "published inside honest interval"
 LEGEND = (
     "ACC and BACC in percent, test utterances of all folds together, mean over seeds; in parentheses the difference to "
-    "the published number. Intervals are 95 %: by bootstrap over speakers for ACC and BACC, by Student's t over runs "
+    "the published number. Intervals are 95 %: over speakers for ACC and BACC, by Student's t over runs "
     "for NLL and weights."
 )
 
@@ -28,7 +28,8 @@ def numbers_table(frame: pd.DataFrame) -> Table:
     reasons = marks_of(frame)
     letters = letters_of(frame)
     headings = ["row", "metric", "published", *(PROTOCOLS[name] for name in protocols)]
-    headings += [INSIDE] if "honest" in protocols else []
+    compared = bool((frame["inside"] != "").any())
+    headings += [INSIDE] if compared else []
     lines = []
     for (row, metric), group in frame.groupby(["row", "metric"], sort=False):
         first = group.iloc[0]
@@ -40,7 +41,7 @@ def numbers_table(frame: pd.DataFrame) -> Table:
         for protocol in protocols:
             found = group[group["protocol"] == protocol]
             line.append(_cell(found.iloc[0], reasons) if len(found) else Cell("", -1.0))
-        if "honest" in protocols:
+        if compared:
             line.append(Cell("".join(group["inside"])))
         lines.append(line)
     notes_of = [f"({letter}) published: {note}." for note, letter in letters.items()]

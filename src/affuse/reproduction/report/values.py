@@ -13,6 +13,7 @@ from affuse.evaluation.over_runs import over_runs
 from affuse.reports.results import TITLES, read_predictions, rows_of
 from affuse.reproduction.definition import Definition, Paper, published
 from affuse.reproduction.grid import Grid
+from affuse.reproduction.utterances import is_corpus_of
 from affuse.training.compare import Cell, Comparison
 
 COLUMNS = [
@@ -48,10 +49,11 @@ class ProtocolRun(NamedTuple):
 def reproduction_rows(paper: Paper, runs: Sequence[ProtocolRun]) -> pd.DataFrame:
     """COLUMNS: one row per protocol, published row and metric; ACC and BACC in percent, NLL in nats.
 
-    ``low`` and ``high``: 95 % interval, by bootstrap over speakers for ACC and BACC, by Student's t over runs
-    (seeds and folds) for the others. ``inside``: yes or no, whether the published number lies in the honest
-    interval; blank elsewhere. ``on_test``: what was chosen on the test part, or trained on it; blank: nothing.
-    ``failed``: yes where cells of the row failed, which then has no value. A row without a validation part has no NLL.
+    ``low`` and ``high``: 95 % interval, over speakers for ACC and BACC, by Student's t over runs (seeds and folds) for
+    the others. ``inside``: yes or no, whether the published number lies in the honest interval; blank elsewhere, and
+    on any corpus but the paper's with the paper's utterances. ``on_test``: what was chosen on the test part, or
+    trained on it; blank: nothing. ``failed``: yes where cells of the row failed, which then has no value. A row
+    without a validation part has no NLL.
     """
     numbers = published(paper.published)
     rows: list[dict[str, Any]] = []
@@ -87,11 +89,18 @@ def reproduction_rows(paper: Paper, runs: Sequence[ProtocolRun]) -> pd.DataFrame
                     }
                 )
     frame = pd.DataFrame(rows)
-    frame["inside"] = [_inside(row) for row in frame.to_dict("records")]
+    same = same_corpus(paper, runs)
+    frame["inside"] = [inside(row, same) for row in frame.to_dict("records")]
     order = {name: i for i, name in enumerate(METRICS)}
     first = {row: i for i, row in enumerate(dict.fromkeys(frame["row"]))}
     keys = pd.DataFrame({"row": frame["row"].map(first), "metric": frame["metric"].map(order)})
     return frame.loc[keys.sort_values(["row", "metric"], kind="stable").index, COLUMNS].reset_index(drop=True)
+
+
+def same_corpus(paper: Paper, runs: Sequence[ProtocolRun]) -> bool:
+    """Whether published numbers and these are of the same utterances, so that they can be compared."""
+    corpus = runs[0].comparison.experiments[0].corpus
+    return is_corpus_of(paper, corpus) and not any(run.grid.other_utterances for run in runs)
 
 
 def note_of(numbers: pd.DataFrame, row: str, metric: str) -> str:
@@ -103,8 +112,12 @@ def note_of(numbers: pd.DataFrame, row: str, metric: str) -> str:
     return "".join(printed.loc[printed["metric"] == note.removeprefix("see "), "note"])
 
 
-def _inside(row: Mapping[Any, Any]) -> str:
-    if row["protocol"] != "honest" or np.isnan(row["published"]) or np.isnan(row["low"]):
+def inside(row: Mapping[Any, Any], same: bool) -> str:
+    """yes or no, whether a line's published number lies in its honest interval; '' where they cannot be compared.
+
+    same: whether both are of the paper's utterances.
+    """
+    if not same or row["protocol"] != "honest" or np.isnan(row["published"]) or np.isnan(row["low"]):
         return ""
     return "yes" if row["low"] <= row["published"] <= row["high"] else "no"
 
@@ -142,7 +155,9 @@ def _joint_values(run: ProtocolRun) -> dict[tuple[str, str], dict[str, Any]]:
         spaces = run.comparison.experiments[cells[0].experiment].labelled.spaces
         found = pd.DataFrame([joint_numbers(cell, run.comparison, spaces) for cell in cells])
         for metric in found.columns.drop("n"):
-            value, low, high = over_runs(found[metric].to_numpy(float))
+            value, low, high = over_runs(
+                found[metric].to_numpy(float), fixed=str(metric).startswith("weight_")
+            )
             values[dict(settings)["row"], str(metric)] = {
                 "value": value, "low": low, "high": high, "n": round(found["n"].mean()),
                 "seeds": len({cell.variant.recipe.seed for cell in cells}),

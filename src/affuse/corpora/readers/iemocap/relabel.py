@@ -25,7 +25,7 @@ def relabel_votes(corpus: Corpus, rule: LabelProtocol) -> Corpus:
     """The corpus with the emotions (and the turns) that ``prepare`` would have given it under ``rule``.
 
     The corpus must have votes. Turns that were left out when it was prepared stay out. Ceilings hold for one rule
-    only and go. Raises AffuseError where nothing is left.
+    only and go, unless this one gives the same labels. Raises AffuseError where nothing is left.
     """
     votes = _read_votes(corpus)
     table = corpus.table.copy()
@@ -48,8 +48,15 @@ def relabel_votes(corpus: Corpus, rule: LabelProtocol) -> Corpus:
             f"{corpus.info.name}: no turn is left under this protocol ({rule.describe()}); widen it."
         )
     spaces = corpus.info.label_spaces | {"emotion": rule.label_space}
-    info = corpus.info.model_copy(update={"label_spaces": spaces, "ceilings": {}})
+    same = spaces == corpus.info.label_spaces and _labels(table) == _labels(corpus.table)
+    ceilings = corpus.info.ceilings if same else {}
+    info = corpus.info.model_copy(update={"label_spaces": spaces, "ceilings": ceilings})
     return Corpus(table, info, corpus.folder)
+
+
+def _labels(table: pd.DataFrame) -> dict[str, str]:
+    """id -> emotion, where there is one."""
+    return dict(table.dropna(subset=["emotion"])[["id", "emotion"]].itertuples(index=False))
 
 
 def _read_votes(corpus: Corpus) -> dict[str, list[Vote]]:
