@@ -28,7 +28,8 @@ def embedding_table(rows: Sequence[Row], task: str, space: Sequence[str]) -> pd.
         values = np.array([one for one in mine.values() if one is not None], float)
         if len(values) == 0:
             continue
-        line: dict[str, Any] = {**row.settings, "task": task, "on_test": row.on_test, "runs": len(values)}
+        about = {"task": task, "stamp": row.stamp, "on_test": row.on_test}
+        line: dict[str, Any] = {**row.settings, **about, "runs": len(values)}
         for i, name in enumerate(Tightness._fields):
             known = pd.Series(values[:, i])  # NaN is left out
             line |= {name: float(known.mean()), f"{name}_sd": float(known.std())}

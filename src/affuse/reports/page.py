@@ -30,18 +30,18 @@ from affuse.reports.statistics import write_statistics
 PAGE, MARKDOWN, LATEX = "report.html", "report.md", "tables.tex"
 
 
-def write_page(folder: str | Path) -> Path:
+def write_page(folder: str | Path, report: Report | None = None) -> Path:
     """Write statistics, ``report.html``, ``report.md`` and ``tables.tex`` into a comparison's folder; return the page.
 
     From what lies in that folder alone: comparison.json, utterances.csv, results.csv and the runs. Raises
-    AffuseError where they are missing or damaged.
+    AffuseError where they are missing or damaged. ``report``: the folder, if it has been read already.
     """
     folder = Path(folder)
-    report = Report.read(folder)
+    report = report or Report.read(folder)
     sections = make_sections(report)
     told = warnings(report.record, report)
     write_statistics(report.statistics, folder)
-    write_text(folder / LATEX, to_latex(report.title, sections, report.mark_note))
+    write_text(folder / LATEX, to_latex(report.title, sections, report.notes))
     write_text(folder / MARKDOWN, to_markdown(report.title, lead(report.record), told, sections))
     write_text(folder / PAGE, render(report.title, lead(report.record), told, sections))
     return folder / PAGE

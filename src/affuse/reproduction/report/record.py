@@ -12,7 +12,7 @@ import pandas as pd
 import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_csv, write_json
-from affuse.reports.sections.setting import describe_protocol
+from affuse.reports.description import describe_protocol
 from affuse.reproduction.definition import PROTOCOLS, Paper
 from affuse.reproduction.report.claims import COLUMNS as CLAIM_COLUMNS
 from affuse.reproduction.report.claims import claims_table
