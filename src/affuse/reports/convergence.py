@@ -17,6 +17,7 @@ from affuse.evaluation.convergence import (
     TRAINED,
     UNKNOWN,
     chance_p,
+    is_late,
     state_of,
 )
 from affuse.evaluation.predictions import measure_table
@@ -52,7 +53,8 @@ def training_table(rows: Sequence[Row], task: str, space: Sequence[str]) -> pd.D
         tables = row.tables(task, space)
         if not tables:
             continue
-        states = Counter(_state(row, run, task, space) for run in row.runs)
+        usual = _usually_late(row)
+        states = Counter(_state(row, run, task, space, usual) for run in row.runs)
         measured = [measure_table(table, task, space) for table in tables]
         p = chance_p([one.confusion for one in measured])
         bacc = float(np.mean([one.bacc for one in measured]))
@@ -118,19 +120,29 @@ def trainings_in_words(table: pd.DataFrame, names: Sequence[str]) -> str:
     if not lines:
         return ""
     told = "; ".join(f"{name}: {line['trainings']}" for name, line in lines)
-    keys = []
-    for _, line in lines:
-        keys += [state for name, state in zip(COUNTED, STATES, strict=True) if line[name]]
-        keys += ["chance"] if line["chance_p"] >= LEVEL and not any(line[name] for name in COUNTED) else []
-    cures = dict.fromkeys(CURES[key] for key in ("chance", *STATES) if key in keys)
+    cures = cures_of(told)
     rows = f"{len(lines)} of {len(names)} rows did" if len(names) > 1 else "This row did"
     return f"{rows} not train well enough for a verdict. {told}. Try {'; '.join(cures)}; then compare again."
 
 
-def _state(row: Row, run: Run, task: str, space: Sequence[str]) -> str:
+def cures_of(told: str) -> list[str]:
+    """What to try, for what ``why_not_judged`` says; what only chance tells of has a cure of its own."""
+    states = [state for state in STATES if state in told]
+    return [CURES[state] for state in states] or [CURES["chance"]]
+
+
+def _usually_late(row: Row) -> bool:
+    """Whether the best epoch of most of three runs or more is in the last tenth of those allowed."""
+    kept = [run.kept for run in row.runs if run.kept is not None and len(run.metrics)]
+    if row.select == "last" or row.epochs is None or len(kept) < 3:
+        return False
+    return sum(is_late(epoch, row.epochs) for epoch in kept) > len(kept) / 2
+
+
+def _state(row: Row, run: Run, task: str, space: Sequence[str], usual: bool) -> str:
     parts = [table for table in (run.validation, run.test) if len(table) and task in table.columns]
     known = [table for table in parts if table[task].isin(list(space)).any()]
     if not known:
         return UNKNOWN
     answers = measure_table(pd.concat(known, ignore_index=True), task, space)
-    return state_of(run.metrics, run.kept, row.epochs, row.watched, chance_p([answers.confusion]))
+    return state_of(run.metrics, run.kept, row.epochs, row.watched, chance_p([answers.confusion]), usual)

@@ -23,8 +23,8 @@ from affuse.training.run import RESULTS, RunResult, environment, measures_as_jso
 NAME, CLASSIFIER = "baseline", "logistic regression"
 DESCRIPTION = (
     "Mean and standard deviation over time of every modality's features (a missing one: the training part's mean), "
-    "z-scored, and a logistic regression with an L2 penalty and balanced classes. Its C is the one of {grid} with the best "
-    "BACC in a cross-validation inside the training part, grouped by speaker."
+    "z-scored, and a logistic regression with an L2 penalty and balanced classes. Its C is the one of {grid} with the "
+    "best BACC in a cross-validation inside the training part, grouped by speaker."
 )
 GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 INNER = 5  # folds of that cross-validation
@@ -47,7 +47,7 @@ def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) ->
         names = _cached(experiment)
         if not names:
             progress.say(
-                "No classical baseline: every encoder here is trained, so that there are no features to take statistics of."
+                "No classical baseline: every encoder here is trained, so there are no features to take statistics of."
             )
             continue
         settings = _settings(cells)

@@ -26,8 +26,8 @@ NOTE = (
     "rows would show four times in five at the 5 % level. Every p value is corrected for all lines of the table."
 )
 SINGLE = (
-    " Rows of several modalities are compared with the best single modality as well, chosen by BACC on validation: what "
-    "fusion is worth is told by that line."
+    " Rows of several modalities are compared with the best single modality as well, chosen by BACC on validation: "
+    "what fusion is worth."
 )
 
 

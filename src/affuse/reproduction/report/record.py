@@ -13,25 +13,27 @@ import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_csv, write_json
 from affuse.reports.description import describe_protocol
+from affuse.reports.record import read_record as read_comparison
+from affuse.reports.rows import read_rows
 from affuse.reproduction.definition import PROTOCOLS, Paper
 from affuse.reproduction.report.claims import COLUMNS as CLAIM_COLUMNS
-from affuse.reproduction.report.claims import claims_table
+from affuse.reproduction.report.claims import claims_table, untrained_rows
 from affuse.reproduction.report.values import COLUMNS, ProtocolRun, reproduction_rows
 
 RECORD = "reproduction.json"
 NUMBERS, CLAIMS = "reproduction.csv", "claims.csv"
-FORMAT = 2
+FORMAT = 3
 _KEYS = {
-    "affuse", "title", "paper", "kind", "corpus", "same_corpus", "generated", "classes", "notes", "caveats",
+    "affuse", "command", "title", "paper", "kind", "corpus", "same_corpus", "generated", "classes", "notes", "caveats",
     "protocols",
 }  # fmt: skip
 
 
 def write_record(
-    out: Path, paper: Paper, runs: Sequence[ProtocolRun], form_notes: Sequence[str]
+    out: Path, paper: Paper, runs: Sequence[ProtocolRun], form_notes: Sequence[str], command: str = ""
 ) -> dict[str, Any]:
-    """Write the three files; return the record (the last one's content)."""
-    frame = reproduction_rows(paper, runs)
+    """Write the three files; return the record (the last one's content). ``command``: what was typed."""
+    frame = reproduction_rows(paper, runs, _untrained(out, runs))
     corpus = runs[0].comparison.experiments[0].corpus.info
     told = [
         f"The published numbers are of {paper.corpus}, these of {corpus.title}: differences between them say nothing "
@@ -40,6 +42,7 @@ def write_record(
     record = {
         "format": FORMAT,
         "affuse": affuse.__version__,
+        "command": command,
         "title": f"{paper.title[0].upper()}{paper.title[1:]}, corpus: {corpus.title}",
         "paper": paper.published,
         "kind": paper.kind,
@@ -72,8 +75,8 @@ def read_record(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFram
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         if record["format"] == FORMAT:
-            text = {"lambda": str, "inside": str, "on_test": str, "note": str, "failed": str}
-            told = {"on_test": str, "note": str}
+            told = dict.fromkeys(("stamp", "on_test", "trainings", "note"), str)
+            text = told | {"lambda": str, "inside": str, "failed": str}
             frame = pd.read_csv(folder / NUMBERS, dtype=text)
             claims = pd.read_csv(folder / CLAIMS, dtype=told)
             for table, columns, blank in ((frame, COLUMNS, [*text]), (claims, CLAIM_COLUMNS, [*told])):
@@ -92,6 +95,17 @@ def read_record(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFram
         f"{folder / RECORD} has format {record['format']}, this affuse reads {FORMAT}; run the same 'affuse reproduce' "
         "again (finished runs are kept)."
     )
+
+
+def _untrained(out: Path, runs: Sequence[ProtocolRun]) -> dict[tuple[str, str], str]:
+    """(protocol, variant's name) -> why no difference of it is judged."""
+    found = {}
+    for run in runs:
+        record = read_comparison(out / run.name)
+        spaces = {task: about["classes"] for task, about in record["tasks"].items()}
+        told = untrained_rows(read_rows(out / run.name, record), spaces)
+        found |= {(run.name, row.settings["row"]): why for row, why in told.items()}
+    return found
 
 
 def _about(run: ProtocolRun, out: Path) -> dict[str, Any]:
