@@ -51,7 +51,7 @@ def state_of(
     losses = history[[name for name in history.columns if name.startswith("train_loss_")]]
     if not len(history) or not losses.shape[1]:
         return UNKNOWN
-    loss = losses.sum(axis=1).to_numpy(float)
+    loss = losses.sum(axis=1, skipna=False).to_numpy(float)
     # a task may be without labels in one epoch's metrics, never without a loss: what is not finite has diverged
     if not np.isfinite(loss).all() or (len(loss) > 1 and loss[-1] > loss[0] > 0):
         return DIVERGED

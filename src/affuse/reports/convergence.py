@@ -127,8 +127,9 @@ def trainings_in_words(table: pd.DataFrame, names: Sequence[str]) -> str:
 
 def cures_of(told: str) -> list[str]:
     """What to try, for what ``why_not_judged`` says; what only chance tells of has a cure of its own."""
-    states = [state for state in STATES if state in told]
-    return [CURES[state] for state in states] or [CURES["chance"]]
+    chance = "no better than chance" in told
+    states = [state for state in STATES if state in told and not (chance and state == NEVER_LEFT)]
+    return [CURES[state] for state in (["chance", *states] if chance else states)]
 
 
 def _usually_late(row: Row) -> bool:
