@@ -271,11 +271,10 @@ def test_sentences_of_protocols_and_published_numbers():
     assert protocols_in_words(frame[frame["protocol"] != "honest"]) == ""
     assert published_in_words(frame) == "1 of the 3 published numbers lies inside the honest interval."
     # a row that did not train says nothing of a protocol, nor of the paper
-    untrained = frame.assign(
-        trainings=["3 of 3 runs never left the start" if row == "A" else "" for row in frame["row"]]
-    )
+    told = {"A": "3 of 3 runs never left the start", "B": ""}
+    untrained = frame.assign(trainings=frame["row"].map(told))
     assert protocols_in_words(untrained).startswith(
-        "Against honest numbers of the same rows on this corpus, emotion comes out \u22121.0 BACC points as written and "
+        "Against honest numbers of the same rows on this corpus, emotion comes out \u22121.0 BACC points as written "
     )
     assert published_in_words(untrained) == "0 of the 2 published numbers lie inside the honest interval."
 

@@ -169,7 +169,8 @@ def best_single(rows: Sequence[Row], split_hash: str, task: str, space: Sequence
 
 
 def reference_of(row: Row, rows: Sequence[Row]) -> Row | None:
-    """What a row is compared with: of the rows under cross-entropy on the same split, the one most like it.
+    """What a row is compared with: of the rows under cross-entropy on the same split, the one most like it
+    (in its settings, then in its modalities).
 
     A row under cross-entropy itself is compared with the first one before it that has its modalities (MM-dynamic with
     MM-static, not with sound alone), else with the first of all; without any such row, all are with the first row.
@@ -178,10 +179,9 @@ def reference_of(row: Row, rows: Sequence[Row]) -> Row | None:
     same = [other for other in rows if other.split_hash == row.split_hash]
     plain = [other for other in same if other.settings["loss"] == REFERENCE] or same[:1]
 
-    def likeness(other: Row) -> int:
-        return sum(
-            other.settings.get(axis) == value for axis, value in row.settings.items() if axis != "loss"
-        )
+    def likeness(other: Row) -> tuple[int, bool]:
+        same = (other.settings.get(axis) == value for axis, value in row.settings.items() if axis != "loss")
+        return sum(same), other.modalities == row.modalities
 
     if row in plain:
         before = plain[: plain.index(row)]
