@@ -78,7 +78,7 @@ def test_every_page_says_so_with_the_cure(folder):
     said += "Try more training.epochs; then compare again."
     first = verdict_sentences(Report.read(folder))
     assert first[1] == said
-    assert first[0].endswith("no effect shown (not judged, since trainings did not train: 1).")
+    assert first[0].endswith("no effect shown (not judged, since networks did not train well enough: 1).")
     html, text = ((folder / name).read_text("utf-8") for name in ("report.html", "report.md"))
     assert re.findall(r'<p class="verdict">(.*?)</p>', html)[1] == said
     assert said in text
@@ -110,7 +110,10 @@ def test_all_rows_that_did_not_train_leave_no_verdict(tmp_path):
     trained_so(sorted(made.glob("runs/*/fold*")), flat, flat, np.full(20, 0.33), 1)
     report = Report.read(made)
     said = verdict_sentences(report)
-    assert said[0] == "The difference is not judged, since the trainings behind it did not train (see below)."
+    assert (
+        said[0]
+        == "The difference is not judged, since the networks behind it did not train well enough (next sentence)."
+    )
     assert said[1].startswith("2 of 2 rows did not train well enough for a verdict. cross_entropy: BACC ")
     assert "is no better than chance (33.3; p = " in said[1]
     assert "4 of 4 runs never left the start" in said[1]

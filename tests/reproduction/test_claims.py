@@ -295,9 +295,10 @@ def test_claims_of_rows_that_did_not_train_are_not_judged(paper, folder, tmp_pat
     assert np.isnan(line["resampled_p_holm"])
     assert found.loc["SERVER / center", "p_holm"] == pytest.approx(3 * found.loc["SERVER / center", "p"])
     told = claims_in_words(found.reset_index())
-    assert told[0].endswith(" Not judged, since trainings did not train: 1 (see Trainings).")
+    assert told[0].endswith(" Not judged, since networks did not train well enough: 1 (see Trainings).")
     assert told[1].startswith("Try standardised features")
     alone = claims_in_words(found.loc[["SERVER / contrastive_center"]].reset_index())
     assert alone[0] == (
-        "Under the honest protocol none of the paper's 1 claims is judged: the trainings behind them did not train."
+        "Under the honest protocol none of the paper's 1 claims is judged: the networks behind them did not train well "
+        "enough."
     )

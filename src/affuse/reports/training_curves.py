@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from affuse.reports.drawing import COLOURS, INK, as_svg, new_grid
+from affuse.reports.drawing import COLOURS, INK, as_svg, legend, new_grid
 
 PARTS = ("train", "validation", "test")  # test: where the epoch was chosen on it
 
@@ -20,7 +20,7 @@ def training_curves(tables: Sequence[pd.DataFrame], name: str) -> str:
     every = pd.concat([with_joint(table) for table in tables]).groupby("epoch").mean()
     tasks = tasks_of(every)
     panels = 2 if len(tasks) > 1 else 1
-    figure, grid = new_grid(panels, 1, 2.3 * panels, 3.3)
+    figure, grid = new_grid(panels, 1, 2.3 if panels == 1 else 5.2, 3.3)
     x = every.index.to_numpy(int)
     marker = "." if len(x) == 1 else ""
     for part, style in zip(PARTS, ("-", "--", "--"), strict=True):
@@ -44,7 +44,10 @@ def training_curves(tables: Sequence[pd.DataFrame], name: str) -> str:
     for axes in grid:
         axes.grid(color=INK, alpha=0.12, lw=0.6)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        shown = axes.legend(fontsize=7 if panels == 2 else 8, frameon=False, ncols=2 if panels == 2 else 1)
+        if panels == 2 and axes is grid[0]:  # six curves leave no room inside
+            legend(figure, *axes.get_legend_handles_labels(), columns=2, size=8)
+            continue
+        shown = axes.legend(fontsize=8, frameon=False, ncols=panels)
         for text in shown.get_texts():
             text.set_color(INK)
     return as_svg(figure, f"training-{name}")

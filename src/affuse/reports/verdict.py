@@ -75,10 +75,10 @@ def _found(lines: list[dict[Any, Any]]) -> str:
 
 
 def _left(lines: list[dict[Any, Any]]) -> str:
-    """' (not judged, since the test part had a hand in them: 1; since trainings did not train: 2)', or ''."""
+    """' (not judged, since the test part had a hand in them: 1; since networks did not train ...: 2)', or ''."""
     counts = {
         "the test part had a hand in them": sum(bool(line.get("on_test")) for line in lines),
-        "trainings did not train": sum(
+        "networks did not train well enough": sum(
             bool(line.get("trainings")) and not line.get("on_test") for line in lines
         ),
     }
@@ -90,9 +90,13 @@ def _why(lines: list[dict[Any, Any]]) -> str:
     """Of lines none of which is judged."""
     untrained = [bool(line.get("trainings")) for line in lines]
     if all(untrained):
-        return "the trainings behind it did not train (see below)"
+        return "the networks behind it did not train well enough (next sentence)"
     hand = "the test part had a hand in it"
-    return f"{hand}, or the trainings behind it did not train (see below)" if any(untrained) else hand
+    return (
+        f"{hand}, or the networks behind it did not train well enough (next sentence)"
+        if any(untrained)
+        else hand
+    )
 
 
 def _outcome(verdict: str) -> str:

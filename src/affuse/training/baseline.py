@@ -17,7 +17,7 @@ from affuse.evaluation.predictions import measure_table, prediction_table
 from affuse.files import digest, write_csv, write_json, write_text
 from affuse.training.compare import Cell, Comparison, Variant, slug
 from affuse.training.experiment import Experiment, Progress
-from affuse.training.features import CachedSource, Source
+from affuse.training.features import Source
 from affuse.training.run import RESULTS, RunResult, environment, measures_as_json, read_result
 
 NAME, CLASSIFIER = "baseline", "logistic regression"
@@ -31,10 +31,10 @@ INNER = 5  # folds of that cross-validation
 
 
 def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) -> None:
-    """Train and add a row for every split of the comparison: from the experiment that has most modalities in the cache.
+    """Train and add a row for every split of the comparison, from the experiment with features of most modalities.
 
     One run per fold, finished ones are not done again; it has no seed, so its cells stand for every seed of the others.
-    Encoders that are trained leave nothing in the cache to take statistics of: without any other there is no baseline,
+    Encoders that are trained have no features to take statistics of: without any other there is no baseline,
     which is said.
     """
     splits: dict[str, list[Cell]] = {}
@@ -42,9 +42,9 @@ def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) ->
         splits.setdefault(comparison.experiments[cell.experiment].split.hash, []).append(cell)
     for cells in splits.values():
         numbers = dict.fromkeys(cell.experiment for cell in cells)
-        number = max(numbers, key=lambda i: len(_cached(comparison.experiments[i])))
+        number = max(numbers, key=lambda i: len(_features(comparison.experiments[i])))
         experiment = comparison.experiments[number]
-        names = _cached(experiment)
+        names = _features(experiment)
         if not names:
             progress.say(
                 "No classical baseline: every encoder here is trained, so there are no features to take statistics of."
@@ -60,7 +60,9 @@ def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) ->
             key = digest(NAME, DESCRIPTION, repr((GRID, INNER)), experiment.shared_key, *names, str(fold))
             done = read_result(folder, key)
             if done is None:
-                pooled = pooled or pool(experiment.clips.open(), names, list(experiment.labelled.table["id"]))
+                bad = {skip.id for skip in experiment.skipped}
+                ids = [id for id in experiment.labelled.table["id"] if id not in bad]
+                pooled = pooled or pool(experiment.clips.open(), names, ids)
                 done = train_baseline(experiment, fold, folder, pooled, key)
             comparison.results[folder] = done
             for seed in dict.fromkeys(cell.variant.recipe.seed for cell in cells):
@@ -141,10 +143,8 @@ def pool(sources: Mapping[str, Source], names: Sequence[str], ids: Sequence[str]
     widths: dict[str, int] = {}
     found: dict[str, dict[str, np.ndarray]] = {id: {} for id in ids}
     for name in names:
-        source = sources[name]
-        assert isinstance(source, CachedSource)
         for id in ids:
-            clip = source.load(id) if id in source.keys else None
+            clip = sources[name].load(id)
             if clip is not None:
                 steps = clip.double().numpy()
                 widths[name] = steps.shape[1]
@@ -200,9 +200,15 @@ def _model(c: float) -> Any:
     return LogisticRegression(C=c, class_weight="balanced", max_iter=2000)
 
 
-def _cached(experiment: Experiment) -> list[str]:
+def _features(experiment: Experiment) -> list[str]:
+    """The modalities whose features lie in the cache, or in the corpus."""
     plan = experiment.clips
-    return [name for name, keys in plan.keys.items() if keys is not None and plan.cache is not None]
+    return [
+        name
+        for name, keys in plan.keys.items()
+        if (keys is not None and plan.cache is not None)
+        or plan.recipe.modalities[name].encoder == "precomputed"
+    ]
 
 
 def _settings(cells: Sequence[Cell]) -> dict[str, str]:

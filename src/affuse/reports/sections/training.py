@@ -17,8 +17,8 @@ _NOTE = (
     "A training never left the start where its loss does not fall, or where one of its first two epochs was the best "
     "of five or more and its answers are no better than chance; it was still improving where the best epoch is in the "
     "last tenth of those allowed and the curve goes on; it diverged where its loss ends above where it began. A row is "
-    "not judged where its BACC is no better than chance (p: chance; one-sided, 5 %), where more than a fifth of its "
-    "runs never left the start or diverged, or more than a third did one of the three. Its numbers stand."
+    "not judged where its BACC is no better than chance (p: chance; one-sided, 5\u00a0%), where more than a fifth of "
+    "its runs never left the start or diverged, or more than a third did one of the three. Its numbers stand."
 )
 
 

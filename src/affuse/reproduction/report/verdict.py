@@ -34,9 +34,17 @@ def claims_in_words(claims: pd.DataFrame) -> list[str]:
     of_all = f"of the paper's {len(lines)} claims"
     tested = [line for line in lines if line["verdict"] not in (UNTESTED, UNJUDGED)]
     untrained = sum(bool(line.get("trainings")) for line in lines)
-    left = f" Not judged, since trainings did not train: {untrained} (see Trainings)." if untrained else ""
+    left = (
+        f" Not judged, since networks did not train well enough: {untrained} (see Trainings)."
+        if untrained
+        else ""
+    )
     if not tested:
-        could = "is judged: the trainings behind them did not train" if untrained else "could be tested"
+        could = (
+            "is judged: the networks behind them did not train well enough"
+            if untrained
+            else "could be tested"
+        )
         return [f"{where} none {of_all} {could}.", *_cures(lines)]
     shown = [line for line in tested if line["verdict"] in (HOLDS, OPPOSITE)]
     only = [line for line in tested if line["verdict"] in (ONLY_RUNS, OPPOSITE_RUNS)]
