@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from affuse.reports.paired import BEST_SINGLE, LIKEST, references_of
 from affuse.reports.record import read_record
 from affuse.reports.report import Report
 from affuse.reports.rows import best_single, read_rows
+from affuse.reports.sections.embeddings import claim_in_words
 from affuse.reports.sections.training import kept_in_words
 from affuse.reports.sections.verdict import verdict_sentences
 from affuse.reports.training_curves import with_joint
@@ -220,3 +222,20 @@ def test_the_joint_validation_loss_by_hand():
     })  # fmt: skip
     assert with_joint(metrics)["validation_joint"].tolist() == [3.0, 2.5]
     assert "validation_joint" not in with_joint(metrics.drop(columns="weight_b"))
+
+
+def test_rows_with_failed_runs_are_named_and_the_claim_on_clusters_is_of_trained_rows(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    record = json.loads((copy / "comparison.json").read_text())
+    record["rows"][1]["cells"][0]["finished"] = False
+    (copy / "comparison.json").write_text(json.dumps(record))
+    said = verdict_sentences(Report.read(copy))
+    assert said[0].startswith("Left out and not judged, since runs failed: contrastive_center (1 of 8 runs).")
+    assert said[1].startswith("The difference is not judged")
+    table = pd.DataFrame({
+        "loss": ["center", "cross_entropy+center"], "reference": "cross_entropy", "silhouette_p": 0.001,
+        "ratio_p": 0.001, "silhouette_difference": 0.2, "ratio_difference": -0.2,
+        "trainings": ["", "4 of 4 runs never left the start"],
+    })  # fmt: skip
+    assert "holds here: of 1 rows" in claim_in_words(table)
+    assert claim_in_words(table.iloc[1:]) == ""

@@ -66,9 +66,24 @@ class Report:
         return f"Not trained well enough for a verdict: {'; '.join(told)}." if told else ""
 
     @property
+    def failed_note(self) -> str:
+        """Which rows are left out because runs of theirs failed; '' where none did."""
+        entries = self.record["rows"]
+        told = []
+        for entry in entries:
+            failed = sum(not cell["finished"] for cell in entry["cells"])
+            if failed:
+                axes = [a for a in entry["settings"] if len({e["settings"].get(a) for e in entries}) > 1]
+                name = ", ".join(str(entry["settings"][axis]) for axis in axes or entry["settings"])
+                told.append(f"{name} ({failed} of {len(entry['cells'])} runs)")
+        return f"Left out and not judged, since runs failed: {'; '.join(told)}." if told else ""
+
+    @property
     def notes(self) -> str:
         """What must be said of the numbers wherever they go."""
-        return " ".join(filter(None, (self.stamp_note, self.untrained_note, self.mark_note)))
+        return " ".join(
+            filter(None, (self.stamp_note, self.untrained_note, self.failed_note, self.mark_note))
+        )
 
     def with_trainings(self, table: pd.DataFrame, task: str) -> pd.DataFrame:
         """A table with a line per row, that begins with the settings, and whether each row trained.

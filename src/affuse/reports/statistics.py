@@ -57,7 +57,9 @@ def compute_statistics(folder: Path, record: dict[str, Any], rows: list[Row]) ->
         calibration=every(lambda task, space: calibrated[task][0]),
         reliability=every(lambda task, space: calibrated[task][1]),
         groups=every(lambda task, space: group_table(rows, task, space, utterances)),
-        embeddings=every(lambda task, space: embedding_table(rows, task, space)),
+        embeddings=every(
+            lambda task, space: embedding_table(rows, task, space, reasons_of(trained[task], rows))
+        ),
         mistakes=every(lambda task, space: mistakes(rows, task, space, utterances)),
         utterances=utterances,
     )

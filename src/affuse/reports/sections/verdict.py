@@ -52,6 +52,8 @@ def section(report: Report) -> Section | None:
         if len(paired):
             note = NOTE + (SINGLE if (paired["reference_is"] == BEST_SINGLE).any() else "")
             blocks += [_figure(paired, names, task), _table(paired, names), Prose(note, "soft")]
+    if report.failed_note:
+        blocks.insert(0, Prose(f"{report.failed_note} The causes are at the end of the page.", "verdict"))
     if not blocks:
         return None
     if report.on_test:
