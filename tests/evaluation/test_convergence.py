@@ -34,6 +34,7 @@ SETTLED = 0.6 + 0.8 * np.exp(-np.arange(20) / 3)
         (curve(FALLING, SETTLED, np.full(20, 0.6)), 12, 20, 1e-9, TRAINED),
         (curve(np.full(20, 1.386), np.full(20, 1.386), np.full(20, 0.25)), 1, 20, 0.6, NEVER_LEFT),
         (curve(1.386 - np.arange(20) * 1e-4), None, None, 1e-9, NEVER_LEFT),  # falls by 0.1 %
+        (curve([1.386, 1.36, 1.40, 1.37, 1.39]), None, None, 1e-9, NEVER_LEFT),  # dropout's noise
         (curve(FALLING, SETTLED, np.full(20, 0.25)), 2, 20, 0.4, NEVER_LEFT),
         (curve(FALLING, SETTLED, np.full(20, 0.8)), 2, 20, 1e-9, TRAINED),  # the second epoch was good enough
         (curve(FALLING, SETTLED, np.full(20, 0.25)), 9, 20, 0.4, TRAINED),  # its row's BACC tells, not this run's

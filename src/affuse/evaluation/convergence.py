@@ -21,7 +21,7 @@ TRAINED, NEVER_LEFT, IMPROVING, DIVERGED, UNKNOWN = (
 EARLY = 2  # epochs: one of these is the best
 TRIED = 5  # of so many at least
 LATE = 0.9  # of the epochs allowed: the best one is beyond
-FLAT = 0.01  # the training loss falls by less, over all epochs
+FLAT = 0.02  # the training loss falls by less, from the first epoch to the mean of the last quarter
 STEEP = 1 / 3  # the loss of the part that is watched falls by more in the last fifth
 FALLING, GAIN = 0.02, 0.02  # or by this, while BACC gains this from the third quarter to the fourth
 UNWATCHED = 0.15  # share of the training loss's fall in the last fifth, where no part is watched
@@ -38,8 +38,9 @@ def state_of(
 ) -> str:
     """TRAINED, NEVER_LEFT, IMPROVING, DIVERGED, or UNKNOWN without a curve.
 
-    - DIVERGED: the training loss (unweighted, summed over the tasks) ends above where its first epoch was.
-    - NEVER_LEFT: it falls by less than 1 % in three epochs or more; or the first or second of five epochs or more was
+    - DIVERGED: the training loss (unweighted, summed over the tasks; mean of the last quarter of the epochs) ends 2 % or
+      more above that of the first epoch, or is not finite.
+    - NEVER_LEFT: it ends less than 2 % below it, in three epochs or more; or the first or second of five epochs or more was
       the best, and its answers are no better than chance. (The second epoch alone says nothing: a good network may
       need no more.)
     - IMPROVING: see ``still_improving``, which takes ``usual``.
@@ -53,9 +54,12 @@ def state_of(
         return UNKNOWN
     loss = losses.sum(axis=1, skipna=False).to_numpy(float)
     # a task may be without labels in one epoch's metrics, never without a loss: what is not finite has diverged
-    if not np.isfinite(loss).all() or (len(loss) > 1 and loss[-1] > loss[0] > 0):
+    if not np.isfinite(loss).all():
         return DIVERGED
-    flat = len(loss) > 2 and loss[0] > 0 and loss.min() > (1 - FLAT) * loss[0]
+    end = loss[-max(1, len(loss) // 4) :].mean()
+    if len(loss) > 1 and end > (1 + FLAT) * loss[0] > 0:
+        return DIVERGED
+    flat = len(loss) > 2 and loss[0] > 0 and end > (1 - FLAT) * loss[0]
     early = kept is not None and kept <= EARLY and len(loss) >= TRIED and chance_p >= LEVEL
     if flat or early:
         return NEVER_LEFT
