@@ -40,8 +40,8 @@ def state_of(
 
     - DIVERGED: the training loss (unweighted, summed over the tasks; mean of the last quarter of the epochs) ends 2 % or
       more above that of the first epoch, or is not finite.
-    - NEVER_LEFT: it ends less than 2 % below it, in three epochs or more; or the first or second of five epochs or more was
-      the best, and its answers are no better than chance. (The second epoch alone says nothing: a good network may
+    - NEVER_LEFT: it ends less than 2 % below it, in three epochs or more; or the first or second of five epochs or more
+      was the best, and its answers are no better than chance. (The second epoch alone says nothing: a good network may
       need no more.)
     - IMPROVING: see ``still_improving``, which takes ``usual``.
 
