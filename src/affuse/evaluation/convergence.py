@@ -38,8 +38,8 @@ def state_of(
 ) -> str:
     """TRAINED, NEVER_LEFT, IMPROVING, DIVERGED, or UNKNOWN without a curve.
 
-    - DIVERGED: the training loss (unweighted, summed over the tasks; mean of the last quarter of the epochs) ends 2 % or
-      more above that of the first epoch, or is not finite.
+    - DIVERGED: the training loss (unweighted, summed over the tasks; mean of the last quarter of the epochs) ends 2 %
+      or more above that of the first epoch, or is not finite.
     - NEVER_LEFT: it ends less than 2 % below it, in three epochs or more; or the first or second of five epochs or more
       was the best, and its answers are no better than chance. (The second epoch alone says nothing: a good network may
       need no more.)

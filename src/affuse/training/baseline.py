@@ -201,13 +201,13 @@ def _model(c: float) -> Any:
 
 
 def _features(experiment: Experiment) -> list[str]:
-    """The modalities whose features lie in the cache, or in the corpus."""
+    """The modalities whose features lie in the cache, or in the corpus; of a trained encoder only its raw input does."""
     plan = experiment.clips
     return [
         name
-        for name, keys in plan.keys.items()
-        if (keys is not None and plan.cache is not None)
-        or plan.recipe.modalities[name].encoder == "precomputed"
+        for name, part in plan.recipe.modalities.items()
+        if part.frozen
+        and ((plan.keys[name] is not None and plan.cache is not None) or part.encoder == "precomputed")
     ]
 
 
