@@ -201,7 +201,7 @@ def _model(c: float) -> Any:
 
 
 def _features(experiment: Experiment) -> list[str]:
-    """The modalities whose features lie in the cache, or in the corpus; of a trained encoder only its raw input does."""
+    """The modalities whose features lie in the cache or the corpus; of a trained encoder only its raw input does."""
     plan = experiment.clips
     return [
         name
