@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.generated.ceilings import all_ceilings
@@ -115,9 +116,9 @@ def test_the_page_loads_nothing_and_lacks_nothing(page, folder):
 
 def test_every_figure_is_drawn_and_says_what_to_see(page):
     drawn = [found for tag, found in page.elements if tag == "svg"]
-    # differences, forest, class distribution, speakers, reliability, maps; four confusion matrices; six trainings
-    assert len(drawn) == sum(tag == "figure" for tag, _ in page.elements) == 16
-    assert len([text for text in page.text["figcaption"] if len(text) > 60]) == 10
+    # differences, forest, class distribution, speakers, reliability, maps; five confusion matrices; six trainings
+    assert len(drawn) == sum(tag == "figure" for tag, _ in page.elements) == 17
+    assert len([text for text in page.text["figcaption"] if len(text) > 60]) == 11
     assert sum(text.startswith("Mean of 5 runs of 3 epochs") for text in page.text["figcaption"]) == 6
     assert sum(tag == "path" for tag, _ in page.elements) > 100
 
@@ -216,7 +217,7 @@ def test_the_page_is_made_again_from_its_folder_alone(folder, tmp_path, capsys, 
 
 def test_what_is_finished_is_not_done_again(folder, words, capsys, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("results.json")}
-    assert len(before) == 30
+    assert len(before) == 35  # with the baseline's folds
     ran = affuse(capsys, monkeypatch, *words)
     assert ran.code == 0
     assert "30 of 30 cells are finished already." in ran.err
@@ -232,7 +233,7 @@ def test_with_faces_the_second_papers_network_follows(tmp_path, capsys, monkeypa
     assert ran.code == 0, ran.err
     first = pd.read_csv(out / "comparison" / "results.csv")
     alone, joined = {"demo-text", "demo-audio", "demo-face"}, {"demo-server-face", "demo-3m-ser-face"}
-    assert set(first["recipe"]) == alone | joined
+    assert set(first["recipe"]) == alone | joined | {"baseline"}
     known = all_ceilings()["4+exc"]
     rows = first[first["metric"] == "acc"].groupby("recipe")["ceiling"].first()
     assert rows["demo-face"] == pytest.approx(known["video"]["emotion"])
@@ -242,7 +243,23 @@ def test_with_faces_the_second_papers_network_follows(tmp_path, capsys, monkeypa
     run = out / "second-paper" / "runs" / "recipe=demo-mm-dynamic" / "fold0"
     tested = pd.read_csv(run / "predictions.csv").query("role == 'test'")
     assert tested["gender"].notna().all()
-    assert (out / "second-paper" / "report.html").is_file()
+    page = (out / "second-paper" / "report.html").read_text("utf-8")
+    assert "leave one session out" not in page  # the packaged recipe's split, not this one's
+    assert "ratio 60:20:20" in page
+    assert "ratio 60:20:20" in ran.err
+    assert "protocol.kind ratio (was leave_one_group_out)" in page
+    assert "joint, validation" in page  # the second paper's Fig. 2
+    paired = pd.read_csv(out / "comparison" / "paired_tests.csv").query("recipe in @joined")
+    scores = {}
+    for name in alone:
+        runs = (out / "comparison" / "runs" / f"recipe={name}").iterdir()
+        tables = [pd.read_csv(run / "predictions.csv").query("role == 'validation'") for run in runs]
+        scores[name] = np.mean(
+            [balanced_accuracy_score(t["emotion"], t["emotion_predicted"]) for t in tables]
+        )
+    against = paired[paired["reference_is"] == "the best single modality on validation"]
+    assert len(against) == len(paired[["recipe", "loss"]].drop_duplicates())
+    assert against["reference"].str.startswith(max(scores, key=lambda name: scores[name])).all()
     assert "4 of 4: the second paper" in ran.err
 
 

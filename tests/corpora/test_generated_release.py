@@ -73,7 +73,9 @@ def test_sentence_wavs_are_mono_16_khz_16_bit_and_as_long_as_their_turns(release
 
 
 def test_dialog_wavs_are_stereo_with_the_speaker_louder_in_the_own_channel(release):
-    for path in release.glob("Session1/dialog/wav/Ses*.wav"):
+    dialogs = sorted(release.glob("Session1/dialog/wav/Ses*.wav"))
+    assert dialogs
+    for path in dialogs:
         sound, rate = soundfile.read(path)
         assert sound.shape[1] == 2
         for line in (
@@ -96,7 +98,9 @@ def frames(path: Path) -> tuple[list[float], np.ndarray]:
 
 
 def test_avis_are_letterboxed_side_by_side_with_the_marker_left(release):
-    for path in sorted(release.glob("Session1/dialog/avi/DivX/Ses*.avi")):
+    films = sorted(release.glob("Session1/dialog/avi/DivX/Ses*.avi"))
+    assert films
+    for path in films:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             assert (stream.width, stream.height) == (720, 480)

@@ -94,11 +94,13 @@ def out(corpus, tmp_path_factory):
 
 def test_what_was_chosen_on_the_test_part_carries_the_mark():
     made = pd.DataFrame({
-        "recipe": "x", "modalities": "audio", "on_test": "epoch chosen on the test part",
+        "recipe": "x", "modalities": "audio", "stamp": "", "on_test": "epoch chosen on the test part",
         "quantity": ["weight_emotion", "test_acc_emotion"], "value": [1.0, 0.5], "sd_seeds": float("nan"),
     })  # fmt: skip
     assert list(joint_loss_table(made)["on_test"]) == ["epoch chosen on the test part"]
     assert "on_test" not in joint_loss_table(made.assign(on_test=""))
+    stamped = made.assign(on_test="", stamp="speaker-dependent")
+    assert list(joint_loss_table(stamped)["protocol"]) == ["speaker-dependent"]
 
 
 def runs_of(out, weighting):
@@ -158,6 +160,13 @@ def test_the_table_is_printed_in_the_papers_shape(out):
     assert "0.500, 0.500" in row
     assert "±" in row
     assert "nan" not in page
+
+
+def test_the_page_draws_the_joint_loss_and_the_weights(out):
+    """The second paper's Fig. 2: a figure per row, with both parts of the joint loss."""
+    page = (out / "report.html").read_text("utf-8")
+    assert page.count(">joint, training<") == page.count(">joint, validation<") == 3
+    assert page.count(">weight<") == 3
 
 
 def test_nll_by_hand_and_of_an_impossible_prediction():

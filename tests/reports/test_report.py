@@ -25,7 +25,7 @@ from affuse.reports.sections.embeddings import claim_in_words
 from affuse.reports.verdict import verdict
 from comparison_folder import CLASSES, make_comparison
 
-LOSSES = {"cross_entropy": 0.75, "center": 0.72, "contrastive_center": 0.45, "cross_entropy+center": 0.4}
+LOSSES = {"cross_entropy": 0.8, "center": 0.77, "contrastive_center": 0.55, "cross_entropy+center": 0.5}
 
 
 @pytest.fixture(scope="module")
@@ -211,13 +211,13 @@ def test_the_temperature_comes_from_the_validation_part_alone(folder, tmp_path):
     assert table.loc["center", "temperature"] == pytest.approx(np.mean(fitted))
     copy = shutil.copytree(folder, tmp_path / "copy")
     for run in (copy / "runs").glob("*/*"):
-        table = pd.read_csv(run / "predictions.csv")
-        table.loc[table["role"] == "test", "emotion"] = "anger"
-        table.to_csv(run / "predictions.csv", index=False)
+        predictions = pd.read_csv(run / "predictions.csv")
+        predictions.loc[predictions["role"] == "test", "emotion"] = "anger"
+        predictions.to_csv(run / "predictions.csv", index=False)
     write_page(copy)
     after = pd.read_csv(copy / "calibration.csv").set_index("loss")
     assert after.loc["center", "temperature"] == pytest.approx(np.mean(fitted))
-    assert after.loc["center", "ece"] != pytest.approx(table.get("ece", 0.0))
+    assert after.loc["center", "ece"] != pytest.approx(table.loc["center", "ece"])
 
 
 def test_gaps_are_differences_of_the_groups(folder):

@@ -39,6 +39,12 @@ def compare(
         bool,
         typer.Option("--subsets", help="Test every subset of the recipe's modalities too, the rest masked."),
     ] = False,
+    baseline: Annotated[
+        bool,
+        typer.Option(
+            help="Add a row of logistic regression on statistics of the same features; it takes seconds."
+        ),
+    ] = True,
 ) -> None:
     """Train every combination of --over on all folds; print the papers' table, write report.html.
 
@@ -47,6 +53,7 @@ def compare(
     from affuse.cli.console import bars, choose_device
     from affuse.corpora.corpus import Corpus
     from affuse.errors import AffuseError
+    from affuse.training.baseline import add_baseline
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.compare import compare as run
     from affuse.training.compare import make_variants, parse_axes
@@ -63,25 +70,31 @@ def compare(
             variants, loaded, out, FeatureCache(cache or default_folder()), progress,
             folds=folds, jobs=jobs, device=choose_device(device), keep_models=keep_models, subsets=subsets,
         )  # fmt: skip
+        if baseline:
+            add_baseline(comparison, out, progress)
     raise typer.Exit(show_comparison(comparison, loaded, out))
 
 
 def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     """Write results.csv, results.md, subsets.csv (where subsets were tested), comparison.json and report.html; print
-    the tables; return the exit code."""
-    from affuse.cli.console import messages, print_table, report_skipped
+    the tables and the verdict; return the exit code."""
+    from affuse.cli.console import command_line, messages, print_table, report_skipped
     from affuse.files import write_csv, write_text
     from affuse.reports.joint_loss_table import joint_loss_table, joint_losses
     from affuse.reports.page import write_page
     from affuse.reports.record import write_record
+    from affuse.reports.report import Report
     from affuse.reports.results import collect_results, markdown_table, paper_table, tested_speakers
+    from affuse.reports.sections.verdict import verdict_sentences
     from affuse.reports.subsets import SUBSETS, collect_subsets, subset_table
 
     results = collect_results(comparison)
     write_csv(out / "results.csv", results)
+    write_record(comparison, out, command_line())
+    report = Report.read(out)
     pages = []
     for task in dict.fromkeys(results["task"]) if len(results) else ():
-        table = paper_table(results, task, ("acc", "bacc", "weighted_f1"))
+        table = report.with_trainings(paper_table(results, task, ("acc", "bacc", "weighted_f1")), task)
         first = results[results["task"] == task].iloc[0]
         title = (
             f"{corpus.info.title}, {task}: {first['protocol']} by "
@@ -121,9 +134,11 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
             )
             print_table(table, title)
             pages.append(f"{title}\n\n{markdown_table(table)}")
-    write_text(out / "results.md", "\n\n".join(pages) + "\n")
-    write_record(comparison, out)
-    page = write_page(out)
+    sentences = verdict_sentences(report)
+    write_text(out / "results.md", "\n\n".join([*pages, *sentences]) + "\n")
+    page = write_page(out, report)
+    for text in sentences:
+        messages.print(text, markup=False, soft_wrap=True, style="bold")
     for cell, cause in comparison.failed:
         messages.print(f"{cell.folder.relative_to(out)} failed: {cause}", markup=False, soft_wrap=True)
     messages.print(f"Tables are in {out / 'results.csv'} and {out / 'results.md'}.", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -72,6 +73,11 @@ def print_table(table: pd.DataFrame, title: str | None = None) -> None:
     for row in table.itertuples(index=False):
         shown.add_row(*("" if value != value else str(value) for value in row))
     out.print(shown)
+
+
+def command_line() -> str:
+    """What was typed, as a shell takes it."""
+    return shlex.join(["affuse", *sys.argv[1:]])
 
 
 def choose_device(device: str) -> str:

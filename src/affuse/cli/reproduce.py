@@ -75,7 +75,7 @@ def _protocols(
     name: str, protocols: list[str], corpus: Corpus, out: Path, form: Form, cache: FeatureCache,
     jobs: int | None, device: str,
 ) -> int:  # fmt: skip
-    from affuse.cli.console import bars, messages, print_table
+    from affuse.cli.console import bars, command_line, messages, print_table
     from affuse.reproduction.definition import PROTOCOLS, read_definition, read_paper
     from affuse.reproduction.grid import make_grid
     from affuse.reproduction.report.page import verdict_sentences, write_reproduction_page
@@ -103,9 +103,9 @@ def _protocols(
             )
             for note in (*grid.notes, *grid.other_utterances):
                 progress.say(note)
-            done = run_grid(grid, corpus, out / protocol, cache, progress, jobs, device)
+            done = run_grid(grid, corpus, out / protocol, cache, progress, jobs, device, command_line())
             runs.append(ProtocolRun(protocol, definition, grid, *done))
-    write_record(out, paper, runs, form_notes(paper, form))
+    write_record(out, paper, runs, form_notes(paper, form), command_line())
     record, frame, claims = read_record(out)
     found = numbers_table(frame)
     print_table(found.to_frame(), record["title"])

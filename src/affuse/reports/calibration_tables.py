@@ -38,7 +38,7 @@ def calibration_tables(
                 by_seed.setdefault(run.seed, []).append(_scaled(run, task, space))
         if not by_seed or all(np.isin(p, (0, 1)).all() for of in by_seed.values() for p, *_ in of):
             continue
-        about = row.settings | {"task": task, "on_test": row.on_test}
+        about = row.settings | {"task": task, "stamp": row.stamp, "on_test": row.on_test}
         seeds = [[np.concatenate([run[i] for run in of]) for i in range(3)] for of in by_seed.values()]  # type: ignore[misc]
         found: dict[str, list[float]] = {}
         for plain, scaled, labels in seeds:

@@ -70,10 +70,10 @@ def dress(axes: Any) -> None:
         text.set_fontsize(9)
 
 
-def legend(figure: Figure, handles: list[Any], labels: list[str], columns: int = 4) -> None:
+def legend(figure: Figure, handles: list[Any], labels: list[str], columns: int = 4, size: int = 9) -> None:
     """A legend above the panels, in the page's ink."""
     shown = figure.legend(
-        handles, labels, loc="outside upper center", ncols=columns, frameon=False, fontsize=9
+        handles, labels, loc="outside upper center", ncols=columns, frameon=False, fontsize=size
     )
     for text in shown.get_texts():
         text.set_color(INK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,16 +10,18 @@ import pandas as pd
 
 from affuse.evaluation.clusters import Tightness, tightness
 from affuse.evaluation.resampled_t import corrected_resampled_t
-from affuse.reports.paired import share_of_test
+from affuse.reports.paired import share_of_test, why_untrained
 from affuse.reports.rows import Row, Run, reference_of
 
 
-def embedding_table(rows: Sequence[Row], task: str, space: Sequence[str]) -> pd.DataFrame:
+def embedding_table(
+    rows: Sequence[Row], task: str, space: Sequence[str], untrained: Mapping[Row, str] | None = None
+) -> pd.DataFrame:
     """One line per row whose runs have kept their embeddings: silhouette and ratio, alone and against its reference.
 
     Values are means and standard deviations over runs (folds and seeds), each measured in its own network's space;
     silhouette_difference and ratio_difference are over the runs of equal fold and seed, with p values of the
-    corrected resampled t test.
+    corrected resampled t test. trainings: why that difference is not judged (``untrained``: row -> why), or blank.
     """
     found = {id(row): {(r.fold, r.seed): of_run(r, task, space) for r in row.runs} for row in rows}
     lines = []
@@ -28,7 +30,8 @@ def embedding_table(rows: Sequence[Row], task: str, space: Sequence[str]) -> pd.
         values = np.array([one for one in mine.values() if one is not None], float)
         if len(values) == 0:
             continue
-        line: dict[str, Any] = {**row.settings, "task": task, "on_test": row.on_test, "runs": len(values)}
+        about = {"task": task, "stamp": row.stamp, "on_test": row.on_test}
+        line: dict[str, Any] = {**row.settings, **about, "runs": len(values)}
         for i, name in enumerate(Tightness._fields):
             known = pd.Series(values[:, i])  # NaN is left out
             line |= {name: float(known.mean()), f"{name}_sd": float(known.std())}
@@ -36,6 +39,7 @@ def embedding_table(rows: Sequence[Row], task: str, space: Sequence[str]) -> pd.
         theirs = found[id(reference)] if reference is not None else {}
         pairs = [(a, b) for key, a in mine.items() if a is not None and (b := theirs.get(key)) is not None]
         line["reference"] = reference.name_among([row, reference]) if reference is not None and pairs else ""
+        line["trainings"] = "" if reference is None else why_untrained(row, reference, untrained or {})
         for i, name in enumerate(Tightness._fields):
             test = corrected_resampled_t([a[i] - b[i] for a, b in pairs], share_of_test(row))
             line |= {f"{name}_difference": test.mean, f"{name}_p": test.p}

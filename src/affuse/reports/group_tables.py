@@ -23,7 +23,7 @@ def group_table(
         tables = row.tables(task, space)
         if not tables:
             continue
-        about = row.settings | {"task": task, "on_test": row.on_test}
+        about = row.settings | {"task": task, "stamp": row.stamp, "on_test": row.on_test}
         tested = set(tables[0]["id"])
         for column, title in {**GROUPINGS, "speaker": "speaker"}.items():
             if column not in utterances.columns or column == task:

@@ -30,9 +30,10 @@ def joint_losses(comparison: Comparison) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     for row, cells in rows_of(comparison).items():
-        if any(cell.folder not in comparison.results for cell in cells):
+        if cells[0].variant.baseline or any(cell.folder not in comparison.results for cell in cells):
             continue
-        spaces = comparison.experiments[cells[0].experiment].labelled.spaces
+        experiment = comparison.experiments[cells[0].experiment]
+        spaces = experiment.labelled.spaces
         by_seed: dict[int, list[Cell]] = {}
         for cell in cells:
             by_seed.setdefault(cell.variant.recipe.seed, []).append(cell)
@@ -43,6 +44,7 @@ def joint_losses(comparison: Comparison) -> pd.DataFrame:
                 dict(row)
                 | {
                     "modalities": "+".join(cells[0].variant.recipe.modalities),
+                    "stamp": experiment.split.stamp,
                     "on_test": cells[0].variant.recipe.on_test,
                     "quantity": quantity,
                     "value": values.mean(),
@@ -107,8 +109,9 @@ def joint_loss_table(losses: pd.DataFrame) -> pd.DataFrame:
                 line[f"{task} {TITLES[metric]}"] = (
                     "" if np.isnan(value) else _with_sd(100 * value, 100 * sd, 1)
                 )
-        if (losses["on_test"] != "").any():
-            line["on_test"] = group.iloc[0]["on_test"]
+        for about in ("stamp", "on_test"):
+            if (losses[about] != "").any():
+                line["protocol" if about == "stamp" else about] = group.iloc[0][about]
         lines.append(line)
     return pd.DataFrame(lines).fillna("")
 

@@ -12,9 +12,9 @@ from affuse.reports.rows import Row
 def mistakes(rows: Sequence[Row], task: str, space: Sequence[str], utterances: pd.DataFrame) -> pd.DataFrame:
     """One line per utterance that some run calls wrongly, the commonest mistakes first.
 
-    id, task, label; called: the commonest wrong class; wrong: share of the tests (rows x seeds) that are wrong;
-    tests; confidence: mean probability of the wrong calls; then what ``utterances.csv`` knows of it. Rows that the
-    test part had a hand in are left out unless all are such.
+    id, task, stamp (of the rows counted), label; called: the commonest wrong class; wrong: share of the tests
+    (rows x seeds) that are wrong; tests; confidence: mean probability of the wrong calls; then what ``utterances.csv``
+    knows of it. Rows that the test part had a hand in are left out unless all are such.
     """
     counted = [row for row in rows if not row.on_test] or list(rows)
     tables = [table for row in counted for table in row.tables(task, space)]
@@ -43,6 +43,7 @@ def mistakes(rows: Sequence[Row], task: str, space: Sequence[str], utterances: p
     table = pd.DataFrame(
         {
             "task": task,
+            "stamp": "; ".join(dict.fromkeys(row.stamp for row in counted if row.stamp)),
             "label": grouped["label"].first(),
             "called": grouped["called"].agg(lambda calls: calls.mode().iloc[0]),
             "wrong": grouped.size() / tests.loc[list(grouped.groups)],

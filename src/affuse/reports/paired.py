@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,21 @@ from affuse.evaluation.p_values import holm, over_seeds
 from affuse.evaluation.power import ALPHA, detectable_difference
 from affuse.evaluation.predictions import measure_table
 from affuse.evaluation.resampled_t import corrected_resampled_t
-from affuse.reports.rows import Row, reference_of
+from affuse.reports.rows import Row, best_single, reference_of
 
 UNJUDGED, UNTESTED, NO_EFFECT, THESE_RUNS = "not judged", "not tested", "no effect shown", "in these runs"
+LIKEST, BEST_SINGLE = "the row most like it", "the best single modality on validation"
 _TESTS = ("bacc", "acc", "mcnemar", "resampled")
 
 
-def paired_tests(rows: Sequence[Row], task: str, space: Sequence[str], speakers: pd.Series) -> pd.DataFrame:
-    """One line per row that has a reference (``reference_of``) with common test utterances.
+def paired_tests(
+    rows: Sequence[Row],
+    task: str,
+    space: Sequence[str],
+    speakers: pd.Series,
+    untrained: Mapping[Row, str] | None = None,
+) -> pd.DataFrame:
+    """One line per row and reference (``references_of``) with common test utterances.
 
     bacc_*, acc_*: the difference (0 to 1), its 95 % interval and p value by bootstrap clustered by speaker, paired
     by utterance, averaged over seeds; bacc_detectable: the difference that would be found four times in five
@@ -31,37 +38,68 @@ def paired_tests(rows: Sequence[Row], task: str, space: Sequence[str], speakers:
     resampled_*: corrected resampled t over folds and seeds, of BACC; *_holm: corrected over the lines of this
     table. verdict: "higher" or "lower" where bacc_p_holm and resampled_p_holm are below 5 %; "higher in these runs"
     where only the first is: new speakers would see it, new trainings may not; "not judged" where the test part had
-    a hand in either row: no p value allows for that. ``speakers``: utterance id -> speaker.
+    a hand in either row, or where ``untrained`` (row -> why, in words) has one of them, which ``trainings`` then says:
+    no p value allows for that, and such lines have no Holm p. ``speakers``: utterance id -> speaker.
     """
     lines = []
     for row in rows:
-        reference = reference_of(row, rows)
-        if reference is None:
-            continue
-        line = compare_rows(reference, row, task, space, speakers)
-        if line is not None:
-            about = {
-                "reference": reference.name_among([row, reference]),
-                "task": task,
-                "on_test": row.on_test or reference.on_test,
-            }
-            lines.append(row.settings | about | line)
+        for reference, why in references_of(row, rows, task, space):
+            line = compare_rows(reference, row, task, space, speakers)
+            if line is not None:
+                about = {
+                    "reference": reference.name_among([row, reference]),
+                    "reference_is": why,
+                    "task": task,
+                    "stamp": row.stamp,
+                    "on_test": row.on_test or reference.on_test,
+                    "trainings": why_untrained(row, reference, untrained or {}),
+                }
+                lines.append(row.settings | about | line)
     table = pd.DataFrame(lines)
     if not len(table):
         return table
+    judged = table["trainings"] == ""
     for test in _TESTS:
         at = list(table.columns).index(f"{test}_p") + 1
-        table.insert(at, f"{test}_p_holm", holm(table[f"{test}_p"].to_numpy(float)))
+        table.insert(at, f"{test}_p_holm", holm(table[f"{test}_p"].where(judged).to_numpy(float)))
     table["verdict"] = [
-        judge(line["bacc_difference"], line["bacc_p_holm"], line["resampled_p_holm"], line["on_test"])
+        judge(
+            line["bacc_difference"],
+            line["bacc_p_holm"],
+            line["resampled_p_holm"],
+            line["on_test"] or line["trainings"],
+        )
         for line in table.to_dict("records")
     ]
     return table
 
 
-def judge(difference: float, speakers_p: float, trainings_p: float, on_test: str) -> str:
-    """By Holm's p values: over speakers, and then over trainings, of which the test over speakers knows nothing."""
-    if on_test:
+def references_of(row: Row, rows: Sequence[Row], task: str, space: Sequence[str]) -> list[tuple[Row, str]]:
+    """What a row is compared with, and why: its ``reference_of``; a row of several modalities the ``best_single`` too.
+
+    The best single modality takes the place of a reference that reads one modality as well.
+    """
+    first = reference_of(row, rows)
+    found = [] if first is None else [(first, LIKEST)]
+    single = best_single(rows, row.split_hash, task, space) if len(row.modalities) > 1 else None
+    if single is not None and not row.baseline:
+        found = [pair for pair in found if len(pair[0].modalities) > 1]
+        found.append((single, BEST_SINGLE))
+    return found
+
+
+def why_untrained(row: Row, reference: Row, untrained: Mapping[Row, str]) -> str:
+    """'center: 12 of 20 runs never left the start', of one or both; '' where both trained."""
+    pair = [row, reference]
+    return " | ".join(f"{one.name_among(pair)}: {untrained[one]}" for one in pair if one in untrained)
+
+
+def judge(difference: float, speakers_p: float, trainings_p: float, unjudged: str) -> str:
+    """By Holm's p values: over speakers, and then over trainings, of which the test over speakers knows nothing.
+
+    ``unjudged``: why no p value judges the difference (the test part had a hand in it, or a row did not train), or "".
+    """
+    if unjudged:
         return UNJUDGED
     if np.isnan(speakers_p):
         return UNTESTED

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_json
+from affuse.reports.description import base_of, changed_fields, encoder_in_words
 from affuse.reports.results import rows_of
 from affuse.reports.utterances import write_utterances
 from affuse.training.compare import Cell, Comparison
@@ -19,8 +21,11 @@ FORMAT = 1
 RUNS = "runs/*/*/environment.json"  # every run that was begun
 
 
-def write_record(comparison: Comparison, out: Path) -> None:
-    """Write ``comparison.json`` and ``utterances.csv`` into the comparison's folder; paths are relative to it."""
+def write_record(comparison: Comparison, out: Path, command: str = "") -> None:
+    """Write ``comparison.json`` and ``utterances.csv`` into the comparison's folder; paths are relative to it.
+
+    ``command``: what was typed, if it was a command.
+    """
     corpus = comparison.experiments[0].corpus
     write_utterances(corpus, out)
     rows = [_row(comparison, dict(row), cells, out) for row, cells in rows_of(comparison).items()]
@@ -30,6 +35,7 @@ def write_record(comparison: Comparison, out: Path) -> None:
         {
             "format": FORMAT,
             "affuse": affuse.__version__,
+            "command": command,
             "environment": _versions(comparison),
             "corpus": {
                 "title": corpus.info.title,
@@ -86,11 +92,16 @@ def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], ou
     recipe = cells[0].variant.recipe
     experiment = comparison.experiments[cells[0].experiment]
     overlap = experiment.transcript_overlap
+    base = cells[0].variant.base or base_of(recipe)
+    changed = [] if base is None else changed_fields(recipe, base, ["loss", *cells[0].variant.settings])
     return {
         "settings": settings,
-        "description": " ".join(recipe.description.split()),
-        "modalities": {name: part.encoder for name, part in recipe.modalities.items()},
-        "fusion": recipe.fusion.name,
+        # its author's words, as long as they are about what was run
+        "description": "" if changed else " ".join(recipe.description.split()),
+        "changed": changed,
+        "modalities": {name: encoder_in_words(part.model_dump()) for name, part in recipe.modalities.items()},
+        "fusion": "none" if cells[0].variant.baseline else recipe.fusion.name,
+        "baseline": bool(cells[0].variant.baseline),
         "protocol": recipe.protocol.model_dump(mode="json"),
         "split_hash": experiment.split.hash,
         "stamp": experiment.split.stamp,
@@ -135,4 +146,8 @@ def _versions(comparison: Comparison) -> dict[str, str]:
     }
     cell = comparison.cells[0]
     found = environment(comparison.experiments[cell.experiment], cell.fold, "")
+    # of the processes that trained, not of this one
+    runs = [path for one in comparison.results if (path := one / "environment.json").is_file()]
+    threads = json.loads(runs[0].read_text(encoding="utf-8")).get("threads") if runs else None
+    found |= {"threads": "unknown" if threads is None else f"{threads} per run, {os.cpu_count()} cores"}
     return {name: str(value) for name, value in found.items() if name not in about_run}

@@ -44,6 +44,59 @@ class Report:
         """What was chosen or trained on the test part, each once."""
         return list(dict.fromkeys(row.on_test for row in self.rows if row.on_test))
 
+    @cached_property
+    def stamp_note(self) -> str:
+        """Which rows are speaker-dependent, for every table that leaves the page; '' where none is."""
+        stamped = [row for row in self.rows if row.stamp]
+        if not stamped:
+            return ""
+        names = ", ".join(row.name_among(self.rows) for row in stamped)
+        which = "All rows are" if len(stamped) == len(self.rows) else f"{names}: these rows are"
+        return f"{which} {stamped[0].stamp}: speakers of the test part are heard in training."
+
+    @cached_property
+    def untrained_note(self) -> str:
+        """Which rows did not train well enough for a verdict, for tables that leave the page; '' where all did."""
+        table = self.statistics.trainings
+        lines = table[table["trainings"] != ""].to_dict("records") if len(table) else []
+        several = len(self.record["tasks"]) > 1
+        told = [
+            f"{self.name_of(of)}{', ' + of['task'] if several else ''}: {of['trainings']}" for of in lines
+        ]
+        return f"Not trained well enough for a verdict: {'; '.join(told)}." if told else ""
+
+    @property
+    def failed_note(self) -> str:
+        """Which rows are left out because runs of theirs failed; '' where none did."""
+        entries = self.record["rows"]
+        told = []
+        for entry in entries:
+            failed = sum(not cell["finished"] for cell in entry["cells"])
+            if failed:
+                axes = [a for a in entry["settings"] if len({e["settings"].get(a) for e in entries}) > 1]
+                name = ", ".join(str(entry["settings"][axis]) for axis in axes or entry["settings"])
+                told.append(f"{name} ({failed} of {len(entry['cells'])} runs)")
+        return f"Left out and not judged, since runs failed: {'; '.join(told)}." if told else ""
+
+    @property
+    def notes(self) -> str:
+        """What must be said of the numbers wherever they go."""
+        return " ".join(
+            filter(None, (self.stamp_note, self.untrained_note, self.failed_note, self.mark_note))
+        )
+
+    def with_trainings(self, table: pd.DataFrame, task: str) -> pd.DataFrame:
+        """A table with a line per row, that begins with the settings, and whether each row trained.
+
+        The column is left out where all did.
+        """
+        trainings = self.of_task(self.statistics.trainings, task)
+        if not len(trainings) or not (trainings["trainings"] != "").any():
+            return table
+        told = {self.name_of(line): line["trainings"] for line in trainings.to_dict("records")}
+        words = [told.get(self.name_of(line), "") for line in table.to_dict("records")]
+        return table.assign(trainings=[f"not judged: {text}" if text else "trained" for text in words])
+
     @property
     def mark_note(self) -> str:
         """What the mark behind a row means; '' where no row has it."""

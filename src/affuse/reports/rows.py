@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from affuse.errors import AffuseError
+from affuse.evaluation.predictions import measure_table
 from affuse.reports.record import RECORD
 from affuse.reports.results import read_predictions, tables_by_seed
 from affuse.training.embeddings import EMBEDDINGS, read_embeddings
@@ -28,7 +30,17 @@ class Run:
     folder: Path
     fold: int
     seed: int
-    utterances: dict[str, int]  # role -> how many
+    result: dict[str, Any]  # results.json: best_epoch, utterances (role -> how many), parameters, seconds
+
+    @property
+    def utterances(self) -> dict[str, int]:
+        """role -> how many; empty where the run does not say."""
+        return self.result.get("utterances") or {}
+
+    @property
+    def kept(self) -> int | None:
+        """The epoch whose weights were kept, from 1."""
+        return self.result.get("best_epoch")
 
     @cached_property
     def test(self) -> pd.DataFrame:
@@ -61,6 +73,29 @@ class Row:
     split_hash: str
     on_test: str  # what was chosen or trained on the test part, "" where it was left alone
     runs: list[Run]
+    stamp: str = ""  # "speaker-dependent" where speakers of the test part are heard in training
+    baseline: bool = False  # a classical classifier on the same features, not a network
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """The resolved recipe of its runs, by sections; empty where they kept none."""
+        path = self.runs[0].folder / "recipe.yaml"
+        return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
+
+    @property
+    def epochs(self) -> int | None:
+        """``training.epochs``: how many its runs were allowed."""
+        return self.recipe.get("training", {}).get("epochs")
+
+    @property
+    def select(self) -> str:
+        """``training.select``: validation, test or last."""
+        return self.recipe.get("training", {}).get("select", "validation")
+
+    @property
+    def watched(self) -> str:
+        """The part that was measured after every epoch."""
+        return "test" if self.select == "test" else "validation"
 
     @cached_property
     def tests(self) -> dict[int, pd.DataFrame]:
@@ -97,8 +132,9 @@ def read_rows(folder: Path, record: dict[str, Any]) -> list[Row]:
                 )
             result = _result(place)
             on_test = on_test or str(result.get("on_test") or "")
-            runs.append(Run(place, cell["fold"], cell["seed"], result.get("utterances", {})))
-        rows.append(Row(entry["settings"], tuple(entry["modalities"]), entry["split_hash"], on_test, runs))
+            runs.append(Run(place, cell["fold"], cell["seed"], result))
+        about = entry["settings"], tuple(entry["modalities"]), entry["split_hash"], on_test, runs
+        rows.append(Row(*about, str(entry.get("stamp") or ""), bool(entry.get("baseline"))))
     return rows
 
 
@@ -107,8 +143,34 @@ def _result(folder: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
+def best_single(rows: Sequence[Row], split_hash: str, task: str, space: Sequence[str]) -> Row | None:
+    """Of the rows of a split that read one modality alone: the one with the best BACC of the task on validation.
+
+    The mean over its runs; the test part is never looked at. None where fewer than two such modalities are there (there
+    is nothing to choose from), or where they have no validation part, or all of them were chosen on the test part.
+    """
+    singles = [
+        row
+        for row in rows
+        if len(row.modalities) == 1 and row.split_hash == split_hash and not (row.on_test or row.baseline)
+    ]
+    scores = []
+    for row in singles:
+        found = [
+            measure_table(table, task, space).bacc
+            for run in row.runs
+            if task in (table := run.validation).columns and table[task].isin(list(space)).any()
+        ]
+        if found:
+            scores.append((sum(found) / len(found), row))
+    if len({row.modalities for _, row in scores}) < 2:
+        return None
+    return max(scores, key=lambda pair: pair[0])[1]
+
+
 def reference_of(row: Row, rows: Sequence[Row]) -> Row | None:
-    """What a row is compared with: of the rows under cross-entropy on the same split, the one most like it.
+    """What a row is compared with: of the rows under cross-entropy on the same split, the one most like it
+    (in its settings, then in its modalities).
 
     A row under cross-entropy itself is compared with the first one before it that has its modalities (MM-dynamic with
     MM-static, not with sound alone), else with the first of all; without any such row, all are with the first row.
@@ -117,10 +179,9 @@ def reference_of(row: Row, rows: Sequence[Row]) -> Row | None:
     same = [other for other in rows if other.split_hash == row.split_hash]
     plain = [other for other in same if other.settings["loss"] == REFERENCE] or same[:1]
 
-    def likeness(other: Row) -> int:
-        return sum(
-            other.settings.get(axis) == value for axis, value in row.settings.items() if axis != "loss"
-        )
+    def likeness(other: Row) -> tuple[int, bool]:
+        same = (other.settings.get(axis) == value for axis, value in row.settings.items() if axis != "loss")
+        return sum(same), other.modalities == row.modalities
 
     if row in plain:
         before = plain[: plain.index(row)]

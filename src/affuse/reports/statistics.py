@@ -11,6 +11,7 @@ import pandas as pd
 
 from affuse.files import write_csv
 from affuse.reports.calibration_tables import calibration_tables
+from affuse.reports.convergence import reasons_of, training_table
 from affuse.reports.embedding_table import embedding_table
 from affuse.reports.group_tables import group_table
 from affuse.reports.mistakes import mistakes
@@ -18,7 +19,7 @@ from affuse.reports.paired import paired_tests
 from affuse.reports.rows import Row
 from affuse.reports.utterances import read_utterances
 
-TABLES = ("paired_tests", "calibration", "reliability", "groups", "embeddings", "mistakes")
+TABLES = ("paired_tests", "trainings", "calibration", "reliability", "groups", "embeddings", "mistakes")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Statistics:
     """Each table holds all tasks; see the functions that make them. A table without lines has no columns."""
 
     paired_tests: pd.DataFrame
+    trainings: pd.DataFrame
     calibration: pd.DataFrame
     reliability: pd.DataFrame
     groups: pd.DataFrame
@@ -44,12 +46,20 @@ def compute_statistics(folder: Path, record: dict[str, Any], rows: list[Row]) ->
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
     calibrated = {task: calibration_tables(rows, task, space) for task, space in spaces.items()}
+    trained = {task: training_table(rows, task, space) for task, space in spaces.items()}
     return Statistics(
-        paired_tests=every(lambda task, space: paired_tests(rows, task, space, utterances["speaker"])),
+        paired_tests=every(
+            lambda task, space: paired_tests(
+                rows, task, space, utterances["speaker"], reasons_of(trained[task], rows)
+            )
+        ),
+        trainings=every(lambda task, space: trained[task]),
         calibration=every(lambda task, space: calibrated[task][0]),
         reliability=every(lambda task, space: calibrated[task][1]),
         groups=every(lambda task, space: group_table(rows, task, space, utterances)),
-        embeddings=every(lambda task, space: embedding_table(rows, task, space)),
+        embeddings=every(
+            lambda task, space: embedding_table(rows, task, space, reasons_of(trained[task], rows))
+        ),
         mistakes=every(lambda task, space: mistakes(rows, task, space, utterances)),
         utterances=utterances,
     )

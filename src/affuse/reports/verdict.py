@@ -48,23 +48,21 @@ def comparison_in_words(line: dict[Any, Any]) -> str:
 def _found(lines: list[dict[Any, Any]]) -> str:
     count = len(lines)
     judged = [line for line in lines if line["verdict"] != UNJUDGED]
+    left = _left(lines)
     if not judged:
         what = "The difference is" if count == 1 else f"None of {count} differences is"
-        return f"{what}{' not' if count == 1 else ''} judged, since the test part had a hand in it."
+        return f"{what}{' not' if count == 1 else ''} judged, since {_why(lines)}."
     if count == 1:
         return f"{comparison_in_words(lines[0])}: {_outcome(lines[0]['verdict'])}."
     tested = [line for line in judged if line["verdict"] != UNTESTED]
     if not tested:
-        return (
-            f"None of {count} differences can be tested: that takes test utterances of two speakers at least."
-        )
+        return f"None of {count} differences can be tested: that takes test utterances of two speakers at least{left}."
     sure = [line for line in tested if line["verdict"] in ("higher", "lower")]
     partly = [line for line in tested if line["verdict"].endswith(THESE_RUNS)]
     by_p = sorted(sure or partly or tested, key=lambda line: line["bacc_p_holm"])
     told = "; ".join(comparison_in_words(line) for line in by_p[:_TOLD])
     told += f"; and {len(by_p) - _TOLD} more in the table" if len(by_p) > _TOLD else ""
-    left = count - len(judged)
-    told += f" (not judged, since the test part had a hand in them: {left})" if left else ""
+    told += left
     if sure:
         return f"{len(sure)} of {count} differences {'is' if len(sure) == 1 else 'are'} shown: {told}."
     if partly:
@@ -73,7 +71,32 @@ def _found(lines: list[dict[Any, Any]]) -> str:
             f"speakers, but in these runs only: {told}."
         )
     nearest = comparison_in_words(by_p[0])
-    return f"None of {count} differences is shown; the nearest to one: {nearest}: {NO_EFFECT}."
+    return f"None of {count} differences is shown; the nearest to one: {nearest}: {NO_EFFECT}{left}."
+
+
+def _left(lines: list[dict[Any, Any]]) -> str:
+    """' (not judged, since the test part had a hand in them: 1; since networks did not train ...: 2)', or ''."""
+    counts = {
+        "the test part had a hand in them": sum(bool(line.get("on_test")) for line in lines),
+        "networks did not train well enough": sum(
+            bool(line.get("trainings")) and not line.get("on_test") for line in lines
+        ),
+    }
+    told = "; ".join(f"since {why}: {count}" for why, count in counts.items() if count)
+    return f" (not judged, {told})" if told else ""
+
+
+def _why(lines: list[dict[Any, Any]]) -> str:
+    """Of lines none of which is judged."""
+    untrained = [bool(line.get("trainings")) for line in lines]
+    if all(untrained):
+        return "the networks behind it did not train well enough (next sentence)"
+    hand = "the test part had a hand in it"
+    return (
+        f"{hand}, or the networks behind it did not train well enough (next sentence)"
+        if any(untrained)
+        else hand
+    )
 
 
 def _outcome(verdict: str) -> str:

@@ -48,6 +48,7 @@ def run_grid(
     progress: Progress,
     jobs: int | None,
     device: str,
+    command: str = "",
 ) -> tuple[Comparison, pd.DataFrame]:
     """Train what is not finished; write the folder's results.csv, comparison.json and report.html.
 
@@ -59,7 +60,7 @@ def run_grid(
     progress.say("Writing the protocol's report.")
     results = collect_results(comparison)
     write_csv(out / "results.csv", results)
-    write_record(comparison, out)
+    write_record(comparison, out, command)
     write_page(out)
     return comparison, results
 

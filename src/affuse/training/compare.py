@@ -33,6 +33,8 @@ class Variant(NamedTuple):
 
     settings: dict[str, str]  # axis -> value, as given
     recipe: Recipe
+    base: Recipe | None = None  # the recipe before anything was set in it
+    baseline: str = ""  # the classical classifier that stands in this row's place; "": a network
 
 
 class Cell(NamedTuple):
@@ -90,7 +92,7 @@ def make_variants(source: str, axes: dict[str, list[str]], overrides: Sequence[s
         changes = [f"{axis}={value}" for axis, value in settings.items() if axis not in ("recipe", "fold")]
         absent = set().union(*modalities.values()) - modalities.get(chosen, set()) if modalities else set()
         own = [text for text in overrides if not _options_of(text, absent)]
-        variants.append(Variant(settings, Recipe.load(chosen, [*own, *changes])))
+        variants.append(Variant(settings, Recipe.load(chosen, [*own, *changes]), Recipe.load(chosen)))
     return variants
 
 
@@ -138,8 +140,8 @@ def compare(
         experiment = experiments[known[shared]]
         check_network(recipe, experiment.labelled.spaces)
         for fold in folds if folds is not None else experiment.split.folds:
-            folder = out / "runs" / _slug(variant.settings, variant.recipe.name) / f"fold{fold}"
-            cells.append(Cell(Variant(variant.settings, recipe), known[shared], fold, folder))
+            folder = out / "runs" / slug(variant.settings, variant.recipe.name) / f"fold{fold}"
+            cells.append(Cell(variant._replace(recipe=recipe), known[shared], fold, folder))
     if len({cell.folder for cell in cells}) < len(cells):
         raise AffuseError("Two points of --over have the same folder name; make their values differ more.")
     check_rows(cells)
@@ -178,7 +180,7 @@ def _shared_part(recipe: Recipe) -> str:
     return digest(repr(labels), *seen, repr(modalities))
 
 
-def _slug(settings: dict[str, str], name: str) -> str:
+def slug(settings: dict[str, str], name: str) -> str:
     """A folder name: 'loss=cross_entropy+center,seed=0'."""
     parts = [f"{axis}={value}" for axis, value in settings.items() if axis != "fold"]
     return re.sub(r"[^\w.+=,-]", "_", ",".join(parts)) or name
@@ -269,6 +271,8 @@ def check_rows(cells: Sequence[Cell]) -> None:
 def describe(variant: Variant) -> dict[str, str]:
     """The axes that name a row of a table: recipe and loss always, then what was varied; not seed or fold."""
     recipe = variant.recipe
+    if variant.baseline:
+        return {"recipe": recipe.name, "loss": variant.baseline} | variant.settings
     task = "emotion" if "emotion" in recipe.tasks else next(iter(recipe.tasks))
     row = {"recipe": variant.settings.get("recipe", recipe.name), "loss": loss_name(recipe.tasks[task].loss)}
     shown = {"recipe", "loss", "tasks.emotion.loss", "seed", "fold"}

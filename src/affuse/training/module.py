@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -50,7 +49,7 @@ class TrainingModule(L.LightningModule):
         ]
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
-        self._joint: list[float] = []
+        self._joint, self._labelled = 0.0, 0  # the joint loss summed over the utterances that have a label
         self.watched = watched_part(recipe.training)
         self._validation: list[tuple[dict[str, Tensor], dict[str, Tensor]]] = []
         self._batch_losses: list[float] = []  # of the watched part, where one of them chooses the epoch
@@ -114,7 +113,7 @@ class TrainingModule(L.LightningModule):
         # Not Lightning's on_train_epoch_start: that is left out in the first epoch after a resume. Dropout is
         # a function of (seed, epoch), so a resumed run repeats an uninterrupted one.
         torch.manual_seed(int(digest(str(self.recipe.seed), str(self.current_epoch))[:15], 16))
-        self._sums, self._counts, self._joint = {}, {}, []
+        self._sums, self._counts, self._joint, self._labelled = {}, {}, 0.0, 0
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
         if batch_index == 0:
@@ -143,7 +142,9 @@ class TrainingModule(L.LightningModule):
             with torch.no_grad():
                 after = self.model.task_losses(self.model(clips), batch.labels)
             self.weighting.after_step(after)
-        self._joint.append(float(joint))
+        labelled = int(torch.stack([labels >= 0 for labels in batch.labels.values()]).any(dim=0).sum())
+        self._joint += float(joint) * labelled
+        self._labelled += labelled
         for task, loss in losses.items():
             n = int((batch.labels[task] >= 0).sum())
             self._sums[task] = self._sums.get(task, 0.0) + float(loss.detach()) * n
@@ -174,7 +175,7 @@ class TrainingModule(L.LightningModule):
         row: dict[str, float] = {
             "epoch": self.current_epoch + 1,
             "lr": optimizer.param_groups[0]["lr"],
-            "train_joint": float(np.mean(self._joint)) if self._joint else float("nan"),
+            "train_joint": self._joint / self._labelled if self._labelled else float("nan"),
         }
         for task, mean in trained.items():
             row[f"train_loss_{task}"] = mean

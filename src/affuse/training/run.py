@@ -6,6 +6,7 @@ import json
 import logging
 import platform
 import signal
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -88,6 +89,7 @@ def train_fold(
             _write_subsets(trained, test, fold, out, experiment.clips.device)
         if not subsets or has_subsets(out):
             return finished
+    began = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "recipe.yaml", recipe.to_yaml())
     write_json(out / "environment.json", environment(experiment, fold, key))
@@ -137,7 +139,7 @@ def train_fold(
         save_model(model, out / "model", card=card, self_contained=self_contained)
     (out / STATE).unlink(missing_ok=True)
     measured = {
-        task: _as_json(measure_table(test, task, space))
+        task: measures_as_json(measure_table(test, task, space))
         for task, space in experiment.labelled.spaces.items()
         if (test[task] != "").any()
     }
@@ -149,6 +151,8 @@ def train_fold(
         "epochs": len(module.history),
         "utterances": {role: len(ids) for role, ids in roles.items()},
         "parameters": model.trainable_parameters(),
+        "seconds": round(time.perf_counter() - began, 1),  # since it was last begun or resumed
+        "finished": time.strftime("%Y-%m-%d"),
         "stamp": experiment.split.stamp,
         "on_test": recipe.on_test,
         "metrics": measured,
@@ -325,7 +329,8 @@ def environment(experiment: Experiment, fold: int, key: str) -> dict[str, Any]:
     }
 
 
-def _as_json(metrics: Metrics) -> dict[str, Any]:
+def measures_as_json(metrics: Metrics) -> dict[str, Any]:
+    """A task's metrics as ``results.json`` has them."""
     return {
         "acc": metrics.acc,
         "bacc": metrics.bacc,

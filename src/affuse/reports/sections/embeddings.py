@@ -42,11 +42,12 @@ def section(report: Report) -> Section | None:
 
 
 def claim_in_words(table: pd.DataFrame) -> str:
-    """Whether 'center losses give tighter clusters' holds in numbers; '' where no row can tell."""
+    """Whether 'center losses give tighter clusters' holds in numbers; '' where no row that trained can tell."""
     center = table[
         table["loss"].str.contains("center")
         & (table["reference"] == "cross_entropy")
         & table["silhouette_p"].notna()
+        & (table["trainings"] == "")
     ]
     if not len(center):
         return ""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from affuse.reports.blocks import Block, Cell, Facts, Notes, Prose, Section, Table
+from affuse.reports.description import describe_protocol
+from affuse.reports.numbers import UNKNOWN
 from affuse.reports.report import Report
+from affuse.reports.rows import Row
 from affuse.reports.statistics import TABLES
 
 _SKIPPED = 30
 FILES = {
     "results.csv": "every cell's metrics with intervals",
     "paired_tests.csv": "every comparison with its tests",
+    "trainings.csv": "whether the trainings behind each row trained",
     "calibration.csv": "calibration and temperatures",
     "reliability.csv": "the reliability curves",
     "groups.csv": "metrics by gender, dialog type and speaker, and the gaps",
@@ -33,12 +38,12 @@ def sections(report: Report) -> list[Section]:
 def _run(report: Report) -> Section:
     lines: dict[str, dict[str, Any]] = {}
     for row in report.record["rows"]:
-        parts = ", ".join(f"{name} ({encoder})" for name, encoder in row["modalities"].items())
+        parts = "; ".join(f"{name}: {encoder}" for name, encoder in row["modalities"].items())
         about = {
             "modalities": parts,
             "fusion": row["fusion"],
             "losses": [],
-            "description": row["description"],
+            "told": _told(row),
         }
         line = lines.setdefault(row["settings"]["recipe"], about)
         if row["settings"]["loss"] not in line["losses"]:
@@ -49,14 +54,65 @@ def _run(report: Report) -> Section:
             Cell(of["modalities"]),
             Cell(of["fusion"]),
             Cell(", ".join(of["losses"])),
-            Cell(of["description"]),
+            Cell(of["told"]),
         ]
         for name, of in lines.items()
     ]
-    blocks: list[Block] = [
-        Table(["recipe", "modalities", "fusion", "losses", "description"], cells, prose=True)
-    ]
+    headings = ["recipe", "reads", "fusion", "losses", "as packaged, or changed"]
+    blocks: list[Block] = [Table(headings, cells, prose=True)]
+    if command := report.record.get("command"):
+        blocks.append(Facts([("command", command)]))
+    if report.rows:
+        blocks += [_spent(report.rows), Prose(_SPENT, "soft")]
     return Section("What was run", blocks + [Facts(facts) for facts in _protocols(report.record)])
+
+
+_SPENT = (
+    "Parameters that were trained, in one run; epochs of every run, of those allowed; minutes of all its runs "
+    "together, of one process each, without reading and encoding the clips."
+)
+
+
+def _told(row: dict[str, Any]) -> str:
+    """The recipe's words on itself where nothing was changed in it, else what was."""
+    if row.get("changed"):
+        return f"changed: {'; '.join(row['changed'])}"
+    # folders of an older affuse kept the words without saying whether they still hold
+    return row["description"] if "changed" in row else ""
+
+
+def _spent(rows: Sequence[Row]) -> Table:
+    """A line per row: what its runs were and what they cost."""
+    lines = []
+    for row in rows:
+        found = [run.result for run in row.runs]
+        parameters = sorted({of["parameters"] for of in found if of.get("parameters") is not None})
+        epochs = sorted(of["epochs"] for of in found if of.get("epochs"))
+        seconds = [of["seconds"] for of in found if of.get("seconds") is not None]
+        days = sorted({of["finished"] for of in found if of.get("finished")})
+        allowed = f" of {row.epochs}" if row.epochs is not None else ""
+        minutes = sum(seconds) / 60
+        lines.append(
+            [
+                Cell(row.name_among(rows)),
+                Cell(" or ".join(f"{n:,}" for n in parameters), float(parameters[-1]))
+                if parameters
+                else NOTHING,
+                Cell(_range(epochs) + allowed, float(epochs[-1])) if epochs else NOTHING,
+                Cell(str(len(found)), float(len(found))),
+                Cell(f"{minutes:.1f}", minutes) if len(seconds) == len(found) else NOTHING,
+                Cell(_range(days)) if days else Cell(UNKNOWN),
+            ]
+        )
+    headings = ("row", "parameters trained", "epochs", "runs", "minutes", "finished")
+    return Table(headings, lines)
+
+
+NOTHING = Cell(UNKNOWN, -1.0)
+
+
+def _range(values: Sequence[Any]) -> str:
+    return str(values[0]) if values[0] == values[-1] else f"{values[0]} to {values[-1]}"
 
 
 def _protocols(record: dict[str, Any]) -> list[list[tuple[str, str]]]:
@@ -78,22 +134,6 @@ def _protocols(record: dict[str, Any]) -> list[list[tuple[str, str]]]:
             facts.append(("test part", str(row["on_test"])))
         found.setdefault(row["split_hash"] + str(row.get("on_test") or ""), facts)
     return list(found.values())
-
-
-def describe_protocol(protocol: dict[str, Any]) -> str:
-    """A split protocol in words: 'leave one group out by session; 1 group by session validates'."""
-    by = ", ".join(protocol["by"])
-    text = protocol["kind"].replace("_", " ") + (f" by {by}" if by else "")
-    if protocol["kind"] == "ratio":
-        text += " " + ":".join(f"{100 * share:g}" for share in protocol["ratios"])
-    part = protocol["validation"]
-    if part is None:
-        return text + ("" if protocol["kind"] in ("ratio", "column") else "; nothing validates")
-    size = (
-        f"{part['groups']} group" if part["groups"] else f"{100 * part['fraction']:g} % of the training part"
-    )
-    of = ", ".join(part["by"]) or (by if part["groups"] else "")
-    return f"{text}; {size}{f' by {of}' if of else ''} validates"
 
 
 def _software(report: Report) -> Section:

@@ -1,39 +1,129 @@
-"""Training: losses by epoch and, for several tasks, the weights' way."""
+"""Training: whether it trained, losses by epoch and, for several tasks, the joint loss and the weights' way."""
 
 from __future__ import annotations
 
-from affuse.reports.blocks import Figure, Figures, Prose, Section
+from collections.abc import Sequence
+
+import pandas as pd
+
+from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
+from affuse.reports.numbers import UNKNOWN, number_cell, p_cell
 from affuse.reports.report import Report
+from affuse.reports.rows import Row
 from affuse.reports.training_curves import epochs_of, training_curves
 
 _DRAWN = 12
+_NOTE = (
+    "A training never left the start where its loss does not fall, or where one of its first two epochs was the best "
+    "of five or more and its answers are no better than chance; it was still improving where the best epoch is in the "
+    "last tenth of those allowed and the curve goes on; it diverged where its loss ends above where it began. A row is "
+    "not judged where its BACC is no better than chance (p: chance; one-sided, 5\u00a0%), where more than a fifth of "
+    "its runs never left the start or diverged, or more than a third did one of the three. Its numbers stand."
+)
 
 
 def section(report: Report) -> Section | None:
-    """A figure per row, mean over its folds and seeds."""
+    """A table of the trainings per task, and a figure per row, mean over its folds and seeds."""
+    blocks: list[Block] = []
+    for task in report.record["tasks"]:
+        table = report.of_task(report.statistics.trainings, task)
+        if len(table):
+            if len(report.record["tasks"]) > 1:
+                blocks.append(Heading(task))
+            blocks.append(trainings_table(table, [report.name_of(line) for line in table.to_dict("records")]))
+    if blocks:
+        blocks.append(Prose(_NOTE, "soft"))
+    figures = curves(report.rows)
+    if figures:
+        blocks += [Heading("Losses by epoch"), Prose(_in_words(report), "soft"), Figures(figures)]
+    return Section("Training", blocks) if blocks else None
+
+
+def trainings_table(table: pd.DataFrame, names: Sequence[str]) -> Table:
+    """A line per row of ``trainings.csv``."""
+    headings = (
+        "row", "runs", "never left the start", "still improving", "diverged", "epoch kept, median", "of epochs",
+        "p: chance", "judged",
+    )  # fmt: skip
+    lines = []
+    for name, line in zip(names, table.to_dict("records"), strict=True):
+        without = (
+            line["unknown"] == line["runs"]
+        )  # no epochs: a classical classifier, or runs of an older kind
+        counts = [
+            line["runs"],
+            *((None if without else line[n]) for n in ("never_left", "improving", "diverged")),
+        ]
+        lines.append(
+            [
+                Cell(name),
+                *(Cell(UNKNOWN, -1.0) if n is None else Cell(str(int(n)), float(n)) for n in counts),
+                number_cell(line["kept_median"], 0),
+                number_cell(line["epochs"], 0),
+                p_cell(line["chance_p"]),
+                Cell(f"no: {line['trainings']}" if line["trainings"] else "yes"),
+            ]
+        )
+    return Table(headings, lines, prose=True)
+
+
+def curves(rows: Sequence[Row], name: str = "") -> list[Figure]:
+    """A figure per row that kept its epochs; ``name`` keeps the ids of two comparisons on one page apart."""
     figures = []
-    for i, row in enumerate(report.rows[:_DRAWN]):
+    for i, row in enumerate(rows[:_DRAWN]):
         tables = [run.metrics for run in row.runs if len(run.metrics)]
         if tables:
-            caption = f"Mean of {len(tables)} runs of {epochs_of(tables)} epochs."
-            drawn = training_curves(tables, str(i))
-            figures.append(Figure(drawn, caption, row.name_among(report.rows), wide=False))
-    if not figures:
-        return None
+            count = f"Mean of {len(tables)} runs" if len(tables) > 1 else "One run"
+            epochs = epochs_of(tables)
+            caption = f"{count} of {epochs} epoch{'' if epochs == '1' else 's'}."
+            drawn = training_curves(tables, f"{name}{i}")
+            figures.append(Figure(drawn, caption, row.name_among(rows), wide=False))
+    return figures
+
+
+def _in_words(report: Report) -> str:
+    """What the figures show, and which epoch was kept."""
     several = len(report.record["tasks"]) > 1
     text = (
-        "Unweighted loss of each task by epoch, training solid and validation dashed. Look for the epoch "
+        "Unweighted loss of each task by epoch, training solid, the part that is watched dashed. Look for the epoch "
         "from which the "
         "dashed line rises while the solid one falls: there the network begins to learn its utterances by heart. "
-        + (
-            "Below, the weight of each task in the joint loss; one that goes to 0 is no longer learnt. "
-            if several
-            else ""
-        )
-        + "Losses of two kinds are on two scales. The epoch that was kept is the best on the validation "
-        "part, not the last."
+        + (JOINT if several else "")
+        + f"Losses of two kinds are on two scales. {kept_in_words(report.rows)}"
     )
     if report.on_test:
         text += f" {report.mark_note}"
     more = f" The first {_DRAWN} rows are drawn." if len(report.rows) > _DRAWN else ""
-    return Section("Training", [Prose(text + more, "soft"), Figures(figures)])
+    return text + more
+
+
+JOINT = (
+    "Black (white on a dark page): the joint loss, as weighted in that epoch. Below, the weight of each task in it; "
+    "one that goes to 0 is no longer learnt. "
+)
+
+
+def kept_in_words(rows: Sequence[Row]) -> str:
+    """Which epoch was kept, as each row's own settings have it; rows without epochs are not spoken of."""
+    ways: dict[str, list[Row]] = {}
+    trained = [row for row in rows if any(len(run.metrics) for run in row.runs)]
+    for row in trained:
+        ways.setdefault(_kept(row), []).append(row)
+    if len(ways) < 2:
+        return "".join(f"{way[0].upper()}{way[1:]}." for way in ways)
+    told = [f"{way} ({', '.join(row.name_among(trained) for row in of)})" for way, of in ways.items()]
+    text = "; ".join(told)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _kept(row: Row) -> str:
+    if row.select == "last":
+        return "the epoch that was kept is the last one, whatever the curves say"
+    watched = any(c.startswith(f"{row.watched}_loss_") for run in row.runs for c in run.metrics.columns)
+    if not watched:
+        return "there was no part to choose an epoch on: the last one was kept"
+    criterion = row.recipe.get("training", {}).get("criterion", "bacc")
+    by = {"bacc": "BACC", "acc": "ACC", "loss": "loss", "last_batch": "the loss of one batch drawn anew"}[
+        criterion
+    ]
+    return f"the epoch that was kept is the best one on the {row.watched} part, by {by}"

@@ -6,7 +6,9 @@ import pandas as pd
 
 from affuse.reports import page_figures
 from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
+from affuse.reports.convergence import trainings_in_words
 from affuse.reports.numbers import difference_cell, number_cell, p_cell, signed
+from affuse.reports.paired import BEST_SINGLE, UNJUDGED
 from affuse.reports.report import Report
 from affuse.reports.verdict import verdict
 
@@ -22,6 +24,10 @@ NOTE = (
     "utterances: how many more are right, of all (the difference in ACC is in paired_tests.csv). "
     "detectable: the true BACC difference, in points, that this pair of "
     "rows would show four times in five at the 5 % level. Every p value is corrected for all lines of the table."
+)
+SINGLE = (
+    " Rows of several modalities are compared with the best single modality as well, chosen by BACC on validation: "
+    "what fusion is worth."
 )
 
 
@@ -40,9 +46,14 @@ def section(report: Report) -> Section | None:
         if len(report.record["tasks"]) > 1:
             blocks.append(Heading(task))
         found, could = verdict(paired, names, n)
-        blocks += [Prose(found, "verdict"), Prose(could, "verdict")]
+        blocks += [
+            Prose(text, "verdict") for text in (found, untrained_in_words(report, task), could) if text
+        ]
         if len(paired):
-            blocks += [_figure(paired, names, task), _table(paired, names), Prose(NOTE, "soft")]
+            note = NOTE + (SINGLE if (paired["reference_is"] == BEST_SINGLE).any() else "")
+            blocks += [_figure(paired, names, task), _table(paired, names), Prose(note, "soft")]
+    if report.failed_note:
+        blocks.insert(0, Prose(f"{report.failed_note} The causes are at the end of the page.", "verdict"))
     if not blocks:
         return None
     if report.on_test:
@@ -50,11 +61,29 @@ def section(report: Report) -> Section | None:
     return Section("Verdict", blocks, paper=True)
 
 
+def verdict_sentences(report: Report) -> list[str]:
+    """The first words of the page, for a terminal: what was found and what could have been, by task."""
+    found = section(report)
+    return (
+        [block.text for block in found.blocks if isinstance(block, Prose) and block.tone == "verdict"]
+        if found
+        else []
+    )
+
+
+def untrained_in_words(report: Report, task: str) -> str:
+    """Which rows did not train, why, and what to try; '' where all of them did."""
+    table = report.of_task(report.statistics.trainings, task)
+    return trainings_in_words(table, [report.name_of(line) for line in table.to_dict("records")])
+
+
 def _figure(paired: pd.DataFrame, names: list[str], task: str) -> Figure:
     shown = paired["verdict"].isin(("higher", "lower"))
+    twice = {name for name in names if names.count(name) > 1}
+    against = zip(names, paired["reference"], strict=True)
     rows = pd.DataFrame(
         {
-            "label": names,
+            "label": [f"{name}, against {other}" if name in twice else name for name, other in against],
             "value": paired["bacc_difference"].to_numpy(float),
             "low": paired["bacc_low"].to_numpy(float),
             "high": paired["bacc_high"].to_numpy(float),
@@ -67,6 +96,8 @@ def _figure(paired: pd.DataFrame, names: list[str], task: str) -> Figure:
         "Look for lines that keep off the upright at 0; a diamond is a difference that the tests show after Holm's "
         "correction."
     )
+    if (paired["verdict"] == UNJUDGED).any():
+        caption += " What is not judged is drawn, not tested."
     return Figure(page_figures.differences(rows, task), caption)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,16 @@ import numpy as np
 import pandas as pd
 
 from affuse.evaluation.p_values import holm
-from affuse.reports.paired import NO_EFFECT, THESE_RUNS, UNJUDGED, UNTESTED, compare_rows, judge
+from affuse.reports.convergence import reasons_of, training_table
+from affuse.reports.paired import (
+    NO_EFFECT,
+    THESE_RUNS,
+    UNJUDGED,
+    UNTESTED,
+    compare_rows,
+    judge,
+    why_untrained,
+)
 from affuse.reports.paired_nll import compare_nll
 from affuse.reports.record import read_record
 from affuse.reports.rows import Row, read_rows
@@ -20,7 +29,8 @@ from affuse.reproduction.report.values import note_of
 
 COLUMNS = [
     "claim", "source", "row", "over", "better", "metric", "published", "protocol", "difference", "low", "high",
-    "p", "p_holm", "resampled_p", "resampled_p_holm", "n", "speakers", "detectable", "on_test", "verdict", "note",
+    "p", "p_holm", "resampled_p", "resampled_p_holm", "n", "speakers", "detectable", "stamp", "on_test",
+    "trainings", "verdict", "note",
 ]  # fmt: skip
 JUDGES = ("honest", "written")  # the protocols whose tests the page tells, the first that was run
 NOTES = " | "  # between the notes on two published numbers
@@ -39,13 +49,15 @@ def claims_table(paper: Paper, frame: pd.DataFrame, folders: Mapping[str, Path])
     protocol. published: the difference of the printed numbers, for the joint loss a difference of weighted sums over
     the validation part, which no unweighted mean can be compared with. verdict: "holds" where the claimed direction is
     shown over speakers and over trainings, "the opposite is shown", "in these runs only" or "the opposite, in these
-    runs only" (over speakers alone), "no effect shown", "not judged" where the test part had a hand in a row (no Holm p
-    then), "not tested". note: what is known against the published numbers.
+    runs only" (over speakers alone), "no effect shown", "not judged" where the test part had a hand in a row, or where
+    its trainings did not train, which ``trainings`` tells (no Holm p then), "not tested". stamp: of the protocol's
+    split. note: what is known against the published numbers.
     """
     lines: list[dict[str, Any]] = []
     for protocol, folder in folders.items():
         chosen = _chosen_rows(frame[frame["protocol"] == protocol])
-        rows, speakers, spaces = _read(folder)
+        rows, speakers, spaces, stamp = _read(folder)
+        untrained = untrained_rows(list(rows.values()), spaces)
         of_protocol = []
         for claim in paper.claims:
             pair = rows.get(chosen.get(claim.over, "")), rows.get(chosen.get(claim.row, ""))
@@ -54,12 +66,14 @@ def claims_table(paper: Paper, frame: pd.DataFrame, folders: Mapping[str, Path])
                 (frame["protocol"] == protocol) & frame["row"].isin((claim.row, claim.over)), "on_test"
             ]
             reasons = dict.fromkeys(part for text in on_test for part in text.split("; ") if part)
-            of_protocol.append(
-                _about(claim, paper) | {"protocol": protocol} | found | {"on_test": "; ".join(reasons)}
-            )
+            line = _about(claim, paper) | {"protocol": protocol} | found
+            trainings = "" if None in pair else why_untrained(pair[1], pair[0], untrained)  # type: ignore[arg-type]
+            of_protocol.append(line | {"stamp": stamp, "on_test": "; ".join(reasons), "trainings": trainings})
         for test in ("p", "resampled_p"):
-            # no p value judges what the test part had a hand in
-            tested = [float("nan") if line["on_test"] else line[test] for line in of_protocol]
+            # no p value judges what the test part had a hand in, or what did not train
+            tested = [
+                float("nan") if line["on_test"] or line["trainings"] else line[test] for line in of_protocol
+            ]
             for line, p in zip(of_protocol, holm(tested), strict=True):
                 line[f"{test}_holm"] = p
         for line in of_protocol:
@@ -81,11 +95,22 @@ def _chosen_rows(frame: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _read(folder: Path) -> tuple[dict[str, Row], pd.Series, dict[str, list[str]]]:
+def untrained_rows(rows: Sequence[Row], spaces: Mapping[str, Sequence[str]]) -> dict[Row, str]:
+    """Row -> why no difference of it is judged, for any of the tasks; see ``reports.convergence``."""
+    found: dict[Row, str] = {}
+    for task, space in spaces.items():
+        for row, why in reasons_of(training_table(rows, task, space), rows).items():
+            told = f"{task}: {why}" if len(spaces) > 1 else why
+            found[row] = "; ".join(filter(None, (found.get(row), told)))
+    return found
+
+
+def _read(folder: Path) -> tuple[dict[str, Row], pd.Series, dict[str, list[str]], str]:
     record = read_record(folder)
     rows = {row.settings["row"]: row for row in read_rows(folder, record)}
     spaces = {task: about["classes"] for task, about in record["tasks"].items()}
-    return rows, read_utterances(folder)["speaker"], spaces
+    stamp = "; ".join(dict.fromkeys(str(row["stamp"]) for row in record["rows"] if row["stamp"]))
+    return rows, read_utterances(folder)["speaker"], spaces, stamp
 
 
 def _about(claim: Claim, paper: Paper) -> dict[str, Any]:
@@ -117,7 +142,9 @@ def _compare(
 
 
 def _verdict(line: Mapping[str, Any]) -> str:
-    found = judge(line["difference"], line["p_holm"], line["resampled_p_holm"], line["on_test"])
+    found = judge(
+        line["difference"], line["p_holm"], line["resampled_p_holm"], line["on_test"] or line["trainings"]
+    )
     if found in (UNJUDGED, UNTESTED, NO_EFFECT):
         return found
     if found.endswith(THESE_RUNS):

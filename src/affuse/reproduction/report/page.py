@@ -9,12 +9,17 @@ import numpy as np
 import pandas as pd
 
 from affuse.files import write_text
-from affuse.reports.blocks import Block, Cell, Facts, Figure, Heading, Notes, Prose, Section, Table
+from affuse.reports.blocks import Block, Cell, Facts, Figure, Figures, Heading, Notes, Prose, Section, Table
+from affuse.reports.convergence import training_table
 from affuse.reports.latex import to_latex
 from affuse.reports.markdown import to_markdown
 from affuse.reports.numbers import UNKNOWN, p_cell, plain, signed
 from affuse.reports.page import LATEX, MARKDOWN, PAGE, render
+from affuse.reports.record import RECORD as COMPARISON
+from affuse.reports.record import read_record as read_comparison
 from affuse.reports.results import TITLES
+from affuse.reports.rows import read_rows
+from affuse.reports.sections.training import JOINT, curves, kept_in_words, trainings_table
 from affuse.reproduction.definition import PROTOCOLS
 from affuse.reproduction.report.claims import NOTES, judging
 from affuse.reproduction.report.figure import protocols_figure
@@ -44,7 +49,7 @@ def write_reproduction_page(folder: str | Path) -> Path:
     sections = make_sections(folder, record, frame, claims)
     lead = _lead(record)
     told = _warnings(record)
-    write_text(folder / LATEX, to_latex(record["title"], sections, ""))
+    write_text(folder / LATEX, to_latex(record["title"], sections, _stamps(record)))
     write_text(folder / MARKDOWN, to_markdown(record["title"], lead, told, sections))
     write_text(folder / PAGE, render(record["title"], lead, told, sections))
     return folder / PAGE
@@ -59,7 +64,11 @@ def make_sections(
         _numbers(record, frame),
         *(_protocol(folder, about) for about in record["protocols"]),
         Section(
-            "Files", [Notes("Files beside this page", [f"{name}: {what}" for name, what in _FILES.items()])]
+            "Files",
+            [
+                *_command(record),
+                Notes("Files beside this page", [f"{name}: {what}" for name, what in _FILES.items()]),
+            ],
         ),
     ]
 
@@ -79,10 +88,22 @@ def _lead(record: dict[str, Any]) -> str:
     return f"Published numbers beside those found here ({names}){made}; made with affuse {record['affuse']}."
 
 
+def _command(record: dict[str, Any]) -> list[Block]:
+    return [Facts([("command", record["command"])])] if record["command"] else []
+
+
+def _stamps(record: dict[str, Any]) -> str:
+    """Which protocols are speaker-dependent, for every table that leaves the page; '' where none is."""
+    stamped = [about for about in record["protocols"] if about["stamp"] != "speaker-independent"]
+    told = "; ".join(f"{about['name']}: {about['stamp']}" for about in stamped)
+    return f"Speakers of the test part are heard in training: {told}." if told else ""
+
+
 def _warnings(record: dict[str, Any]) -> list[str]:
     failed = [failure for about in record["protocols"] for failure in about["failed"]]
     more = [f"Failed runs: {len(failed)}; rows that need them have no value."] if failed else []
-    return [*record["notes"], *more]
+    stamps = [text] if (text := _stamps(record)) else []
+    return [*record["notes"], *stamps, *more]
 
 
 def _verdict(record: dict[str, Any], frame: pd.DataFrame, claims: pd.DataFrame) -> Section:
@@ -191,11 +212,36 @@ def _protocol(folder: Path, about: dict[str, Any]) -> Section:
         ("split hash", about["split_hash"]),
         *(("test part", text) for text in about["on_test"]),
     ]
-    blocks: list[Block] = [Prose(about["description"]), Facts(facts)]
+    # its words tell of the full form
+    told = f"In full: {about['description']}" if about["notes"] else about["description"]
+    blocks: list[Block] = [Prose(told), Facts(facts)]
     if about["notes"]:
         blocks.append(Notes(f"What is different here ({len(about['notes'])})", about["notes"], open=True))
     blocks += [Prose(f"{failure}", "soft") for failure in about["failed"]]
+    blocks += _trainings(folder / about["folder"], about["id"])
     if (folder / about["folder"] / PAGE).is_file():
         link = Cell("every row, interval and figure of this protocol", href=f"{about['folder']}/{PAGE}")
         blocks.append(Table(["its own report"], [[link]]))
     return Section(f"The protocol: {about['name']}", blocks)
+
+
+def _trainings(folder: Path, protocol: str) -> list[Block]:
+    """Whether each row trained; with several tasks the joint loss and the weights by epoch too (the paper's Fig. 2)."""
+    if not (folder / COMPARISON).is_file():
+        return []
+    record = read_comparison(folder)
+    rows = read_rows(folder, record)
+    blocks: list[Block] = []
+    for task, about in record["tasks"].items():
+        table = training_table(rows, task, about["classes"])
+        if len(table):
+            blocks.append(Heading(f"Trainings{f': {task}' if len(record['tasks']) > 1 else ''}"))
+            blocks.append(trainings_table(table, list(table["row"])))
+    figures = curves(rows, protocol) if len(record["tasks"]) > 1 else []
+    if figures:
+        blocks += [
+            Heading("Joint loss and weights"),
+            Prose(f"{JOINT}{kept_in_words(rows)}", "soft"),
+            Figures(figures),
+        ]
+    return blocks

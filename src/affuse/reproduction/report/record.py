@@ -12,11 +12,13 @@ import pandas as pd
 import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_csv, write_json
+from affuse.reports.description import describe_protocol
+from affuse.reports.record import read_record as read_comparison
 from affuse.reports.results import tested_speakers
-from affuse.reports.sections.setting import describe_protocol
+from affuse.reports.rows import read_rows
 from affuse.reproduction.definition import PROTOCOLS, Paper
 from affuse.reproduction.report.claims import COLUMNS as CLAIM_COLUMNS
-from affuse.reproduction.report.claims import claims_table
+from affuse.reproduction.report.claims import claims_table, untrained_rows
 from affuse.reproduction.report.values import COLUMNS, ProtocolRun, reproduction_rows, same_corpus
 from affuse.reproduction.utterances import utterances_in_words
 
@@ -24,16 +26,16 @@ RECORD = "reproduction.json"
 NUMBERS, CLAIMS = "reproduction.csv", "claims.csv"
 FORMAT = 3
 _KEYS = {
-    "affuse", "title", "paper", "kind", "corpus", "same_corpus", "generated", "classes", "notes", "caveats",
+    "affuse", "command", "title", "paper", "kind", "corpus", "same_corpus", "generated", "classes", "notes", "caveats",
     "protocols",
 }  # fmt: skip
 
 
 def write_record(
-    out: Path, paper: Paper, runs: Sequence[ProtocolRun], form_notes: Sequence[str]
+    out: Path, paper: Paper, runs: Sequence[ProtocolRun], form_notes: Sequence[str], command: str = ""
 ) -> dict[str, Any]:
-    """Write the three files; return the record (the last one's content)."""
-    frame = reproduction_rows(paper, runs)
+    """Write the three files; return the record (the last one's content). ``command``: what was typed."""
+    frame = reproduction_rows(paper, runs, _untrained(out, runs))
     same = same_corpus(paper, runs)
     corpus = runs[0].comparison.experiments[0].corpus.info
     others = [text for run in runs for text in run.grid.other_utterances]
@@ -44,6 +46,7 @@ def write_record(
     record = {
         "format": FORMAT,
         "affuse": affuse.__version__,
+        "command": command,
         "title": f"{paper.title[0].upper()}{paper.title[1:]}, corpus: {corpus.title}",
         "paper": paper.published,
         "kind": paper.kind,
@@ -76,8 +79,8 @@ def read_record(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFram
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         if record["format"] == FORMAT:
-            text = {"lambda": str, "inside": str, "on_test": str, "note": str, "failed": str}
-            told = {"on_test": str, "note": str}
+            told = dict.fromkeys(("stamp", "on_test", "trainings", "note"), str)
+            text = told | {"lambda": str, "inside": str, "failed": str}
             frame = pd.read_csv(folder / NUMBERS, dtype=text)
             claims = pd.read_csv(folder / CLAIMS, dtype=told)
             for table, columns, blank in ((frame, COLUMNS, [*text]), (claims, CLAIM_COLUMNS, [*told])):
@@ -96,6 +99,17 @@ def read_record(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFram
         f"{folder / RECORD} has format {record['format']}, this affuse reads {FORMAT}; run the same 'affuse reproduce' "
         "again (finished runs are kept)."
     )
+
+
+def _untrained(out: Path, runs: Sequence[ProtocolRun]) -> dict[tuple[str, str], str]:
+    """(protocol, variant's name) -> why no difference of it is judged."""
+    found = {}
+    for run in runs:
+        record = read_comparison(out / run.name)
+        spaces = {task: about["classes"] for task, about in record["tasks"].items()}
+        told = untrained_rows(read_rows(out / run.name, record), spaces)
+        found |= {(run.name, row.settings["row"]): why for row, why in told.items()}
+    return found
 
 
 def _about(paper: Paper, run: ProtocolRun, out: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from affuse.training.compare import Cell, Comparison
 
 COLUMNS = [
     "paper", "table", "row", "metric", "published", "note", "protocol", "value", "low", "high", "seeds", "n", "inside",
-    "on_test", "lambda", "failed",
+    "stamp", "on_test", "trainings", "lambda", "failed",
 ]  # fmt: skip
 METRICS = {
     "acc": TITLES["acc"],
@@ -46,14 +46,17 @@ class ProtocolRun(NamedTuple):
     results: pd.DataFrame  # the rows of its results.csv
 
 
-def reproduction_rows(paper: Paper, runs: Sequence[ProtocolRun]) -> pd.DataFrame:
+def reproduction_rows(
+    paper: Paper, runs: Sequence[ProtocolRun], untrained: Mapping[tuple[str, str], str] | None = None
+) -> pd.DataFrame:
     """COLUMNS: one row per protocol, published row and metric; ACC and BACC in percent, NLL in nats.
 
     ``low`` and ``high``: 95 % interval, over speakers for ACC and BACC, by Student's t over runs (seeds and folds) for
     the others. ``inside``: yes or no, whether the published number lies in the honest interval; blank elsewhere, and
-    on any corpus but the paper's with the paper's utterances. ``on_test``: what was chosen on the test part, or
-    trained on it; blank: nothing. ``failed``: yes where cells of the row failed, which then has no value. A row
-    without a validation part has no NLL.
+    on any corpus but the paper's with the paper's utterances. ``stamp``: of the protocol's split. ``on_test``: what
+    was chosen on the test part, or trained on it; blank: nothing. ``trainings``: why no difference of the row is judged (``untrained``: protocol and
+    variant's name -> why), blank where it trained. ``failed``: yes where cells of the row failed, which then has no
+    value. A row without a validation part has no NLL.
     """
     numbers = published(paper.published)
     rows: list[dict[str, Any]] = []
@@ -83,7 +86,9 @@ def reproduction_rows(paper: Paper, runs: Sequence[ProtocolRun]) -> pd.DataFrame
                         **values.get(
                             metric, {"value": np.nan, "low": np.nan, "high": np.nan, "seeds": 0, "n": 0}
                         ),
+                        "stamp": run.comparison.experiments[0].split.stamp,
                         "on_test": _on_test(run, chosen, len(names) > 1),
+                        "trainings": (untrained or {}).get((run.name, chosen), ""),
                         "lambda": weight,
                         "failed": "yes" if broken.intersection(names) == set(names) else "",
                     }

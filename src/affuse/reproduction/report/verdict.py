@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from affuse.reports.convergence import cures_of
 from affuse.reports.numbers import UNKNOWN, p_value, plain, signed
 from affuse.reports.paired import NO_EFFECT, UNJUDGED, UNTESTED
 from affuse.reports.verdict import could_find
@@ -32,8 +33,19 @@ def claims_in_words(claims: pd.DataFrame) -> list[str]:
     where = "Under the honest protocol" if judge == "honest" else "As written, on a random split,"
     of_all = f"of the paper's {len(lines)} claims"
     tested = [line for line in lines if line["verdict"] not in (UNTESTED, UNJUDGED)]
+    untrained = sum(bool(line.get("trainings")) for line in lines)
+    left = (
+        f" Not judged, since networks did not train well enough: {untrained} (see Trainings)."
+        if untrained
+        else ""
+    )
     if not tested:
-        return [f"{where} none {of_all} could be tested."]
+        could = (
+            "is judged: the networks behind them did not train well enough"
+            if untrained
+            else "could be tested"
+        )
+        return [f"{where} none {of_all} {could}.", *_cures(lines)]
     shown = [line for line in tested if line["verdict"] in (HOLDS, OPPOSITE)]
     only = [line for line in tested if line["verdict"] in (ONLY_RUNS, OPPOSITE_RUNS)]
     told = sorted(shown or only or tested, key=lambda line: (line["p_holm"], -abs(line["difference"])))
@@ -55,6 +67,7 @@ def claims_in_words(claims: pd.DataFrame) -> list[str]:
         )
     else:
         first = f"{where} none {of_all} is shown; nearest: {claim_in_words(told[0])}: {NO_EFFECT}."
+    first += left
     metric = tested[0]["metric"]
     found = could_find(
         pd.Series([line["detectable"] for line in tested]),
@@ -64,7 +77,13 @@ def claims_in_words(claims: pd.DataFrame) -> list[str]:
         digits_of(metric),
         largest=100.0 if metric == "bacc" else np.inf,
     )
-    return [first, found]
+    return [first, *_cures(lines), found]
+
+
+def _cures(lines: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """What to try where trainings did not train: a sentence, or none."""
+    told = " ".join(str(line.get("trainings") or "") for line in lines)
+    return [f"Try {'; '.join(cures_of(told))}; then run it again."] if told.strip() else []
 
 
 def digits_of(metric: str) -> int:
@@ -91,8 +110,11 @@ def _equals(p: float) -> str:
 
 
 def protocols_in_words(frame: pd.DataFrame) -> str:
-    """How much higher the same rows come out as written and as coded than honest, in BACC; '' without honest."""
-    rows = frame[frame["metric"].isin(("bacc", "emotion_bacc"))]
+    """How much higher the same rows come out as written and as coded than honest, in BACC; '' without honest.
+
+    Rows whose trainings did not train are left out.
+    """
+    rows = frame[frame["metric"].isin(("bacc", "emotion_bacc")) & (frame["trainings"] == "")]
     values = rows.pivot_table(index="row", columns="protocol", values="value", sort=False)
     if "honest" not in values.columns:
         return ""
@@ -137,8 +159,8 @@ def chance_in_words(frame: pd.DataFrame, classes: Mapping[str, int]) -> list[str
 
 
 def published_in_words(frame: pd.DataFrame) -> str:
-    """How many published numbers lie in the honest interval; '' where none can be compared."""
-    inside = [text for text in frame["inside"] if text]
+    """How many published numbers lie in the honest interval, of rows that trained; '' where none can be compared."""
+    inside = [text for text in frame.loc[frame["trainings"] == "", "inside"] if text]
     if not inside:
         return ""
     count = inside.count("yes")

@@ -1,0 +1,223 @@
+"""The classical baseline of a comparison: statistics of the same features, and a regularised logistic regression.
+
+What a network is worth is told by what does without one. The row goes through the same folds, tables and tests.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from affuse.evaluation.predictions import measure_table, prediction_table
+from affuse.files import digest, write_csv, write_json, write_text
+from affuse.training.compare import Cell, Comparison, Variant, slug
+from affuse.training.experiment import Experiment, Progress
+from affuse.training.features import Source
+from affuse.training.run import RESULTS, RunResult, environment, measures_as_json, read_result
+
+NAME, CLASSIFIER = "baseline", "logistic regression"
+DESCRIPTION = (
+    "Mean and standard deviation over time of every modality's features (a missing one: the training part's mean), "
+    "z-scored, and a logistic regression with an L2 penalty and balanced classes. Its C is the one of {grid} with the "
+    "best BACC in a cross-validation inside the training part, grouped by speaker."
+)
+GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+INNER = 5  # folds of that cross-validation
+
+
+def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) -> None:
+    """Train and add a row for every split of the comparison, from the experiment with features of most modalities.
+
+    One run per fold, finished ones are not done again; it has no seed, so its cells stand for every seed of the others.
+    Encoders that are trained have no features to take statistics of: without any other there is no baseline,
+    which is said.
+    """
+    splits: dict[str, list[Cell]] = {}
+    for cell in comparison.cells:
+        splits.setdefault(comparison.experiments[cell.experiment].split.hash, []).append(cell)
+    for cells in splits.values():
+        numbers = dict.fromkeys(cell.experiment for cell in cells)
+        number = max(numbers, key=lambda i: len(_features(comparison.experiments[i])))
+        experiment = comparison.experiments[number]
+        names = _features(experiment)
+        if not names:
+            progress.say(
+                "No classical baseline: every encoder here is trained, so there are no features to take statistics of."
+            )
+            continue
+        settings = _settings(cells)
+        place = Path(out) / "runs" / slug({NAME: CLASSIFIER} | settings, NAME)
+        folds = list(dict.fromkeys(cell.fold for cell in cells))
+        advance = progress.start(NAME, len(folds))
+        pooled: dict[str, np.ndarray] = {}
+        for fold in folds:
+            folder = place / f"fold{fold}"
+            key = digest(NAME, DESCRIPTION, repr((GRID, INNER)), experiment.shared_key, *names, str(fold))
+            done = read_result(folder, key)
+            if done is None:
+                bad = {skip.id for skip in experiment.skipped}
+                ids = [id for id in experiment.labelled.table["id"] if id not in bad]
+                pooled = pooled or pool(experiment.clips.open(), names, ids)
+                done = train_baseline(experiment, fold, folder, pooled, key)
+            comparison.results[folder] = done
+            for seed in dict.fromkeys(cell.variant.recipe.seed for cell in cells):
+                recipe = experiment.recipe.changed([f"seed={seed}", "training.select=validation"])
+                kept = {name: part for name, part in recipe.modalities.items() if name in names}
+                recipe = recipe.model_copy(
+                    update={
+                        "name": NAME, "modalities": kept,
+                        "description": DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)),
+                    }
+                )  # fmt: skip
+                variant = Variant(settings, recipe, baseline=CLASSIFIER)
+                comparison.cells.append(Cell(variant, number, fold, folder))
+            advance()
+
+
+def train_baseline(
+    experiment: Experiment, fold: int, folder: Path, pooled: Mapping[str, np.ndarray], key: str
+) -> RunResult:
+    """Fit every task on the training part, predict validation and test, write the run folder.
+
+    ``pooled``: ``pool``.
+    """
+    began = time.perf_counter()
+    roles = experiment.roles(fold)
+    rows = {role: np.stack([pooled[id] for id in ids]) for role, ids in roles.items() if ids}
+    speakers = experiment.labelled.table.set_index("id")["speaker"].reindex(roles["train"])
+    groups = speakers.fillna(pd.Series(roles["train"], index=speakers.index)).astype(str).to_numpy()
+    parts = prepare(rows)
+    labels = {
+        role: {
+            task: np.array([codes[id] for id in roles[role]])
+            for task, codes in experiment.labelled.codes.items()
+        }
+        for role in parts
+    }
+    probabilities: dict[str, dict[str, np.ndarray]] = {role: {} for role in parts}
+    chosen, parameters = {}, 0
+    for task, space in experiment.labelled.spaces.items():
+        codes = labels["train"][task]
+        known = codes >= 0
+        chosen[task], model = fit(parts["train"][known], codes[known], groups[known])
+        parameters += len(space) * (rows["train"].shape[1] + 1)
+        for role, x in parts.items():
+            table = np.zeros((len(x), len(space)))
+            table[:, model.classes_] = model.predict_proba(x)
+            probabilities[role][task] = table
+    tables = [
+        prediction_table(
+            roles[role], role, fold, probabilities[role], labels[role], experiment.labelled.spaces
+        )
+        for role in ("validation", "test")
+        if role in parts
+    ]
+    predictions = pd.concat(tables, ignore_index=True)
+    test = predictions[predictions["role"] == "test"]
+    measured = {
+        task: measures_as_json(measure_table(test, task, space))
+        for task, space in experiment.labelled.spaces.items()
+        if (test[task] != "").any()
+    }
+    write_json(folder / "environment.json", environment(experiment, fold, key))
+    write_text(folder / "baseline.txt", DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)) + "\n")
+    write_csv(folder / "split.csv", experiment.split.table.query("fold == @fold"))
+    write_csv(folder / "predictions.csv", predictions)
+    result = {
+        "key": key, "fold": fold, "seed": 0, "best_epoch": 0, "epochs": 0, "c": chosen,
+        "utterances": {role: len(ids) for role, ids in roles.items()}, "parameters": parameters,
+        "seconds": round(time.perf_counter() - began, 1), "finished": time.strftime("%Y-%m-%d"),
+        "stamp": experiment.split.stamp, "on_test": "", "metrics": measured,
+    }  # fmt: skip
+    write_json(folder / RESULTS, result)
+    return RunResult(folder, fold, 0, 0, 0, measured)
+
+
+def pool(sources: Mapping[str, Source], names: Sequence[str], ids: Sequence[str]) -> dict[str, np.ndarray]:
+    """id -> (2 x widths of all modalities,) mean and deviation over time; NaN where a modality is missing."""
+    widths: dict[str, int] = {}
+    found: dict[str, dict[str, np.ndarray]] = {id: {} for id in ids}
+    for name in names:
+        for id in ids:
+            clip = sources[name].load(id)
+            if clip is not None:
+                steps = clip.double().numpy()
+                widths[name] = steps.shape[1]
+                found[id][name] = np.concatenate([steps.mean(axis=0), steps.std(axis=0)])
+    return {
+        id: np.concatenate([of.get(name, np.full(2 * widths.get(name, 0), np.nan)) for name in names])
+        for id, of in found.items()
+    }
+
+
+def prepare(rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """role -> (utterances, features), imputed and z-scored by the training part, turned into its own directions.
+
+    With more features than utterances the penalised solution lies in the span of the training part, so the turn (its
+    singular vectors) changes no probability and makes the fit many times cheaper.
+    """
+    train = rows["train"]
+    known = ~np.isnan(train)
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, train, 0).sum(axis=0) / count
+    deviation = np.sqrt(np.where(known, (train - mean) ** 2, 0).sum(axis=0) / count)
+    scaled = {
+        role: np.nan_to_num((x - mean) / np.where(deviation > 0, deviation, np.inf))
+        for role, x in rows.items()
+    }
+    if train.shape[1] <= len(train):
+        return scaled
+    directions = np.linalg.svd(scaled["train"], full_matrices=False)[2]
+    return {role: x @ directions.T for role, x in scaled.items()}
+
+
+def fit(x: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> tuple[float, Any]:
+    """(C, the fitted model): C by the mean BACC of a cross-validation grouped by speaker, the smallest among equals."""
+    from sklearn.model_selection import GroupKFold
+
+    folds = min(INNER, len(np.unique(groups)))
+    scores = dict.fromkeys(GRID, 0.0)
+    if folds > 1:
+        for inside, outside in GroupKFold(folds).split(x, labels, groups):
+            if len(np.unique(labels[inside])) < 2:
+                continue
+            for c in GRID:
+                called = _model(c).fit(x[inside], labels[inside]).predict(x[outside])
+                there = np.unique(labels[outside])
+                scores[c] += float(np.mean([(called[labels[outside] == k] == k).mean() for k in there]))
+    best = max(GRID, key=lambda c: scores[c]) if any(scores.values()) else GRID[len(GRID) // 2]
+    return best, _model(best).fit(x, labels)
+
+
+def _model(c: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=c, class_weight="balanced", max_iter=2000)
+
+
+def _features(experiment: Experiment) -> list[str]:
+    """The modalities whose features lie in the cache or the corpus; of a trained encoder only its raw input does."""
+    plan = experiment.clips
+    return [
+        name
+        for name, part in plan.recipe.modalities.items()
+        if part.frozen
+        and ((plan.keys[name] is not None and plan.cache is not None) or part.encoder == "precomputed")
+    ]
+
+
+def _settings(cells: Sequence[Cell]) -> dict[str, str]:
+    """The axes that tell this split from others; '-' where its cells differ."""
+    axes = dict.fromkeys(axis for cell in cells for axis in cell.variant.settings)
+    found = {}
+    for axis in axes:
+        if axis in ("recipe", "loss", "tasks.emotion.loss", "seed", "fold"):
+            continue
+        values = {cell.variant.settings.get(axis, "-") for cell in cells}
+        found[axis] = values.pop() if len(values) == 1 else "-"
+    return found
