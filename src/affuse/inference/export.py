@@ -130,7 +130,7 @@ def metadata(model: Model, ports: Mapping[str, Port]) -> dict[str, str]:
         },
         "preprocessing": preprocessing(model.recipe, model.recipe),
         # temperatures of the logits and the confidence below which an answer is unsure, fitted on validation
-        "prediction": model.defaults.model_dump(),
+        "prediction": model.defaults.model_dump(exclude={"seen"}),
     }
     for about in known["preprocessing"]["modalities"].values():  # names, not this machine's folders
         about["options"] = {

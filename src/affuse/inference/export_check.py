@@ -16,6 +16,7 @@ from affuse.errors import AffuseError
 from affuse.evaluation.metrics import measure
 from affuse.inference.evaluate import as_trained, of_role
 from affuse.inference.export import MASK, Inputs, export_onnx, port_of, quantise
+from affuse.inference.unseen import choose_utterances
 from affuse.sequence import FeatureSequence
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ def measure_export(
 ) -> pd.DataFrame:
     """One row per network: its file's size, accuracy per task, distance from PyTorch, speed on this machine.
 
-    ``split`` keeps the test part of a run's split.csv. ``ms_per_clip`` is wall time of the network, encoders
-    excluded where they are not part of the file. Raises AffuseError where no clip can be used.
+    Utterances that the model was trained on are left out; ``split`` keeps the test part of a run's split.csv.
+    ``ms_per_clip`` is wall time of the network, encoders excluded where they are not part of the file. Raises
+    AffuseError where no clip can be used.
     """
     from affuse.training.data import batches
 
@@ -88,6 +90,11 @@ def open_clips(
     ids = list(labelled.table["id"])
     if split is not None:
         ids = of_role(ids, split, "test")
+    elif ids:
+        chosen = choose_utterances(model, corpus, ids)
+        ids = chosen.ids
+        for sentence in chosen.said:
+            progress.say(sentence)
     plan = read_clips(corpus, recipe, ids, cache, progress, require=False) if ids else None
     bad = {skip.id for skip in plan.skipped} if plan else set()
     ids = [id for id in ids if id not in bad]
