@@ -241,7 +241,14 @@ def test_patience_stops_and_the_best_epoch_is_kept(place, tmp_path):
 
 @pytest.mark.parametrize("keep_model", [True, False])
 def test_a_loss_that_is_not_finite_stops_with_the_ids(place, tmp_path, keep_model):
-    experiment = prepared(place, "loss=center", "optimizer.lr=1e30", "training.schedule=null", "epochs=30")
+    experiment = prepared(
+        place,
+        "loss=center",
+        "optimizer.lr=1e30",
+        "training.batch_size=99",
+        "training.schedule=null",
+        "epochs=30",
+    )
     with pytest.raises(NonFiniteLoss, match=r"in the batch of s\d_.*Lower optimizer\.lr") as caught:
         train_fold(experiment, experiment.recipe, 0, tmp_path / "run", keep_model=keep_model)
     assert ("The weights of epoch 1 are kept" in str(caught.value)) == keep_model

@@ -65,9 +65,9 @@ def _counts(table: pd.DataFrame, task: str, merge: Mapping[str, str]) -> dict[st
     """label -> utterances, the commonest first."""
     if task not in table.columns:
         return {}
-    return {
-        str(label): int(n) for label, n in table[task].dropna().replace(dict(merge)).value_counts().items()
-    }
+    found = table[task].dropna().replace(dict(merge)).value_counts()
+    counts = {str(label): int(n) for label, n in found.items()}
+    return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
 
 def _misfit(
