@@ -132,7 +132,7 @@ def compare(
         shared = _shared_part(recipe)
         if shared not in known:
             known[shared] = len(experiments)
-            experiments.append(set_up(corpus, recipe, cache, progress, device, folds or ()))
+            experiments.append(set_up(corpus, variant.recipe, cache, progress, device, folds or ()))
         experiment = experiments[known[shared]]
         check_network(recipe, experiment.labelled.spaces)
         for fold in folds if folds is not None else experiment.split.folds:
