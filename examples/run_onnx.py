@@ -1,8 +1,7 @@
 """Run an exported model without torch: python run_onnx.py MODEL.onnx audio=clip.wav video=faces.npy ...
 
-A .npy file holds (steps, ...) as the model's metadata describe it; any other file is sound, for a model that
-reads samples ('affuse export --inputs raw'). A modality that is not named is missing. Needs numpy, onnxruntime
-and, for sound, soundfile and soxr.
+A .npy file holds (steps, ...) as the model's metadata describe it; any other file is sound, for a modality that
+reads samples. A modality that is not named is missing. Needs numpy, onnxruntime and, for sound, soundfile and soxr.
 """
 
 import json
@@ -22,8 +21,13 @@ for name, step in json.loads(about["inputs"]).items():
     elif files[name].endswith(".npy"):
         values = np.load(files[name])
     else:
-        if not (hertz := re.search(r"at (\d+) Hz", step["meaning"])):
-            sys.exit(f"{files[name]}: {name} takes features (.npy); for sound, export with --inputs raw.")
+        if not (hertz := re.search(r"^sample .* at (\d+) Hz", step["meaning"])):
+            cure = (
+                ""
+                if step["raw"]
+                else " 'affuse export --inputs raw' puts that encoder into the file, if it can be."
+            )
+            sys.exit(f"{files[name]}: {name} takes no sound but a .npy array of {step['meaning']}.{cure}")
         import soundfile
         import soxr
 
@@ -31,7 +35,12 @@ for name, step in json.loads(about["inputs"]).items():
         values = soxr.resample(sound.mean(axis=1), rate, int(hertz[1]))
     feed[name] = values[None].astype(step["dtype"])
     feed[f"{name}_mask"] = np.full((1, len(values)), name in files)
+confidence = json.loads(about["prediction"])["confidence"]
 for task, labels in json.loads(about["labels"]).items():
-    (logits,) = session.run([f"logits_{task}"], feed)[0]
+    known = {"temperature": 1.0, "unsure_below": 0.0} | confidence.get(task, {})
+    (logits,) = session.run([f"logits_{task}"], feed)[0] / known["temperature"]
     shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-    print(task, ", ".join(f"{label} {share:.3f}" for label, share in zip(labels, shares, strict=True)))
+    unsure = " (unsure)" if shares.max() < known["unsure_below"] else ""
+    print(
+        task, ", ".join(f"{label} {share:.3f}" for label, share in zip(labels, shares, strict=True)) + unsure
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -19,6 +20,15 @@ SHORTHANDS = {
     "lr": "optimizer.lr",
     "epochs": "training.epochs",
 }
+
+
+def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> None:
+    """``apply_override`` in order; what is said of ``standardise`` holds, whether before or after the encoder."""
+    for override in overrides:
+        apply_override(data, override)
+    for override in overrides:
+        if override.partition("=")[0].strip().endswith(".standardise"):
+            apply_override(data, override)
 
 
 def apply_override(data: dict[str, Any], override: str) -> None:
@@ -69,6 +79,8 @@ def set_field(data: dict[str, Any], key: str, value: Any, where: str) -> None:
         return
     if last in ("name", "encoder") and parents and node.get(last) != value:
         node.pop("options", None)  # another part: the old one's options mean nothing to it
+        if node.get("standardise") is False:
+            node.pop("standardise")  # nor that its features needed no scale
     node[last] = value
 
 

@@ -1,10 +1,16 @@
-"""What prediction wants to know of the training: how long its clips were, and what the confidences are worth."""
+"""What a model knows of its training: how long clips were, what confidences are worth, which clips it has seen."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from affuse.evaluation.confidence import Confidence
+
+DIGITS = (
+    16  # of a digest in ``Seen``: 64 bits, so that among millions of utterances no two share one by chance
+)
 
 
 class ClipSeconds(BaseModel):
@@ -22,6 +28,22 @@ class ClipSeconds(BaseModel):
     )
 
 
+class Seen(BaseModel):
+    """Of a run's corpus, digests alone: no id, name or path can be read from them.
+
+    corpus:     its title
+    utterances: role (train, validation, test) -> per utterance ``DIGITS`` hex digits of id and speaker, then as many
+                of the clip's content (``training.seen``)
+    speakers:   digests of the speakers of the training and validation parts
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    corpus: str
+    utterances: dict[str, list[str]]
+    speakers: list[str]
+
+
 class PredictionDefaults(BaseModel):
     """``prediction.json`` of a model folder. An untrained model, or one of an older folder, has the defaults."""
 
@@ -29,6 +51,11 @@ class PredictionDefaults(BaseModel):
 
     clip_seconds: ClipSeconds | None = None  # None: the clips have no length (text alone, features)
     confidence: dict[str, Confidence] = Field(default_factory=dict)  # task -> fitted on validation
+    seen: Seen | None = None  # None: not kept
 
     def of_task(self, task: str) -> Confidence:
         return self.confidence.get(task, Confidence())
+
+    def notes(self, tasks: Iterable[str]) -> list[str]:
+        """What should be known before the confidences of these tasks are believed, a sentence each."""
+        return [note for task in tasks if (note := self.of_task(task).note(task))]

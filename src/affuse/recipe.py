@@ -15,8 +15,8 @@ from affuse.corpora.protocol import SplitProtocol, ValidationPart
 from affuse.corpora.readers.iemocap.labels import LabelProtocol
 from affuse.corpora.view import CorpusView
 from affuse.errors import AffuseError
-from affuse.overrides import apply_override
-from affuse.registry import PARTS, unknown
+from affuse.overrides import apply_overrides
+from affuse.registry import PARTS, UNSCALED, unknown
 
 
 class Part(BaseModel):
@@ -72,7 +72,9 @@ class Modality(Part):
         default=True, description="True: features are computed once and cached; False: trained"
     )
     standardise: bool = Field(
-        default=False, description="z-score each feature with the training part's mean and deviation"
+        default=False,
+        description="z-score each feature with the training part's mean and deviation; not said: where the encoder is "
+        "frozen and its features have no scale of their own (logmel, hog, precomputed)",
     )
     dropout: float = Field(
         default=0.0,
@@ -81,6 +83,13 @@ class Modality(Part):
         description="share of training clips from which the modality is taken; never an utterance's last one",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="the encoder's own options")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _scaled(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("standardise") is not None:
+            return data
+        return {**data, "standardise": data.get("frozen", True) is True and data.get("encoder") in UNSCALED}
 
     @field_validator("encoder")
     @classmethod
@@ -212,8 +221,7 @@ class Recipe(Part):
             raise AffuseError(f"{where} is not YAML: {' '.join(str(error).split())}.") from None
         if not isinstance(data, dict):
             raise AffuseError(f"{where} holds no mapping of recipe fields.")
-        for override in overrides:
-            apply_override(data, override)
+        apply_overrides(data, overrides)
         return cls.parse(data, where)
 
     @classmethod
@@ -227,8 +235,7 @@ class Recipe(Part):
     def changed(self, overrides: Sequence[str]) -> Recipe:
         """A copy with ``key.path=value`` overrides applied in order."""
         data = self.model_dump()
-        for override in overrides:
-            apply_override(data, override)
+        apply_overrides(data, overrides)
         return Recipe.parse(data)
 
     @property

@@ -60,6 +60,9 @@ PARTS: dict[str, dict[str, str]] = {
     },
 }
 
+# Encoders whose features have no common scale: a recipe that does not say otherwise standardises them.
+UNSCALED = ("logmel", "hog", "precomputed")
+
 
 def get(family: str, name: str) -> Any:
     """The class or function called ``name`` in ``family``; AffuseError with the nearest names if unknown."""

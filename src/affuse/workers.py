@@ -1,11 +1,77 @@
-"""What every worker process does first."""
+"""Pools of worker processes: how they start, what every worker does first, how they end."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType
+from typing import Any
+
+from affuse.errors import AffuseError
+
+_STARTING = threading.Lock()
+
+
+class _Process(SpawnProcess):
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        with _without_main():
+            return SpawnProcess._Popen(process_obj)  # type: ignore[attr-defined]
+
+
+class _Context(SpawnContext):
+    """As "spawn", but the worker does not run the caller's script again, which nothing that is sent to it needs.
+
+    A script without ``if __name__ == "__main__"`` would otherwise start itself in every worker and end there (joblib's
+    workers do without the script too).
+    """
+
+    Process = _Process
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """``multiprocessing`` asks ``sys.modules`` what the caller's script is; for a moment there is none."""
+    with _STARTING:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
+@contextmanager
+def worker_pool(
+    processes: int, begin: Callable[..., None], *values: Any, kept: str = ""
+) -> Iterator[ProcessPoolExecutor]:
+    """A pool of fresh interpreters, each beginning with ``begin(*values)``, which calls ``begin_worker``.
+
+    Fresh: a forked child of a process that has used torch's thread pool may hang. On an exception, Ctrl-C above all,
+    the workers are ended at once. Raises AffuseError where one was killed; ``kept`` ends that sentence.
+    """
+    with ProcessPoolExecutor(processes, mp_context=_Context(), initializer=begin, initargs=values) as pool:
+        try:
+            yield pool
+        except BrokenProcessPool:
+            raise AffuseError(
+                "A worker process was killed, most likely for want of memory; run the same command again with a lower "
+                f"--jobs.{kept}"
+            ) from None
+        except BaseException:
+            # Nothing is cancelled (as pool.map would): the pool's thread, which fails all that waits once it finds its
+            # processes gone, stumbles over what was cancelled already.
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
 
 
 def begin_worker() -> None:

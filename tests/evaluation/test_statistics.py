@@ -178,7 +178,7 @@ def test_calibration_error_by_hand():
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
 def test_the_temperature_undoes_a_known_sharpness(sharpness):
     probabilities, labels = classified(n=6000, sharpness=sharpness)
-    temperature = fit_temperature(probabilities, labels)
+    temperature = fit_temperature(probabilities, labels).value
     assert temperature == pytest.approx(sharpness, rel=0.1)
     scaled = apply_temperature(probabilities, temperature)
     assert scaled.sum(axis=1) == pytest.approx(1)
@@ -197,7 +197,7 @@ def test_temperature_is_that_of_the_logits():
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     expected = np.exp(logits / 2.5) / np.exp(logits / 2.5).sum(axis=1, keepdims=True)
     assert apply_temperature(p, 2.5) == pytest.approx(expected)
-    assert np.isnan(fit_temperature(np.zeros((0, 3)), np.zeros(0, int)))
+    assert np.isnan(fit_temperature(np.zeros((0, 3)), np.zeros(0, int)).value)
 
 
 def spoken(random, speakers=10, each=30, skill=0.75, spread=0.08, gain=0.0, gain_spread=0.0):

@@ -292,3 +292,11 @@ def test_exports_with_any_batch_and_any_length(name):
     exported = torch.export.export(Flat(), split(LENGTHS), dynamic_shapes=(free, free)).module()
     other = split({"text": [5, 2], "audio": [3, None], "face": [1, 1]})
     torch.testing.assert_close(exported(*other), Flat()(*other), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", list(PARTS["fusions"]))
+def test_every_fusion_has_default_options(name):
+    torch.manual_seed(0)
+    widths = {"text": 8, "audio": 16}  # attention's heads divide both
+    plain, given = (get("fusions", name)(widths, *o) for o in ((), (get("fusions", name).Options(),)))
+    assert plain.width == given.width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from command import affuse as command
 from exported import assert_same, batch, build, feed, frozen_encoders
 from small_corpus import make_corpus
 from tiny_models import tiny_bert
+from voices import recording
 
 
 class Quiet:
@@ -166,19 +168,83 @@ def test_raw_inputs_take_the_frozen_encoders_along(tmp_path):
     model.standardisers["audio"].fit(torch.randn(56), torch.rand(56) + 0.5)
     path = export_onnx(model, tmp_path / "raw.onnx", inputs="raw")
     tokens = torch.randint(1, 20, (4, 9)) * (torch.arange(9) < torch.tensor([9, 1, 0, 4])[:, None])
-    clips = {"audio": batch([63, 7, 20, 0], 12), "text": FeatureSequence(tokens, tokens > 0)}
-    assert_same(model, path, clips, frozen_encoders(model))
+    encoders = frozen_encoders(model)
+    sound = sounds(16_000, 399, 5000, 0)
+    clips = {"audio": sound, "text": FeatureSequence(tokens, tokens > 0)}
+    assert_same(model, path, clips, encoders | {"audio": of_samples(encoders["audio"])})
     told = {p.name: p for p in onnxruntime.InferenceSession(path).get_inputs()}
     assert str(tmp_path).encode() not in path.read_bytes()
     assert told["text"].type == "tensor(int64)"
-    assert told["audio"].shape == ["batch", "audio_steps", 12]
+    assert told["audio"].shape == ["batch", "audio_steps"]
+    meaning = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map["inputs"]
+    assert "sample of mono sound at 16000 Hz" in meaning
 
 
-def test_raw_vggish(tmp_path):
+def sounds(*lengths: int) -> FeatureSequence:
+    """Voices, 0 for a missing one; what is said in them does not matter."""
+    voice = torch.from_numpy(recording(0.1, ("ang", 2.5), 0.1))
+    return pad([voice[300 * i : 300 * i + length] if length else None for i, length in enumerate(lengths)])
+
+
+def of_samples(encoder):
+    """The encoder on what its own ``read`` makes of each clip's samples, by numpy."""
+
+    def run(clips: FeatureSequence) -> FeatureSequence:
+        rows = zip(clips.values, clips.mask, strict=True)
+        read = [encoder.from_samples(v[m].numpy()) if bool(m.any()) else None for v, m in rows]
+        with torch.no_grad():
+            return encoder(pad(read))
+
+    return run
+
+
+@pytest.mark.parametrize("lengths", [(40_000, 15_600, 300, 0), (1,), (31_201,)])
+def test_raw_vggish_takes_samples(tmp_path, lengths):
     options = {"weights": None, "pca_weights": None, "quantise": False}
     model = build({"audio": {"encoder": "vggish", "options": options}})
+    whole = ExportedNetwork(model, {"audio": of_sound(model)}).eval()
+    clips = sounds(*lengths)
+    with torch.no_grad():
+        found = whole(*clips)
+        wanted = model({"audio": of_samples(frozen_encoders(model)["audio"])(clips)})
+    np.testing.assert_allclose(found[0], wanted.logits["emotion"], atol=1e-4)
+    if len(lengths) > 1:
+        path = export_onnx(model, tmp_path / "raw.onnx", inputs="raw")
+        assert_same(model, path, {"audio": clips}, {"audio": of_samples(frozen_encoders(model)["audio"])})
+
+
+def of_sound(model):
+    kind, options = encoder_choice("audio", model.recipe.modalities["audio"])
+    return kind(options).eval().exportable()
+
+
+@pytest.mark.parametrize(
+    "options", [{"seconds": None}, {"pitch": False, "seconds": 0.4}, {"network": "cnn", "width": 8}]
+)
+def test_raw_log_mels_take_samples_and_int8_keeps_them(tmp_path, options):
+    modality = {
+        "encoder": "logmel",
+        "frozen": options.get("network") != "cnn",
+        "options": {"bands": 16} | options,
+    }
+    model = build({"audio": modality})
+    for standardiser in model.standardisers.values():
+        standardiser.fit(torch.zeros(()), torch.full((), 5.0))
+    encoder = frozen_encoders(model)["audio"] if modality["frozen"] else model.encoders["audio"]
     path = export_onnx(model, tmp_path / "raw.onnx", inputs="raw")
-    assert_same(model, path, {"audio": batch([2, 1, 0], 96, 64)}, frozen_encoders(model))
+    clips = sounds(24_000, 399, 0, 9_001)
+    session, small = (
+        onnxruntime.InferenceSession(file)
+        for file in (path, export_onnx(model, tmp_path / "small.onnx", inputs="raw", int8=True))
+    )
+    features = of_samples(encoder)(clips)
+    network = copy.deepcopy(model)
+    network.encoders = torch.nn.ModuleDict()  # of a trained encoder the features are given
+    with torch.no_grad():
+        wanted = network({"audio": features}).logits["emotion"].numpy()
+    got, rounded = (one.run(["logits_emotion"], feed({"audio": clips}))[0] for one in (session, small))
+    np.testing.assert_allclose(got, wanted, atol=1e-4)
+    assert np.abs(rounded - wanted).max() < 0.2 * np.abs(wanted).max()
 
 
 def test_nearest_center_models_export(tmp_path):
@@ -314,7 +380,7 @@ def test_the_example_runs_without_torch(trained, tmp_path):
     run, corpus = trained
     model = affuse.load(run)
     path = export_onnx(model, tmp_path / "model.onnx", inputs="raw")
-    assert len(EXAMPLE.read_text().split('"""')[2].strip().splitlines()) <= 30
+    assert len(EXAMPLE.read_text().split('"""')[2].strip().splitlines()) <= 40
     (clip, *_) = Corpus.load(corpus).utterances()
     kind, options = encoder_choice("text", model.recipe.modalities["text"])
     np.save(tmp_path / "words.npy", kind(options).read(clip).numpy())
@@ -334,9 +400,12 @@ def test_the_example_runs_without_torch(trained, tmp_path):
         told = {}
         for line in done.stdout.splitlines():
             task, _, rest = line.partition(" ")
+            rest = rest.removesuffix(" (unsure)")
             told[task] = {part.split()[0]: float(part.split()[1]) for part in rest.split(", ")}
         return told
 
+    temperature = {task: one.temperature for task, one in model.defaults.confidence.items()}
+    assert any(value != 1 for value in temperature.values())
     read = model.encoders["audio"].read(clip)
     features = encode_clip(kind(options).eval(), kind(options).read(clip))
     for files, clips in (
@@ -350,10 +419,14 @@ def test_the_example_runs_without_torch(trained, tmp_path):
         with torch.no_grad():
             logits = model(clips).logits
         for task, found in shares(*files).items():
-            wanted = dict(zip(model.label_spaces[task], logits[task][0].softmax(dim=0).tolist(), strict=True))
+            wanted = dict(
+                zip(
+                    model.label_spaces[task],
+                    (logits[task][0] / temperature[task]).softmax(dim=0).tolist(),
+                    strict=True,
+                )
+            )
             assert found == pytest.approx(wanted, abs=6e-4)
     with pytest.raises(subprocess.CalledProcessError) as wrong:  # sound where the model takes features
         shares(f"text={clip.audio}")
-    assert wrong.value.stderr == (
-        f"{clip.audio}: text takes features (.npy); for sound, export with --inputs raw.\n"
-    )
+    assert wrong.value.stderr == (f"{clip.audio}: text takes no sound but a .npy array of token ids.\n")

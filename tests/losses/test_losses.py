@@ -148,3 +148,10 @@ def test_bad_arguments_are_refused():
         CrossEntropyLoss(CLASSES, DIM, reduction="average")
     with pytest.raises(ValueError, match="at least one"):
         WeightedSum([])
+
+
+@pytest.mark.parametrize("kind", [CrossEntropyLoss, CenterLoss, ContrastiveCenterLoss])
+def test_every_loss_takes_its_arguments_in_one_order(kind):
+    assert kind(CLASSES, DIM, "sum").reduction == "sum"
+    with pytest.raises(ValueError, match=r"not 0\.5; a loss's own options are given by name"):
+        kind(CLASSES, DIM, 0.5)

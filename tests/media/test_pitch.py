@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from affuse.media.mel import frame_count
-from affuse.media.pitch import _OCTAVE_COST, LOWEST, VOICED_FROM, track_pitch
+from affuse.media.pitch import LOWEST, OCTAVE_COST, VOICED_FROM, track_pitch
 
 
 def pulses(hertz: float, seconds: float = 1.0, low_pass: bool = True) -> np.ndarray:
@@ -95,7 +95,7 @@ def test_one_frame_by_plain_loops():
         return lag - b / (2 * a), c - b * b / (4 * a)
 
     peaks = [lag for lag in range(32, 268) if r[lag] > r[lag - 1] and r[lag] >= r[lag + 1]]
-    best = max(peaks, key=lambda lag: peak(lag)[1] - _OCTAVE_COST * math.log2(lag * LOWEST / 16000))
+    best = max(peaks, key=lambda lag: peak(lag)[1] - OCTAVE_COST * math.log2(lag * LOWEST / 16000))
     period, height = peak(best)
     # the frame of `track_pitch` that is exactly these 800 samples: 200 before a mel frame's 400
     longer = np.concatenate([np.zeros(160 * 5 - 200, np.float32), wave, np.zeros(2000, np.float32)])

@@ -205,7 +205,7 @@ def test_the_temperature_comes_from_the_validation_part_alone(folder, tmp_path):
     table = pd.read_csv(folder / "calibration.csv").set_index("loss")
     runs = sorted((folder / "runs").glob("loss=center,seed=*/fold*"))
     fitted = [
-        fit_temperature(*probabilities_of(read_predictions(run, "validation"), "emotion", CLASSES))
+        fit_temperature(*probabilities_of(read_predictions(run, "validation"), "emotion", CLASSES)).value
         for run in runs
     ]
     assert table.loc["center", "temperature"] == pytest.approx(np.mean(fitted))

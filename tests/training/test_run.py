@@ -239,12 +239,23 @@ def test_patience_stops_and_the_best_epoch_is_kept(place, tmp_path):
     assert int(best["epoch"]) == result.best_epoch
 
 
-def test_a_loss_that_is_not_finite_stops_with_the_ids(place, tmp_path):
-    experiment = prepared(place, "loss=center", "optimizer.lr=1e30", "training.schedule=null", "epochs=30")
+@pytest.mark.parametrize("keep_model", [True, False])
+def test_a_loss_that_is_not_finite_stops_with_the_ids(place, tmp_path, keep_model):
+    experiment = prepared(
+        place,
+        "loss=center",
+        "optimizer.lr=1e30",
+        "training.batch_size=99",
+        "training.schedule=null",
+        "epochs=30",
+    )
     with pytest.raises(NonFiniteLoss, match=r"in the batch of s\d_.*Lower optimizer\.lr") as caught:
-        train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
-    assert "best weights so far are kept" in str(caught.value)
+        train_fold(experiment, experiment.recipe, 0, tmp_path / "run", keep_model=keep_model)
+    assert ("The weights of epoch 1 are kept" in str(caught.value)) == keep_model
+    assert (tmp_path / "run" / "model").is_dir() == keep_model
     assert not (tmp_path / "run" / "results.json").exists()
+    if keep_model:
+        assert load_model(tmp_path / "run").defaults.seen is not None
 
 
 def test_two_tasks_and_a_blank_label(place, tmp_path):

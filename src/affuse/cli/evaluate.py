@@ -19,7 +19,20 @@ def evaluate(
     split: Annotated[
         Path | None, typer.Option(help="A run's split.csv: measure only the utterances of one role in it.")
     ] = None,
-    role: Annotated[str, typer.Option(help="With --split: train, validation or test.")] = "test",
+    role: Annotated[
+        str | None,
+        typer.Option(
+            help="Measure the utterances of this part of the model's training: train, validation, test, or all of them "
+            "(default: those that it was not trained on; with --split: test)."
+        ),
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            help="A label of the corpus that the model calls otherwise: angry=anger. Again for others.",
+        ),
+    ] = None,
     modalities: Annotated[
         str | None,
         typer.Option(help="Give the model only these, e.g. audio,text; the rest is masked as missing."),
@@ -27,32 +40,29 @@ def evaluate(
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """A trained model on a corpus: ACC, BACC, F1, intervals over speakers, recall, and the gap by gender."""
+    """A trained model on a corpus: ACC, BACC, F1, intervals over speakers, recall, and the gap by gender.
+
+    Utterances that the model was trained on are recognised, in a copy of its corpus too, and left out.
+    """
     from affuse.cli.console import bars, choose_device, messages, print_table, report_skipped
     from affuse.corpora.corpus import Corpus
-    from affuse.errors import AffuseError
     from affuse.files import write_csv
-    from affuse.inference.evaluate import evaluate_model, trained_on
+    from affuse.inference.evaluate import evaluate_model
+    from affuse.inference.label_fit import rename_labels
     from affuse.modelfolder import load_model
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.experiment import skipped_table
 
-    if split is None and role != "test":
-        raise AffuseError("--role chooses a part of a split; give --split RUN/split.csv too.")
+    renamed = dict(_pair(text) for text in map_ or ())
     given = None if modalities is None else [name.strip() for name in modalities.split(",") if name.strip()]
-    loaded = Corpus.load(corpus)
+    loaded = rename_labels(Corpus.load(corpus), renamed)
     with bars() as progress:
         found = evaluate_model(
             load_model(model), loaded, FeatureCache(cache or default_folder()), progress,
-            choose_device(device), split=split, role=role, modalities=given,
+            choose_device(device), split=split, role=role, modalities=given, run=model,
         )  # fmt: skip
-    seen = split is None and trained_on(model, found.corpus)
-    if seen:
-        messages.print(
-            "These numbers include utterances the model was trained on; add --split RUN/split.csv."
-        )
     only = "" if given is None else f" from {', '.join(given)} alone"
-    name = f"{loaded.info.title}{only}{', training utterances included' if seen else ''}"
+    name = f"{loaded.info.title}{only}{', training utterances included' if found.trained else ''}"
     print_table(found.metrics.round(4), f"{name}: metrics")
     for note in found.notes:
         messages.print(note, markup=False, soft_wrap=True)
@@ -73,3 +83,12 @@ def evaluate(
         messages.print(f"Tables are in {out}.")
     where = out / "skipped.csv" if out else "skipped.csv with --out"
     raise typer.Exit(report_skipped(found.skipped, where, found.partial))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    from affuse.errors import AffuseError
+
+    old, equals, new = (part.strip() for part in text.partition("="))
+    if not old or not equals or not new:
+        raise AffuseError(f"--map takes label=label, not {text!r}; for example --map angry=anger.")
+    return old, new

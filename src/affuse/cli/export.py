@@ -53,7 +53,7 @@ def export(
                 network, corpus, FeatureCache(cache or default_folder()), progress, inputs=chosen, split=split
             )
         print_table(table, f"{corpus.info.title}: the same clips through PyTorch, ONNX and ONNX in 8 bits")
-        if split is None:
+        if split is None and network.defaults.seen is None:
             messages.print(
                 "All of the corpus, training utterances perhaps included; --split RUN/split.csv: the test."
             )

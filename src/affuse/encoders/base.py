@@ -84,6 +84,11 @@ class Encoder(nn.Module, ABC):
     def check_exportable(cls, options: EncoderOptions) -> None:
         """Raise AffuseError, with the cure, if ``forward`` cannot become part of an ONNX file."""
 
+    @classmethod
+    def exported_reading_of(cls, options: EncoderOptions) -> Reading:
+        """What ``exportable()`` takes: ``reading_of``, or samples where the file computes the reading from them."""
+        return cls.reading_of(options)
+
     def exportable(self) -> nn.Module:
         """What is traced for an ONNX file: a module with the weights of this one, that gives what ``forward`` gives."""
         return self

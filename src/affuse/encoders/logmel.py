@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
+from affuse.encoders.sound_frames import SAMPLE, LogMelFrames, PitchFrames, frame_mask
 from affuse.errors import AffuseError
 from affuse.files import digest
 from affuse.media.audio import read_waveform
@@ -84,6 +85,13 @@ class LogMelEncoder(Encoder):
         bands = f"{options.bands} log-mels of {options.low:g} to {options.high:g} Hz"
         return Reading(torch.float32, (columns,), f"frame of 10 ms: {bands}{pitch}")
 
+    @classmethod
+    def exported_reading_of(cls, options: LogMelOptions) -> Reading:
+        return Reading(torch.float32, (), SAMPLE)
+
+    def exportable(self) -> nn.Module:
+        return LogMelOfSound(self)
+
     def read(self, utterance: Utterance) -> Tensor | None:
         """(frames, bands) float32 log-mels, with pitch (frames, bands + 2): then ln F0 (0: unvoiced), voicing.
 
@@ -94,6 +102,10 @@ class LogMelEncoder(Encoder):
         waveform = read_waveform(
             utterance.audio, RATE, utterance.start, utterance.end, utterance.channel, utterance.track
         )
+        return self.from_samples(waveform)
+
+    def from_samples(self, waveform: np.ndarray) -> Tensor:
+        """(samples,) float32 at 16 kHz -> what ``read`` gives."""
         frames_tc = log_mel(waveform, self.options.bands, self.options.low, self.options.high)
         if self.options.pitch:
             frames_tc = np.concatenate([frames_tc, track_pitch(waveform)], axis=1)
@@ -115,6 +127,24 @@ class LogMelEncoder(Encoder):
     @property
     def features_key(self) -> str:
         return digest(super().features_key, str((self.options.network, self.options.seconds)))
+
+
+class LogMelOfSound(nn.Module):
+    """The encoder from samples on, for an ONNX file: (batch, samples) -> (batch, steps, width)."""
+
+    def __init__(self, encoder: LogMelEncoder) -> None:
+        super().__init__()
+        options = encoder.options
+        self.encoder = encoder
+        self.mel = LogMelFrames(options.bands, options.low, options.high)
+        self.pitch = PitchFrames() if options.pitch else None
+
+    def forward(self, clips: FeatureSequence) -> FeatureSequence:
+        frames_btc = self.mel(clips.values)
+        if self.pitch is not None:
+            frames_btc = torch.cat([frames_btc, self.pitch(clips.values)], dim=2)
+        mask_bt = frame_mask(clips.mask, frames_btc.shape[1])
+        return self.encoder(FeatureSequence(frames_btc * mask_bt[..., None], mask_bt))
 
 
 def summarise(clips: FeatureSequence, frames: int, bands: int) -> FeatureSequence:

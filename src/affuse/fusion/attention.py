@@ -54,8 +54,9 @@ class AttentionFusion(Fusion):
 
     Options = AttentionOptions
 
-    def __init__(self, widths: Mapping[str, int], options: AttentionOptions) -> None:
+    def __init__(self, widths: Mapping[str, int], options: AttentionOptions | None = None) -> None:
         super().__init__()
+        options = AttentionOptions() if options is None else options
         for name, width in [
             *((n, widths[n]) for n in options.attend if n in widths),
             ("fusion", options.width),

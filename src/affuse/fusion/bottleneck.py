@@ -49,8 +49,9 @@ class BottleneckFusion(Fusion):
 
     Options = BottleneckOptions
 
-    def __init__(self, widths: Mapping[str, int], options: BottleneckOptions) -> None:
+    def __init__(self, widths: Mapping[str, int], options: BottleneckOptions | None = None) -> None:
         super().__init__()
+        options = BottleneckOptions() if options is None else options
         if options.width % options.heads:
             raise AffuseError(
                 f"fusion.options.heads is {options.heads}, which does not divide the width {options.width}."

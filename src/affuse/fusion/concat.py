@@ -32,8 +32,9 @@ class ConcatFusion(Fusion):
 
     Options = ConcatOptions
 
-    def __init__(self, widths: Mapping[str, int], options: ConcatOptions) -> None:
+    def __init__(self, widths: Mapping[str, int], options: ConcatOptions | None = None) -> None:
         super().__init__()
+        options = ConcatOptions() if options is None else options
         self.pooling: dict[str, Pooling] = {name: options.pool.get(name, "mean") for name in widths}
         self.projections = nn.ModuleDict()
         for name, width in widths.items():

@@ -83,8 +83,9 @@ class CrossAttentionFusion(Fusion):
 
     Options = CrossAttentionOptions
 
-    def __init__(self, widths: Mapping[str, int], options: CrossAttentionOptions) -> None:
+    def __init__(self, widths: Mapping[str, int], options: CrossAttentionOptions | None = None) -> None:
         super().__init__()
+        options = CrossAttentionOptions() if options is None else options
         if options.width % options.heads:
             raise AffuseError(
                 f"fusion.options.heads is {options.heads}, which does not divide the width {options.width}."

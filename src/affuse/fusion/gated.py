@@ -46,8 +46,9 @@ class GatedFusion(Fusion):
 
     Options = GatedOptions
 
-    def __init__(self, widths: Mapping[str, int], options: GatedOptions) -> None:
+    def __init__(self, widths: Mapping[str, int], options: GatedOptions | None = None) -> None:
         super().__init__()
+        options = GatedOptions() if options is None else options
         self.pooling: dict[str, Pooling] = {name: options.pool.get(name, "mean") for name in widths}
         self.tied = options.gates == "tied"
         self.width = options.width

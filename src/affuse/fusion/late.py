@@ -37,8 +37,9 @@ class LateFusion(Fusion):
 
     Options = LateOptions
 
-    def __init__(self, widths: Mapping[str, int], options: LateOptions) -> None:
+    def __init__(self, widths: Mapping[str, int], options: LateOptions | None = None) -> None:
         super().__init__()
+        options = LateOptions() if options is None else options
         self.pooling: dict[str, Pooling] = {name: options.pool.get(name, "mean") for name in widths}
         self.projections = nn.ModuleDict(
             {

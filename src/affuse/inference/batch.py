@@ -8,17 +8,14 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from affuse.errors import AffuseError, ClipError
 from affuse.inference.settings import Settings
 from affuse.inference.timeline import Timeline
-from affuse.workers import begin_worker
+from affuse.workers import begin_worker, worker_pool
 
 if TYPE_CHECKING:
     from affuse.inference.predict import Predictor
@@ -57,24 +54,10 @@ def predict_jobs(model: str | Path, jobs: Sequence[Job], processes: int) -> Iter
         yield from map(worker.run, jobs)
         return
     del worker
-    with ProcessPoolExecutor(
-        min(processes, len(jobs)), get_context("spawn"), initializer=_begin, initargs=(model,)
-    ) as pool:
-        try:
-            waiting = deque(pool.submit(_run, job) for job in jobs)
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool:
-            raise AffuseError(
-                "A worker process was killed, most likely for want of memory; run the same command again with a "
-                "lower --jobs."
-            ) from None
-        except BaseException:  # Ctrl-C above all
-            # Nothing is cancelled (as pool.map would): the pool's thread, which fails all that waits once it finds its
-            # processes gone, stumbles over what was cancelled already.
-            for child in active_children():
-                child.terminate()
-            raise
+    with worker_pool(min(processes, len(jobs)), _begin, model) as pool:
+        waiting = deque(pool.submit(_run, job) for job in jobs)
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def predict_one(predictor: Predictor, job: Job) -> Outcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,8 @@ from affuse.evaluation.calibration import (
 from affuse.evaluation.groups import GROUPINGS, grouped
 from affuse.evaluation.intervals import speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.predictions import measure_table
+from affuse.inference.label_fit import check_labels
+from affuse.inference.unseen import choose_utterances
 from affuse.registry import unknown
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Evaluation:
     """Tables; see ``evaluate_model``."""
 
     corpus: Corpus  # as it was looked at
+    trained: bool  # some of the utterances trained the model or chose its epoch
     predictions: pd.DataFrame
     metrics: pd.DataFrame  # task, metric, value, low, high, n, speakers
     notes: list[str]  # what the intervals cannot know of the speakers
@@ -56,15 +58,18 @@ def evaluate_model(
     progress: Progress,
     device: str = "cpu",
     split: Path | None = None,
-    role: str = "test",
+    role: str | None = None,
     modalities: Sequence[str] | None = None,
+    run: Path | None = None,
 ) -> Evaluation:
-    """Predict every labelled utterance (or those of one role of a ``split.csv``) and measure.
+    """Predict the labelled utterances that had no part in training the model, and measure.
 
-    ``modalities`` are those that the model is given (default: all of its own); the others are neither read nor
-    encoded, but masked. The corpus is looked at as the model's recipe looks at its own (``as_trained``). Labels
-    outside the model's classes count as blank. Raises AffuseError for a modality that the model does not have, and
-    if nothing is left.
+    ``role``: only those of one role (train, validation, test) in the model's training, or all; with a run's ``split``
+    (``split.csv``) by that table, default test. ``run`` is the model's folder, for models that do not keep what they
+    have seen. ``modalities`` are those that the model is given (default: all of its own); the others are neither read
+    nor encoded, but masked. The corpus is looked at as the model's recipe looks at its own (``as_trained``). Labels
+    outside the model's classes count as blank. Raises AffuseError for a modality that the model does not have, for
+    labels that are not the model's (``check_labels``), and if nothing is left (``choose_utterances``).
     """
     from affuse.training.data import Clips, label_table
     from affuse.training.experiment import read_clips
@@ -73,23 +78,30 @@ def evaluate_model(
     recipe = _given(model.recipe, modalities)
     corpus = as_trained(corpus, model.recipe.corpus, progress, split)
     labelled = label_table(corpus, recipe, model.label_spaces)
-    ids = list(labelled.table["id"])
-    if labelled.left_out:
-        classes = "; ".join(f"{task}: {', '.join(space)}" for task, space in model.label_spaces.items())
-        progress.say(
-            f"{labelled.left_out} of {len(corpus)} utterances have no label among the model's classes ({classes}): "
-            "left out. Rename labels with a label map in 'affuse prepare csv'."
-        )
-    if not ids:
-        raise AffuseError(
-            f"{corpus.info.name} has no utterance with a label of the model's classes to measure."
-        )
+    everyone = list(corpus.table["id"])
     if split is not None:
-        ids = of_role(ids, split, role)
-        if not ids:
+        role = role or "test"
+        everyone = of_role(everyone, split, role)
+        if not everyone:
             raise AffuseError(
                 f"No {role} utterance of {split} is in {corpus.info.name}; is it another corpus's split?"
             )
+    unfit, said = check_labels(corpus, everyone, model.label_spaces, recipe.tasks)
+    wanted = set(everyone)
+    tasks = [task for task in model.label_spaces if task not in unfit]
+    some = labelled.table[tasks].notna().any(axis=1) & labelled.table["id"].isin(wanted)
+    ids = list(labelled.table["id"][some])
+    if len(ids) < len(everyone):
+        said.append(
+            f"{len(everyone) - len(ids)} of {len(everyone)} utterances have no label to compare: left out."
+        )
+    trained, roles = False, dict.fromkeys(ids, role or "all")
+    if split is None:
+        chosen = choose_utterances(model, corpus, ids, role, run)
+        ids, trained, roles = chosen.ids, chosen.trained, roles | chosen.roles
+        said += chosen.said
+    for sentence in said:
+        progress.say(sentence)
     plan = read_clips(corpus, recipe, ids, cache, progress, device, require=False)
     bad = {skip.id for skip in plan.skipped}
     clips = Clips(
@@ -101,11 +113,12 @@ def evaluate_model(
         raise AffuseError(
             f"None of the {len(ids)} utterances can be used; the first cause: {plan.skipped[0].cause}"
         )
-    table = predict_table(model, clips, role if split else "all", 0, model.recipe.training.batch_size, device)
+    table = predict_table(model, clips, "all", 0, model.recipe.training.batch_size, device)
+    table["role"] = table["id"].map(roles)
     rows = labelled.table.set_index("id")
     metrics, recalls, groups, calibration = [], [], [], []
     for task, space in model.label_spaces.items():
-        if not (table[task] != "").any():
+        if task in unfit or not (table[task] != "").any():
             continue
         found = measure_table(table, task, space)
         confusions = speaker_confusions([table], task, space, rows["speaker"])
@@ -146,6 +159,7 @@ def evaluate_model(
                 groups.append(kept.assign(task=task, grouping=title)[["task", "grouping", *kept.columns]])
     return Evaluation(
         corpus,
+        trained,
         table,
         pd.DataFrame(metrics),
         speakers_in_words(rows.loc[table["id"], "speaker"]),
@@ -155,15 +169,6 @@ def evaluate_model(
         plan.skipped,
         plan.partial,
     )
-
-
-def trained_on(model: Path, corpus: Corpus) -> bool:
-    """Whether the run that a model folder lies in was made on this very corpus, as it was looked at."""
-    for folder in (model, model.parent):
-        path = folder / "environment.json"
-        if path.is_file():
-            return json.loads(path.read_text(encoding="utf-8")).get("corpus_hash") == corpus.hash
-    return False
 
 
 def as_trained(corpus: Corpus, choice: CorpusView, progress: Progress, split: Path | None) -> Corpus:

@@ -70,8 +70,8 @@ def export_onnx(model: Model, path: str | Path, *, inputs: Inputs = "features", 
 
     model:  in evaluation mode, as ``affuse.load`` gives it; stays as it is
     inputs: "features": a modality with a frozen encoder enters as that encoder's features, (batch, steps, width);
-            "raw": frozen encoders are part of the file too, and every modality enters as it was read from disk
-            (samples, token ids, faces, log-mels). Trained encoders are always part of it.
+            "raw": frozen encoders are part of the file too, and every modality enters as samples, token ids, faces.
+            Trained encoders are always part of it.
     int8:   matrix products and LSTMs in 8 bits, with scales found at run time (onnxruntime's dynamic quantisation)
 
     Inputs, for each modality: ``<name>`` (batch, <name>_steps, ...), and ``<name>_mask`` (batch, <name>_steps) bool,
@@ -105,7 +105,7 @@ def port_of(model: Model, name: str, inputs: Inputs) -> Port:
     raw = name in model.encoders or inputs == "raw"
     if raw:
         kind.check_exportable(options)
-        return Port(kind.reading_of(options), True)
+        return Port(kind.exported_reading_of(options), True)
     width = kind.width_of(options)
     adapter = model.adapters[name] if name in model.adapters else None  # noqa: SIM401 (a ModuleDict has no get)
     layers = tuple(adapter.weights.shape) if isinstance(adapter, LayerMix) else ()
@@ -130,7 +130,7 @@ def metadata(model: Model, ports: Mapping[str, Port]) -> dict[str, str]:
         },
         "preprocessing": preprocessing(model.recipe, model.recipe),
         # temperatures of the logits and the confidence below which an answer is unsure, fitted on validation
-        "prediction": model.defaults.model_dump(),
+        "prediction": model.defaults.model_dump(exclude={"seen"}),
     }
     for about in known["preprocessing"]["modalities"].values():  # names, not this machine's folders
         about["options"] = {

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from affuse.errors import AffuseError
 from affuse.evaluation.metrics import measure
 from affuse.inference.evaluate import as_trained, of_role
 from affuse.inference.export import MASK, Inputs, export_onnx, port_of, quantise
-from affuse.sequence import FeatureSequence
+from affuse.inference.unseen import choose_utterances
+from affuse.media.audio import read_waveform
+from affuse.media.mel import RATE
+from affuse.sequence import FeatureSequence, pad
 
 if TYPE_CHECKING:
-    from affuse.corpora.corpus import Corpus
+    from affuse.corpora.corpus import Corpus, Utterance
     from affuse.model import Model
     from affuse.training.cache import FeatureCache
     from affuse.training.data import Clips
@@ -39,8 +43,9 @@ def measure_export(
 ) -> pd.DataFrame:
     """One row per network: its file's size, accuracy per task, distance from PyTorch, speed on this machine.
 
-    ``split`` keeps the test part of a run's split.csv. ``ms_per_clip`` is wall time of the network, encoders
-    excluded where they are not part of the file. Raises AffuseError where no clip can be used.
+    Utterances that the model was trained on are left out; ``split`` keeps the test part of a run's split.csv.
+    ``ms_per_clip`` is wall time of the network, encoders excluded where they are not part of the file. Raises
+    AffuseError where no clip can be used.
     """
     from affuse.training.data import batches
 
@@ -88,6 +93,11 @@ def open_clips(
     ids = list(labelled.table["id"])
     if split is not None:
         ids = of_role(ids, split, "test")
+    elif ids:
+        chosen = choose_utterances(model, corpus, ids)
+        ids = chosen.ids
+        for sentence in chosen.said:
+            progress.say(sentence)
     plan = read_clips(corpus, recipe, ids, cache, progress, require=False) if ids else None
     bad = {skip.id for skip in plan.skipped} if plan else set()
     ids = [id for id in ids if id not in bad]
@@ -95,19 +105,59 @@ def open_clips(
         raise AffuseError(
             f"{corpus.info.name} has no utterance that can be measured: labels or clips are missing."
         )
-    return Clips(ids, plan.open(dict(model.encoders.items())), labelled.codes)  # type: ignore[arg-type]
+    sources = plan.open(dict(model.encoders.items()))  # type: ignore[arg-type]
+    rows = {one.id: one for one in corpus.utterances()}
+    sources |= {name: _Samples(rows) for name in _from_samples(model, inputs)}
+    return Clips(ids, sources, labelled.codes)
+
+
+class _Samples:
+    """id -> (samples,) float32 at the rate that files take, for networks that make log-mels of them."""
+
+    def __init__(self, rows: Mapping[str, Utterance]) -> None:
+        self.rows = rows
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self.rows)
+
+    def load(self, id: str) -> Tensor | None:
+        one = self.rows[id]
+        if one.audio is None:
+            return None
+        return torch.from_numpy(read_waveform(one.audio, RATE, one.start, one.end, one.channel))
+
+
+def _from_samples(model: Model, inputs: Inputs) -> dict[str, Any]:
+    """modality -> its encoder, where the file reads samples, of which affuse's own reading makes something first."""
+    from affuse.model import encoder_choice
+
+    found = {}
+    for name, modality in model.recipe.modalities.items():
+        kind, options = encoder_choice(name, modality)
+        if port_of(model, name, inputs).raw and kind.exported_reading_of(options) != kind.reading_of(options):
+            found[name] = model.encoders[name] if name in model.encoders else kind(options).eval()
+    return found
 
 
 def _pytorch(model: Model, inputs: Inputs) -> Run:
     from affuse.model import encoder_choice
 
+    readers = _from_samples(model, inputs)
     frozen = {}
     for name, modality in model.recipe.modalities.items():
         if inputs == "raw" and name not in model.encoders:
             kind, options = encoder_choice(name, modality)
-            frozen[name] = kind(options).eval()
+            frozen[name] = readers[name] if name in readers else kind(options).eval()
+
+    def read(name: str, clips: FeatureSequence) -> FeatureSequence:
+        if name not in readers:
+            return clips
+        rows = zip(clips.values, clips.mask, strict=True)
+        return pad([readers[name].from_samples(v[m].numpy()) if bool(m.any()) else None for v, m in rows])
 
     def run(clips: dict[str, FeatureSequence]) -> dict[str, np.ndarray]:
+        clips = {name: read(name, one) for name, one in clips.items()}
         with torch.inference_mode():
             output = model({name: frozen[name](c) if name in frozen else c for name, c in clips.items()})
         return {task: logits.numpy() for task, logits in output.logits.items()}

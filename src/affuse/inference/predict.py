@@ -126,6 +126,10 @@ class Predictor:
     @property
     def warning(self) -> str:
         """What should be known before the answers are believed, or ""."""
+        return " ".join(filter(None, (self._silence(), *self.model.defaults.notes(self.model.label_spaces))))
+
+    def _silence(self) -> str:
+        """That training clips have silence, which windows of speech have not."""
         lengths = self.model.defaults.clip_seconds
         if lengths is None or not lengths.silence or lengths.silence < _MUCH * lengths.median:
             return ""

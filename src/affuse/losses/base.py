@@ -13,6 +13,8 @@ Reduction = Literal["mean", "sum", "none"]
 class TaskLoss(nn.Module, ABC):
     """``loss(logits, embedding, labels)``; a label below 0 is blank and left out.
 
+    Every loss takes (num_classes, dim, reduction) in this order, and options of its own by name alone.
+
     Args:
         num_classes: size of the task's label space.
         dim: width of the embedding.
@@ -29,7 +31,9 @@ class TaskLoss(nn.Module, ABC):
         if num_classes < 2:
             raise ValueError(f"a task needs at least 2 classes, not {num_classes}")
         if reduction not in ("mean", "sum", "none"):
-            raise ValueError(f"reduction is mean, sum or none, not {reduction!r}")
+            raise ValueError(
+                f"reduction is mean, sum or none, not {reduction!r}; a loss's own options are given by name"
+            )
         self.num_classes = num_classes
         self.dim = dim
         self.reduction = reduction

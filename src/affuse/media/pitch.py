@@ -14,15 +14,13 @@ from affuse.media.mel import HOP, RATE, WINDOW, frame_count
 
 LOWEST, HIGHEST = 60.0, 500.0  # Hz: low male to excited female voices
 VOICED_FROM = 0.45  # autocorrelation, of 1 for a perfectly periodic frame (Boersma's voicing threshold)
-_SILENT_BELOW = 0.03  # of the clip's peak (Boersma's silence threshold)
+SILENT_BELOW = 0.03  # of the clip's peak (Boersma's silence threshold)
 # Autocorrelation that an octave down must be better by. Boersma has 0.01 and a path search after it; frames
 # judged alone need more, for at long lags the window's correction makes noise louder.
-_OCTAVE_COST = 0.03
-_LENGTH = 800  # samples: 50 ms, three periods of LOWEST
-_SHORTEST, _LONGEST = int(RATE / HIGHEST), int(np.ceil(RATE / LOWEST))  # lags: 32 and 267 samples
-_FFT = (
-    1080  # at least _LENGTH + _LONGEST + 1, so that the correlation does not wrap; a product of small primes
-)
+OCTAVE_COST = 0.03
+LENGTH = 800  # samples: 50 ms, three periods of LOWEST
+SHORTEST, LONGEST = int(RATE / HIGHEST), int(np.ceil(RATE / LOWEST))  # lags: 32 and 267 samples
+FFT = 1080  # at least LENGTH + LONGEST + 1, so that the correlation does not wrap; a product of small primes
 _FRAMES_AT_ONCE = 128
 
 
@@ -34,10 +32,10 @@ def track_pitch(waveform: np.ndarray) -> np.ndarray:
     """
     frames = frame_count(len(waveform))
     # each 50 ms frame lies around the middle of its 25 ms mel frame
-    before = (_LENGTH - WINDOW) // 2
-    after = max(0, (frames - 1) * HOP + _LENGTH - before - len(waveform))
+    before = (LENGTH - WINDOW) // 2
+    after = max(0, (frames - 1) * HOP + LENGTH - before - len(waveform))
     samples = np.pad(np.asarray(waveform, dtype=np.float32), (before, after))
-    frames_tw = np.lib.stride_tricks.sliding_window_view(samples, _LENGTH)[::HOP][:frames]
+    frames_tw = np.lib.stride_tricks.sliding_window_view(samples, LENGTH)[::HOP][:frames]
     loudest = float(np.abs(samples).max())
     parts = [
         _track_block(frames_tw[begin : begin + _FRAMES_AT_ONCE], loudest)
@@ -48,35 +46,35 @@ def track_pitch(waveform: np.ndarray) -> np.ndarray:
 
 def _track_block(block_tw: np.ndarray, loudest: float) -> np.ndarray:
     centered_tw = block_tw - block_tw.mean(axis=1, keepdims=True)
-    window_w, window_correlation_l = _window()
-    padded = np.zeros((len(block_tw), _FFT))
-    np.multiply(centered_tw, window_w, out=padded[:, :_LENGTH])
+    window_w, window_correlation_l = autocorrelation_window()
+    padded = np.zeros((len(block_tw), FFT))
+    np.multiply(centered_tw, window_w, out=padded[:, :LENGTH])
     spectrum = np.fft.rfft(padded)
-    correlation_tl = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, _FFT)[:, : _LONGEST + 2]
+    correlation_tl = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, FFT)[:, : LONGEST + 2]
     energy_t1 = np.maximum(correlation_tl[:, :1], 1e-12)
     correlation_tl = correlation_tl / energy_t1 / window_correlation_l
 
-    lags = np.arange(_SHORTEST, _LONGEST + 1)
+    lags = np.arange(SHORTEST, LONGEST + 1)
     left, middle, right = (correlation_tl[:, lags + shift] for shift in (-1, 0, 1))
     is_peak = (middle > left) & (middle >= right)
     # the parabola through a peak and its neighbours tells its place and height to a fraction of a sample
     shift = 0.5 * (left - right) / np.where(is_peak, left - 2 * middle + right, -1.0)
     height = middle - 0.25 * (left - right) * shift
-    cost = _OCTAVE_COST * np.log2(lags * LOWEST / RATE)
+    cost = OCTAVE_COST * np.log2(lags * LOWEST / RATE)
     best = np.argmax(np.where(is_peak, height - cost, -np.inf), axis=1)
     rows = np.arange(len(best))
     found = is_peak[rows, best]
     period = np.where(found, lags[best] + shift[rows, best], 1.0)
     height = np.where(found, height[rows, best], 0.0)
-    loud = np.abs(centered_tw).max(axis=1) >= _SILENT_BELOW * loudest
+    loud = np.abs(centered_tw).max(axis=1) >= SILENT_BELOW * loudest
     voicing = np.where(loud, np.clip(height, 0.0, 1.0), 0.0)
     log_f0 = np.where(voicing >= VOICED_FROM, np.log(RATE / period), 0.0)
     return np.stack([log_f0, voicing], axis=1).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
-def _window() -> tuple[np.ndarray, np.ndarray]:
-    """A Hann window and its own autocorrelation at lags 0.._LONGEST + 1, that at lag 0 being 1."""
-    window_w = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(_LENGTH) + 0.5) / _LENGTH)
-    correlation = np.correlate(window_w, window_w, "full")[_LENGTH - 1 : _LENGTH + _LONGEST + 1]
+def autocorrelation_window() -> tuple[np.ndarray, np.ndarray]:
+    """A Hann window and its own autocorrelation at lags 0..LONGEST + 1, that at lag 0 being 1."""
+    window_w = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(LENGTH) + 0.5) / LENGTH)
+    correlation = np.correlate(window_w, window_w, "full")[LENGTH - 1 : LENGTH + LONGEST + 1]
     return window_w, correlation / correlation[0]

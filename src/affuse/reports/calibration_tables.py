@@ -10,12 +10,14 @@ import pandas as pd
 
 from affuse.evaluation.calibration import (
     BINS,
+    Temperature,
     apply_temperature,
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
     probabilities_of,
     reliability,
+    speakers_of,
 )
 from affuse.reports.rows import Row, Run
 
@@ -26,13 +28,14 @@ def calibration_tables(
     """(calibration, reliability) of the test part, folds together, averaged over seeds.
 
     calibration, one line per row: n, confidence, acc, ece, nll (nats), and ece_scaled, nll_scaled after each run's
-    own ``temperature`` (mean over runs), fitted on its validation part alone: NaN without one. reliability: a line per
-    row, ``scaled`` and bin of confidence, seeds together. A row that calls classes without probabilities (a
-    support vector machine) is left out.
+    own ``temperature`` (mean over runs), fitted on its validation part alone: NaN without one; ``unfitted`` runs had
+    nothing to fit on, ``evidence`` is the mean of ``fit_temperature``'s. reliability: a line per row, ``scaled`` and
+    bin of confidence, seeds together. A row that calls classes without probabilities (a support vector machine) is
+    left out.
     """
     lines, curves = [], []
     for row in rows:
-        by_seed: dict[int, list[tuple[np.ndarray, np.ndarray, np.ndarray, float]]] = {}
+        by_seed: dict[int, list[tuple[np.ndarray, np.ndarray, np.ndarray, Temperature]]] = {}
         for run in row.runs:
             if task in run.test.columns and run.test[task].isin(list(space)).any():
                 by_seed.setdefault(run.seed, []).append(_scaled(run, task, space))
@@ -55,7 +58,10 @@ def calibration_tables(
         temperatures = [run[3] for of in by_seed.values() for run in of]
         line: dict[str, Any] = {"n": len(seeds[0][2]), "seeds": len(seeds), "bins": BINS}
         line |= {name: float(np.mean(values)) for name, values in found.items()}
-        lines.append(about | line | {"temperature": float(np.mean(temperatures))})
+        line["temperature"] = float(np.mean([found.value for found in temperatures]))
+        line["evidence"] = float(np.mean([found.evidence for found in temperatures]))
+        line["unfitted"] = sum(bool(found.cause) and found.value == 1.0 for found in temperatures)
+        lines.append(about | line)
         for scaled in (False, True):
             pooled = np.concatenate([of[int(scaled)] for of in seeds])
             if not np.isnan(pooled).any():
@@ -66,11 +72,23 @@ def calibration_tables(
     return pd.DataFrame(lines), curve[[*first, *(name for name in curve.columns if name not in first)]]
 
 
-def _scaled(run: Run, task: str, space: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+def _scaled(
+    run: Run, task: str, space: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Temperature]:
     """Test probabilities, the same at the validation part's temperature, labels, temperature."""
     probabilities, labels = probabilities_of(run.test, task, space)
     known = probabilities_of(run.validation, task, space)
-    temperature = fit_temperature(*known)
-    if np.isnan(temperature):
+    speakers = speakers_of(run.validation, task, space, _speaker_of(run))
+    temperature = fit_temperature(*known, speakers)
+    if np.isnan(temperature.value):
         return probabilities, np.full_like(probabilities, np.nan), labels, temperature
-    return probabilities, apply_temperature(probabilities, temperature), labels, temperature
+    return probabilities, apply_temperature(probabilities, temperature.value), labels, temperature
+
+
+def _speaker_of(run: Run) -> dict[str, str] | None:
+    """id -> speaker by the run's split; None where it has none."""
+    path = run.folder / "split.csv"
+    if not path.is_file():
+        return None
+    table = pd.read_csv(path, dtype=str)
+    return dict(zip(table["id"], table["speaker"], strict=True)) if "speaker" in table.columns else None

@@ -9,6 +9,7 @@ import pandas as pd
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.splits import make_split
 from affuse.corpora.view import view
+from affuse.errors import AffuseError
 from affuse.files import write_csv
 from affuse.reports.page import write_page
 from affuse.reports.record import write_record
@@ -20,6 +21,7 @@ from affuse.training.cache import FeatureCache
 from affuse.training.compare import Comparison, compare
 from affuse.training.data import label_table
 from affuse.training.experiment import Progress
+from affuse.training.inputs import absent_modalities
 
 
 def check_grid(grid: Grid, paper: Paper, definition: Definition, corpus: Corpus) -> None:
@@ -31,10 +33,15 @@ def check_grid(grid: Grid, paper: Paper, definition: Definition, corpus: Corpus)
     for variant in grid.variants:
         recipe = variant.recipe
         tasks = {task: (choice.classes, choice.merge) for task, choice in recipe.tasks.items()}
-        key = repr((recipe.corpus, recipe.protocol, tasks))
+        key = repr((recipe.corpus, recipe.protocol, tasks, recipe.modalities))
         if key not in seen:
             seen.add(key)
             viewed, _ = view(corpus, recipe.corpus)
+            for name, what in absent_modalities(recipe, viewed).items():
+                raise AffuseError(
+                    f"No utterance of {corpus.info.name} has {what}, which the paper's {name} networks read; "
+                    "'affuse compare' leaves out a modality that a corpus lacks."
+                )
             make_split(label_table(viewed, recipe).table, recipe.protocol, next(iter(recipe.tasks)))
     recipes = [variant.recipe for variant in grid.variants]
     grid.other_utterances = check_utterances(paper, definition, corpus, recipes)

@@ -42,6 +42,7 @@ def model_card(model: Model, experiment: Experiment, fold: int, test: pd.DataFra
             *_introduction(model),
             *_data(experiment, fold, model.recipe),
             *_results(experiment, test, measured),
+            *_confidence(model),
             *_limits(experiment),
             *_licences(model, experiment),
         ]
@@ -201,6 +202,24 @@ def _results(
         told = [f"{label} {100 * recall:.1f}" for label, recall in recalls.items() if recall == recall]
         lines += ["", f"Recall of {task}: {', '.join(told)}."]
     return [*lines, "", *_gaps(experiment, test, list(measured))]
+
+
+def _confidence(model: Model) -> list[str]:
+    """What the confidences of ``affuse predict`` are worth, task by task."""
+    lines = []
+    for task in model.label_spaces:
+        one = model.defaults.of_task(task)
+        if one.cause or not one.utterances:
+            lines.append(f"- {task}: the network's own confidence, {one.source}; no answer is called unsure.")
+            continue
+        unsure = (
+            f"answers below {one.unsure_below:.2f} are called unsure"
+            if one.unsure_below
+            else "none is called unsure"
+        )
+        lines.append(f"- {task}: temperature {one.temperature:.2f} {one.source}; {unsure}.")
+    few = [note for note in model.defaults.notes(model.label_spaces) if "rest on little" in note]
+    return ["### Confidence", "", *lines, *(["", *few] if few else []), ""]
 
 
 def _gaps(experiment: Experiment, test: pd.DataFrame, tasks: list[str]) -> list[str]:

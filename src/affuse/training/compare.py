@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import os
 import re
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypedDict
@@ -25,7 +23,7 @@ from affuse.training.experiment import Experiment, Progress, check_network, reso
 from affuse.training.machines import check_keepable, check_subsets
 from affuse.training.run import RunResult, has_model, read_result, train_fold
 from affuse.training.subsets import has_subsets
-from affuse.workers import begin_worker
+from affuse.workers import begin_worker, worker_pool
 
 
 class Variant(NamedTuple):
@@ -136,7 +134,7 @@ def compare(
         shared = _shared_part(recipe)
         if shared not in known:
             known[shared] = len(experiments)
-            experiments.append(set_up(corpus, recipe, cache, progress, device, folds or ()))
+            experiments.append(set_up(corpus, variant.recipe, cache, progress, device, folds or ()))
         experiment = experiments[known[shared]]
         check_network(recipe, experiment.labelled.spaces)
         for fold in folds if folds is not None else experiment.split.folds:
@@ -215,35 +213,18 @@ def _run_in_processes(
     keep: Kept,
     advance: Callable[[], None],
 ) -> None:
-    # spawn: a forked child of a process that has used torch's thread pool may hang
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_begin_worker, initargs=(comparison.experiments,)
-    ) as pool:
-        try:
-            futures = {
-                pool.submit(
-                    _run_cell, cell.experiment, cell.variant.recipe, cell.fold, cell.folder, keep
-                ): cell
-                for cell in waiting
-            }
-            for future in as_completed(futures):
-                cell = futures[future]
-                try:
-                    comparison.results[cell.folder] = future.result()
-                except AffuseError as error:
-                    comparison.failed.append((cell, str(error)))
-                advance()
-        except BrokenProcessPool:
-            raise AffuseError(
-                "A worker process was killed, most likely for want of memory; run the same command again with "
-                "a lower --jobs. Finished cells are kept."
-            ) from None
-        except BaseException:  # Ctrl-C above all: what runs has saved its state and is resumed next time
-            # nothing is cancelled: the pool fails what waits once its processes are gone, and trips over cancelled ones
-            for child in multiprocessing.active_children():
-                child.terminate()
-            raise
+    with worker_pool(jobs, _begin_worker, comparison.experiments, kept=" Finished cells are kept.") as pool:
+        futures = {
+            pool.submit(_run_cell, cell.experiment, cell.variant.recipe, cell.fold, cell.folder, keep): cell
+            for cell in waiting
+        }
+        for future in as_completed(futures):
+            cell = futures[future]
+            try:
+                comparison.results[cell.folder] = future.result()
+            except AffuseError as error:
+                comparison.failed.append((cell, str(error)))
+            advance()
 
 
 _experiments: list[Experiment] = []  # of this worker process

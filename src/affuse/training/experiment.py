@@ -24,6 +24,7 @@ from affuse.registry import unknown
 from affuse.training.cache import ContentKeys, FeatureCache
 from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import CachedSource, LiveSource, Skipped, Source, check_live, extract
+from affuse.training.inputs import has_input, input_of, without_absent
 from affuse.weighting.build import build as build_weighting
 
 
@@ -52,17 +53,29 @@ class ClipPlan:
         """Sources in this process; ``trained`` are the network's own encoders, which read for it."""
         opened: dict[str, Source] = {}
         for name, keys in self.keys.items():
-            if keys is not None and self.cache is not None:
+            if keys is not None and not any(keys.values()):
+                opened[name] = _Nothing(list(keys))
+            elif keys is not None and self.cache is not None:
                 opened[name] = CachedSource(keys, self.cache)
-                continue
-            modality = self.recipe.modalities[name]
-            encoder = (trained or {}).get(name)
-            if encoder is None:
-                kind, options = encoder_choice(name, modality)
-                encoder = kind(options)
-            rows = {utterance.id: utterance for utterance in self.corpus.utterances()}
-            opened[name] = LiveSource(encoder, modality.frozen, rows, self.device)
+            else:
+                modality = self.recipe.modalities[name]
+                encoder = (trained or {}).get(name)
+                if encoder is None:
+                    kind, options = encoder_choice(name, modality)
+                    encoder = kind(options)
+                rows = {utterance.id: utterance for utterance in self.corpus.utterances()}
+                opened[name] = LiveSource(encoder, modality.frozen, rows, self.device)
         return opened
+
+
+@dataclass
+class _Nothing:
+    """The source of a modality that no utterance has: no encoder is needed for it."""
+
+    ids: list[str]
+
+    def load(self, id: str) -> None:
+        return None
 
 
 @dataclass
@@ -123,11 +136,15 @@ def set_up(
 ) -> Experiment:
     """Resolve the recipe on the corpus, make the split, and read or encode every clip once.
 
+    A modality that no utterance has is left out of the recipe before an encoder is loaded or downloaded.
+
     Raises AffuseError for a recipe that does not fit the corpus, or if the split lacks one of ``folds``.
     ``cache=None`` reads and encodes live, each time a clip is used.
     """
+    recipe, left_out = without_absent(recipe, corpus)
     recipe = resolve(recipe, corpus)
     corpus, notes = view(corpus, recipe.corpus)
+    notes = left_out + notes
     for note in notes:
         progress.say(note)
     labelled = label_table(corpus, recipe)
@@ -184,6 +201,14 @@ def read_clips(
     present: dict[str, set[str]] = {}
     for name, modality in recipe.modalities.items():
         kind, options = encoder_choice(name, modality)
+        if not has_input(kind, options, corpus.table[corpus.table["id"].isin(wanted)]):
+            if require:
+                raise AffuseError(
+                    f"No utterance has {input_of(kind, options)} for the modality {name!r}; leave it out of the recipe."
+                )
+            present[name], plan.contents[name] = set(), digest()
+            plan.keys[name] = dict.fromkeys((u.id for u in utterances), None)
+            continue
         encoder = kind(options)
         if cache is None or not encoder.cached:
             source = LiveSource(encoder, modality.frozen, {u.id: u for u in utterances}, device)
@@ -228,8 +253,8 @@ def read_clips(
 
 def resolve(recipe: Recipe, corpus: Corpus) -> Recipe:
     """Fill in what only this machine and the corpus know: encoders' paths from the root, so that an experiment is the
-    same from every working folder, and the widths of pre-extracted features."""
-    recipe = with_absolute_paths(recipe)
+    same from every working folder, the modalities that the corpus has, and the widths of pre-extracted features."""
+    recipe, _ = without_absent(with_absolute_paths(recipe), corpus)
     changes = []
     for name, modality in recipe.modalities.items():
         if modality.encoder != "precomputed":

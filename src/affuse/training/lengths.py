@@ -1,4 +1,4 @@
-"""How long the training clips are, and what the validation predictions teach: ``prediction.json``."""
+"""How long the training clips are, what the validation predictions teach, what was seen: ``prediction.json``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from affuse.corpora.trim import speech_of
 from affuse.errors import AffuseError
 from affuse.evaluation.confidence import fit_confidence
 from affuse.prediction_defaults import ClipSeconds, PredictionDefaults
+from affuse.training.seen import remember
 
 if TYPE_CHECKING:
     from affuse.training.experiment import Experiment
@@ -24,11 +25,11 @@ _LISTENED = 50
 
 
 def prediction_defaults(
-    experiment: Experiment, train: Sequence[str], predictions: pd.DataFrame
+    experiment: Experiment, roles: Mapping[str, Sequence[str]], predictions: pd.DataFrame
 ) -> PredictionDefaults:
-    """Lengths of the training utterances ``train``; temperature and threshold of each task from the rows of
-    ``predictions`` whose role is validation."""
-    wanted = set(_evenly(train, _MEASURED))
+    """Lengths of the training utterances; temperature and threshold of each task from the rows of ``predictions``
+    whose role is validation; digests of all utterances of ``roles`` (role -> ids)."""
+    wanted = set(_evenly(roles["train"], _MEASURED))
     clips = [one for one in experiment.corpus.utterances() if one.id in wanted]
     known = {one.id: value for one in clips if (value := _clip_seconds(one)) is not None}
     lengths = None
@@ -38,10 +39,14 @@ def prediction_defaults(
         silence = _silence(heard, known)
         lengths = ClipSeconds(median=median, low=low, high=high, silence=silence)
     validation = predictions[predictions["role"] == "validation"]
+    table = experiment.labelled.table
+    speaker_of = dict(zip(table["id"], table["speaker"], strict=True))
     confidence = {
-        task: fit_confidence(validation, task, space) for task, space in experiment.labelled.spaces.items()
+        task: fit_confidence(validation, task, space, speaker_of)
+        for task, space in experiment.labelled.spaces.items()
     }
-    return PredictionDefaults(clip_seconds=lengths, confidence=confidence)
+    seen = remember(experiment.corpus, roles)
+    return PredictionDefaults(clip_seconds=lengths, confidence=confidence, seen=seen)
 
 
 def _silence(clips: Sequence[Utterance], seconds: Mapping[str, float]) -> float | None:

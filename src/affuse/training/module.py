@@ -132,8 +132,8 @@ class TrainingModule(L.LightningModule):
         if not bool(torch.isfinite(joint)):
             ids = ", ".join(self.train_ids[i] for i in batch.index.tolist())
             raise NonFiniteLoss(
-                f"The loss became {float(joint)} in epoch {self.current_epoch + 1}, in the batch of {ids}; the "
-                "best weights so far are kept. Lower optimizer.lr or set optimizer.clip_norm."
+                f"The loss became {float(joint)} in epoch {self.current_epoch + 1}, in the batch of {ids}. "
+                "Lower optimizer.lr or set optimizer.clip_norm."
             )
         if self.recipe.optimizer.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters(), self.recipe.optimizer.clip_norm)

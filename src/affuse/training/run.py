@@ -27,6 +27,7 @@ from affuse.evaluation.predictions import measure_table, prediction_table
 from affuse.files import write_csv, write_json, write_text
 from affuse.model import Model, Standardiser
 from affuse.modelfolder import load_model, save_model
+from affuse.prediction_defaults import PredictionDefaults
 from affuse.recipe import Recipe
 from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState, load_state
 from affuse.training.card import model_card
@@ -37,6 +38,7 @@ from affuse.training.features import Source
 from affuse.training.lengths import prediction_defaults
 from affuse.training.machines import check_keepable, fit_machines
 from affuse.training.module import NonFiniteLoss, TrainingModule
+from affuse.training.seen import remember
 from affuse.training.subsets import SUBSET_PREDICTIONS, has_subsets, predict_subsets
 
 RESULTS = "results.json"  # written last: a run folder that has it is finished
@@ -72,8 +74,8 @@ def train_fold(
     is returned as it is; an interrupted one goes on from its last saved epoch. ``self_contained`` copies frozen
     encoders into the model folder. ``subsets`` adds the test part's
     predictions from every subset of the modalities; a finished folder gets them from its model, or, where it kept
-    none, from training again. Raises AffuseError if the folder holds another experiment, and NonFiniteLoss (after
-    saving what was best) if the loss diverges.
+    none, from training again. Raises AffuseError if the folder holds another experiment, and NonFiniteLoss if the loss
+    diverges (after saving the best model so far, where models are kept).
     """
     out = Path(out)
     if keep_model:
@@ -109,12 +111,16 @@ def train_fold(
         callbacks.append(ReportEpoch(progress))
     try:
         _fit(module, recipe, parts, callbacks, out / STATE, experiment.clips.device)
-    except NonFiniteLoss:
-        if best.weights is not None:
-            model.load_state_dict(best.weights)
-            save_model(model, out / "model")
+    except NonFiniteLoss as error:
         write_csv(out / "metrics.csv", pd.DataFrame(module.history))
-        raise
+        if best.weights is None or not keep_model:
+            raise
+        model.load_state_dict(best.weights)
+        model.defaults = PredictionDefaults(seen=remember(experiment.corpus, roles))
+        save_model(model, out / "model")
+        raise NonFiniteLoss(
+            f"{error} The weights of epoch {best.epoch} are kept in {out / 'model'}."
+        ) from None
     assert best.weights is not None
     model.load_state_dict(best.weights)
     write_csv(out / "metrics.csv", pd.DataFrame(module.history))
@@ -134,7 +140,7 @@ def train_fold(
         _write_subsets(model, parts["test"], fold, out, experiment.clips.device)
     test = predictions[predictions["role"] == "test"]
     if keep_model:
-        model.defaults = prediction_defaults(experiment, roles["train"], predictions)
+        model.defaults = prediction_defaults(experiment, roles, predictions)
         card = model_card(model, experiment, fold, test)
         save_model(model, out / "model", card=card, self_contained=self_contained)
     (out / STATE).unlink(missing_ok=True)

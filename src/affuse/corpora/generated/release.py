@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -35,7 +33,7 @@ from affuse.corpora.generated.video import write_video
 from affuse.corpora.generated.voice import RATE, room_noise, speak
 from affuse.errors import AffuseError
 from affuse.files import write_csv, write_json, write_text
-from affuse.workers import begin_worker
+from affuse.workers import begin_worker, worker_pool
 
 STAMP = "ceilings.json"  # written last: a release that has it is whole
 _CROSSTALK = 0.08  # how much of each actor the other's microphone hears
@@ -84,11 +82,7 @@ def generate_release(
         write = partial(write_dialog, root, seed, video)
         workers = min(jobs, len(plan))
         if workers > 1:
-            # a fresh interpreter each: a copy of this one could hold locks of threads that it lacks
-            context = multiprocessing.get_context("spawn")
-            pool = stack.enter_context(
-                ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker)
-            )
+            pool = stack.enter_context(worker_pool(workers, begin_worker))
             finished = pool.map(write, plan)
         else:
             finished = map(write, plan)

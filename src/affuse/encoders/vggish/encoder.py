@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from pydantic import Field
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.encoders.pretrained import architecture_only
+from affuse.encoders.sound_frames import SAMPLE, LogMelFrames, frame_mask
 from affuse.encoders.vggish.frontend import BANDS, PATCH_FRAMES, to_patches
 from affuse.encoders.vggish.network import WIDTH, VGGish, random_state
 from affuse.encoders.vggish.postprocess import Whitening, quantise, random_whitening
@@ -90,6 +92,13 @@ class VGGishEncoder(Encoder):
     def reading_of(cls, options: VGGishOptions) -> Reading:
         return Reading(torch.float32, (PATCH_FRAMES, BANDS), "0.96 s of VGGish's log-mels")
 
+    @classmethod
+    def exported_reading_of(cls, options: VGGishOptions) -> Reading:
+        return Reading(torch.float32, (), SAMPLE)
+
+    def exportable(self) -> nn.Module:
+        return VGGishOfSound(self)
+
     def write_source(self, folder: Path, weights: bool) -> dict[str, str | None]:
         """Nothing but the weights, as safetensors."""
         if not weights:
@@ -108,6 +117,10 @@ class VGGishEncoder(Encoder):
         waveform = read_waveform(
             utterance.audio, RATE, utterance.start, utterance.end, utterance.channel, utterance.track
         )
+        return self.from_samples(waveform)
+
+    def from_samples(self, waveform: np.ndarray) -> Tensor:
+        """(samples,) float32 at 16 kHz -> what ``read`` gives."""
         return torch.from_numpy(to_patches(waveform))
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
@@ -145,6 +158,25 @@ class VGGishEncoder(Encoder):
     @property
     def features_key(self) -> str:
         return digest(super().features_key, str((self.options.pca, self.options.quantise)))
+
+
+class VGGishOfSound(nn.Module):
+    """The encoder from samples on, for an ONNX file: (batch, samples) -> (batch, patches, 128), as ``to_patches``."""
+
+    def __init__(self, encoder: VGGishEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        # silence enough for one patch, and for what is left over of the last
+        self.mel = LogMelFrames(BANDS, 125.0, 7500.0, more=PATCH_FRAMES)
+
+    def forward(self, clips: FeatureSequence) -> FeatureSequence:
+        frames_btm = self.mel(clips.values)
+        patches = frames_btm.shape[1] // PATCH_FRAMES
+        patches_bptm = frames_btm[:, : patches * PATCH_FRAMES].unflatten(1, (-1, PATCH_FRAMES))
+        count_b = frame_mask(clips.mask, frames_btm.shape[1]).sum(dim=1)
+        count_b = torch.where(count_b > 0, (count_b // PATCH_FRAMES).clamp(min=1), 0)
+        mask_bp = torch.arange(patches, device=count_b.device) < count_b[:, None]
+        return self.encoder(FeatureSequence(patches_bptm, mask_bp))
 
 
 def _check_shapes(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str, field: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
 from affuse.reports.numbers import number_cell, percent_cell
 from affuse.reports.reliability_figure import reliability_curves
@@ -12,8 +14,8 @@ _NOTE = (
     "confidence: mean probability of the class called; ECE: expected calibration error over {bins} "
     "equally wide bins, in "
     "points: how far confidence and accuracy part; chance alone gives some of it, more with fewer utterances. NLL in "
-    "nats per utterance. The temperature is fitted on each run's validation part alone; above 1 the row was too sure "
-    "of itself, below 1 not sure enough. It changes no decision."
+    "nats per utterance. The temperature is fitted on each run's validation part alone, with a prior at 1; above 1 the "
+    "row was too sure of itself, below 1 not sure enough. It changes no decision."
 )
 
 
@@ -64,8 +66,26 @@ def section(report: Report) -> Section | None:
             "utterances. On the dotted line the row means what it says; below it promises too much, above too little. "
             f"Scaling should bring the diamonds nearer to the line than the circles are.{more}"
         )
-        note = _NOTE.format(bins=int(table["bins"].iloc[0]))
+        note = _NOTE.format(bins=int(table["bins"].iloc[0])) + _evidence(table)
         blocks += [Figure(drawn, caption), Table(headings, lines), Prose(note, "soft")]
     if blocks and report.on_test:
         blocks.append(Prose(report.mark_note, "soft"))
     return Section("Calibration", blocks, paper=True) if blocks else None
+
+
+def _evidence(table: pd.DataFrame) -> str:
+    """What temperatures rest on little or on nothing; "" where none does."""
+    if "evidence" not in table.columns:  # of an older affuse
+        return ""
+    told = ""
+    if unfitted := int(table["unfitted"].sum()):
+        runs = "1 run has" if unfitted == 1 else f"{unfitted} runs have"
+        told += (
+            f" {runs} no temperature (1 is counted): no validation answer is wrong, or all have one label."
+        )
+    if (table["evidence"] < 0.5).any():
+        told += (
+            f" Temperatures rest on little: {100 * table['evidence'].min():.0f} to {100 * table['evidence'].max():.0f} "
+            "% of what is known of them comes from validation utterances, the rest is the prior's."
+        )
+    return told

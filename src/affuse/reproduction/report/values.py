@@ -54,9 +54,9 @@ def reproduction_rows(
     ``low`` and ``high``: 95 % interval, over speakers for ACC and BACC, by Student's t over runs (seeds and folds) for
     the others. ``inside``: yes or no, whether the published number lies in the honest interval; blank elsewhere, and
     on any corpus but the paper's with the paper's utterances. ``stamp``: of the protocol's split. ``on_test``: what
-    was chosen on the test part, or trained on it; blank: nothing. ``trainings``: why no difference of the row is judged (``untrained``: protocol and
-    variant's name -> why), blank where it trained. ``failed``: yes where cells of the row failed, which then has no
-    value. A row without a validation part has no NLL.
+    was chosen on the test part, or trained on it; blank: nothing. ``trainings``: why no difference of the row is
+    judged (``untrained``: protocol and variant's name -> why), blank where it trained. ``failed``: yes where cells of
+    the row failed, which then has no value. A row without a validation part has no NLL.
     """
     numbers = published(paper.published)
     rows: list[dict[str, Any]] = []

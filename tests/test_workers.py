@@ -1,0 +1,48 @@
+"""Worker processes of a script that has no ``if __name__ == "__main__"``, as notebooks and first tries have none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import affuse
+
+SCRIPT = """
+import sys
+from affuse.corpora.generated import generate_release
+print("the script runs", flush=True)
+generate_release(sys.argv[1], sessions=1, dialogs=2, turns=4, video=False, jobs=2)
+"""
+SOURCE = Path(affuse.__file__).parent
+
+
+@pytest.mark.parametrize("how", ["file", "stdin"])
+def test_a_script_without_a_guard_is_run_once_and_done(tmp_path, how):
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    out = tmp_path / "release"
+    words, text = (["mine.py", str(out)], None) if how == "file" else (["-", str(out)], SCRIPT)
+    ran = subprocess.run(
+        [sys.executable, *words],
+        input=text,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(SOURCE.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("the script runs") == 1
+    assert (out / "README.txt").is_file()
+
+
+def test_every_pool_is_of_one_kind():
+    pools = [
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        if any(word in path.read_text() for word in ("ProcessPoolExecutor(", "get_context(", ".Pool("))
+    ]
+    assert pools == ["workers.py"]

@@ -1,0 +1,127 @@
+"""Modalities that a corpus lacks are left out before an encoder is loaded; recipes for sound alone; scales."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from affuse.corpora.corpus import Corpus
+from affuse.errors import AffuseError
+from affuse.modelfolder import load_model
+from affuse.recipe import Recipe
+from affuse.reproduction.grid import Grid
+from affuse.reproduction.running import check_grid
+from affuse.training.cache import FeatureCache
+from affuse.training.compare import Variant, compare
+from affuse.training.experiment import read_clips, set_up
+from affuse.training.run import train_fold
+from small_corpus import make_corpus
+from tiny_models import tiny_wav2vec2
+
+NOWHERE = "nobody/has-this-model"  # asking for it raises, and would take long online
+SMALL = [
+    "modalities.audio.encoder=logmel", "modalities.audio.options.bands=16", "protocol.kind=group_k_fold",
+    "protocol.folds=2", "fusion.options.width=16", "fusion.options.heads=4", "epochs=2",
+]  # fmt: skip
+
+
+class Quiet:
+    def __init__(self):
+        self.said = []
+
+    def start(self, task, total):
+        return lambda: None
+
+    def say(self, message):
+        self.said.append(message)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("corpus"), speakers=6, each=2)
+
+
+def lacking(corpus, *columns):
+    return Corpus(corpus.table.assign(**dict.fromkeys(columns)), corpus.info, corpus.folder)
+
+
+def test_a_modality_that_no_utterance_has_is_left_out_before_its_encoder_is_asked_for(corpus, tmp_path):
+    recipe = Recipe.load("3m-ser", [*SMALL, f"modalities.text.options.model={NOWHERE}"])
+    with pytest.raises(AffuseError, match=NOWHERE):
+        set_up(corpus, recipe, None, Quiet())
+    silent, cache, progress = lacking(corpus, "text"), FeatureCache(tmp_path / "cache"), Quiet()
+    experiment = set_up(silent, recipe, cache, progress)
+    sentence = "No utterance of small has text: the modality text is left out of the recipe."
+    assert sentence in progress.said
+    assert list(experiment.recipe.modalities) == ["audio"]
+    train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
+    assert sentence in (tmp_path / "run" / "model" / "README.md").read_text()
+    assert sentence in (tmp_path / "run" / "environment.json").read_text()
+    comparison = compare(
+        [Variant({"seed": "0"}, recipe)], silent, tmp_path / "grid", cache, Quiet(), folds=[0], jobs=1
+    )
+    assert not comparison.failed
+
+
+def test_a_recipe_that_reads_nothing_the_corpus_has_is_refused(corpus):
+    with pytest.raises(
+        AffuseError, match="No utterance of small has text or sound, which is all that the recipe 3m-ser"
+    ):
+        set_up(lacking(corpus, "text", "audio"), Recipe.load("3m-ser"), None, Quiet())
+    faces = Recipe.load("server", ["modalities.text=null", "modalities.audio.encoder=precomputed",
+                                   "modalities.audio.options.name=face"])  # fmt: skip
+    with pytest.raises(AffuseError, match="No utterance of small has features_face, which is all"):
+        set_up(lacking(corpus, "features_face"), faces, None, Quiet())
+
+
+def test_a_papers_grid_is_not_run_without_one_of_its_modalities(corpus):
+    recipe = Recipe.load("3m-ser", ["protocol.kind=group_k_fold", "protocol.folds=2"])
+    grid = Grid([Variant({}, recipe)], {}, [0])
+    with pytest.raises(
+        AffuseError, match="No utterance of small has text, which the paper's text networks read"
+    ):
+        check_grid(grid, lacking(corpus, "text"))
+
+
+def test_a_trained_models_encoder_is_not_loaded_for_a_corpus_without_its_modality(corpus, tmp_path):
+    recipe = Recipe.load("3m-ser", [*SMALL, f"modalities.text.options.model={NOWHERE}"])
+    silent = lacking(corpus, "text")
+    ids = list(silent.table["id"])
+    for cache in (FeatureCache(tmp_path / "cache"), None):
+        plan = read_clips(silent, recipe, ids, cache, Quiet(), require=False)
+        assert plan.open()["text"].load(ids[0]) is None
+        assert plan.open()["audio"].load(ids[0]) is not None
+
+
+def test_the_recipes_for_sound_alone_train_and_load(corpus, tmp_path):
+    heard = lacking(corpus, "text")
+    encoder = tiny_wav2vec2(tmp_path / "hubert", "hubert")
+    cache = FeatureCache(tmp_path / "cache")
+    for name, changes in (("voice-offline", []), ("voice", [f"modalities.audio.options.model={encoder}"])):
+        recipe = Recipe.load(name, [*changes, "epochs=2", "protocol.kind=group_k_fold", "protocol.folds=2"])
+        assert list(recipe.modalities) == ["audio"]
+        assert recipe.modalities["audio"].standardise
+        experiment = set_up(heard, recipe, cache, Quiet())
+        train_fold(experiment, experiment.recipe, 0, tmp_path / name)
+        deviation = load_model(tmp_path / name).standardisers["audio"].deviation
+        assert float(np.ptp(deviation.numpy())) > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "scaled"),
+    [
+        ([], False),  # vggish: as the paper has it
+        (["modalities.audio.encoder=logmel"], True),
+        (["modalities.audio.encoder=hog"], True),
+        (["modalities.audio.encoder=logmel", "modalities.audio.standardise=false"], False),
+        (["modalities.audio.standardise=false", "modalities.audio.encoder=logmel"], False),
+        (["modalities.audio.encoder=logmel", "modalities.audio.frozen=false"], False),
+        (["modalities.audio.standardise=true"], True),
+        (["modalities.audio.encoder=logmel", "modalities.*.standardise=false"], False),
+    ],
+)
+def test_features_without_a_scale_are_standardised_unless_the_recipe_says_otherwise(changes, scaled):
+    recipe = Recipe.load("server", changes)
+    assert recipe.modalities["audio"].standardise is scaled
+    assert f"standardise: {str(scaled).lower()}" in recipe.to_yaml().split("audio:")[1].split("fusion:")[0]
+    assert Recipe.load("server").changed(changes).modalities["audio"].standardise is scaled
