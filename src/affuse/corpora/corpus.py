@@ -11,9 +11,18 @@ import pandas as pd
 import yaml
 from pydantic import ValidationError
 
-from affuse.corpora.schema import COLUMNS, FEATURE_PREFIX, NUMBER_COLUMNS, CorpusInfo
+from affuse.corpora.schema import (
+    COLUMNS,
+    FEATURE_PREFIX,
+    INFO_TEXTS,
+    NUMBER_COLUMNS,
+    PATH_COLUMNS,
+    CorpusInfo,
+)
 from affuse.errors import AffuseError
 from affuse.files import digest, replacing, write_text
+from affuse.names import tidy
+from affuse.yaml_text import needs_quotes, read_yaml_file, write_yaml
 
 if TYPE_CHECKING:
     from affuse.media.sound import Sound
@@ -124,8 +133,8 @@ class Corpus:
                     f"{folder} is not a corpus folder: it has no {name}; make one with 'affuse prepare'."
                 )
         try:
-            info = CorpusInfo.model_validate(yaml.safe_load((folder / INFO).read_text(encoding="utf-8")))
-        except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
+            info = CorpusInfo.model_validate(read_yaml_file(folder / INFO, INFO_TEXTS))
+        except ValidationError as error:
             raise AffuseError(
                 f"{folder / INFO}: {first_problem(error)}; mend it or prepare the corpus again."
             ) from None
@@ -146,7 +155,7 @@ class Corpus:
             raise AffuseError(f"{folder} holds the corpus {other!r}; choose another folder or remove it.")
         with replacing(folder / TABLE) as temporary:
             self.table.to_parquet(temporary, index=False)
-        write_text(folder / INFO, yaml.safe_dump(self.info.model_dump(), sort_keys=False, allow_unicode=True))
+        write_text(folder / INFO, write_yaml(self.info.model_dump()))
         self.folder = folder
         return self
 
@@ -156,13 +165,14 @@ def first_problem(error: Exception) -> str:
     if isinstance(error, ValidationError):
         finding = error.errors()[0]
         where = ".".join(str(part) for part in finding["loc"])
-        return f"{where or 'the file'}: {finding['msg']}"
+        return f"{where or 'the file'}: {needs_quotes(dict(finding)) or finding['msg']}"
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _normalise(table: pd.DataFrame) -> pd.DataFrame:
-    """All of COLUMNS present and first, text as strings, numbers as floats, empty strings as blanks."""
+    """All of COLUMNS present and first, text as tidy strings, numbers as floats, empty strings as blanks."""
     table = table.reset_index(drop=True).copy()
+    table.columns = [tidy(str(name)) for name in table.columns]
     for name in COLUMNS:
         if name not in table.columns:
             table[name] = None
@@ -172,5 +182,12 @@ def _normalise(table: pd.DataFrame) -> pd.DataFrame:
             table[name] = pd.to_numeric(table[name], errors="coerce").astype("float64")
         else:
             text = table[name].astype("string")
+            if name == "text":
+                text = text.str.normalize("NFC")
+            elif name not in PATH_COLUMNS and name in COLUMNS:
+                text = text.map(tidy, na_action="ignore").astype("string")
             table[name] = text.mask(text.str.strip() == "")
+    for name in extra:  # other tasks' labels, groups to split by
+        if not name.startswith(FEATURE_PREFIX) and pd.api.types.infer_dtype(table[name]) == "string":
+            table[name] = table[name].map(tidy, na_action="ignore").astype(table[name].dtype)
     return table[[*COLUMNS, *extra]]

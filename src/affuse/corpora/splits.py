@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from affuse.corpora.assignment import assign, overlapping_parts
 from affuse.corpora.corpus import first_problem
 from affuse.corpora.protocol import GROUPED, SplitProtocol, ValidationPart
 from affuse.errors import AffuseError
-from affuse.files import digest, write_csv, write_text
+from affuse.files import digest, read_csv, write_csv, write_text
+from affuse.names import alike, tidy
 from affuse.registry import unknown
+from affuse.yaml_text import read_yaml_file, write_yaml
 
 __all__ = ["ROLES", "Split", "SplitProtocol", "ValidationPart", "make_split", "transcript_overlap"]
 
@@ -75,6 +76,7 @@ class Split:
     def check(self, corpus_table: pd.DataFrame) -> None:
         """Raise AffuseError unless every utterance is in the corpus, with the speaker it had."""
         mine = self.table.drop_duplicates("id").set_index("id")["speaker"]
+        mine.index = mine.index.map(tidy)  # of a split that was saved before names were
         theirs = _speakers(corpus_table).reindex(mine.index)
         strangers = mine.index[~mine.index.isin(corpus_table["id"])]
         if len(strangers):
@@ -82,7 +84,7 @@ class Split:
                 f"The split names {len(strangers)} utterances that the corpus does not have (the first is "
                 f"{strangers[0]!r}); make the split again."
             )
-        changed = mine.index[mine.fillna("") != theirs.fillna("")]
+        changed = mine.index[mine.fillna("").map(tidy) != theirs.fillna("").map(tidy)]
         if len(changed):
             raise AffuseError(
                 f"The corpus has another speaker for {len(changed)} utterances of the split (the first is "
@@ -100,7 +102,7 @@ class Split:
             "protocol": self.protocol.model_dump(mode="json"),
         }
         write_csv(path, self.table)
-        write_text(path.with_suffix(".yaml"), yaml.safe_dump(facts, sort_keys=False))
+        write_text(path.with_suffix(".yaml"), write_yaml(facts))
 
     @classmethod
     def load(cls, path: str | Path) -> Split:
@@ -110,13 +112,18 @@ class Split:
         """
         path = Path(path)
         facts_path = path.with_suffix(".yaml")
+        for one in (path, facts_path):
+            if not one.is_file():
+                raise AffuseError(
+                    f"{path} cannot be read as a split (there is no {one}); make the split again."
+                )
+        facts: dict[str, Any] = read_yaml_file(facts_path)
         try:
-            facts: dict[str, Any] = yaml.safe_load(facts_path.read_text(encoding="utf-8"))
             protocol = SplitProtocol.model_validate(facts["protocol"])
-            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            table = read_csv(path)
             table["fold"] = table["fold"].astype(int)
             split, expected = cls(table, protocol), facts["hash"]
-        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             problem = first_problem(error)
             raise AffuseError(
                 f"{path} and {facts_path.name} cannot be read as a split ({problem}); make the split again."
@@ -217,8 +224,12 @@ def _normal_text(text: str) -> str:
 
 
 def _common(some: pd.Series, others: pd.Series) -> str:
-    """'speaker '03' is in' for the first speaker in both; also where one has no name; '' for none."""
-    both = sorted({str(name) for name in some.dropna()} & {str(name) for name in others.dropna()})
+    """'speaker '03' is in' for the first speaker in both; also where one has no name; '' for none.
+
+    ``Anna`` and ``anna`` count as one speaker: what may be a leak is stamped.
+    """
+    theirs = {alike(str(name)) for name in others.dropna()}
+    both = sorted({str(name) for name in some.dropna() if alike(str(name)) in theirs})
     if both:
         more = f" (and {len(both) - 1} more)" if len(both) > 1 else ""
         return f"speaker {both[0]!r}{more} is in"
@@ -255,10 +266,10 @@ def _checked(table: pd.DataFrame, protocol: SplitProtocol) -> pd.DataFrame:
         for role in ("train", "test"):
             if not (rows["role"] == role).any():
                 raise AffuseError(f"Fold {fold} has no utterance to {role}; ask for fewer folds.")
-    tidy = pd.DataFrame({name: table[name].to_numpy(dtype=object) for name in COLUMNS})
-    tidy["fold"] = tidy["fold"].astype(int)
-    tidy["speaker"] = tidy["speaker"].where(tidy["speaker"].notna() & (tidy["speaker"] != ""), None)
-    return tidy.sort_values(["fold", "id", "role"]).reset_index(drop=True)
+    kept = pd.DataFrame({name: table[name].to_numpy(dtype=object) for name in COLUMNS})
+    kept["fold"] = kept["fold"].astype(int)
+    kept["speaker"] = kept["speaker"].where(kept["speaker"].notna() & (kept["speaker"] != ""), None)
+    return kept.sort_values(["fold", "id", "role"]).reset_index(drop=True)
 
 
 def _speakers(table: pd.DataFrame) -> pd.Series:

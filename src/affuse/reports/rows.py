@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from affuse.errors import AffuseError
+from affuse.files import read_csv
 from affuse.reports.record import RECORD
 from affuse.reports.results import read_predictions, tables_by_seed
 from affuse.training.embeddings import EMBEDDINGS, read_embeddings
@@ -44,7 +45,7 @@ class Run:
     def metrics(self) -> pd.DataFrame:
         """``metrics.csv``, a row per epoch; empty where the run is of an older kind."""
         path = self.folder / "metrics.csv"
-        return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+        return read_csv(path, lambda name: True) if path.is_file() else pd.DataFrame()
 
     def embeddings(self) -> tuple[list[str], Any] | None:
         """Ids and (n, width) of the test part; None where the run is from before they were kept."""
