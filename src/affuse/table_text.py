@@ -31,13 +31,13 @@ class Rows(NamedTuple):
     notes: list[str]
 
 
-def read_rows(path: Path) -> Rows:
+def read_rows(path: Path, spare_encoding: str = "") -> Rows:
     """The rows of a .csv, .tsv or .txt file, gzipped or not; blank lines are rows of blank cells.
 
     Raises AffuseError for text in an encoding that is not known, for quotes that do not close, and for rows with more
     or fewer cells than the header.
     """
-    text = _decoded(path)
+    text = _decoded(path, spare_encoding)
     separator = None
     if declared := re.match(r'"?sep=(.)"?\r?\n?', text, re.I):  # Excel's own first line
         separator, text = declared[1], text[declared.end() :]
@@ -125,7 +125,7 @@ def _refuse_swallowed(path: Path, number: int, row: list[str], width: int, separ
             )
 
 
-def _decoded(path: Path) -> str:
+def _decoded(path: Path, spare: str) -> str:
     data = path.read_bytes()
     if data[:2] == b"\x1f\x8b":
         try:
@@ -140,6 +140,8 @@ def _decoded(path: Path) -> str:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
+        if spare:
+            return data.decode(spare, errors="replace")
         line = data[: error.start].count(b"\n") + 1
         told = "UTF-8" if encoding == "utf-8-sig" else encoding.upper()
         raise AffuseError(

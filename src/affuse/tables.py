@@ -59,8 +59,10 @@ class NumberedTable:
         return replace(self, table=table, written=written)
 
 
-def read_table(path: Path) -> NumberedTable:
+def read_table(path: Path, spare_encoding: str = "") -> NumberedTable:
     """Read .csv (comma, semicolon or tab), .tsv, either of them gzipped, or .parquet.
+
+    spare_encoding: of CSV that is not UTF-8 (nor UTF-16 or UTF-32 with its mark); "": such a file is refused
 
     Raises AffuseError saying what is wrong, and where.
     """
@@ -76,7 +78,7 @@ def read_table(path: Path) -> NumberedTable:
 
             raw, unread = read_parquet(path)
         elif kind in _TEXT:
-            names, cells, notes = read_rows(path)
+            names, cells, notes = read_rows(path, spare_encoding)
             _refuse_twice(path, names)
             raw = pd.DataFrame(cells, columns=names, dtype="string")
         else:

@@ -14,7 +14,7 @@ from affuse.corpora.corpus import first_problem
 from affuse.corpora.protocol import GROUPED, SplitProtocol, ValidationPart
 from affuse.errors import AffuseError
 from affuse.files import digest, read_csv, write_csv, write_text
-from affuse.names import alike, tidy
+from affuse.names import alike
 from affuse.registry import unknown
 from affuse.yaml_text import read_yaml_file, write_yaml
 
@@ -76,7 +76,6 @@ class Split:
     def check(self, corpus_table: pd.DataFrame) -> None:
         """Raise AffuseError unless every utterance is in the corpus, with the speaker it had."""
         mine = self.table.drop_duplicates("id").set_index("id")["speaker"]
-        mine.index = mine.index.map(tidy)  # of a split that was saved before names were
         theirs = _speakers(corpus_table).reindex(mine.index)
         strangers = mine.index[~mine.index.isin(corpus_table["id"])]
         if len(strangers):
@@ -84,7 +83,7 @@ class Split:
                 f"The split names {len(strangers)} utterances that the corpus does not have (the first is "
                 f"{strangers[0]!r}); make the split again."
             )
-        changed = mine.index[mine.fillna("").map(tidy) != theirs.fillna("").map(tidy)]
+        changed = mine.index[mine.fillna("") != theirs.fillna("")]
         if len(changed):
             raise AffuseError(
                 f"The corpus has another speaker for {len(changed)} utterances of the split (the first is "
