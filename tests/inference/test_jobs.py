@@ -59,7 +59,7 @@ def test_every_setting_says_what_it_takes():
 def test_a_tables_side_is_told_with_its_row(tmp_path):
     table = tmp_path / "clips.csv"
     table.write_text("path,side\na.mp4,left\nb.mp4,lfet\n")
-    with pytest.raises(AffuseError, match=r"clips.csv, row 2: side takes left or right, not 'lfet'"):
+    with pytest.raises(AffuseError, match=r"clips.csv, row 3, side: 'lfet' is neither left nor right"):
         find_jobs([str(table)], Settings())
 
 
