@@ -12,7 +12,7 @@ _UNSEEN = re.compile("[\u200b\u2060\ufeff\u00ad]")
 _BLANKS = re.compile(r"[^\S\t\n\r]")  # the non-breaking space and its kin, and the plain one
 _SHOWN = 60  # letters of a cell that a message quotes
 BLANK_WORDS = frozenset(
-    {"nan", "na", "n/a", "null", "none", "<na>", "nat"}
+    {"nan", "na", "n/a", "#n/a", "null", "none", "<na>", "nat"}
 )  # what programs write for nothing
 
 
@@ -25,7 +25,7 @@ def tidy(text: str) -> str:
 
 
 def alike(name: str) -> str:
-    """The same for names that differ in case, blanks or Unicode form alone: ``Anna``, ``anna`` and ``ＡＮＮＡ``."""
+    """The same for names that differ in case, blanks or Unicode form alone: ``Anna`` and ``anna``."""
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join("".join(c for c in plain if unicodedata.category(c) != "Cf").split())
 

@@ -95,6 +95,7 @@ class _Reading:
             return self._mapping(node, path, depth + 1)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(one, path, depth + 1) for one in node.value]
+        assert isinstance(node, yaml.ScalarNode)
         return self._scalar(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: tuple[str, ...], depth: int) -> dict[str, Any]:

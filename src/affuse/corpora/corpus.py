@@ -21,7 +21,7 @@ from affuse.corpora.schema import (
 )
 from affuse.errors import AffuseError
 from affuse.files import digest, replacing, write_text
-from affuse.names import tidy
+from affuse.names import on_disk, tidy
 from affuse.yaml_text import needs_quotes, read_yaml_file, write_yaml
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ class Corpus:
         channel = get("channel")
         return Utterance(
             id=row["id"],
-            audio=self._media(get("audio")),
-            video=self._media(get("video")),
+            audio=None if get("audio") is None else self.media(get("audio")),
+            video=None if get("video") is None else self.media(get("video")),
             text=get("text"),
             start=get("start"),
             end=get("end"),
@@ -120,8 +120,10 @@ class Corpus:
             },
         )
 
-    def _media(self, path: str | None) -> Path | None:
-        return None if path is None else self.media_root / path
+    def media(self, path: str) -> Path:
+        """The file that a row's audio or video names; its name may be of another Unicode form on this disk."""
+        file = self.media_root / path
+        return file if path.isascii() else on_disk(file)
 
     @classmethod
     def load(cls, folder: str | Path) -> Corpus:
@@ -172,7 +174,11 @@ def first_problem(error: Exception) -> str:
 def _normalise(table: pd.DataFrame) -> pd.DataFrame:
     """All of COLUMNS present and first, text as tidy strings, numbers as floats, empty strings as blanks."""
     table = table.reset_index(drop=True).copy()
-    table.columns = [tidy(str(name)) for name in table.columns]
+    table = table.rename(columns=lambda name: tidy(str(name)))
+    names = list(table.columns)
+    for name in names:
+        if names.count(name) > 1:
+            raise AffuseError(f"The corpus has the column {name!r} twice; rename one.")
     for name in COLUMNS:
         if name not in table.columns:
             table[name] = None

@@ -14,7 +14,7 @@ from affuse.corpora.corpus import first_problem
 from affuse.corpora.protocol import GROUPED, SplitProtocol, ValidationPart
 from affuse.errors import AffuseError
 from affuse.files import digest, read_csv, write_csv, write_text
-from affuse.names import alike
+from affuse.names import alike, quote
 from affuse.registry import unknown
 from affuse.yaml_text import read_yaml_file, write_yaml
 
@@ -81,13 +81,13 @@ class Split:
         if len(strangers):
             raise AffuseError(
                 f"The split names {len(strangers)} utterances that the corpus does not have (the first is "
-                f"{strangers[0]!r}); make the split again."
+                f"{quote(strangers[0])}); make the split again."
             )
         changed = mine.index[mine.fillna("") != theirs.fillna("")]
         if len(changed):
             raise AffuseError(
                 f"The corpus has another speaker for {len(changed)} utterances of the split (the first is "
-                f"{changed[0]!r}); make the split again."
+                f"{quote(changed[0])}); make the split again."
             )
 
     def save(self, path: str | Path) -> None:
@@ -231,7 +231,7 @@ def _common(some: pd.Series, others: pd.Series) -> str:
     both = sorted({str(name) for name in some.dropna() if alike(str(name)) in theirs})
     if both:
         more = f" (and {len(both) - 1} more)" if len(both) > 1 else ""
-        return f"speaker {both[0]!r}{more} is in"
+        return f"speaker {quote(both[0])}{more} is in"
     unknown_ones = int(some.isna().sum() + others.isna().sum())
     if unknown_ones and len(some) and len(others):
         return f"{unknown_ones} utterances have no speaker and may be of one in"
@@ -253,12 +253,12 @@ def _checked(table: pd.DataFrame, protocol: SplitProtocol) -> pd.DataFrame:
     twice = table[table.duplicated(["id", "fold", "role"] if protocol.reshuffled else ["id", "fold"])]
     if len(twice):
         raise AffuseError(
-            f"Utterance {twice['id'].iloc[0]!r} is twice in fold {twice['fold'].iloc[0]}; parts are disjoint."
+            f"Utterance {quote(twice['id'].iloc[0])} is twice in fold {twice['fold'].iloc[0]}; parts are disjoint."
         )
     tested = table.loc[table["role"] == "test", "id"]
     again = tested[tested.duplicated()]
     if len(again):
-        raise AffuseError(f"Utterance {again.iloc[0]!r} is tested in two folds; it may be tested once.")
+        raise AffuseError(f"Utterance {quote(again.iloc[0])} is tested in two folds; it may be tested once.")
     if protocol.kind in (*GROUPED, "k_fold") and len(tested) != table["id"].nunique():
         raise AffuseError(f"Some utterances are never tested, and with {protocol.kind} each is tested once.")
     for fold, rows in table.groupby("fold"):

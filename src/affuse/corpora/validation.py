@@ -225,7 +225,7 @@ def _check_media(
                 continue
             prefix = "video_" if kind == "video" and own_clock else ""
             start, end = values.get(f"{prefix}start"), values.get(f"{prefix}end")
-            spans[kind, corpus.media_root / values[kind]].append(
+            spans[kind, corpus.media(values[kind])].append(
                 Span(row, start, end, None if channel is None else int(channel), prefix)
             )
     with ThreadPoolExecutor(min(4, max(2, os.cpu_count() or 2))) as pool:
