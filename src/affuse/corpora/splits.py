@@ -227,8 +227,8 @@ def _common(some: pd.Series, others: pd.Series) -> str:
 
     ``Anna`` and ``anna`` count as one speaker: what may be a leak is stamped.
     """
-    theirs = {alike(str(name)) for name in others.dropna()}
-    both = sorted({str(name) for name in some.dropna() if alike(str(name)) in theirs})
+    theirs = {alike(str(name)) for name in others.dropna().unique()}
+    both = sorted(str(name) for name in some.dropna().unique() if alike(str(name)) in theirs)
     if both:
         more = f" (and {len(both) - 1} more)" if len(both) > 1 else ""
         return f"speaker {quote(both[0])}{more} is in"

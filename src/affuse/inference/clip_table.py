@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def _settings(numbered: NumberedTable, row: int, column: str) -> dict[str, objec
         seconds = name in ("start", "end")
         try:
             value = float(text) if seconds else int(text.removesuffix(".0"))
-            if value != value or abs(value) == float("inf") or (not seconds and value < 0):
+            if not math.isfinite(value) or "_" in text or (not seconds and value < 0):
                 raise ValueError
         except ValueError:
             hint = "; write the decimals with a point" if "," in text else ""

@@ -228,13 +228,10 @@ def _numbers(numbered: NumberedTable, name: str) -> pd.Series:
     for row in raw.index[raw.notna() & (values.isna() | values.abs().eq(math.inf))]:
         hint = "; write the decimals with a point" if "," in str(raw[row]) else ""
         raise numbered.error(row, name, f"{quote(raw[row])} is not {unit}{hint}")
-    if name == "channel":
+    if name in ("channel", "track"):
         for row in values.index[values.notna() & ((values < 0) | (values % 1 != 0))]:
-            raise numbered.error(
-                row,
-                name,
-                f"{quote(raw[row])} is not a channel; they are whole numbers from 0 (blank: the mean)",
-            )
+            problem = f"{quote(raw[row])} is not a {name}; they are whole numbers from 0, and may be blank"
+            raise numbered.error(row, name, problem)
     return values
 
 
