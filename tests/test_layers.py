@@ -7,7 +7,7 @@ import affuse
 
 SOURCE = Path(affuse.__file__).parent
 LAYERS = [  # names in src/affuse
-    "__init__ errors files overrides registry sequence tables workers",
+    "__init__ errors files names overrides registry sequence table_parquet table_text tables workers yaml_text",
     *("media", "corpora", "encoders", "fusion", "losses", "weighting", "evaluation"),
     "recipe prediction_defaults model encoder_files modelfolder hub",
     *("training", "inference", "reports", "reproduction"),

@@ -107,7 +107,7 @@ def test_unknown_recipes_and_broken_files(tmp_path):
     with pytest.raises(AffuseError, match="no recipe file"):
         Recipe.load(tmp_path / "gone.yaml")
     (tmp_path / "bad.yaml").write_text("name: [")
-    with pytest.raises(AffuseError, match="is not YAML"):
+    with pytest.raises(AffuseError, match="cannot be read as YAML"):
         Recipe.load(tmp_path / "bad.yaml")
     (tmp_path / "list.yaml").write_text("- a")
     with pytest.raises(AffuseError, match="no mapping"):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-import yaml
-
 from affuse.errors import AffuseError
+from affuse.yaml_text import read_value
 
+# fields of a recipe whose values are names and labels: text as it is written, be it `no`, `01` or `1.50`
+TEXTS = (
+    "name", "description", "tasks.*.classes", "tasks.*.merge", "protocol.by", "protocol.validation.by",
+    "corpus.labels.classes",
+)  # fmt: skip
 # `loss=center` and the like on the command line mean the emotion task's field, or the obvious one elsewhere.
 SHORTHANDS = {
     "loss": "tasks.emotion.loss",
@@ -40,12 +43,7 @@ def apply_override(data: dict[str, Any], override: str) -> None:
     key = SHORTHANDS.get(key.strip(), key.strip())
     if not equals or not key:
         raise AffuseError(f"--set takes key=value, not {override!r}; for example --set optimizer.lr=3e-4.")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        value = text
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):
-        value = float(value)  # YAML 1.1 reads 3e-4 as a string
+    value = read_value(text, key, TEXTS)
     before, star, after = key.partition(".*.")
     if star:
         section: Any = data

@@ -8,15 +8,16 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from affuse.corpora.protocol import SplitProtocol, ValidationPart
 from affuse.corpora.readers.iemocap.labels import LabelProtocol
 from affuse.corpora.view import CorpusView
 from affuse.errors import AffuseError
-from affuse.overrides import apply_overrides
+from affuse.names import tidy
+from affuse.overrides import TEXTS, apply_overrides
 from affuse.registry import PARTS, UNSCALED, unknown
+from affuse.yaml_text import needs_quotes, read_yaml, read_yaml_file, write_yaml
 
 
 class Part(BaseModel):
@@ -61,7 +62,13 @@ class Task(Part):
     @field_validator("classes", mode="before")
     @classmethod
     def _from_list_text(cls, value: Any) -> Any:
-        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        value = value.split(",") if isinstance(value, str) else value
+        return [tidy(part) if isinstance(part, str) else part for part in value] if value else value
+
+    @field_validator("merge")
+    @classmethod
+    def _tidy(cls, merge: dict[str, str]) -> dict[str, str]:
+        return {tidy(label): tidy(other) for label, other in merge.items()}
 
 
 class Modality(Part):
@@ -206,7 +213,7 @@ class Recipe(Part):
         if path.suffix in (".yaml", ".yml"):
             if not path.is_file():
                 raise AffuseError(f"There is no recipe file {path}.")
-            text, where = path.read_text(encoding="utf-8"), str(path)
+            data, where = read_yaml_file(path, TEXTS), str(path)
         else:
             packaged = packaged_recipes()
             if str(source) not in packaged:
@@ -214,11 +221,8 @@ class Recipe(Part):
                     f"{unknown(str(source), list(packaged), 'recipes')}; "
                     "give a packaged name (see 'affuse list recipes') or a .yaml file."
                 )
-            text, where = packaged[str(source)].read_text(encoding="utf-8"), f"recipe {source}"
-        try:
-            data = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise AffuseError(f"{where} is not YAML: {' '.join(str(error).split())}.") from None
+            where = f"recipe {source}"
+            data = read_yaml(packaged[str(source)].read_text(encoding="utf-8"), where, TEXTS)
         if not isinstance(data, dict):
             raise AffuseError(f"{where} holds no mapping of recipe fields.")
         apply_overrides(data, overrides)
@@ -250,7 +254,7 @@ class Recipe(Part):
 
     def to_yaml(self) -> str:
         """Every field, defaults included."""
-        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+        return write_yaml(self.model_dump())
 
 
 def parse_loss(text: str) -> list[dict[str, Any]]:
@@ -293,7 +297,7 @@ def _explain(error: ValidationError, where: str) -> str:
         known = _fields_at(path[:-1])
         hint = unknown(path[-1], known, "keys here") if known else f"There is no key {path[-1]!r}"
         return f"{where}, {'.'.join(path)}: {hint}."
-    message = finding["msg"].removeprefix("Value error, ")
+    message = needs_quotes(finding) or finding["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{where}, {'.'.join(path) or 'top level'}: {message}{more}."
 

@@ -7,6 +7,9 @@ from importlib import import_module
 from typing import Any
 
 from affuse.errors import AffuseError
+from affuse.names import listed, quote
+
+_COMPARED = 200  # letters of a name that are looked at for a near one
 
 PARTS: dict[str, dict[str, str]] = {
     "corpora": {
@@ -75,6 +78,6 @@ def get(family: str, name: str) -> Any:
 
 def unknown(name: str, known: list[str], what: str) -> str:
     """'There is no 'concatt' among the fusions (did you mean 'concat'?)'."""
-    close = get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
-    return f"There is no {name!r} among the {what} ({hint})"
+    close = get_close_matches(name[:_COMPARED], known, n=1)
+    hint = f"did you mean {quote(close[0])}?" if close else f"there are {listed(known)}"
+    return f"There is no {quote(name)} among the {what} ({hint})"

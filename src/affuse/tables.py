@@ -1,27 +1,47 @@
-"""Reading a user's table file so that every row can be named as the user sees it."""
+"""Reading a user's table file so that every row can be named as the user sees it.
+
+The one reader of users' tables: corpora, clips to predict, words, listings and splits all come through it. The CSV
+files that affuse writes are read by ``files.read_csv``.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from affuse.errors import AffuseError
+from affuse.names import alike, listed, tidy
+from affuse.table_text import read_rows
+
+_TEXT = (".csv", ".tsv", ".txt")
+# endings of other tables -> what they are, and what to do
+_OTHERS = {
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), "a spreadsheet; save it as CSV UTF-8 there"),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), "JSON; write it as CSV, by pandas.read_json(...).to_csv(...) say"),
+    **dict.fromkeys((".pkl", ".pickle"), "a pickle, which is never opened, for it may hold a program; write it as CSV"),
+    **dict.fromkeys((".feather", ".arrow", ".orc", ".h5", ".hdf", ".hdf5"), "of another format; write it as parquet"),
+    **dict.fromkeys((".zip", ".tar", ".tgz"), "an archive; unpack it"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class NumberedTable:
     """A table of strings (blank: null) that knows its file and its rows' numbers there.
 
-    The index of ``table`` counts the file's rows from 0; ``first_row`` is what the user calls that one.
+    The index of ``table`` counts the file's rows from 0; ``first_row`` is what the user calls that one. Its texts are
+    tidy (``names.tidy``); ``written`` has them as they stand in the file, for paths. ``unread``: columns whose cells
+    are no texts (sound in bytes, lists) -> what is there, in a sentence. ``notes``: what should be known of the table.
     """
 
     path: Path
     table: pd.DataFrame
     first_row: int
+    written: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unread: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def row(self, index: object) -> int:
         assert isinstance(index, int)
@@ -30,67 +50,68 @@ class NumberedTable:
     def error(self, index: object, column: str, problem: str) -> AffuseError:
         return AffuseError(f"{self.path}, row {self.row(index)}, {column}: {problem}.")
 
+    def check_read(self, column: str) -> None:
+        """Raises AffuseError if the file has the column and its cells are no texts."""
+        if column in self.unread:
+            raise AffuseError(f"{self.path}, {self.unread[column]}.")
 
-def read_table(path: Path) -> NumberedTable:
-    """Read .csv (comma or semicolon), .tsv or .parquet. Raises AffuseError saying what is wrong."""
+    def renamed(self, table: pd.DataFrame, written: pd.DataFrame) -> NumberedTable:
+        return replace(self, table=table, written=written)
+
+
+def read_table(path: Path, spare_encoding: str = "") -> NumberedTable:
+    """Read .csv (comma, semicolon or tab), .tsv, either of them gzipped, or .parquet.
+
+    spare_encoding: of CSV that is not UTF-8 (nor UTF-16 or UTF-32 with its mark); "": such a file is refused
+
+    Raises AffuseError saying what is wrong, and where.
+    """
     if not path.is_file():
         raise AffuseError(f"{path} is not a file; give a .csv, .tsv or .parquet table.")
-    kind = path.suffix.lower()
-    if kind == ".parquet":
-        try:
-            raw = pd.read_parquet(path)
-        except Exception as error:  # pyarrow raises several kinds for a damaged file
-            raise AffuseError(f"{path} cannot be read as parquet ({error}).") from None
-        first_row = 1  # no header row
-    elif kind in (".csv", ".tsv", ".txt"):
-        raw = _read_text(path)
-        first_row = 2
-    else:
-        raise AffuseError(f"{path} is not a .csv, .tsv or .parquet table; save it as one of them.")
-    if raw.columns.has_duplicates:
-        twice = sorted(set(raw.columns[raw.columns.duplicated()]))
-        raise AffuseError(f"{path} has the column {', '.join(map(repr, twice))} twice; rename one.")
-    table = pd.DataFrame({str(name): _as_text(raw[name]) for name in raw.columns})
-    table.index = pd.RangeIndex(len(table))
-    table = table[table.notna().any(axis=1)]  # blank lines; the others keep their numbers
-    if table.empty:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    kind = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else (suffixes or [""])[-1]
+    unread: dict[str, str] = {}
+    notes: list[str] = []
+    try:
+        if kind == ".parquet":
+            from affuse.table_parquet import read_parquet
+
+            raw, unread = read_parquet(path)
+        elif kind in _TEXT:
+            names, cells, notes = read_rows(path, spare_encoding)
+            _refuse_twice(path, names)
+            raw = pd.DataFrame(cells, columns=names, dtype="string")
+        else:
+            told = _OTHERS.get(kind)
+            told = f"is {told}" if told else "is not a .csv, .tsv or .parquet table; save it as one of them"
+            raise AffuseError(f"{path} {told}.")
+    except OSError as error:
+        raise AffuseError(f"{path} cannot be read ({(error.strerror or str(error)).lower()}).") from None
+    written = raw.apply(lambda column: column.str.strip()) if len(raw.columns) else raw
+    written = written.mask(written == "")
+    written.index = pd.RangeIndex(len(written))
+    written = written[written.notna().any(axis=1)]  # blank lines; the others keep their numbers
+    table = written.apply(lambda column: column.map(tidy, na_action="ignore").astype("string"))
+    table = table.mask(table == "")
+    if table.empty and not unread:
         raise AffuseError(f"{path} has no rows; it needs a header and one row per utterance.")
-    return NumberedTable(path, table, first_row)
+    first_row = 1 if kind == ".parquet" else 2  # a parquet file has no header row
+    notes += [
+        f"the columns {listed(map(repr, group))} differ in case or blanks alone; each is read by its own name"
+        for group in _alike(list(table.columns))
+    ]
+    notes += [f"{problem}: left out" for problem in unread.values()]
+    return NumberedTable(path, table, first_row, written, unread, tuple(notes))
 
 
-def _read_text(path: Path) -> pd.DataFrame:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise AffuseError(f"{path}, line {line} is not UTF-8; save the file as UTF-8.") from None
-    header = text.partition("\n")[0]
-    if not header.strip():
-        raise AffuseError(f"{path} has no header in its first line; it needs one with the columns' names.")
-    separator = max("\t,;", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        names, *rows = reader
-    except csv.Error as error:
-        raise AffuseError(f"{path}, line {reader.line_num}: {error}; mend the quotes there.") from None
-    names = [name.strip() for name in names]
-    for number, cells in enumerate(rows, start=2):
-        if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
-            raise AffuseError(
-                f"{path}, row {number} has {len(cells)} cells and the header {len(names)}; put cells that "
-                f"contain {separator!r} in double quotes."
-            )
-    if "" in names:
-        rows = [[cell for name, cell in zip(names, cells, strict=False) if name] for cells in rows]
-        names = [name for name in names if name]
-    width = len(names)
-    return pd.DataFrame([(cells + [""] * width)[:width] for cells in rows], columns=names, dtype="string")
+def _refuse_twice(path: Path, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise AffuseError(f"{path} has the column {listed(map(repr, twice))} twice; rename one.")
 
 
-def _as_text(column: pd.Series) -> pd.Series:
-    """Strings without stray space around them; empty ones null. Whole numbers lose a parquet float's '.0'."""
-    if pd.api.types.is_float_dtype(column):
-        whole = column.dropna().mod(1).eq(0).all()
-        column = column.astype("Int64") if whole else column
-    text = column.astype("string").str.strip()
-    return text.mask(text == "")
+def _alike(names: list[str]) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(alike(name).replace(" ", ""), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]

@@ -133,7 +133,7 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
         prepare(tmp_path / "latin.csv", tmp_path / "out")
     with pytest.raises(AffuseError, match="is not a file"):
         prepare(tmp_path / "none.csv", tmp_path / "out")
-    with pytest.raises(AffuseError, match=r"not a \.csv, \.tsv or \.parquet"):
+    with pytest.raises(AffuseError, match="is a spreadsheet; save it as CSV UTF-8"):
         prepare(write(tmp_path / "a.xlsx", "x"), tmp_path / "out")
     with pytest.raises(AffuseError, match="cannot be read as parquet"):
         prepare(write(tmp_path / "a.parquet", "x"), tmp_path / "out")

@@ -13,12 +13,12 @@ def list_parts(
     ] = "",
 ) -> None:
     """What this affuse has: parts by name, with what they are."""
-    import yaml
 
     from affuse.cli.console import out
     from affuse.errors import AffuseError
     from affuse.recipe import packaged_recipes
     from affuse.registry import PARTS, get, unknown
+    from affuse.yaml_text import read_yaml
 
     families = [*PARTS, "recipes"]
     if family and family not in families:
@@ -28,7 +28,9 @@ def list_parts(
             out.print(f"[bold]{name}[/bold]")
         if name == "recipes":
             lines = {
-                recipe: " ".join(yaml.safe_load(resource.read_text())["description"].split())
+                recipe: " ".join(
+                    read_yaml(resource.read_text(encoding="utf-8"), recipe)["description"].split()
+                )
                 for recipe, resource in packaged_recipes().items()
             }
         else:

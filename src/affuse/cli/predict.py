@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,8 @@ def predict(
     clips: Annotated[
         list[str],
         typer.Argument(
-            help="Audio or video files, folders, patterns, tables with a column path; - for standard input."
+            help="Audio or video files, folders, patterns, tables with a column path (and start, end, channel, side, "
+            "text); - for standard input."
         ),
     ],
     format_: Annotated[
@@ -99,7 +101,8 @@ def predict(
     }, mark="--")  # fmt: skip
     spooled = _spool() if "-" in clips else None
     try:
-        found = find_jobs([str(spooled) if clip == "-" else clip for clip in clips], settings)
+        tell = partial(messages.print, soft_wrap=True, markup=False)
+        found = find_jobs([str(spooled) if clip == "-" else clip for clip in clips], settings, tell)
         if out is None and len(found) > 1 and writers[0].name not in ("json", "csv"):
             raise AffuseError(
                 f"--format {writers[0].name} of {len(found)} clips needs --out FOLDER; json and csv can be piped."

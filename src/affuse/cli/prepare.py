@@ -129,13 +129,12 @@ def generate(
 
 def print_self_check(corpus: Corpus) -> None:
     """The counts of the release against the published ones: totals, and whatever differs."""
-    import pandas as pd
-
     from affuse.cli.console import messages, print_table
     from affuse.corpora.readers.iemocap.prepare import COUNTS
+    from affuse.files import read_csv
 
     assert corpus.folder is not None
-    counts = pd.read_csv(corpus.folder / COUNTS)
+    counts = read_csv(corpus.folder / COUNTS, ("found", "published", "difference"))
     totals = (counts["scenario"] == "all") & (counts["gender"] == "all") & (
         (counts["session"] == "all") | (counts["label"] == "all")
     )  # fmt: skip

@@ -11,6 +11,7 @@ import pandas as pd
 from affuse.corpora.dealing import choose_groups, deal, deal_groups, sample, shuffled
 from affuse.corpora.protocol import SplitProtocol
 from affuse.errors import AffuseError
+from affuse.names import alike, quote, spellings
 
 ROLE_SPELLINGS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation",
                   "dev": "validation", "test": "test"}  # fmt: skip
@@ -99,7 +100,7 @@ def _roles_of_column(table: pd.DataFrame, column: str) -> np.ndarray:
     odd = values[~values.isin(list(ROLE_SPELLINGS))]
     if len(odd):
         raise AffuseError(
-            f"Column {column!r} says {odd.iloc[0]!r} (utterance {table['id'][odd.index[0]]!r}) where train, "
+            f"Column {column!r} says {quote(odd.iloc[0])} (utterance {quote(table['id'][odd.index[0]])}) where train, "
             "validation or test is meant."
         )
     roles = values.map(ROLE_SPELLINGS).to_numpy(dtype=object)
@@ -164,13 +165,20 @@ def _choose(
 def _groups(table: pd.DataFrame, by: tuple[str, ...]) -> list[str]:
     """Every utterance's group, over one or more columns. Raises AffuseError for blanks and for one group."""
     _refuse_blanks(table, by)
-    groups = [" / ".join(map(str, values)) for values in zip(*(table[name] for name in by), strict=True)]
+    named = [_one_spelling(table[name]) for name in by]
+    groups = [" / ".join(values) for values in zip(*named, strict=True)]
     if len(set(groups)) == 1:
         raise AffuseError(
-            f"All {len(groups)} utterances to split have one {_named(by)}, {groups[0]!r}, and a split by it "
+            f"All {len(groups)} utterances to split have one {_named(by)}, {quote(groups[0])}, and a split by it "
             "needs two or more; split by another column (by), or use k_fold with allow_speaker_overlap: true."
         )
     return groups
+
+
+def _one_spelling(names: pd.Series) -> list[str]:
+    """Names that are alike (``Anna``, ``anna``) as the first of them in the alphabet: one group, on one side."""
+    first = {alike(other): group[0] for group in spellings(map(str, names)) for other in group}
+    return [first.get(alike(name), name) for name in map(str, names)] if first else list(map(str, names))
 
 
 def _refuse_blanks(table: pd.DataFrame, by: tuple[str, ...]) -> None:

@@ -11,9 +11,18 @@ import pandas as pd
 import yaml
 from pydantic import ValidationError
 
-from affuse.corpora.schema import COLUMNS, FEATURE_PREFIX, NUMBER_COLUMNS, CorpusInfo
+from affuse.corpora.schema import (
+    COLUMNS,
+    FEATURE_PREFIX,
+    INFO_TEXTS,
+    NUMBER_COLUMNS,
+    PATH_COLUMNS,
+    CorpusInfo,
+)
 from affuse.errors import AffuseError
 from affuse.files import digest, replacing, write_text
+from affuse.names import on_disk, tidy
+from affuse.yaml_text import needs_quotes, read_yaml_file, write_yaml
 
 if TYPE_CHECKING:
     from affuse.media.sound import Sound
@@ -100,8 +109,8 @@ class Corpus:
         channel, track = get("channel"), get("track")
         return Utterance(
             id=row["id"],
-            audio=self._media(get("audio")),
-            video=self._media(get("video")),
+            audio=None if get("audio") is None else self.media(get("audio")),
+            video=None if get("video") is None else self.media(get("video")),
             text=get("text"),
             start=get("start"),
             end=get("end"),
@@ -117,8 +126,10 @@ class Corpus:
             },
         )
 
-    def _media(self, path: str | None) -> Path | None:
-        return None if path is None else self.media_root / path
+    def media(self, path: str) -> Path:
+        """The file that a row's audio or video names; its name may be of another Unicode form on this disk."""
+        file = self.media_root / path
+        return file if path.isascii() else on_disk(file)
 
     @classmethod
     def load(cls, folder: str | Path) -> Corpus:
@@ -130,8 +141,8 @@ class Corpus:
                     f"{folder} is not a corpus folder: it has no {name}; make one with 'affuse prepare'."
                 )
         try:
-            info = CorpusInfo.model_validate(yaml.safe_load((folder / INFO).read_text(encoding="utf-8")))
-        except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
+            info = CorpusInfo.model_validate(read_yaml_file(folder / INFO, INFO_TEXTS))
+        except ValidationError as error:
             raise AffuseError(
                 f"{folder / INFO}: {first_problem(error)}; mend it or prepare the corpus again."
             ) from None
@@ -152,7 +163,7 @@ class Corpus:
             raise AffuseError(f"{folder} holds the corpus {other!r}; choose another folder or remove it.")
         with replacing(folder / TABLE) as temporary:
             self.table.to_parquet(temporary, index=False)
-        write_text(folder / INFO, yaml.safe_dump(self.info.model_dump(), sort_keys=False, allow_unicode=True))
+        write_text(folder / INFO, write_yaml(self.info.model_dump()))
         self.folder = folder
         return self
 
@@ -162,13 +173,18 @@ def first_problem(error: Exception) -> str:
     if isinstance(error, ValidationError):
         finding = error.errors()[0]
         where = ".".join(str(part) for part in finding["loc"])
-        return f"{where or 'the file'}: {finding['msg']}"
+        return f"{where or 'the file'}: {needs_quotes(dict(finding)) or finding['msg']}"
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _normalise(table: pd.DataFrame) -> pd.DataFrame:
-    """All of COLUMNS present and first, text as strings, numbers as floats, empty strings as blanks."""
+    """All of COLUMNS present and first, text as tidy strings, numbers as floats, empty strings as blanks."""
     table = table.reset_index(drop=True).copy()
+    table = table.rename(columns=lambda name: tidy(str(name)))
+    names = list(table.columns)
+    for name in names:
+        if names.count(name) > 1:
+            raise AffuseError(f"The corpus has the column {name!r} twice; rename one.")
     for name in COLUMNS:
         if name not in table.columns:
             table[name] = None
@@ -178,5 +194,12 @@ def _normalise(table: pd.DataFrame) -> pd.DataFrame:
             table[name] = pd.to_numeric(table[name], errors="coerce").astype("float64")
         else:
             text = table[name].astype("string")
+            if name == "text":
+                text = text.str.normalize("NFC")
+            elif name not in PATH_COLUMNS and name in COLUMNS:
+                text = text.map(tidy, na_action="ignore").astype("string")
             table[name] = text.mask(text.str.strip() == "")
+    for name in extra:  # other tasks' labels, groups to split by
+        if not name.startswith(FEATURE_PREFIX) and pd.api.types.infer_dtype(table[name]) == "string":
+            table[name] = table[name].map(tidy, na_action="ignore").astype(table[name].dtype)
     return table[[*COLUMNS, *extra]]

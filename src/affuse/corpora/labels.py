@@ -9,6 +9,7 @@ import pandas as pd
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import GENDERS
 from affuse.errors import AffuseError
+from affuse.names import tidy
 from affuse.registry import unknown
 
 LabelMap = Mapping[str, str | None]
@@ -28,6 +29,8 @@ def map_labels(labels: pd.Series, mapping: LabelMap) -> pd.Series:
     A label the map does not name keeps its name, unless the map has an entry ``"*"``, which then stands for
     it: ``{ang: ang, exc: hap, "*": null}``. Blank labels stay blank.
     """
+
+    mapping = {tidy(name): None if other is None else tidy(other) for name, other in mapping.items()}
 
     def renamed(label: str) -> str | None:
         return mapping.get(label, mapping.get(OTHERWISE, label))
@@ -78,6 +81,7 @@ def choose(labels: Sequence[str] | None, known: Sequence[str], corpus: str) -> l
     """``labels`` in the order of ``known`` (all of them for None). Raises AffuseError on an unknown one."""
     if labels is None:
         return list(known)
+    labels = [tidy(label) for label in labels]
     for label in labels:
         if label not in known:
             raise AffuseError(f"{unknown(label, list(known), f'emotions of {corpus}')}.")

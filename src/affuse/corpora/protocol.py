@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from affuse.names import tidy
+
 Kind = Literal["leave_one_group_out", "group_k_fold", "k_fold", "ratio", "column"]
 GROUPED = ("leave_one_group_out", "group_k_fold")
 
@@ -28,7 +30,8 @@ class ValidationPart(BaseModel):
     @field_validator("by", mode="before")
     @classmethod
     def _one_or_more(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
+        value = (value,) if isinstance(value, str) else value
+        return tuple(tidy(str(one)) for one in value) if isinstance(value, list | tuple) else value
 
     @model_validator(mode="after")
     def _either(self) -> ValidationPart:
@@ -66,7 +69,8 @@ class SplitProtocol(BaseModel):
     @field_validator("by", mode="before")
     @classmethod
     def _one_or_more(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
+        value = (value,) if isinstance(value, str) else value
+        return tuple(tidy(str(one)) for one in value) if isinstance(value, list | tuple) else value
 
     @model_validator(mode="before")
     @classmethod

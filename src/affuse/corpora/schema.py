@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from affuse.names import tidy
+
 FORMAT = 1
 
 # One row per utterance. All but `id` and one modality may be blank (null).
@@ -40,8 +42,13 @@ COLUMNS = (
 FEATURE_PREFIX = (
     "features_"  # features_<name>: "array.npy", "array.npy#ROW", "arrays.npz#KEY" or "arrays.npz#KEY#ROW"
 )
+PATH_COLUMNS = ("audio", "video")  # kept as they are written: a file system knows no other form of a name
 GENDERS = ("female", "male")
 SIDES = ("left", "right")
+
+
+# fields of corpus.yaml that hold names and labels: text as it is written, be it `no` or `01`
+INFO_TEXTS = ("name", "source", "licence", "language", "media_root", "label_spaces", "notes")
 
 
 class CorpusInfo(BaseModel):
@@ -71,6 +78,7 @@ class CorpusInfo(BaseModel):
     @field_validator("label_spaces")
     @classmethod
     def _distinct_labels(cls, spaces: dict[str, list[str]]) -> dict[str, list[str]]:
+        spaces = {tidy(task): [tidy(label) for label in labels] for task, labels in spaces.items()}
         for task, labels in spaces.items():
             if len(set(labels)) != len(labels):
                 raise ValueError(f"label space {task!r} names a label twice: {labels}")

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from affuse.corpora.assignment import assign, overlapping_parts
 from affuse.corpora.corpus import first_problem
 from affuse.corpora.protocol import GROUPED, SplitProtocol, ValidationPart
 from affuse.errors import AffuseError
-from affuse.files import digest, write_csv, write_text
+from affuse.files import digest, read_csv, write_csv, write_text
+from affuse.names import alike, quote
 from affuse.registry import unknown
+from affuse.yaml_text import read_yaml_file, write_yaml
 
 __all__ = ["ROLES", "Split", "SplitProtocol", "ValidationPart", "make_split", "transcript_overlap"]
 
@@ -80,13 +81,13 @@ class Split:
         if len(strangers):
             raise AffuseError(
                 f"The split names {len(strangers)} utterances that the corpus does not have (the first is "
-                f"{strangers[0]!r}); make the split again."
+                f"{quote(strangers[0])}); make the split again."
             )
         changed = mine.index[mine.fillna("") != theirs.fillna("")]
         if len(changed):
             raise AffuseError(
                 f"The corpus has another speaker for {len(changed)} utterances of the split (the first is "
-                f"{changed[0]!r}); make the split again."
+                f"{quote(changed[0])}); make the split again."
             )
 
     def save(self, path: str | Path) -> None:
@@ -100,7 +101,7 @@ class Split:
             "protocol": self.protocol.model_dump(mode="json"),
         }
         write_csv(path, self.table)
-        write_text(path.with_suffix(".yaml"), yaml.safe_dump(facts, sort_keys=False))
+        write_text(path.with_suffix(".yaml"), write_yaml(facts))
 
     @classmethod
     def load(cls, path: str | Path) -> Split:
@@ -110,13 +111,18 @@ class Split:
         """
         path = Path(path)
         facts_path = path.with_suffix(".yaml")
+        for one in (path, facts_path):
+            if not one.is_file():
+                raise AffuseError(
+                    f"{path} cannot be read as a split (there is no {one}); make the split again."
+                )
+        facts: dict[str, Any] = read_yaml_file(facts_path)
         try:
-            facts: dict[str, Any] = yaml.safe_load(facts_path.read_text(encoding="utf-8"))
             protocol = SplitProtocol.model_validate(facts["protocol"])
-            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            table = read_csv(path)
             table["fold"] = table["fold"].astype(int)
             split, expected = cls(table, protocol), facts["hash"]
-        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             problem = first_problem(error)
             raise AffuseError(
                 f"{path} and {facts_path.name} cannot be read as a split ({problem}); make the split again."
@@ -217,11 +223,15 @@ def _normal_text(text: str) -> str:
 
 
 def _common(some: pd.Series, others: pd.Series) -> str:
-    """'speaker '03' is in' for the first speaker in both; also where one has no name; '' for none."""
-    both = sorted({str(name) for name in some.dropna()} & {str(name) for name in others.dropna()})
+    """'speaker '03' is in' for the first speaker in both; also where one has no name; '' for none.
+
+    ``Anna`` and ``anna`` count as one speaker: what may be a leak is stamped.
+    """
+    theirs = {alike(str(name)) for name in others.dropna().unique()}
+    both = sorted(str(name) for name in some.dropna().unique() if alike(str(name)) in theirs)
     if both:
         more = f" (and {len(both) - 1} more)" if len(both) > 1 else ""
-        return f"speaker {both[0]!r}{more} is in"
+        return f"speaker {quote(both[0])}{more} is in"
     unknown_ones = int(some.isna().sum() + others.isna().sum())
     if unknown_ones and len(some) and len(others):
         return f"{unknown_ones} utterances have no speaker and may be of one in"
@@ -243,22 +253,22 @@ def _checked(table: pd.DataFrame, protocol: SplitProtocol) -> pd.DataFrame:
     twice = table[table.duplicated(["id", "fold", "role"] if protocol.reshuffled else ["id", "fold"])]
     if len(twice):
         raise AffuseError(
-            f"Utterance {twice['id'].iloc[0]!r} is twice in fold {twice['fold'].iloc[0]}; parts are disjoint."
+            f"Utterance {quote(twice['id'].iloc[0])} is twice in fold {twice['fold'].iloc[0]}; parts are disjoint."
         )
     tested = table.loc[table["role"] == "test", "id"]
     again = tested[tested.duplicated()]
     if len(again):
-        raise AffuseError(f"Utterance {again.iloc[0]!r} is tested in two folds; it may be tested once.")
+        raise AffuseError(f"Utterance {quote(again.iloc[0])} is tested in two folds; it may be tested once.")
     if protocol.kind in (*GROUPED, "k_fold") and len(tested) != table["id"].nunique():
         raise AffuseError(f"Some utterances are never tested, and with {protocol.kind} each is tested once.")
     for fold, rows in table.groupby("fold"):
         for role in ("train", "test"):
             if not (rows["role"] == role).any():
                 raise AffuseError(f"Fold {fold} has no utterance to {role}; ask for fewer folds.")
-    tidy = pd.DataFrame({name: table[name].to_numpy(dtype=object) for name in COLUMNS})
-    tidy["fold"] = tidy["fold"].astype(int)
-    tidy["speaker"] = tidy["speaker"].where(tidy["speaker"].notna() & (tidy["speaker"] != ""), None)
-    return tidy.sort_values(["fold", "id", "role"]).reset_index(drop=True)
+    kept = pd.DataFrame({name: table[name].to_numpy(dtype=object) for name in COLUMNS})
+    kept["fold"] = kept["fold"].astype(int)
+    kept["speaker"] = kept["speaker"].where(kept["speaker"].notna() & (kept["speaker"] != ""), None)
+    return kept.sort_values(["fold", "id", "role"]).reset_index(drop=True)
 
 
 def _speakers(table: pd.DataFrame) -> pd.Series:

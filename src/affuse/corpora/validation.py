@@ -14,7 +14,9 @@ import pandas as pd
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.media_checks import FeatureArrays, Severity, Span, check_picture, check_sound
+from affuse.corpora.name_checks import alike_notes, blank_word_notes
 from affuse.corpora.schema import FEATURE_PREFIX, GENDERS, SIDES
+from affuse.names import quote
 from affuse.registry import unknown
 
 _COUNTED = ("channel", "track")  # columns of whole numbers from 0
@@ -52,6 +54,7 @@ def validate(corpus: Corpus, progress: Progress | None = None, decode: bool = Tr
     findings = [
         *_check_labels(corpus, ids),
         *_check_ids(ids),
+        *_check_names(corpus),
         *_check_genders(table, ids, "gender" in corpus.info.label_spaces),
         *_check_rows(corpus, ids),
         *_check_repeats(table, ids),
@@ -118,7 +121,7 @@ def _check_ids(ids: list[str]) -> Iterator[Finding]:
             yield Finding(row + 1, "", "id", "it is blank; every utterance needs its own")
         elif any(character < " " for character in value):
             yield Finding(
-                row + 1, value, "id", f"{value!r} has a line break or the like, which no table keeps"
+                row + 1, value, "id", f"{quote(value)} has a line break or the like, which no table keeps"
             )
         elif value in first:
             yield Finding(row + 1, value, "id", f"it is also the id of row {first[value]}")
@@ -126,12 +129,21 @@ def _check_ids(ids: list[str]) -> Iterator[Finding]:
             first[value] = row + 1
 
 
+def _check_names(corpus: Corpus) -> Iterator[Finding]:
+    tasks = list(corpus.info.label_spaces)
+    for note in (*alike_notes(corpus.table, tasks), *blank_word_notes(corpus.table, tasks)):
+        column, _, what = note.partition(": ")
+        yield Finding(None, "", column, what, "warning")
+
+
 def _check_genders(table: pd.DataFrame, ids: list[str], is_task: bool) -> Iterator[Finding]:
     genders = table["gender"].astype(object).where(table["gender"].notna(), None)
     if not is_task:  # as a task it has a label space
         for row, gender in enumerate(genders):
             if gender is not None and gender not in GENDERS:
-                yield Finding(row + 1, ids[row], "gender", f"{gender!r} is neither female nor male nor blank")
+                yield Finding(
+                    row + 1, ids[row], "gender", f"{quote(gender)} is neither female nor male nor blank"
+                )
     for speaker, rows in genders.dropna().groupby(table["speaker"]):
         counts = rows.value_counts()
         if len(counts) < 2:
@@ -142,7 +154,7 @@ def _check_genders(table: pd.DataFrame, ids: list[str], is_task: bool) -> Iterat
         for row, gender in rows.items():
             if tie or gender != counts.index[0]:
                 assert isinstance(row, int)
-                yield Finding(row + 1, ids[row], "gender", f"speaker {speaker!r} is {told}")
+                yield Finding(row + 1, ids[row], "gender", f"speaker {quote(speaker)} is {told}")
 
 
 def _check_rows(corpus: Corpus, ids: list[str]) -> Iterator[Finding]:
@@ -157,14 +169,14 @@ def _check_rows(corpus: Corpus, ids: list[str]) -> Iterator[Finding]:
             what = "it is empty and the row has no other modality: no audio, video or features"
             yield finding("text", what)
         elif present == ["text"] and not any(c.isalnum() for c in values["text"]):
-            yield finding("text", f"{values['text']!r} has no words, and is all the row has", "warning")
+            yield finding("text", f"{quote(values['text'])} has no words, and is all the row has", "warning")
         yield from (finding(field, message) for field, message in _bad_ranges(values))
         side = values["side"]
         for name in _COUNTED:
             if _miscounted(values[name]):
                 yield finding(name, f"{values[name]:g} is not a whole number from 0")
         if side is not None and side not in SIDES:
-            yield finding("side", f"{side!r} is neither left nor right nor blank")
+            yield finding("side", f"{quote(side)} is neither left nor right nor blank")
         elif side is not None and values["video"] is None:
             yield finding("side", "it is given, but the row has no video", "warning")
 
@@ -214,7 +226,7 @@ def _check_media(
                 continue
             prefix = "video_" if kind == "video" and own_clock else ""
             start, end = values.get(f"{prefix}start"), values.get(f"{prefix}end")
-            spans[kind, corpus.media_root / values[kind]].append(
+            spans[kind, corpus.media(values[kind])].append(
                 Span(row, start, end, _whole(values["channel"]), prefix, _whole(values["track"]))
             )
     with ThreadPoolExecutor(min(4, max(2, os.cpu_count() or 2))) as pool:

@@ -19,12 +19,21 @@ MEDIA = frozenset(
 
 
 class Clip(NamedTuple):
-    """What an argument names; ``words`` and ``side`` where a table says so."""
+    """What an argument names; ``words`` and ``settings`` (setting -> value) where a table says so."""
 
     path: Path
     inside: Path  # below the folder that was named: what its outputs are called
     words: str | None = None
-    side: str | None = None
+    settings: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def span(self) -> str:
+        """'_12.5-15' for a clip that is the part of a file, else ''; its outputs are told apart by it."""
+        times = dict(self.settings)
+        if not {"start", "end"} & set(times):
+            return ""
+        end = times.get("end")
+        return f"_{times.get('start', 0.0):g}-{'end' if end is None else format(end, 'g')}"
 
 
 def find_clips(source: str) -> list[Clip]:

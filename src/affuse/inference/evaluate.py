@@ -22,7 +22,9 @@ from affuse.evaluation.intervals import speaker_confusions, speaker_interval, sp
 from affuse.evaluation.predictions import measure_table
 from affuse.inference.label_fit import check_labels
 from affuse.inference.unseen import choose_utterances
+from affuse.names import listed
 from affuse.registry import unknown
+from affuse.tables import read_table
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -209,12 +211,12 @@ def of_role(ids: list[str], split: Path, role: str) -> list[str]:
     """Those ids that have this role in a run's split.csv; AffuseError where the file or the role is not there."""
     if not split.is_file():
         raise AffuseError(f"There is no split file {split}; a run folder holds split.csv.")
-    table = pd.read_csv(split, dtype=str, keep_default_na=False)
+    table = read_table(split).table
     if not {"id", "role"} <= set(table.columns):
         raise AffuseError(f"{split} is no split table: it needs the columns id, fold and role.")
     wanted = set(table[table["role"] == role]["id"])
     if not wanted:
         raise AffuseError(
-            f"{split} has no utterance with the role {role!r}; it has {', '.join(sorted(set(table['role'])))}."
+            f"{split} has no utterance with the role {role!r}; it has {listed(sorted(set(table['role'].dropna())))}."
         )
     return [id for id in ids if id in wanted]

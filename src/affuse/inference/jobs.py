@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from affuse.errors import AffuseError
 from affuse.inference.batch import Job
 from affuse.inference.clip_files import Clip, find_clips
-from affuse.inference.clip_table import TABLES, read_clips
+from affuse.inference.clip_table import is_table, read_clips
 from affuse.inference.companions import find_words
 from affuse.inference.settings import Settings
 
 
-def find_jobs(sources: Sequence[str], settings: Settings) -> list[Job]:
+def find_jobs(
+    sources: Sequence[str], settings: Settings, tell: Callable[[str], None] = lambda sentence: None
+) -> list[Job]:
     """One job per clip, in order, each clip once. ``settings.text`` may be a folder with a text file per clip.
 
-    Raises AffuseError for a source that is not there, or that names no clip.
+    ``tell`` hears of what a table has and cannot be obeyed. Raises AffuseError for a source that is not there, or
+    that names no clip.
     """
-    clips: dict[tuple[Path, str | None, str | None], Clip] = {}
+    clips: dict[tuple[object, ...], Clip] = {}
     for source in sources:
-        table = Path(source).suffix.lower() in TABLES and Path(source).is_file()
-        for clip in read_clips(Path(source)) if table else find_clips(source):
-            clips.setdefault((clip.path, clip.words, clip.side), clip)
+        for clip in read_clips(Path(source), tell) if is_table(Path(source)) else find_clips(source):
+            clips.setdefault((clip.path, clip.words, clip.settings), clip)
     names: set[str] = set()
     found = []
     for clip in clips.values():
-        found.append(Job(clip.path, _name(clip.inside, names), _settings_of(clip, settings)))
+        found.append(Job(clip.path, _name(_named(clip), names), _settings_of(clip, settings)))
     return found
 
 
@@ -38,9 +40,17 @@ def _settings_of(clip: Clip, settings: Settings) -> Settings:
         if settings.text is not None or settings.asr is not None:
             raise AffuseError("The table has a column text already; leave --text and --asr out.")
         changes["words"] = clip.words
-    if clip.side is not None:
-        changes["side"] = clip.side
+    changes |= dict(clip.settings)
     return Settings.of(settings.model_dump() | changes) if changes else settings
+
+
+def _named(clip: Clip) -> Path:
+    """What its outputs are called after: a part of a file has its times in its name."""
+    return (
+        clip.inside.with_name(f"{clip.inside.stem}{clip.span}{clip.inside.suffix}")
+        if clip.span
+        else clip.inside
+    )
 
 
 def _name(inside: Path, taken: set[str]) -> str:

@@ -50,7 +50,7 @@ def plot_timeline(timeline: Timeline, path: str | Path | None, task: str) -> Fig
             axis.set_yticks([])
             drawers[name](axis, timeline)
     axes[0].set_title(Path(timeline.clip).name, loc="left", color=_INK)
-    axes[-1].set_xlim(0, timeline.seconds)
+    axes[-1].set_xlim(timeline.start, timeline.start + timeline.seconds)
     axes[-1].set_xlabel("seconds")
     if path is not None:
         with replacing(path) as temporary:
@@ -70,7 +70,7 @@ def _faces(axis: Any, timeline: Timeline) -> None:
     places = np.array([picture.time for picture in chosen])
     for i in range(1, count):  # pushed apart to the right, then back from the edge
         places[i] = max(places[i], places[i - 1] + width)
-    places[-1] = min(places[-1], timeline.seconds - width / 2)
+    places[-1] = min(places[-1], timeline.start + timeline.seconds - width / 2)
     for i in range(count - 2, -1, -1):
         places[i] = min(places[i], places[i + 1] - width)
     for place, picture in zip(places, chosen, strict=True):
@@ -84,7 +84,7 @@ def _sound(axis: Any, timeline: Timeline) -> None:
     peaks = timeline.peaks / max(1e-6, float(timeline.peaks.max()))
     size = max(1, len(peaks) // 2000)  # no more bars than pixels
     peaks = np.pad(peaks, (0, -len(peaks) % size)).reshape(-1, size).max(axis=1)
-    time = (np.arange(len(peaks)) + 0.5) * PEAK_SECONDS * size
+    time = timeline.start + (np.arange(len(peaks)) + 0.5) * PEAK_SECONDS * size
     axis.fill_between(time, -peaks, peaks, color="#8899AA", linewidth=0)
     axis.set_ylabel("sound", rotation=0, ha="right", va="center", color=_INK)
 
@@ -103,7 +103,7 @@ def _words(axis: Any, timeline: Timeline) -> None:
         if free[row] > segment.start:
             continue
         room = int((segment.end - segment.start) / letters * 1.6)
-        room = min(max(12, room), int((timeline.seconds - segment.start) / letters))
+        room = min(max(12, room), int((timeline.start + timeline.seconds - segment.start) / letters))
         if room < 4:
             continue
         text = segment.text if len(segment.text) <= room else segment.text[: room - 1].rstrip() + "…"

@@ -14,6 +14,7 @@ from torch import Tensor
 from affuse.encoders.base import Encoder
 from affuse.errors import AffuseError, ClipError
 from affuse.evaluation.calibration import apply_temperature
+from affuse.inference.clip_range import ClipRange
 from affuse.inference.settings import Settings
 from affuse.inference.survey import Survey, survey
 from affuse.inference.timeline import Judge, Timeline
@@ -87,17 +88,24 @@ class Predictor:
         Raises ClipError, one sentence: not media, nothing to decode, none of the model's modalities in it.
         """
         path = Path(clip)
+        asked = ClipRange.of(path, self.settings)
         tracks = find_tracks(path)
         self._check_modalities(path, tracks)
         faults: list[str] = list(tracks.notes) if "video" in self.kinds.values() else []
-        heard = self._survey(path, tracks)
+        heard = self._survey(path, tracks, asked)
+        faults += asked.remarks(path, heard.seconds)
         if heard.fault:
             faults.append(heard.fault)
         faults += heard.remarks
-        beyond = [cue for cue in self.cues if cue.start is not None and cue.start >= heard.seconds]
+        within = asked.cues(self.cues)
+        beyond = [cue for cue in within if cue.start is not None and cue.start >= heard.seconds]
         strange = self._beyond(len(beyond), heard.seconds)
+        if self.cues and not within:
+            strange = [
+                f"No cue of {self.settings.text} lies from {asked.start:g} s to {heard.seconds:.2f} s."
+            ]
         faults += strange
-        cues = [cue for cue in self.cues if cue not in beyond]
+        cues = [cue for cue in within if cue not in beyond]
         heard = heard._replace(speech=speech_with(cues, heard.speech, heard.seconds))
         words = self._words(path, heard, cues)
         windows = lay_windows(heard.speech, self.window, self.hop)
@@ -110,7 +118,8 @@ class Predictor:
             raise ClipError(causes[0])
         return Timeline(
             clip=str(path),
-            seconds=heard.seconds,
+            seconds=heard.seconds - asked.start,
+            start=asked.start,
             segments=self.judge.segments(moments, answers.given, words),
             summary=self.judge.summary(moments),
             spaces=self.judge.spaces,
@@ -159,16 +168,16 @@ class Predictor:
                 encoders[name] = self.model.encoders[name]  # type: ignore[assignment]
         return encoders
 
-    def _survey(self, path: Path, tracks: Tracks) -> Survey:
+    def _survey(self, path: Path, tracks: Tracks, asked: ClipRange) -> Survey:
         """The sound's survey; a clip without sound, or whose sound nobody asks for, is one span."""
         vad = self.settings.vad
         detect = set(self.kinds.values()) - {"features"} != {"video"} if vad is None else vad
         if tracks.sound:
-            heard = survey(path, self.settings.channel, detect, self.settings.track)
-            if heard.seconds and not detect and tracks.picture and (tracks.seconds or 0) > heard.seconds:
+            heard = survey(path, self.settings.channel, detect, asked.start, asked.end, self.settings.track)
+            whole = asked.until(float(tracks.seconds or 0))
+            if heard.seconds and not detect and tracks.picture and whole > heard.seconds:
                 # pictures may go on after the sound: the whole clip is asked for, not what was said in it
-                whole = float(tracks.seconds or 0)
-                return heard._replace(seconds=whole, speech=[Span(0.0, whole)], fault="")
+                return heard._replace(seconds=whole, speech=[Span(asked.start, whole)], fault="")
             if heard.seconds:
                 return heard
             if not tracks.picture or "video" not in self.kinds.values():
@@ -177,7 +186,8 @@ class Predictor:
             raise ClipError(f"{path} has no sound to find speech in; leave --vad out.")
         if not tracks.seconds:
             raise ClipError(f"{path} does not say how long it is and has no sound; convert it (mp4, mkv).")
-        return Survey(tracks.seconds, [Span(0.0, tracks.seconds)], np.zeros(0, np.float32), "")
+        seconds = asked.until(tracks.seconds)
+        return Survey(seconds, [Span(asked.start, seconds)], np.zeros(0, np.float32), "")
 
     def _check_modalities(self, path: Path, tracks: Tracks) -> None:
         there = {"audio": tracks.sound, "video": tracks.picture, "text": self._has_words(tracks)}

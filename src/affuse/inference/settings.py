@@ -18,7 +18,7 @@ _TAKES = {
     "window": "seconds above 0", "hop": "seconds above 0", "vad": "true or false", "unsure": "a number from 0 to 1",
     "text": "the path of a file", "side": "left or right", "face": "two numbers from 0 to 1",
     "detector": "the path of a file", "channel": "a whole number from 0", "track": "a whole number from 0",
-    "batch": "a whole number above 0",
+    "start": "seconds", "end": "seconds", "batch": "a whole number above 0",
 }  # fmt: skip
 
 
@@ -56,6 +56,13 @@ class Settings(BaseModel):
     detector: Path | None = Field(None, description="YuNet's ONNX file")
     channel: int | None = Field(None, ge=0, description="audio channel, from 0; None: the mix of all")
     track: int | None = Field(None, ge=0, description="audio track, from 0; None: the first")
+    # what of the file is predicted; a range that is not in the file is that clip's fault, found when it is read
+    start: float | None = Field(
+        None, allow_inf_nan=False, description="seconds into the file; None: from its beginning"
+    )
+    end: float | None = Field(
+        None, allow_inf_nan=False, description="seconds into the file; None: to its end"
+    )
     batch: int = Field(16, gt=0, description="windows that run through the network together")
     device: str = "cpu"
 

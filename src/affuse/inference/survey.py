@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +15,9 @@ PEAK_SECONDS = 0.05
 
 
 class Survey(NamedTuple):
-    """seconds of sound; spans of speech (the whole clip without detection); peaks: the loudest sample of every
-    ``PEAK_SECONDS``, 0 to 1; fault: what could not be decoded, or ""; remarks: what is particular about the rest."""
+    """seconds: when the sound, or the range of it, ends; spans of speech (all of it without detection); peaks: the
+    loudest sample of every ``PEAK_SECONDS`` of the range, 0 to 1; fault: what could not be decoded, or ""; remarks:
+    what is particular about the rest."""
 
     seconds: float
     speech: list[Span]
@@ -24,14 +26,24 @@ class Survey(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
-def survey(path: Path, channel: int | None, detect: bool, track: int | None = None) -> Survey:
-    """Decode the sound once. Raises ClipError where there is none to decode."""
+def survey(
+    path: Path,
+    channel: int | None,
+    detect: bool,
+    start: float = 0.0,
+    end: float | None = None,
+    track: int | None = None,
+) -> Survey:
+    """Decode the sound once, of the range alone where ``start`` or ``end`` (seconds) is given; times count from the
+    file's beginning. Raises ClipError where there is none to decode."""
     stream = SoundStream(path, channel, track)
     detector = SpeechDetector(stream.rate) if detect else None
     size = max(1, round(PEAK_SECONDS * stream.rate))
     rest = np.zeros(0, np.float32)
     peaks: list[np.ndarray] = []
-    for block in stream:
+    for block in _within(
+        stream, round(start * stream.rate), None if end is None else round(end * stream.rate)
+    ):
         if detector is not None:
             detector.hear(block)
         rest = np.concatenate([rest, np.abs(block)])
@@ -41,6 +53,20 @@ def survey(path: Path, channel: int | None, detect: bool, track: int | None = No
     if len(rest):
         peaks.append(rest.max(keepdims=True).astype(np.float16))
     seconds = stream.position / stream.rate
-    speech = detector.spans() if detector is not None else [Span(0.0, seconds)] if seconds else []
+    seconds = seconds if end is None else min(seconds, end)
+    if detector is not None:
+        speech = [Span(start + a, min(start + b, seconds)) for a, b in detector.spans()]
+    else:
+        speech = [Span(start, seconds)] if seconds > start else []
     loud = np.concatenate(peaks).astype(np.float32) if peaks else np.zeros(0, np.float32)
     return Survey(seconds, speech, loud, stream.fault, tuple(stream.remarks))
+
+
+def _within(stream: SoundStream, first: int, last: int | None) -> Iterator[np.ndarray]:
+    """The samples of the range, block by block; decoding ends with it."""
+    for block in stream:
+        begin = stream.position - len(block)
+        if stream.position > first:
+            yield block[max(0, first - begin) : None if last is None else max(0, last - begin)]
+        if last is not None and stream.position >= last:
+            return

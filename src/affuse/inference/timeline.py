@@ -58,6 +58,9 @@ class Timeline:
     words: list[Word] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # what of the clip could not be used, and why
     warning: str = ""  # about the model, whatever the clip
+    start: float = (
+        0.0  # where ``seconds`` begin, if a range of the file was predicted; all times count from the file's
+    )
     # for plot(): the loudest sample of each 1/20 s, and some faces
     peaks: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32), repr=False)
     pictures: list[Picture] = field(default_factory=list, repr=False)
@@ -85,6 +88,7 @@ class Timeline:
         """What ``--format json`` writes."""
         return {
             "clip": self.clip,
+            "start": round(self.start, 3),
             "seconds": round(self.seconds, 3),
             "window": self.window,
             "hop": self.hop,

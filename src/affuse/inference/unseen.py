@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import pandas as pd
-
 from affuse.errors import AffuseError
+from affuse.files import read_csv
 from affuse.training.seen import Known, recognise, speaker_digest
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ def _of_run(run: Path | None, corpus: Corpus, ids: Sequence[str]) -> dict[str, K
             continue
         if json.loads(about.read_text(encoding="utf-8")).get("corpus_hash") != corpus.hash:
             return {}
-        table = pd.read_csv(split, dtype=str, keep_default_na=False)
+        table = read_csv(split)
         found: dict[str, Known] = {}
         for role in ("train", "validation", "test"):  # what was tested and trained on counts as tested
             found |= dict.fromkeys(table.loc[table["role"] == role, "id"], Known(role, True))

@@ -19,6 +19,7 @@ from affuse.evaluation.calibration import (
     reliability,
     speakers_of,
 )
+from affuse.files import read_csv
 from affuse.reports.rows import Row, Run
 
 
@@ -90,5 +91,5 @@ def _speaker_of(run: Run) -> dict[str, str] | None:
     path = run.folder / "split.csv"
     if not path.is_file():
         return None
-    table = pd.read_csv(path, dtype=str)
+    table = read_csv(path)
     return dict(zip(table["id"], table["speaker"], strict=True)) if "speaker" in table.columns else None

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from affuse.errors import AffuseError
-from affuse.files import replacing
+from affuse.files import read_csv, replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,4 +90,4 @@ def _metrics(folder: Path) -> pd.DataFrame:
         raise AffuseError(
             f"{folder} has no metrics.csv; name run folders that 'affuse train' or 'compare' wrote."
         )
-    return pd.read_csv(path)
+    return read_csv(path, lambda name: True)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.evaluation.predictions import measure_table
+from affuse.files import read_csv
 from affuse.reports.results import TITLES, read_predictions, rows_of
 from affuse.training.compare import Cell, Comparison
 
@@ -57,7 +58,7 @@ def joint_losses(comparison: Comparison) -> pd.DataFrame:
 
 
 def _of_seed(cells: Sequence[Cell], spaces: dict[str, list[str]]) -> dict[str, float]:
-    last = pd.DataFrame(pd.read_csv(cell.folder / "metrics.csv").iloc[-1] for cell in cells)
+    last = pd.DataFrame(read_csv(cell.folder / "metrics.csv", lambda name: True).iloc[-1] for cell in cells)
     found = {f"weight_{task}": float(last[f"weight_{task}"].mean()) for task in spaces}
     for part in PARTS:
         table = pd.concat([read_predictions(cell.folder, part) for cell in cells], ignore_index=True)

@@ -11,7 +11,9 @@ from typing import Any
 import pandas as pd
 
 from affuse.errors import AffuseError
+from affuse.files import read_csv
 from affuse.reports.record import read_record
+from affuse.reports.results import RESULT_NUMBERS
 from affuse.reports.rows import MARK, Row, read_rows
 from affuse.reports.statistics import Statistics, compute_statistics
 
@@ -137,9 +139,5 @@ def read_results(folder: Path) -> pd.DataFrame:
     path = folder / "results.csv"
     if not path.is_file():
         raise AffuseError(f"{path} is missing; run the same 'affuse compare' again to write it.")
-    try:
-        columns = list(pd.read_csv(path, nrows=0).columns)
-        end = columns.index("protocol") if "protocol" in columns else 0
-        return pd.read_csv(path, dtype=dict.fromkeys(columns[:end], str))  # type: ignore[arg-type]
-    except pd.errors.EmptyDataError:
-        return pd.DataFrame(columns=["task"])
+    table = read_csv(path, RESULT_NUMBERS)
+    return table if len(table.columns) else pd.DataFrame(columns=["task"])

@@ -12,6 +12,7 @@ import pandas as pd
 from affuse.evaluation.intervals import speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table
+from affuse.files import read_csv
 from affuse.model import encoder_choice
 from affuse.recipe import Recipe
 from affuse.training.compare import Cell, Comparison, describe
@@ -19,6 +20,10 @@ from affuse.training.experiment import Experiment
 
 # field names of the metrics, with the field's other names for them
 TITLES = {"acc": "ACC (WA)", "bacc": "BACC (UA)", "macro_f1": "macro F1", "weighted_f1": "weighted F1"}
+# the columns of ``results.csv`` and ``subsets.csv`` that hold numbers; the axes and all others are texts
+RESULT_NUMBERS = (
+    "transcript_overlap", "value", "low", "high", "ceiling", "sd_seeds", "sd_folds", "n", "seeds", "folds",
+)  # fmt: skip
 
 
 def collect_results(comparison: Comparison) -> pd.DataFrame:
@@ -121,12 +126,17 @@ def tables_by_seed(parts: Iterable[tuple[int, pd.DataFrame]]) -> dict[int, pd.Da
 
 def read_predictions(folder: Path, role: str, file: str = "predictions.csv") -> pd.DataFrame:
     """The rows of one role of a run's prediction table; text stays text (an id may look like a number)."""
-    path = folder / file
-    header = pd.read_csv(path, nrows=0).columns
-    numbers = {name: float for name in header if "_p_" in name} | {"fold": int}
-    types = {name: numbers.get(name, str) for name in header}
-    table = pd.read_csv(path, dtype=types, keep_default_na=False)  # type: ignore[arg-type]
+    table = read_csv(folder / file)
+    for name in table.columns:
+        if name == "fold" or any(f"{task}_predicted" in table.columns for task in _tasks_of(name)):
+            table[name] = table[name].astype(int if name == "fold" else float)
     return table[table["role"] == role]
+
+
+def _tasks_of(column: str) -> list[str]:
+    """The tasks of which ``column`` may be a class's probability: <task>_p_<class>."""
+    parts = column.split("_p_")
+    return ["_p_".join(parts[:i]) for i in range(1, len(parts))]
 
 
 def _fold_deviation(tables: list[pd.DataFrame], task: str, space: list[str], metric: str) -> float:

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from affuse.errors import AffuseError
 from affuse.evaluation.predictions import measure_table
+from affuse.files import read_csv
+from affuse.overrides import TEXTS
 from affuse.reports.record import RECORD
 from affuse.reports.results import read_predictions, tables_by_seed
 from affuse.training.embeddings import EMBEDDINGS, read_embeddings
+from affuse.yaml_text import read_yaml_file
 
 REFERENCE = "cross_entropy"
 # stands behind whatever was chosen or measured with the help of the test part
@@ -56,7 +58,7 @@ class Run:
     def metrics(self) -> pd.DataFrame:
         """``metrics.csv``, a row per epoch; empty where the run is of an older kind."""
         path = self.folder / "metrics.csv"
-        return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+        return read_csv(path, lambda name: True) if path.is_file() else pd.DataFrame()
 
     def embeddings(self) -> tuple[list[str], Any] | None:
         """Ids and (n, width) of the test part; None where the run is from before they were kept."""
@@ -80,7 +82,7 @@ class Row:
     def recipe(self) -> dict[str, Any]:
         """The resolved recipe of its runs, by sections; empty where they kept none."""
         path = self.runs[0].folder / "recipe.yaml"
-        return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
+        return (read_yaml_file(path, TEXTS) or {}) if path.is_file() else {}
 
     @property
     def epochs(self) -> int | None:

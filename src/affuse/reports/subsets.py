@@ -10,7 +10,15 @@ import pandas as pd
 
 from affuse.evaluation.intervals import speaker_confusions, speaker_interval
 from affuse.evaluation.predictions import measure_table
-from affuse.reports.results import ceiling, paper_table, read_predictions, rows_of, tables_by_seed
+from affuse.files import read_csv
+from affuse.reports.results import (
+    RESULT_NUMBERS,
+    ceiling,
+    paper_table,
+    read_predictions,
+    rows_of,
+    tables_by_seed,
+)
 from affuse.training.compare import Comparison
 from affuse.training.subsets import SUBSET_PREDICTIONS, has_subsets, subsets_of
 
@@ -86,7 +94,4 @@ def subset_table(subsets: pd.DataFrame, task: str) -> pd.DataFrame:
 def read_subsets(folder: Path) -> pd.DataFrame:
     """``subsets.csv`` of a comparison's folder; without lines where there is none."""
     path = folder / SUBSETS
-    if not path.is_file():
-        return pd.DataFrame()
-    texts = {"stamp": str, "on_test": str}
-    return pd.read_csv(path, dtype=texts, keep_default_na=True).fillna(dict.fromkeys(texts, ""))
+    return read_csv(path, RESULT_NUMBERS) if path.is_file() else pd.DataFrame()

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus, Utterance
-from affuse.files import write_csv
+from affuse.files import read_csv, write_csv
 
 UTTERANCES = "utterances.csv"
 COLUMNS = ("speaker", "gender", "scenario", "dialog", "session")
@@ -32,7 +32,7 @@ def read_utterances(folder: Path) -> pd.DataFrame:
     path = folder / UTTERANCES
     if not path.is_file():
         return pd.DataFrame(columns=["speaker"], index=pd.Index([], name="id"), dtype=object)
-    table = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("id")
+    table = read_csv(path).set_index("id")
     table = table.mask(table == "")
     return table if "speaker" in table.columns else table.assign(speaker=None)
 

@@ -7,16 +7,18 @@
 
 from __future__ import annotations
 
+from importlib.resources import as_file
 from importlib.resources import files as package_files
 from typing import Any, Literal
 
 import pandas as pd
-import yaml
 from pydantic import Field
 
 from affuse.errors import AffuseError
+from affuse.files import read_csv
 from affuse.recipe import Part
 from affuse.registry import unknown
+from affuse.yaml_text import read_yaml
 
 PROTOCOLS = {"written": "as written", "coded": "as coded", "honest": "honest"}  # and what tables call them
 Changes = dict[str, Any]  # dotted field of the recipe -> value
@@ -158,8 +160,8 @@ def read_switches(paper: str) -> Switches:
 
 def published(paper: str) -> pd.DataFrame:
     """The paper's printed numbers: table, row, metric, value, note (what is known against it, or "")."""
-    with (package_files("affuse.reproduction") / "published.csv").open(encoding="utf-8") as stream:
-        table = pd.read_csv(stream, keep_default_na=False)
+    with as_file(package_files("affuse.reproduction") / "published.csv") as path:
+        table = read_csv(path, ("value",))
     return table[table["paper"] == paper].reset_index(drop=True)
 
 
@@ -168,4 +170,5 @@ def _folder() -> Any:
 
 
 def _yaml(paper: str, name: str) -> Any:
-    return yaml.safe_load((_folder() / paper / f"{name}.yaml").read_text(encoding="utf-8"))
+    text = (_folder() / paper / f"{name}.yaml").read_text(encoding="utf-8")
+    return read_yaml(text, f"{paper}/{name}.yaml")

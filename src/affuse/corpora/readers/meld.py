@@ -18,6 +18,8 @@ from affuse.corpora.labels import label_spaces
 from affuse.corpora.readers.release import VIDEO, check_folder, media_files, note_of
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
+from affuse.names import listed
+from affuse.tables import read_table
 
 SPLITS = {"train": "train", "dev": "validation", "test": "test"}  # the release's word -> the role
 PUBLISHED = {"train": 9989, "dev": 1109, "test": 2610}
@@ -91,18 +93,11 @@ def _listing(source: Path, word: str) -> Path | None:
 
 def _read(path: Path, word: str) -> pd.DataFrame:
     """One CSV file, its text and names repaired."""
-    try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except UnicodeDecodeError:  # copies saved by a spreadsheet
-        raw = pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="cp1252", encoding_errors="replace"
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise AffuseError(f"{path} cannot be read as a CSV file ({error}).") from None
+    raw = read_table(path, spare_encoding="cp1252").table.fillna("")  # copies saved by a spreadsheet
     missing = [field for field in FIELDS if field not in raw.columns]
     if missing:
         raise AffuseError(
-            f"{path} has no column {', '.join(missing)}; it has {', '.join(raw.columns)}. Take the file from "
+            f"{path} has no column {', '.join(missing)}; it has {listed(raw.columns)}. Take the file from "
             "the MELD release."
         )
     for field in ("Dialogue_ID", "Utterance_ID"):

@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from affuse.errors import AffuseError
+from affuse.names import listed
+from affuse.tables import read_table
 
 AUDIO = (".wav", ".flac")
 VIDEO = (".mp4",)
@@ -81,20 +83,19 @@ def note_of_counts(table: pd.DataFrame, published: dict[str, int], what: str) ->
 
 
 def read_listing(path: Path, required: Sequence[str]) -> pd.DataFrame:
-    """A CSV that lists a release: every cell a string, empty where blank.
+    """A CSV that lists a release: every cell a string, empty where blank; ``file`` as it is written.
 
     Raises AffuseError naming the file and the columns it lacks.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise AffuseError(f"{path} cannot be read as a CSV file ({error}).") from None
+    numbered = read_table(path)
+    table = numbered.table.fillna("")
+    if "file" in table.columns:
+        table["file"] = numbered.written["file"].fillna("")
+    table = table.astype(object).reset_index(drop=True)
     missing = [name for name in required if name not in table.columns]
     if missing:
         raise AffuseError(
-            f"{path} has no column {', '.join(map(repr, missing))}; it has {', '.join(table.columns)}. "
+            f"{path} has no column {', '.join(map(repr, missing))}; it has {listed(table.columns)}. "
             "Remove the file to read the media files' own names instead."
         )
-    if table.empty:
-        raise AffuseError(f"{path} lists no utterance.")
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -10,15 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from affuse.corpora.corpus import Corpus, first_problem
 from affuse.corpora.labels import OTHERWISE, map_labels, normalise_gender, with_labels
-from affuse.corpora.schema import COLUMNS, FEATURE_PREFIX, GENDERS, NUMBER_COLUMNS, SIDES, CorpusInfo
+from affuse.corpora.name_checks import alike_notes, blank_word_notes
+from affuse.corpora.schema import (
+    COLUMNS,
+    FEATURE_PREFIX,
+    GENDERS,
+    NUMBER_COLUMNS,
+    PATH_COLUMNS,
+    SIDES,
+    CorpusInfo,
+)
 from affuse.errors import AffuseError
+from affuse.names import listed, on_disk, quote, tidy
 from affuse.registry import unknown
 from affuse.tables import NumberedTable, read_table
+from affuse.yaml_text import read_yaml_file
 
 REFERENCE = re.compile(r"(?P<path>.+?\.np[yz])(?P<inside>#.+)?", re.I)  # array.npy#ROW, arrays.npz#KEY#ROW
 MODALITIES = ("audio", "video", "text")
@@ -45,14 +56,40 @@ class TableOptions(BaseModel):
     generated: bool = False
     notes: list[str] = Field(default_factory=list)
 
+    @field_validator("columns", "labels", "label_spaces", "require")
+    @classmethod
+    def _tidy(cls, value: Any) -> Any:
+        """As the table's own names are read."""
+        if isinstance(value, dict):
+            return {tidy(name): cls._tidy(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [tidy(name) for name in value]
+        return tidy(value) if isinstance(value, str) else value
+
+
+# fields of the options whose values are names: text as it is written, be it `no`, `01` or `1.50`
+_TEXTS = (
+    "columns",
+    "labels",
+    "label_spaces",
+    "require",
+    "media_root",
+    "name",
+    "licence",
+    "language",
+    "notes",
+)
+
 
 def prepare(
     source: str | Path, out: str | Path, options: str | Path | Mapping[str, Any] | TableOptions | None = None
 ) -> Corpus:
     """Read a user's own table into a corpus folder.
 
-    source:  .csv (comma or semicolon), .tsv or .parquet, UTF-8, a header with any of ``schema.COLUMNS``;
-             other columns are kept as they are. A missing ``id`` is made from the media files' names.
+    source:  .csv (comma, semicolon or tab), .tsv (either may be gzipped) or .parquet, UTF-8, a header with any of
+             ``schema.COLUMNS``; other columns are kept. A missing ``id`` is made from the media files' names.
+             Names and labels are kept as they are written, in Unicode's composed form: ``nan``, ``NA`` and ``null``
+             are labels like any other, and told
     options: a YAML file of ``TableOptions``, or its content
 
     A column ``features_<name>`` holds paths relative to the table (``array.npy``, ``array.npy#ROW``,
@@ -64,13 +101,16 @@ def prepare(
     source = Path(source).absolute()
     chosen = _read_options(options)
     numbered = read_table(source)
-    notes = [*chosen.notes, *_misspelt(list(numbered.table.columns))]
+    notes = [*chosen.notes, *numbered.notes, *_misspelt(list(numbered.table.columns))]
     numbered, renamed = _rename(numbered, chosen)
     table, notes = numbered.table, [*notes, *renamed]
+    for name in (*COLUMNS, *(one for one in numbered.unread if one.startswith(FEATURE_PREFIX))):
+        if name not in table.columns:
+            numbered.check_read(name)
     if not any(name in table.columns for name in MODALITIES) and not _features(table):
         raise AffuseError(
             f"{source} has no column audio, video, text or features_<name>; it has "
-            f"{', '.join(table.columns)}. Rename under 'columns:' in the options file."
+            f"{listed(table.columns)}. Rename under 'columns:' in the options file."
         )
     for name in NUMBER_COLUMNS:
         if name in table.columns:
@@ -93,7 +133,10 @@ def prepare(
     if not labelled.any():
         raise AffuseError(f"{source}: no row has a label for {', '.join(chosen.require)} (require).")
     media_root = (source.parent / Path(chosen.media_root).expanduser()).resolve()
+    notes += _find_media(table, media_root)
     _check_media_root(table, media_root, source)
+    tasks = [task for task in spaces if task not in ("emotion", "gender")]
+    notes += [*alike_notes(table, tasks), *blank_word_notes(table, tasks)]
     info = CorpusInfo(
         name=chosen.name or source.stem,
         generated=chosen.generated,
@@ -112,11 +155,11 @@ def _read_options(options: str | Path | Mapping[str, Any] | TableOptions | None)
         return options
     where, values = "options", options
     if isinstance(options, (str, Path)):
-        where = str(options)
-        try:
-            values = yaml.safe_load(Path(options).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise AffuseError(f"{options} cannot be read as YAML ({error}).") from None
+        where, values = str(options), read_yaml_file(options, _TEXTS)
+    if values is not None and not isinstance(values, Mapping):
+        raise AffuseError(
+            f"{where} holds no mapping of options; its keys are {', '.join(TableOptions.model_fields)}."
+        )
     try:
         return TableOptions.model_validate({} if values is None else values)
     except ValidationError as error:
@@ -128,19 +171,25 @@ def _read_options(options: str | Path | Mapping[str, Any] | TableOptions | None)
 def _rename(numbered: NumberedTable, options: TableOptions) -> tuple[NumberedTable, list[str]]:
     """The table with the corpus's own column names, and what is to be said of them."""
     table, notes = numbered.table, []
-    taken = {}
+    taken, written = {}, {}
     for ours, theirs in options.columns.items():
         close = get_close_matches(ours, COLUMNS, n=1, cutoff=0.8)
         if ours not in COLUMNS and close and not ours.startswith(FEATURE_PREFIX):
             notes.append(f"columns.{ours} makes an extra column {ours!r}; did you mean {close[0]!r}?")
+        numbered.check_read(theirs)
         if theirs not in table.columns:
             raise AffuseError(
                 f"columns.{ours}: {unknown(theirs, list(table.columns), f'columns of {numbered.path}')}."
             )
-        taken[ours] = table[theirs]
+        taken[ours], written[ours] = table[theirs], numbered.written[theirs]
     # a column of theirs that has one of our names but was renamed away must not come through by accident
     rest = table.drop(columns=list({*options.columns.values(), *options.columns} & set(table.columns)))
-    return NumberedTable(numbered.path, pd.DataFrame({**taken, **rest}), numbered.first_row), notes
+    made = pd.DataFrame({**taken, **rest})
+    raw = pd.DataFrame({**written, **numbered.written[list(rest.columns)]})
+    for name in made.columns:
+        if name in PATH_COLUMNS or name.startswith(FEATURE_PREFIX):
+            made[name] = raw[name]
+    return numbered.renamed(made, raw), notes
 
 
 def _misspelt(names: list[str]) -> list[str]:
@@ -178,11 +227,13 @@ def _numbers(numbered: NumberedTable, name: str) -> pd.Series:
     unit = "a number of seconds" if name.endswith(("start", "end")) else "a number"
     for row in raw.index[raw.notna() & (values.isna() | values.abs().eq(math.inf))]:
         hint = "; write the decimals with a point" if "," in str(raw[row]) else ""
-        raise numbered.error(row, name, f"{raw[row]!r} is not {unit}{hint}")
+        raise numbered.error(row, name, f"{quote(raw[row])} is not {unit}{hint}")
     if blank := {"channel": "the mix of all", "track": "the first"}.get(name):
         for row in values.index[values.notna() & ((values < 0) | (values % 1 != 0))]:
             raise numbered.error(
-                row, name, f"{raw[row]!r} is not a {name}; they are whole numbers from 0 (blank: {blank})"
+                row,
+                name,
+                f"{quote(raw[row])} is not a {name}; they are whole numbers from 0 (blank: {blank})",
             )
     return values
 
@@ -195,7 +246,7 @@ def _normalise_words(numbered: NumberedTable) -> None:
     if "side" in table.columns:
         table["side"] = table["side"].str.strip().str.lower()
         for row in table.index[table["side"].notna() & ~table["side"].isin(SIDES)]:
-            raise numbered.error(row, "side", f"{table['side'][row]!r} is not left, right or blank")
+            raise numbered.error(row, "side", f"{quote(table['side'][row])} is not left, right or blank")
 
 
 def _label_spaces(numbered: NumberedTable, options: TableOptions) -> dict[str, list[str]]:
@@ -231,9 +282,9 @@ def _references(numbered: NumberedTable, name: str) -> pd.Series:
             raise numbered.error(
                 row,
                 name,
-                f"{value!r} is not like array.npy, array.npy#ROW, arrays.npz#KEY or arrays.npz#KEY#ROW",
+                f"{quote(value)} is not like array.npy, array.npy#ROW, arrays.npz#KEY or arrays.npz#KEY#ROW",
             )
-        path = (numbered.path.parent / match["path"]).absolute()
+        path = on_disk((numbered.path.parent / match["path"]).absolute())
         references.append(f"{path.as_posix()}{match['inside'] or ''}")
     return pd.Series(references, index=raw.index, dtype="string")
 
@@ -250,7 +301,7 @@ def _make_ids(numbered: NumberedTable) -> list[str]:
                 raise numbered.error(
                     row,
                     "id",
-                    f"{value!r} is also the id of row {numbered.row(first[value])}; ids must differ",
+                    f"{quote(value)} is also the id of row {numbered.row(first[value])}; ids must differ",
                 )
             first[value] = row
         return []
@@ -262,6 +313,29 @@ def _make_ids(numbered: NumberedTable) -> list[str]:
                 return [f"ids were made from the {name} files' names"]
     table["id"] = [f"row{numbered.row(row)}" for row in table.index]
     return ["ids were made from row numbers"]
+
+
+def _find_media(table: pd.DataFrame, root: Path) -> list[str]:
+    """Paths of files whose names are of another Unicode form on disk are made theirs; a note says how many."""
+    notes = []
+    for name in PATH_COLUMNS:
+        if name not in table.columns:
+            continue
+        found = table[name].map(
+            lambda path: path if path.isascii() or (root / path).exists() else _beside(root, path), na_action="ignore"
+        ).astype("string")  # fmt: skip
+        changed = int((found.notna() & (found != table[name])).sum())
+        if changed:
+            notes.append(
+                f"{changed} {name} files have names of another Unicode form on disk: taken all the same"
+            )
+        table[name] = found
+    return notes
+
+
+def _beside(root: Path, path: str) -> str:
+    found = on_disk(root / path)
+    return Path(os.path.relpath(found, root)).as_posix() if found != root / path else path
 
 
 def _check_media_root(table: pd.DataFrame, root: Path, source: Path) -> None:

@@ -32,6 +32,10 @@ COLUMNS = [
     "p", "p_holm", "resampled_p", "resampled_p_holm", "n", "speakers", "detectable", "stamp", "on_test",
     "trainings", "verdict", "note",
 ]  # fmt: skip
+NUMBERS = (  # the columns of numbers
+    "published", "difference", "low", "high", "p", "p_holm", "resampled_p", "resampled_p_holm", "n", "speakers",
+    "detectable",
+)  # fmt: skip
 JUDGES = ("honest", "written")  # the protocols whose tests the page tells, the first that was run
 NOTES = " | "  # between the notes on two published numbers
 HOLDS, OPPOSITE = "holds", "the opposite is shown"

@@ -11,15 +11,17 @@ import pandas as pd
 
 import affuse
 from affuse.errors import AffuseError
-from affuse.files import write_csv, write_json
+from affuse.files import read_csv, write_csv, write_json
 from affuse.reports.description import describe_protocol
 from affuse.reports.record import read_record as read_comparison
 from affuse.reports.results import tested_speakers
 from affuse.reports.rows import read_rows
 from affuse.reproduction.definition import PROTOCOLS, Paper
 from affuse.reproduction.report.claims import COLUMNS as CLAIM_COLUMNS
+from affuse.reproduction.report.claims import NUMBERS as CLAIM_NUMBERS
 from affuse.reproduction.report.claims import claims_table, untrained_rows
 from affuse.reproduction.report.values import COLUMNS, ProtocolRun, reproduction_rows, same_corpus
+from affuse.reproduction.report.values import NUMBERS as FRAME_NUMBERS
 from affuse.reproduction.utterances import utterances_in_words
 
 RECORD = "reproduction.json"
@@ -79,18 +81,15 @@ def read_record(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFram
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         if record["format"] == FORMAT:
-            told = dict.fromkeys(("stamp", "on_test", "trainings", "note"), str)
-            text = told | {"lambda": str, "inside": str, "failed": str}
-            frame = pd.read_csv(folder / NUMBERS, dtype=text)
-            claims = pd.read_csv(folder / CLAIMS, dtype=told)
-            for table, columns, blank in ((frame, COLUMNS, [*text]), (claims, CLAIM_COLUMNS, [*told])):
+            frame = read_csv(folder / NUMBERS, FRAME_NUMBERS)
+            claims = read_csv(folder / CLAIMS, CLAIM_NUMBERS)
+            for table, columns in ((frame, COLUMNS), (claims, CLAIM_COLUMNS)):
                 if list(table.columns) != columns or not len(table):
                     raise ValueError("a table of it has other columns, or no lines")
-                table[blank] = table[blank].fillna("")
             if lost := _KEYS - set(record):
                 raise ValueError(f"{RECORD} has no {min(lost)}")
             return record, frame, claims
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AffuseError) as error:
         raise AffuseError(
             f"{folder} cannot be read as a reproduction ({' '.join(str(error).split())}); run the same 'affuse "
             "reproduce' again."

@@ -10,6 +10,7 @@ import pandas as pd
 
 from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.evaluation.over_runs import over_runs
+from affuse.files import read_csv
 from affuse.reports.results import TITLES, read_predictions, rows_of
 from affuse.reproduction.definition import Definition, Paper, published
 from affuse.reproduction.grid import Grid
@@ -20,6 +21,7 @@ COLUMNS = [
     "paper", "table", "row", "metric", "published", "note", "protocol", "value", "low", "high", "seeds", "n", "inside",
     "stamp", "on_test", "trainings", "lambda", "failed",
 ]  # fmt: skip
+NUMBERS = ("published", "value", "low", "high", "seeds", "n")  # the columns of numbers
 METRICS = {
     "acc": TITLES["acc"],
     "bacc": TITLES["bacc"],
@@ -174,7 +176,7 @@ def joint_numbers(
     cell: Cell, comparison: Comparison, spaces: Mapping[str, Sequence[str]]
 ) -> dict[str, float]:
     """Of one run: NLL over its validation part (sum, weighted as at the chosen epoch; mean, unweighted), weights."""
-    history = pd.read_csv(cell.folder / "metrics.csv").set_index("epoch")
+    history = read_csv(cell.folder / "metrics.csv", lambda name: True).set_index("epoch")
     last, best = history.iloc[-1], history.loc[comparison.results[cell.folder].best_epoch]
     table = read_predictions(cell.folder, "validation")
     losses = {task: utterance_nll(*probabilities_of(table, task, space)) for task, space in spaces.items()}

@@ -1,0 +1,68 @@
+"""Names as users write them: one form for each, which of them are alike, and how a message quotes them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+# Marks of no width that copying leaves behind; joiners (U+200C, U+200D) stay, for words and emoji need them.
+_UNSEEN = re.compile("[\u200b\u2060\ufeff\u00ad]")
+_BLANKS = re.compile(r"[^\S\t\n\r]")  # the non-breaking space and its kin, and the plain one
+_SHOWN = 60  # letters of a cell that a message quotes
+BLANK_WORDS = frozenset(
+    {"nan", "na", "n/a", "#n/a", "null", "none", "<na>", "nat"}
+)  # what programs write for nothing
+
+
+def tidy(text: str) -> str:
+    """The text in Unicode's composed form (NFC), its blanks plain, without unseen marks and stray blanks around it.
+
+    José is one name, however its é was typed. Not for paths: a file system keeps the form as it is.
+    """
+    return _BLANKS.sub(" ", _UNSEEN.sub("", unicodedata.normalize("NFC", text))).strip()
+
+
+def alike(name: str) -> str:
+    """The same for names that differ in case, blanks or Unicode form alone: ``Anna`` and ``anna``."""
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join("".join(c for c in plain if unicodedata.category(c) != "Cf").split())
+
+
+def spellings(names: Iterable[str]) -> list[list[str]]:
+    """Names that are alike, together: ``[["Anna", "anna"]]``; groups and names in order."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(set(names)):
+        groups.setdefault(alike(name), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def quote(value: object) -> str:
+    """The value in quotes, shortened: a cell may hold a whole file."""
+    text = str(value) if isinstance(value, bytes | bytearray) else value
+    if isinstance(text, str) and len(text) > _SHOWN:
+        return f"{text[: _SHOWN - 3]!r}... ({len(text)} letters)"
+    told = repr(text)
+    return told if len(told) <= 2 * _SHOWN else f"{told[: _SHOWN - 3]}..."
+
+
+def listed(names: Iterable[object], most: int = 20) -> str:
+    """The names with commas between, the first few where there are many."""
+    shown = [str(name) if len(str(name)) <= _SHOWN else f"{str(name)[: _SHOWN - 3]}..." for name in names]
+    more = [f"and {len(shown) - most} more"] if len(shown) > most else []
+    return ", ".join([*shown[:most], *more])
+
+
+def on_disk(path: Path) -> Path:
+    """``path`` as it is written if it is there, else a file of the same name in another Unicode form, if one is.
+
+    A table that was typed on one system names the files of another: composed here, decomposed there.
+    """
+    if path.exists():
+        return path
+    for form in ("NFC", "NFD"):
+        other = Path(unicodedata.normalize(form, str(path)))
+        if other.exists():
+            return other
+    return path
