@@ -6,28 +6,39 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affuse.file_names import ESCAPES
+
 if TYPE_CHECKING:
     import pandas as pd
+
+# Who is asked before a file takes its place: (what was written, its place); see ``outputs.py``
+Watch = Callable[[Path, Path], None]
+watching: ContextVar[tuple[Watch, ...]] = ContextVar("watching", default=())
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it onto ``path`` only if the block succeeds.
 
-    Readers therefore see the old file or the new one, never half of one. The parent folder is made.
+    Readers therefore see the old file or the new one, never half of one. The parent folder is made. The temporary
+    name is short, for ``path`` may have the longest name that there can be; its suffix is the path's.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".tmp{path.suffix}", dir=path.parent)
+    suffix = path.suffix if len(os.fsencode(path.suffix)) <= 16 else ""
+    handle, name = tempfile.mkstemp(prefix=".affuse-", suffix=f".tmp{suffix}", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
+        for watch in watching.get():
+            watch(temporary, path)
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes 0600; a shared folder wants the usual mode
         os.replace(temporary, path)
     finally:
@@ -35,9 +46,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
+    """Write UTF-8 text atomically; bytes of a file name that are no text become escapes (``file_names.py``)."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors=ESCAPES)
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -46,16 +57,17 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def write_csv(path: str | Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV atomically, without its index."""
+    """Write a table as CSV atomically, without its index; names as ``write_text`` does."""
     with replacing(path) as temporary:
-        table.to_csv(temporary, index=False)
+        table.to_csv(temporary, index=False, errors=ESCAPES)
 
 
 def digest(*parts: str | bytes) -> str:
     """A 32-digit hex digest of the parts in order; part boundaries count."""
     state = hashlib.blake2b(digest_size=16)
     for part in parts:
-        data = part.encode() if isinstance(part, str) else part
+        # a file name may hold bytes that are no text
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         state.update(len(data).to_bytes(8, "little"))
         state.update(data)
     return state.hexdigest()

@@ -1,0 +1,132 @@
+"""What a command may write: never over a file that it reads, and never over one that affuse did not write.
+
+Affuse knows its own files by a record in the folder, ``.affuse-written``: a line per file with the digest of what was
+written. A file that was edited since has another digest, and is its owner's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from affuse.errors import AffuseError
+from affuse.files import file_digest, watching
+
+RECORD = ".affuse-written"
+
+
+class Outputs:
+    """The files of one command below ``folder``.
+
+    by: what writes them, such as "predict": a file of another command is not replaced either
+    overwrite: files that affuse did not write may be replaced, inputs still not
+    """
+
+    def __init__(self, folder: str | Path, by: str, *, overwrite: bool = False) -> None:
+        self.folder = Path(folder)
+        self.by = by
+        self.overwrite = overwrite
+        self._known = _read(self.folder / RECORD, by)
+
+    @property
+    def recorded(self) -> bool:
+        """Whether this command has written into the folder before."""
+        return bool(self._known)
+
+    def check(self, files: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
+        """Before any work. Raises AffuseError naming the first of ``files`` that may not be written.
+
+        inputs: files that the command reads; those that do not exist are no matter
+        """
+        read = {mark for path in inputs if not path.is_dir() and (mark := _identity(path)) is not None}
+        foreign = []
+        for path in files:
+            if read and (_identity(path) in read or _identity(path, follow=False) in read):
+                raise AffuseError(
+                    f"{path} is an input of this command, and its output would replace it; choose another place or "
+                    "name for the output."
+                )
+            if path.is_dir():
+                raise AffuseError(f"{path} is a folder where a file is to be written; choose another place.")
+            if not self._may_replace(path):
+                foreign.append(path)
+        if foreign:
+            more = f" (and {len(foreign) - 1} more)" if len(foreign) > 1 else ""
+            raise self._refusal(foreign[0], more)
+
+    @contextmanager
+    def writing(self) -> Iterator[Outputs]:
+        """What ``files.replacing`` writes below the folder meanwhile is recorded, and refused as by ``check``."""
+        token = watching.set((*watching.get(), self._watch))
+        try:
+            yield self
+        finally:
+            watching.reset(token)
+
+    def _watch(self, temporary: Path, path: Path) -> None:
+        name = self._name(path)
+        if name is None:
+            return
+        if not self._may_replace(path):
+            raise self._refusal(path)
+        mark = file_digest(temporary)
+        if mark in self._known[name]:
+            return
+        line = json.dumps({"file": name, "digest": mark, "by": self.by}) + "\n"
+        # before the file is in place: a command that is killed in between has left nothing unknown
+        with open(self.folder / RECORD, "a", encoding="ascii") as record:
+            record.write(line)
+        self._known[name].add(mark)
+
+    def _may_replace(self, path: Path) -> bool:
+        if self.overwrite or not os.path.lexists(path):
+            return True
+        if path.is_symlink() or not path.is_file():
+            return False
+        known = self._known.get(self._name(path) or "")
+        return bool(known) and file_digest(path) in known
+
+    def _name(self, path: Path) -> str | None:
+        """Below the folder, with slashes; None for a file elsewhere."""
+        place, root = os.path.abspath(path), os.path.abspath(self.folder)
+        return Path(place).relative_to(root).as_posix() if Path(place).is_relative_to(root) else None
+
+    def _refusal(self, path: Path, more: str = "") -> AffuseError:
+        why = (
+            "was changed since affuse wrote it"
+            if self._name(path) in self._known
+            else "is not affuse's to replace"
+        )
+        return AffuseError(
+            f"{path}{more} is there already and {why}; choose another folder, or add --overwrite to replace it."
+        )
+
+
+def _read(record: Path, by: str) -> defaultdict[str, set[str]]:
+    """file -> digests of what was written there; a line that is damaged or another command's does not count."""
+    known: defaultdict[str, set[str]] = defaultdict(set)
+    try:
+        lines = record.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return known
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            if entry["by"] == by:
+                known[str(entry["file"])].add(str(entry["digest"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return known
+
+
+def _identity(path: Path, follow: bool = True) -> tuple[int, int] | None:
+    """The same for all names of one file: links, other spellings of its path or its letters' case."""
+    try:
+        status = path.stat() if follow else path.lstat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
