@@ -31,11 +31,8 @@ def find(path: str | Path) -> Path:
     text = str(path)
     if "\\x" not in text or os.path.lexists(path):
         return path
-    meant = Path(
-        os.fsdecode(
-            _ESCAPED.sub(lambda found: _byte(int(found[1], 16)), text).encode("utf-8", "surrogateescape")
-        )
-    )
+    plain = _ESCAPED.sub(lambda found: _byte(int(found[1], 16)), text)
+    meant = Path(os.fsdecode(plain.encode("utf-8", "surrogateescape")))
     return meant if os.path.lexists(meant) else path
 
 

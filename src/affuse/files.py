@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,11 +13,12 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affuse.file_names import ESCAPES
+from affuse.file_names import ESCAPES, written
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_UNDECODABLE = re.compile("[\ud800-\udfff]")
 # Who is asked before a file takes its place: (what was written, its place); see ``outputs.py``
 Watch = Callable[[Path, Path], None]
 watching: ContextVar[tuple[Watch, ...]] = ContextVar("watching", default=())
@@ -53,7 +55,9 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write indented JSON atomically."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    # all of them are within strings, where JSON wants the backslash of an escape doubled
+    write_text(path, _UNDECODABLE.sub(lambda found: "\\" + written(found[0]), text) + "\n")
 
 
 def write_csv(path: str | Path, table: pd.DataFrame) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 # What systems leave in folders: copies of deleted files, halves of files, thumbnails. Hidden names begin with a point.
-JUNK = frozenset(
-    {"__macosx", "$recycle.bin", "recycler", "#recycle", "@eadir", "system volume information", "lost+found"}
-)
+JUNK = frozenset({
+    "__macosx", "$recycle.bin", "recycler", "#recycle", "@eadir", "system volume information", "lost+found",
+})  # fmt: skip
 _PACKETS = (
     188,
     192,

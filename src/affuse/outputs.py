@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from affuse.errors import AffuseError
 from affuse.files import file_digest, watching
 
 RECORD = ".affuse-written"
+_current: ContextVar[Outputs | None] = ContextVar("outputs", default=None)
 
 
 class Outputs:
@@ -24,13 +27,30 @@ class Outputs:
 
     by: what writes them, such as "predict": a file of another command is not replaced either
     overwrite: files that affuse did not write may be replaced, inputs still not
+    deep: files of its subfolders are its files too, and not another command's
     """
 
-    def __init__(self, folder: str | Path, by: str, *, overwrite: bool = False) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path, by: str, *, overwrite: bool = False, deep: bool = True) -> None:
+        self.folder, self.deep = Path(folder), deep
         self.by = by
         self.overwrite = overwrite
         self._known = _read(self.folder / RECORD, by)
+        self._made = False
+
+    @classmethod
+    def current(cls, folder: str | Path, by: str, *, overwrite: bool = False, deep: bool = True) -> Outputs:
+        """Those whose ``writing`` is around the caller, if they are of this folder and command; else new ones, which
+        may overwrite where those around may."""
+        around = _current.get()
+        if around is None:
+            return cls(folder, by, overwrite=overwrite, deep=deep)
+        if around.by == by and around.same_folder(folder):
+            return around
+        return cls(folder, by, overwrite=overwrite or around.overwrite, deep=deep)
+
+    def same_folder(self, folder: str | Path) -> bool:
+        """Whether ``folder`` is theirs."""
+        return os.path.abspath(self.folder) == os.path.abspath(folder)
 
     @property
     def recorded(self) -> bool:
@@ -58,19 +78,42 @@ class Outputs:
             more = f" (and {len(foreign) - 1} more)" if len(foreign) > 1 else ""
             raise self._refusal(foreign[0], more)
 
+    def make_folder(self) -> None:
+        """Before any work: the folder is made, and can be written. Raises AffuseError."""
+        self._made = not os.path.lexists(self.folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise unwritable(self.folder, error) from None
+
     @contextmanager
     def writing(self) -> Iterator[Outputs]:
-        """What ``files.replacing`` writes below the folder meanwhile is recorded, and refused as by ``check``."""
-        token = watching.set((*watching.get(), self._watch))
+        """What ``files.replacing`` writes below the folder meanwhile is recorded, and refused as by ``check``.
+
+        A folder that was made for work that is then refused is taken away again.
+        """
+        if _current.get() is self:
+            yield self
+            return
+        tokens = watching.set((*watching.get(), self._watch)), _current.set(self)
         try:
             yield self
+        except AffuseError:
+            if self._made and self.folder.is_dir() and not any(self.folder.iterdir()):
+                self.folder.rmdir()
+            raise
         finally:
-            watching.reset(token)
+            watching.reset(tokens[0])
+            _current.reset(tokens[1])
 
     def _watch(self, temporary: Path, path: Path) -> None:
-        name = self._name(path)
-        if name is None:
+        name, inner = self._name(path), _current.get()
+        if name is None or ("/" in name and not self.deep):
             return
+        if inner is not None and inner is not self and inner.same_folder(self.folder):
+            return  # a part of the command that writes into the same folder, and has its own files there
         if not self._may_replace(path):
             raise self._refusal(path)
         mark = file_digest(temporary)
@@ -104,6 +147,17 @@ class Outputs:
         return AffuseError(
             f"{path}{more} is there already and {why}; choose another folder, or add --overwrite to replace it."
         )
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a killed affuse may have left: its record and temporary files."""
+    return all(one.name.startswith(".affuse-") for one in folder.iterdir())
+
+
+def unwritable(out: Path, error: OSError) -> AffuseError:
+    """What is told of a folder that cannot be written."""
+    reason = (error.strerror or str(error)).lower()
+    return AffuseError(f"{out} cannot be written ({reason}); choose another --out.")
 
 
 def _read(record: Path, by: str) -> defaultdict[str, set[str]]:

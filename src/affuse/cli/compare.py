@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import CACHE_HELP, SET_HELP
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def compare(
         bool,
         typer.Option("--subsets", help="Test every subset of the recipe's modalities too, the rest masked."),
     ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
 ) -> None:
     """Train every combination of --over on all folds; print the papers' table, write report.html.
 
@@ -45,7 +47,7 @@ def compare(
     from affuse.errors import AffuseError
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.compare import compare as run
-    from affuse.training.compare import make_variants, parse_axes
+    from affuse.training.compare import comparison_outputs, make_variants, parse_axes
 
     axes = parse_axes(over or [])
     try:
@@ -54,17 +56,27 @@ def compare(
         raise AffuseError("--over fold=... takes whole numbers, for example --over fold=0,1.") from None
     variants = make_variants(recipe, axes, set_ or [])
     loaded = Corpus.load(corpus)
-    with bars() as progress:
-        comparison = run(
-            variants, loaded, out, FeatureCache(cache or default_folder()), progress,
-            folds=folds, jobs=jobs, device=choose_device(device), keep_models=keep_models, subsets=subsets,
-        )  # fmt: skip
-    raise typer.Exit(show_comparison(comparison, loaded, out))
+    store = FeatureCache(cache or default_folder())
+    with comparison_outputs(out, overwrite).writing():
+        with bars() as progress:
+            comparison = run(
+                variants, loaded, out, store, progress,
+                folds=folds, jobs=jobs, device=choose_device(device), keep_models=keep_models, subsets=subsets,
+            )  # fmt: skip
+        code = _show(comparison, loaded, out)
+    raise typer.Exit(code)
 
 
 def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     """Write results.csv, results.md, subsets.csv (where subsets were tested), comparison.json and report.html; print
     the tables; return the exit code."""
+    from affuse.training.compare import comparison_outputs
+
+    with comparison_outputs(out).writing():
+        return _show(comparison, corpus, out)
+
+
+def _show(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     from affuse.cli.console import messages, print_table, report_skipped
     from affuse.files import write_csv, write_text
     from affuse.reports.joint_loss_table import joint_loss_table, joint_losses

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import CACHE_HELP
+
+TABLES = ("predictions.csv", "metrics.csv", "recalls.csv", "groups.csv", "calibration.csv", "skipped.csv")
 
 
 def evaluate(
@@ -24,24 +27,33 @@ def evaluate(
         str | None,
         typer.Option(help="Give the model only these, e.g. audio,text; the rest is masked as missing."),
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """A trained model on a corpus: ACC, BACC, F1, intervals over speakers, recall, and the gap by gender."""
+    from contextlib import nullcontext
+
     from affuse.cli.console import bars, choose_device, messages, print_table, report_skipped
     from affuse.corpora.corpus import Corpus
     from affuse.errors import AffuseError
     from affuse.files import write_csv
     from affuse.inference.evaluate import evaluate_model, trained_on
-    from affuse.modelfolder import load_model
+    from affuse.modelfolder import files_of, load_model
+    from affuse.outputs import Outputs
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.experiment import skipped_table
 
     if split is None and role != "test":
         raise AffuseError("--role chooses a part of a split; give --split RUN/split.csv too.")
     given = None if modalities is None else [name.strip() for name in modalities.split(",") if name.strip()]
+    outputs = None if out is None else Outputs(out, "evaluate", overwrite=overwrite)
+    if outputs is not None:  # before the features, which may take an hour
+        read = [*files_of(model), *([] if split is None else [split])]
+        outputs.check([outputs.folder / name for name in TABLES], read)
+        outputs.make_folder()
     loaded = Corpus.load(corpus)
-    with bars() as progress:
+    with outputs.writing() if outputs is not None else nullcontext(), bars() as progress:
         found = evaluate_model(
             load_model(model), loaded, FeatureCache(cache or default_folder()), progress,
             choose_device(device), split=split, role=role, modalities=given,
@@ -60,14 +72,15 @@ def evaluate(
         print_table(
             found.groups.round(4), "By the corpus's annotation of gender, by dialog type, and the gaps"
         )
-    if out is not None:
-        write_csv(out / "predictions.csv", found.predictions)
-        write_csv(out / "metrics.csv", found.metrics)
-        write_csv(out / "recalls.csv", found.recalls)
-        if len(found.groups):
-            write_csv(out / "groups.csv", found.groups)
-        write_csv(out / "calibration.csv", found.calibration)
-        write_csv(out / "skipped.csv", skipped_table(found.skipped, found.partial))
+    if out is not None and outputs is not None:
+        with outputs.writing():
+            write_csv(out / "predictions.csv", found.predictions)
+            write_csv(out / "metrics.csv", found.metrics)
+            write_csv(out / "recalls.csv", found.recalls)
+            if len(found.groups):
+                write_csv(out / "groups.csv", found.groups)
+            write_csv(out / "calibration.csv", found.calibration)
+            write_csv(out / "skipped.csv", skipped_table(found.skipped, found.partial))
         messages.print(f"Tables are in {out}.")
     where = out / "skipped.csv" if out else "skipped.csv with --out"
     raise typer.Exit(report_skipped(found.skipped, where, found.partial))

@@ -113,7 +113,7 @@ def predict(
             )
         if files is not None:
             files.check(found, _inputs(model, clips, found))
-            stack.enter_context(files.writing())
+            stack.enter_context(files.outputs.writing())
             _tell_names(found, messages)
         # a GPU holds one process's model and windows; as many as cores would fill its memory with contexts
         processes = 1 if settings.device != "cpu" else min(jobs or os.cpu_count() or 1, len(found))

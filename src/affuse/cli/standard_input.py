@@ -86,6 +86,6 @@ def _no_room(error: OSError) -> AffuseError:
     except OSError:
         where = "any temporary folder"
     return AffuseError(
-        f"Standard input cannot be copied to {where} ({(error.strerror or str(error)).lower()}); set TMPDIR to a folder "
-        "with room for it, or name a file instead of -."
+        f"Standard input cannot be copied to {where} ({(error.strerror or str(error)).lower()}); set TMPDIR to a "
+        "folder with room for it, or name a file instead of -."
     )

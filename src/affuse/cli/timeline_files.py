@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from affuse.errors import AffuseError
 from affuse.failures import cause_of, trace_of
-from affuse.outputs import Outputs
+from affuse.outputs import Outputs, unwritable
 
 if TYPE_CHECKING:
     from affuse.inference.batch import Job, Outcome
@@ -31,26 +28,13 @@ class TimelineFiles:
     def __init__(self, folder: Path, writers: Sequence[Writer], plot: bool, overwrite: bool) -> None:
         self.folder, self.writers, self.plot = folder, writers, plot
         self.outputs = Outputs(folder, "predict", overwrite=overwrite)
-        self._made = False
 
     def check(self, jobs: Sequence[Job], inputs: Iterable[Path]) -> None:
         """Before any work: every file may be written, and the folder can be made. Raises AffuseError."""
         suffixes = [*(writer.suffix for writer in self.writers), *([PICTURE] if self.plot else [])]
         files = [self._path(job, suffix) for job in jobs for suffix in suffixes]
         self.outputs.check([*files, self.folder / SKIPPED], [*(job.path for job in jobs), *inputs])
-        self._made = not os.path.lexists(self.folder)
-        check_folder(self.folder)
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Around the work; a folder that was made for nothing is taken away again."""
-        try:
-            with self.outputs.writing():
-                yield
-        except AffuseError:
-            if self._made and self.folder.is_dir() and not any(self.folder.iterdir()):
-                self.folder.rmdir()
-            raise
+        self.outputs.make_folder()
 
     def write(self, outcome: Outcome) -> Outcome:
         """The outcome, with a cause where its files could not be made. Raises AffuseError where that is the folder's
@@ -70,7 +54,7 @@ class TimelineFiles:
                 write_text(path, text)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in _FOLDERS:
-                raise _of_folder(self.folder, error) from None
+                raise unwritable(self.folder, error) from None
             cause = cause_of(error, job.path, what)
             return outcome._replace(timeline=None, cause=cause, trace=trace_of(error))
         return outcome
@@ -101,20 +85,3 @@ def print_timeline(timeline: Timeline, writer: Writer, *, first: bool, alone: bo
         text = writer.text(timeline)
     sys.stdout.write(text)
     sys.stdout.flush()
-
-
-def check_folder(out: Path) -> None:
-    """Told before an hour of work: the folder can be made and written. Raises AffuseError."""
-    import tempfile
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise _of_folder(out, error) from None
-
-
-def _of_folder(out: Path, error: OSError) -> AffuseError:
-    reason = (error.strerror or os.strerror(error.errno or 0)).lower()
-    return AffuseError(f"{out} cannot be written ({reason}); choose another --out.")

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from affuse.errors import AffuseError
-from affuse.file_names import LONGEST, shortened
+from affuse.file_names import LONGEST, find, shortened
 from affuse.inference.batch import Job
 from affuse.inference.clip_files import Clip, find_clips
 from affuse.inference.clip_table import TABLES, read_clips
 from affuse.inference.companions import find_words
 from affuse.inference.settings import Settings
-
 
 ROOM = LONGEST - 15  # bytes for a name without its ending, of which .labels.txt is the longest
 
@@ -33,7 +32,9 @@ def find_jobs(sources: Sequence[str], settings: Settings) -> list[Job]:
     names = {"skipped"}  # a batch's skipped.csv is no clip's
     found = []
     for clip in clips.values():
-        found.append(Job(clip.path, _name(clip.inside, names), _settings_of(clip, settings)))
+        path = find(clip.path)  # a table has a name that is no text in escapes
+        inside = clip.inside if path == clip.path else clip.inside.with_name(path.name)
+        found.append(Job(path, _name(inside, names), _settings_of(clip, settings)))
     return found
 
 

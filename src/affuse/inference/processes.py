@@ -6,6 +6,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -19,7 +20,7 @@ from affuse.workers import begin_worker
 
 
 def run_in_processes(model: str | Path, jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
-    """Outcomes in the order of the jobs. A job whose process died is tried once more, with no other running beside it.
+    """Outcomes in the order of the jobs. A job whose process died beside others is tried once more, alone.
 
     A pool of the standard library fails everything that waits when one of its processes dies. Raises AffuseError where
     a process dies while it loads the model.
@@ -44,8 +45,10 @@ def run_in_processes(model: str | Path, jobs: Sequence[Job], processes: int) -> 
                                 f"A process {death} while it loaded the model, most likely for want of memory; run "
                                 "the same command again with a lower --jobs."
                             ) from None
+                        # alone, nobody else took the memory: a second try would end in the same way
+                        alone = all(one.job is None for one in workers if one is not worker)
                         workers[workers.index(worker)] = _Process(model)
-                        if job in tried:
+                        if job in tried or alone:
                             done[job] = _lost(jobs[job], death)
                         else:
                             tried.add(job)
@@ -95,10 +98,8 @@ class _Process:
 
     def send(self, number: int, job: Job) -> None:
         self.job = number
-        try:
+        with suppress(OSError):  # it died while it was idle; receiving finds that
             self.pipe.send(job)
-        except OSError:  # it died while it was idle; receiving finds that
-            pass
 
     def receive(self) -> Outcome | None:
         """None: the model is loaded. Raises EOFError where the process has died, and what is no clip's fault."""
@@ -128,8 +129,8 @@ class _Raised(Exception):
 
 def _lost(job: Job, death: str) -> Outcome:
     cause = (
-        f"{job.path} cannot be predicted: the process that read it {death}, twice; its decoder may have crashed, or it "
-        "takes more memory than there is."
+        f"{job.path} cannot be predicted: the process that read it {death}; its decoder may have crashed, or it takes "
+        "more memory than there is."
     )
     return Outcome(job, None, shown(cause), 0.0, peak_memory())
 

@@ -146,7 +146,9 @@ def open_sound(path: Path) -> soundfile.SoundFile | None:
     if path.suffix.lower() in _FOR_PYAV:
         return None
     try:
-        sound = soundfile.SoundFile(path)
+        sound = soundfile.SoundFile(
+            os.fsencode(path)
+        )  # its own encoding of names refuses bytes that are no text
     except soundfile.LibsndfileError:
         return None
     if sound.format == "MPEG":

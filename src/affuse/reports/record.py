@@ -11,12 +11,10 @@ from affuse.errors import AffuseError
 from affuse.files import write_json
 from affuse.reports.results import rows_of
 from affuse.reports.utterances import write_utterances
-from affuse.training.compare import Cell, Comparison
+from affuse.training.compare import RECORD, RUNS, Cell, Comparison
 from affuse.training.run import RESULTS, environment
 
-RECORD = "comparison.json"
 FORMAT = 1
-RUNS = "runs/*/*/environment.json"  # every run that was begun
 
 
 def write_record(comparison: Comparison, out: Path) -> None:

@@ -16,7 +16,7 @@ from affuse.reports.results import collect_results
 from affuse.reproduction.definition import Paper
 from affuse.reproduction.grid import Form, Grid
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import Comparison, compare
+from affuse.training.compare import Comparison, compare, comparison_outputs
 from affuse.training.data import label_table
 from affuse.training.experiment import Progress
 
@@ -52,9 +52,10 @@ def run_grid(
     )
     progress.say("Writing the protocol's report.")
     results = collect_results(comparison)
-    write_csv(out / "results.csv", results)
-    write_record(comparison, out)
-    write_page(out)
+    with comparison_outputs(out).writing():
+        write_csv(out / "results.csv", results)
+        write_record(comparison, out)
+        write_page(out)
     return comparison, results
 
 

@@ -26,10 +26,23 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def default_folder() -> Path:
-    """$AFFUSE_CACHE, or the user's cache folder."""
+    """$AFFUSE_CACHE, or the user's cache folder: $XDG_CACHE_HOME, unless it is blank or relative, or ~/.cache.
+
+    Raises AffuseError where the user has no home folder.
+    """
     if folder := os.environ.get("AFFUSE_CACHE"):
         return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "affuse" / "features"
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not base.is_absolute():  # the XDG specification: to be ignored
+        try:
+            base = Path.home() / ".cache"
+        except RuntimeError:
+            base = Path()
+        if not base.is_absolute():
+            raise AffuseError(
+                "There is no home folder to keep the feature cache in; give a folder with --cache, or set AFFUSE_CACHE."
+            )
+    return base / "affuse" / "features"
 
 
 class Cached(NamedTuple):

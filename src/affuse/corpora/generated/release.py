@@ -34,7 +34,7 @@ from affuse.corpora.generated.texts import (
 from affuse.corpora.generated.video import write_video
 from affuse.corpora.generated.voice import RATE, room_noise, speak
 from affuse.errors import AffuseError
-from affuse.files import write_csv, write_json, write_text
+from affuse.files import file_digest, write_csv, write_json, write_text
 from affuse.workers import begin_worker
 
 STAMP = "ceilings.json"  # written last: a release that has it is whole
@@ -77,7 +77,7 @@ def generate_release(
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        building = Path(tempfile.mkdtemp(prefix=".affuse-", dir=out.parent))
         stack.callback(shutil.rmtree, building, ignore_errors=True)
         root = building / "release"
         root.mkdir()
@@ -101,9 +101,20 @@ def generate_release(
         settings = {"sessions": sessions, "dialogs": dialogs, "turns": turns, "seed": seed, "video": video}
         write_json(root / STAMP, {"generated": True, "name": "generated", **settings, **known(plan)})
         if out.exists():
+            _check_nothing_lost(out, root)
             shutil.rmtree(out)
         root.replace(out)
     return out
+
+
+def _check_nothing_lost(old: Path, new: Path) -> None:
+    """AffuseError where the old release holds a file that is no part of it, or that somebody changed."""
+    same = settings_of(old) == settings_of(new)
+    for path in sorted(one for one in old.rglob("*") if not one.is_dir() or one.is_symlink()):
+        twin = new / path.relative_to(old)
+        if not twin.is_file() or (same and file_digest(path) != file_digest(twin)):
+            why = "was changed" if twin.is_file() else "is no part of the generated release"
+            raise AffuseError(f"{path} {why} and would be lost; move it away, or name a new folder.")
 
 
 def settings_of(release: str | Path) -> dict[str, object]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.corpus_files import writes_corpus
 from affuse.corpora.labels import choose, label_spaces, normalise_gender
 from affuse.corpora.readers.release import (
     AUDIO,
@@ -75,6 +76,7 @@ SENTENCES = {
 NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[WLEAFTN])(?P<version>[a-z])", re.I)
 
 
+@writes_corpus()
 def prepare(source: str | Path, out: str | Path, emotions: Sequence[str] | None = None) -> Corpus:
     """Read an EmoDB release (wav or flac, any folder depth, or ``utterances.csv``) into a corpus folder.
 

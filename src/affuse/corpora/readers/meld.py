@@ -14,6 +14,7 @@ import ftfy
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.corpus_files import writes_corpus
 from affuse.corpora.labels import label_spaces
 from affuse.corpora.readers.release import VIDEO, check_folder, media_files, note_of
 from affuse.corpora.schema import CorpusInfo
@@ -40,6 +41,7 @@ CLIP = re.compile(r"dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)", re.I)
 TIME = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{1,3})")
 
 
+@writes_corpus()
 def prepare(source: str | Path, out: str | Path) -> Corpus:
     """Read the MELD release's CSV files, at any depth, and its clips, where present, into a corpus folder.
 

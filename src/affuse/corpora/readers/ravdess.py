@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.corpus_files import writes_corpus
 from affuse.corpora.labels import choose, label_spaces, normalise_gender
 from affuse.corpora.readers.release import (
     AUDIO,
@@ -63,6 +64,7 @@ NAME = re.compile(
 )
 
 
+@writes_corpus("features/au.npy")
 def prepare(
     source: str | Path,
     out: str | Path,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,13 +13,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from affuse.corpora.corpus import Corpus, first_problem
+from affuse.corpora.corpus_files import writes_corpus
 from affuse.corpora.labels import OTHERWISE, map_labels, normalise_gender, with_labels
+from affuse.corpora.references import is_reference, split_reference
 from affuse.corpora.schema import COLUMNS, FEATURE_PREFIX, GENDERS, NUMBER_COLUMNS, SIDES, CorpusInfo
 from affuse.errors import AffuseError
 from affuse.registry import unknown
 from affuse.tables import NumberedTable, read_table
 
-REFERENCE = re.compile(r"(?P<path>.+?\.np[yz])(?P<inside>#.+)?", re.I)  # array.npy#ROW, arrays.npz#KEY#ROW
 MODALITIES = ("audio", "video", "text")
 
 
@@ -46,6 +46,7 @@ class TableOptions(BaseModel):
     notes: list[str] = Field(default_factory=list)
 
 
+@writes_corpus()
 def prepare(
     source: str | Path, out: str | Path, options: str | Path | Mapping[str, Any] | TableOptions | None = None
 ) -> Corpus:
@@ -226,15 +227,15 @@ def _references(numbered: NumberedTable, name: str) -> pd.Series:
         if pd.isna(value):
             references.append(None)
             continue
-        match = REFERENCE.fullmatch(value)
-        if match is None:
+        reference = split_reference(value, numbered.path.parent)
+        if not is_reference(reference):
             raise numbered.error(
                 row,
                 name,
                 f"{value!r} is not like array.npy, array.npy#ROW, arrays.npz#KEY or arrays.npz#KEY#ROW",
             )
-        path = (numbered.path.parent / match["path"]).absolute()
-        references.append(f"{path.as_posix()}{match['inside'] or ''}")
+        path = (numbered.path.parent / reference.path).absolute()
+        references.append("#".join([path.as_posix(), *reference.inside]))
     return pd.Series(references, index=raw.index, dtype="string")
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from affuse.corpora.corpus import Corpus, first_problem
+from affuse.corpora.corpus_files import writes_corpus
 from affuse.corpora.readers.iemocap.counts import SelfCheck, self_check
 from affuse.corpora.readers.iemocap.evaluation import Evaluated, read_evaluation
 from affuse.corpora.readers.iemocap.labels import Classes, LabelProtocol, Scenario, Ties
@@ -38,6 +39,7 @@ ANNOTATION_TYPES = {
 }
 
 
+@writes_corpus(ANNOTATIONS, COUNTS)
 def prepare(
     source: str | Path,
     out: str | Path,
