@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affuse.failures import cause_of, trace_of
+from affuse.file_names import written
 from affuse.outputs import Outputs, unwritable
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class TimelineFiles:
 
         from affuse.files import write_csv
 
-        rows = [(str(one.job.path), one.cause) for one in skipped]
+        rows = [(written(str(one.job.path)), one.cause) for one in skipped]
         write_csv(self.folder / SKIPPED, pd.DataFrame(rows, columns=["clip", "cause"]))
 
     def _path(self, job: Job, suffix: str) -> Path:

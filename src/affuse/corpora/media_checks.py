@@ -14,6 +14,7 @@ import numpy as np
 from affuse.corpora.references import split_reference
 from affuse.errors import ClipError
 from affuse.failures import cause_of
+from affuse.file_names import find
 from affuse.media.audio import probe_audio, read_waveform
 from affuse.media.clock import clock_end, clock_start
 from affuse.media.container import open_container
@@ -160,7 +161,7 @@ class FeatureArrays:
     def _array(self, reference: str) -> np.ndarray | str:
         """The array a reference means, or what is wrong with it."""
         name, inside = split_reference(reference)
-        path = Path(name)
+        path = find(name)
         array = self._open(path)
         if isinstance(array, str):
             return array

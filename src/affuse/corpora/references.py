@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from affuse.file_names import find
+
 PARTS = 2  # that may stand behind the file: a key and a row
 
 
@@ -24,7 +26,7 @@ def split_reference(reference: str, folder: Path = Path()) -> Reference:
     parts = reference.split("#")
     choices = [Reference("#".join(parts[:count]), parts[count:]) for count in range(len(parts), 0, -1)]
     for choice in choices[: PARTS + 1]:
-        if choice.path and (folder / choice.path).is_file():
+        if choice.path and find(folder / choice.path).is_file():
             return choice
     named = [one for one in choices if one.path.lower().endswith((".npy", ".npz"))]
     return named[-1] if named else choices[-1]

@@ -15,6 +15,7 @@ import pandas as pd
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.media_checks import FeatureArrays, Span, check_file
 from affuse.corpora.schema import FEATURE_PREFIX, GENDERS, SIDES
+from affuse.file_names import find
 from affuse.registry import unknown
 
 Severity = Literal["error", "warning"]
@@ -213,7 +214,7 @@ def _check_media(
                 continue
             prefix = "video_" if kind == "video" and own_clock else ""
             start, end = values.get(f"{prefix}start"), values.get(f"{prefix}end")
-            spans[kind, corpus.media_root / values[kind]].append(
+            spans[kind, find(corpus.media_root / values[kind])].append(
                 Span(row, start, end, None if channel is None else int(channel), prefix)
             )
     with ThreadPoolExecutor(min(4, max(2, os.cpu_count() or 2))) as pool:

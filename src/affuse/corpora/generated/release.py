@@ -108,13 +108,18 @@ def generate_release(
 
 
 def _check_nothing_lost(old: Path, new: Path) -> None:
-    """AffuseError where the old release holds a file that is no part of it, or that somebody changed."""
+    """AffuseError where the old release holds a file that is no part of it, or that somebody changed.
+
+    Of a release of other settings only what lies beside its sessions can be told from its own files.
+    """
     same = settings_of(old) == settings_of(new)
-    for path in sorted(one for one in old.rglob("*") if not one.is_dir() or one.is_symlink()):
-        twin = new / path.relative_to(old)
-        if not twin.is_file() or (same and file_digest(path) != file_digest(twin)):
-            why = "was changed" if twin.is_file() else "is no part of the generated release"
-            raise AffuseError(f"{path} {why} and would be lost; move it away, or name a new folder.")
+    for path in sorted(one for one in old.rglob("*") if one.is_symlink() or not one.is_dir()):
+        inside = path.relative_to(old)
+        twin = new / inside
+        if not twin.is_file() and (same or not inside.parts[0].startswith("Session")):
+            raise AffuseError(f"{path} is no part of the generated release and would be lost; move it away.")
+        if same and file_digest(path) != file_digest(twin):
+            raise AffuseError(f"{path} was changed and would be lost; move it away, or name a new folder.")
 
 
 def settings_of(release: str | Path) -> dict[str, object]:

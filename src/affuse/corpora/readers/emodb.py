@@ -27,6 +27,7 @@ from affuse.corpora.readers.release import (
 )
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
+from affuse.file_names import written
 
 LISTING = "utterances.csv"
 
@@ -130,7 +131,7 @@ def _from_names(source: Path) -> tuple[pd.DataFrame, list[str]]:
         rows.append(
             {
                 "id": _canonical(path.stem),
-                "audio": path.as_posix(),
+                "audio": written(path.as_posix()),
                 "text": SENTENCES.get(sentence),
                 "speaker": match["speaker"],
                 "gender": GENDER_OF_SPEAKER.get(match["speaker"]),

@@ -19,6 +19,7 @@ from affuse.corpora.labels import label_spaces
 from affuse.corpora.readers.release import VIDEO, check_folder, media_files, note_of
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
+from affuse.file_names import written
 
 SPLITS = {"train": "train", "dev": "validation", "test": "test"}  # the release's word -> the role
 PUBLISHED = {"train": 9989, "dev": 1109, "test": 2610}
@@ -186,7 +187,7 @@ def _clips(source: Path) -> tuple[dict[str, str], list[str]]:
             key = f"{word}_dia{int(match['dialogue'])}_utt{int(match['utterance'])}"
             if key in clips:
                 duplicates.append(path)
-            clips.setdefault(key, path.as_posix())
+            clips.setdefault(key, written(path.as_posix()))
     notes = [
         *note_of(odd, "their names are not like dia0_utt0.mp4"),
         *note_of(unplaced, "no folder above them has train, dev or test in its name"),

@@ -18,6 +18,7 @@ from affuse.corpora.labels import OTHERWISE, map_labels, normalise_gender, with_
 from affuse.corpora.references import is_reference, split_reference
 from affuse.corpora.schema import COLUMNS, FEATURE_PREFIX, GENDERS, NUMBER_COLUMNS, SIDES, CorpusInfo
 from affuse.errors import AffuseError
+from affuse.file_names import find, written
 from affuse.registry import unknown
 from affuse.tables import NumberedTable, read_table
 
@@ -96,7 +97,7 @@ def prepare(
     media_root = (source.parent / Path(chosen.media_root).expanduser()).resolve()
     _check_media_root(table, media_root, source)
     info = CorpusInfo(
-        name=chosen.name or source.stem,
+        name=chosen.name or written(source.stem),
         generated=chosen.generated,
         source=str(source),
         licence=chosen.licence,
@@ -235,7 +236,7 @@ def _references(numbered: NumberedTable, name: str) -> pd.Series:
                 f"{value!r} is not like array.npy, array.npy#ROW, arrays.npz#KEY or arrays.npz#KEY#ROW",
             )
         path = (numbered.path.parent / reference.path).absolute()
-        references.append("#".join([path.as_posix(), *reference.inside]))
+        references.append(written("#".join([path.as_posix(), *reference.inside])))
     return pd.Series(references, index=raw.index, dtype="string")
 
 
@@ -268,7 +269,7 @@ def _make_ids(numbered: NumberedTable) -> list[str]:
 def _check_media_root(table: pd.DataFrame, root: Path, source: Path) -> None:
     """One missing file is a finding of validate; all of them missing is a wrong media_root."""
     paths = [path for name in ("audio", "video") if name in table.columns for path in table[name].dropna()]
-    if paths and not any((root / path).exists() for path in paths):
+    if paths and not any(find(root / path).exists() for path in paths):
         raise AffuseError(
             f"{source}: none of its {len(paths)} audio and video files exists (the first was looked for at "
             f"{root / paths[0]}); set media_root in the options file to the folder the paths start from."
