@@ -70,9 +70,7 @@ class Outputs:
                     f"{path} is an input of this command, and its output would replace it; choose another place or "
                     "name for the output."
                 )
-            if path.is_dir():
-                raise AffuseError(f"{path} is a folder where a file is to be written; choose another place.")
-            if not self._may_replace(path):
+            if path.is_dir() or not self._may_replace(path):
                 foreign.append(path)
         if foreign:
             more = f" (and {len(foreign) - 1} more)" if len(foreign) > 1 else ""
@@ -139,11 +137,10 @@ class Outputs:
         return Path(place).relative_to(root).as_posix() if Path(place).is_relative_to(root) else None
 
     def _refusal(self, path: Path, more: str = "") -> AffuseError:
-        why = (
-            "was changed since affuse wrote it"
-            if self._name(path) in self._known
-            else "is not affuse's to replace"
-        )
+        if path.is_dir():
+            return AffuseError(f"{path} is a folder where a file is to be written; choose another place.")
+        edited = self._name(path) in self._known
+        why = "was changed since affuse wrote it" if edited else "is not affuse's to replace"
         return AffuseError(
             f"{path}{more} is there already and {why}; choose another folder, or add --overwrite to replace it."
         )
