@@ -144,6 +144,8 @@ def test_the_cache_is_never_in_the_current_folder(monkeypatch, tmp_path, blank):
 def test_a_cache_that_cannot_be_written_names_the_cure(tmp_path):
     import torch
 
+    with pytest.raises(AffuseError, match=r"whose name is no UTF-8; .* --cache"):
+        FeatureCache(tmp_path / os.fsdecode(b"\xe9"))
     (tmp_path / "file").write_text("")
     with pytest.raises(AffuseError, match=r"cannot be written .* --cache"):
         FeatureCache(tmp_path / "file").put("ab", torch.zeros(1))

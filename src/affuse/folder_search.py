@@ -25,10 +25,10 @@ def media_files(folder: Path, suffixes: Collection[str], *, broken: bool = False
     Hidden files and folders (``._name`` of macOS, ``.Trash-1000``) and ``JUNK`` are passed over, unless ``folder``
     itself is one. Folders that are links are followed; each folder is searched once, however many links lead
     there, by its own name if it has one below ``folder``. TypeScript is not taken for a transport stream (``.ts``).
-    broken: links to files that are not there count as files
+    broken: links to files that are not there, and folders that may not be read, are found too: who opens them says so
     """
-    found = []
-    for path in _walk(folder):
+    found, closed = [], list[Path]()
+    for path in _walk(folder, closed):
         if path.suffix.lower() not in suffixes:
             continue
         place = folder / path
@@ -37,7 +37,7 @@ def media_files(folder: Path, suffixes: Collection[str], *, broken: bool = False
                 found.append(path)
         elif broken and place.is_symlink() and not place.exists():
             found.append(path)
-    return found
+    return [*found, *closed] if broken else found
 
 
 def is_junk(name: str) -> bool:
@@ -72,8 +72,9 @@ def _has_packets(head: bytes) -> bool:
     )
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, relative to it: real folders first, then those behind links."""
+def _walk(folder: Path, closed: list[Path]) -> Iterator[Path]:
+    """Every file below a folder, relative to it: real folders first, then those behind links. ``closed`` gets the
+    folders that may not be read."""
     seen: set[tuple[int, int]] = set()
     waiting, linked = deque([Path()]), deque[Path]()
     while waiting or linked:
@@ -85,7 +86,8 @@ def _walk(folder: Path) -> Iterator[Path]:
                 continue
             seen.add(mark)
             entries = sorted(os.scandir(folder / inside), key=lambda entry: entry.name)
-        except OSError:  # a folder that may not be read
+        except OSError:
+            closed.append(inside)
             continue
         for entry in entries:
             if is_junk(entry.name):

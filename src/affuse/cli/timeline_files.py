@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 SKIPPED = "skipped.csv"
 PICTURE = ".png"
 # Of a folder, not of a clip: every file after this one would fail in the same way
-_FOLDERS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR)
+_FOLDERS = (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR,
+)  # fmt: skip
 
 
 class TimelineFiles:

@@ -68,7 +68,7 @@ def predict_one(predictor: Predictor, job: Job) -> Outcome:
     began = time.perf_counter()
     timeline, cause, trace = None, "", ""
     try:
-        _check_link(job.path)
+        _check_place(job.path)
         timeline = predictor.predict(job.path)
         timeline.clip = written(timeline.clip)
         timeline.faults = [shown(fault) for fault in timeline.faults]
@@ -110,8 +110,10 @@ class Worker:
         return predict_one(predictor, job)
 
 
-def _check_link(path: Path) -> None:
-    """Told as it is: a link without its file is not a misspelt path."""
+def _check_place(path: Path) -> None:
+    """Told as it is: a link without its file is not a misspelt path, a closed folder no damaged file."""
+    if path.is_dir():
+        raise ClipError(f"{path} is a folder that may not be read; change its permissions.")
     if not path.is_symlink() or path.exists():
         return
     try:

@@ -19,6 +19,7 @@ from torch import Tensor
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder
 from affuse.errors import AffuseError
+from affuse.file_names import written
 from affuse.files import digest, file_digest, replacing
 
 # What a full disk says: no space, over quota, over the largest allowed file.
@@ -53,10 +54,15 @@ class Cached(NamedTuple):
 
 
 class FeatureCache:
-    """key -> tensor on disk."""
+    """key -> tensor on disk. Raises AffuseError for a folder whose name its files' library cannot open."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        if written(str(self.folder.absolute())) != str(self.folder.absolute()):
+            raise AffuseError(
+                f"The feature cache cannot be in {self.folder}, whose name is no UTF-8; choose another "
+                "folder with --cache."
+            )
         self.version = digest("features", "1")  # change when the meaning of a cached tensor changes
 
     def _path(self, key: str) -> Path:
