@@ -6,32 +6,44 @@ import csv
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affuse.errors import AffuseError
+from affuse.file_names import ESCAPES, written
 from affuse.names import quote
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_UNDECODABLE = re.compile("[\ud800-\udfff]")
+# Who is asked before a file takes its place: (what was written, its place); see ``outputs.py``
+Watch = Callable[[Path, Path], None]
+watching: ContextVar[tuple[Watch, ...]] = ContextVar("watching", default=())
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it onto ``path`` only if the block succeeds.
 
-    Readers therefore see the old file or the new one, never half of one. The parent folder is made.
+    Readers therefore see the old file or the new one, never half of one. The parent folder is made. The temporary
+    name is short, for ``path`` may have the longest name that there can be; its suffix is the path's.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".tmp{path.suffix}", dir=path.parent)
+    suffix = path.suffix if len(os.fsencode(path.suffix)) <= 16 else ""
+    handle, name = tempfile.mkstemp(prefix=".affuse-", suffix=f".tmp{suffix}", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
+        for watch in watching.get():
+            watch(temporary, path)
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes 0600; a shared folder wants the usual mode
         os.replace(temporary, path)
     finally:
@@ -39,22 +51,25 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
+    """Write UTF-8 text atomically; bytes of a file name that are no text become escapes (``file_names.py``)."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors=ESCAPES)
 
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write indented JSON atomically."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    # all of them are within strings, where JSON wants the backslash of an escape doubled
+    write_text(path, _UNDECODABLE.sub(lambda found: "\\" + written(found[0]), text) + "\n")
 
 
 def write_csv(path: str | Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV atomically, without its index; ``read_csv`` reads it."""
+    """Write a table as CSV atomically, without its index, names as ``write_text`` does; ``read_csv`` reads it."""
     # pandas leaves a lone carriage return bare, and whoever reads it begins a new row there
     bare = any("\r" in cell for name in table.columns for cell in table[name] if isinstance(cell, str))
     with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, quoting=csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL)
+        quoting = csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
+        table.to_csv(temporary, index=False, errors=ESCAPES, quoting=quoting)
 
 
 def read_csv(path: str | Path, numbers: Collection[str] | Callable[[str], bool] = ()) -> pd.DataFrame:
@@ -91,7 +106,8 @@ def digest(*parts: str | bytes) -> str:
     """A 32-digit hex digest of the parts in order; part boundaries count."""
     state = hashlib.blake2b(digest_size=16)
     for part in parts:
-        data = part.encode() if isinstance(part, str) else part
+        # a file name may hold bytes that are no text
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         state.update(len(data).to_bytes(8, "little"))
         state.update(data)
     return state.hexdigest()

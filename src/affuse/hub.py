@@ -29,9 +29,11 @@ def download(hub_id: str) -> Path:
     """
     from huggingface_hub import hf_hub_download, snapshot_download
 
+    from affuse.encoders.pretrained import check_hub_cache
     from affuse.modelfolder import INDEX, read_index
 
     repository, revision = _parts(hub_id)
+    check_hub_cache()
     with _explained(hub_id):
         folder = Path(hf_hub_download(repository, INDEX, revision=revision)).parent
         names = [INDEX, *read_index(folder)]
@@ -110,7 +112,7 @@ def pull(hub_id: str, out: str | Path) -> Path:
         raise AffuseError(f"{out} exists already; name a new folder.")
     folder = download(hub_id)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
+    with tempfile.TemporaryDirectory(prefix=".affuse-", dir=out.parent) as temporary:
         fresh = Path(temporary) / "model"
         for name in [INDEX, *read_index(folder)]:
             if (folder / name).is_file():

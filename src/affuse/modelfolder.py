@@ -129,6 +129,15 @@ def find_folder(source: str | Path) -> Path:
     raise AffuseError(f"{folder} is not a model folder: it has no {INDEX}; 'affuse train' writes one.")
 
 
+def files_of(source: str | Path) -> list[Path]:
+    """The files of a model folder, or of the one in a run folder; none where this machine has no such folder."""
+    folder = Path(source)
+    for candidate in (folder, folder / "model"):
+        if (candidate / INDEX).is_file():
+            return [candidate / INDEX, *(candidate / name for name in read_index(candidate))]
+    return []
+
+
 def read_index(folder: Path) -> dict[str, str]:
     """file -> digest. Raises AffuseError for a newer format and for what is no index."""
     index = read_json(folder / INDEX)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from pathlib import Path
 
 # Marks of no width that copying leaves behind; joiners (U+200C, U+200D) stay, for words and emoji need them.
 _UNSEEN = re.compile("[\u200b\u2060\ufeff\u00ad]")
@@ -52,17 +51,3 @@ def listed(names: Iterable[object], most: int = 20) -> str:
     shown = [str(name) if len(str(name)) <= _SHOWN else f"{str(name)[: _SHOWN - 3]}..." for name in names]
     more = [f"and {len(shown) - most} more"] if len(shown) > most else []
     return ", ".join([*shown[:most], *more])
-
-
-def on_disk(path: Path) -> Path:
-    """``path`` as it is written if it is there, else a file of the same name in another Unicode form, if one is.
-
-    A table that was typed on one system names the files of another: composed here, decomposed there.
-    """
-    if path.exists():
-        return path
-    for form in ("NFC", "NFD"):
-        other = Path(unicodedata.normalize(form, str(path)))
-        if other.exists():
-            return other
-    return path

@@ -27,7 +27,7 @@ class _Process(SpawnProcess):
             return SpawnProcess._Popen(process_obj)  # type: ignore[attr-defined]
 
 
-class _Context(SpawnContext):
+class WorkerContext(SpawnContext):
     """As "spawn", but the worker does not run the caller's script again, which nothing that is sent to it needs.
 
     A script without ``if __name__ == "__main__"`` would otherwise start itself in every worker and end there (joblib's
@@ -58,7 +58,9 @@ def worker_pool(
     Fresh: a forked child of a process that has used torch's thread pool may hang. On an exception, Ctrl-C above all,
     the workers are ended at once. Raises AffuseError where one was killed; ``kept`` ends that sentence.
     """
-    with ProcessPoolExecutor(processes, mp_context=_Context(), initializer=begin, initargs=values) as pool:
+    with ProcessPoolExecutor(
+        processes, mp_context=WorkerContext(), initializer=begin, initargs=values
+    ) as pool:
         try:
             yield pool
         except BrokenProcessPool:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import torch
 
 from affuse.model import Model
 from affuse.modelfolder import save_model
+from affuse.outputs import RECORD
 from affuse.prediction_defaults import ClipSeconds, PredictionDefaults
 from affuse.recipe import Recipe
 from audio_files import write_sound
@@ -63,7 +65,8 @@ def test_odd_names(capsys, monkeypatch, model, clips, tmp_path, name):
     monkeypatch.chdir(clips)
     ran = affuse(capsys, monkeypatch, "predict", model, "--format", "srt,csv", "--out", tmp_path, "--", name)
     assert ran.code == 0, ran.err
-    assert {path.name for path in tmp_path.iterdir()} == {name.replace(".wav", s) for s in (".srt", ".csv")}
+    made = {path.name for path in tmp_path.iterdir()} - {RECORD}
+    assert made == {name.replace(".wav", s) for s in (".srt", ".csv")}
 
 
 def test_a_folder_on_two_processes_keeps_its_shape_and_equals_one(
@@ -220,6 +223,19 @@ def test_an_output_that_is_a_file(capsys, monkeypatch, model, clips, tmp_path):
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path / "out")
     assert ran.code == 2
     assert "cannot be written (file exists); choose another --out" in ran.err
+
+
+def test_a_disk_without_room_ends_the_batch_in_one_sentence(capsys, monkeypatch, model, clips, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # what a full disk does, by a limit of this process
+    try:
+        sources = [clips / "plain.wav", clips / "-dash.wav"]
+        ran = affuse(capsys, monkeypatch, "predict", model, *sources, "--out", tmp_path, "--jobs", 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert ran.code == 2
+    assert f"{tmp_path} cannot be written (file too large); choose another --out." in ran.err
+    assert not list(tmp_path.glob("*.json"))
 
 
 def test_silence_is_no_failure(capsys, monkeypatch, model, tmp_path):

@@ -24,6 +24,7 @@ from affuse.cli import (
     validate,
 )  # fmt: skip
 from affuse.errors import AffuseError
+from affuse.file_names import shown
 
 app = typer.Typer(
     name="affuse",
@@ -87,6 +88,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
+        if "usable temporary directory" in str(error):  # of tempfile, which names no file
+            _fail("No temporary folder can be written; set TMPDIR to a folder with some room.")
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             _fail(
                 f"The disk is full while writing {error.filename or 'a file'}; free some space and run again."
@@ -110,5 +113,5 @@ def _open_outputs() -> None:
 
 
 def _fail(message: str) -> None:
-    print(f"affuse: {message}", file=sys.stderr)
+    print(f"affuse: {shown(message)}", file=sys.stderr)
     sys.exit(2)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import CACHE_HELP, SET_HELP
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def compare(
             help="Add a row of logistic regression on statistics of the same features; it takes seconds."
         ),
     ] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
 ) -> None:
     """Train every combination of --over on all folds; print the papers' table, write report.html.
 
@@ -56,7 +58,7 @@ def compare(
     from affuse.training.baseline import add_baseline
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.compare import compare as run
-    from affuse.training.compare import make_variants, parse_axes
+    from affuse.training.compare import comparison_outputs, make_variants, parse_axes
 
     axes = parse_axes([*(over or []), *([] if fold is None else [f"fold={fold}"])])
     try:
@@ -65,19 +67,29 @@ def compare(
         raise AffuseError("--fold and --over fold=... take whole numbers, for example --fold 0,1.") from None
     variants = make_variants(recipe, axes, set_ or [])
     loaded = Corpus.load(corpus)
-    with bars() as progress:
-        comparison = run(
-            variants, loaded, out, FeatureCache(cache or default_folder()), progress,
-            folds=folds, jobs=jobs, device=choose_device(device), keep_models=keep_models, subsets=subsets,
-        )  # fmt: skip
-        if baseline:
-            add_baseline(comparison, out, progress)
-    raise typer.Exit(show_comparison(comparison, loaded, out))
+    store = FeatureCache(cache or default_folder())
+    with comparison_outputs(out, overwrite).writing():
+        with bars() as progress:
+            comparison = run(
+                variants, loaded, out, store, progress,
+                folds=folds, jobs=jobs, device=choose_device(device), keep_models=keep_models, subsets=subsets,
+            )  # fmt: skip
+            if baseline:
+                add_baseline(comparison, out, progress)
+        code = _show(comparison, loaded, out)
+    raise typer.Exit(code)
 
 
 def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     """Write results.csv, results.md, subsets.csv (where subsets were tested), comparison.json and report.html; print
     the tables and the verdict; return the exit code."""
+    from affuse.training.compare import comparison_outputs
+
+    with comparison_outputs(out).writing():
+        return _show(comparison, corpus, out)
+
+
+def _show(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     from affuse.cli.console import command_line, messages, print_table, report_skipped
     from affuse.files import write_csv, write_text
     from affuse.reports.joint_loss_table import joint_loss_table, joint_losses

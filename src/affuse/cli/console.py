@@ -19,12 +19,15 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from affuse.file_names import shown
+
 if TYPE_CHECKING:
     import pandas as pd
 
-# rich takes 80 columns where there is no terminal, which would fold the cells of a table in a log file
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-messages = Console(stderr=True, highlight=False)
+# rich takes 80 columns where there is no terminal, which would fold the cells of a table in a log file. Names of files
+# and labels are printed as they are: [a] is no style, :b: no picture.
+out = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 140)
+messages = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 class Bars:
@@ -46,14 +49,14 @@ class Bars:
     def say(self, message: str) -> None:
         if message not in self._said:  # experiments that share a split would repeat themselves
             self._said.add(message)
-            self._progress.console.print(message, markup=False, soft_wrap=True)
+            self._progress.console.print(shown(message), soft_wrap=True)
 
 
 @contextmanager
 def bars() -> Iterator[Bars]:
     """Live bars on a terminal; on anything else only the messages."""
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -100,8 +103,10 @@ def report_skipped(skipped: list, where: object, partial: Sequence = ()) -> int:
     if partial:
         count = len({clip.id for clip in partial})
         messages.print(
-            f"{count} utterance{'s' if count > 1 else ''} used in part, the first: {partial[0].id}: {partial[0].cause} "
-            f"All of them are in {where}.",
+            shown(
+                f"{count} utterance{'s' if count > 1 else ''} used in part, the first: {partial[0].id}: "
+                f"{partial[0].cause} All of them are in {where}."
+            ),
             soft_wrap=True,
         )
     if not skipped:
@@ -109,7 +114,8 @@ def report_skipped(skipped: list, where: object, partial: Sequence = ()) -> int:
     first = skipped[0]
     count = len({skip.id for skip in skipped})
     messages.print(
-        f"{count} utterance{'s' if count > 1 else ''} skipped, the first: {first.id}: {first.cause}"
+        shown(f"{count} utterance{'s' if count > 1 else ''} skipped, the first: {first.id}: {first.cause}"),
+        soft_wrap=True,
     )
-    messages.print(f"All causes are in {where}.")
+    messages.print(shown(f"All causes are in {where}."), soft_wrap=True)
     return 1

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import CACHE_HELP
+
+TABLES = ("predictions.csv", "metrics.csv", "recalls.csv", "groups.csv", "calibration.csv", "skipped.csv")
 
 
 def evaluate(
@@ -37,6 +40,7 @@ def evaluate(
         str | None,
         typer.Option(help="Give the model only these, e.g. audio,text; the rest is masked as missing."),
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
@@ -44,19 +48,27 @@ def evaluate(
 
     Utterances that the model was trained on are recognised, in a copy of its corpus too, and left out.
     """
+    from contextlib import nullcontext
+
     from affuse.cli.console import bars, choose_device, messages, print_table, report_skipped
     from affuse.corpora.corpus import Corpus
     from affuse.files import write_csv
     from affuse.inference.evaluate import evaluate_model
     from affuse.inference.label_fit import rename_labels
-    from affuse.modelfolder import load_model
+    from affuse.modelfolder import files_of, load_model
+    from affuse.outputs import Outputs
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.experiment import skipped_table
 
     renamed = dict(_pair(text) for text in map_ or ())
     given = None if modalities is None else [name.strip() for name in modalities.split(",") if name.strip()]
+    outputs = None if out is None else Outputs(out, "evaluate", overwrite=overwrite)
+    if outputs is not None:  # before the features, which may take an hour
+        read = [*files_of(model), *([] if split is None else [split])]
+        outputs.check([outputs.folder / name for name in TABLES], read)
+        outputs.make_folder()
     loaded = rename_labels(Corpus.load(corpus), renamed)
-    with bars() as progress:
+    with outputs.writing() if outputs is not None else nullcontext(), bars() as progress:
         found = evaluate_model(
             load_model(model), loaded, FeatureCache(cache or default_folder()), progress,
             choose_device(device), split=split, role=role, modalities=given, run=model,
@@ -72,14 +84,15 @@ def evaluate(
         print_table(
             found.groups.round(4), "By the corpus's annotation of gender, by dialog type, and the gaps"
         )
-    if out is not None:
-        write_csv(out / "predictions.csv", found.predictions)
-        write_csv(out / "metrics.csv", found.metrics)
-        write_csv(out / "recalls.csv", found.recalls)
-        if len(found.groups):
-            write_csv(out / "groups.csv", found.groups)
-        write_csv(out / "calibration.csv", found.calibration)
-        write_csv(out / "skipped.csv", skipped_table(found.skipped, found.partial))
+    if out is not None and outputs is not None:
+        with outputs.writing():
+            write_csv(out / "predictions.csv", found.predictions)
+            write_csv(out / "metrics.csv", found.metrics)
+            write_csv(out / "recalls.csv", found.recalls)
+            if len(found.groups):
+                write_csv(out / "groups.csv", found.groups)
+            write_csv(out / "calibration.csv", found.calibration)
+            write_csv(out / "skipped.csv", skipped_table(found.skipped, found.partial))
         messages.print(f"Tables are in {out}.")
     where = out / "skipped.csv" if out else "skipped.csv with --out"
     raise typer.Exit(report_skipped(found.skipped, where, found.partial))

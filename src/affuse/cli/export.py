@@ -7,6 +7,7 @@ from typing import Annotated, Literal, cast
 
 import typer
 
+from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import CACHE_HELP
 
 
@@ -24,6 +25,7 @@ def export(
         Path | None, typer.Option(help="With --measure: a run's split.csv; its test part.")
     ] = None,
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
 ) -> None:
     """One ONNX file with named inputs and outputs, any batch size and length, labels in its metadata."""
     from affuse.cli.console import bars, messages, print_table
@@ -39,13 +41,18 @@ def export(
     from affuse.corpora.corpus import Corpus
     from affuse.inference.export import export_onnx
     from affuse.inference.export_check import measure_export
-    from affuse.modelfolder import load_model
+    from affuse.modelfolder import files_of, load_model
+    from affuse.outputs import Outputs
     from affuse.training.cache import FeatureCache, default_folder
 
-    corpus = None if measure is None else Corpus.load(measure)
+    outputs = Outputs(out.parent, "export", overwrite=overwrite)
+    outputs.check([out], [*files_of(model), *([] if split is None else [split])])
+    outputs.make_folder()
     chosen = cast(Literal["features", "raw"], inputs)
-    network = load_model(model)
-    export_onnx(network, out, inputs=chosen, int8=int8)
+    with outputs.writing():
+        corpus = None if measure is None else Corpus.load(measure)
+        network = load_model(model)
+        export_onnx(network, out, inputs=chosen, int8=int8)
     output.print(f"{out}: {out.stat().st_size / 1e6:.1f} MB", markup=False, soft_wrap=True)
     if corpus is not None:
         with bars() as progress:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,12 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from affuse.errors import AffuseError
+from affuse.file_names import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from affuse.inference.batch import Outcome
+    from affuse.inference.batch import Job, Outcome
     from affuse.inference.writers import Writer
+
+OVERWRITE_HELP = (
+    "Replace files that affuse did not write, or that were edited since. Inputs are never replaced."
+)
 
 
 def predict(
@@ -80,13 +83,20 @@ def predict(
     plot: Annotated[
         bool, typer.Option("--plot", help="With --out: a picture of every timeline too.")
     ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes (default: one per core).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="The whole traceback of what nobody expected of a clip.")
+    ] = False,
 ) -> None:
     """What is felt when in audio or video of any length: segments with label, probabilities and confidence."""
     import os
+    from contextlib import ExitStack
 
     from affuse.cli.console import choose_device, messages
+    from affuse.cli.standard_input import named, spooled
+    from affuse.cli.timeline_files import TimelineFiles, print_timeline
     from affuse.inference.batch import predict_jobs
     from affuse.inference.jobs import find_jobs
     from affuse.inference.settings import Settings
@@ -99,43 +109,53 @@ def predict(
         "face": _point(face), "detector": detector, "channel": channel, "track": track,
         "device": choose_device(device),
     }, mark="--")  # fmt: skip
-    spooled = _spool() if "-" in clips else None
-    try:
-        tell = partial(messages.print, soft_wrap=True, markup=False)
-        found = find_jobs([str(spooled) if clip == "-" else clip for clip in clips], settings, tell)
+    files = None if out is None else TimelineFiles(out, writers, plot, overwrite)
+    tell = partial(messages.print, soft_wrap=True, markup=False)
+    with ExitStack() as stack:
+        copy = stack.enter_context(spooled()) if "-" in clips else None
+        found = find_jobs([str(copy) if clip == "-" else clip for clip in clips], settings, tell)
         if out is None and len(found) > 1 and writers[0].name not in ("json", "csv"):
             raise AffuseError(
                 f"--format {writers[0].name} of {len(found)} clips needs --out FOLDER; json and csv can be piped."
             )
-        if out is not None:
-            _check_folder(out)
+        if files is not None:
+            files.check(found, _inputs(model, clips, found))
+            stack.enter_context(files.outputs.writing())
+            _tell_names(found, messages)
         # a GPU holds one process's model and windows; as many as cores would fill its memory with contexts
         processes = 1 if settings.device != "cpu" else min(jobs or os.cpu_count() or 1, len(found))
         skipped: list[Outcome] = []
         seconds = wall = 0.0
         for number, outcome in enumerate(predict_jobs(model, found, processes)):
-            if spooled is not None and outcome.job.path == spooled:
-                outcome = _named(outcome, spooled)
-            if outcome.timeline is None:
+            if copy is not None and outcome.job.path == copy:
+                outcome = named(outcome, copy)
+            timeline = outcome.timeline
+            if timeline is not None and files is not None:
+                outcome = files.write(outcome)
+            if timeline is None or outcome.timeline is None:
                 skipped.append(outcome)
+                if verbose and outcome.trace:
+                    messages.print(outcome.trace, soft_wrap=True, markup=False)
                 continue
-            if outcome.timeline.warning and number == len(skipped):
-                messages.print(outcome.timeline.warning, soft_wrap=True, markup=False)
+            if timeline.warning and number == len(skipped):
+                messages.print(timeline.warning, soft_wrap=True, markup=False)
             _tell(outcome, messages)
-            seconds, wall = seconds + outcome.timeline.seconds, wall + outcome.wall_seconds
-            _give(outcome, writers, out, plot, first=number == len(skipped), alone=len(found) == 1)
-    finally:
-        if spooled is not None:
-            spooled.unlink()
-    if len(found) == 1 and skipped:
-        raise AffuseError(skipped[0].cause)
+            seconds, wall = seconds + timeline.seconds, wall + outcome.wall_seconds
+            if files is None:
+                print_timeline(timeline, writers[0], first=number == len(skipped), alone=len(found) == 1)
+        if len(found) == 1 and skipped:
+            raise AffuseError(skipped[0].cause)
+        if files is not None and skipped:
+            files.write_skipped(skipped)
     if len(found) > 1:
         messages.print(
             f"{len(found) - len(skipped)} of {len(found)} clips, {seconds:.1f} s, on {processes} processes.",
             soft_wrap=True,
         )
+    for outcome in skipped:
+        messages.print(f"Skipped: {outcome.cause}", soft_wrap=True, markup=False)
     if skipped:
-        raise typer.Exit(_report(skipped, out, messages))
+        raise typer.Exit(1)
 
 
 def _writers(formats: str, out: Path | None) -> list[Writer]:
@@ -165,104 +185,36 @@ def _point(face: str | None) -> tuple[float, float] | None:
     return x, y
 
 
-def _spool() -> Path:
-    """Standard input as a file: decoders seek."""
-    import shutil
-    import tempfile
+def _inputs(model: str, sources: list[str], jobs: list[Job]) -> list[Path]:
+    """What is read besides the clips: none of it may become an output."""
+    from affuse.modelfolder import files_of
 
-    if sys.stdin is None or sys.stdin.closed:
-        raise AffuseError("Standard input is closed; name a file instead of -.")
-    with tempfile.NamedTemporaryFile(prefix="affuse-stdin-", delete=False) as spooled:
-        try:
-            shutil.copyfileobj(sys.stdin.buffer, spooled)
-        except OSError as error:
-            Path(spooled.name).unlink()
-            raise AffuseError(
-                f"Standard input cannot be read ({(error.strerror or str(error)).lower()})."
-            ) from None
-        if spooled.tell() == 0:
-            Path(spooled.name).unlink()
-            raise AffuseError("Standard input is empty (0 bytes); pipe an audio or video file to it.")
-    return Path(spooled.name)
+    named = {one for job in jobs for one in (job.settings.text, job.settings.detector) if one is not None}
+    return [*files_of(model), *(Path(source) for source in sources), *sorted(named)]
 
 
-def _named(outcome: Outcome, spooled: Path) -> Outcome:
-    """Nobody knows standard input by the name of its copy."""
+def _tell_names(jobs: list[Job], messages: Console) -> None:
+    from affuse.inference.jobs import is_shortened
 
-    def told(sentence: str) -> str:
-        sentence = sentence.replace(str(spooled), "standard input")
-        return sentence[:1].upper() + sentence[1:]
-
-    if outcome.timeline is not None:
-        outcome.timeline.clip = "-"
-        outcome.timeline.faults = [told(fault) for fault in outcome.timeline.faults]
-    return outcome._replace(job=replace(outcome.job, path=Path("-")), cause=told(outcome.cause))
-
-
-def _check_folder(out: Path) -> None:
-    """Told before an hour of work: the folder can be made and written."""
-    import tempfile
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise AffuseError(
-            f"{out} cannot be written ({(error.strerror or str(error)).lower()}); choose another --out."
-        ) from None
-
-
-def _give(
-    outcome: Outcome, writers: list[Writer], out: Path | None, plot: bool, *, first: bool, alone: bool
-) -> None:
-    from affuse.inference.writers import CsvWriter, JsonWriter
-
-    timeline = outcome.timeline
-    assert timeline is not None
-    if out is not None:
-        stem = out / outcome.job.name
-        for writer in writers:
-            writer.write(timeline, stem)
-        if plot:
-            timeline.plot(stem.with_name(f"{stem.name}.png"))
-        return
-    writer = writers[0]
-    if isinstance(writer, CsvWriter):
-        text = writer.text(timeline, header=first)
-    elif isinstance(writer, JsonWriter) and not alone:
-        text = writer.line(timeline)
-    else:
-        text = writer.text(timeline)
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    for job in jobs:
+        if is_shortened(job):
+            messages.print(
+                shown(f"{job.path}: its name leaves no room for an ending; its outputs are called {job.name}."),
+                soft_wrap=True, markup=False,
+            )  # fmt: skip
 
 
 def _tell(outcome: Outcome, messages: Console) -> None:
     timeline = outcome.timeline
     assert timeline is not None
+    clip = shown(timeline.clip)
     factor = outcome.wall_seconds / timeline.seconds
     messages.print(
-        f"{timeline.clip}: {timeline.seconds:.1f} s in {outcome.wall_seconds:.1f} s (real-time factor {factor:.3f}), "
+        f"{clip}: {timeline.seconds:.1f} s in {outcome.wall_seconds:.1f} s (real-time factor {factor:.3f}), "
         f"{len(timeline.segments)} segments, peak memory {outcome.peak_bytes / 1e6:.0f} MB.",
         soft_wrap=True, markup=False,
     )  # fmt: skip
     if not timeline.segments:
-        messages.print(
-            f"{timeline.clip}: nobody speaks; --no-vad takes the whole clip.", soft_wrap=True, markup=False
-        )
+        messages.print(f"{clip}: nobody speaks; --no-vad takes the whole clip.", soft_wrap=True, markup=False)
     for fault in timeline.faults:
         messages.print(fault, soft_wrap=True, markup=False)
-
-
-def _report(skipped: list[Outcome], out: Path | None, messages: Console) -> int:
-    import pandas as pd
-
-    from affuse.files import write_csv
-
-    for outcome in skipped:
-        messages.print(f"Skipped: {outcome.cause}", soft_wrap=True, markup=False)
-    if out is not None:
-        rows = [(str(one.job.path), one.cause) for one in skipped]
-        write_csv(out / "skipped.csv", pd.DataFrame(rows, columns=["clip", "cause"]))
-    return 1

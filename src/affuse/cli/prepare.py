@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,15 +19,22 @@ app = typer.Typer(help="Read a release, or a table of your own, into a corpus fo
 
 Source = Annotated[Path, typer.Argument(help="Where the release lies.")]
 Out = Annotated[Path, typer.Argument(help="Corpus folder to write.")]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace a corpus that was edited since, or files that affuse did not write."
+    ),
+]
 Emotions = Annotated[str | None, typer.Option(help="Keep only these, comma-separated (default: all).")]
 
 
 @app.command()
-def emodb(source: Source, out: Out, emotions: Emotions = None) -> None:
+def emodb(source: Source, out: Out, emotions: Emotions = None, overwrite: Overwrite = False) -> None:
     """EmoDB: its files at any folder depth (wav or flac), or the CSV beside them."""
     from affuse.corpora.readers.emodb import prepare
 
-    _tell(prepare(source, out, _names(emotions)))
+    with _writing(out, overwrite):
+        _tell(prepare(source, out, _names(emotions)))
 
 
 @app.command()
@@ -35,19 +43,22 @@ def ravdess(
     out: Out,
     vocal: Annotated[str, typer.Option(help="speech, song or both.")] = "speech",
     emotions: Emotions = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """RAVDESS: its files at any folder depth (wav, flac, mp4), or the CSV beside them."""
     from affuse.corpora.readers.ravdess import prepare
 
-    _tell(prepare(source, out, vocal, _names(emotions)))  # type: ignore[arg-type]
+    with _writing(out, overwrite):
+        _tell(prepare(source, out, vocal, _names(emotions)))  # type: ignore[arg-type]
 
 
 @app.command()
-def meld(source: Source, out: Out) -> None:
+def meld(source: Source, out: Out, overwrite: Overwrite = False) -> None:
     """MELD: its CSV files, and its mp4 clips where they lie beside them."""
     from affuse.corpora.readers.meld import prepare
 
-    _tell(prepare(source, out))
+    with _writing(out, overwrite):
+        _tell(prepare(source, out))
 
 
 @app.command()
@@ -70,12 +81,13 @@ def iemocap(
         bool,
         typer.Option(help="Keep turns without an emotion: they have speaker, gender, words and ratings."),
     ] = True,
+    overwrite: Overwrite = False,
 ) -> None:
     """IEMOCAP as it is on disk, or anything in its shape; counts are checked against the published ones."""
     from affuse.cli.console import bars
     from affuse.corpora.readers.iemocap import prepare
 
-    with bars() as progress:
+    with _writing(out, overwrite), bars() as progress:
         corpus = prepare(
             source, out, classes=classes, scenario=scenario, ties=ties, seed=seed,  # type: ignore[arg-type]
             keep_unlabelled=keep_unlabelled, progress=progress.count("dialogs"),
@@ -161,26 +173,42 @@ def csv(
         Path | None,
         typer.Option(help="YAML file: columns (renames), labels (maps), label_spaces, media_root, name, ..."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """A table of your own with any subset of the corpus columns."""
     from affuse.corpora.readers.table import prepare
 
-    _tell(prepare(source, out, options))
+    with _writing(out, overwrite):
+        _tell(prepare(source, out, options))
 
 
 @app.command("trim")
 def trim_(
     source: Annotated[Path, typer.Argument(help="Corpus folder that another 'affuse prepare' wrote.")],
     out: Out,
+    overwrite: Overwrite = False,
 ) -> None:
     """A corpus whose clips begin and end with speech: training then hears what 'affuse predict' hears."""
     from affuse.cli.console import bars
     from affuse.corpora.corpus import Corpus
+    from affuse.corpora.corpus_files import INFO, TABLE, corpus_outputs
     from affuse.corpora.trim import trim
 
-    with bars() as progress:
-        corpus = trim(Corpus.load(source), progress.count("clips"))
-    _tell(corpus.save(out))
+    loaded = Corpus.load(source)
+    corpus_outputs(
+        out, [source / TABLE, source / INFO], overwrite=overwrite
+    )  # before the clips, which take a while
+    with _writing(out, overwrite):
+        with bars() as progress:
+            corpus = trim(loaded, progress.count("clips"))
+        _tell(corpus.save(out))
+
+
+def _writing(out: Path, overwrite: bool) -> AbstractContextManager[object]:
+    from affuse.corpora.corpus_files import BY
+    from affuse.outputs import Outputs
+
+    return Outputs(out, BY, overwrite=overwrite).writing()
 
 
 def _names(text: str | None) -> list[str] | None:
@@ -189,9 +217,10 @@ def _names(text: str | None) -> list[str] | None:
 
 def _tell(corpus: Corpus) -> None:
     from affuse.cli.console import messages, out
+    from affuse.file_names import shown
 
     table = corpus.table
-    out.print(f"{corpus.folder}: {corpus.info.title}, {len(table)} utterances", soft_wrap=True)
+    out.print(shown(f"{corpus.folder}: {corpus.info.title}, {len(table)} utterances"), soft_wrap=True)
     for task, space in corpus.info.label_spaces.items():
         counts = table[task].value_counts()
         parts = [f"{label} {counts.get(label, 0)}" for label in space]
@@ -199,4 +228,4 @@ def _tell(corpus: Corpus) -> None:
         out.print(f"  {task}: {', '.join(parts)}" + (f", blank {blank}" if blank else ""), soft_wrap=True)
     out.print(f"  speakers: {table['speaker'].nunique()}")
     for note in corpus.info.notes:
-        messages.print(f"  note: {note}", soft_wrap=True, markup=False)
+        messages.print(f"  note: {shown(note)}", soft_wrap=True, markup=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import CACHE_HELP
 from affuse.errors import AffuseError
 
@@ -50,6 +51,7 @@ def reproduce(
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes (default: one per core).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
 ) -> None:
     """A paper's grid as written, as coded and honest, beside its published numbers; one table, one report.
 
@@ -58,16 +60,16 @@ def reproduce(
     from affuse.cli.console import choose_device
     from affuse.corpora.corpus import Corpus
     from affuse.reproduction.grid import Form
+    from affuse.reproduction.report.record import reproduction_outputs
     from affuse.training.cache import FeatureCache, default_folder
 
     if encoders not in ("paper", "small"):
         raise AffuseError(f"--encoders takes paper or small, not {encoders!r}.")
     form = Form(encoders == "small", quick, _seeds(seeds), tuple(set_ or ()))
     run = _switches if switches else _protocols
-    code = run(
-        paper, _names(protocol), Corpus.load(corpus), out, form, FeatureCache(cache or default_folder()), jobs,
-        choose_device(device),
-    )  # fmt: skip
+    names, loaded, store = _names(protocol), Corpus.load(corpus), FeatureCache(cache or default_folder())
+    with reproduction_outputs(out, overwrite).writing():
+        code = run(paper, names, loaded, out, form, store, jobs, choose_device(device))
     raise typer.Exit(code)
 
 

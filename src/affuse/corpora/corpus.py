@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 from pydantic import ValidationError
 
+from affuse.corpora.corpus_files import INFO, TABLE, corpus_outputs
 from affuse.corpora.schema import (
     COLUMNS,
     FEATURE_PREFIX,
@@ -20,15 +21,13 @@ from affuse.corpora.schema import (
     CorpusInfo,
 )
 from affuse.errors import AffuseError
+from affuse.file_names import find, written
 from affuse.files import digest, replacing, write_text
-from affuse.names import on_disk, tidy
+from affuse.names import tidy
 from affuse.yaml_text import needs_quotes, read_yaml_file, write_yaml
 
 if TYPE_CHECKING:
     from affuse.media.sound import Sound
-
-TABLE = "utterances.parquet"
-INFO = "corpus.yaml"
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Corpus:
 
     @property
     def media_root(self) -> Path:
-        root = Path(self.info.media_root)
+        root = find(self.info.media_root)
         return root if root.is_absolute() or self.folder is None else self.folder / root
 
     @property
@@ -127,9 +126,8 @@ class Corpus:
         )
 
     def media(self, path: str) -> Path:
-        """The file that a row's audio or video names; its name may be of another Unicode form on this disk."""
-        file = self.media_root / path
-        return file if path.isascii() else on_disk(file)
+        """The file that a row's audio or video names, whatever its name is on this disk (``file_names.find``)."""
+        return find(self.media_root / path)
 
     @classmethod
     def load(cls, folder: str | Path) -> Corpus:
@@ -156,14 +154,22 @@ class Corpus:
             raise AffuseError(f"{folder / TABLE} has no column 'id'; prepare the corpus again.")
         return cls(table, info, folder)
 
-    def save(self, folder: str | Path) -> Corpus:
-        """Write the folder (the table first, ``corpus.yaml`` last, each atomically) and return it as loaded."""
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Corpus:
+        """Write the folder (the table first, ``corpus.yaml`` last, each atomically) and return it as loaded.
+
+        Raises AffuseError for a folder with files of these names that affuse did not write, or that were edited
+        since, and for another corpus's; with ``overwrite`` they are replaced.
+        """
         folder = Path(folder)
-        if (folder / INFO).is_file() and (other := Corpus.load(folder).info.name) != self.info.name:
-            raise AffuseError(f"{folder} holds the corpus {other!r}; choose another folder or remove it.")
-        with replacing(folder / TABLE) as temporary:
-            self.table.to_parquet(temporary, index=False)
-        write_text(folder / INFO, write_yaml(self.info.model_dump()))
+        outputs = corpus_outputs(folder, overwrite=overwrite)
+        if not outputs.overwrite and (folder / INFO).is_file():
+            other = Corpus.load(folder).info.name
+            if other != self.info.name:
+                raise AffuseError(f"{folder} holds the corpus {other!r}; choose another folder or remove it.")
+        with outputs.writing():
+            with replacing(folder / TABLE) as temporary:
+                self.table.to_parquet(temporary, index=False)
+            write_text(folder / INFO, write_yaml(self.info.model_dump()))
         self.folder = folder
         return self
 
@@ -193,7 +199,10 @@ def _normalise(table: pd.DataFrame) -> pd.DataFrame:
         if name in NUMBER_COLUMNS:
             table[name] = pd.to_numeric(table[name], errors="coerce").astype("float64")
         else:
-            text = table[name].astype("string")
+            column = table[name]
+            if column.dtype == object:  # names with bytes that are no text, which no table keeps
+                column = column.map(lambda cell: written(cell) if isinstance(cell, str) else cell)
+            text = column.astype("string")
             if name == "text":
                 text = text.str.normalize("NFC")
             elif name not in PATH_COLUMNS and name in COLUMNS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -12,7 +11,10 @@ from typing import Any, Literal, NamedTuple
 import av
 import numpy as np
 
+from affuse.corpora.references import split_reference
 from affuse.errors import ClipError
+from affuse.failures import cause_of
+from affuse.file_names import find
 from affuse.media.audio import probe_audio, read_waveform
 from affuse.media.clock import clock_end, clock_start
 from affuse.media.container import open_container
@@ -22,7 +24,6 @@ from affuse.media.remarks import remarks
 
 # Times are often rounded, and a container's duration is one of several streams': less than this is no finding
 TOLERANCE_SECONDS = 0.1
-REFERENCE = re.compile(r"(?P<path>.+?)(?P<inside>(#[^#]*){0,2})")
 
 
 class Span(NamedTuple):
@@ -46,6 +47,15 @@ class Fault(NamedTuple):
     field: str
     message: str
     severity: Severity = "error"
+
+
+def check_file(kind: str, path: Path, spans: Sequence[Span], decode: bool) -> list[Fault]:
+    """``check_sound`` or ``check_picture``; whatever goes wrong is a fault of the file's rows."""
+    try:
+        return (check_sound if kind == "audio" else check_picture)(path, spans, decode)
+    except Exception as error:
+        message = cause_of(error, path).rstrip(".")
+        return [Fault(span.row, kind, message) for span in spans]
 
 
 def check_sound(path: Path, spans: Sequence[Span], decode: bool) -> list[Fault]:
@@ -154,7 +164,10 @@ class FeatureArrays:
 
     def fault(self, name: str, reference: str) -> str:
         """What is wrong with one row's reference in ``features_<name>``, or ''."""
-        array = self._array(reference)
+        try:
+            array = self._array(reference)
+        except Exception as error:  # of a damaged file, found when its values are read
+            return cause_of(error, reference).rstrip(".")
         if isinstance(array, str):
             return array
         if array.dtype.kind not in "fiub":
@@ -172,9 +185,8 @@ class FeatureArrays:
 
     def _array(self, reference: str) -> np.ndarray | str:
         """The array a reference means, or what is wrong with it."""
-        match = REFERENCE.fullmatch(reference)
-        assert match is not None
-        path, inside = Path(match["path"]), match["inside"].split("#")[1:]
+        name, inside = split_reference(reference)
+        path = find(name)
         array = self._open(path)
         if isinstance(array, str):
             return array

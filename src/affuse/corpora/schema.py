@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from affuse.file_names import written
 from affuse.names import tidy
 
 FORMAT = 1
@@ -69,6 +70,12 @@ class CorpusInfo(BaseModel):
     notes: list[str] = Field(default_factory=list)
     # generated corpora only: subset of modalities ("audio+text") -> best possible accuracy by task
     ceilings: dict[str, dict[str, float]] = Field(default_factory=dict)
+
+    @field_validator("name", "source", "media_root", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        """A path may hold bytes that are no text."""
+        return written(value) if isinstance(value, str) else value
 
     @property
     def title(self) -> str:

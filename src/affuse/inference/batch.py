@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from affuse.errors import AffuseError, ClipError
+from affuse.errors import ClipError
+from affuse.failures import cause_of, trace_of
+from affuse.file_names import shown, written
 from affuse.inference.settings import Settings
 from affuse.inference.timeline import Timeline
-from affuse.workers import begin_worker, worker_pool
 
 if TYPE_CHECKING:
     from affuse.inference.predict import Predictor
@@ -31,21 +30,26 @@ class Job:
 
 
 class Outcome(NamedTuple):
-    """``timeline`` is None where the clip failed; ``cause`` says why. peak_bytes: of the process, so far."""
+    """``timeline`` is None where the clip failed; ``cause`` says why, and ``trace`` where nobody expected it.
+
+    peak_bytes: of the process, so far.
+    """
 
     job: Job
     timeline: Timeline | None
     cause: str
     wall_seconds: float
     peak_bytes: int
+    trace: str = ""
 
 
 def predict_jobs(model: str | Path, jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
     """Outcomes in the order of the jobs, as they are ready. One process: this one, with all of its threads.
 
-    Raises AffuseError for a model or settings that cannot be used: that is no clip's fault.
+    Whatever goes wrong with a clip is its outcome; with several processes, even where it kills one. Raises AffuseError
+    for a model or settings that cannot be used: that is no clip's fault.
     """
-    worker = _Worker(model)
+    worker = Worker(model)
     settings = jobs[0].settings
     if any(job.settings != settings for job in jobs):  # words of each clip's own are that clip's fault
         settings = settings.model_copy(update={"text": None, "words": None})
@@ -54,27 +58,23 @@ def predict_jobs(model: str | Path, jobs: Sequence[Job], processes: int) -> Iter
         yield from map(worker.run, jobs)
         return
     del worker
-    with worker_pool(min(processes, len(jobs)), _begin, model) as pool:
-        waiting = deque(pool.submit(_run, job) for job in jobs)
-        while waiting:
-            yield waiting.popleft().result()
+    from affuse.inference.processes import run_in_processes
+
+    yield from run_in_processes(model, jobs, min(processes, len(jobs)))
 
 
 def predict_one(predictor: Predictor, job: Job) -> Outcome:
-    """A clip that cannot be used is an outcome like any other."""
+    """A clip that cannot be used is an outcome like any other, whatever the exception."""
     began = time.perf_counter()
-    timeline, cause = None, ""
+    timeline, cause, trace = None, "", ""
     try:
+        _check_place(job.path)
         timeline = predictor.predict(job.path)
-    except ClipError as error:
-        cause = str(error)
-    except (
-        RuntimeError,
-        MemoryError,
-        ValueError,
-    ) as error:  # of a decoder or a network: one clip's, not the batch's
-        cause = f"{job.path} cannot be predicted ({type(error).__name__}: {' '.join(str(error).split())})."
-    return Outcome(job, timeline, cause, time.perf_counter() - began, peak_memory())
+        timeline.clip = written(timeline.clip)
+        timeline.faults = [shown(fault) for fault in timeline.faults]
+    except Exception as error:
+        cause, trace = cause_of(error, job.path, "cannot be predicted"), trace_of(error)
+    return Outcome(job, timeline, cause, time.perf_counter() - began, peak_memory(), trace)
 
 
 def peak_memory() -> int:
@@ -83,7 +83,7 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-class _Worker:
+class Worker:
     """The model, and its encoders, which are the same for every job but for words and the like."""
 
     def __init__(self, model: str | Path) -> None:
@@ -104,24 +104,20 @@ class _Worker:
     def run(self, job: Job) -> Outcome:
         try:
             predictor = self.predictor(job.settings)
-        except AffuseError as error:  # words of this clip that cannot be read
-            return Outcome(job, None, str(error), 0.0, peak_memory())
+        except Exception as error:  # words of this clip that cannot be read
+            cause = cause_of(error, job.path, "cannot be predicted")
+            return Outcome(job, None, cause, 0.0, peak_memory(), trace_of(error))
         return predict_one(predictor, job)
 
 
-_worker: _Worker | None = None
-
-
-def _begin(model: str | Path) -> None:
-    global _worker
-    begin_worker()
-    os.environ["OMP_NUM_THREADS"] = "1"
-    import torch
-
-    torch.set_num_threads(1)  # as many processes as cores
-    _worker = _Worker(model)
-
-
-def _run(job: Job) -> Outcome:
-    assert _worker is not None
-    return _worker.run(job)
+def _check_place(path: Path) -> None:
+    """Told as it is: a link without its file is not a misspelt path, a closed folder no damaged file."""
+    if path.is_dir():
+        raise ClipError(f"{path} is a folder that may not be read; change its permissions.")
+    if not path.is_symlink() or path.exists():
+        return
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError):
+        raise ClipError(f"{path} is a link that leads in a circle; mend it.") from None
+    raise ClipError(f"{path} is a link to {target}, which is not there; fetch that file or mend the link.")

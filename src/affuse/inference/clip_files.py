@@ -6,7 +6,9 @@ import glob
 from pathlib import Path
 from typing import NamedTuple
 
+from affuse import file_names
 from affuse.errors import AffuseError
+from affuse.folder_search import is_junk, media_files
 
 # What a folder is searched for; a file that is named is tried whatever it is called.
 MEDIA = frozenset(
@@ -39,17 +41,28 @@ class Clip(NamedTuple):
 def find_clips(source: str) -> list[Clip]:
     """The files below a folder, those that fit a pattern, or the file itself; a file need not exist.
 
-    Raises AffuseError for a folder or a pattern that names no file.
+    A folder's files that are links to one file are one clip; a link to a file that is not there is a clip, whose
+    reading says so. Raises AffuseError for a folder or a pattern that names no file.
     """
-    path = Path(source)
+    path = file_names.find(source)
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in MEDIA and p.is_file())
-        if not files:
+        inside = _once(path, sorted(media_files(path, MEDIA, broken=True)))
+        if not inside:
             raise AffuseError(f"{path} has no audio or video file in it (by their endings); name the files.")
-        return [Clip(file, file.relative_to(path)) for file in files]
+        return [Clip(path / one, one) for one in inside]
     if not path.exists() and glob.has_magic(source):
-        files = sorted(Path(p) for p in glob.glob(source, recursive=True) if Path(p).is_file())
+        named = {part for part in path.parts if is_junk(part)}
+        files = [Path(found) for found in sorted(glob.glob(source, recursive=True))]
+        files = [one for one in files if one.is_file() and not any(is_junk(p) for p in {*one.parts} - named)]
         if not files:
             raise AffuseError(f"No file fits the pattern {source}.")
-        return [Clip(file, Path(file.name)) for file in files]
+        return [Clip(file, Path(file.name)) for file in _once(Path(), files)]
     return [Clip(path, Path(path.name))]
+
+
+def _once(folder: Path, files: list[Path]) -> list[Path]:
+    """Each real file once, by its own name where it is below the folder itself."""
+    real: dict[Path, Path] = {}
+    for file in sorted(files, key=lambda one: (folder / one).is_symlink()):
+        real.setdefault((folder / file).resolve(), file)
+    return sorted(real.values())

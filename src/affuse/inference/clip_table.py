@@ -10,9 +10,10 @@ import pandas as pd
 
 from affuse.corpora.schema import FEATURE_PREFIX, SIDES
 from affuse.errors import AffuseError
+from affuse.file_names import find
 from affuse.inference.clip_files import Clip
 from affuse.inference.settings import Settings
-from affuse.names import listed, on_disk, quote
+from affuse.names import listed, quote
 from affuse.tables import NumberedTable, read_table
 
 TABLES = (".csv", ".tsv", ".parquet")  # the first two may be gzipped
@@ -58,11 +59,11 @@ def read_clips(path: Path, tell: Callable[[str], None] = lambda sentence: None) 
         if column is None:
             blank.append(numbered.row(row))
             continue
-        file = Path(str(numbered.written[column][row]))
+        file = find(path.parent / str(numbered.written[column][row]))
         words = numbered.table["text"][row] if "text" in names else None
         clips.append(
             Clip(
-                on_disk(path.parent / file),
+                file,
                 Path(file.name),
                 None if pd.isna(words) else str(words),
                 tuple(_settings(numbered, row, column).items()),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from affuse.errors import AffuseError
+from affuse.file_names import LONGEST, shortened
 from affuse.inference.batch import Job
 from affuse.inference.clip_files import Clip, find_clips
 from affuse.inference.clip_table import is_table, read_clips
 from affuse.inference.companions import find_words
 from affuse.inference.settings import Settings
+
+ROOM = LONGEST - 15  # bytes for a name without its ending, of which .labels.txt is the longest
 
 
 def find_jobs(
@@ -24,12 +29,18 @@ def find_jobs(
     clips: dict[tuple[object, ...], Clip] = {}
     for source in sources:
         for clip in read_clips(Path(source), tell) if is_table(Path(source)) else find_clips(source):
-            clips.setdefault((clip.path, clip.words, clip.settings), clip)
-    names: set[str] = set()
+            real = os.path.realpath(clip.path)  # one clip, by whatever name or link it was found
+            clips.setdefault((real, clip.words, clip.settings), clip)
+    names = {"skipped"}  # a batch's skipped.csv is no clip's
     found = []
     for clip in clips.values():
         found.append(Job(clip.path, _name(_named(clip), names), _settings_of(clip, settings)))
     return found
+
+
+def is_shortened(job: Job) -> bool:
+    """Whether its outputs cannot have the clip's whole name."""
+    return len(os.fsencode(job.path.stem or job.path.name)) > ROOM
 
 
 def _settings_of(clip: Clip, settings: Settings) -> Settings:
@@ -54,14 +65,20 @@ def _named(clip: Clip) -> Path:
 
 
 def _name(inside: Path, taken: set[str]) -> str:
-    """a/b.mp4 -> a/b; a/b.mp4 where a/b is taken; a/b.mp4-2 and so on after that."""
-    plain = str(inside.with_suffix("")) if inside.stem else str(inside)
-    candidates = [plain, str(inside)]
-    name = next((one for one in candidates if one not in taken), "")
-    count = 2
-    while not name:
-        if f"{inside}-{count}" not in taken:
-            name = f"{inside}-{count}"
+    """a/b.mp4 -> a/b; a/b.mp4 where a/b is taken; a/b.mp4-2 and so on after that. No name is too long for its file.
+
+    Names that differ in case or in Unicode's form alone are one file on many disks, so they count as taken.
+    """
+    count = 1
+    while True:
+        if count == 1:
+            names = [inside.stem or inside.name, inside.name]
+        else:
+            names = [f"{shortened(inside.name, ROOM - 8)}-{count}"]
+        candidates = [str(inside.parent / shortened(name, ROOM)) for name in names]
+        for name in candidates:
+            mark = unicodedata.normalize("NFC", name).casefold()
+            if mark not in taken:
+                taken.add(mark)
+                return name
         count += 1
-    taken.add(name)
-    return name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from affuse.file_names import written
 from affuse.inference.windows import Moment
 from affuse.inference.words import Word, text_between
 
@@ -87,7 +88,7 @@ class Timeline:
     def to_dict(self) -> dict[str, Any]:
         """What ``--format json`` writes."""
         return {
-            "clip": self.clip,
+            "clip": written(self.clip),
             "start": round(self.start, 3),
             "seconds": round(self.seconds, 3),
             "window": self.window,

@@ -26,7 +26,8 @@ from affuse.reports.sections import (
     training,
     verdict,
 )
-from affuse.reports.statistics import write_statistics
+from affuse.reports.statistics import TABLES, write_statistics
+from affuse.training.compare import comparison_outputs
 
 PAGE, MARKDOWN, LATEX = "report.html", "report.md", "tables.tex"
 
@@ -35,16 +36,20 @@ def write_page(folder: str | Path, report: Report | None = None) -> Path:
     """Write statistics, ``report.html``, ``report.md`` and ``tables.tex`` into a comparison's folder; return the page.
 
     From what lies in that folder alone: comparison.json, utterances.csv, results.csv and the runs. Raises
-    AffuseError where they are missing or damaged. ``report``: the folder, if it has been read already.
+    AffuseError where they are missing or damaged, and where a file to be written was edited since affuse wrote it.
+    ``report``: the folder, if it has been read already.
     """
     folder = Path(folder)
+    outputs = comparison_outputs(folder)
+    outputs.check(folder / name for name in (PAGE, MARKDOWN, LATEX, *(f"{name}.csv" for name in TABLES)))
     report = report or Report.read(folder)
     sections = make_sections(report)
     told = warnings(report.record, report)
-    write_statistics(report.statistics, folder)
-    write_text(folder / LATEX, to_latex(report.title, sections, report.notes))
-    write_text(folder / MARKDOWN, to_markdown(report.title, lead(report.record), told, sections))
-    write_text(folder / PAGE, render(report.title, lead(report.record), told, sections))
+    with outputs.writing():
+        write_statistics(report.statistics, folder)
+        write_text(folder / LATEX, to_latex(report.title, sections, report.notes))
+        write_text(folder / MARKDOWN, to_markdown(report.title, lead(report.record), told, sections))
+        write_text(folder / PAGE, render(report.title, lead(report.record), told, sections))
     return folder / PAGE
 
 

@@ -13,12 +13,10 @@ from affuse.files import write_json
 from affuse.reports.description import base_of, changed_fields, encoder_in_words
 from affuse.reports.results import rows_of
 from affuse.reports.utterances import write_utterances
-from affuse.training.compare import Cell, Comparison
+from affuse.training.compare import RECORD, RUNS, Cell, Comparison
 from affuse.training.run import RESULTS, environment
 
-RECORD = "comparison.json"
 FORMAT = 1
-RUNS = "runs/*/*/environment.json"  # every run that was begun
 
 
 def write_record(comparison: Comparison, out: Path, command: str = "") -> None:

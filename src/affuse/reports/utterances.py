@@ -53,4 +53,4 @@ def _link(media: Path, span: tuple[float | None, float | None], out: Path) -> st
     moment = (
         "" if start is None and end is None else f"#t={start or 0:g}" + ("" if end is None else f",{end:g}")
     )
-    return quote(path) + moment
+    return quote(os.fsencode(path)) + moment

@@ -19,6 +19,7 @@ from torch import Tensor
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder
 from affuse.errors import AffuseError
+from affuse.file_names import written
 from affuse.files import digest, file_digest, replacing
 
 # What a full disk says: no space, over quota, over the largest allowed file.
@@ -26,10 +27,23 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def default_folder() -> Path:
-    """$AFFUSE_CACHE, or the user's cache folder."""
+    """$AFFUSE_CACHE, or the user's cache folder: $XDG_CACHE_HOME, unless it is blank or relative, or ~/.cache.
+
+    Raises AffuseError where the user has no home folder.
+    """
     if folder := os.environ.get("AFFUSE_CACHE"):
         return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "affuse" / "features"
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not base.is_absolute():  # the XDG specification: to be ignored
+        try:
+            base = Path.home() / ".cache"
+        except RuntimeError:
+            base = Path()
+        if not base.is_absolute():
+            raise AffuseError(
+                "There is no home folder to keep the feature cache in; give a folder with --cache, or set AFFUSE_CACHE."
+            )
+    return base / "affuse" / "features"
 
 
 class Cached(NamedTuple):
@@ -40,10 +54,15 @@ class Cached(NamedTuple):
 
 
 class FeatureCache:
-    """key -> tensor on disk."""
+    """key -> tensor on disk. Raises AffuseError for a folder whose name its files' library cannot open."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        if written(str(self.folder.absolute())) != str(self.folder.absolute()):
+            raise AffuseError(
+                f"The feature cache cannot be in {self.folder}, whose name is no UTF-8; choose another "
+                "folder with --cache."
+            )
         self.version = digest("features", "1")  # change when the meaning of a cached tensor changes
 
     def _path(self, key: str) -> Path:

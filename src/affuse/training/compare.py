@@ -16,7 +16,9 @@ import torch
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
+from affuse.file_names import shortened
 from affuse.files import digest, write_csv
+from affuse.outputs import Outputs, is_empty
 from affuse.recipe import Recipe, loss_name
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import Experiment, Progress, check_network, resolve, set_up, skipped_table
@@ -24,6 +26,15 @@ from affuse.training.machines import check_keepable, check_subsets
 from affuse.training.run import RunResult, has_model, read_result, train_fold
 from affuse.training.subsets import has_subsets
 from affuse.workers import begin_worker, worker_pool
+
+RECORD = "comparison.json"
+RUNS = "runs/*/*/environment.json"  # every run that was begun
+# What a comparison writes into its folder, besides its runs
+FILES = (
+    RECORD, "results.csv", "results.md", "subsets.csv", "joint_losses.csv", "utterances.csv", "skipped.csv",
+    "failed.csv", "report.html", "report.md", "tables.tex", "paired_tests.csv", "calibration.csv", "reliability.csv",
+    "groups.csv", "embeddings.csv", "mistakes.csv",
+)  # fmt: skip
 
 
 class Variant(NamedTuple):
@@ -120,8 +131,8 @@ def compare(
     others go on. ``subsets`` tests every subset of each cell's modalities too.
     """
     out = Path(out)
-    if (out / "environment.json").is_file():
-        raise AffuseError(f"{out} is the folder of a single run; choose another --out.")
+    outputs = comparison_outputs(out)
+    check_comparison_folder(out, outputs)
     experiments: list[Experiment] = []
     known: dict[str, int] = {}
     cells: list[Cell] = []
@@ -146,7 +157,9 @@ def compare(
     comparison = Comparison(experiments, cells, {}, [])
     skipped = [skip for experiment in experiments for skip in experiment.skipped]
     partial = [clip for experiment in experiments for clip in experiment.partial]
-    write_csv(out / "skipped.csv", skipped_table(list(dict.fromkeys(skipped)), list(dict.fromkeys(partial))))
+    with outputs.writing():
+        table = skipped_table(list(dict.fromkeys(skipped)), list(dict.fromkeys(partial)))
+        write_csv(out / "skipped.csv", table)
     waiting = []
     for cell in cells:
         key = experiments[cell.experiment].key(cell.variant.recipe, cell.fold)
@@ -165,8 +178,30 @@ def compare(
     (out / "failed.csv").unlink(missing_ok=True)
     if comparison.failed:
         rows = [(str(cell.folder.relative_to(out)), cause) for cell, cause in comparison.failed]
-        write_csv(out / "failed.csv", pd.DataFrame(rows, columns=["run", "cause"]))
+        with outputs.writing():
+            write_csv(out / "failed.csv", pd.DataFrame(rows, columns=["run", "cause"]))
     return comparison
+
+
+def comparison_outputs(folder: Path, overwrite: bool = False) -> Outputs:
+    """What may be written into a comparison's folder: FILES. A folder of an affuse that kept no record is trusted."""
+    outputs = Outputs.current(folder, "compare", overwrite=overwrite, deep=False)
+    if not outputs.recorded and (folder / RECORD).is_file() and next(folder.glob(RUNS), None) is not None:
+        return Outputs(folder, "compare", overwrite=True, deep=False)
+    return outputs
+
+
+def check_comparison_folder(out: Path, outputs: Outputs) -> None:
+    """AffuseError if ``out`` cannot be a comparison's folder, or a file in it is its user's."""
+    if (out / "environment.json").is_file():
+        raise AffuseError(f"{out} is the folder of a single run; choose another --out.")
+    place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not place.is_dir():
+        raise AffuseError(f"{out} cannot be written: {place} is a file; choose another --out.")
+    known = outputs.recorded or (out / RECORD).is_file() or next(out.glob(RUNS), None) is not None
+    if place == out and not known and not is_empty(out):
+        raise AffuseError(f"{out} holds something that is no comparison; choose a new folder for --out.")
+    outputs.check([out / name for name in FILES])
 
 
 def _shared_part(recipe: Recipe) -> str:
@@ -181,7 +216,8 @@ def _shared_part(recipe: Recipe) -> str:
 def slug(settings: dict[str, str], name: str) -> str:
     """A folder name: 'loss=cross_entropy+center,seed=0'."""
     parts = [f"{axis}={value}" for axis, value in settings.items() if axis != "fold"]
-    return re.sub(r"[^\w.+=,-]", "_", ",".join(parts)) or name
+    # no file system takes a name of more than 255 bytes, and the folder of a recipe may be a part of it
+    return shortened(re.sub(r"[^\w.+=,-]", "_", ",".join(parts)) or name, 200)
 
 
 def _run_here(

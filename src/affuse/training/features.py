@@ -16,6 +16,7 @@ from affuse.corpora.corpus import Utterance
 from affuse.corpora.durations import seconds_of
 from affuse.encoders.base import Encoder
 from affuse.errors import AffuseError, ClipError
+from affuse.failures import cause_of
 from affuse.sequence import pad
 from affuse.training.cache import ContentKeys, FeatureCache
 
@@ -86,9 +87,9 @@ def extract(
 ) -> Extraction:
     """Put every utterance's tensor of one modality into the cache; ``advance`` is called once per utterance.
 
-    Decoding runs in threads, ahead of the encoder by at most a few clips. A clip that cannot be used is
-    listed in ``skipped`` with its cause, one that can be used in part in ``partial``. Raises AffuseError when the
-    cache cannot be written.
+    Decoding runs in threads, ahead of the encoder by at most a few clips. A clip that cannot be used, whatever the
+    exception, is listed in ``skipped`` with its cause, one that can be used in part in ``partial``. Raises
+    AffuseError when the cache cannot be written.
     """
     began = time.perf_counter()
     result = Extraction()
@@ -106,15 +107,20 @@ def extract(
 
     for utterance, outcome in _read_ahead(utterances, read):
         advance()
-        if isinstance(outcome, ClipError):
-            result.skipped.append(Skipped(utterance.id, name, str(outcome)))
+        if isinstance(outcome, Exception):
+            result.skipped.append(_skipped(utterance.id, name, outcome))
             continue
         if outcome is None:
             result.keys[utterance.id] = None
             continue
         key, clip, fault, seconds = outcome
         if clip is not None:
-            cache.put(key, encode_clip(encoder, clip, device) if frozen else clip, fault)
+            try:
+                tensor = encode_clip(encoder, clip, device) if frozen else clip
+            except Exception as error:
+                result.skipped.append(_skipped(utterance.id, name, error))
+                continue
+            cache.put(key, tensor, fault)
             result.computed += 1
             result.audio_seconds += seconds
         if fault:
@@ -126,8 +132,8 @@ def extract(
 
 def _read_ahead(
     utterances: Iterable[Utterance], read: Callable[[Utterance], _Reading | None]
-) -> Iterator[tuple[Utterance, _Reading | ClipError | None]]:
-    """In order; a ClipError is a result like any other."""
+) -> Iterator[tuple[Utterance, _Reading | Exception | None]]:
+    """In order; what goes wrong with a clip is a result like any other."""
     waiting: deque[tuple[Utterance, Future[_Reading | None]]] = deque()
     with ThreadPoolExecutor(READERS) as pool:
         try:
@@ -143,11 +149,18 @@ def _read_ahead(
 
 def _outcome(
     utterance: Utterance, future: Future[_Reading | None]
-) -> tuple[Utterance, _Reading | ClipError | None]:
+) -> tuple[Utterance, _Reading | Exception | None]:
     try:
         return utterance, future.result()
-    except ClipError as error:
+    except Exception as error:
         return utterance, error
+
+
+def _skipped(id: str, modality: str, error: Exception) -> Skipped:
+    """Raises what is no clip's fault: a full disk, and an AffuseError that is not a ClipError."""
+    if isinstance(error, AffuseError) and not isinstance(error, ClipError):
+        raise error
+    return Skipped(id, modality, cause_of(error, f"{id}: its {modality}"))
 
 
 def _audio_seconds(encoder: Encoder, utterance: Utterance) -> float:
@@ -231,6 +244,6 @@ def check_live(name: str, source: LiveSource, ids: Iterable[str]) -> Trial:
             present[id] = clip is not None
             if fault:
                 partial.append(Skipped(id, name, fault))
-        except ClipError as error:
-            skipped.append(Skipped(id, name, str(error)))
+        except Exception as error:
+            skipped.append(_skipped(id, name, error))
     return Trial(present, skipped, partial)

@@ -27,6 +27,7 @@ from affuse.evaluation.predictions import measure_table, prediction_table
 from affuse.files import write_csv, write_json, write_text
 from affuse.model import Model, Standardiser
 from affuse.modelfolder import load_model, save_model
+from affuse.outputs import is_empty
 from affuse.prediction_defaults import PredictionDefaults
 from affuse.recipe import Recipe
 from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState, load_state
@@ -92,9 +93,11 @@ def train_fold(
         if not subsets or has_subsets(out):
             return finished
     began = time.perf_counter()
-    out.mkdir(parents=True, exist_ok=True)
+    check_run_folder(out)
+    write_json(
+        out / "environment.json", environment(experiment, fold, key)
+    )  # first: it marks the folder as a run's
     write_text(out / "recipe.yaml", recipe.to_yaml())
-    write_json(out / "environment.json", environment(experiment, fold, key))
     write_csv(out / "split.csv", experiment.split.table.query("fold == @fold"))
     write_csv(out / "skipped.csv", skipped_table(experiment.skipped, experiment.partial))
 
@@ -183,7 +186,7 @@ def check_run_folder(out: Path) -> None:
     place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not place.is_dir():
         raise AffuseError(f"{out} cannot be written: {place} is a file; choose another --out.")
-    if place == out and any(out.iterdir()) and not (out / "environment.json").is_file():
+    if place == out and not is_empty(out) and not (out / "environment.json").is_file():
         raise AffuseError(f"{out} holds something that is no run; choose a new folder for --out.")
 
 

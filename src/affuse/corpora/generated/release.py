@@ -32,7 +32,7 @@ from affuse.corpora.generated.texts import (
 from affuse.corpora.generated.video import write_video
 from affuse.corpora.generated.voice import RATE, room_noise, speak
 from affuse.errors import AffuseError
-from affuse.files import write_csv, write_json, write_text
+from affuse.files import file_digest, write_csv, write_json, write_text
 from affuse.workers import begin_worker, worker_pool
 
 STAMP = "ceilings.json"  # written last: a release that has it is whole
@@ -75,7 +75,7 @@ def generate_release(
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        building = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        building = Path(tempfile.mkdtemp(prefix=".affuse-", dir=out.parent))
         stack.callback(shutil.rmtree, building, ignore_errors=True)
         root = building / "release"
         root.mkdir()
@@ -95,9 +95,25 @@ def generate_release(
         settings = {"sessions": sessions, "dialogs": dialogs, "turns": turns, "seed": seed, "video": video}
         write_json(root / STAMP, {"generated": True, "name": "generated", **settings, **known(plan)})
         if out.exists():
+            _check_nothing_lost(out, root)
             shutil.rmtree(out)
         root.replace(out)
     return out
+
+
+def _check_nothing_lost(old: Path, new: Path) -> None:
+    """AffuseError where the old release holds a file that is no part of it, or that somebody changed.
+
+    Of a release of other settings only what lies beside its sessions can be told from its own files.
+    """
+    same = settings_of(old) == settings_of(new)
+    for path in sorted(one for one in old.rglob("*") if one.is_symlink() or not one.is_dir()):
+        inside = path.relative_to(old)
+        twin = new / inside
+        if not twin.is_file() and (same or not inside.parts[0].startswith("Session")):
+            raise AffuseError(f"{path} is no part of the generated release and would be lost; move it away.")
+        if same and file_digest(path) != file_digest(twin):
+            raise AffuseError(f"{path} was changed and would be lost; move it away, or name a new folder.")
 
 
 def settings_of(release: str | Path) -> dict[str, object]:

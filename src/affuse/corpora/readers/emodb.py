@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.corpus_files import writes_corpus
 from affuse.corpora.labels import choose, label_spaces, normalise_gender
 from affuse.corpora.readers.release import (
     AUDIO,
@@ -26,6 +27,7 @@ from affuse.corpora.readers.release import (
 )
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
+from affuse.file_names import written
 
 LISTING = "utterances.csv"
 
@@ -75,6 +77,7 @@ SENTENCES = {
 NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[WLEAFTN])(?P<version>[a-z])", re.I)
 
 
+@writes_corpus()
 def prepare(source: str | Path, out: str | Path, emotions: Sequence[str] | None = None) -> Corpus:
     """Read an EmoDB release (wav or flac, any folder depth, or ``utterances.csv``) into a corpus folder.
 
@@ -128,7 +131,7 @@ def _from_names(source: Path) -> tuple[pd.DataFrame, list[str]]:
         rows.append(
             {
                 "id": _canonical(path.stem),
-                "audio": path.as_posix(),
+                "audio": written(path.as_posix()),
                 "text": SENTENCES.get(sentence),
                 "speaker": match["speaker"],
                 "gender": GENDER_OF_SPEAKER.get(match["speaker"]),

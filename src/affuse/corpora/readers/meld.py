@@ -14,10 +14,12 @@ import ftfy
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.corpus_files import writes_corpus
 from affuse.corpora.labels import label_spaces
 from affuse.corpora.readers.release import VIDEO, check_folder, media_files, note_of
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
+from affuse.file_names import written
 from affuse.names import listed
 from affuse.tables import read_table
 
@@ -42,6 +44,7 @@ CLIP = re.compile(r"dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)", re.I)
 TIME = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{1,3})")
 
 
+@writes_corpus()
 def prepare(source: str | Path, out: str | Path) -> Corpus:
     """Read the MELD release's CSV files, at any depth, and its clips, where present, into a corpus folder.
 
@@ -179,7 +182,7 @@ def _clips(source: Path) -> tuple[dict[str, str], list[str]]:
             key = f"{word}_dia{int(match['dialogue'])}_utt{int(match['utterance'])}"
             if key in clips:
                 duplicates.append(path)
-            clips.setdefault(key, path.as_posix())
+            clips.setdefault(key, written(path.as_posix()))
     notes = [
         *note_of(odd, "their names are not like dia0_utt0.mp4"),
         *note_of(unplaced, "no folder above them has train, dev or test in its name"),

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.corpus_files import writes_corpus
 from affuse.corpora.labels import choose, label_spaces, normalise_gender
 from affuse.corpora.readers.release import (
     AUDIO,
@@ -30,6 +31,7 @@ from affuse.corpora.readers.release import (
 )
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
+from affuse.file_names import written
 from affuse.files import replacing
 
 LISTING = "utterances.csv"
@@ -63,6 +65,7 @@ NAME = re.compile(
 )
 
 
+@writes_corpus("features/au.npy")
 def prepare(
     source: str | Path,
     out: str | Path,
@@ -130,7 +133,7 @@ def _from_names(source: Path) -> tuple[pd.DataFrame, list[str]]:
     for path in kept:
         match = NAME.fullmatch(path.stem)
         assert match is not None
-        takes.setdefault(match["take"], {})[f"{_kind(path)} {match['modality']}"] = path.as_posix()
+        takes.setdefault(match["take"], {})[f"{_kind(path)} {match['modality']}"] = written(path.as_posix())
     rows = [
         {
             **_fields(take),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from affuse import folder_search
 from affuse.errors import AffuseError
 from affuse.names import listed
 from affuse.tables import read_table
@@ -27,18 +28,8 @@ def check_folder(source: str | Path, release: str) -> Path:
 
 
 def media_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    """Files of these kinds at any depth, shallowest first, then by path; paths are relative to ``folder``.
-
-    Suffixes match in any case. What macOS leaves behind (``._name`` files, ``__MACOSX``) and hidden files
-    are not media and are passed over.
-    """
-    found = []
-    for path in folder.rglob("*"):
-        relative = path.relative_to(folder)
-        if any(part.startswith(".") or part == "__MACOSX" for part in relative.parts):
-            continue
-        if path.suffix.lower() in suffixes and path.is_file():
-            found.append(relative)
+    """``folder_search.media_files``, shallowest first, then by path; paths are relative to ``folder``."""
+    found = folder_search.media_files(folder, suffixes)
     return sorted(found, key=lambda path: (len(path.parts), path.as_posix()))
 
 

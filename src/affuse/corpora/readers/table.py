@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,8 +13,10 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from affuse.corpora.corpus import Corpus, first_problem
+from affuse.corpora.corpus_files import writes_corpus
 from affuse.corpora.labels import OTHERWISE, map_labels, normalise_gender, with_labels
 from affuse.corpora.name_checks import alike_notes, blank_word_notes
+from affuse.corpora.references import is_reference, split_reference
 from affuse.corpora.schema import (
     COLUMNS,
     FEATURE_PREFIX,
@@ -26,12 +27,12 @@ from affuse.corpora.schema import (
     CorpusInfo,
 )
 from affuse.errors import AffuseError
-from affuse.names import listed, on_disk, quote, tidy
+from affuse.file_names import find, written
+from affuse.names import listed, quote, tidy
 from affuse.registry import unknown
 from affuse.tables import NumberedTable, read_table
 from affuse.yaml_text import read_yaml_file
 
-REFERENCE = re.compile(r"(?P<path>.+?\.np[yz])(?P<inside>#.+)?", re.I)  # array.npy#ROW, arrays.npz#KEY#ROW
 MODALITIES = ("audio", "video", "text")
 
 
@@ -81,6 +82,7 @@ _TEXTS = (
 )
 
 
+@writes_corpus()
 def prepare(
     source: str | Path, out: str | Path, options: str | Path | Mapping[str, Any] | TableOptions | None = None
 ) -> Corpus:
@@ -138,7 +140,7 @@ def prepare(
     tasks = [task for task in spaces if task not in ("emotion", "gender")]
     notes += [*alike_notes(table, tasks), *blank_word_notes(table, tasks)]
     info = CorpusInfo(
-        name=chosen.name or source.stem,
+        name=chosen.name or written(source.stem),
         generated=chosen.generated,
         source=str(source),
         licence=chosen.licence,
@@ -277,15 +279,15 @@ def _references(numbered: NumberedTable, name: str) -> pd.Series:
         if pd.isna(value):
             references.append(None)
             continue
-        match = REFERENCE.fullmatch(value)
-        if match is None:
+        reference = split_reference(value, numbered.path.parent)
+        if not is_reference(reference):
             raise numbered.error(
                 row,
                 name,
                 f"{quote(value)} is not like array.npy, array.npy#ROW, arrays.npz#KEY or arrays.npz#KEY#ROW",
             )
-        path = on_disk((numbered.path.parent / match["path"]).absolute())
-        references.append(f"{path.as_posix()}{match['inside'] or ''}")
+        path = find((numbered.path.parent / reference.path).absolute())
+        references.append(written("#".join([path.as_posix(), *reference.inside])))
     return pd.Series(references, index=raw.index, dtype="string")
 
 
@@ -334,14 +336,14 @@ def _find_media(table: pd.DataFrame, root: Path) -> list[str]:
 
 
 def _beside(root: Path, path: str) -> str:
-    found = on_disk(root / path)
-    return Path(os.path.relpath(found, root)).as_posix() if found != root / path else path
+    found = find(root / path)
+    return written(Path(os.path.relpath(found, root)).as_posix()) if found != root / path else path
 
 
 def _check_media_root(table: pd.DataFrame, root: Path, source: Path) -> None:
     """One missing file is a finding of validate; all of them missing is a wrong media_root."""
     paths = [path for name in ("audio", "video") if name in table.columns for path in table[name].dropna()]
-    if paths and not any((root / path).exists() for path in paths):
+    if paths and not any(find(root / path).exists() for path in paths):
         raise AffuseError(
             f"{source}: none of its {len(paths)} audio and video files exists (the first was looked for at "
             f"{root / paths[0]}); set media_root in the options file to the folder the paths start from."

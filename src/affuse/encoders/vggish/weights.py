@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,11 @@ def _download(url: str, field: str) -> Path:
             f"download it yourself and set {field} to its path."
         )
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
+    if not path.is_absolute() and not os.environ.get("TORCH_HOME"):
+        raise AffuseError(
+            f"There is no home folder to keep {name} in (HOME or XDG_CACHE_HOME is blank or relative); set TORCH_HOME "
+            "to a folder."
+        )
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from affuse.file_names import written
 from affuse.inference.timeline import Timeline
 from affuse.inference.writers.base import Writer
 
@@ -15,5 +16,5 @@ class CsvWriter(Writer):
         table = timeline.to_frame()
         for column in ("start", "end"):
             table[column] = table[column].astype(float).round(3)
-        table.insert(0, "clip", timeline.clip)
+        table.insert(0, "clip", written(timeline.clip))
         return table.to_csv(index=False, header=header, lineterminator="\n")

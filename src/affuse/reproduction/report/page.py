@@ -23,7 +23,7 @@ from affuse.reports.sections.training import JOINT, curves, kept_in_words, train
 from affuse.reproduction.definition import PROTOCOLS
 from affuse.reproduction.report.claims import NOTES, judging
 from affuse.reproduction.report.figure import protocols_figure
-from affuse.reproduction.report.record import CLAIMS, NUMBERS, read_record
+from affuse.reproduction.report.record import CLAIMS, NUMBERS, read_record, reproduction_outputs
 from affuse.reproduction.report.table import LEGEND, letters_of, marked, marks_of, numbers_table
 from affuse.reproduction.report.verdict import (
     chance_in_words,
@@ -49,9 +49,10 @@ def write_reproduction_page(folder: str | Path) -> Path:
     sections = make_sections(folder, record, frame, claims)
     lead = _lead(record)
     told = _warnings(record)
-    write_text(folder / LATEX, to_latex(record["title"], sections, _stamps(record)))
-    write_text(folder / MARKDOWN, to_markdown(record["title"], lead, told, sections))
-    write_text(folder / PAGE, render(record["title"], lead, told, sections))
+    with reproduction_outputs(folder).writing():
+        write_text(folder / LATEX, to_latex(record["title"], sections, _stamps(record)))
+        write_text(folder / MARKDOWN, to_markdown(record["title"], lead, told, sections))
+        write_text(folder / PAGE, render(record["title"], lead, told, sections))
     return folder / PAGE
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import affuse
 from affuse.errors import AffuseError
 from affuse.files import read_csv, write_csv, write_json
+from affuse.outputs import Outputs
 from affuse.reports.description import describe_protocol
 from affuse.reports.record import read_record as read_comparison
 from affuse.reports.results import tested_speakers
@@ -26,11 +27,22 @@ from affuse.reproduction.utterances import utterances_in_words
 
 RECORD = "reproduction.json"
 NUMBERS, CLAIMS = "reproduction.csv", "claims.csv"
+# What a reproduction writes into its folder, besides a comparison's folder per protocol
+FILES = (RECORD, NUMBERS, CLAIMS, "report.html", "report.md", "tables.tex", "switches.csv", "switches.md")
 FORMAT = 3
 _KEYS = {
     "affuse", "command", "title", "paper", "kind", "corpus", "same_corpus", "generated", "classes", "notes", "caveats",
     "protocols",
 }  # fmt: skip
+
+
+def reproduction_outputs(folder: Path, overwrite: bool = False) -> Outputs:
+    """What may be written into a reproduction's folder, checked; one of an affuse that kept no record is trusted."""
+    outputs = Outputs.current(folder, "reproduce", overwrite=overwrite, deep=False)
+    if not outputs.recorded and is_reproduction(folder):
+        outputs = Outputs(folder, "reproduce", overwrite=True, deep=False)
+    outputs.check([folder / name for name in FILES])
+    return outputs
 
 
 def write_record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class VideoState:
 def check_sentence(path: Path, seconds: float) -> str:
     """Why a sentence wav of a turn lasting ``seconds`` cannot be used, or ""."""
     try:
-        info = soundfile.info(path)
+        info = soundfile.info(os.fsencode(path))
         cut = is_cut(path)
     except (soundfile.LibsndfileError, OSError) as error:
         return f"the wav cannot be read ({_reason(path, error)})"

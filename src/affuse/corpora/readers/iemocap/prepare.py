@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from affuse.corpora.corpus import Corpus, first_problem
+from affuse.corpora.corpus_files import writes_corpus
 from affuse.corpora.readers.iemocap.counts import SelfCheck, self_check
 from affuse.corpora.readers.iemocap.evaluation import Evaluated, read_evaluation
 from affuse.corpora.readers.iemocap.labels import Classes, LabelProtocol, Scenario, Ties
@@ -19,6 +20,7 @@ from affuse.corpora.readers.iemocap.release import SessionFiles, find_sessions, 
 from affuse.corpora.readers.iemocap.transcripts import read_transcript
 from affuse.corpora.schema import GENDERS, CorpusInfo
 from affuse.errors import AffuseError
+from affuse.file_names import written
 from affuse.files import replacing, write_csv
 
 ANNOTATIONS = "annotations.parquet"  # every vote and rating, beside utterances.parquet
@@ -38,6 +40,7 @@ ANNOTATION_TYPES = {
 }
 
 
+@writes_corpus(ANNOTATIONS, COUNTS)
 def prepare(
     source: str | Path,
     out: str | Path,
@@ -189,7 +192,7 @@ class _Reading:
         return video.note or f"the avi ends at {video.seconds:.1f} s, before the turn does"
 
     def _relative(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
+        return written(path.relative_to(self.root).as_posix())
 
 
 def annotation_rows(turn: Evaluated) -> list[dict]:

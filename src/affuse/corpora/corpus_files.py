@@ -1,0 +1,50 @@
+"""The files of a corpus folder, and what may not be replaced to write them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from affuse.outputs import Outputs
+
+TABLE = "utterances.parquet"
+INFO = "corpus.yaml"
+BY = "prepare"
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def writes_corpus(*beside: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """For a reader with the arguments ``source`` and ``out``: nothing is read before it is known that the corpus may
+    be written to ``out``.
+
+    beside: files that it writes besides table and info. Raises AffuseError where one of them is there and is not
+    affuse's, was edited, or is what the reader reads (``source``, ``options``).
+    """
+
+    def decorate(reader: Callable[_P, _R]) -> Callable[_P, _R]:
+        @wraps(reader)
+        def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            given = inspect.signature(reader).bind(*args, **kwargs).arguments
+            inputs = [
+                Path(one) for name in ("source", "options") if isinstance(one := given.get(name), (str, Path))
+            ]
+            with corpus_outputs(given["out"], inputs, beside).writing():
+                return reader(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def corpus_outputs(
+    folder: str | Path, inputs: Sequence[Path] = (), beside: Sequence[str] = (), overwrite: bool = False
+) -> Outputs:
+    """The outputs of a corpus folder, checked."""
+    folder = Path(folder)
+    outputs = Outputs.current(folder, BY, overwrite=overwrite)
+    outputs.check([folder / name for name in (TABLE, INFO, *beside)], inputs)
+    return outputs

@@ -1,0 +1,69 @@
+"""File names that are not text: bytes that are no UTF-8, line breaks. How they are shown, written and found again."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+import re
+import unicodedata
+from pathlib import Path
+
+ESCAPES = "affuse.escapes"  # the error handler of encoders: what is no text is written as its bytes, \xe9
+LONGEST = 255  # bytes of one name, on nearly every file system
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
+
+
+def written(text: str) -> str:
+    """The text as files hold it: bytes of a name that are no UTF-8 as ``\\xe9``. Ordinary text stays as it is."""
+    return text if text.isascii() else text.encode("utf-8", ESCAPES).decode("utf-8")
+
+
+def shown(text: str) -> str:
+    """The same on one line, for people to read: control characters are escaped too."""
+    return _CONTROL.sub(lambda found: _hex(found[0].encode()), written(text))
+
+
+def find(path: str | Path) -> Path:
+    """The file that a name in a table or message means: the name itself, or, where no such file is there, the one
+    whose escapes (``written``, ``shown``) it is, or whose name is the same in another Unicode form: a table that was
+    typed on one system names the files of another, composed here, decomposed there."""
+    path = Path(path)
+    text = str(path)
+    if os.path.lexists(path):
+        return path
+    others = [unicodedata.normalize(form, text) for form in ("NFC", "NFD") if not text.isascii()]
+    if "\\x" in text:
+        plain = _ESCAPED.sub(lambda found: _byte(int(found[1], 16)), text)
+        others.append(os.fsdecode(plain.encode("utf-8", "surrogateescape")))
+    return next((Path(one) for one in others if os.path.lexists(one)), path)
+
+
+def shortened(name: str, room: int) -> str:
+    """A name of at most ``room`` bytes: itself, or its beginning and a digest of the whole, the same at every run."""
+    data = os.fsencode(name)
+    if len(data) <= room:
+        return name
+    mark = f"-{hashlib.blake2b(data, digest_size=4).hexdigest()}"
+    return data[: room - len(mark)].decode("utf-8", "ignore").rstrip() + mark
+
+
+def _byte(value: int) -> str:
+    return chr(value if value < 0x80 else 0xDC00 + value)
+
+
+def _hex(data: bytes) -> str:
+    return "".join(f"\\x{value:02x}" for value in data)
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    lost = error.object[error.start : error.end]
+    return "".join(
+        _hex(bytes([ord(one) - 0xDC00])) if "\udc80" <= one <= "\udcff" else f"\\u{ord(one):04x}"
+        for one in lost
+    ), error.end
+
+
+codecs.register_error(ESCAPES, _escape)

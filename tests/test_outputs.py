@@ -1,0 +1,182 @@
+"""What may be written: affuse's own files as it left them, and no others."""
+
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+
+import pytest
+
+from affuse.corpora.generated import generate_release
+from affuse.errors import AffuseError
+from affuse.file_names import LONGEST, find, shortened, shown
+from affuse.files import replacing, write_json, write_text
+from affuse.outputs import RECORD, Outputs
+from affuse.training.cache import FeatureCache, default_folder
+from affuse.training.run import check_run_folder
+from command import affuse
+
+
+def write(folder: Path, text: str, name: str = "a.txt", by: str = "predict", overwrite: bool = False) -> None:
+    outputs = Outputs(folder, by, overwrite=overwrite)
+    outputs.check([folder / name])
+    with outputs.writing():
+        write_text(folder / name, text)
+
+
+def test_own_files_are_replaced_and_edited_ones_are_their_owners(tmp_path):
+    write(tmp_path, "one")
+    write(tmp_path, "two")
+    write(tmp_path, "one")
+    assert len((tmp_path / RECORD).read_text().splitlines()) == 2
+    (tmp_path / "a.txt").write_text("mine")
+    with pytest.raises(AffuseError, match=r"a.txt is there already and was changed since .*--overwrite"):
+        write(tmp_path, "three")
+    assert (tmp_path / "a.txt").read_text() == "mine"
+    write(tmp_path, "three", overwrite=True)
+    assert (tmp_path / "a.txt").read_text() == "three"
+    write(tmp_path, "four")
+
+
+def test_another_commands_file_and_a_link_are_not_replaced(tmp_path):
+    write(tmp_path, "one")
+    with pytest.raises(AffuseError, match="is not affuse's to replace"):
+        write(tmp_path, "two", by="evaluate")
+    (tmp_path / "link.txt").symlink_to("a.txt")
+    with pytest.raises(AffuseError, match=r"link.txt is there already"):
+        write(tmp_path, "two", name="link.txt")
+    (tmp_path / "gone.txt").symlink_to("nowhere.txt")
+    with pytest.raises(AffuseError, match=r"gone.txt is there already"):
+        write(tmp_path, "two", name="gone.txt")
+
+
+@pytest.mark.parametrize("name", ["input.txt", "hard.txt", "soft.txt"])
+def test_an_input_is_never_an_output_by_whatever_name(tmp_path, name):
+    (tmp_path / "input.txt").write_text("read")
+    os.link(tmp_path / "input.txt", tmp_path / "hard.txt")
+    (tmp_path / "soft.txt").symlink_to("input.txt")
+    outputs = Outputs(tmp_path, "predict", overwrite=True)
+    with pytest.raises(AffuseError, match=f"{name} is an input of this command"):
+        outputs.check([tmp_path / name], [tmp_path / "input.txt"])
+
+
+def test_a_file_that_came_up_meanwhile_is_kept(tmp_path):
+    outputs = Outputs(tmp_path, "predict")
+    outputs.check([tmp_path / "a.txt"])
+    (tmp_path / "a.txt").write_text("mine")
+    with outputs.writing(), pytest.raises(AffuseError, match=r"a.txt is there already"):
+        write_text(tmp_path / "a.txt", "ours")
+    assert (tmp_path / "a.txt").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_damaged_record_forgets_and_does_not_fail(tmp_path):
+    write(tmp_path, "one")
+    (tmp_path / RECORD).write_bytes(b'{"file": 1}\n\xff\xfe\n[]\n')
+    with pytest.raises(AffuseError, match="is there already"):
+        write(tmp_path, "two")
+
+
+def test_a_generated_release_with_something_of_the_users_in_it_is_kept(tmp_path):
+    release = generate_release(tmp_path / "release", sessions=1, dialogs=1, turns=2, video=False)
+    generate_release(release, sessions=1, dialogs=1, turns=2, video=False)
+    (release / "notes.txt").write_text("mine")
+    with pytest.raises(AffuseError, match=r"notes.txt is no part of the generated release and would be lost"):
+        generate_release(release, sessions=1, dialogs=1, turns=2, video=False)
+    (release / "notes.txt").unlink()
+    readme = next(release.glob("README.txt"))
+    readme.write_text("mine")
+    with pytest.raises(AffuseError, match=r"README.txt was changed and would be lost"):
+        generate_release(release, sessions=1, dialogs=1, turns=2, video=False)
+    assert readme.read_text() == "mine"
+
+
+def test_what_a_killed_run_left_before_its_first_file_is_no_strangers(tmp_path):
+    (tmp_path / ".affuse-abc.tmp.json").write_text("")
+    check_run_folder(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(AffuseError, match="holds something that is no run"):
+        check_run_folder(tmp_path)
+
+
+def test_names_of_the_longest_kind_are_written(tmp_path):
+    for name in ("a" * LONGEST, "a" * (LONGEST - 5) + ".json", "x." + "s" * (LONGEST - 2)):
+        write_json(tmp_path / name, {"a": 1})
+        assert json.loads((tmp_path / name).read_text()) == {"a": 1}
+        with pytest.raises(ZeroDivisionError), replacing(tmp_path / name):
+            raise ZeroDivisionError
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_long_names_are_shortened_the_same_way_each_time():
+    name = "é" * 200
+    short = shortened(name, 240)
+    assert short == shortened(name, 240)
+    assert len(short.encode()) <= 240
+    assert short != shortened(name + "e", 240)
+    assert shortened("talk", 240) == "talk"
+
+
+def test_a_name_that_is_no_text_is_shown_written_and_found_again(tmp_path):
+    clip = tmp_path / os.fsdecode(b"caf\xe9\n.wav")
+    clip.write_bytes(b"")
+    told = shown(clip.name)
+    assert told == r"caf\xe9\x0a.wav"
+    assert find(tmp_path / told) == clip
+    literal = tmp_path / r"caf\xe9.wav"
+    assert find(literal) == literal
+    write_json(tmp_path / "names.json", {"clip": clip.name})
+    assert json.loads((tmp_path / "names.json").read_text(encoding="utf-8"))["clip"] == "caf\\xe9\n.wav"
+
+
+@pytest.mark.parametrize("blank", ["", "relative"])
+def test_the_cache_is_never_in_the_current_folder(monkeypatch, tmp_path, blank):
+    monkeypatch.delenv("AFFUSE_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", blank)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_folder() == tmp_path / ".cache" / "affuse" / "features"
+    monkeypatch.setenv("HOME", "relative")
+    with pytest.raises(AffuseError, match=r"There is no home folder .* --cache"):
+        default_folder()
+
+
+def test_a_cache_that_cannot_be_written_names_the_cure(tmp_path):
+    import torch
+
+    with pytest.raises(AffuseError, match=r"whose name is no UTF-8; .* --cache"):
+        FeatureCache(tmp_path / os.fsdecode(b"\xe9"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AffuseError, match=r"cannot be written .* --cache"):
+        FeatureCache(tmp_path / "file").put("ab", torch.zeros(1))
+
+
+def test_standard_input_without_room_for_its_copy(capsys, monkeypatch, tmp_path):
+    import io
+    import tempfile
+
+    class Input:
+        closed = False
+        buffer = io.BytesIO(b"x" * 100_000)
+
+    monkeypatch.setattr(sys, "stdin", Input)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (1000, hard)
+    )  # what a full disk does, by a limit of this process
+    try:
+        ran = affuse(capsys, monkeypatch, "predict", tmp_path, "-")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert ran.code == 2
+    assert f"Standard input cannot be copied to the temporary folder {tmp_path} (file too large)" in ran.err
+    assert "set TMPDIR to a folder" in ran.err
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    ran = affuse(capsys, monkeypatch, "predict", tmp_path, "-")
+    assert ran.code == 2
+    assert (
+        f"Standard input cannot be copied to the temporary folder {tmp_path / 'gone'} (no such file"
+        in ran.err
+    )
