@@ -93,6 +93,8 @@ class Encoder(nn.Module, ABC):
     def read(self, utterance: Utterance) -> Tensor | None:
         """One utterance as a (time, ...) tensor, or None where it has no such modality.
 
+        In a prediction the utterance is a window of a clip: its audio may be samples that were decoded already
+        (``media.sound.Sound``, which opens as the file does), its times are the window's, and it has no features.
         Raises ClipError, saying which file and why, when the clip cannot be used.
         """
 
