@@ -51,6 +51,14 @@ class Encoder(nn.Module, ABC):
     # options that may name a file or folder, which a model folder then keeps with its digest
     sources: ClassVar[tuple[str, ...]] = ("model", "weights", "pca_weights", "detector")
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A class that replaces one of ``read`` and ``read_with_fault`` replaces both."""
+        super().__init_subclass__(**kwargs)
+        if "read" in cls.__dict__ and "read_with_fault" not in cls.__dict__:
+            cls.read_with_fault = Encoder.read_with_fault
+        elif "read_with_fault" in cls.__dict__ and "read" not in cls.__dict__:
+            cls.read = lambda self, utterance: self.read_with_fault(utterance)[0]
+
     def __init__(self, options: EncoderOptions) -> None:
         super().__init__()
         self.options = options
