@@ -85,8 +85,16 @@ class Table(_Own):
         return None if "mine" not in utterance.features else torch.ones(1, 4)
 
 
+class Darker(HogEncoder):
+    """Faces, read in a way of its own: ``read`` alone."""
+
+    def read(self, utterance):
+        faces = super().read(utterance)
+        return None if faces is None else faces // 2
+
+
 class Mirrored(HogEncoder):
-    """Faces, read in a way of its own."""
+    """The same by ``read_with_fault`` alone."""
 
     def read_with_fault(self, utterance):
         faces, fault = super().read_with_fault(utterance)

@@ -36,6 +36,19 @@ def test_windows_are_what_reading_each_of_them_gives(film, side, seconds):
         np.testing.assert_array_equal(faces, alone)
 
 
+def test_a_film_that_begins_in_the_dark_is_cropped_as_its_utterances_are(tmp_path):
+    """Letterbox bars cannot be told of a black picture; those of a later window can."""
+    picture = np.full((96, 96, 3), 180, np.uint8)
+    picture[:24] = picture[72:] = 0
+    path = write_video(tmp_path / "film.mp4", [np.zeros_like(picture)] * 20 + [picture] * 30)
+    windows = [Window(0, 0.6, 0), Window(1, 1.6, 0)]
+    found = list(FaceWindows(path, windows, FaceOptions(10, None, 48, None, None, None)))
+    for window, faces in zip(windows, found, strict=True):
+        alone = read_faces(path, start=window.start, end=window.end, fps=10, size=48).frames
+        np.testing.assert_array_equal(faces, alone)
+    assert found[1].min() > 150, "no bar is in the square"
+
+
 def test_a_window_behind_the_film_has_no_face(film):
     windows = [Window(5, 7, 0), Window(6.5, 7.5, 1), Window(8, 9, 2)]
     found = FaceWindows(film, windows, FaceOptions(10, None, 48, None, None, None))

@@ -32,7 +32,7 @@ WINDOWS = [Window(0.0, 1.0, 0), Window(0.5, 1.5, 0), Window(2.0, 3.0, 1)]
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch):
-    for name in ("Brightness", "Loudness", "Letters", "Table", "Mirrored"):
+    for name in ("Brightness", "Loudness", "Letters", "Table", "Mirrored", "Darker"):
         monkeypatch.setitem(PARTS["encoders"], name.lower(), f"inference.own_encoders:{name}")
 
 
@@ -117,9 +117,15 @@ def test_a_text_encoder_reads_the_words_of_every_window(talk):
 
 def test_faces_read_in_a_way_of_ones_own(film):
     """A child of a face encoder with a ``read`` of its own is no plain face encoder."""
-    model = make_model("mirrored", "hog")
-    for reading in read(film, model):
+    model = make_model("mirrored", "darker", "hog")
+    encoders = Predictor(model).encoders
+    for window, reading in zip(WINDOWS, read(film, model), strict=True):
         assert torch.equal(reading.tensors["m_mirrored"], reading.tensors["m_hog"].flip(2))
+        assert torch.equal(reading.tensors["m_darker"], reading.tensors["m_hog"] // 2)
+        row = Utterance("row", video=film, start=window.start, end=window.end)
+        for name, tensor in reading.tensors.items():  # both ways in which training reads
+            assert torch.equal(encoders[name].read(row), tensor)
+            assert torch.equal(encoders[name].read_with_fault(row)[0], tensor)
     model = make_model("mirrored")
     with pytest.raises(AffuseError, match=r"--detector and --face do not reach .*'m_mirrored'.*Mirrored"):
         read(film, model, detector="yunet.onnx")

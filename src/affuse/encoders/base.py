@@ -53,6 +53,14 @@ class Encoder(nn.Module, ABC):
     # options that may name a file or folder, which a model folder then keeps with its digest
     sources: ClassVar[tuple[str, ...]] = ("model", "weights", "pca_weights", "detector")
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A class that replaces one of ``read`` and ``read_with_fault`` replaces both."""
+        super().__init_subclass__(**kwargs)
+        if "read" in cls.__dict__ and "read_with_fault" not in cls.__dict__:
+            cls.read_with_fault = Encoder.read_with_fault
+        elif "read_with_fault" in cls.__dict__ and "read" not in cls.__dict__:
+            cls.read = lambda self, utterance: self.read_with_fault(utterance)[0]
+
     def __init__(self, options: EncoderOptions) -> None:
         super().__init__()
         self.options = options
@@ -100,6 +108,8 @@ class Encoder(nn.Module, ABC):
     def read(self, utterance: Utterance) -> Tensor | None:
         """One utterance as a (time, ...) tensor, or None where it has no such modality.
 
+        In a prediction the utterance is a window of a clip: its audio may be samples that were decoded already
+        (``media.sound.Sound``, which opens as the file does), its times are the window's, and it has no features.
         Raises ClipError, saying which file and why, when the clip cannot be used.
         """
 

@@ -60,9 +60,12 @@ class FaceEncoder(Encoder):
         Raises ClipError for a clip shorter than one frame, or whose picture cannot be read. A video that ends
         before the utterance, or fails on the way, gives the frames before that.
         """
-        return self.read_with_fault(utterance)[0]
+        return self._faces(utterance)[0]
 
     def read_with_fault(self, utterance: Utterance) -> tuple[Tensor | None, str]:
+        return self._faces(utterance)
+
+    def _faces(self, utterance: Utterance) -> tuple[Tensor | None, str]:
         if utterance.video is None:
             return None, ""
         from affuse.media.video import read_faces  # decoders are slow to import, and only needed here

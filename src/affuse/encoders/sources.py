@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from affuse.encoders.pretrained import PACKAGE, locate
+from affuse.errors import AffuseError
 from affuse.files import file_digest
 
 FILES = (".pth", ".pt", ".safetensors", ".onnx")
@@ -32,7 +33,12 @@ def local_path(value: object) -> Path | None:
         return None
     if "://" in value:
         return None
-    path = Path(value).expanduser()
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError:  # ~somebody
+        raise AffuseError(
+            f"{value} names a home folder that is not here; write the path from the root."
+        ) from None
     named = value.startswith((".", "/", "~")) or path.is_absolute() or path.suffix in FILES
     return path if named or path.exists() else None
 
