@@ -7,7 +7,7 @@ import affuse
 
 SOURCE = Path(affuse.__file__).parent
 LAYERS = [  # names in src/affuse
-    "__init__ errors files overrides registry sequence tables workers",
+    "__init__ errors figures files overrides registry sequence tables workers",
     *("media", "corpora", "encoders", "fusion", "losses", "weighting", "evaluation"),
     "recipe prediction_defaults model modelfolder hub",
     *("training", "inference", "reports", "reproduction"),

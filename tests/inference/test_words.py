@@ -3,7 +3,7 @@
 import pytest
 
 from affuse.errors import AffuseError
-from affuse.inference.words import Cue, Word, parse_cues, place, read_words, speech_with, text_between
+from affuse.inference.words import Cue, Word, parse_cues, place, read_transcript, speech_with, text_between
 from affuse.media.speech import Span
 
 SRT = """\ufeff1
@@ -35,10 +35,10 @@ intro
 def test_srt_and_vtt(tmp_path):
     (tmp_path / "a.srt").write_text(SRT, encoding="utf-8")
     (tmp_path / "a.vtt").write_text(VTT.replace("\n", "\r\n"), encoding="utf-8", newline="")
-    assert read_words(tmp_path / "a.srt") == [
+    assert read_transcript(tmp_path / "a.srt").cues == [
         Cue(1.0, 2.5, "Good morning, everyone"), Cue(3723.004, 3724.0, "Tom & Ann"),
     ]  # fmt: skip
-    assert read_words(tmp_path / "a.vtt") == [Cue(1.5, 2.0, "so then")]
+    assert read_transcript(tmp_path / "a.vtt").cues == [Cue(1.5, 2.0, "so then")]
 
 
 def test_fractions_of_any_length():
@@ -48,8 +48,8 @@ def test_fractions_of_any_length():
 def test_tables_with_and_without_times(tmp_path):
     (tmp_path / "timed.csv").write_text("start,end,text\n0.5,1,yes\n2,3, \n4,5,no\n")
     (tmp_path / "plain.tsv").write_text("who\ttext\na\tyes\nb\tno\n")
-    assert read_words(tmp_path / "timed.csv") == [Cue(0.5, 1.0, "yes"), Cue(4.0, 5.0, "no")]
-    assert read_words(tmp_path / "plain.tsv") == [Cue(None, None, "yes no")]
+    assert read_transcript(tmp_path / "timed.csv").cues == [Cue(0.5, 1.0, "yes"), Cue(4.0, 5.0, "no")]
+    assert read_transcript(tmp_path / "plain.tsv").cues == [Cue(None, None, "yes no")]
 
 
 def test_a_cues_time_goes_to_its_words_by_their_letters():
@@ -82,7 +82,7 @@ def test_words_without_times_fill_the_speech_and_only_it():
 
 def test_utf16_with_its_mark_is_read(tmp_path):
     (tmp_path / "a.txt").write_text("grün", encoding="utf-16")
-    assert read_words(tmp_path / "a.txt") == [Cue(None, None, "grün")]
+    assert read_transcript(tmp_path / "a.txt").cues == [Cue(None, None, "grün")]
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,9 @@ def test_utf16_with_its_mark_is_read(tmp_path):
 def test_bad_files_are_one_sentence(tmp_path, name, data, said):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(AffuseError, match=said):
-        read_words(tmp_path / name)
+        read_transcript(tmp_path / name)
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):
     with pytest.raises(AffuseError, match="There is no text file"):
-        read_words(tmp_path / "gone.srt")
+        read_transcript(tmp_path / "gone.srt")

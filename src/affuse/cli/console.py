@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # rich takes 80 columns where there is no terminal, which would fold the cells of a table in a log file
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-messages = Console(stderr=True, highlight=False)
+# Labels, words and file names are printed as they stand: "[/i]" is no mark-up there, and ":cat:" no picture.
+out = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 140)
+messages = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 class Bars:
@@ -52,7 +53,7 @@ class Bars:
 def bars() -> Iterator[Bars]:
     """Live bars on a terminal; on anything else only the messages."""
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

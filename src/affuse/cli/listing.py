@@ -25,7 +25,7 @@ def list_parts(
         raise AffuseError(f"{unknown(family, families, 'lists')}.")
     for name in [family] if family else families:
         if not family:
-            out.print(f"[bold]{name}[/bold]")
+            out.print(name, style="bold")
         if name == "recipes":
             lines = {
                 recipe: " ".join(yaml.safe_load(resource.read_text())["description"].split())

@@ -53,7 +53,8 @@ def predict(
     text: Annotated[
         Path | None,
         typer.Option(
-            help="The words: plain text, .srt, .vtt, or a .csv with a column text (and start, end); a folder for many."
+            help="The words: plain text, subtitles, a recogniser's JSON, TextGrid, CTM, or a .csv with a column text "
+            "(and start, end); a folder for many."
         ),
     ] = None,
     asr: Annotated[
@@ -95,7 +96,11 @@ def predict(
     }, mark="--")  # fmt: skip
     spooled = _spool() if "-" in clips else None
     try:
-        found = find_jobs([str(spooled) if clip == "-" else clip for clip in clips], settings)
+        found = find_jobs(
+            [str(spooled) if clip == "-" else clip for clip in clips],
+            settings,
+            lambda sentence: messages.print(sentence, soft_wrap=True, markup=False),
+        )
         if out is None and len(found) > 1 and writers[0].name not in ("json", "csv"):
             raise AffuseError(
                 f"--format {writers[0].name} of {len(found)} clips needs --out FOLDER; json and csv can be piped."

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from affuse.errors import AffuseError
 from affuse.inference.batch import Job
 from affuse.inference.clip_files import Clip, find_clips
 from affuse.inference.clip_table import TABLES, read_clips
-from affuse.inference.companions import find_words
+from affuse.inference.companions import WordFolder
 from affuse.inference.settings import Settings
 
 
-def find_jobs(sources: Sequence[str], settings: Settings) -> list[Job]:
+def find_jobs(
+    sources: Sequence[str], settings: Settings, tell: Callable[[str], None] = lambda sentence: None
+) -> list[Job]:
     """One job per clip, in order, each clip once. ``settings.text`` may be a folder with a text file per clip.
 
-    Raises AffuseError for a source that is not there, or that names no clip.
+    ``tell`` hears which file of words was taken where a clip has several, and of one file for many clips. Raises
+    AffuseError for a source that is not there, or that names no clip, and for a folder of words that fits none.
     """
     clips: dict[tuple[Path, str | None, str | None], Clip] = {}
     for source in sources:
@@ -25,15 +28,41 @@ def find_jobs(sources: Sequence[str], settings: Settings) -> list[Job]:
             clips.setdefault((clip.path, clip.words, clip.side), clip)
     names: set[str] = set()
     found = []
+    texts = _texts([*clips.values()], settings, tell)
     for clip in clips.values():
-        found.append(Job(clip.path, _name(clip.inside, names), _settings_of(clip, settings)))
+        found.append(Job(clip.path, _name(clip.inside, names), _settings_of(clip, settings, texts)))
     return found
 
 
-def _settings_of(clip: Clip, settings: Settings) -> Settings:
+def _texts(clips: Sequence[Clip], settings: Settings, tell: Callable[[str], None]) -> dict[Path, Path]:
+    """Clip below its folder -> its file of words, where ``--text`` names a folder of them."""
+    folder = settings.text
+    if folder is None or not folder.is_dir():
+        if folder is not None and len(clips) > 1:
+            tell(
+                f"All {len(clips)} clips get the words of {folder}; give --text a folder with a file for each."
+            )
+        return {}
+    words = WordFolder(folder, [clip.inside for clip in clips])
+    files = {clip.inside: found for clip in clips if (found := words.files(clip.inside))}
+    if not files:
+        raise AffuseError(
+            f"{folder} has no file of words for {clips[0].inside}{' or any other clip' if len(clips) > 1 else ''}; it "
+            f"looks for {clips[0].inside.stem}.srt and the like."
+        )
+    several = {clip: found for clip, found in files.items() if len(found) > 1}
+    for clip, (taken, *others) in list(several.items())[:1]:
+        more = f" {len(several)} clips have several files of words." if len(several) > 1 else ""
+        tell(
+            f"The words of {clip} are those of {taken.name}, not of {', '.join(f.name for f in others)}.{more}"
+        )
+    return {clip: found[0] for clip, found in files.items()}
+
+
+def _settings_of(clip: Clip, settings: Settings, texts: dict[Path, Path]) -> Settings:
     changes: dict[str, object] = {}
-    if settings.text is not None and settings.text.is_dir():
-        changes["text"] = find_words(settings.text, clip.inside)
+    if clip.inside in texts:
+        changes["text"] = texts[clip.inside]
     if clip.words is not None:
         if settings.text is not None or settings.asr is not None:
             raise AffuseError("The table has a column text already; leave --text and --asr out.")
