@@ -9,4 +9,6 @@ TIME = r"(?:(\d+)\s*:\s*)?(\d{1,4})\s*:\s*(\d{1,2})(?:\s*[.,:]\s*(\d{1,9}))?(?![
 def seconds(parts: tuple[str | None, ...]) -> float:
     """Of a match of ``TIME``: hours, minutes, seconds, fraction."""
     hours, minutes, whole, fraction = parts
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(whole or 0) + float(f"0.{fraction or 0}")
+    return round(
+        int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(whole or 0) + float(f"0.{fraction or 0}"), 9
+    )

@@ -14,8 +14,8 @@ def new_lines(cues: Sequence[tuple[float, Sequence[str]]], spoken: Sequence[bool
     cues: (seconds, lines without mark-up); spoken: whether a cue times its words
 
     A cue of more than a moment brings one new line at least, so what is said twice, in cues or lines of its own, counts
-    twice. A file rolls if a cue that times its words or lasts a moment carries lines over, or if two and more cues, and
-    half of those with several lines, do.
+    twice. A file rolls if a cue that times its words or lasts a moment carries lines over, or if two cues do and more,
+    and most cues.
     """
     carried = [0]
     for (_, shown), (lasts, lines) in pairwise(cues):
@@ -23,11 +23,11 @@ def new_lines(cues: Sequence[tuple[float, Sequence[str]]], spoken: Sequence[bool
         fits = (k for k in range(most, 0, -1) if list(shown[-k:]) == list(lines[:k]))
         carried.append(next(fits, 0))
     sure = any(
-        count and (lasts < _MOMENT or times)
-        for count, (lasts, _), times in zip(carried, cues, spoken, strict=False)
+        lines and (lasts < _MOMENT or times)
+        for lines, (lasts, _), times in zip(carried, cues, spoken, strict=False)
     )
-    several = sum(len(lines) > 1 for _, lines in cues[1:])
-    rolls = sure or (sum(map(bool, carried)) >= 2 and 2 * sum(map(bool, carried)) >= several)
+    count = sum(map(bool, carried))
+    rolls = sure or (count >= 2 and 2 * count > len(cues) - 1)
     return [
         list(range(count if rolls else 0, len(lines)))
         for count, (_, lines) in zip(carried, cues, strict=False)
