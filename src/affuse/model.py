@@ -168,10 +168,11 @@ class Model(nn.Module):
 
         Raises ClipError for a clip that cannot be used, AffuseError for settings that do not fit.
         """
+        from affuse.inference.companions import with_words
         from affuse.inference.predict import Predictor
         from affuse.inference.settings import Settings
 
-        return Predictor(self, Settings.of(settings)).predict(clip)
+        return Predictor(self, with_words(Settings.of(settings), Path(clip))).predict(clip)
 
     def trainable_parameters(self) -> int:
         """Parameters that training can change, centers left out (they belong to a loss)."""

@@ -12,7 +12,7 @@ from affuse.inference.survey import PEAK_SECONDS, survey
 from affuse.inference.tracks import find_tracks
 from affuse.inference.window_reader import WindowReader
 from affuse.inference.windows import Window
-from affuse.inference.words import place, read_words
+from affuse.inference.words import place, read_transcript
 from affuse.media.speech import find_speech
 from affuse.media.video import read_faces
 from affuse.model import Model
@@ -76,7 +76,7 @@ def test_a_window_holds_the_sound_the_words_and_the_pictures_of_its_seconds(
     )
     encoders = Predictor(make_model(audio=LOGMEL, face=HOG)).encoders
     windows = [Window(0.6, 1.4, 0), Window(1.55, 1.85, 0), Window(2.0, 3.0, 0), Window(5.25, 5.55, 0)]
-    words = place(read_words(subtitles), survey(path, None, False).speech)
+    words = place(read_transcript(subtitles).cues, survey(path, None, False).speech)
     read = {}
     encoders["audio"].read = lambda utterance: read.setdefault(utterance.start, utterance) and None
     reader = WindowReader(path, find_tracks(path), encoders, Settings(), words, windows)

@@ -212,6 +212,18 @@ def test_subtitles_give_each_window_its_words(clip, bert, tmp_path):
     assert all(segment.end < 5.5 or segment.start > 8 for segment in timeline.segments)  # no words, no answer
 
 
+def test_a_folder_of_words_gives_the_clips_own_or_says_that_it_has_none(clip, bert, tmp_path):
+    text = {"text": {"encoder": "bert", "options": {"model": bert, "output": "mean"}}}
+    (tmp_path / "b.srt").write_text("1\n00:00:01 --> 00:00:03\nhello\n")
+    told = f"No words for {clip} in {tmp_path}: predicted without."
+    assert make_model(VOICE | text).predict(clip, text=tmp_path).faults == [told]
+    assert make_model(VOICE).predict(clip, text=tmp_path).faults == []  # it reads none
+    (tmp_path / "a talk.en.json").write_text('{"text": "Jose\u0301"}', encoding="utf-8")
+    found = make_model(VOICE | text).predict(clip, text=tmp_path)
+    assert found.faults == []
+    assert [word.text for word in found.words] == ["Jos\u00e9"]
+
+
 # what cannot be predicted, and what is said of it
 
 

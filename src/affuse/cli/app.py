@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
+from typing import TextIO
 
 import typer
 
@@ -100,9 +102,10 @@ def main() -> None:
 
 
 def _open_outputs() -> None:
-    """Services run with standard output or standard error closed: what is said there then goes nowhere."""
+    """Both outputs take any text. Services run with them closed: what is said there then goes nowhere."""
     for number, name in ((1, "stdout"), (2, "stderr")):
         if getattr(sys, name) is not None:
+            _take_any_text(getattr(sys, name))
             continue
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
@@ -110,6 +113,14 @@ def _open_outputs() -> None:
         except OSError:  # taken now, before a file that is opened for something else gets this number
             os.dup2(nowhere, number)
         setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8"))
+
+
+def _take_any_text(stream: TextIO) -> None:
+    """A pipe or a file gets UTF-8, as the files of --out do, whatever the locale's encoding; a terminal its own. What
+    neither can hold (emoji in cp1252, bytes of a file name that are no text) is written as its code."""
+    if isinstance(stream, io.TextIOWrapper):
+        encoding = stream.encoding if stream.isatty() else "utf-8"
+        stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def _fail(message: str) -> None:

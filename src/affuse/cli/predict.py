@@ -58,7 +58,8 @@ def predict(
     text: Annotated[
         Path | None,
         typer.Option(
-            help="The words: plain text, .srt, .vtt, or a .csv with a column text (and start, end); a folder for many."
+            help="The words: plain text, subtitles, a recogniser's JSON, TextGrid, CTM, or a .csv with a column text "
+            "(and start, end); a folder for many."
         ),
     ] = None,
     asr: Annotated[

@@ -45,6 +45,10 @@ class ClipRange(NamedTuple):
         """When it ends in a file of so many seconds."""
         return seconds if self.end is None else min(seconds, self.end)
 
+    def file_seconds(self, heard: float, stated: float | None) -> float:
+        """How long the file is, as far as is known: ``heard`` if it was read to its end, else what it says itself."""
+        return heard if self.end is None else max(heard, math.inf if stated is None else stated)
+
     def remarks(self, path: Path, seconds: float) -> list[str]:
         """What is to be said where the file ends at ``seconds``, within the range. Raises ClipError before it."""
         if self.whole:

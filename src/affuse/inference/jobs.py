@@ -12,7 +12,7 @@ from affuse.file_names import LONGEST, shortened
 from affuse.inference.batch import Job
 from affuse.inference.clip_files import Clip, find_clips
 from affuse.inference.clip_table import is_table, read_clips
-from affuse.inference.companions import find_words
+from affuse.inference.companions import WordFolder
 from affuse.inference.settings import Settings
 
 ROOM = LONGEST - 15  # bytes for a name without its ending, of which .labels.txt is the longest
@@ -23,8 +23,9 @@ def find_jobs(
 ) -> list[Job]:
     """One job per clip, in order, each clip once. ``settings.text`` may be a folder with a text file per clip.
 
-    ``tell`` hears of what a table has and cannot be obeyed. Raises AffuseError for a source that is not there, or
-    that names no clip.
+    ``tell`` hears of what a table has and cannot be obeyed, which file of words was taken where a clip has several, and
+    of one file for many clips. Raises AffuseError for a source that is not there, or that names no clip, and for a
+    folder of words that fits none.
     """
     clips: dict[tuple[object, ...], Clip] = {}
     for source in sources:
@@ -33,8 +34,9 @@ def find_jobs(
             clips.setdefault((real, clip.words, clip.settings), clip)
     names = {"skipped"}  # a batch's skipped.csv is no clip's
     found = []
+    texts = _texts([*clips.values()], settings, tell)
     for clip in clips.values():
-        found.append(Job(clip.path, _name(_named(clip), names), _settings_of(clip, settings)))
+        found.append(Job(clip.path, _name(_named(clip), names), _settings_of(clip, settings, texts)))
     return found
 
 
@@ -43,10 +45,35 @@ def is_shortened(job: Job) -> bool:
     return len(os.fsencode(job.path.stem or job.path.name)) > ROOM
 
 
-def _settings_of(clip: Clip, settings: Settings) -> Settings:
+def _texts(clips: Sequence[Clip], settings: Settings, tell: Callable[[str], None]) -> dict[Path, Path]:
+    """Clip below its folder -> its file of words, where ``--text`` names a folder of them."""
+    folder = settings.text
+    if folder is None or not folder.is_dir():
+        if folder is not None and len(clips) > 1:
+            tell(
+                f"All {len(clips)} clips get the words of {folder}; give --text a folder with a file for each."
+            )
+        return {}
+    words = WordFolder(folder, [clip.inside for clip in clips])
+    files = {clip.inside: found for clip in clips if (found := words.files(clip.inside))}
+    if not files:
+        raise AffuseError(
+            f"{folder} has no file of words for {clips[0].inside}{' or any other clip' if len(clips) > 1 else ''}; it "
+            f"looks for {clips[0].inside.stem}.srt and the like."
+        )
+    several = {clip: found for clip, found in files.items() if len(found) > 1}
+    for clip, (taken, *others) in list(several.items())[:1]:
+        more = f" {len(several)} clips have several files of words." if len(several) > 1 else ""
+        tell(
+            f"The words of {clip} are those of {taken.name}, not of {', '.join(f.name for f in others)}.{more}"
+        )
+    return {clip: found[0] for clip, found in files.items()}
+
+
+def _settings_of(clip: Clip, settings: Settings, texts: dict[Path, Path]) -> Settings:
     changes: dict[str, object] = {}
-    if settings.text is not None and settings.text.is_dir():
-        changes["text"] = find_words(settings.text, clip.inside)
+    if clip.inside in texts:
+        changes["text"] = texts[clip.inside]
     if clip.words is not None:
         if settings.text is not None or settings.asr is not None:
             raise AffuseError("The table has a column text already; leave --text and --asr out.")

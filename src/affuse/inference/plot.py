@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from affuse.errors import AffuseError
+from affuse.figures import literal, save_literally
 from affuse.files import replacing
 from affuse.inference.survey import PEAK_SECONDS
 from affuse.registry import unknown
@@ -53,9 +54,12 @@ def plot_timeline(timeline: Timeline, path: str | Path | None, task: str) -> Fig
     axes[-1].set_xlim(timeline.start, timeline.start + timeline.seconds)
     axes[-1].set_xlabel("seconds")
     if path is not None:
+        kind = Path(path).suffix[1:].lower() or "png"
+        if kind not in figure.canvas.get_supported_filetypes():
+            raise AffuseError(f"{path}: a picture is no .{kind} file; give png, svg or pdf.")
         with replacing(path) as temporary:
-            figure.savefig(temporary, format=Path(path).suffix[1:] or "png", dpi=130)
-    return figure
+            save_literally(figure, temporary, format=kind, dpi=130)
+    return literal(figure)
 
 
 def _faces(axis: Any, timeline: Timeline) -> None:

@@ -21,7 +21,7 @@ from affuse.inference.timeline import Judge, Timeline
 from affuse.inference.tracks import Tracks, find_tracks
 from affuse.inference.window_reader import WindowReader
 from affuse.inference.windows import Window, check_lengths, lay_windows, smooth
-from affuse.inference.words import Cue, Word, place, read_words, speech_with
+from affuse.inference.words import Cue, Transcript, Word, composed, fit, place, read_transcript, speech_with
 from affuse.media.speech import Span
 from affuse.model import Model, encoder_choice
 from affuse.sequence import FeatureSequence, pad
@@ -64,7 +64,7 @@ class Predictor:
                 "This model reads pre-extracted features alone, which cannot be taken from a clip; use "
                 "'affuse evaluate' on a corpus that has them."
             )
-        self.cues = self._read_words()
+        self.transcript = self._read_words()
         self.recogniser: Any = None
         if like is not None and like.settings.asr == self.settings.asr:
             self.recogniser = like.recogniser
@@ -97,15 +97,14 @@ class Predictor:
         if heard.fault:
             faults.append(heard.fault)
         faults += heard.remarks
-        within = asked.cues(self.cues)
-        beyond = [cue for cue in within if cue.start is not None and cue.start >= heard.seconds]
-        strange = self._beyond(len(beyond), heard.seconds)
-        if self.cues and not within:
+        cues, strange, notes = fit(self.transcript, asked.file_seconds(heard.seconds, tracks.seconds))
+        within = asked.cues(cues)
+        if cues and not within:
             strange = [
                 f"No cue of {self.settings.text} lies from {asked.start:g} s to {heard.seconds:.2f} s."
             ]
-        faults += strange
-        cues = [cue for cue in within if cue not in beyond]
+        cues = within
+        faults += [*self._missing_words(path), *strange, *notes]
         heard = heard._replace(speech=speech_with(cues, heard.speech, heard.seconds))
         words = self._words(path, heard, cues)
         windows = lay_windows(heard.speech, self.window, self.hop)
@@ -204,30 +203,29 @@ class Predictor:
         raise ClipError(f"{path} has {has}, and this model reads {reads}; {cure}.")
 
     def _has_words(self, tracks: Tracks) -> bool:
-        return bool(self.cues) or (self.recogniser is not None and tracks.sound)
+        return bool(self.transcript.cues) or (self.recogniser is not None and tracks.sound)
 
-    def _read_words(self) -> list[Cue]:
+    def _read_words(self) -> Transcript:
         settings = self.settings
         if sum(given is not None for given in (settings.text, settings.words, settings.asr)) > 1:
             raise AffuseError("Words come from --text or from --asr, not from both.")
         if settings.words is not None and settings.words.strip():
-            return [Cue(None, None, " ".join(settings.words.split()))]
-        return [] if settings.text is None else read_words(settings.text)
+            return Transcript([Cue(None, None, " ".join(composed(settings.words).split()))])
+        if settings.text is None or settings.text.is_dir():
+            return Transcript([])
+        return read_transcript(settings.text)
+
+    def _missing_words(self, path: Path) -> list[str]:
+        """A folder of words is still in the settings where it has none for the clip."""
+        folder = self.settings.text
+        if folder is None or "text" not in self.kinds.values() or not folder.is_dir():
+            return []
+        return [f"No words for {path} in {folder}: predicted without."]
 
     def _words(self, path: Path, heard: Survey, cues: Sequence[Cue]) -> list[Word]:
         if self.recogniser is not None:
             return self.recogniser.hear(path, self.settings.channel, heard.speech, self.settings.track)
         return place(cues, heard.speech)
-
-    def _beyond(self, count: int, seconds: float) -> list[str]:
-        """What is to be said of so many cues that begin after the clip's end."""
-        if not count:
-            return []
-        if count == len(self.cues):
-            cues = f"None of the {count} cues lies" if count > 1 else "The only cue does not lie"
-            return [f"{cues} within the clip's {seconds:.2f} s: is {self.settings.text} another clip's text?"]
-        begin = f"{count} of the {len(self.cues)} cues {'begins' if count == 1 else 'begin'}"
-        return [f"{begin} after the clip's end: left out."]
 
     def _answer(
         self, reader: WindowReader, windows: Sequence[Window], advance: Callable[[int, int], None]

@@ -10,6 +10,8 @@ import io
 import re
 from typing import TYPE_CHECKING, Any
 
+from affuse.figures import save_literally
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -88,7 +90,9 @@ def as_svg(figure: Figure, name: str) -> str:
     with matplotlib.rc_context(
         {"svg.fonttype": "none", "svg.hashsalt": "affuse", "font.family": "sans-serif"}
     ):
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        save_literally(
+            figure, stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+        )
     text = stream.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL).replace(INK, "currentColor")

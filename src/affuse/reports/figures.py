@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from affuse.errors import AffuseError
+from affuse.figures import literal, save_literally
 from affuse.files import read_csv, replacing
 
 if TYPE_CHECKING:
@@ -63,14 +64,14 @@ def training_figure(runs: Mapping[str, Sequence[str | Path]]) -> Figure:
                 fontsize=7, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.2)
             )  # beside the curves
             panel.grid(alpha=0.3)
-    return figure
+    return literal(figure)
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
     """Write .png, .svg or .pdf, atomically."""
     path = Path(path)
     with replacing(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=120)
+        save_literally(figure, temporary, format=path.suffix.removeprefix("."), dpi=120)
 
 
 def _curve(axes: Axes, series: Sequence[pd.Series], label: str, colour: str, style: str) -> None:

@@ -1,0 +1,82 @@
+"""What is printed takes any text, whatever the terminal, the pipe and the locale."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from affuse.cli.app import main
+from affuse.corpora.corpus import Corpus
+from affuse.model import Model
+from affuse.modelfolder import save_model
+from affuse.recipe import Recipe
+from audio_files import write_sound
+from voices import RATE, recording
+
+WORDS = "grün 😀 你好 [/i] :cat:"
+
+
+class Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+def run(monkeypatch, kind, encoding, *words):
+    """Exit code and the bytes of both outputs, which are of that encoding."""
+    streams = {name: kind(io.BytesIO(), encoding=encoding) for name in ("stdout", "stderr")}
+    for name, stream in streams.items():
+        monkeypatch.setattr(sys, name, stream)
+    monkeypatch.setattr(sys, "argv", ["affuse", *map(str, words)])
+    code = 0
+    try:
+        main()
+    except SystemExit as stop:
+        code = stop.code
+    found = []
+    for stream in streams.values():
+        stream.flush()
+        found.append(stream.buffer.getvalue())
+    return code, *found
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    recipe = Recipe.parse(
+        {"name": "tried", "modalities": {"audio": {"encoder": "logmel", "options": {"bands": 16}}}}
+    )
+    folder = tmp_path_factory.mktemp("model")
+    save_model(Model(recipe, {"emotion": ["anger", "neutral"]}).eval(), folder / "model")
+    return folder / "model"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_words_and_names_go_to_a_pipe_as_utf_8_and_to_a_terminal_as_it_can(
+    monkeypatch, tmp_path, model, encoding
+):
+    clip = write_sound(tmp_path / "grün 😀 [i].wav", recording(("neu", 1.5)), RATE)
+    (tmp_path / "a.txt").write_text(WORDS, encoding="utf-8")
+    command = ["predict", model, clip, "--text", tmp_path / "a.txt", "--no-vad"]
+    code, out, err = run(monkeypatch, io.TextIOWrapper, encoding, *command)
+    assert code == 0, err
+    told = json.loads(out.decode("utf-8"))
+    assert told["segments"][0]["text"] == WORDS
+    assert f"{clip}: 1.5 s" in err.decode("utf-8")
+    code, out, _ = run(monkeypatch, Terminal, encoding, *command)
+    assert code == 0
+    assert "\\U0001f600 \\u4f60\\u597d [/i] :cat:" in out.decode(encoding)
+
+
+def test_other_verbs_print_names_as_they_stand(monkeypatch, tmp_path):
+    (tmp_path / "a [i] 😀 \udce9.csv").write_text("id,text,emotion\n[/i] 😀,a,anger\n", encoding="utf-8")
+    source, out = tmp_path / "a [i] 😀 \udce9.csv", tmp_path / "out"
+    code, _, err = run(monkeypatch, io.TextIOWrapper, "cp1252", "validate", source)
+    assert code == 2
+    assert "a [i] 😀 \\udce9.csv" in err.decode("utf-8")
+    code, _, err = run(monkeypatch, Terminal, "cp1252", "validate", source)
+    assert code == 2
+    assert "a [i] \\U0001f600 \\udce9.csv" in err.decode("cp1252")
+    source.rename(tmp_path / "b.csv")
+    code, _, err = run(monkeypatch, Terminal, "cp1252", "prepare", "csv", tmp_path / "b.csv", out)
+    assert code == 0, err
+    assert list(Corpus.load(out).table["id"]) == ["[/i] 😀"]
