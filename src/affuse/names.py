@@ -54,6 +54,11 @@ def listed(names: Iterable[object], most: int = 20) -> str:
     return ", ".join([*shown[:most], *more])
 
 
+def counted(number: int, what: str) -> str:
+    """'1 row', '2 rows'."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def on_disk(path: Path) -> Path:
     """``path`` as it is written if it is there, else a file of the same name in another Unicode form, if one is.
 

@@ -46,9 +46,9 @@ def test_spellings_and_words_for_nothing_are_findings():
     corpus = corpus_of(["Anna", "anna", "NA"], emotion=["Joy", "joy", "joy", "nan", "joy", "joy"])
     told = [str(finding) for finding in validate(corpus) if finding.row is None]
     assert any("speaker: 'Anna' (2 rows) and 'anna' (2 rows) differ in case" in one for one in told)
-    assert any("emotion: 'Joy' (1 rows) and 'joy' (4 rows) differ in case" in one for one in told)
+    assert any("emotion: 'Joy' (1 row) and 'joy' (4 rows) differ in case" in one for one in told)
     assert any("speaker: 'NA' (2 rows) is kept as a name" in one for one in told)
-    assert any("emotion: 'nan' (1 rows) is kept as a name" in one for one in told)
+    assert any("emotion: 'nan' (1 row) is kept as a name" in one for one in told)
 
 
 def test_a_corpus_has_one_form_of_every_name_but_not_of_paths(tmp_path):
