@@ -46,7 +46,7 @@ def test_every_usual_form_of_csv_is_read_as_it_is_written(tmp_path, content, tex
     ("content", "message"),
     [
         ("id,text,\nx,a,\ny,b, c,\n", "row 3 has 3 cells and the header 2"),
-        ("id,text\nx,a\n\ny\n", "row 4 has 1 cells and the header 2"),
+        ("id,text\nx,a\n\ny\n", "row 4 has 1 cell and the header 2"),
         ('id,text\nx,"a\n', "row 2 .line 2.: unexpected end of data"),
         ("id,text\nx,Jos\xe9\n".encode("latin-1"), "line 2 is not UTF-8"),
         (b"PK\x03\x04", "is a zip file or a spreadsheet"),

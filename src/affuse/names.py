@@ -51,3 +51,8 @@ def listed(names: Iterable[object], most: int = 20) -> str:
     shown = [str(name) if len(str(name)) <= _SHOWN else f"{str(name)[: _SHOWN - 3]}..." for name in names]
     more = [f"and {len(shown) - most} more"] if len(shown) > most else []
     return ", ".join([*shown[:most], *more])
+
+
+def counted(number: int, what: str) -> str:
+    """'1 row', '2 rows'."""
+    return f"{number} {what}{'' if number == 1 else 's'}"

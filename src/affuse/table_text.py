@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from affuse.errors import AffuseError
-from affuse.names import quote, tidy
+from affuse.names import counted, quote, tidy
 
 SEPARATORS = ",;\t"
 _NAMED = {",": "','", ";": "';'", "\t": "tabs"}
@@ -64,13 +64,13 @@ def _parsed(path: Path, text: str, separator: str) -> Rows:
         filled = max(i for i, cell in enumerate(row) if cell.strip()) + 1
         if filled > width:
             raise AffuseError(
-                f"{path}, row {number} has {filled} cells and the header {width}; put cells that contain "
+                f"{path}, row {number} has {counted(filled, 'cell')} and the header {width}; put cells that contain "
                 f"{_named(separator)} in double quotes."
             )
         if len(row) < width:
             raise AffuseError(
-                f"{path}, row {number} has {len(row)} cells and the header {width}; write the blank cells too, so that "
-                "none is taken for another column's."
+                f"{path}, row {number} has {counted(len(row), 'cell')} and the header {width}; write the blank cells "
+                "too, so that none is taken for another column's."
             )
         _refuse_swallowed(path, number, row, width, separator)
         unnamed |= {i for i in range(width) if row[i].strip() and not names[i]}

@@ -11,6 +11,7 @@ from affuse.corpora.splits import SplitProtocol, make_split
 from affuse.corpora.validation import validate
 from affuse.errors import AffuseError
 from affuse.inference.evaluate import of_role
+from corpus_files import write_tone
 
 TWO = unicodedata.normalize("NFD", "José"), unicodedata.normalize("NFC", "José")
 
@@ -46,9 +47,9 @@ def test_spellings_and_words_for_nothing_are_findings():
     corpus = corpus_of(["Anna", "anna", "NA"], emotion=["Joy", "joy", "joy", "nan", "joy", "joy"])
     told = [str(finding) for finding in validate(corpus) if finding.row is None]
     assert any("speaker: 'Anna' (2 rows) and 'anna' (2 rows) differ in case" in one for one in told)
-    assert any("emotion: 'Joy' (1 rows) and 'joy' (4 rows) differ in case" in one for one in told)
+    assert any("emotion: 'Joy' (1 row) and 'joy' (4 rows) differ in case" in one for one in told)
     assert any("speaker: 'NA' (2 rows) is kept as a name" in one for one in told)
-    assert any("emotion: 'nan' (1 rows) is kept as a name" in one for one in told)
+    assert any("emotion: 'nan' (1 row) is kept as a name" in one for one in told)
 
 
 def test_a_corpus_has_one_form_of_every_name_but_not_of_paths(tmp_path):
@@ -69,3 +70,13 @@ def test_the_ids_of_a_split_are_read_as_they_are_written(tmp_path):
     path = tmp_path / "split.csv"
     path.write_text(f"id,fold,role\n001,0,test\nNA,0,test\n{TWO[0]},0,test\n1,0,train\n", encoding="utf-8")
     assert of_role(["001", "1", "NA", TWO[1]], path, "test") == ["001", "NA", TWO[1]]
+
+
+def test_media_are_found_under_another_form_of_their_names(tmp_path):
+    decomposed, composed = TWO
+    write_tone(tmp_path / f"{decomposed}.wav")
+    info = CorpusInfo(name="x", media_root=str(tmp_path), label_spaces={"emotion": ["joy", "anger"]})
+    table = pd.DataFrame({"id": ["a"], "audio": [f"{composed}.wav"], "emotion": ["joy"]})
+    corpus = Corpus(table, info)
+    assert next(corpus.utterances()).audio == tmp_path / f"{decomposed}.wav"
+    assert not [finding for finding in validate(corpus) if finding.field == "audio"]

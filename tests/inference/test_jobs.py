@@ -1,6 +1,7 @@
 """Jobs from tables: one per clip, half and words; what a model of faces alone takes of a clip."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -168,3 +169,10 @@ def test_a_row_that_cannot_be_meant_is_told(tmp_path, row, message):
     table.write_text(f"path,{row}\n")
     with pytest.raises(AffuseError, match=re.escape(message)):
         find_jobs([str(table)], Settings())
+
+
+def test_a_table_names_files_in_either_unicode_form(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "José.wav") for form in ("NFC", "NFD"))
+    (tmp_path / decomposed).write_bytes(b"x")
+    (tmp_path / "clips.csv").write_text(f"path\n{composed}\n", encoding="utf-8")
+    assert [job.path.name for job in find_jobs([str(tmp_path / "clips.csv")], Settings())] == [decomposed]

@@ -66,6 +66,11 @@ def test_axes_and_their_mistakes():
             parse_axes(bad)
 
 
+def test_an_empty_value_is_no_axis_of_one():
+    with pytest.raises(AffuseError, match="a value is empty; write null where none is meant"):
+        parse_axes(["training.patience=,2"])
+
+
 def test_variants_are_the_product_and_recipe_is_an_axis():
     variants = make_variants("server", parse_axes(["recipe=server,3m-ser", "loss=center,cross_entropy"]), [])
     assert [(v.recipe.name, v.recipe.tasks["emotion"].loss[0].name) for v in variants] == [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from affuse.names import BLANK_WORDS, listed, quote, spellings
+from affuse.names import BLANK_WORDS, counted, listed, quote, spellings
 
 GROUPS = ("speaker", "session", "dialog")
 LABELS = ("emotion", "gender")
@@ -20,7 +20,8 @@ def alike_notes(table: pd.DataFrame, tasks: Sequence[str] = ()) -> list[str]:
         groups = spellings(map(str, counts.index))
         if groups:
             told = [
-                " and ".join(f"{quote(name)} ({counts[name]} rows)" for name in group) for group in groups
+                " and ".join(f"{quote(name)} ({counted(counts[name], 'row')})" for name in group)
+                for group in groups
             ]
             cure = (
                 "splits keep them on one side; write them alike if they are one"
@@ -38,8 +39,8 @@ def blank_word_notes(table: pd.DataFrame, tasks: Sequence[str] = ()) -> list[str
         counts = table[column].dropna().astype(str).value_counts()
         for word in sorted(str(name) for name in counts.index if str(name).lower() in BLANK_WORDS):
             notes.append(
-                f"{column}: {quote(word)} ({counts[word]} rows) is kept as a name; leave the cells empty if it means "
-                "that nothing is known"
+                f"{column}: {quote(word)} ({counted(counts[word], 'row')}) is kept as a name; leave the cells empty if "
+                "it means that nothing is known"
             )
     return notes
 

@@ -23,6 +23,7 @@ TITLES = {"acc": "ACC (WA)", "bacc": "BACC (UA)", "macro_f1": "macro F1", "weigh
 # the columns of ``results.csv`` and ``subsets.csv`` that hold numbers; the axes and all others are texts
 RESULT_NUMBERS = (
     "transcript_overlap", "value", "low", "high", "ceiling", "sd_seeds", "sd_folds", "n", "seeds", "folds",
+    "speakers",
 )  # fmt: skip
 
 

@@ -77,7 +77,10 @@ def parse_axes(over: Sequence[str]) -> dict[str, list[str]]:
     axes: dict[str, list[str]] = {}
     for item in over:
         name, equals, values = item.partition("=")
-        split = [value.strip() for value in values.split(",") if value.strip()]
+        split = [value.strip() for value in values.split(",")]
+        if "" in split and any(split):
+            raise AffuseError(f"--over {item}: a value is empty; write null where none is meant.")
+        split = [value for value in split if value]
         if not equals or not name.strip() or not split:
             raise AffuseError(f"--over takes axis=value,value, not {item!r}; for example --over seed=0,1,2.")
         if name.strip() in axes:
