@@ -116,8 +116,9 @@ def test_the_page_loads_nothing_and_lacks_nothing(page, folder):
 
 def test_every_figure_is_drawn_and_says_what_to_see(page):
     drawn = [found for tag, found in page.elements if tag == "svg"]
-    # differences, forest, class distribution, speakers, reliability, maps; five confusion matrices; six trainings
-    assert len(drawn) == sum(tag == "figure" for tag, _ in page.elements) == 17
+    # differences from two kinds of rows, forest, class distribution, speakers, reliability, maps; five confusion
+    # matrices; six trainings
+    assert len(drawn) == sum(tag == "figure" for tag, _ in page.elements) == 18
     assert len([text for text in page.text["figcaption"] if len(text) > 60]) == 11
     assert sum(text.startswith("Mean of 5 runs of 3 epochs") for text in page.text["figcaption"]) == 6
     assert sum(tag == "path" for tag, _ in page.elements) > 100

@@ -21,8 +21,8 @@ def _untrained(place: Place) -> Command:
         place.folder / "cache",
     ]
     words += ["--jobs", "1", "--set", "modalities.text=null", "--set", "modalities.audio.encoder=logmel"]
-    words += ["--set", "lr=1e-9", "--set", "epochs=5", "--set", "protocol.by=session"]
-    words += ["--set", "protocol.validation={groups: 1}", "--over", "loss=cross_entropy,center"]
+    words += ["--set", "head.dropout=0", "--set", "epochs=5", "--set", "protocol.by=session"]
+    words += ["--set", "protocol.validation={groups: 1}", "--over", "optimizer.lr=1e-9,1e-8"]
     return Command(words, _not_judged)
 
 

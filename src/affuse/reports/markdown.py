@@ -27,7 +27,8 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Figure():
-            return f"*Figure in report.html{f' ({block.title})' if block.title else ''}: {block.caption}*"
+            title = f" ({block.title})" if block.title else ""
+            return f"*Figure in report.html{title}{': ' if block.caption else ''}{block.caption}*"
         case Figures(figures=figures):
             return "\n\n".join(_block(figure) for figure in figures)
         case Facts(items=items):

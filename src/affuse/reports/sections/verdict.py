@@ -51,7 +51,7 @@ def section(report: Report) -> Section | None:
         ]
         if len(paired):
             note = NOTE + (SINGLE if (paired["reference_is"] == BEST_SINGLE).any() else "")
-            blocks += [_figure(paired, names, task), _table(paired, names), Prose(note, "soft")]
+            blocks += [*_figures(paired, names, task), _table(paired, names), Prose(note, "soft")]
     if report.failed_note:
         blocks.insert(0, Prose(f"{report.failed_note} The causes are at the end of the page.", "verdict"))
     if not blocks:
@@ -77,19 +77,8 @@ def untrained_in_words(report: Report, task: str) -> str:
     return trainings_in_words(table, [report.name_of(line) for line in table.to_dict("records")])
 
 
-def _figure(paired: pd.DataFrame, names: list[str], task: str) -> Figure:
-    shown = paired["verdict"].isin(("higher", "lower"))
-    twice = {name for name in names if names.count(name) > 1}
-    against = zip(names, paired["reference"], strict=True)
-    rows = pd.DataFrame(
-        {
-            "label": [f"{name}, against {other}" if name in twice else name for name, other in against],
-            "value": paired["bacc_difference"].to_numpy(float),
-            "low": paired["bacc_low"].to_numpy(float),
-            "high": paired["bacc_high"].to_numpy(float),
-            "shown": shown.to_numpy(),
-        }
-    )
+def _figures(paired: pd.DataFrame, names: list[str], task: str) -> list[Block]:
+    """A figure for each kind of reference, in which every row stands once."""
     caption = (
         "Difference in BACC of every row from the row it is compared with (dot) and its 95 % interval "
         "over speakers (line). "
@@ -98,7 +87,23 @@ def _figure(paired: pd.DataFrame, names: list[str], task: str) -> Figure:
     )
     if (paired["verdict"] == UNJUDGED).any():
         caption += " What is not judged is drawn, not tested."
-    return Figure(page_figures.differences(rows, task), caption)
+    kinds = list(dict.fromkeys(paired["reference_is"]))
+    drawn: list[Block] = []
+    for i, kind in enumerate(kinds):
+        of_kind = (paired["reference_is"] == kind).to_numpy()
+        part = paired[of_kind]
+        rows = pd.DataFrame(
+            {
+                "label": [name for name, kept in zip(names, of_kind, strict=True) if kept],
+                "value": part["bacc_difference"].to_numpy(float),
+                "low": part["bacc_low"].to_numpy(float),
+                "high": part["bacc_high"].to_numpy(float),
+                "shown": part["verdict"].isin(("higher", "lower")).to_numpy(),
+            }
+        )
+        title = f"Against {kind}" if len(kinds) > 1 else ""
+        drawn.append(Figure(page_figures.differences(rows, f"{task}-{i}"), "" if i else caption, title))
+    return drawn
 
 
 def _table(paired: pd.DataFrame, names: list[str]) -> Table:
