@@ -180,3 +180,10 @@ def test_standard_input_without_room_for_its_copy(capsys, monkeypatch, tmp_path)
         f"Standard input cannot be copied to the temporary folder {tmp_path / 'gone'} (no such file"
         in ran.err
     )
+
+
+def test_a_subfolder_may_have_been_written_on_its_own(tmp_path):
+    (tmp_path / "day").mkdir()
+    write(tmp_path / "day", "one")
+    write(tmp_path, "two", name="day/a.txt")
+    assert (tmp_path / "day" / "a.txt").read_text() == "two"

@@ -8,8 +8,10 @@ import os
 import re
 import unicodedata
 from pathlib import Path
+from typing import Any
 
-ESCAPES = "affuse.escapes"  # the error handler of encoders: what is no text is written as its bytes, \xe9
+# The error handler of encoders: bytes of a name that are no text are written as \xe9. Any: stubs know only their own
+ESCAPES: Any = "affuse.escapes"
 LONGEST = 255  # bytes of one name, on nearly every file system
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")

@@ -128,8 +128,11 @@ class Outputs:
             return True
         if path.is_symlink() or not path.is_file():
             return False
-        known = self._known.get(self._name(path) or "")
-        return bool(known) and file_digest(path) in known
+        mark, known = file_digest(path), self._known.get(self._name(path) or "", set())
+        if mark in known:
+            return True
+        # a subfolder may have been the folder of a command of its own
+        return path.parent != self.folder and mark in _read(path.parent / RECORD, self.by)[path.name]
 
     def _name(self, path: Path) -> str | None:
         """Below the folder, with slashes; None for a file elsewhere."""

@@ -66,8 +66,9 @@ def evaluate(
     if outputs is not None:  # before the features, which may take an hour
         read = [*files_of(model), *([] if split is None else [split])]
         outputs.check([outputs.folder / name for name in TABLES], read)
-        outputs.make_folder()
     loaded = rename_labels(Corpus.load(corpus), renamed)
+    if outputs is not None:
+        outputs.make_folder()
     with outputs.writing() if outputs is not None else nullcontext(), bars() as progress:
         found = evaluate_model(
             load_model(model), loaded, FeatureCache(cache or default_folder()), progress,

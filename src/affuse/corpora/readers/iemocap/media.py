@@ -32,7 +32,7 @@ class VideoState:
 def check_sentence(path: Path, seconds: float) -> str:
     """Why a sentence wav of a turn lasting ``seconds`` cannot be used, or ""."""
     try:
-        info = soundfile.info(os.fsencode(path))
+        info = soundfile.info(os.fsencode(path))  # type: ignore[arg-type]  # bytes are taken as they are
         cut = is_cut(path)
     except (soundfile.LibsndfileError, OSError) as error:
         return f"the wav cannot be read ({_reason(path, error)})"
