@@ -27,7 +27,9 @@ for name, step in json.loads(about["inputs"]).items():
                 if step["raw"]
                 else " 'affuse export --inputs raw' puts that encoder into the file, if it can be."
             )
-            sys.exit(f"{files[name]}: {name} takes no sound but a .npy array of {step['meaning']}.{cure}")
+            sys.exit(
+                f"{files[name]}: {name} takes no sound but a .npy array, a row for each {step['meaning']}.{cure}"
+            )
         import soundfile
         import soxr
 
