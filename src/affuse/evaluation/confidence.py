@@ -126,7 +126,9 @@ def unsure_below(confidence: np.ndarray, right: np.ndarray, belief: float = 0.0)
     if not len(bad):
         return 0.0
     last = int(bad[-1])
-    return float((values[last] + values[last + 1]) / 2) if last + 1 < len(values) else 1.0
+    # nothing is known of answers surer than all of these
+    above = values[last + 1] if last + 1 < len(values) else min(1.0, values[last] + 2e-6)
+    return float((values[last] + above) / 2)
 
 
 def _count(utterances: int, speakers: int | None = None) -> str:
