@@ -424,6 +424,6 @@ def test_the_example_runs_without_torch(trained, tmp_path):
     with pytest.raises(subprocess.CalledProcessError) as wrong:  # sound where the model takes features
         shares(f"text={clip.audio}")
     assert wrong.value.stderr == (
-        f"{clip.audio}: text takes no sound but a .npy array, a row for each "
+        f"{clip.audio}: text takes a .npy array, no sound: a row per "
         "token id of the encoder's tokenizer, special tokens included.\n"
     )
