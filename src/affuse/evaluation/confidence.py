@@ -90,7 +90,7 @@ def fit_confidence(
     probabilities, labels = probabilities_of(validation, task, space)
     speakers = speakers_of(validation, task, space, speaker_of)
     found: Temperature = fit_temperature(probabilities, labels, speakers)
-    known = None if speakers is None or speakers.isna().all() else int(speakers.nunique())
+    known = len({one for one in speakers or () if one is not None}) or None
     if not len(labels):
         return Confidence(cause=found.cause, evidence=0.0)
     right = probabilities.argmax(axis=1) == labels
