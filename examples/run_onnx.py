@@ -22,12 +22,10 @@ for name, step in json.loads(about["inputs"]).items():
         values = np.load(files[name])
     else:
         if not (hertz := re.search(r"^sample .* at (\d+) Hz", step["meaning"])):
-            cure = (
-                ""
-                if step["raw"]
-                else " 'affuse export --inputs raw' puts that encoder into the file, if it can be."
+            cure = "" if step["raw"] else " (export with --inputs raw to have it in the file, if it can be)"
+            sys.exit(
+                f"{files[name]}: {name} takes a .npy array, no sound: a row per {step['meaning']}{cure}."
             )
-            sys.exit(f"{files[name]}: {name} takes no sound but a .npy array of {step['meaning']}.{cure}")
         import soundfile
         import soxr
 
@@ -40,7 +38,5 @@ for task, labels in json.loads(about["labels"]).items():
     known = {"temperature": 1.0, "unsure_below": 0.0} | confidence.get(task, {})
     (logits,) = session.run([f"logits_{task}"], feed)[0] / known["temperature"]
     shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-    unsure = " (unsure)" if shares.max() < known["unsure_below"] else ""
-    print(
-        task, ", ".join(f"{label} {share:.3f}" for label, share in zip(labels, shares, strict=True)) + unsure
-    )
+    told = [f"{label} {share:.3f}" for label, share in zip(labels, shares, strict=True)]
+    print(task, ", ".join(told) + (" (unsure)" if shares.max() < known["unsure_below"] else ""))

@@ -112,6 +112,13 @@ def test_three_wrong_answers_do_not_make_every_answer_unsure():
     )
 
 
+def test_answers_surer_than_all_that_were_seen_are_not_called_unsure():
+    random = np.random.default_rng(2)
+    answers = [("ab"[random.integers(2)], float(random.uniform(0.4, 0.6))) for _ in range(500)]
+    found = fit_confidence(table_of(answers), "emotion", ["a", "b"])
+    assert 0.5 < found.unsure_below < 0.7
+
+
 def test_many_answers_at_chance_make_every_answer_unsure():
     random = np.random.default_rng(1)
     answers = [("ab"[random.integers(2)], float(random.uniform(0.02, 0.98))) for _ in range(2000)]

@@ -31,12 +31,12 @@ def probabilities_of(table: pd.DataFrame, task: str, space: Sequence[str]) -> tu
 
 def speakers_of(
     table: pd.DataFrame, task: str, space: Sequence[str], speaker_of: Mapping[str, Any] | None
-) -> pd.Series | None:
+) -> list[object] | None:
     """The speaker (blank: None) of each row that ``probabilities_of`` keeps; ``speaker_of``: id -> speaker."""
     if speaker_of is None:
         return None
-    found = table.loc[table[task].isin(list(space)), "id"].map(speaker_of.get)
-    return found.astype(object).where(found.notna(), None)
+    found = [speaker_of.get(id) for id in table.loc[table[task].isin(list(space)), "id"]]
+    return [None if pd.isna(one) else one for one in found]
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> pd.DataFrame:
@@ -124,9 +124,8 @@ def fit_temperature(
         likelihood = scaled[np.arange(count), labels].sum()
         return float(-weight * likelihood + log_temperature**2 / (2 * PRIOR**2))
 
-    found = float(
-        minimize_scalar(loss, bounds=_LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-7}).x
-    )
+    best: Any = minimize_scalar(loss, bounds=_LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-7})
+    found = float(best.x)
     # the posterior's curvature at its maximum is the likelihood's and the prior's, which is known
     step = 1e-3
     curvature = (loss(found - step) - 2 * loss(found) + loss(found + step)) / step**2

@@ -90,7 +90,7 @@ def fit_confidence(
     probabilities, labels = probabilities_of(validation, task, space)
     speakers = speakers_of(validation, task, space, speaker_of)
     found: Temperature = fit_temperature(probabilities, labels, speakers)
-    known = None if speakers is None or speakers.isna().all() else int(speakers.nunique())
+    known = len({one for one in speakers or () if one is not None}) or None
     if not len(labels):
         return Confidence(cause=found.cause, evidence=0.0)
     right = probabilities.argmax(axis=1) == labels
@@ -126,7 +126,9 @@ def unsure_below(confidence: np.ndarray, right: np.ndarray, belief: float = 0.0)
     if not len(bad):
         return 0.0
     last = int(bad[-1])
-    return float((values[last] + values[last + 1]) / 2) if last + 1 < len(values) else 1.0
+    # nothing is known of answers surer than all of these
+    above = values[last + 1] if last + 1 < len(values) else min(1.0, values[last] + 2e-6)
+    return float((values[last] + above) / 2)
 
 
 def _count(utterances: int, speakers: int | None = None) -> str:

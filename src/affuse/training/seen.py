@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -75,7 +75,7 @@ class Marks:
     def __init__(self) -> None:
         self._files: dict[Path, str] = {}
 
-    def of(self, utterance: Utterance, speaker: object) -> Mark:
+    def of(self, utterance: Utterance, speaker: Any) -> Mark:
         """Without a file, what identifies an utterance is its id, its speaker and its words."""
         entry = digest("utterance", utterance.id, "" if pd.isna(speaker) else str(speaker))[:DIGITS]
         return Mark(entry, self._content(utterance) or digest(entry, utterance.text or "")[:DIGITS])

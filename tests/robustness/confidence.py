@@ -1,0 +1,97 @@
+"""Confidence and what is measured: the lines of docs/robustness.md on them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from affuse.corpora.corpus import Corpus
+from affuse.corpora.schema import CorpusInfo
+from affuse.modelfolder import load_model, read_index, save_model, write_index
+from affuse.training.seen import remember
+from audio_files import write_sound
+from robustness.situations import Command, Place, situation
+from voices import RATE, recording
+
+
+def speech(place: Place) -> Path:
+    return write_sound(place.folder / "good.wav", recording(0.5, ("neu", 2.5), 0.5), RATE)
+
+
+def corpus_of(place: Place, *labels: str) -> Corpus:
+    """An utterance per label, each with sound and a speaker of its own."""
+    rows = []
+    for i, label in enumerate(labels):
+        write_sound(place.folder / f"u{i}.wav", recording(("neu", 0.6), seed=i), RATE)
+        rows.append({"id": f"u{i}", "audio": f"u{i}.wav", "speaker": f"s{i}", "emotion": label})
+    spaces = {"emotion": sorted(set(labels))}
+    info = CorpusInfo(name="mine", media_root=str(place.folder), label_spaces=spaces)
+    return Corpus(pd.DataFrame(rows), info).save(place.folder / "corpus")
+
+
+def measure(place: Place, model: Path | None = None) -> Command:
+    cache = place.folder.parent / "cache"
+    return Command(["evaluate", model or place.model, "corpus", "--cache", cache, "--out", place.out])
+
+
+@situation("confidence-without-validation")
+def _uncalibrated(place: Place) -> Command:
+    return Command(["predict", place.model, speech(place), "--out", place.out])
+
+
+@situation("confidence-older-fit-at-its-bound")
+def _older(place: Place) -> Command:
+    folder = place.folder / "model"
+    save_model(load_model(place.model), folder)
+    path = folder / "prediction.json"
+    known = json.loads(path.read_text())
+    known["confidence"] = {"emotion": {"temperature": 0.07, "unsure_below": 0.0, "utterances": 21}}
+    path.write_text(json.dumps(known))
+    write_index(folder, list(read_index(folder)))
+
+    def check(place: Place) -> None:
+        (written,) = place.out.glob("*.json")
+        answers = [segment["emotion"] for segment in json.loads(written.read_text())["segments"]]
+        assert all(answer["confidence"] < 0.999 for answer in answers)
+
+    return Command(["predict", folder, speech(place), "--out", place.out], check)
+
+
+@situation("evaluate-labels-of-others")
+def _labels(place: Place) -> Command:
+    corpus_of(place, "angry", "calm", "neutral")
+    return measure(place)
+
+
+@situation("evaluate-labels-in-part")
+def _some_labels(place: Place) -> Command:
+    corpus_of(place, "anger", "neutral", "bored")
+    return measure(place)
+
+
+@situation("evaluate-one-class")
+def _one_class(place: Place) -> Command:
+    corpus_of(place, "anger", "anger", "anger")
+    return measure(place)
+
+
+@situation("evaluate-training-clips")
+def _training_clips(place: Place) -> Command:
+    corpus = corpus_of(place, "anger", "neutral", "anger", "neutral")
+    model = load_model(place.model)
+    seen = remember(corpus, {"train": ["u0", "u1"], "validation": [], "test": ["u2", "u3"]})
+    model.defaults = model.defaults.model_copy(update={"seen": seen})
+    save_model(model, place.folder / "model")
+
+    def check(place: Place) -> None:
+        assert set(pd.read_csv(place.out / "predictions.csv")["id"]) == {"u2", "u3"}
+
+    return Command(measure(place, place.folder / "model").words, check)
+
+
+@situation("recipe-reads-what-nobody-has")
+def _no_video(place: Place) -> Command:
+    corpus_of(place, "anger", "neutral")
+    return Command(["train", "um-dynamic-v", "corpus", "--out", place.out])
