@@ -9,3 +9,9 @@ from robustness.situations import Command, Place, situation
 def _twice(place: Place) -> Command:
     (place.folder / "mine.csv").write_text("audio,emotion,emotion\na.wav,anger,anger\n")
     return Command(["prepare", "csv", "mine.csv", place.out])
+
+
+@situation("table-track")
+def _track(place: Place) -> Command:
+    (place.folder / "mine.csv").write_text("audio,emotion,track\na.wav,anger,0.5\n")
+    return Command(["prepare", "csv", "mine.csv", place.out])

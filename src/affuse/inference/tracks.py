@@ -30,10 +30,8 @@ def find_tracks(path: Path) -> Tracks:
         with open_container(path) as container:
             pictures = picture_tracks(container)
             seconds = clock_end(container)
-            sound, picture = (
-                bool(streams) and streams[0].codec_context is not None
-                for streams in (container.streams.audio, pictures)
-            )
+            sound = any(stream.codec_context is not None for stream in container.streams.audio)
+            picture = bool(pictures) and pictures[0].codec_context is not None
             if not sound and not picture and (container.streams.audio or pictures):
                 raise ClipError(
                     f"{path} is in a codec that FFmpeg does not know, or is protected (DRM); convert it."

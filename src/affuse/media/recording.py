@@ -51,7 +51,6 @@ class Recording:
         self.path, self.channel, self.track = path, channel, track
         self.fault = ""
         self.remarks: list[str] = []
-        self.cancels = False  # whether the mix loses what the channels hold
         self._changed_rate = self._changed_channels = False
         self._source = _open(path, track)
         self.rate: int = self._source.rate
@@ -105,14 +104,13 @@ class Recording:
                 break
         if have > first and have != last:
             self._say_short(have / self.rate)
-        self.cancels = self._meter.cancels()
-        if self.cancels:
+        if self._meter.cancels():
             self.remarks.append(f"{self.path} has {self.channels} channels, {_CANCEL}.")
 
     @property
     def silence(self) -> str:
-        """Why the sound that was read may be silent, and what to do, to follow "... is silent"."""
-        if self.cancels:
+        """Why the sound that was read so far may be silent, and what to do; it follows "... is silent"."""
+        if self._meter.cancels():
             return f": its {self.channels} channels are not, {_CANCEL}"
         if self._source.tracks > 1 and self.track is None:
             return f": it {self._named_tracks()}, of which 0 was read; {_OTHER_TRACK}"

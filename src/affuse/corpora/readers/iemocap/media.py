@@ -10,6 +10,7 @@ import av.error
 import soundfile
 from av.container import InputContainer
 
+from affuse.media.container import open_container
 from affuse.media.riff import is_cut
 
 # A half of these videos cannot be used, says the field's experience (../shared/facts, IEMOCAP quirks): the man's
@@ -44,7 +45,7 @@ def check_video(path: Path) -> VideoState:
     """How long a dialog's video is; 0 s with a note where it cannot be used at all."""
     try:
         cut = is_cut(path)
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             if not container.streams.video:
                 return VideoState(0.0, "the avi has no picture")
             if not cut:
