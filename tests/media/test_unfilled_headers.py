@@ -108,3 +108,25 @@ def test_a_cut_file_is_told_by_every_reader(tmp_path, name):
     assert stream.fault
     (fault,) = check_sound(path, [Span(0, None, None)], decode=True)
     assert (fault.message, fault.severity) == (stream.fault.rstrip("."), "warning")
+
+
+@pytest.mark.parametrize("whole_riff", [True, False])
+def test_sound_behind_the_end_that_a_header_tells_is_told(tmp_path, whole_riff):
+    path = write_sound(tmp_path / "a.wav", WAVE, RATE)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"data") + 4
+    content[at : at + 4] = struct.pack("<I", 2 * RATE)
+    if not whole_riff:
+        content[4:8] = struct.pack("<I", at + 2 * RATE - 4)
+    path.write_bytes(content)
+    stream = SoundStream(path)
+    assert len(np.concatenate(list(stream))) == RATE
+    assert "goes on behind the 1.00 s that its headers tell of" in stream.fault
+
+
+def test_chunks_behind_the_sound_say_nothing(tmp_path):
+    path = write_sound(tmp_path / "a.wav", WAVE, RATE)
+    content = bytearray(path.read_bytes() + b"LIST" + struct.pack("<I", 100_000) + bytes(100_000))
+    content[4:8] = struct.pack("<I", len(content) - 8)
+    path.write_bytes(content)
+    check(path)

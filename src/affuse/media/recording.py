@@ -197,8 +197,18 @@ class Recording:
                 "join them by a program that knows the format."
             )
         promised = source.promised if isinstance(source, AudioTrack) else source.seconds
-        if isinstance(source, SoundFiles) and promised is not None and not source.is_mended:
-            promised *= promised_share(self.path)  # soundfile counts what is there
+        if (
+            isinstance(source, SoundFiles)
+            and promised is not None
+            and not (source.is_mended or source.is_joined)
+        ):
+            share = promised_share(self.path)
+            promised *= max(1.0, share)  # soundfile counts what is there
+            if share < 1 and found / share - found > _SHORT:
+                self._lose(
+                    f"{self.path} goes on behind the {found:.2f} s that its headers tell of, and that is left out; mend "
+                    "its header, or convert it."
+                )
         if promised is not None and promised - found > _SHORT:
             self._lose(
                 f"{self.path} ends after {found:.2f} s of sound, its headers say {promised:.2f} s; what could be "
