@@ -206,8 +206,8 @@ class Recording:
             promised *= max(1.0, share)  # soundfile counts what is there
             if share < 1 and found / share - found > _SHORT:
                 self._lose(
-                    f"{self.path} goes on behind the {found:.2f} s that its headers tell of, and that is left out; mend "
-                    "its header, or convert it."
+                    f"{self.path} goes on behind the {found:.2f} s that its headers tell of, and that is left out; "
+                    "mend its header, or convert it."
                 )
         if promised is not None and promised - found > _SHORT:
             self._lose(
