@@ -35,7 +35,7 @@ def write_track(
 ) -> Path:
     """Through PyAV: one audio track, and a grey video track if asked; samples (time,) or (time, channels)."""
     samples_tc = samples[:, None] if samples.ndim == 1 else samples
-    layout = {1: "mono", 2: "stereo"}[samples_tc.shape[1]]
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[samples_tc.shape[1]]
     with av.open(str(path), "w", format=container) as output:
         picture, shown = None, 0
         if video:
@@ -45,8 +45,8 @@ def write_track(
         stream.layout = layout
         resampler = av.AudioResampler(stream.codec_context.format, layout, rate)
         for begin in range(0, len(samples_tc), 1000):
-            block = np.ascontiguousarray(samples_tc[begin : begin + 1000].T, dtype=np.float32)
-            frame = av.AudioFrame.from_ndarray(block, "fltp", layout)
+            block = np.ascontiguousarray(samples_tc[begin : begin + 1000], dtype=np.float32).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(block, "flt", layout)
             frame.sample_rate, frame.pts = rate, begin
             for converted in resampler.resample(frame):
                 output.mux(stream.encode(converted))
@@ -57,4 +57,26 @@ def write_track(
         if picture is not None:
             output.mux(picture.encode(None))
         output.mux(stream.encode(None))
+    return path
+
+
+def write_tracks(path: Path, tracks: dict[str, np.ndarray], rate: int) -> Path:
+    """Several audio tracks of 16-bit PCM: title -> (samples,)."""
+    with av.open(str(path), "w") as output:
+        streams = []
+        for title in tracks:
+            stream = output.add_stream("pcm_s16le", rate=rate)
+            stream.layout, stream.metadata["title"] = "mono", title
+            streams.append(stream)
+        for stream, samples in zip(streams, tracks.values(), strict=True):
+            frame = av.AudioFrame.from_ndarray((samples * 32767).astype(np.int16)[None], "s16", "mono")
+            frame.sample_rate, frame.pts = rate, 0
+            output.mux(stream.encode(frame))
+            output.mux(stream.encode(None))
+    return path
+
+
+def join(path: Path, *files: Path) -> Path:
+    """``cat FILES > path``."""
+    path.write_bytes(b"".join(file.read_bytes() for file in files))
     return path

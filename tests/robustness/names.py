@@ -5,9 +5,11 @@ from __future__ import annotations
 import unicodedata
 
 from affuse.corpora.corpus import Corpus
+from audio_files import sine, write_track
 from corpus_files import write_tone
 from robustness.situations import Command, Place, situation
 from robustness.tables import has, prepare
+from voices import RATE
 
 
 @situation("name-two-forms")
@@ -37,3 +39,20 @@ def _form_on_disk(place: Place) -> Command:
         assert [one.audio for one in Corpus.load(place.out).utterances()] == [place.folder / here]
 
     return prepare(place, "id,audio\nx1,José.wav\n", check=check)
+
+
+def predict(place: Place, *names: str) -> Command:
+    """The clips by their bare names, from the folder they are in."""
+    for name in names:
+        write_track(place.folder / "made.mp3", sine(1, RATE), RATE, "libmp3lame").rename(place.folder / name)
+    return Command(["predict", place.model, *names, "--no-vad", "--out", place.out])
+
+
+@situation("name-with-colons")
+def _colons(place: Place) -> Command:
+    return predict(place, "2026-11-26T09:15:00.mp3")
+
+
+@situation("name-like-a-protocol")
+def _protocol(place: Place) -> Command:
+    return predict(place, "http:talk.mp3", "concat:a.mp3")

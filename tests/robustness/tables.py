@@ -146,3 +146,9 @@ def _no_number(place: Place) -> Command:
 @situation("table-clip-other-columns")
 def _other_columns(place: Place) -> Command:
     return predict(place, "path,features_face,emotion\ntalk.wav,a.npy,joy\n")
+
+
+@situation("table-track")
+def _track(place: Place) -> Command:
+    (place.folder / "mine.csv").write_text("audio,emotion,track\na.wav,anger,0.5\n")
+    return Command(["prepare", "csv", "mine.csv", place.out])

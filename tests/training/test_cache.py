@@ -254,3 +254,36 @@ def test_broken_arrays_are_one_sentence(tmp_path, content):
             encoder.read(Utterance("u", features={"x": reference}))
     with pytest.raises(AffuseError, match="name one"):
         encoder.read(Utterance("u", features={"x": str(tmp_path / "broken.npz")}))
+
+
+def test_what_is_particular_about_sound_is_listed_and_kept(tmp_path, cache):
+    """Remarks go around the encoder: it gives a tensor, whoever wrote it."""
+    wave = np.random.default_rng(0).standard_normal(16_000).astype(np.float32) * 0.1
+    soundfile.write(tmp_path / "a.wav", np.stack([wave, -0.9 * wave], axis=1), 16_000)
+    soundfile.write(tmp_path / "b.wav", wave, 16_000)
+    utterances = [Utterance("a", audio=tmp_path / "a.wav"), Utterance("b", audio=tmp_path / "b.wav"),
+                  Utterance("c", audio=tmp_path / "a.wav", channel=1)]  # fmt: skip
+    encoder = LogMelEncoder(LogMelOptions())
+    first = extract("audio", encoder, True, utterances, cache)
+    again = extract("audio", encoder, True, utterances, cache)
+    (partial,) = first.partial
+    assert partial.id == "a"
+    assert "cancel each other in their mix" in partial.cause
+    assert (again.partial, again.computed) == (first.partial, 0)
+    assert (
+        check_live("audio", LiveSource(encoder, True, {"a": utterances[0]}), ["a"]).partial == first.partial
+    )
+
+
+def test_features_of_sound_by_another_rule_are_not_served(tmp_path, cache, monkeypatch):
+    wave = np.random.default_rng(0).standard_normal((16_000, 6)).astype(np.float32) * 0.1
+    soundfile.write(tmp_path / "six.wav", wave, 16_000)
+    soundfile.write(tmp_path / "two.wav", wave[:, :2], 16_000)
+    utterances = [Utterance(name, audio=tmp_path / f"{name}.wav") for name in ("six", "two")]
+    encoder = LogMelEncoder(LogMelOptions())
+    with monkeypatch.context() as before:
+        before.setattr("affuse.encoders.base.sound_rule", lambda path: [])  # as keys were made once
+        assert extract("audio", encoder, True, utterances, cache).computed == 2
+    assert extract("audio", encoder, True, utterances, cache).computed == 1  # the stereo file is what it was
+    other = Utterance("two", audio=tmp_path / "two.wav", track=0)
+    assert ContentKeys().key(encoder, "", other) != ContentKeys().key(encoder, "", utterances[1])

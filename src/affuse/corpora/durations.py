@@ -22,7 +22,7 @@ def seconds_of(utterance: Utterance, kind: Literal["audio", "video"]) -> float |
         from affuse.media.audio import probe_audio  # decoders are slow to import, and only needed here
 
         try:
-            end = probe_audio(path).seconds
+            end = probe_audio(path, utterance.track).seconds
         except ClipError:
             return None  # reading it will say why
     return None if end is None else end - (start or 0.0)

@@ -33,7 +33,7 @@ def find_tracks(path: Path) -> Tracks:
         with open_container(path) as container:
             pictures = picture_tracks(container)
             seconds = clock_end(container)
-            sound = bool(container.streams.audio) and container.streams.audio[0].codec_context is not None
+            sound = any(stream.codec_context is not None for stream in container.streams.audio)
             picture = any(track.codec_context is not None for track in pictures)
             if not sound and not picture and (container.streams.audio or pictures):
                 raise ClipError(

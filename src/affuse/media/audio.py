@@ -59,7 +59,7 @@ def read_waveform(
     """
     silence = ""
     if isinstance(path, Sound):
-        mono, native, path = path.cut(start, end), path.rate, path.path
+        mono, native, silence, path = path.cut(start, end), path.rate, path.silence, path.path
         if not len(mono):
             raise ClipError(f"{path}{_range(start, end)} holds no audio samples; the sound ends before.")
     else:
@@ -83,6 +83,7 @@ def probe_audio(path: str | Path, track: int | None = None) -> AudioInfo:
     A truncated file's headers may claim more than ``read_waveform`` finds.
     """
     with Recording(Path(path), track=track) as recording:
+        remark(recording.sentences)
         return AudioInfo(recording.rate, recording.channels, recording.seconds)
 
 

@@ -272,7 +272,8 @@ def _open(path: Path, track: int) -> tuple[InputContainer, AudioStream]:
     if stream.codec_context is None:
         container.close()
         raise ClipError(
-            f"{path} has sound in a codec that FFmpeg does not know, or that is protected (DRM); convert it."
+            f"{path} has sound in a codec that FFmpeg does not know, or that is protected (DRM); convert it"
+            f"{', or name another of its audio tracks with --track N' if len(streams) > 1 else ''}."
         )
     stream.codec_context.thread_type = (
         "NONE"  # audio decoding gains nothing from threads; workers are processes

@@ -51,7 +51,6 @@ class Recording:
         self.path, self.channel, self.track = path, channel, track
         self.fault = ""
         self.remarks: list[str] = []
-        self.cancels = False  # whether the mix loses what the channels hold
         self._changed_rate = self._changed_channels = False
         self._source = _open(path, track)
         self.rate: int = self._source.rate
@@ -105,14 +104,13 @@ class Recording:
                 break
         if have > first and have != last:
             self._say_short(have / self.rate)
-        self.cancels = self._meter.cancels()
-        if self.cancels:
+        if self._meter.cancels():
             self.remarks.append(f"{self.path} has {self.channels} channels, {_CANCEL}.")
 
     @property
     def silence(self) -> str:
-        """Why the sound that was read may be silent, and what to do, to follow "... is silent"."""
-        if self.cancels:
+        """Why the sound that was read so far may be silent, and what to do; it follows "... is silent"."""
+        if self._meter.cancels():
             return f": its {self.channels} channels are not, {_CANCEL}"
         if self._source.tracks > 1 and self.track is None:
             return f": it {self._named_tracks()}, of which 0 was read; {_OTHER_TRACK}"
@@ -199,8 +197,18 @@ class Recording:
                 "join them by a program that knows the format."
             )
         promised = source.promised if isinstance(source, AudioTrack) else source.seconds
-        if isinstance(source, SoundFiles) and promised is not None and not source.is_mended:
-            promised *= promised_share(self.path)  # soundfile counts what is there
+        if (
+            isinstance(source, SoundFiles)
+            and promised is not None
+            and not (source.is_mended or source.is_joined)
+        ):
+            share = promised_share(self.path)
+            promised *= max(1.0, share)  # soundfile counts what is there
+            if share < 1 and found / share - found > _SHORT:
+                self._lose(
+                    f"{self.path} goes on behind the {found:.2f} s that its headers tell of, and that is left out; "
+                    "mend its header, or convert it."
+                )
         if promised is not None and promised - found > _SHORT:
             self._lose(
                 f"{self.path} ends after {found:.2f} s of sound, its headers say {promised:.2f} s; what could be "

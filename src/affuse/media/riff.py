@@ -37,13 +37,22 @@ def is_cut(path: Path) -> bool:
 
 
 def promised_share(path: Path) -> float:
-    """How many times as much sound as there is a file's headers promise: 1 but for one that was cut."""
+    """How many times as much sound as there is a file's headers promise: above 1 where it was cut, below where more
+    follows than they tell of, which is no chunk either."""
     size = path.stat().st_size
     with open(path, "rb") as stream:
         data = find_data(stream, 0, size)
-    if data is None or data.size is None or data.begin >= size:
-        return 1.0
-    return max(1.0, data.size / (size - data.begin))
+        if data is None or not data.size or data.begin >= size:
+            return 1.0
+        told = data.begin + data.size
+        if told >= size:
+            return data.size / (size - data.begin)
+        end = told + data.size % 2
+        stream.seek(end)
+        name = stream.read(4)
+        if len(name) == 4 and all(32 <= byte < 127 for byte in name):  # a chunk
+            end = size if data.end is None else max(end, data.end)
+        return data.size / (data.size + max(0, size - end))
 
 
 def find_data(stream: BinaryIO, at: int, size: int) -> Data | None:
@@ -74,14 +83,17 @@ def _chunks(stream: BinaryIO, at: int, size: int, order: str) -> Data | None:
     stream.seek(at)
     head = stream.read(12)
     told = number(head[4:8])
-    long: tuple[int, int] | None = None  # place and size of the samples in RF64's own chunk
+    long: tuple[int, int, int] | None = (
+        None  # RF64's own chunk: its place, and the sizes of all and of the samples
+    )
     place = at + 12
     while place + 8 <= size:
         stream.seek(place)
         name, length = (found := stream.read(8))[:4], number(found[4:])
         begin = place + 8
         if name == b"ds64" and head[:4] == b"RF64":
-            long = begin + 8, number(stream.read(16)[8:])
+            sizes = stream.read(16)
+            long = begin, number(sizes[:8]), number(sizes[8:])
         elif name in (b"data", b"SSND"):
             if long is not None:
                 return _long(at, begin, long, size)
@@ -96,14 +108,14 @@ def _chunks(stream: BinaryIO, at: int, size: int, order: str) -> Data | None:
     return None
 
 
-def _long(at: int, begin: int, told: tuple[int, int], size: int) -> Data:
-    place, length = told
+def _long(at: int, begin: int, told: tuple[int, int, int], size: int) -> Data:
+    place, whole, length = told
     if length == 0 and begin < size:  # FFmpeg to a pipe
         filled = (size - begin).to_bytes(8, "little")
-        return Data(begin, None, None, {place - 8: (size - at - 8).to_bytes(8, "little"), place: filled})
+        return Data(begin, None, None, {place: (size - at - 8).to_bytes(8, "little"), place + 8: filled})
     if length >= _UNKNOWN_LONG:
         return Data(begin, None, None, {})
-    return Data(begin, length, begin + length + length % 2, {})
+    return Data(begin, length, max(at + 8 + whole, begin + length), {})
 
 
 def _wave64(stream: BinaryIO, at: int, size: int) -> Data | None:

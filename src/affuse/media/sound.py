@@ -12,13 +12,14 @@ import numpy as np
 class Sound:
     """A stretch of a file's sound. Seconds count as in the file: the first sample is number ``first`` of it.
 
-    samples: (time,) float32, mono; rate in Hz; path: the file, for messages.
+    samples: (time,) float32, mono; rate in Hz; path: the file, for messages; silence: see ``Recording.silence``.
     """
 
     samples: np.ndarray
     rate: int
     first: int
     path: Path
+    silence: str = ""
 
     def __str__(self) -> str:
         return str(self.path)

@@ -36,6 +36,10 @@ class SoundStream:
     def remarks(self) -> list[str]:
         return self._recording.remarks
 
+    @property
+    def silence(self) -> str:
+        return self._recording.silence
+
     def __iter__(self) -> Iterator[np.ndarray]:
         """(time,) float32, at the file's own rate."""
         with self._recording:
@@ -80,4 +84,5 @@ class SoundWindows:
         drop = min(max(0, first - self._first), len(kept))
         self._kept = kept[drop:].copy() if drop else kept
         self._first += drop
-        return Sound(self._kept[: max(0, last - self._first)], rate, self._first, self.stream.path)
+        kept = self._kept[: max(0, last - self._first)]
+        return Sound(kept, rate, self._first, self.stream.path, self.stream.silence)

@@ -50,7 +50,8 @@ def write_video(
     bodies = {gender: draw_body(actor.look, room) for gender, actor in actors.items()}
     canvas = _Canvas(room)
     # bitexact: no encoder version and no time stamps in the file
-    with av.open(str(path), "w", format="avi", container_options={"fflags": "+bitexact"}) as container:
+    exact = {"fflags": "+bitexact"}
+    with av.open(f"file:{path}", "w", format="avi", container_options=exact) as container:
         pictures = container.add_stream(
             "mpeg4", rate=FRAME_RATE, options={"flags": "+bitexact", "threads": "1"}
         )

@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from affuse.media.clock import picture_tracks
+from affuse.media.container import open_container
 from affuse.media.riff import is_cut
 
 # A half of these videos cannot be used, says the field's experience (../shared/facts, IEMOCAP quirks): the man's
@@ -47,7 +48,7 @@ def check_video(path: Path) -> VideoState:
     """How long a dialog's video is; 0 s with a note where it cannot be used at all."""
     try:
         cut = is_cut(path)
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             tracks = picture_tracks(container)
             if not tracks:
                 return VideoState(0.0, "the avi has no picture")
