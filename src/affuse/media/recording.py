@@ -156,8 +156,7 @@ class Recording:
     def _scale(self) -> float:
         if not self._source.is_float:
             return 1.0
-        status = self.path.stat()
-        scale, sentence = _scale_of(self.path, self.track, status.st_size, status.st_mtime_ns)
+        scale, sentence = file_scale(self.path, self.track)
         if sentence:
             self.remarks.append(sentence)
         return scale
@@ -246,6 +245,12 @@ def _open(path: Path, track: int | None) -> SoundFiles | AudioTrack:
         sound.close()
         raise ClipError(no_track(path, 1, track))
     return sound
+
+
+def file_scale(path: Path, track: int | None = None) -> tuple[float, str]:
+    """``units.scale_of`` of a file of floats. Raises ClipError."""
+    status = path.stat()
+    return _scale_of(path, track, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=100_000)

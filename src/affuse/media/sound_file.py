@@ -49,8 +49,8 @@ class SoundFiles:
 
     @property
     def is_plain(self) -> bool:
-        """One file of one or two channels of whole numbers, that gives the same samples wherever reading begins."""
-        if self.is_joined or self.is_mended or self.is_float or self.channels > 2:
+        """One file of one or two channels, that gives the same samples wherever reading begins."""
+        if self.is_joined or self.is_mended or self.channels > 2:
             return False
         return self._first.format != "OGG" and self._first.seekable()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from affuse.errors import ClipError
+
 # Change it when the samples of such files change.
 _RULE = "one rate, FFmpeg's mix, whole chains, floats in their units, seeks"
 
@@ -12,8 +14,8 @@ _RULE = "one rate, FFmpeg's mix, whole chains, floats in their units, seeks"
 def sound_rule(path: object) -> list[str]:
     """What a cache key says of the rule that a file's sound is read by.
 
-    Nothing for one or two channels of whole numbers that soundfile reads as they are (wav, flac, aiff): their samples
-    are what they always were. Whether an mp3 changes its rate, only decoding it would tell.
+    Nothing for one or two channels that soundfile reads as they are (wav, flac, aiff): their samples are what they
+    always were. Whether an mp3 changes its rate, only decoding it would tell.
     """
     if not isinstance(path, Path):
         return []
@@ -27,13 +29,19 @@ def sound_rule(path: object) -> list[str]:
 @lru_cache(maxsize=100_000)
 def _is_plain(path: Path, size: int, changed: int) -> bool:
     """Size and date are for the memory of it."""
-    from affuse.media.sound_file import open_sound  # decoders are slow to import, and only needed here
+    from affuse.media.recording import file_scale  # decoders are slow to import, and only needed here
+    from affuse.media.sound_file import open_sound
 
     if not path.is_file():
         return True
     sound = open_sound(path)
     if sound is None:
         return False
-    plain = sound.is_plain
+    plain, floats = sound.is_plain, sound.is_float
     sound.close()
-    return plain
+    if not floats:
+        return plain
+    try:
+        return plain and file_scale(path)[0] == 1
+    except ClipError:
+        return False
