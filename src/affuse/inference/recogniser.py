@@ -10,7 +10,7 @@ import numpy as np
 
 from affuse.encoders.pretrained import locate
 from affuse.errors import AffuseError, ClipError
-from affuse.inference.words import Cue, Word, place
+from affuse.inference.words import Cue, Word, composed, place
 from affuse.media.audio import read_waveform
 from affuse.media.sound_stream import SoundStream, SoundWindows
 from affuse.media.speech import Span
@@ -72,7 +72,7 @@ class Recogniser:
     def _cues(self, waveform: np.ndarray, span: Span) -> list[Cue]:
         heard = self._pipeline({"raw": waveform, "sampling_rate": RATE}, return_timestamps=self._times)
         if not self._times:
-            return [Cue(span.start, span.end, heard["text"].strip())]
+            return [Cue(span.start, span.end, composed(heard["text"]).strip())]
         cues = []
         for chunk in heard["chunks"]:
             start, end = chunk["timestamp"]
@@ -80,7 +80,7 @@ class Recogniser:
             end = span.end if end is None else min(span.end, span.start + end)
             if end - start < 1e-3:  # a word of no length, or said to begin beyond the end
                 start = max(span.start, end - 1e-3)
-            cues.append(Cue(start, end, chunk["text"].strip()))
+            cues.append(Cue(start, end, composed(chunk["text"]).strip()))
         return [cue for cue in cues if cue.text]
 
 
