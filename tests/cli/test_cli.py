@@ -128,7 +128,7 @@ def test_compare_prints_the_papers_table_and_goes_on_where_it_was(place, tmp_pat
     again = affuse(*arguments, cache=place / "cache")
     assert "6 of 6 cells are finished already." in again.stderr
     assert again.stdout == done.stdout
-    assert len(pd.read_csv(tmp_path / "c" / "results.csv")) == 2 * 4
+    assert len(pd.read_csv(tmp_path / "c" / "results.csv")) == 3 * 4  # with the baseline
 
 
 def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place, tmp_path):
@@ -155,7 +155,7 @@ def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place, tmp_path):
     assert 0 < done < 9
     again = affuse(*arguments, cache=place / "cache")
     assert f"{done} of 9 cells are finished already." in again.stderr
-    assert len(list(tmp_path.rglob("results.json"))) == 9
+    assert len(list(tmp_path.rglob("results.json"))) == 9 + 3  # with the baseline
 
 
 def test_workers_end_when_their_parent_is_killed(place, tmp_path):

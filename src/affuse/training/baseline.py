@@ -126,7 +126,6 @@ def train_baseline(
     }
     write_json(folder / "environment.json", environment(experiment, fold, key))
     write_text(folder / "baseline.txt", DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)) + "\n")
-    write_csv(folder / "split.csv", experiment.split.table.query("fold == @fold"))
     write_csv(folder / "predictions.csv", predictions)
     result = {
         "key": key, "fold": fold, "seed": 0, "best_epoch": 0, "epochs": 0, "c": chosen,
