@@ -7,8 +7,7 @@ import affuse
 
 SOURCE = Path(affuse.__file__).parent
 LAYERS = [  # names in src/affuse
-    "__init__ errors failures figures file_names files folder_search names outputs overrides registry sequence "
-    "table_parquet table_text tables workers yaml_text",
+    "__init__ errors failures figures files names overrides registry sequence tables workers",
     *("media", "corpora", "encoders", "fusion", "losses", "weighting", "evaluation"),
     "recipe prediction_defaults model encoder_files modelfolder hub",
     *("training", "inference", "reports", "reproduction"),

@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 from affuse.errors import AffuseError
-from affuse.file_names import shown
+from affuse.files.names import shown
 
 # No clip's fault: every clip after this one would fail in the same way.
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)

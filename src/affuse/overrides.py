@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from affuse.errors import AffuseError
-from affuse.yaml_text import read_value
+from affuse.files.yaml_text import read_value
 
 # fields of a recipe whose values are names and labels: text as it is written, be it `no`, `01` or `1.50`
 TEXTS = (

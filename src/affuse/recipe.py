@@ -14,10 +14,10 @@ from affuse.corpora.protocol import SplitProtocol, ValidationPart
 from affuse.corpora.readers.iemocap.labels import LabelProtocol
 from affuse.corpora.view import CorpusView
 from affuse.errors import AffuseError
+from affuse.files.yaml_text import needs_quotes, read_yaml, read_yaml_file, write_yaml
 from affuse.names import tidy
 from affuse.overrides import TEXTS, apply_overrides
 from affuse.registry import PARTS, UNSCALED, unknown
-from affuse.yaml_text import needs_quotes, read_yaml, read_yaml_file, write_yaml
 
 
 class Part(BaseModel):

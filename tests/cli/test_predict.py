@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 import torch
 
+from affuse.files.outputs import RECORD
 from affuse.model import Model
 from affuse.modelfolder import save_model
-from affuse.outputs import RECORD
 from affuse.prediction_defaults import ClipSeconds, PredictionDefaults
 from affuse.recipe import Recipe
 from audio_files import write_sound

@@ -26,7 +26,7 @@ from affuse.cli import (
     validate,
 )  # fmt: skip
 from affuse.errors import AffuseError
-from affuse.file_names import shown
+from affuse.files.names import shown
 
 app = typer.Typer(
     name="affuse",

@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from affuse.file_names import shown
+from affuse.files.names import shown
 
 if TYPE_CHECKING:
     import pandas as pd

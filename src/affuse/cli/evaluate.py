@@ -53,10 +53,10 @@ def evaluate(
     from affuse.cli.console import bars, choose_device, messages, print_table, report_skipped
     from affuse.corpora.corpus import Corpus
     from affuse.files import write_csv
+    from affuse.files.outputs import Outputs
     from affuse.inference.evaluate import evaluate_model
     from affuse.inference.label_fit import rename_labels
     from affuse.modelfolder import files_of, load_model
-    from affuse.outputs import Outputs
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.experiment import skipped_table
 

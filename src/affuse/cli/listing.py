@@ -16,9 +16,9 @@ def list_parts(
 
     from affuse.cli.console import out
     from affuse.errors import AffuseError
+    from affuse.files.yaml_text import read_yaml
     from affuse.recipe import packaged_recipes
     from affuse.registry import PARTS, get, unknown
-    from affuse.yaml_text import read_yaml
 
     families = [*PARTS, "recipes"]
     if family and family not in families:

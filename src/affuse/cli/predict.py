@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from affuse.errors import AffuseError
-from affuse.file_names import shown
+from affuse.files.names import shown
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -206,7 +206,7 @@ def trim_(
 
 def _writing(out: Path, overwrite: bool) -> AbstractContextManager[object]:
     from affuse.corpora.corpus_files import BY
-    from affuse.outputs import Outputs
+    from affuse.files.outputs import Outputs
 
     return Outputs(out, BY, overwrite=overwrite).writing()
 
@@ -217,7 +217,7 @@ def _names(text: str | None) -> list[str] | None:
 
 def _tell(corpus: Corpus) -> None:
     from affuse.cli.console import messages, out
-    from affuse.file_names import shown
+    from affuse.files.names import shown
 
     table = corpus.table
     out.print(shown(f"{corpus.folder}: {corpus.info.title}, {len(table)} utterances"), soft_wrap=True)

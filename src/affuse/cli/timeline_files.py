@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affuse.failures import cause_of, trace_of
-from affuse.file_names import written
-from affuse.outputs import Outputs, unwritable
+from affuse.files.names import written
+from affuse.files.outputs import Outputs, unwritable
 
 if TYPE_CHECKING:
     from affuse.inference.batch import Job, Outcome

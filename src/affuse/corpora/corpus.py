@@ -21,10 +21,10 @@ from affuse.corpora.schema import (
     CorpusInfo,
 )
 from affuse.errors import AffuseError
-from affuse.file_names import find, written
 from affuse.files import digest, replacing, write_text
+from affuse.files.names import find, written
+from affuse.files.yaml_text import needs_quotes, read_yaml_file, write_yaml
 from affuse.names import tidy
-from affuse.yaml_text import needs_quotes, read_yaml_file, write_yaml
 
 if TYPE_CHECKING:
     from affuse.media.sound import Sound
@@ -126,7 +126,7 @@ class Corpus:
         )
 
     def media(self, path: str) -> Path:
-        """The file that a row's audio or video names, whatever its name is on this disk (``file_names.find``)."""
+        """The file that a row's audio or video names, whatever its name is on this disk (``files.names.find``)."""
         return find(self.media_root / path)
 
     @classmethod

@@ -8,7 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from affuse.outputs import Outputs
+from affuse.files.outputs import Outputs
 
 TABLE = "utterances.parquet"
 INFO = "corpus.yaml"

@@ -14,7 +14,7 @@ import numpy as np
 from affuse.corpora.references import split_reference
 from affuse.errors import ClipError
 from affuse.failures import cause_of
-from affuse.file_names import find
+from affuse.files.names import find
 from affuse.media.audio import probe_audio, read_waveform
 from affuse.media.clock import clock_end, clock_start
 from affuse.media.container import open_container

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from affuse.file_names import find
+from affuse.files.names import find
 
 PARTS = 2  # that may stand behind the file: a key and a row
 

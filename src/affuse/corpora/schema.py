@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from affuse.file_names import written
+from affuse.files.names import written
 from affuse.names import tidy
 
 FORMAT = 1

@@ -14,9 +14,9 @@ from affuse.corpora.corpus import first_problem
 from affuse.corpora.protocol import GROUPED, SplitProtocol, ValidationPart
 from affuse.errors import AffuseError
 from affuse.files import digest, read_csv, write_csv, write_text
+from affuse.files.yaml_text import read_yaml_file, write_yaml
 from affuse.names import alike, quote
 from affuse.registry import unknown
-from affuse.yaml_text import read_yaml_file, write_yaml
 
 __all__ = ["ROLES", "Split", "SplitProtocol", "ValidationPart", "make_split", "transcript_overlap"]
 

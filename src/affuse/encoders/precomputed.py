@@ -17,8 +17,8 @@ from affuse.corpora.corpus import Utterance
 from affuse.corpora.references import split_reference
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.errors import AffuseError, ClipError
-from affuse.file_names import find
 from affuse.files import digest
+from affuse.files.names import find
 from affuse.sequence import FeatureSequence
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from affuse.errors import ClipError
 from affuse.failures import cause_of, trace_of
-from affuse.file_names import shown, written
+from affuse.files.names import shown, written
 from affuse.inference.settings import Settings
 from affuse.inference.timeline import Timeline
 

@@ -6,9 +6,9 @@ import glob
 from pathlib import Path
 from typing import NamedTuple
 
-from affuse import file_names
 from affuse.errors import AffuseError
-from affuse.folder_search import is_junk, media_files
+from affuse.files import names as file_names
+from affuse.files.search import is_junk, media_files
 
 # What a folder is searched for; a file that is named is tried whatever it is called.
 MEDIA = frozenset(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from affuse.corpora.schema import FEATURE_PREFIX, SIDES
 from affuse.errors import AffuseError
-from affuse.file_names import find
+from affuse.files.names import find
 from affuse.inference.clip_files import Clip
 from affuse.inference.settings import Settings
 from affuse.names import listed, quote

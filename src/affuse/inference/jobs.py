@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from affuse.errors import AffuseError
-from affuse.file_names import LONGEST, shortened
+from affuse.files.names import LONGEST, shortened
 from affuse.inference.batch import Job
 from affuse.inference.clip_files import Clip, find_clips
 from affuse.inference.clip_table import is_table, read_clips

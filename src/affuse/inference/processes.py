@@ -13,7 +13,7 @@ from pathlib import Path
 
 from affuse.errors import AffuseError
 from affuse.failures import cause_of, trace_of
-from affuse.file_names import shown
+from affuse.files.names import shown
 from affuse.inference.batch import Job, Outcome, Worker, peak_memory
 from affuse.workers import WorkerContext, begin_worker
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from affuse.file_names import written
+from affuse.files.names import written
 from affuse.inference.windows import Moment
 from affuse.inference.words import Word, text_between
 

@@ -14,11 +14,11 @@ import pandas as pd
 from affuse.errors import AffuseError
 from affuse.evaluation.predictions import measure_table
 from affuse.files import read_csv
+from affuse.files.yaml_text import read_yaml_file
 from affuse.overrides import TEXTS
 from affuse.reports.record import RECORD
 from affuse.reports.results import read_predictions, tables_by_seed
 from affuse.training.embeddings import EMBEDDINGS, read_embeddings
-from affuse.yaml_text import read_yaml_file
 
 REFERENCE = "cross_entropy"
 # stands behind whatever was chosen or measured with the help of the test part

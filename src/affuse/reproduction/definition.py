@@ -16,9 +16,9 @@ from pydantic import Field
 
 from affuse.errors import AffuseError
 from affuse.files import read_csv
+from affuse.files.yaml_text import read_yaml
 from affuse.recipe import Part
 from affuse.registry import unknown
-from affuse.yaml_text import read_yaml
 
 PROTOCOLS = {"written": "as written", "coded": "as coded", "honest": "honest"}  # and what tables call them
 Changes = dict[str, Any]  # dotted field of the recipe -> value

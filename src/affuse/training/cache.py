@@ -19,8 +19,8 @@ from torch import Tensor
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder
 from affuse.errors import AffuseError
-from affuse.file_names import written
 from affuse.files import digest, file_digest, replacing
+from affuse.files.names import written
 
 # What a full disk says: no space, over quota, over the largest allowed file.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

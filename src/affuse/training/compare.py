@@ -16,9 +16,9 @@ import torch
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
-from affuse.file_names import shortened
 from affuse.files import digest, write_csv
-from affuse.outputs import Outputs, is_empty
+from affuse.files.names import shortened
+from affuse.files.outputs import Outputs, is_empty
 from affuse.recipe import Recipe, loss_name
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import Experiment, Progress, check_network, resolve, set_up, skipped_table

@@ -25,9 +25,9 @@ from affuse.errors import AffuseError
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table, prediction_table
 from affuse.files import write_csv, write_json, write_text
+from affuse.files.outputs import is_empty
 from affuse.model import Model, Standardiser
 from affuse.modelfolder import load_model, save_model
-from affuse.outputs import is_empty
 from affuse.prediction_defaults import PredictionDefaults
 from affuse.recipe import Recipe
 from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState, load_state

@@ -27,7 +27,7 @@ from affuse.corpora.readers.release import (
 )
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
-from affuse.file_names import written
+from affuse.files.names import written
 
 LISTING = "utterances.csv"
 

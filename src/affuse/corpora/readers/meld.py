@@ -19,7 +19,7 @@ from affuse.corpora.labels import label_spaces
 from affuse.corpora.readers.release import VIDEO, check_folder, media_files, note_of
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
-from affuse.file_names import written
+from affuse.files.names import written
 from affuse.names import listed
 from affuse.tables import read_table
 

@@ -31,8 +31,8 @@ from affuse.corpora.readers.release import (
 )
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
-from affuse.file_names import written
 from affuse.files import replacing
+from affuse.files.names import written
 
 LISTING = "utterances.csv"
 ACTION_UNITS = "face_action_units.npz"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from affuse import folder_search
 from affuse.errors import AffuseError
+from affuse.files import search
 from affuse.names import listed
 from affuse.tables import read_table
 
@@ -28,8 +28,8 @@ def check_folder(source: str | Path, release: str) -> Path:
 
 
 def media_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    """``folder_search.media_files``, shallowest first, then by path; paths are relative to ``folder``."""
-    found = folder_search.media_files(folder, suffixes)
+    """``files.search.media_files``, shallowest first, then by path; paths are relative to ``folder``."""
+    found = search.media_files(folder, suffixes)
     return sorted(found, key=lambda path: (len(path.parts), path.as_posix()))
 
 

@@ -27,11 +27,11 @@ from affuse.corpora.schema import (
     CorpusInfo,
 )
 from affuse.errors import AffuseError
-from affuse.file_names import find, written
+from affuse.files.names import find, written
+from affuse.files.yaml_text import read_yaml_file
 from affuse.names import listed, quote, tidy
 from affuse.registry import unknown
 from affuse.tables import NumberedTable, read_table
-from affuse.yaml_text import read_yaml_file
 
 MODALITIES = ("audio", "video", "text")
 

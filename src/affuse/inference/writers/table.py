@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from affuse.file_names import written
+from affuse.files.names import written
 from affuse.inference.timeline import Timeline
 from affuse.inference.writers.base import Writer
 

@@ -12,7 +12,7 @@ import pandas as pd
 import affuse
 from affuse.errors import AffuseError
 from affuse.files import read_csv, write_csv, write_json
-from affuse.outputs import Outputs
+from affuse.files.outputs import Outputs
 from affuse.reports.description import describe_protocol
 from affuse.reports.record import read_record as read_comparison
 from affuse.reports.results import tested_speakers

@@ -20,8 +20,8 @@ from affuse.corpora.readers.iemocap.release import SessionFiles, find_sessions, 
 from affuse.corpora.readers.iemocap.transcripts import read_transcript
 from affuse.corpora.schema import GENDERS, CorpusInfo
 from affuse.errors import AffuseError
-from affuse.file_names import written
 from affuse.files import replacing, write_csv
+from affuse.files.names import written
 
 ANNOTATIONS = "annotations.parquet"  # every vote and rating, beside utterances.parquet
 COUNTS = "counts.csv"  # the self-check's table

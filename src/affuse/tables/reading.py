@@ -14,7 +14,7 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.names import alike, listed, tidy
-from affuse.table_text import read_rows
+from affuse.tables.text import read_rows
 
 _TEXT = (".csv", ".tsv", ".txt")
 # endings of other tables -> what they are, and what to do
@@ -74,7 +74,7 @@ def read_table(path: Path, spare_encoding: str = "") -> NumberedTable:
     notes: list[str] = []
     try:
         if kind == ".parquet":
-            from affuse.table_parquet import read_parquet
+            from affuse.tables.parquet import read_parquet
 
             raw, unread = read_parquet(path)
         elif kind in _TEXT:

@@ -10,9 +10,9 @@ import pytest
 
 from affuse.corpora.generated import generate_release
 from affuse.errors import AffuseError
-from affuse.file_names import LONGEST, find, shortened, shown
 from affuse.files import replacing, write_json, write_text
-from affuse.outputs import RECORD, Outputs
+from affuse.files.names import LONGEST, find, shortened, shown
+from affuse.files.outputs import RECORD, Outputs
 from affuse.training.cache import FeatureCache, default_folder
 from affuse.training.run import check_run_folder
 from command import affuse

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affuse.errors import AffuseError
-from affuse.file_names import ESCAPES, written
+from affuse.files.names import ESCAPES, written
 from affuse.names import quote
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _UNDECODABLE = re.compile("[\ud800-\udfff]")
-# Who is asked before a file takes its place: (what was written, its place); see ``outputs.py``
+# Who is asked before a file takes its place: (what was written, its place); see ``files/outputs.py``
 Watch = Callable[[Path, Path], None]
 watching: ContextVar[tuple[Watch, ...]] = ContextVar("watching", default=())
 
@@ -51,7 +51,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text atomically; bytes of a file name that are no text become escapes (``file_names.py``)."""
+    """Write UTF-8 text atomically; bytes of a file name that are no text become escapes (``files/names.py``)."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors=ESCAPES)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from affuse.corpora.readers.release import media_files as of_a_release
-from affuse.folder_search import media_files
+from affuse.files.search import media_files
 
 PACKETS = b"".join(b"\x47" + bytes([number]) * 187 for number in range(8))
 

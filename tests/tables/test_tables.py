@@ -8,7 +8,8 @@ import pytest
 
 from affuse.errors import AffuseError
 from affuse.files import read_csv, write_csv
-from affuse.names import alike, on_disk, quote, spellings, tidy
+from affuse.files.names import find
+from affuse.names import alike, quote, spellings, tidy
 from affuse.tables import read_table
 
 
@@ -118,9 +119,9 @@ def test_one_name_has_one_form(tmp_path):
     assert alike("\uff21NNA  b") == alike("anna b")
     assert spellings(["b", "Anna", "anna", "B", "c"]) == [["Anna", "anna"], ["B", "b"]]
     (tmp_path / f"{decomposed}.wav").write_bytes(b"x")
-    assert on_disk(tmp_path / f"{composed}.wav") == tmp_path / f"{decomposed}.wav"
+    assert find(tmp_path / f"{composed}.wav") == tmp_path / f"{decomposed}.wav"
     (tmp_path / f"{composed}.wav").write_bytes(b"y")
-    assert on_disk(tmp_path / f"{composed}.wav") == tmp_path / f"{composed}.wav"
+    assert find(tmp_path / f"{composed}.wav") == tmp_path / f"{composed}.wav"
 
 
 def test_a_message_quotes_no_whole_file():

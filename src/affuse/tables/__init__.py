@@ -1,0 +1,5 @@
+"""Tables of users: one reader for all of them, and one set of sentences."""
+
+from affuse.tables.reading import NumberedTable, read_table
+
+__all__ = ["NumberedTable", "read_table"]
