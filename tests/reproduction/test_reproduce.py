@@ -351,7 +351,26 @@ def test_the_table_by_hand():
             dict(
                 zip(
                     COLUMNS,
-                    ("p", "II", "R", "acc", 80.27, "odd", name, v, low, high, 1, 9, inside, on, lam, ""),
+                    (
+                        "p",
+                        "II",
+                        "R",
+                        "acc",
+                        80.27,
+                        "odd",
+                        name,
+                        v,
+                        low,
+                        high,
+                        1,
+                        9,
+                        inside,
+                        "",
+                        on,
+                        "",
+                        lam,
+                        "",
+                    ),
                     strict=True,
                 )
             )
