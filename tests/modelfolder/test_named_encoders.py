@@ -11,6 +11,7 @@ import torch
 import yaml
 
 import affuse
+from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
 from affuse.inference.evaluate import evaluate_model
 from affuse.inference.predict import Predictor
@@ -224,7 +225,7 @@ def test_a_relative_and_an_absolute_name_are_one_experiment(home, corpus, tmp_pa
         again = set_up(corpus, recipe(text=text(name)), cache, Quiet(), folds=[0])
         assert again.key(again.recipe, 0) == experiment.key(experiment.recipe, 0)
     assert sorted((tmp_path / "cache").rglob("*.safetensors")) == files
-    found = evaluate_model(affuse.load(home / "run"), corpus, cache, Quiet())
+    found = evaluate_model(affuse.load(home / "run"), corpus, cache, Quiet(), role="all")
     assert len(found.predictions) == len(corpus)
     assert sorted((tmp_path / "cache").rglob("*.safetensors")) == files  # nothing was computed anew
 
@@ -271,6 +272,8 @@ def test_a_changed_tokenizer_or_feature_extractor_is_read_anew(tmp_path):
 
 def test_a_missing_detector_is_one_sentence_in_training(corpus, tmp_path):
     hog = {"encoder": "hog", "options": {"crop": "detect", "detector": "gone.onnx"}}
+    films = corpus.table.assign(video="talk.mp4")
+    corpus = Corpus(films, corpus.info, corpus.folder)
     with pytest.raises(AffuseError, match=r"There is no face detector .*gone\.onnx; set the option detector"):
         set_up(corpus, recipe(hog=hog), FeatureCache(tmp_path / "cache"), Quiet())
 
