@@ -20,6 +20,8 @@ def tidy(text: str) -> str:
 
     José is one name, however its é was typed. Not for paths: a file system keeps the form as it is.
     """
+    if text.isascii() and text.isprintable():  # most cells of a table
+        return text.strip()
     return _BLANKS.sub(" ", _UNSEEN.sub("", unicodedata.normalize("NFC", text))).strip()
 
 

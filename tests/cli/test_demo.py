@@ -17,6 +17,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.generated.ceilings import all_ceilings
+from affuse.files.outputs import RECORD
 from affuse.recipe import Recipe
 from affuse.reports.results import ceiling
 from affuse.training.experiment import set_up
@@ -219,6 +220,7 @@ def test_the_page_is_made_again_from_its_folder_alone(folder, tmp_path, capsys, 
 def test_what_is_finished_is_not_done_again(folder, words, capsys, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("results.json")}
     assert len(before) == 35  # with the baseline's folds
+    (folder.parent / "corpus" / RECORD).unlink()  # as an earlier affuse left it
     ran = affuse(capsys, monkeypatch, *words)
     assert ran.code == 0
     assert "30 of 30 cells are finished already." in ran.err

@@ -39,6 +39,27 @@ def test_own_files_are_replaced_and_edited_ones_are_their_owners(tmp_path):
     write(tmp_path, "four")
 
 
+def test_two_commands_at_once_replace_each_others_files(tmp_path):
+    first, second = Outputs(tmp_path, "predict"), Outputs(tmp_path, "predict")
+    for outputs, text in ((first, "one"), (second, "two"), (first, "three")):
+        outputs.check([tmp_path / "skipped.csv"])
+        with outputs.writing():
+            write_text(tmp_path / "skipped.csv", text)
+    assert (tmp_path / "skipped.csv").read_text() == "three"
+
+
+def test_files_of_an_affuse_that_kept_no_record_stay_its_own(tmp_path):
+    for name in ("a.txt", "b.txt", "mine.txt"):
+        (tmp_path / name).write_text("old")
+    outputs = Outputs(tmp_path, "predict")
+    outputs.adopt(["a.txt", "b.txt", "c.txt"])
+    with outputs.writing():
+        write_text(tmp_path / "a.txt", "new")
+    write(tmp_path, "new", name="b.txt")
+    with pytest.raises(AffuseError, match=r"mine.txt is there already"):
+        write(tmp_path, "new", name="mine.txt")
+
+
 def test_another_commands_file_and_a_link_are_not_replaced(tmp_path):
     write(tmp_path, "one")
     with pytest.raises(AffuseError, match="is not affuse's to replace"):

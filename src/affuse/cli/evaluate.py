@@ -62,7 +62,7 @@ def evaluate(
 
     renamed = dict(_pair(text) for text in map_ or ())
     given = None if modalities is None else [name.strip() for name in modalities.split(",") if name.strip()]
-    outputs = None if out is None else Outputs(out, "evaluate", overwrite=overwrite)
+    outputs = None if out is None else Outputs(out, "evaluate", overwrite=overwrite, deep=False)
     if outputs is not None:  # before the features, which may take an hour
         read = [*files_of(model), *([] if split is None else [split])]
         outputs.check([outputs.folder / name for name in TABLES], read)

@@ -45,7 +45,7 @@ def export(
     from affuse.modelfolder import files_of, load_model
     from affuse.training.cache import FeatureCache, default_folder
 
-    outputs = Outputs(out.parent, "export", overwrite=overwrite)
+    outputs = Outputs(out.parent, "export", overwrite=overwrite, deep=False)
     outputs.check([out], [*files_of(model), *([] if split is None else [split])])
     outputs.make_folder()
     chosen = cast(Literal["features", "raw"], inputs)

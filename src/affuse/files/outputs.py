@@ -35,6 +35,7 @@ class Outputs:
         self.by = by
         self.overwrite = overwrite
         self._known = _read(self.folder / RECORD, by)
+        self._adopted = list[str]()
         self._made = False
 
     @classmethod
@@ -56,6 +57,15 @@ class Outputs:
     def recorded(self) -> bool:
         """Whether this command has written into the folder before."""
         return bool(self._known)
+
+    def adopt(self, names: Iterable[str]) -> None:
+        """Count what is there of these files as this command's: an affuse that kept no record wrote the folder."""
+        for name in names:
+            path = self.folder / name
+            if path.is_file() and not path.is_symlink():
+                mark = file_digest(path)
+                self._known[name].add(mark)
+                self._adopted.append(self._line(name, mark))
 
     def check(self, files: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
         """Before any work. Raises AffuseError naming the first of ``files`` that may not be written.
@@ -117,22 +127,26 @@ class Outputs:
         mark = file_digest(temporary)
         if mark in self._known[name]:
             return
-        line = json.dumps({"file": name, "digest": mark, "by": self.by}) + "\n"
         # before the file is in place: a command that is killed in between has left nothing unknown
         with open(self.folder / RECORD, "a", encoding="ascii") as record:
-            record.write(line)
+            record.write("".join([*self._adopted, self._line(name, mark)]))
+        self._adopted.clear()
         self._known[name].add(mark)
+
+    def _line(self, name: str, mark: str) -> str:
+        return json.dumps({"file": name, "digest": mark, "by": self.by}) + "\n"
 
     def _may_replace(self, path: Path) -> bool:
         if self.overwrite or not os.path.lexists(path):
             return True
         if path.is_symlink() or not path.is_file():
             return False
-        mark, known = file_digest(path), self._known.get(self._name(path) or "", set())
-        if mark in known:
+        mark, name = file_digest(path), self._name(path) or ""
+        if mark in self._known.get(name, ()):
             return True
-        # a subfolder may have been the folder of a command of its own
-        return path.parent != self.folder and mark in _read(path.parent / RECORD, self.by)[path.name]
+        # the same command may run twice at once, or a subfolder have been the folder of a command of its own
+        places = {(self.folder, name), (path.parent, path.name)}
+        return any(mark in _read(folder / RECORD, self.by)[file] for folder, file in places)
 
     def _name(self, path: Path) -> str | None:
         """Below the folder, with slashes; None for a file elsewhere."""

@@ -33,7 +33,7 @@ RUNS = "runs/*/*/environment.json"  # every run that was begun
 FILES = (
     RECORD, "results.csv", "results.md", "subsets.csv", "joint_losses.csv", "utterances.csv", "skipped.csv",
     "failed.csv", "report.html", "report.md", "tables.tex", "paired_tests.csv", "calibration.csv", "reliability.csv",
-    "groups.csv", "embeddings.csv", "mistakes.csv",
+    "groups.csv", "embeddings.csv", "mistakes.csv", "trainings.csv",
 )  # fmt: skip
 
 
@@ -189,8 +189,9 @@ def compare(
 def comparison_outputs(folder: Path, overwrite: bool = False) -> Outputs:
     """What may be written into a comparison's folder: FILES. A folder of an affuse that kept no record is trusted."""
     outputs = Outputs.current(folder, "compare", overwrite=overwrite, deep=False)
-    if not outputs.recorded and (folder / RECORD).is_file() and next(folder.glob(RUNS), None) is not None:
-        return Outputs(folder, "compare", overwrite=True, deep=False)
+    if not outputs.recorded and next(folder.glob(RUNS), None) is not None:
+        # an interrupted one has two of them
+        outputs.adopt(FILES if (folder / RECORD).is_file() else ("skipped.csv", "failed.csv"))
     return outputs
 
 

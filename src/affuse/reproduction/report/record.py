@@ -40,7 +40,7 @@ def reproduction_outputs(folder: Path, overwrite: bool = False) -> Outputs:
     """What may be written into a reproduction's folder, checked; one of an affuse that kept no record is trusted."""
     outputs = Outputs.current(folder, "reproduce", overwrite=overwrite, deep=False)
     if not outputs.recorded and is_reproduction(folder):
-        outputs = Outputs(folder, "reproduce", overwrite=True, deep=False)
+        outputs.adopt(FILES)
     outputs.check([folder / name for name in FILES])
     return outputs
 
