@@ -90,6 +90,9 @@ def test_its_runs_are_counted_once(corpus, tmp_path):
     table = training_table(rows, "emotion", ["anger", "sadness", "neutral"])
     assert list(table["runs"]) == [6, 3]
     assert list(table["unknown"]) == [0, 3]
+    found = collect_results(comparison).query("metric == 'bacc'").set_index("loss")
+    assert found["seeds"].to_dict() == {"cross_entropy": 2, "logistic regression": 1}
+    assert found["sd_seeds"].isna().to_dict() == {"cross_entropy": False, "logistic regression": True}
     assert pd.read_csv(rows[1].runs[0].folder / "split.csv")["speaker"].notna().all()
 
 
