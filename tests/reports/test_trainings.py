@@ -196,7 +196,10 @@ def test_a_changed_recipe_is_told_by_its_fields():
     voice = ["modalities.text=null", "modalities.audio.encoder=logmel", "epochs=20", "loss=center", "seed=3"]
     told = changed_fields(base.changed(voice), base, ["loss", "seed"])
     assert "modalities.text none (was bert bert-base-uncased, output tokens, frozen)" in told
-    assert "modalities.audio logmel, frozen (was vggish download, pca yes, quantise yes, frozen)" in told
+    assert (
+        "modalities.audio logmel, frozen, standardised (was vggish download, pca yes, quantise yes, frozen)"
+        in told
+    )
     assert "training.epochs 20 (was 250)" in told
     assert not [line for line in told if "loss" in line or "seed" in line]
     assert changed_fields(base, base) == []

@@ -428,6 +428,7 @@ def test_a_switchs_effect_is_switched_minus_base_over_seeds(place, tmp_path, cap
         assert row["effect"] == pytest.approx(np.mean(differences))
         assert row["switched"] - row["base"] == pytest.approx(row["effect"])
         assert row["seeds"] == 2
+    assert set(effects["trainings"]) == {""}
     assert set(effects[effects["switch"] == "peek"]["on_test"]) == {"epoch chosen on the test part"}
     assert "peek†" in (tmp_path / "switches.md").read_text()
     assert "face: not measured" in (tmp_path / "switches.md").read_text()

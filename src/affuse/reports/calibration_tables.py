@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,11 @@ def calibration_tables(
     lines, curves = [], []
     for row in rows:
         by_seed: dict[int, list[tuple[np.ndarray, np.ndarray, np.ndarray, Temperature]]] = {}
+        fitted: dict[Path, Temperature] = {}  # of each training once
         for run in row.runs:
             if task in run.test.columns and run.test[task].isin(list(space)).any():
                 by_seed.setdefault(run.seed, []).append(_scaled(run, task, space))
+                fitted[run.folder] = by_seed[run.seed][-1][3]
         if not by_seed or all(np.isin(p, (0, 1)).all() for of in by_seed.values() for p, *_ in of):
             continue
         about = row.settings | {"task": task, "stamp": row.stamp, "on_test": row.on_test}
@@ -56,7 +59,7 @@ def calibration_tables(
                 found.setdefault(f"nll{name}", []).append(
                     negative_log_likelihood(p, labels) if whole else np.nan
                 )
-        temperatures = [run[3] for of in by_seed.values() for run in of]
+        temperatures = list(fitted.values())
         line: dict[str, Any] = {"n": len(seeds[0][2]), "seeds": len(seeds), "bins": BINS}
         line |= {name: float(np.mean(values)) for name, values in found.items()}
         line["temperature"] = float(np.mean([found.value for found in temperatures]))

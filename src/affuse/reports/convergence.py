@@ -54,13 +54,13 @@ def training_table(rows: Sequence[Row], task: str, space: Sequence[str]) -> pd.D
         if not tables:
             continue
         usual = _usually_late(row)
-        states = Counter(_state(row, run, task, space, usual) for run in row.runs)
+        states = Counter(_state(row, run, task, space, usual) for run in row.trainings)
         measured = [measure_table(table, task, space) for table in tables]
         p = chance_p([one.confusion for one in measured])
         bacc = float(np.mean([one.bacc for one in measured]))
         kept = [run.kept for run in row.runs if run.kept is not None and len(run.metrics)]
         line: dict[str, Any] = {
-            **row.settings, "task": task, "stamp": row.stamp, "on_test": row.on_test, "runs": len(row.runs),
+            **row.settings, "task": task, "stamp": row.stamp, "on_test": row.on_test, "runs": len(row.trainings),
             "trained": states[TRAINED], "never_left": states[NEVER_LEFT], "improving": states[IMPROVING],
             "diverged": states[DIVERGED], "unknown": states[UNKNOWN],
             "kept_median": float(np.median(kept)) if kept else np.nan,
@@ -126,9 +126,9 @@ def trainings_in_words(table: pd.DataFrame, names: Sequence[str]) -> str:
 
 
 def cures_of(told: str) -> list[str]:
-    """What to try, for what ``why_not_judged`` says; what only chance tells of has a cure of its own."""
+    """What to try, for what ``why_not_judged`` says; chance has a cure of its own, which holds most of the others."""
     chance = "no better than chance" in told
-    states = [state for state in STATES if state in told and not (chance and state == NEVER_LEFT)]
+    states = [state for state in STATES if state in told and not (chance and state != DIVERGED)]
     return [CURES[state] for state in (["chance", *states] if chance else states)]
 
 

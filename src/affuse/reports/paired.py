@@ -58,7 +58,7 @@ def paired_tests(
     table = pd.DataFrame(lines)
     if not len(table):
         return table
-    judged = table["trainings"] == ""
+    judged = (table["trainings"] == "") & (table["on_test"] == "")
     for test in _TESTS:
         at = list(table.columns).index(f"{test}_p") + 1
         table.insert(at, f"{test}_p_holm", holm(table[f"{test}_p"].where(judged).to_numpy(float)))

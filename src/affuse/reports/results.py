@@ -32,9 +32,9 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
 
     ``value`` is the mean over seeds of the metric over the test utterances of all folds together; ``low`` and
     ``high`` its 95 % interval over speakers (ACC and BACC); ``ceiling`` the best possible value on a
-    generated corpus; ``sd_seeds`` and ``sd_folds`` its
-    standard deviation over seeds, and over folds (each averaged over seeds); ``n`` the test utterances, ``speakers``
-    whose they are (one that is not known counts for each of its utterances).
+    generated corpus; ``sd_seeds`` and ``sd_folds`` its standard deviation over seeds (NaN for a baseline, which has
+    none), and over folds (each averaged over seeds); ``n`` the test utterances, ``speakers`` whose they are (one that
+    is not known counts for each of its utterances).
     A variant with an unfinished or failed cell is left out.
     """
     rows: list[dict[str, Any]] = []
@@ -50,6 +50,8 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
                 continue  # no test utterance has this task's label
             measured = [measure_table(table, task, space) for table in tables]
             confusions = speaker_confusions(tables, task, space, speakers)
+            # a baseline has no seed: one run of a fold stands for every seed
+            seeds = 1 if cells[0].variant.baseline else len(tables)
             for metric in TITLES:
                 values = np.array([getattr(m, metric) for m in measured])
                 low, high = (
@@ -71,11 +73,11 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
                         "low": low,
                         "high": high,
                         "ceiling": ceiling(experiment, cells[0].variant.recipe, task, metric),
-                        "sd_seeds": values.std(ddof=1) if len(values) > 1 else np.nan,
+                        "sd_seeds": values.std(ddof=1) if seeds > 1 else np.nan,
                         "sd_folds": _fold_deviation(tables, task, space, metric),
                         "n": measured[0].n,
                         "speakers": len(confusions),
-                        "seeds": len(tables),
+                        "seeds": seeds,
                         "folds": tables[0]["fold"].nunique(),
                     }
                 )

@@ -79,6 +79,11 @@ class Row:
     baseline: bool = False  # a classical classifier on the same features, not a network
 
     @cached_property
+    def trainings(self) -> list[Run]:
+        """Its runs, each once: a baseline has no seed, and its run of a fold stands for every seed."""
+        return list({run.folder: run for run in self.runs}.values())
+
+    @cached_property
     def recipe(self) -> dict[str, Any]:
         """The resolved recipe of its runs, by sections; empty where they kept none."""
         path = self.runs[0].folder / "recipe.yaml"

@@ -13,7 +13,8 @@ from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
 from affuse.evaluation.over_runs import over_runs
 from affuse.evaluation.predictions import measure_table
-from affuse.reports.results import read_predictions
+from affuse.reports.results import read_predictions, rows_of
+from affuse.reports.rows import Row, Run
 from affuse.reproduction.definition import Changes, Paper, Switch, read_definition, read_switches
 from affuse.reproduction.grid import (
     MISSING,
@@ -25,6 +26,7 @@ from affuse.reproduction.grid import (
     conditions,
     meets,
 )
+from affuse.reproduction.report.claims import untrained_rows
 from affuse.reproduction.utterances import check_utterances
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import Cell, Comparison, Variant, compare
@@ -90,13 +92,44 @@ def run_switches(
         f"{', '.join(map(str, seeds))}. Effect: switched minus base, mean over seeds with its 95 % interval by "
         "Student's t; it shows the noise of training and splitting on this corpus, not that of another corpus."
     )
-    return effects(pairs, comparison, seeds), notes, comparison.failed
+    untrained = untrained_variants(comparison)
+    if untrained:
+        told = "; ".join(f"{row}: {why}" for row, why in untrained.items())
+        notes.append(
+            f"These did not train well enough, so that effects beside them may be no more than that: {told}."
+        )
+    return effects(pairs, comparison, seeds, untrained), notes, comparison.failed
+
+
+def untrained_variants(comparison: Comparison) -> dict[str, str]:
+    """Name of a base or switched variant -> why its trainings are not to be judged by; see ``reports.convergence``."""
+    found = {}
+    for settings, cells in rows_of(comparison).items():
+        if any(cell.folder not in comparison.results for cell in cells):
+            continue
+        runs = [
+            Run(cell.folder, cell.fold, cell.variant.recipe.seed, {"best_epoch": done.best_epoch})
+            for cell in cells
+            for done in [comparison.results[cell.folder]]
+        ]
+        recipe, experiment = cells[0].variant.recipe, comparison.experiments[cells[0].experiment]
+        row = Row(dict(settings), tuple(recipe.modalities), experiment.split.hash, recipe.on_test, runs)
+        if why := untrained_rows([row], experiment.labelled.spaces).get(row):
+            found[row.settings["row"]] = why
+    return found
 
 
 def effects(
-    pairs: Sequence[tuple[Switch, str, str, str]], comparison: Comparison, seeds: Sequence[int]
+    pairs: Sequence[tuple[Switch, str, str, str]],
+    comparison: Comparison,
+    seeds: Sequence[int],
+    untrained: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """One row per switch, row and metric: base, switched, effect, low, high (percent), seeds, on_test."""
+    """One row per switch, row and metric: base, switched, effect, low, high (percent), seeds, on_test, trainings.
+
+    trainings: of base and switched, why they did not train well enough (``untrained_variants``), blank where they did.
+    """
+    untrained = untrained or {}
     found = {}
     for name in dict.fromkeys(name for _, _, *names in pairs for name in names):
         for seed in seeds:
@@ -111,6 +144,8 @@ def effects(
     on_test = {cell.variant.settings["row"]: cell.variant.recipe.on_test for cell in comparison.cells}
     rows: list[dict[str, Any]] = []
     for switch, row, base, switched in pairs:
+        pair = {BASE: untrained.get(base), "switched": untrained.get(switched)}
+        trainings = " | ".join(f"{name}: {why}" for name, why in pair.items() if why)
         both = [seed for seed in seeds if (base, seed) in found and (switched, seed) in found]
         for metric in found[base, both[0]] if both else ():
             of_base = np.array([100 * found[base, seed][metric] for seed in both])
@@ -120,7 +155,8 @@ def effects(
                 {
                     "switch": switch.name, "row": row, "metric": metric, "base": of_base.mean(),
                     "switched": of_switched.mean(), "effect": effect, "low": low, "high": high, "seeds": len(both),
-                    "on_test": on_test[switched], "does": " ".join(switch.does.split()), "source": switch.source,
+                    "on_test": on_test[switched], "trainings": trainings,
+                    "does": " ".join(switch.does.split()), "source": switch.source,
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)

@@ -5,6 +5,7 @@ What a network is worth is told by what does without one. The row goes through t
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from affuse.errors import AffuseError
 from affuse.evaluation.predictions import measure_table, prediction_table
 from affuse.files import digest, write_csv, write_json, write_text
-from affuse.training.compare import Cell, Comparison, Variant, slug
+from affuse.training.compare import Cell, Comparison, Variant, describe, slug
 from affuse.training.experiment import Experiment, Progress
 from affuse.training.features import Source
 from affuse.training.run import RESULTS, RunResult, environment, measures_as_json, read_result
@@ -33,14 +35,15 @@ INNER = 5  # folds of that cross-validation
 def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) -> None:
     """Train and add a row for every split of the comparison, from the experiment with features of most modalities.
 
-    One run per fold, finished ones are not done again; it has no seed, so its cells stand for every seed of the others.
-    Encoders that are trained have no features to take statistics of: without any other there is no baseline,
-    which is said.
+    One run per fold, finished ones are not done again, unless they were of other features (it takes seconds); it has no
+    seed, so its cells stand for every seed of the others. Encoders that are trained have no features to take
+    statistics of: without any other there is no baseline, which is said.
     """
     splits: dict[str, list[Cell]] = {}
     for cell in comparison.cells:
         splits.setdefault(comparison.experiments[cell.experiment].split.hash, []).append(cell)
-    for cells in splits.values():
+    names_of = _row_names(list(splits.values()))
+    for (split, cells), row in zip(splits.items(), names_of, strict=True):
         numbers = dict.fromkeys(cell.experiment for cell in cells)
         number = max(numbers, key=lambda i: len(_features(comparison.experiments[i])))
         experiment = comparison.experiments[number]
@@ -51,31 +54,38 @@ def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) ->
             )
             continue
         settings = _settings(cells)
-        place = Path(out) / "runs" / slug({NAME: CLASSIFIER} | settings, NAME)
+        # a row of another split is another run, even where the settings do not tell them apart
+        place = Path(out) / "runs" / slug({NAME: CLASSIFIER, "split": split[:8]}, NAME)
         folds = list(dict.fromkeys(cell.fold for cell in cells))
         advance = progress.start(NAME, len(folds))
         pooled: dict[str, np.ndarray] = {}
         for fold in folds:
             folder = place / f"fold{fold}"
             key = digest(NAME, DESCRIPTION, repr((GRID, INNER)), experiment.shared_key, *names, str(fold))
-            done = read_result(folder, key)
-            if done is None:
-                bad = {skip.id for skip in experiment.skipped}
-                ids = [id for id in experiment.labelled.table["id"] if id not in bad]
-                pooled = pooled or pool(experiment.clips.open(), names, ids)
-                done = train_baseline(experiment, fold, folder, pooled, key)
-            comparison.results[folder] = done
+            cells_of_fold = []
             for seed in dict.fromkeys(cell.variant.recipe.seed for cell in cells):
                 recipe = experiment.recipe.changed([f"seed={seed}", "training.select=validation"])
                 kept = {name: part for name, part in recipe.modalities.items() if name in names}
                 recipe = recipe.model_copy(
                     update={
-                        "name": NAME, "modalities": kept,
+                        "name": row, "modalities": kept,
                         "description": DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)),
                     }
                 )  # fmt: skip
-                variant = Variant(settings, recipe, baseline=CLASSIFIER)
-                comparison.cells.append(Cell(variant, number, fold, folder))
+                cells_of_fold.append(
+                    Cell(Variant(settings, recipe, baseline=CLASSIFIER), number, fold, folder)
+                )
+            comparison.cells += cells_of_fold
+            done = read_result(folder, key) if _is_of(folder, key) else None
+            try:
+                if done is None:
+                    bad = {skip.id for skip in experiment.skipped}
+                    ids = [id for id in experiment.labelled.table["id"] if id not in bad]
+                    pooled = pooled or pool(experiment.clips.open(), names, ids)
+                    done = train_baseline(experiment, fold, folder, pooled, key)
+                comparison.results[folder] = done
+            except AffuseError as error:  # as of a network's cell: the others stand
+                comparison.failed.append((cells_of_fold[0], str(error)))
             advance()
 
 
@@ -104,12 +114,15 @@ def train_baseline(
     for task, space in experiment.labelled.spaces.items():
         codes = labels["train"][task]
         known = codes >= 0
-        chosen[task], model = fit(parts["train"][known], codes[known], groups[known])
         parameters += len(space) * (rows["train"].shape[1] + 1)
+        there = np.unique(codes[known])
+        if len(there) > 1:
+            chosen[task], model = fit(parts["train"][known], codes[known], groups[known])
         for role, x in parts.items():
             table = np.zeros((len(x), len(space)))
-            table[:, model.classes_] = model.predict_proba(x)
-            probabilities[role][task] = table
+            # of one class alone nothing can be learnt but its name, of none nothing
+            table[:, there] = model.predict_proba(x) if len(there) > 1 else 1.0
+            probabilities[role][task] = table if len(there) else table + 1 / len(space)
     tables = [
         prediction_table(
             roles[role], role, fold, probabilities[role], labels[role], experiment.labelled.spaces
@@ -126,6 +139,7 @@ def train_baseline(
     }
     write_json(folder / "environment.json", environment(experiment, fold, key))
     write_text(folder / "baseline.txt", DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)) + "\n")
+    write_csv(folder / "split.csv", experiment.split.table.query("fold == @fold"))
     write_csv(folder / "predictions.csv", predictions)
     result = {
         "key": key, "fold": fold, "seed": 0, "best_epoch": 0, "epochs": 0, "c": chosen,
@@ -208,6 +222,21 @@ def _features(experiment: Experiment) -> list[str]:
         if part.frozen
         and ((plan.keys[name] is not None and plan.cache is not None) or part.encoder == "precomputed")
     ]
+
+
+def _is_of(folder: Path, key: str) -> bool:
+    path = folder / RESULTS
+    return path.is_file() and json.loads(path.read_text(encoding="utf-8"))["key"] == key
+
+
+def _row_names(splits: Sequence[Sequence[Cell]]) -> list[str]:
+    """Of the row of each split: 'baseline', or 'baseline of mm-static' where the settings do not tell them apart."""
+    settings = [_settings(cells) for cells in splits]
+    names = []
+    for cells, mine in zip(splits, settings, strict=True):
+        recipes = dict.fromkeys(describe(cell.variant)["recipe"] for cell in cells)
+        names.append(NAME if settings.count(mine) == 1 else f"{NAME} of {', '.join(recipes)}")
+    return names
 
 
 def _settings(cells: Sequence[Cell]) -> dict[str, str]:

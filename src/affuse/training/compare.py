@@ -32,8 +32,8 @@ RUNS = "runs/*/*/environment.json"  # every run that was begun
 # What a comparison writes into its folder, besides its runs
 FILES = (
     RECORD, "results.csv", "results.md", "subsets.csv", "joint_losses.csv", "utterances.csv", "skipped.csv",
-    "failed.csv", "report.html", "report.md", "tables.tex", "paired_tests.csv", "calibration.csv", "reliability.csv",
-    "groups.csv", "embeddings.csv", "mistakes.csv", "trainings.csv",
+    "failed.csv", "report.html", "report.md", "tables.tex", "paired_tests.csv", "trainings.csv", "calibration.csv",
+    "reliability.csv", "groups.csv", "embeddings.csv", "mistakes.csv",
 )  # fmt: skip
 
 

@@ -85,7 +85,7 @@ def _spent(rows: Sequence[Row]) -> Table:
     """A line per row: what its runs were and what they cost."""
     lines = []
     for row in rows:
-        found = [run.result for run in row.runs]
+        found = [run.result for run in row.trainings]
         parameters = sorted({of["parameters"] for of in found if of.get("parameters") is not None})
         epochs = sorted(of["epochs"] for of in found if of.get("epochs"))
         seconds = [of["seconds"] for of in found if of.get("seconds") is not None]

@@ -23,7 +23,8 @@ NOTE = (
     "resampled t over folds and seeds; would other trainings show it? McNemar takes utterances for independent. "
     "utterances: how many more are right, of all (the difference in ACC is in paired_tests.csv). "
     "detectable: the true BACC difference, in points, that this pair of "
-    "rows would show four times in five at the 5 % level. Every p value is corrected for all lines of the table."
+    "rows would show four times in five at the 5 % level. Every p value is corrected for all lines of the table that "
+    "are judged."
 )
 SINGLE = (
     " Rows of several modalities are compared with the best single modality as well, chosen by BACC on validation: "
