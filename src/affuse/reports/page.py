@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from affuse.evaluation.intervals import speakers_in_words
 from affuse.files import write_text
+from affuse.names import counted
 from affuse.reports.blocks import Section
 from affuse.reports.latex import to_latex
 from affuse.reports.markdown import to_markdown
@@ -91,11 +92,6 @@ def lead(record: dict[str, Any]) -> str:
         f"{counted(corpus['utterances'], 'utterance')} of {counted(corpus['speakers'], 'speaker')}{made}; "
         f"{counted(len(record['rows']), 'row')}, {counted(runs, 'run')}; made with affuse {record['affuse']}."
     )
-
-
-def counted(count: int, what: str) -> str:
-    """'1 run', '2 runs'."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def warnings(record: dict[str, Any], report: Report) -> list[str]:
