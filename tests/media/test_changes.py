@@ -132,7 +132,7 @@ def test_the_length_of_a_joined_stream_is_that_of_its_parts(tmp_path, name):
 
 
 def test_packets_that_a_second_film_lost_leave_silence(tmp_path):
-    """Its clock begins anew, so it has to be followed from there: what comes later keeps its time beside the pictures."""
+    """Its clock begins anew and is followed from there, so that sound keeps its time beside the pictures."""
     film = write_film(tmp_path / "a.ts", Kind("ts", "aac", 48_000, 0.03))
     cut = remux(film, tmp_path / "b.ts", lost=lambda at: 3.5 < at < 5.5)  # its clock begins at 1.4 s
     path = join(tmp_path / "ab.ts", film, cut)

@@ -76,9 +76,9 @@ def _measured(path: Path, size: int, changed: int) -> dict[int, _Times]:
             for packet in container.demux(streams):
                 if packet.dts is None or packet.pts is None or packet.time_base is None:
                     continue
-                times = (float(ticks * packet.time_base) for ticks in (packet.dts, packet.pts))
-                lasts = float((packet.duration or 0) * packet.time_base)
-                found.setdefault(packet.stream.index, _Track()).see(*times, lasts)
+                ticks = packet.dts, packet.pts, packet.duration or 0
+                time, shown, lasts = (float(count * packet.time_base) for count in ticks)
+                found.setdefault(packet.stream.index, _Track()).see(time, shown, lasts)
         except av.FFmpegError:  # cut off: what was read so far counts
             pass
     return {index: track.times for index, track in found.items()}
