@@ -18,7 +18,9 @@ from affuse.corpora.corpus import Corpus, Utterance
 from affuse.errors import AffuseError
 from affuse.evaluation.confidence import Confidence
 from affuse.inference.export import ExportedNetwork, export_onnx, quantise
-from affuse.inference.export_check import measure_export
+from affuse.inference.export_check import _Samples, measure_export
+from affuse.media.audio import read_waveform
+from affuse.media.mel import RATE
 from affuse.model import Model, encoder_choice
 from affuse.prediction_defaults import PredictionDefaults
 from affuse.recipe import Recipe
@@ -28,6 +30,7 @@ from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up
 from affuse.training.features import encode_clip
 from affuse.training.run import train_fold
+from audio_files import sine, write_tracks
 from command import affuse as command
 from exported import assert_same, batch, build, feed, frozen_encoders
 from small_corpus import make_corpus
@@ -358,6 +361,12 @@ def test_the_command_measures_the_file_on_a_corpus(trained, tmp_path, capsys, mo
         model, Corpus.load(corpus), FeatureCache(tmp_path / "c"), Quiet(), "raw", run / "split.csv"
     )
     assert raw.set_index("network").loc["ONNX", "emotion_max_difference"] < 1e-4
+
+
+def test_samples_are_those_of_the_rows_track(tmp_path):
+    path = write_tracks(tmp_path / "a.mkv", {"one": sine(1, RATE, 300), "two": sine(1, RATE, 500)}, RATE)
+    found = _Samples({"a": Utterance("a", audio=path, track=1)}).load("a")
+    np.testing.assert_array_equal(found, read_waveform(path, RATE, track=1))
 
 
 def test_bad_input_is_one_sentence(trained, tmp_path, capsys, monkeypatch):

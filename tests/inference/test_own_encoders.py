@@ -21,6 +21,7 @@ from affuse.model import Model
 from affuse.recipe import Recipe
 from affuse.registry import PARTS
 from affuse.sequence import pad
+from affuse.training.cache import ContentKeys
 from audio_files import write_sound
 from offset_films import Kind, write_film
 from video_files import grey, write_video
@@ -142,7 +143,7 @@ def test_features_that_no_clip_has_are_told(talk, encoder):
     assert "'mine' is pre-extracted features, which cannot be taken from a clip" in timeline.warning
     assert all(segment.modalities == ("audio",) for segment in timeline.segments)
     plain = Predictor(make_model("logmel"), Settings.of({"vad": False})).predict(talk)
-    assert plain.warning == ""
+    assert "cannot be taken" not in plain.warning
 
 
 def test_an_encoder_of_pictures_has_the_sound_too(tmp_path):
@@ -160,7 +161,20 @@ def test_an_encoder_of_pictures_has_the_sound_too(tmp_path):
             return super().read(utterance)
 
     both = Both(kept.options)
-    list(WindowReader(path, find_tracks(path), {"both": both}, Settings.of({}), (), WINDOWS))
-    assert [(one.audio, one.video, one.start, one.end) for one in seen] == [
-        (path, path, window.start, window.end) for window in WINDOWS
+    settings = Settings.of({"channel": 0, "track": 0})
+    list(WindowReader(path, find_tracks(path), {"both": both}, settings, (), WINDOWS))
+    assert [(one.audio, one.video, one.start, one.end, one.channel, one.track) for one in seen] == [
+        (path, path, window.start, window.end, 0, 0) for window in WINDOWS
     ]
+
+
+def test_a_cache_key_holds_the_bytes_of_features_in_a_folder_with_a_number_sign(tmp_path):
+    folder = tmp_path / "Speech #2"
+    folder.mkdir()
+    row = Utterance("row", features={"mine": f"{folder / 'a.npy'}#0"})
+    encoder = Predictor(make_model("table", "logmel")).encoders["m_table"]
+    keys = []
+    for value in (1.0, 2.0):
+        np.save(folder / "a.npy", np.full((2, 4), value, np.float32))
+        keys.append(ContentKeys().key(encoder, "", row))
+    assert keys[0] != keys[1]

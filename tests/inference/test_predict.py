@@ -25,6 +25,7 @@ from affuse.recipe import Recipe
 from affuse.sequence import pad
 from affuse.training.features import encode_clip
 from audio_files import write_sound, write_track
+from offset_films import Kind, remux, write_film
 from tiny_models import tiny_bert
 from video_files import write_video
 from voices import RATE, recording
@@ -372,3 +373,11 @@ def test_a_model_folder_brings_its_defaults(clip, tmp_path):
     assert loaded.defaults == DEFAULTS
     pd.testing.assert_frame_equal(loaded.predict(clip).to_frame(), model.predict(clip).to_frame())
     assert Predictor(loaded, Settings.of({})).window == 2.0
+
+
+def test_what_is_lost_of_the_sound_is_told_where_pictures_go_on_after_it(tmp_path):
+    film = write_film(tmp_path / "film.mp4", Kind("mp4", "aac", 48_000, 0.03))
+    cut = remux(film, tmp_path / "cut.mp4", lost=lambda at: 2.5 < at < 4.5 or at > 6)
+    timeline = Predictor(make_model(FACE), Settings.of({})).predict(cut)
+    assert timeline.seconds == pytest.approx(8.0, abs=0.1)
+    assert any("has no sound that can be decoded from 2.5" in fault for fault in timeline.faults)

@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 
 from affuse.corpora.media_checks import Span, check_sound
-from affuse.media.audio import read_waveform
+from affuse.media.audio import probe_audio, read_waveform
 from affuse.media.remarks import remarks
 from affuse.media.sound_stream import SoundStream, SoundWindows
 from audio_files import join, sine, speechlike, write_sound, write_track
+from offset_films import Kind, beeps, remux, write_film
 
 SECONDS = 1.8
-CODECS = {"mp3": "libmp3lame", "aac": "aac", "ts": "aac", "mka": "libmp3lame"}
+CODECS = {"mp3": "libmp3lame", "aac": "aac", "ts": "aac", "mka": "libmp3lame", "mpg": "mp2"}
 # codecs fill their last packet, and ADTS and joined mp3 have no field for their delay
-LONGER = {"mp3": 0.08, "aac": 0.1, "ts": 0.1, "mka": 0.08, "opus": 0.02}
+LONGER = {"mp3": 0.08, "aac": 0.1, "ts": 0.1, "mka": 0.08, "opus": 0.02, "mpg": 0.08}
 
 
 def write(path, samples, rate):
@@ -94,7 +95,7 @@ def test_a_channel_that_goes_is_the_mix_from_there_on(tmp_path):
     np.testing.assert_allclose(found, np.concatenate([right, left]), atol=1e-4)
 
 
-@pytest.mark.parametrize("suffix", ["mp3", "flac", "ogg", "wav", "aiff", "au"])
+@pytest.mark.parametrize("suffix", ["mp3", "flac", "ogg", "wav", "aiff", "au", "w64", "ts", "mpg"])
 def test_joined_files_of_one_kind_are_read_to_their_end_without_a_word(tmp_path, suffix):
     path = joined(tmp_path, suffix, (48_000, 48_000))
     whole, rate, said = read_everywhere(path)
@@ -103,6 +104,46 @@ def test_joined_files_of_one_kind_are_read_to_their_end_without_a_word(tmp_path,
     assert said == []
     late = [Span(0, 3.0, 3.5), Span(1, 3.0, 60.0), Span(2, 60.0, None)]  # Xing tells the first file's length
     assert [fault.field for fault in check_sound(path, late, decode=True)] == ["end", "start"]
+
+
+def test_flac_behind_a_tag_of_mp3_is_joined_too(tmp_path):
+    """Some programs put an ID3 tag before FLAC."""
+    tag = b"ID3\x03\x00\x00\x00\x00\x01\x00" + bytes(128)
+    for name in "ab":
+        sound = write_sound(tmp_path / f"{name}.flac", speechlike(1, 8000, ord(name)), 8000)
+        sound.write_bytes(tag + sound.read_bytes())
+    parts = [tmp_path / "a.flac", tmp_path / "b.flac"]
+    path = join(tmp_path / "ab.flac", *parts)
+    found = read_waveform(path, 8000)
+    np.testing.assert_array_equal(found, np.concatenate([read_waveform(part, 8000) for part in parts]))
+
+
+@pytest.mark.parametrize("name", ["film.ts", "sound.ts"])
+def test_the_length_of_a_joined_stream_is_that_of_its_parts(tmp_path, name):
+    """FFmpeg reads it off the last times, which are the second file's."""
+    for i, seconds in enumerate((3, 2)):
+        video = name == "film.ts"
+        write_track(tmp_path / f"{i}.ts", sine(seconds, 48_000), 48_000, "aac", video, "mpegts")
+    path = join(tmp_path / name, tmp_path / "0.ts", tmp_path / "1.ts")
+    found = len(read_waveform(path, 48_000)) / 48_000
+    assert found == pytest.approx(5, abs=0.1)
+    assert probe_audio(path).seconds == pytest.approx(found, abs=0.01)
+    assert check_sound(path, [Span(0, 3.5, 4.5)], decode=False) == []
+
+
+def test_packets_that_a_second_film_lost_leave_silence(tmp_path):
+    """Its clock begins anew and is followed from there, so that sound keeps its time beside the pictures."""
+    film = write_film(tmp_path / "a.ts", Kind("ts", "aac", 48_000, 0.03))
+    cut = remux(film, tmp_path / "b.ts", lost=lambda at: 3.5 < at < 5.5)  # its clock begins at 1.4 s
+    path = join(tmp_path / "ab.ts", film, cut)
+    stream = SoundStream(path)
+    wave = np.concatenate(list(stream))
+    assert len(wave) / 48_000 == pytest.approx(16, abs=0.1)
+    first, second, third, last = beeps(wave, 48_000)
+    assert [first, second, third] == pytest.approx([1.5, 5.2, 9.5], abs=0.06)
+    assert last == pytest.approx(13.5, abs=0.06)  # the rest of the beep from 13.2 s on
+    assert "has no sound that can be decoded from 11.5" in stream.fault
+    np.testing.assert_array_equal(read_waveform(path, 48_000, 13, 14), wave[13 * 48_000 : 14 * 48_000])
 
 
 def test_many_changes_add_up_to_the_sample(tmp_path):

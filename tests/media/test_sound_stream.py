@@ -6,7 +6,9 @@ import pytest
 import soundfile
 
 from affuse.errors import ClipError
+from affuse.inference.survey import survey
 from affuse.media.audio import read_waveform
+from affuse.media.remarks import remarks
 from affuse.media.sound_stream import SoundStream, SoundWindows
 from audio_files import speechlike, write_sound, write_track
 
@@ -147,3 +149,29 @@ def test_a_channel_that_is_not_there(tmp_path):
     path = write_sound(tmp_path / "a.wav", speechlike(1.0, RATE), RATE)
     with pytest.raises(ClipError, match="has only channel 0, not channel 2"):
         SoundStream(path, 2)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.wav", None), ("a.mp3", "libmp3lame")])
+def test_a_range_is_read_as_training_reads_it(tmp_path, name, codec):
+    """Samples, silence that others leave, and what is said of them; nothing before the range is decoded."""
+    wave = speechlike(9, RATE, 1)
+    noise = 0.02 * speechlike(9, RATE, 2)
+    opposite = np.stack([wave, noise - wave], axis=1)
+    path = tmp_path / name
+    if codec:
+        write_track(path, opposite, RATE, codec)
+    else:
+        write_sound(path, opposite, RATE)
+    with remarks() as said:
+        expected = read_waveform(path, RATE, 5.0, 7.5)
+    assert "they cancel each other" in said[0]
+    stream = SoundStream(path, start=5.0, end=7.5)
+    np.testing.assert_array_equal(np.concatenate(list(stream)), expected)
+    assert stream.position == round(7.5 * RATE)
+    assert stream.remarks == said == list(survey(path, None, False, 5.0, 7.5).remarks)
+    windows = SoundWindows(SoundStream(path, start=5.0))
+    window = windows.read(6.0, 7.5)
+    np.testing.assert_array_equal(window.cut(6.0, 7.5), expected[round(6.0 * RATE) - round(5.0 * RATE) :])
+    beyond = survey(path, None, False, 20.0, 30.0)
+    assert beyond.speech == []
+    assert beyond.seconds == pytest.approx(9, abs=0.1)

@@ -58,6 +58,13 @@ def _joined(place: Place) -> Command:
     return predict(place, join(place.folder / "b.flac", part, part), seconds=2)
 
 
+@situation("sound-joined-behind-tags")
+def _joined_behind_tags(place: Place) -> Command:
+    part = write_sound(place.folder / "a.flac", sine(1, RATE), RATE)
+    part.write_bytes(b"ID3\x03\x00\x00\x00\x00\x01\x00" + bytes(128) + part.read_bytes())
+    return predict(place, join(place.folder / "b.flac", part, part), seconds=2)
+
+
 @situation("sound-16-bit-floats")
 def _units(place: Place) -> Command:
     return predict(place, write_sound(place.folder / "a.wav", sine(1, RATE, peak=29_490), RATE, "FLOAT"))

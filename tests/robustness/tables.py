@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
-from audio_files import write_sound
+from audio_files import speechlike, write_sound
 from robustness.situations import Command, Place, situation
 from voices import RATE, recording
 
@@ -131,6 +131,14 @@ def _ranges(place: Place) -> Command:
 @situation("table-clip-range-outside")
 def _outside(place: Place) -> Command:
     return predict(place, "path,start,end\ntalk.wav,9,10\ntalk.wav,1,2\n")
+
+
+@situation("table-clip-range-inverted")
+def _inverted(place: Place) -> Command:
+    wave = speechlike(4, 16_000)
+    opposite = np.stack([wave, 0.02 * speechlike(4, 16_000, 1) - wave], axis=1)
+    write_sound(place.folder / "call.wav", opposite, 16_000)
+    return predict(place, "path,start,end\ncall.wav,1,3\n")
 
 
 @situation("table-clip-range-backward")

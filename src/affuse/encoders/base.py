@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from affuse.corpora.corpus import Utterance
+from affuse.corpora.references import split_reference
 from affuse.files import digest
+from affuse.files.names import find
 from affuse.media.clock import clock_rule
 from affuse.media.remarks import remarks
 from affuse.media.sound_rule import sound_rule
@@ -128,7 +130,9 @@ class Encoder(nn.Module, ABC):
         path = getattr(utterance, self.kind)
         if self.kind == "features":  # 'arrays.npz#KEY': the bytes count, not the name alone
             path = repr(sorted(path.items()))
-            files = [Path(reference.split("#")[0]) for _, reference in sorted(utterance.features.items())]
+            files = [
+                find(split_reference(reference).path) for _, reference in sorted(utterance.features.items())
+            ]
             return [path, *files, utterance.start, utterance.end]
         parts = [path, *utterance.span(self.kind), utterance.channel, utterance.side, *clock_rule(path)]
         if self.kind == "audio":

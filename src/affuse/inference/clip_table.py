@@ -12,7 +12,6 @@ from affuse.corpora.schema import FEATURE_PREFIX, SIDES
 from affuse.errors import AffuseError
 from affuse.files.names import find
 from affuse.inference.clip_files import Clip
-from affuse.inference.settings import Settings
 from affuse.names import listed, quote
 from affuse.tables import NumberedTable, read_table
 
@@ -81,16 +80,12 @@ def _settings(numbered: NumberedTable, row: int, column: str) -> dict[str, objec
     """What a row says of how its clip is to be read."""
     found: dict[str, object] = {}
     for name in _NUMBERS:
-        if name not in Settings.model_fields:
-            continue
-        of = (
-            f"video_{name}" if column == "video" and _has(numbered, row, "video_start", "video_end") else name
-        )
-        of = of if name in ("start", "end") else name
+        seconds = name in ("start", "end")
+        own = seconds and column == "video" and _has(numbered, row, "video_start", "video_end")
+        of = f"video_{name}" if own else name
         if not _has(numbered, row, of):
             continue
         text = str(numbered.table[of][row])
-        seconds = name in ("start", "end")
         try:
             value = float(text) if seconds else int(text.removesuffix(".0"))
             if not math.isfinite(value) or "_" in text or (not seconds and value < 0):
@@ -129,7 +124,6 @@ def _tell_unused(numbered: NumberedTable, paths: list[str], tell: Callable[[str]
         unused += [
             name for name in ("video_start", "video_end") if name in table and table[name].notna().any()
         ]
-    unused += [name for name in _NUMBERS if name in table and name not in Settings.model_fields]
     if unused:
         tell(
             f"{numbered.path}: the column{'s' if len(unused) > 1 else ''} {listed(unused, 5)} cannot be obeyed here."

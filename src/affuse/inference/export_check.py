@@ -125,7 +125,7 @@ class _Samples:
         one = self.rows[id]
         if one.audio is None:
             return None
-        return torch.from_numpy(read_waveform(one.audio, RATE, one.start, one.end, one.channel))
+        return torch.from_numpy(read_waveform(one.audio, RATE, one.start, one.end, one.channel, one.track))
 
 
 def _from_samples(model: Model, inputs: Inputs) -> dict[str, Any]:

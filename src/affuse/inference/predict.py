@@ -176,7 +176,7 @@ class Predictor:
             whole = asked.until(float(tracks.seconds or 0))
             if heard.seconds and not detect and tracks.picture and whole > heard.seconds:
                 # pictures may go on after the sound: the whole clip is asked for, not what was said in it
-                return heard._replace(seconds=whole, speech=[Span(asked.start, whole)], fault="")
+                return heard._replace(seconds=whole, speech=[Span(asked.start, whole)])
             if heard.seconds:
                 return heard
             if not tracks.picture or "video" not in self.kinds.values():
@@ -224,7 +224,10 @@ class Predictor:
 
     def _words(self, path: Path, heard: Survey, cues: Sequence[Cue]) -> list[Word]:
         if self.recogniser is not None:
-            return self.recogniser.hear(path, self.settings.channel, heard.speech, self.settings.track)
+            settings = self.settings
+            return self.recogniser.hear(
+                path, settings.channel, heard.speech, settings.track, settings.start or 0.0
+            )
         return place(cues, heard.speech)
 
     def _answer(

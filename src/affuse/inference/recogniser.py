@@ -54,12 +54,17 @@ class Recogniser:
         return "word" if kind.startswith("ctc") else False
 
     def hear(
-        self, path: Path, channel: int | None, speech: Sequence[Span], track: int | None = None
+        self,
+        path: Path,
+        channel: int | None,
+        speech: Sequence[Span],
+        track: int | None = None,
+        start: float = 0.0,
     ) -> list[Word]:
-        """Every word of the speech with its times, in one pass over the sound. Where the model tells the times of
-        phrases only, a phrase's words share its time by their letters."""
+        """Every word of the speech with its times, in one pass over the sound from ``start`` seconds on. Where the
+        model tells the times of phrases only, a phrase's words share its time by their letters."""
         words: list[Word] = []
-        windows = SoundWindows(SoundStream(path, channel, track))
+        windows = SoundWindows(SoundStream(path, channel, track, start))
         for span in _pieces(speech):
             sound = windows.read(span.start, span.end)
             try:

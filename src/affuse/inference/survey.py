@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,14 +35,13 @@ def survey(
 ) -> Survey:
     """Decode the sound once, of the range alone where ``start`` or ``end`` (seconds) is given; times count from the
     file's beginning. Raises ClipError where there is none to decode."""
-    stream = SoundStream(path, channel, track)
+    stream = SoundStream(path, channel, track, start, end)
+    first = stream.position
     detector = SpeechDetector(stream.rate) if detect else None
     size = max(1, round(PEAK_SECONDS * stream.rate))
     rest = np.zeros(0, np.float32)
     peaks: list[np.ndarray] = []
-    for block in _within(
-        stream, round(start * stream.rate), None if end is None else round(end * stream.rate)
-    ):
+    for block in stream:
         if detector is not None:
             detector.hear(block)
         rest = np.concatenate([rest, np.abs(block)])
@@ -53,6 +51,8 @@ def survey(
     if len(rest):
         peaks.append(rest.max(keepdims=True).astype(np.float16))
     seconds = stream.position / stream.rate
+    if stream.position == first > 0:  # the file ends before the range; headers may not say when
+        seconds = min(start, sum(map(len, SoundStream(path, channel, track))) / stream.rate)
     seconds = seconds if end is None else min(seconds, end)
     if detector is not None:
         speech = [Span(start + a, min(start + b, seconds)) for a, b in detector.spans()]
@@ -60,13 +60,3 @@ def survey(
         speech = [Span(start, seconds)] if seconds > start else []
     loud = np.concatenate(peaks).astype(np.float32) if peaks else np.zeros(0, np.float32)
     return Survey(seconds, speech, loud, stream.fault, tuple(stream.remarks))
-
-
-def _within(stream: SoundStream, first: int, last: int | None) -> Iterator[np.ndarray]:
-    """The samples of the range, block by block; decoding ends with it."""
-    for block in stream:
-        begin = stream.position - len(block)
-        if stream.position > first:
-            yield block[max(0, first - begin) : None if last is None else max(0, last - begin)]
-        if last is not None and stream.position >= last:
-            return

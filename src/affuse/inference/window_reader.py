@@ -53,7 +53,7 @@ class WindowReader:
         self._tracks = tracks
         kinds = {encoder.kind for encoder in encoders.values()}
         self._sound = (
-            SoundWindows(SoundStream(path, settings.channel, settings.track))
+            SoundWindows(SoundStream(path, settings.channel, settings.track, settings.start or 0.0))
             if tracks.sound and "audio" in kinds
             else None
         )
@@ -101,6 +101,7 @@ class WindowReader:
             start=window.start,
             end=window.end,
             channel=self.settings.channel,
+            track=self.settings.track,
             side=self.settings.side,
         )
 

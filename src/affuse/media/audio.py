@@ -17,7 +17,7 @@ import soxr
 from affuse.errors import ClipError
 from affuse.media.recording import Recording
 from affuse.media.remarks import remark
-from affuse.media.sound import Sound
+from affuse.media.sound import Sound, bounds
 
 # A peak below this is no speech: 10 ** (-90 / 20) is one step of 16-bit PCM, the least such a file can hold.
 SILENCE_DBFS = -90.0
@@ -92,7 +92,7 @@ def _decode(
 ) -> tuple[np.ndarray, int, str]:
     """((samples,) float32, rate, why it may be silent) of the range; never empty. Says what is particular about it."""
     with Recording(path, channel, track) as recording:
-        first, last = _bounds(start, end, recording.rate)
+        first, last = bounds(start, end, recording.rate)
         blocks = list(recording.blocks(first, last, _AT_ONCE))
         remark(recording.sentences)
         if blocks:
@@ -106,11 +106,6 @@ def _decode(
     raise ClipError(
         f"{path}{_range(start, end)} holds no audio samples; replace the file or leave this row out."
     )
-
-
-def _bounds(start: float | None, end: float | None, rate: int) -> tuple[int, int | None]:
-    first = 0 if start is None else round(start * rate)
-    return first, None if end is None else max(first + 1, round(end * rate))
 
 
 def _range(start: float | None, end: float | None) -> str:

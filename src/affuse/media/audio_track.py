@@ -22,6 +22,7 @@ from affuse.media.clock import BROKEN, UNNOTICED, clock_end, clock_start, jumps,
 from affuse.media.container import open_container
 from affuse.media.one_rate import Chunk
 from affuse.media.raw_stream import RAW, is_frame, is_steady, length_is_told
+from affuse.media.restarts import OUT_OF_ORDER, goes_back, joined_seconds, may_begin_anew
 
 # Decoders need a run-up after a seek: mp3 up to 9 earlier packets (its bit reservoir), AAC one, Opus 80 ms.
 _RUN_UP_SECONDS = 0.5
@@ -121,7 +122,10 @@ class AudioTrack:
         """When the sound ends, as the headers say; None where they do not, or cannot be believed."""
         if self._stream.duration is not None and self._stream.time_base is not None:
             seconds = float(self._stream.duration * self._stream.time_base)
-            return None if jumps(self.path, seconds, self.track) else self.lead / self.rate + seconds
+            if jumps(self.path, seconds, self.track):
+                return None
+            joined = joined_seconds(self._container, self.track)
+            return self.lead / self.rate + (seconds if joined is None else joined)
         return clock_end(self._container)
 
     @property
@@ -150,6 +154,8 @@ class AudioTrack:
     ) -> Iterator[tuple[int | Fraction, AudioFrame]]:
         """``position``: of the first frame, in samples of the track."""
         no_time = 0  # samples by which the clock has jumped without any time passing
+        before: int | None = None  # what the clock told of the last frame
+        back = OUT_OF_ORDER * self.rate if may_begin_anew(self._container) else None
         for frame in frames:
             changed = frame.sample_rate != self.rate
             if (
@@ -159,12 +165,15 @@ class AudioTrack:
             told = None if clock is None else clock.sample(frame)
             if clock is not None and told is not None:
                 told -= no_time + (round(self._junk * clock.tick) if self._junk else 0)
-                if told - position > BROKEN * self.rate:
+                anew = back is not None and before is not None and before - told > back
+                if anew or told - position > BROKEN * self.rate:
                     no_time += told - round(position)
+                    told = round(position)
                 elif told - position >= clock.lost:
                     # the rounded clock of a frame behind the hole, which a seek may land on, differs by two ticks
                     snapped = clock.snapped(told, 3 * clock.slack)
                     position = told if snapped is None else snapped
+                before = told
             yield self.lead + position, frame
             position += Fraction(frame.samples * self.rate, frame.sample_rate) if changed else frame.samples
 
@@ -187,7 +196,7 @@ class AudioTrack:
         return self._timed(0, self._frames, clock)
 
     def _can_seek(self, seconds: float) -> bool:
-        if not is_steady(self.path, self._container.format.name):
+        if not is_steady(self.path, self._container.format.name) or goes_back(self._container, self.track):
             return False
         return not jumps(self.path, seconds, self.track)
 

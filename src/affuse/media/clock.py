@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # and rounded clocks leave as much in films whose tracks begin together.
 UNNOTICED = Fraction(40, 1000)
 BROKEN = 3600  # seconds between two tracks, or of a jump within one: no time passed, the clock is wrong
-_RULE = "one clock, lost packets too"
+_RULE = "one clock, lost packets and restarts too"
 
 
 def clock_start(container: InputContainer) -> Fraction:

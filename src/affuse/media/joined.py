@@ -12,10 +12,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from affuse.media.raw_stream import tag_length
 from affuse.media.riff import find_data
 
 _FLAC = b"fLaC\x00\x00\x00\x22"  # how a FLAC file begins; frames hold it by chance once in 2 ** 64 places
-_UNCOMPRESSED = (b"RIFF", b"RF64", b"FORM", b".snd")
+_UNCOMPRESSED = (b"RIFF", b"RF64", b"FORM", b".snd", b"riff")
 
 
 class Part(NamedTuple):
@@ -36,13 +37,16 @@ def parts_of(path: Path) -> list[Part]:
 def _parts(path: Path, size: int, changed: int) -> tuple[Part, ...]:
     """Size and date are for the memory of it."""
     with path.open("rb") as file:
+        head = file.read(10)
+        tag = tag_length(head)  # some programs put mp3's tags before FLAC
+        file.seek(tag)
         head = file.read(4)
-        if head in _UNCOMPRESSED:
+        if head in _UNCOMPRESSED and not tag:
             found = _uncompressed(file, size)
-        elif head == b"OggS":
+        elif head == b"OggS" and not tag:
             found = _between(_ogg_streams(file, size), size)
         elif head == b"fLaC":
-            found = _between(_flac_files(file), size)
+            found = _between(_flac_files(file, tag), size)
         else:
             return ()
     plain = len(found) == 1 and not found[0].unfilled
@@ -87,10 +91,12 @@ def _ogg_streams(file: io.BufferedReader, size: int) -> list[int]:
     return begins
 
 
-def _flac_files(file: io.BufferedReader) -> list[int]:
-    begins = [0]
+def _flac_files(file: io.BufferedReader, begin: int) -> list[int]:
+    """begin: where the first one's ``fLaC`` is, behind its tag; a later one's tag is left at the end of the part before
+    it."""
+    begins, at = [0], begin
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        while (at := data.find(_FLAC, begins[-1] + 4)) > 0:
+        while (at := data.find(_FLAC, at + 4)) > 0:
             begins.append(at)
     return begins
 

@@ -1,7 +1,7 @@
 """Streams whose clock is no clock of the file: two of them joined (``cat``) are one again.
 
 Those without a container (mp3, ADTS, AC-3) count packets, of whatever rate, and whatever tag the second began with;
-their length is estimated. MPEG's own begin anew with the second file. A place in them is found by counting only.
+their length is estimated. A place in them is found by counting only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pathlib import Path
 from affuse.media.container import open_container
 
 RAW = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "loas", "truehd", "mlp"})  # FFmpeg's names
-_TIMED = frozenset({"mpegts", "mpeg"})
 # bits of the first bytes that tell the sampling rate
 _RATE = {"mp3": (0xFF, 0xFE, 0x0C), "aac": (0xFF, 0xF6, 0x3C)}
 _TAG_SEARCH = 4096  # bytes behind an ID3 tag in which the first frame lies
@@ -27,7 +26,7 @@ def is_frame(head: bytes, name: str) -> bool:
 
 def is_steady(path: Path, name: str) -> bool:
     """Whether the clock counts time, all through the file ``path`` of format ``name``. Raises OSError."""
-    if name not in _RATE and name not in _TIMED:
+    if name not in _RATE:
         return True
     status = path.stat()
     return _is_steady(path, name, status.st_size, status.st_mtime_ns)
@@ -39,15 +38,9 @@ def _is_steady(path: Path, name: str, size: int, changed: int) -> bool:
     import av  # slow to import
 
     first: list[int] | None = None
-    last: int | None = None
     try:
         with open_container(path) as container:
             for packet in container.demux(container.streams.audio[0]):
-                if name in _TIMED:
-                    if packet.dts is not None and packet.dts < (last if last is not None else packet.dts):
-                        return False
-                    last = packet.dts if packet.dts is not None else last
-                    continue
                 head = bytes(packet)[:4]
                 if not head:
                     continue
@@ -60,16 +53,18 @@ def _is_steady(path: Path, name: str, size: int, changed: int) -> bool:
     return True
 
 
+def tag_length(head: bytes) -> int:
+    """Bytes of the ID3 tag that a file begins with, by its first 10; 0 without one."""
+    if head[:3] != b"ID3" or len(head) < 10:
+        return 0
+    return 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+
+
 def length_is_told(path: Path) -> bool:
     """Whether an mp3 says itself how many frames it has (Xing, Info), and has not grown since."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        head = file.read(10)
-        begin = 0
-        if head[:3] == b"ID3" and len(head) == 10:
-            begin = 10 + sum(
-                (byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)
-            )
+        begin = tag_length(file.read(10))
         file.seek(begin)
         data = file.read(_TAG_SEARCH)
     places = [at for name in (b"Xing", b"Info") if (at := data.find(name)) >= 0]

@@ -22,6 +22,7 @@ from affuse.media.regular_file import check_file
 from affuse.media.riff import promised_share
 from affuse.media.sound_file import SoundFiles, open_sound
 from affuse.media.units import scale_of
+from affuse.names import counted
 
 _SHORT = 0.5  # seconds by which a file may be shorter than its headers say, without a word
 _CANCEL = (
@@ -176,7 +177,8 @@ class Recording:
             if self.channel is not None:
                 taken = f"channel {self.channel} is read where it is there, the mix of all where it is not"
             self.remarks.append(
-                f"{self.path} changes from {_counted(self.channels)} to {channels} at {moment:.2f} s; {taken}."
+                f"{self.path} changes from {counted(self.channels, 'channel')} to {channels} at {moment:.2f} s; "
+                f"{taken}."
             )
 
     def _say_lost(self, begin: int, end: int) -> None:
@@ -217,10 +219,6 @@ class Recording:
     def _lose(self, sentence: str) -> None:
         if not self.fault:  # the first cause is the one to mend
             self.fault = sentence
-
-
-def _counted(channels: int) -> str:
-    return "1 channel" if channels == 1 else f"{channels} channels"
 
 
 def no_channel(path: Path, channels: int, channel: int) -> str:

@@ -120,6 +120,8 @@ def _long(at: int, begin: int, told: tuple[int, int, int], size: int) -> Data:
 
 def _wave64(stream: BinaryIO, at: int, size: int) -> Data | None:
     """W64: names of 16 bytes, sizes of 8 that count the 24 of both, places that are multiples of 8."""
+    stream.seek(at + 16)
+    whole = int.from_bytes(stream.read(8), "little")
     place = at + 40
     while place + 24 <= size:
         stream.seek(place)
@@ -127,6 +129,9 @@ def _wave64(stream: BinaryIO, at: int, size: int) -> Data | None:
         length = int.from_bytes(found[16:], "little")
         if found[:8] == _WAVE_DATA:
             known = 24 <= length < _UNKNOWN_LONG
-            return Data(place + 24, length - 24 if known else None, None, {})
+            begin, told = place + 24, length - 24 if known else None
+            if told is None or not 40 <= whole < _UNKNOWN_LONG:
+                return Data(begin, told, None, {})
+            return Data(begin, told, max(at + whole, begin + told), {})
         place += max(24, length + -length % 8)
     return None

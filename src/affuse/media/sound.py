@@ -8,6 +8,15 @@ from pathlib import Path
 import numpy as np
 
 
+def bounds(start: float | None, end: float | None, rate: int) -> tuple[int, int | None]:
+    """The samples of a range in seconds: from the first up to the last, which is left out; None: the file's end.
+
+    One sample at least, however short the range is.
+    """
+    first = 0 if start is None else round(start * rate)
+    return first, None if end is None else max(first + 1, round(end * rate))
+
+
 @dataclass(frozen=True)
 class Sound:
     """A stretch of a file's sound. Seconds count as in the file: the first sample is number ``first`` of it.
@@ -33,10 +42,7 @@ class Sound:
 
         Raises ValueError for a start before the stretch.
         """
-        first = self.first if start is None else round(start * self.rate)
-        last = self.first + len(self.samples)
-        if end is not None:
-            last = min(last, max(first + 1, round(end * self.rate)))
+        first, last = bounds(self.first / self.rate if start is None else start, end, self.rate)
         if first < self.first:
             raise ValueError(f"sample {first} lies before the stretch, which begins at {self.first}")
-        return self.samples[first - self.first : max(first, last) - self.first]
+        return self.samples[first - self.first : None if last is None else last - self.first]

@@ -1,4 +1,4 @@
-"""The sound of a file from its beginning to its end, block by block: memory does not depend on its length."""
+"""The sound of a file, or of a range of it, block by block: memory does not depend on its length."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from affuse.media.recording import Recording
-from affuse.media.sound import Sound
+from affuse.media.sound import Sound, bounds
 
 
 class SoundStream:
@@ -21,11 +21,21 @@ class SoundStream:
     Raises ClipError as ``read_waveform`` does, but not for silence; a missing ``channel`` is one too.
     """
 
-    def __init__(self, path: str | Path, channel: int | None = None, track: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        channel: int | None = None,
+        track: int | None = None,
+        start: float = 0.0,
+        end: float | None = None,
+    ) -> None:
+        """start, end: seconds into the file; as with ``read_waveform``, only this part is decoded where that is
+        possible."""
         self.path = Path(path)
         self._recording = Recording(self.path, channel, track, row=False)
         self.rate = self._recording.rate
-        self.position = 0  # samples given so far
+        self._first, self._last = bounds(start, end, self.rate)
+        self.position = self._first  # sample of the file that comes next
         self._bad = ""
 
     @property
@@ -43,7 +53,7 @@ class SoundStream:
     def __iter__(self) -> Iterator[np.ndarray]:
         """(time,) float32, at the file's own rate."""
         with self._recording:
-            for block in self._recording.blocks():
+            for block in self._recording.blocks(self._first, self._last):
                 bad = ~np.isfinite(block)
                 if bad.any():
                     self._bad = self.fault or (
@@ -62,12 +72,13 @@ class SoundWindows:
         self.stream = stream
         self._blocks = iter(stream)
         self._kept = np.zeros(0, np.float32)
-        self._first = 0  # sample of the file that ``_kept`` begins with
+        self._first = stream.position  # sample of the file that ``_kept`` begins with
 
     def read(self, start: float, end: float) -> Sound:
         """From ``start`` to ``end`` seconds, shorter at the end of the file (maybe empty)."""
         rate = self.stream.rate
-        first, last = round(start * rate), max(round(start * rate) + 1, round(end * rate))
+        first, last = bounds(start, end, rate)
+        assert last is not None
         if first < self._first:
             raise ValueError(f"{start:g} s was given up already; ask in order of the starts")
         parts, have = [self._kept], self._first + len(self._kept)
