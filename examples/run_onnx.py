@@ -11,6 +11,8 @@ import sys
 import numpy as np
 import onnxruntime
 
+if not all("=" in word for word in sys.argv[2:]):
+    sys.exit("Say which input each file is for: python run_onnx.py MODEL.onnx audio=clip.wav")
 session = onnxruntime.InferenceSession(sys.argv[1])
 about = session.get_modelmeta().custom_metadata_map
 files = dict(word.split("=", 1) for word in sys.argv[2:])

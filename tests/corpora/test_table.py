@@ -158,3 +158,11 @@ def test_a_misspelt_target_or_label_is_noted(tmp_path: Path) -> None:
     options = {"columns": {"emotion": "mood"}, "labels": {"emotion": {"excc": "hap", "*": None}}}
     notes = prepare(source, tmp_path / "other", {**options, "name": "other"}).info.notes
     assert any("labels.emotion" in note and "did you mean 'exc'" in note for note in notes)
+
+
+def test_a_renamed_column_is_no_extra_one(tmp_path: Path) -> None:
+    source = write(tmp_path / "t.csv", "Text;Emotion;Speakr\nwords;ang;a\n")
+    notes = prepare(source, tmp_path / "out", {"columns": {"emotion": "Emotion", "text": "Text"}}).info.notes
+    assert [note for note in notes if "extra column" in note] == [
+        "column 'Speakr' was kept as an extra column; did you mean 'speaker'?"
+    ]

@@ -209,3 +209,11 @@ def test_several_picture_tracks_are_told(tmp_path):
     assert fault.severity == "warning"
     assert "has 2 picture tracks" in fault.message
     assert abs(read_faces(path, size=48).frames.mean() - 60) < 6
+
+
+def test_a_file_that_cannot_seek_to_its_beginning_has_no_fault(tmp_path):
+    times = [0.3 + i / 25 for i in range(10)]  # FLV refuses to seek to before its first picture
+    path = write_video(tmp_path / "late.flv", [grey(60)] * 10, codec="flv", times=times, sound_seconds=0.7)
+    with open_container(path) as container, pytest.raises(av.FFmpegError):
+        container.seek(0)
+    assert check_picture(path, [Span(0, None, None), Span(1, 0.1, 0.5)], decode=True) == []

@@ -74,6 +74,16 @@ def test_a_recipe_that_reads_nothing_the_corpus_has_is_refused(corpus):
         set_up(lacking(corpus, "features_face"), faces, None, Quiet())
 
 
+def test_a_corpus_whose_files_were_moved_is_told_so(corpus, tmp_path):
+    moved = Corpus(corpus.table, corpus.info.model_copy(update={"media_root": str(tmp_path)}), corpus.folder)
+    recipe = Recipe.load("voice-offline")
+    with pytest.raises(
+        AffuseError, match="None of 36 utterances can be used for the modality 'audio'"
+    ) as told:
+        set_up(moved, recipe, FeatureCache(tmp_path / "cache"), Quiet())
+    assert str(told.value).endswith("does not exist; correct the path or the corpus's media_root.")
+
+
 def test_a_papers_grid_is_not_run_without_one_of_its_modalities(corpus):
     recipe = Recipe.load("3m-ser", ["protocol.kind=group_k_fold", "protocol.folds=2"])
     grid = Grid([Variant({}, recipe)], {}, [0])

@@ -10,6 +10,7 @@ import typer
 
 from affuse.errors import AffuseError
 from affuse.files.names import shown
+from affuse.names import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -212,7 +213,7 @@ def _tell(outcome: Outcome, messages: Console) -> None:
     factor = outcome.wall_seconds / timeline.seconds
     messages.print(
         f"{clip}: {timeline.seconds:.1f} s in {outcome.wall_seconds:.1f} s (real-time factor {factor:.3f}), "
-        f"{len(timeline.segments)} segments, peak memory {outcome.peak_bytes / 1e6:.0f} MB.",
+        f"{counted(len(timeline.segments), 'segment')}, peak memory {outcome.peak_bytes / 1e6:.0f} MB.",
         soft_wrap=True, markup=False,
     )  # fmt: skip
     if not timeline.segments:

@@ -18,7 +18,7 @@ from affuse.files.names import find
 from affuse.media.audio import probe_audio, read_waveform
 from affuse.media.clock import clock_end, clock_start
 from affuse.media.container import open_container
-from affuse.media.picture_track import picture_notes, picture_stream
+from affuse.media.picture_track import PictureTrack, picture_notes, picture_stream
 from affuse.media.recording import Recording, no_channel
 from affuse.media.remarks import remarks
 
@@ -126,15 +126,19 @@ def _check_frames(
     fault = _out_of_range(span, seconds, path)
     if fault or not decode:
         return fault
+    begin = span.start or 0.0
     try:
-        container.seek(int((Fraction(span.start or 0) + clock_start(container)) * av.time_base))
-        if next(container.decode(stream), None) is None:
-            return Fault(span.row, "video", f"{path} has no frame at {span.start or 0:g} s; replace the file")
-    except av.FFmpegError as error:
-        return Fault(
-            span.row, "video", f"{path} cannot be decoded at {span.start or 0:g} s ({error.strerror})"
-        )
-    return None
+        container.seek(int((Fraction(begin) + clock_start(container)) * av.time_base))
+        if next(container.decode(stream), None) is not None:
+            return None
+    except av.FFmpegError:  # FLV cannot seek to before its first picture, others not at all
+        pass
+    with PictureTrack(path) as track:  # it reads them all the same, and its word counts
+        if next(track.pictures([begin]), None) is not None:
+            return None
+    if track.fault:
+        return Fault(span.row, "video", f"{path} cannot be decoded at {begin:g} s ({track.fault})")
+    return Fault(span.row, "video", f"{path} has no frame at {begin:g} s; replace the file")
 
 
 def _out_of_range(span: Span, seconds: float | None, path: Path) -> Fault | None:

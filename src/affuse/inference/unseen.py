@@ -87,8 +87,8 @@ def _said(
     by_name = sum(not known[id].same_clip for id in ids if id in known)
     if by_name:
         said.append(
-            f"{by_name} utterances have the id and speaker of one of the model's own corpus, but other sound: they are "
-            "taken for the same recordings, changed since."
+            f"{by_name} utterances have the id and speaker of one of the model's own corpus, but other sound, "
+            "or none that can be read: they are taken for the same recordings."
         )
     seen = model.defaults.seen
     if seen is not None and not chosen.trained:

@@ -19,6 +19,7 @@ from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
 from affuse.files import digest
 from affuse.model import Model, encoder_choice, with_absolute_paths
+from affuse.names import counted
 from affuse.recipe import Recipe
 from affuse.registry import unknown
 from affuse.training.cache import ContentKeys, FeatureCache
@@ -235,8 +236,12 @@ def read_clips(
         plan.skipped += skipped
         plan.partial += partial
         if require and not present[name]:
-            cause = f" (first cause: {skipped[0].cause})" if skipped else ""
-            raise AffuseError(f"No utterance has the modality {name!r}{cause}; leave it out of the recipe.")
+            if skipped:  # it is there, and its own cure is in the cause
+                raise AffuseError(
+                    f"None of {counted(len(utterances), 'utterance')} can be used for the modality {name!r}; "
+                    f"the first cause: {skipped[0].cause}"
+                )
+            raise AffuseError(f"No utterance has the modality {name!r}; leave it out of the recipe.")
     bad = {skip.id for skip in plan.skipped}
     everything = set().union(*present.values())
     plan.skipped += [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -103,9 +103,10 @@ def prepare(
     source = Path(source).absolute()
     chosen = _read_options(options)
     numbered = read_table(source)
-    notes = [*chosen.notes, *numbered.notes, *_misspelt(list(numbered.table.columns))]
+    notes = [*chosen.notes, *numbered.notes]
     numbered, renamed = _rename(numbered, chosen)
-    table, notes = numbered.table, [*notes, *renamed]
+    table = numbered.table
+    notes += [*_misspelt([name for name in table.columns if name not in chosen.columns], table), *renamed]
     for name in (*COLUMNS, *(one for one in numbered.unread if one.startswith(FEATURE_PREFIX))):
         if name not in table.columns:
             numbered.check_read(name)
@@ -194,12 +195,12 @@ def _rename(numbered: NumberedTable, options: TableOptions) -> tuple[NumberedTab
     return numbered.renamed(made, raw), notes
 
 
-def _misspelt(names: list[str]) -> list[str]:
-    """A note for each extra column that is nearly one of the corpus's own."""
+def _misspelt(names: Sequence[str], table: pd.DataFrame) -> list[str]:
+    """A note for each of these columns, none of them renamed, that is nearly one of ours that is missing."""
     notes = []
     for name in names:
         close = get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.8)
-        if name not in COLUMNS and close and close[0] not in names:
+        if name not in COLUMNS and close and close[0] not in table.columns:
             notes.append(f"column {name!r} was kept as an extra column; did you mean {close[0]!r}?")
     return notes
 
