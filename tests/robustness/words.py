@@ -41,6 +41,23 @@ def _recogniser(place: Place) -> Command:
     return _predicted(place, "good.json", json.dumps({"segments": segments}), "good day")
 
 
+@situation("words-copied-with-times")
+def _copied(place: Place) -> Command:
+    return _predicted(place, "a.txt", "0:00\ngood day\n0:02\nto you\n", "good day to you")
+
+
+@situation("words-pandas")
+def _pandas(place: Place) -> Command:
+    rows = "\tstart\tend\ttext\n0\t500\t1500\thello\n1\t2000\t3000\tgood day\n"
+    return _predicted(place, "a.tsv", rows, "hello good day")
+
+
+@situation("words-recogniser-of-another-shape")
+def _other_shape(place: Place) -> Command:
+    sentences = [{"text": "good day", "startTime": 0.5, "endTime": 1.5}]
+    return _predicted(place, "a.json", json.dumps({"text": "good day", "sentences": sentences}), None)
+
+
 @situation("words-no-blank-lines")
 def _no_blank_lines(place: Place) -> Command:
     return _predicted(place, "a.srt", _SRT.replace("\n\n", "\n"), "hello you")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from affuse.errors import AffuseError
-from affuse.inference.words import lyrics, rows, styled, subtitles
+from affuse.inference.words import lyrics, rows, stamped, styled, subtitles
 from affuse.inference.words.recognised import is_json
 
 # the ending -> the format; in this order a clip's file of words is chosen where it has several
@@ -35,7 +35,8 @@ _PART = 100_000  # letters that are looked at
 
 
 def find_kind(path: Path, text: str) -> str:
-    """subtitles, printed, whisper, labels, table, lyrics, ctm, textgrid, json, ass, microdvd, mpl2, tmp or plain.
+    """subtitles, printed, whisper, labels, table, lyrics, ctm, stamped, textgrid, json, ass, microdvd, mpl2, tmp
+    or plain.
 
     Raises AffuseError, naming the formats that are read, for any other.
     """
@@ -93,6 +94,8 @@ def _by_content(text: str, suffix: str) -> str | None:
         return "labels"
     if rows.is_ctm(text):
         return "ctm"
+    if suffix in ("", ".txt", ".text") and stamped.is_stamped(text):
+        return "stamped"
     return "table" if suffix == ".txt" and _is_table(lines) else None
 
 

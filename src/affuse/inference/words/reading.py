@@ -11,6 +11,7 @@ from affuse.inference.words.kinds import check_suffix, find_kind
 from affuse.inference.words.lyrics import read_lyrics
 from affuse.inference.words.recognised import read_recognised
 from affuse.inference.words.rows import read_ctm, read_labels, read_printed, read_whisper_rows
+from affuse.inference.words.stamped import read_stamped
 from affuse.inference.words.styled import read_styled
 from affuse.inference.words.subtitles import parse_cues
 from affuse.inference.words.table import read_table_words
@@ -47,6 +48,7 @@ def _cues(kind: str, path: Path, text: str) -> list[Cue]:
         "labels": lambda: read_labels(path, text),
         "lyrics": lambda: read_lyrics(path, text),
         "ctm": lambda: read_ctm(path, text),
+        "stamped": lambda: read_stamped(text),
         "textgrid": lambda: read_textgrid(path, text),
         "json": lambda: read_recognised(path, text),
         "plain": lambda: [Cue(None, None, " ".join(text.split()))],

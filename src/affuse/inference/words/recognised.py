@@ -11,6 +11,7 @@ from affuse.errors import AffuseError
 from affuse.inference.words.cues import Cue, Times, Word, deal, phrases, timed
 from affuse.inference.words.said import said, said_text
 
+_TIME_NAMES = ("start", "begin", "time", "offset", "onset")
 _SHAPES = "Whisper's, WhisperX's, faster-whisper's, whisper.cpp's, transformers', OpenAI's and Vosk's"
 
 
@@ -30,7 +31,7 @@ def read_recognised(path: Path, text: str) -> list[Cue]:
         return timed([_cue(one, place) for one, place in zip(segments, where, strict=True)])
     if words is not None:
         return timed(map(_said, phrases(_timed_words(words, str(path)))))
-    if isinstance(found, Mapping) and isinstance(found.get("text"), str) and "segments" not in found:
+    if isinstance(found, Mapping) and isinstance(found.get("text"), str) and not _has_times(found):
         return timed([Cue(None, None, said_text(found["text"]))])
     keys = ", ".join(list(map(str, found))[:6]) if isinstance(found, Mapping) else f"a {type(found).__name__}"
     raise AffuseError(
@@ -60,9 +61,26 @@ def _parts(found: Any) -> tuple[_Entries | None, _Entries | None]:
         ):
             return entries, None
     for entries in _lists(found, "word_segments", "words", "result"):
-        if _all_have(entries, "word"):
-            return None, entries
+        if words := _words(entries):
+            return None, words
     return None, None
+
+
+def _has_times(found: Mapping[str, Any]) -> bool:
+    """Whether there are times by names that are not known: the text alone would lose them."""
+    lists = [(name, value) for name, value in found.items() if isinstance(value, list) and value]
+    names = [name for name, _ in lists]
+    names += [str(key) for _, value in lists if isinstance(value[0], Mapping) for key in value[0]]
+    return any(mark in name.lower() for name in names for mark in _TIME_NAMES)
+
+
+def _words(entries: Any) -> _Entries | None:
+    """Entries that have a word each, by the name ``word``; whisper-timestamped and AssemblyAI call it ``text``."""
+    if _all_have(entries, "word"):
+        return entries
+    if _all_have(entries, "text"):
+        return [{**entry, "word": entry["text"]} for entry in entries]
+    return None
 
 
 def _lists(found: Any, *names: str) -> list[_Entries]:
@@ -85,10 +103,10 @@ def _cue(segment: Mapping[str, Any], where: str) -> Cue:
         times = Times.of(where, *segment["timestamp"])  # transformers; the last end may be null
     else:
         times = Times.of(where, segment.get("start"), segment.get("end"))
-    words = segment.get("words")
+    words = _words(segment.get("words"))
     cue = Cue(*times, " ".join(segment["text"].split()))
-    if times.end is not None and _all_have(words, "word") and any("start" in word for word in words or []):
-        cue = cue._replace(words=tuple(_timed_words(words or [], where, times)))
+    if times.end is not None and words and any("start" in word for word in words):
+        cue = cue._replace(words=tuple(_timed_words(words, where, times)))
     return _said(cue)
 
 

@@ -12,7 +12,8 @@ from affuse.inference.words.said import said, said_in_line, said_text
 
 # [00:00.000 --> 00:04.000]  as Whisper prints; [0.00s -> 4.00s]  as faster-whisper's users do
 PRINTED = re.compile(rf"^\s*\[\s*(?:{TIME}|([\d.]+)s?)\s*-+>\s*(?:{TIME}|([\d.]+)s?)\s*\](.*)$", re.M)
-WHISPER = re.compile(r"\s*start\tend\ttext\s*(?:\n\d+\t\d+\t[^\n]*)+\s*$")
+# nothing before "start": a table that pandas wrote has a column without a name there
+WHISPER = re.compile(r"\n*start\tend\ttext\s*(?:\n\d+\t\d+\t[^\n]*)+\s*$")
 LABEL = re.compile(r"^(\d+(?:[.,]\d+)?)\t(\d+(?:[.,]\d+)?)\t(.*)$")
 _CTM = re.compile(r"^(\S+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+\S+){0,3}$")
 _TIMED = re.compile(r"^\S+ \S+ \d+\.\d+ \d+\.\d+ \S+(?: \S+){0,3}$")
