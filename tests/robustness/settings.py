@@ -67,3 +67,20 @@ def _documents(place: Place) -> Command:
 @situation("settings-tabs")
 def _tabs(place: Place) -> Command:
     return _recipe(place, "name: a\nmodalities:\n\taudio: {encoder: logmel}\n")
+
+
+@situation("settings-option-twice")
+def _option_twice(place: Place) -> Command:
+    return Command(["predict", place.model, "talk.wav", "--format", "json", "--format", "csv"])
+
+
+@situation("settings-fold-twice")
+def _fold_twice(place: Place) -> Command:
+    make_corpus(place.folder, speakers=3, each=1)
+    small = [
+        "modalities.text=null", "modalities.audio.encoder=logmel", "modalities.audio.options.bands=8", "epochs=1",
+        "protocol.kind=group_k_fold", "protocol.folds=3", "protocol.validation.fraction=0.4",
+    ]  # fmt: skip
+    changes = [word for setting in small for word in ("--set", setting)]
+    words = ["compare", "server", "corpus", "--out", place.out, "--fold", "0", "--fold", "1", "--no-baseline"]
+    return Command([*words, "--jobs", 1, "--cache", place.folder / "cache", *changes])

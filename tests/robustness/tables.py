@@ -160,3 +160,16 @@ def _other_columns(place: Place) -> Command:
 def _track(place: Place) -> Command:
     (place.folder / "mine.csv").write_text("audio,emotion,track\na.wav,anger,0.5\n")
     return Command(["prepare", "csv", "mine.csv", place.out])
+
+
+URI = f"data:audio/wav;base64,{'A' * 100_000}"
+
+
+@situation("table-path-of-bytes")
+def _bytes(place: Place) -> Command:
+    return predict(place, f'path\n"{URI}"\n')
+
+
+@situation("table-path-of-bytes-in-a-corpus")
+def _corpus_bytes(place: Place) -> Command:
+    return prepare(place, f'audio,emotion\n"{URI}",joy\n')

@@ -25,10 +25,11 @@ from affuse.cli import (
     train,
     validate,
 )  # fmt: skip
+from affuse.cli.verbs import Verbs
 from affuse.errors import AffuseError
 from affuse.files.names import shown
 
-app = typer.Typer(
+app = Verbs(
     name="affuse",
     help="Train, compare and run models that tell emotion and gender from voice, words and face.\n\n"
     "Exit codes: 0 done; 1 done, but some items were skipped; 2 bad input, nothing done; 130 interrupted.",

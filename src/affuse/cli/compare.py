@@ -28,8 +28,10 @@ def compare(
         ),
     ] = None,
     fold: Annotated[
-        str | None,
-        typer.Option(help="Only these folds, comma-separated (default: all); as --over fold=0,1."),
+        list[str] | None,
+        typer.Option(
+            help="Only these folds, comma-separated or given again (default: all); as --over fold=0,1."
+        ),
     ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
@@ -60,7 +62,7 @@ def compare(
     from affuse.training.compare import compare as run
     from affuse.training.compare import comparison_outputs, make_variants, parse_axes
 
-    axes = parse_axes([*(over or []), *([] if fold is None else [f"fold={fold}"])])
+    axes = parse_axes([*(over or []), *([f"fold={','.join(fold)}"] if fold else [])])
     try:
         folds = [int(fold) for fold in axes.pop("fold")] if "fold" in axes else None
     except ValueError:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from affuse.cli.verbs import Verbs
 from affuse.errors import AffuseError
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
 
-app = typer.Typer(help="Read a release, or a table of your own, into a corpus folder.", no_args_is_help=True)
+app = Verbs(help="Read a release, or a table of your own, into a corpus folder.", no_args_is_help=True)
 
 Source = Annotated[Path, typer.Argument(help="Where the release lies.")]
 Out = Annotated[Path, typer.Argument(help="Corpus folder to write.")]

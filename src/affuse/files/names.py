@@ -13,6 +13,7 @@ from typing import Any
 # The error handler of encoders: bytes of a name that are no text are written as \xe9. Any: stubs know only their own
 ESCAPES: Any = "affuse.escapes"
 LONGEST = 255  # bytes of one name, on nearly every file system
+_LONGEST_PATH = 4096  # bytes of a path on Linux; elsewhere it is less
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
 
@@ -49,6 +50,13 @@ def shortened(name: str, room: int) -> str:
         return name
     mark = f"-{hashlib.blake2b(data, digest_size=4).hexdigest()}"
     return data[: room - len(mark)].decode("utf-8", "ignore").rstrip() + mark
+
+
+def too_long(path: str) -> bool:
+    """Whether no file can have this path, as sound that was put into a table by its bytes or as a data URI has none."""
+    plain = _ESCAPED.sub("x", path)  # an escape stands for one byte
+    parts = [len(part.encode("utf-8", "surrogatepass")) for part in plain.split("/")]
+    return max(parts) > LONGEST or sum(parts) + len(parts) > _LONGEST_PATH
 
 
 def _byte(value: int) -> str:

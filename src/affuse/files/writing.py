@@ -46,6 +46,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
             watch(temporary, path)
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes 0600; a shared folder wants the usual mode
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename in (
+            None,
+            str(temporary),
+        ):  # a full disk names no file, and nobody knows the temporary one
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -49,6 +49,8 @@ def read_clips(path: Path, tell: Callable[[str], None] = lambda sentence: None) 
             raise AffuseError(f"{path} has a column {quote(close)}: did you mean {known!r}? Rename it.")
     if not paths:
         raise AffuseError(f"{path} has none of the columns {', '.join(_PATHS)}, so it names no clip.")
+    for name in paths:
+        numbered.check_paths(name)
     for note in numbered.notes:
         tell(f"{path}: {note}.")
     _tell_unused(numbered, paths, tell)

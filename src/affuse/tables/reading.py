@@ -13,7 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 from affuse.errors import AffuseError
-from affuse.names import alike, listed, tidy
+from affuse.files.names import too_long
+from affuse.names import alike, listed, quote, tidy
 from affuse.tables.text import read_rows
 
 _TEXT = (".csv", ".tsv", ".txt")
@@ -54,6 +55,12 @@ class NumberedTable:
         """Raises AffuseError if the file has the column and its cells are no texts."""
         if column in self.unread:
             raise AffuseError(f"{self.path}, {self.unread[column]}.")
+
+    def check_paths(self, column: str) -> None:
+        """Raises AffuseError naming the first row in which the column is longer than the path of any file."""
+        for row, text in self.written[column].dropna().items():
+            if too_long(text):
+                raise self.error(row, column, f"{quote(text)} is no path: no file has so long a name")
 
     def renamed(self, table: pd.DataFrame, written: pd.DataFrame) -> NumberedTable:
         return replace(self, table=table, written=written)

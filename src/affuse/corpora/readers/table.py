@@ -115,6 +115,9 @@ def prepare(
             f"{source} has no column audio, video, text or features_<name>; it has "
             f"{listed(table.columns)}. Rename under 'columns:' in the options file."
         )
+    for name in (*PATH_COLUMNS, *_features(table)):
+        if name in table.columns:
+            numbered.check_paths(name)
     for name in NUMBER_COLUMNS:
         if name in table.columns:
             table[name] = _numbers(numbered, name)
