@@ -208,7 +208,18 @@ def test_several_picture_tracks_are_told(tmp_path):
     (fault,) = check_picture(path, [Span(0, None, None), Span(1, 0.0, 0.2)], decode=True)
     assert fault.severity == "warning"
     assert "has 2 picture tracks" in fault.message
-    assert abs(read_faces(path, size=48).frames.mean() - 60) < 6
+    clip = read_faces(path, size=48)
+    assert abs(clip.frames.mean() - 60) < 6
+    assert "has 2 picture tracks" in clip.fault  # training says it too
+
+
+def test_films_that_mp4_joins_are_told(tmp_path):
+    film = write_video(tmp_path / "one.mp4", [grey(60)] * 10).read_bytes()
+    path = tmp_path / "two.mp4"
+    path.write_bytes(film + film)
+    (fault,) = check_picture(path, [Span(0, None, None)], decode=True)
+    for said in (read_faces(path, size=48).fault, fault.message, *find_tracks(path).notes):
+        assert "holds 2 films joined byte by byte, of which only the first is read" in said
 
 
 def test_a_file_that_cannot_seek_to_its_beginning_has_no_fault(tmp_path):

@@ -15,7 +15,8 @@ from av.video.stream import VideoStream
 
 from affuse.errors import ClipError
 from affuse.media.clock import clock_start, picture_tracks
-from affuse.media.container import open_container
+from affuse.media.container import open_container, path_of
+from affuse.media.joined import films_in
 from affuse.media.restarts import OUT_OF_ORDER, begins_anew
 
 # Below this it is quicker to decode from the beginning than to seek.
@@ -30,7 +31,8 @@ class PictureTrack:
     Seconds count from where the container's own clock begins (``media/clock.py``), as those of its sound do; where
     that clock is set back on the way (files joined byte by byte), they count on.
     ``begin`` is the time of the first picture, where decoding went past it: the picture before it is that one too.
-    ``fault`` is the decoder's complaint where it stopped before the end of the file, else "".
+    ``fault`` is the decoder's complaint where it stopped before the end of the file, else "". ``notes``: what is
+    particular about the pictures, as ``picture_notes``.
     ``end`` is the time at which the last picture decoded goes dark; None before the end is reached.
 
     Raises ClipError if the file is missing, is not media, or has no picture.
@@ -43,6 +45,7 @@ class PictureTrack:
         self.end: float | None = None
         self._container, self._stream = _open(path)
         self._origin = float(clock_start(self._container))
+        self.notes = picture_notes(self._container)
 
     def __enter__(self) -> PictureTrack:
         return self
@@ -214,6 +217,8 @@ def picture_notes(container: InputContainer) -> list[str]:
     notes = []
     if len(tracks) > 1:
         notes.append(f"has {len(tracks)} picture tracks, of which the first is read")
+    if tracks and "mp4" in container.format.name and (count := films_in(path_of(container))) > 1:
+        notes.append(f"holds {count} films joined byte by byte, of which only the first is read")
     aspect = tracks[0].sample_aspect_ratio if tracks else None
     if aspect and not 1 / _NARROW < aspect < _NARROW:
         shape = f"{aspect.numerator} to {aspect.denominator}"

@@ -23,8 +23,8 @@ _SHORT = 0.1  # seconds by which an utterance's times and its video may differ w
 
 
 class FaceClip(NamedTuple):
-    """frames: (n, size, size, 3) uint8 RGB, n >= 1. ``fault`` says in one sentence why there are fewer frames
-    than the utterance's times ask for, else it is ""."""
+    """frames: (n, size, size, 3) uint8 RGB, n >= 1. ``fault`` says why there are fewer frames than the utterance's
+    times ask for, and what else is particular about the pictures; "" where nothing is."""
 
     frames: np.ndarray
     fault: str
@@ -91,6 +91,7 @@ def read_faces(
             last = (picture, window)
             n += 1
         begun, stopped, fault = track.begin, track.end, track.fault or small
+        notes = [f"{path} {note}." for note in track.notes]
     if stopped is not None and not fault:
         n = min(n, max(0, int((stopped - begin) * fps + _SLACK)))  # whole frames of what is there
     if n == 0 and small:
@@ -107,7 +108,8 @@ def read_faces(
         late = f"{path} shows its first picture at {begun:.2f} s; it stands for the time before."
     frames = np.frombuffer(kept, np.uint8).reshape(-1, size, size, 3)[:n]
     missing = 0.0 if stopped is None or end is None or asked is None else begin + asked - stopped
-    return FaceClip(frames, _shortfall(path, begin + n / fps, missing, fault) or late)
+    told = _shortfall(path, begin + n / fps, missing, fault) or late
+    return FaceClip(frames, " ".join([*notes, told] if told else notes))
 
 
 def _found_windows(
