@@ -297,11 +297,14 @@ def test_labels_that_fit_in_one_class_or_none_are_refused_with_both_lists(voices
         evaluate_model(model, theirs, cache, Quiet())
     assert str(caught.value) == (
         "The emotion labels of theirs (angry 8, neutral 8, sad 8) are not those of the model (anger, sadness, "
-        "neutral): only neutral is among both. Say which are meant, for example --map angry=anger, once for each label."
+        "neutral): only neutral is among both. Say which are meant by --map angry=anger, once for each label."
     )
     none = relabelled(fresh, {"anger": "angry", "sadness": "sad", "neutral": "calm"})
     with pytest.raises(AffuseError, match="none is among both"):
         evaluate_model(model, none, cache, Quiet())
+    german = relabelled(fresh, {"anger": "Wut", "sadness": "Trauer", "neutral": "egal"})
+    with pytest.raises(AffuseError, match="--map THEIRS=OURS"):  # no guess that would mislead
+        evaluate_model(model, german, cache, Quiet())
     mapped = rename_labels(theirs, {"angry": "anger", "sad": "sadness"})
     assert evaluate_model(model, mapped, cache, Quiet()).recalls["n"].tolist() == [8, 8, 8]
     with pytest.raises(AffuseError, match="--map angri: There is no 'angri'"):

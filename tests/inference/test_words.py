@@ -427,6 +427,12 @@ def test_other_times_that_look_like_milliseconds_are_refused(tmp_path):
         fit(read_transcript(tmp_path / "a.json"), 3.5)
 
 
+def test_hours_and_minutes_are_no_milliseconds(tmp_path):
+    (tmp_path / "a.srt").write_text("1\n00:00:00,500 --> 00:59:02,000\ngood morning\n")
+    (told,) = fit(read_transcript(tmp_path / "a.srt"), 16.0).strange
+    assert "ends far beyond the clip's 16.00 s, at 3542.00 s" in told
+
+
 def test_a_cue_that_ends_far_beyond_the_clip_is_told():
     cues = [Cue(0, 1, "good morning"), Cue(2, 60, "a text of another and a longer clip, as its time says")]
     assert fit(Transcript(cues, Path("a.srt")), 3.5).strange == [

@@ -159,7 +159,7 @@ class Outputs:
         edited = self._name(path) in self._known
         why = "was changed since affuse wrote it" if edited else "is not affuse's to replace"
         return AffuseError(
-            f"{path}{more} is there already and {why}; choose another folder, or add --overwrite to replace it."
+            f"{path}{more} is there already and {why}; move it, write elsewhere, or add --overwrite to replace it."
         )
 
 

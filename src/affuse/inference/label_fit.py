@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 
 import pandas as pd
 
@@ -74,11 +75,9 @@ def _misfit(
     corpus: Corpus, task: str, counts: Mapping[str, int], space: Sequence[str], known: Sequence[str]
 ) -> str:
     shared = f"only {known[0]} is among both" if known else "none is among both"
-    first = next(label for label in counts if label not in space)
-    target = next((label for label in space if label not in counts), space[0])
     return (
         f"The {task} labels of {corpus.info.name} ({_told(counts)}) are not those of the model ({', '.join(space)}): "
-        f"{shared}. Say which are meant, for example --map {first}={target}, once for each label."
+        f"{shared}. Say which are meant by --map {_example(counts, space)}, once for each label."
     )
 
 
@@ -95,7 +94,7 @@ def _partial(
         total = sum(counts.values())
         said.append(
             f"{sum(foreign.values())} of {total} {task} labels of {corpus.info.name} are not among the model's: "
-            f"{_told(foreign)}, left out (--map {next(iter(foreign))}={space[0]} would call them so). "
+            f"{_told(foreign)}, left out (--map {_example(foreign, space)} calls one otherwise). "
             f"Compared are {', '.join(known)}."
         )
     if len(known) == 1:
@@ -109,6 +108,14 @@ def _partial(
             f"{len(known)} classes, and an answer {absent[0]} is always wrong."
         )
     return said
+
+
+def _example(labels: Iterable[str], space: Sequence[str]) -> str:
+    """'angry=anger', of the first label that is nearly one of the model's; else a form, for a guess would mislead."""
+    for label in labels:
+        if label not in space and (close := get_close_matches(label.lower(), space, n=1, cutoff=0.6)):
+            return f"{label}={close[0]}"
+    return "THEIRS=OURS"
 
 
 def _told(counts: Mapping[str, int]) -> str:

@@ -33,12 +33,14 @@ class Cue(NamedTuple):
 
 
 class Transcript(NamedTuple):
-    """A file of words. ``whole``: a table whose times are whole numbers, which may be milliseconds."""
+    """A file of words. ``whole``: a table whose times are whole numbers, which may be milliseconds; ``bare``: its times
+    are numbers without hours and minutes, which may be of another unit."""
 
     cues: list[Cue]
     path: Path | None = None
     notes: tuple[str, ...] = ()  # what should be known of it, in sentences
     whole: bool = False
+    bare: bool = False
 
 
 class Times(NamedTuple):

@@ -27,7 +27,7 @@ def fit(transcript: Transcript, seconds: float) -> Fitted:
 
     Times of a table that are whole numbers are taken for milliseconds, as Whisper writes them, where seconds would go
     beyond the clip (or beyond a quarter of an hour) and each letter would take half a minute. Raises ClipError for
-    other times that look so.
+    other bare numbers that look so.
     """
     cues, notes = transcript.cues, list(transcript.notes)
     last, per_letter = _extent(cues)
@@ -39,7 +39,7 @@ def fit(transcript: Transcript, seconds: float) -> Fitted:
                 notes.append(
                     f"The times of {transcript.path} are taken for milliseconds: seconds would be too slow."
                 )
-        elif beyond:
+        elif beyond and transcript.bare:
             raise ClipError(
                 f"{transcript.path} has times up to {last:g} for a clip of {seconds:.2f} s: that looks like "
                 "milliseconds; write seconds."

@@ -17,6 +17,8 @@ from affuse.inference.words.subtitles import parse_cues
 from affuse.inference.words.table import read_table_words
 from affuse.inference.words.text_files import read_text
 
+_BARE = ("whisper", "json", "ctm", "labels", "textgrid")  # kinds whose times are plain numbers
+
 
 def read_transcript(path: str | Path) -> Transcript:
     """The cues of a file: subtitles, a recogniser's output, an alignment, a table or plain text (see ``kinds``).
@@ -37,7 +39,7 @@ def read_transcript(path: str | Path) -> Transcript:
         if kind not in ("plain", "json"):
             what = f"no {path.suffix[1:].upper()} cue" if path.suffix else "no cue"
         raise AffuseError(f"{path} has {what} in it; give another --text or leave it out.")
-    return Transcript(cues, path, whole=kind == "whisper")
+    return Transcript(cues, path, whole=kind == "whisper", bare=kind in _BARE)
 
 
 def _cues(kind: str, path: Path, text: str) -> list[Cue]:

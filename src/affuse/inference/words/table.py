@@ -42,7 +42,7 @@ def read_table_words(path: Path) -> Transcript:
         for (row, start, end), words in zip(rows, said, strict=True)
     ]
     whole = all(float(str(time)).is_integer() for _, *times in rows for time in times)
-    return Transcript(cues, path, whole=whole)
+    return Transcript(cues, path, whole=whole, bare=True)
 
 
 def _names(columns: list[str]) -> dict[str, str]:
