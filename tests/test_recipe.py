@@ -130,3 +130,8 @@ def test_a_misspelt_modality_or_task_adds_none(override, meant):
 def test_a_modality_of_another_name_is_added():
     recipe = Recipe.load("3m-ser", ["modalities.face.encoder=precomputed", "modalities.face.options.name=au"])
     assert list(recipe.modalities) == ["text", "audio", "face"]
+
+
+def test_a_modality_that_is_removed_stays_so_whatever_was_set_of_it():
+    recipe = Recipe.load("3m-ser", ["modalities.audio.standardise=true", "modalities.audio=null"])
+    assert list(recipe.modalities) == ["text"]

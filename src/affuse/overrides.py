@@ -30,7 +30,10 @@ def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> None:
     for override in overrides:
         apply_override(data, override)
     for override in overrides:
-        if override.partition("=")[0].strip().endswith(".standardise"):
+        section, _, rest = override.partition("=")[0].strip().partition(".")
+        name, _, field = rest.partition(".")
+        # a modality that was removed meanwhile stays so
+        if (section, field) == ("modalities", "standardise") and name in ("*", *(data.get(section) or {})):
             apply_override(data, override)
 
 

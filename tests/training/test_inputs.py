@@ -9,6 +9,7 @@ from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
 from affuse.modelfolder import load_model
 from affuse.recipe import Recipe
+from affuse.reproduction.definition import read_definition, read_paper
 from affuse.reproduction.grid import Grid
 from affuse.reproduction.running import check_grid
 from affuse.training.cache import FeatureCache
@@ -87,10 +88,11 @@ def test_a_corpus_whose_files_were_moved_is_told_so(corpus, tmp_path):
 def test_a_papers_grid_is_not_run_without_one_of_its_modalities(corpus):
     recipe = Recipe.load("3m-ser", ["protocol.kind=group_k_fold", "protocol.folds=2"])
     grid = Grid([Variant({}, recipe)], {}, [0])
+    paper, definition = read_paper("multi-loss"), read_definition("multi-loss", "honest")
     with pytest.raises(
         AffuseError, match="No utterance of small has text, which the paper's text networks read"
     ):
-        check_grid(grid, lacking(corpus, "text"))
+        check_grid(grid, paper, definition, lacking(corpus, "text"))
 
 
 def test_a_trained_models_encoder_is_not_loaded_for_a_corpus_without_its_modality(corpus, tmp_path):

@@ -208,7 +208,9 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(place, tm
 
 def test_a_damaged_resume_state_starts_anew(place, tmp_path):
     experiment = prepared(place)
-    (tmp_path / "run" / "state").mkdir(parents=True)
+    train_fold(experiment, experiment.recipe, 0, tmp_path / "run", keep_model=False)
+    (tmp_path / "run" / "results.json").unlink()
+    (tmp_path / "run" / "state").mkdir(exist_ok=True)
     (tmp_path / "run" / "state" / "last.ckpt").write_bytes(b"half a file")
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
     train_fold(experiment, experiment.recipe, 0, tmp_path / "other")
