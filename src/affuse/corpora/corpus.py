@@ -27,6 +27,8 @@ from affuse.files.yaml_text import needs_quotes, read_yaml_file, write_yaml
 from affuse.names import tidy
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from affuse.media.sound import Sound
 
 
@@ -46,6 +48,18 @@ class Utterance:
     features: dict[str, str] = field(default_factory=dict)  # name -> absolute "path[#key][#row]"
     video_start: float | None = None  # seconds into the video, where its clock is not the audio's
     video_end: float | None = None  # seconds
+
+    def waveform(self, rate: int, end: float | None = None) -> np.ndarray:
+        """(samples,) float32, mono, at ``rate`` Hz: the row's piece of its sound, from its channel of its track.
+
+        end: seconds into the file, where the row's own end is not the one to stop at
+        Raises ClipError as ``media.audio.read_waveform`` does. The row has audio.
+        """
+        from affuse.media.audio import read_waveform  # decoders are slow to import
+
+        assert self.audio is not None
+        last = self.end if end is None else end
+        return read_waveform(self.audio, rate, self.start, last, self.channel, self.track)
 
     def span(self, kind: str) -> tuple[float | None, float | None]:
         """Start and end in seconds within the file of ``kind``: a video may have a clock of its own."""

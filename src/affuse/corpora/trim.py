@@ -10,7 +10,6 @@ import pandas as pd
 from affuse.corpora.corpus import Corpus, Utterance
 from affuse.corpora.schema import FEATURE_PREFIX
 from affuse.errors import AffuseError
-from affuse.media.audio import read_waveform
 from affuse.media.sound import Sound
 from affuse.media.speech import RATE, Span, find_speech
 
@@ -52,12 +51,8 @@ def speech_of(utterance: Utterance) -> Span | None:
     if utterance.audio is None or isinstance(utterance.audio, Sound):
         return None
     try:
-        wave = read_waveform(
-            utterance.audio, RATE, utterance.start, utterance.end, utterance.channel, utterance.track
-        )
-    except (
-        Exception
-    ):  # whatever is wrong with the clip: it keeps its times, is counted, and validate says why
+        wave = utterance.waveform(RATE)
+    except Exception:  # whatever it is: the clip keeps its times, is counted, and validate says why
         return None
     spans = find_speech([wave], RATE)
     return Span(spans[0].start, spans[-1].end) if spans else None

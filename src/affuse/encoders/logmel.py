@@ -18,7 +18,6 @@ from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.encoders.sound_frames import SAMPLE, LogMelFrames, PitchFrames, frame_mask
 from affuse.errors import AffuseError
 from affuse.files import digest
-from affuse.media.audio import read_waveform
 from affuse.media.mel import HOP, RATE, log_mel
 from affuse.media.pitch import track_pitch
 from affuse.sequence import FeatureSequence
@@ -99,9 +98,7 @@ class LogMelEncoder(Encoder):
         """
         if utterance.audio is None:
             return None
-        waveform = read_waveform(
-            utterance.audio, RATE, utterance.start, utterance.end, utterance.channel, utterance.track
-        )
+        waveform = utterance.waveform(RATE)
         return self.from_samples(waveform)
 
     def from_samples(self, waveform: np.ndarray) -> Tensor:

@@ -20,7 +20,6 @@ from affuse.encoders.speech_batch import PER_STEP, SpeechBatch, WhisperBatch
 from affuse.encoders.wav2vec2_batch import FAMILY, Wav2Vec2Batch
 from affuse.errors import AffuseError, ClipError
 from affuse.files import digest
-from affuse.media.audio import read_waveform
 from affuse.sequence import FeatureSequence, pad
 
 RATE = 16_000  # every speech encoder of transformers that we know takes 16 kHz
@@ -137,9 +136,7 @@ class SpeechEncoder(Encoder):
         """(samples,) float32 at 16 kHz; None where the utterance has no audio."""
         if utterance.audio is None:
             return None
-        waveform = read_waveform(
-            utterance.audio, RATE, utterance.start, utterance.end, utterance.channel, utterance.track
-        )
+        waveform = utterance.waveform(RATE)
         if len(waveform) < LEAST:
             raise ClipError(
                 f"{utterance.audio} holds {len(waveform) / RATE * 1000:.0f} ms of audio for {utterance.id}; "

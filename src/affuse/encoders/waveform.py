@@ -87,16 +87,12 @@ class WaveformEncoder(Encoder):
         """
         if utterance.audio is None:
             return None
-        from affuse.media.audio import read_waveform  # decoders are slow to import, and only needed here
-
         end = utterance.end
         if self.options.seconds is not None:
             # One frame more than is kept: resampling may leave the last one a sample short.
             enough = (utterance.start or 0.0) + self.options.seconds + 1 / self.options.frames_per_second
             end = enough if end is None else min(end, enough)
-        wave = read_waveform(
-            utterance.audio, self.options.rate, utterance.start, end, utterance.channel, utterance.track
-        )
+        wave = utterance.waveform(self.options.rate, end)
         frames = len(wave) // self.samples_per_frame
         if self.options.seconds is not None:
             frames = min(frames, int(self.options.seconds * self.options.frames_per_second + 1e-6))

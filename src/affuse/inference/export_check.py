@@ -18,7 +18,6 @@ from affuse.evaluation.metrics import measure
 from affuse.inference.evaluate import as_trained, of_role
 from affuse.inference.export import MASK, Inputs, export_onnx, port_of, quantise
 from affuse.inference.unseen import choose_utterances
-from affuse.media.audio import read_waveform
 from affuse.media.mel import RATE
 from affuse.sequence import FeatureSequence, pad
 
@@ -125,7 +124,7 @@ class _Samples:
         one = self.rows[id]
         if one.audio is None:
             return None
-        return torch.from_numpy(read_waveform(one.audio, RATE, one.start, one.end, one.channel, one.track))
+        return torch.from_numpy(one.waveform(RATE))
 
 
 def _from_samples(model: Model, inputs: Inputs) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from affuse.encoders.vggish.postprocess import Whitening, quantise, random_white
 from affuse.encoders.vggish.weights import NETWORK_URL, PCA_URL, load_state
 from affuse.errors import AffuseError
 from affuse.files import digest
-from affuse.media.audio import read_waveform
 from affuse.media.mel import RATE
 from affuse.sequence import FeatureSequence
 
@@ -114,9 +113,7 @@ class VGGishEncoder(Encoder):
         """(patches, 96, 64) float32 log-mels, or None without audio. Raises ClipError (``read_waveform``)."""
         if utterance.audio is None:
             return None
-        waveform = read_waveform(
-            utterance.audio, RATE, utterance.start, utterance.end, utterance.channel, utterance.track
-        )
+        waveform = utterance.waveform(RATE)
         return self.from_samples(waveform)
 
     def from_samples(self, waveform: np.ndarray) -> Tensor:
