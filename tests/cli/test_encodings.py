@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -80,3 +82,13 @@ def test_other_verbs_print_names_as_they_stand(monkeypatch, tmp_path):
     code, _, err = run(monkeypatch, Terminal, "cp1252", "prepare", "csv", tmp_path / "b.csv", out)
     assert code == 0, err
     assert list(Corpus.load(out).table["id"]) == ["[/i] 😀"]
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure():
+    """As `affuse list | head -1`: its pipe is closed before all is printed."""
+    read, write = os.pipe()
+    listing = subprocess.Popen([sys.executable, "-m", "affuse", "list"], stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    os.close(read)
+    _, err = listing.communicate()
+    assert (listing.returncode, err) == (0, b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +25,18 @@ from affuse.files.names import shown
 if TYPE_CHECKING:
     import pandas as pd
 
+
+class _Results(Console):
+    """A reader that has seen enough, as ``| head`` has, is no failure: the exit code stays 0."""
+
+    def on_broken_pipe(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0)
+
+
 # rich takes 80 columns where there is no terminal, which would fold the cells of a table in a log file. Names of files
 # and labels are printed as they are: [a] is no style, :b: no picture.
-out = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 140)
+out = _Results(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 140)
 messages = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
