@@ -137,3 +137,17 @@ def test_features_without_a_scale_are_standardised_unless_the_recipe_says_otherw
     assert recipe.modalities["audio"].standardise is scaled
     assert f"standardise: {str(scaled).lower()}" in recipe.to_yaml().split("audio:")[1].split("fusion:")[0]
     assert Recipe.load("server").changed(changes).modalities["audio"].standardise is scaled
+
+
+def test_films_that_are_named_as_video_alone_have_sound_all_the_same(corpus, tmp_path):
+    films = corpus.table.assign(video=corpus.table["audio"], audio=None, text=None)
+    silent = Corpus(films, corpus.info, corpus.folder)
+    with pytest.raises(
+        AffuseError, match=r"has sound, .*; a film's sound is read where the column audio names"
+    ):
+        set_up(silent, Recipe.load("voice-offline"), None, Quiet())
+    recipe = Recipe.load("voice-offline")
+    plan = read_clips(
+        silent, recipe, list(films["id"]), FeatureCache(tmp_path / "cache"), Quiet(), require=False
+    )
+    assert "column audio names the film too" in plan.skipped[0].cause

@@ -25,7 +25,7 @@ from affuse.registry import unknown
 from affuse.training.cache import ContentKeys, FeatureCache
 from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import CachedSource, LiveSource, Skipped, Source, check_live, extract
-from affuse.training.inputs import has_input, input_of, without_absent
+from affuse.training.inputs import FILMS_SOUND, has_input, input_of, without_absent
 from affuse.weighting.build import build as build_weighting
 
 
@@ -244,11 +244,13 @@ def read_clips(
             raise AffuseError(f"No utterance has the modality {name!r}; leave it out of the recipe.")
     bad = {skip.id for skip in plan.skipped}
     everything = set().union(*present.values())
+    hears = any(encoder_choice(*one)[0].kind == "audio" for one in recipe.modalities.items())
     plan.skipped += [
         Skipped(
             u.id,
             "all",
-            f"the utterance has none of the modalities asked for ({', '.join(recipe.modalities)})",
+            f"the utterance has none of the modalities asked for ({', '.join(recipe.modalities)})"
+            + (f"; {FILMS_SOUND}" if hears and u.video is not None and u.audio is None else ""),
         )
         for u in utterances
         if u.id not in everything and u.id not in bad

@@ -13,6 +13,8 @@ from affuse.errors import AffuseError
 from affuse.model import encoder_choice
 from affuse.recipe import Recipe
 
+# of films that are named as video alone
+FILMS_SOUND = "a film's sound is read where the column audio names the film too"
 _IN_WORDS = {"audio": "sound", "video": "video", "text": "text"}  # the column that a kind of encoder reads
 
 
@@ -45,13 +47,16 @@ def without_absent(recipe: Recipe, corpus: Corpus) -> tuple[Recipe, list[str]]:
     absent = absent_modalities(recipe, corpus)
     if not absent:
         return recipe, []
+    silent = "sound" in absent.values() and bool(corpus.table["video"].notna().any())
+    cure = f"; {FILMS_SOUND}" if silent else ""
     if len(absent) == len(recipe.modalities):
         raise AffuseError(
             f"No utterance of {corpus.info.name} has {' or '.join(dict.fromkeys(absent.values()))}, which is all that "
-            f"the recipe {recipe.name} reads; choose another recipe (see 'affuse list recipes')."
+            f"the recipe {recipe.name} reads{cure}; choose another recipe (see 'affuse list recipes')."
         )
     notes = [
-        f"No utterance of {corpus.info.name} has {what}: the modality {name} is left out of the recipe."
+        f"No utterance of {corpus.info.name} has {what}: the modality {name} is left out of the recipe"
+        f"{cure if what == 'sound' else ''}."
         for name, what in absent.items()
     ]
     return recipe.changed([f"modalities.{name}=null" for name in absent]), notes
