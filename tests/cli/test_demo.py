@@ -22,14 +22,7 @@ from affuse.recipe import Recipe
 from affuse.reports.results import ceiling
 from affuse.training.experiment import set_up
 from command import affuse
-
-
-class Quiet:
-    def start(self, task, total):
-        return lambda: None
-
-    def say(self, message):
-        pass
+from quiet import Quiet
 
 
 @pytest.fixture(scope="module")

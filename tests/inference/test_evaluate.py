@@ -22,20 +22,9 @@ from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up
 from affuse.training.run import train_fold
 from command import affuse
+from quiet import Quiet
 from small_corpus import make_corpus
 from video_files import write_video
-
-
-class Quiet:
-    def __init__(self):
-        self.said = []
-
-    def start(self, task, total):
-        return lambda: None
-
-    def say(self, message):
-        self.said.append(message)
-
 
 TRAINING = [
     "modalities.text=null", "protocol.kind=group_k_fold", "protocol.folds=2", "protocol.validation.fraction=0.3",

@@ -33,18 +33,10 @@ from affuse.training.run import train_fold
 from audio_files import sine, write_tracks
 from command import affuse as command
 from exported import assert_same, batch, build, feed, frozen_encoders
+from quiet import Quiet
 from small_corpus import make_corpus
 from tiny_models import tiny_bert
 from voices import recording
-
-
-class Quiet:
-    def start(self, task, total):
-        return lambda: None
-
-    def say(self, message):
-        pass
-
 
 SMALL = {
     "attention": {"width": 16, "heads": 2},

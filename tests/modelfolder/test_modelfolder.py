@@ -20,6 +20,7 @@ from affuse.sequence import FeatureSequence, pad
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up
 from affuse.training.run import train_fold
+from quiet import Quiet
 from small_corpus import make_corpus
 from tiny_models import tiny_bert, tiny_wav2vec2, tiny_whisper
 
@@ -360,14 +361,6 @@ def test_preprocessing_is_recorded_with_defaults(tmp_path):
 
 
 # ---- the card
-
-
-class Quiet:
-    def start(self, task, total):
-        return lambda: None
-
-    def say(self, message):
-        pass
 
 
 @pytest.mark.filterwarnings("error")

@@ -5,6 +5,7 @@ from affuse.reproduction.definition import Switch
 from affuse.reproduction.switches import effects, untrained_variants
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import Variant, compare
+from quiet import Quiet
 from small_corpus import make_corpus
 
 FACE = [
@@ -13,14 +14,6 @@ FACE = [
     "modalities.face={encoder: precomputed, standardise: true, options: {name: face}}", "training.batch_size=4",
     "optimizer.lr=0.01",
 ]  # fmt: skip
-
-
-class Quiet:
-    def start(self, task, total):
-        return lambda: None
-
-    def say(self, message):
-        pass
 
 
 def test_effects_tell_of_trainings_that_did_not_train(tmp_path):

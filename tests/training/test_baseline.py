@@ -17,6 +17,7 @@ from affuse.training.baseline import GRID, pool, prepare
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up
 from command import affuse
+from quiet import Quiet
 from small_corpus import make_corpus
 
 CHANGES = [
@@ -24,14 +25,6 @@ CHANGES = [
     "modalities.audio.standardise=true", "epochs=2", "training.batch_size=10", "protocol.by=session",
     "protocol.validation={groups: 1}",
 ]  # fmt: skip
-
-
-class Quiet:
-    def start(self, task, total):
-        return lambda: None
-
-    def say(self, message):
-        pass
 
 
 class _NoCapture:

@@ -16,6 +16,7 @@ from affuse.reports.statistics import TABLES
 from affuse.training.baseline import add_baseline
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import FILES, Variant, compare
+from quiet import Quiet
 from small_corpus import make_corpus
 
 FACE = [
@@ -23,14 +24,6 @@ FACE = [
     "epochs=1", "protocol.by=session", "protocol.validation={groups: 1}",
 ]  # fmt: skip
 RANDOM = ["protocol={kind: ratio, ratios: [0.6, 0.2, 0.2], allow_speaker_overlap: true}"]
-
-
-class Quiet:
-    def start(self, task, total):
-        return lambda: None
-
-    def say(self, message):
-        pass
 
 
 @pytest.fixture(scope="module")

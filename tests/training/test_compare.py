@@ -13,20 +13,8 @@ from affuse.evaluation.intervals import speaker_confusions, speaker_interval
 from affuse.reports.results import collect_results, markdown_table, paper_table, read_predictions
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import compare, make_variants, parse_axes
+from quiet import Quiet
 from small_corpus import make_corpus
-
-
-class Quiet:
-    def __init__(self):
-        self.said = []
-        self.totals = {}
-
-    def start(self, task, total):
-        self.totals[task] = total
-        return lambda: None
-
-    def say(self, message):
-        self.said.append(message)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from affuse.training.cache import FeatureCache
 from affuse.training.compare import Variant, compare
 from affuse.training.experiment import read_clips, set_up
 from affuse.training.run import train_fold
+from quiet import Quiet
 from small_corpus import make_corpus
 from tiny_models import tiny_wav2vec2
 
@@ -24,17 +25,6 @@ SMALL = [
     "modalities.audio.encoder=logmel", "modalities.audio.options.bands=16", "protocol.kind=group_k_fold",
     "protocol.folds=2", "fusion.options.width=16", "fusion.options.heads=4", "epochs=2",
 ]  # fmt: skip
-
-
-class Quiet:
-    def __init__(self):
-        self.said = []
-
-    def start(self, task, total):
-        return lambda: None
-
-    def say(self, message):
-        self.said.append(message)
 
 
 @pytest.fixture(scope="module")

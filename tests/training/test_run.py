@@ -20,21 +20,9 @@ from affuse.training.embeddings import read_embeddings, write_embeddings
 from affuse.training.experiment import set_up
 from affuse.training.module import NonFiniteLoss
 from affuse.training.run import check_run_folder, train_fold
+from quiet import Quiet
 from small_corpus import make_corpus
 from tiny_models import tiny_bert
-
-
-class Quiet:
-    """A progress that keeps what was said."""
-
-    def __init__(self):
-        self.said = []
-
-    def start(self, task, total):
-        return lambda: None
-
-    def say(self, message):
-        self.said.append(message)
 
 
 @pytest.fixture(scope="module")

@@ -23,20 +23,8 @@ from affuse.training.cache import FeatureCache
 from affuse.training.compare import Variant, compare
 from affuse.training.subsets import SUBSET_PREDICTIONS, subsets_of
 from command import affuse
+from quiet import Quiet
 from small_corpus import make_corpus
-
-
-class Quiet:
-    def __init__(self):
-        self.totals = {}
-
-    def start(self, task, total):
-        self.totals[task] = total
-        return lambda: None
-
-    def say(self, message):
-        pass
-
 
 RECIPE = Recipe.parse({
     "name": "small",

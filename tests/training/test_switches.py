@@ -19,18 +19,8 @@ from affuse.training.experiment import set_up
 from affuse.training.module import TrainingModule
 from affuse.training.run import train_fold
 from command import affuse
+from quiet import Quiet
 from small_corpus import make_corpus
-
-
-class Quiet:
-    def __init__(self):
-        self.said = []
-
-    def start(self, task, total):
-        return lambda: None
-
-    def say(self, message):
-        self.said.append(message)
 
 
 @pytest.fixture(scope="module")

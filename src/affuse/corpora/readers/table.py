@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +15,7 @@ from affuse.corpora.corpus import Corpus, first_problem
 from affuse.corpora.corpus_files import writes_corpus
 from affuse.corpora.labels import OTHERWISE, map_labels, normalise_gender, with_labels
 from affuse.corpora.name_checks import alike_notes, blank_word_notes
+from affuse.corpora.readers.table_media import check_media_root, find_media
 from affuse.corpora.references import is_reference, split_reference
 from affuse.corpora.schema import (
     COLUMNS,
@@ -139,8 +139,8 @@ def prepare(
     if not labelled.any():
         raise AffuseError(f"{source}: no row has a label for {', '.join(chosen.require)} (require).")
     media_root = (source.parent / Path(chosen.media_root).expanduser()).resolve()
-    notes += _find_media(table, media_root)
-    _check_media_root(table, media_root, source)
+    notes += find_media(table, media_root)
+    check_media_root(table, media_root, source)
     tasks = [task for task in spaces if task not in ("emotion", "gender")]
     notes += [*alike_notes(table, tasks), *blank_word_notes(table, tasks)]
     info = CorpusInfo(
@@ -319,36 +319,3 @@ def _make_ids(numbered: NumberedTable) -> list[str]:
                 return [f"ids were made from the {name} files' names"]
     table["id"] = [f"row{numbered.row(row)}" for row in table.index]
     return ["ids were made from row numbers"]
-
-
-def _find_media(table: pd.DataFrame, root: Path) -> list[str]:
-    """Paths of files whose names are of another Unicode form on disk are made theirs; a note says how many."""
-    notes = []
-    for name in PATH_COLUMNS:
-        if name not in table.columns:
-            continue
-        found = table[name].map(
-            lambda path: path if path.isascii() or (root / path).exists() else _beside(root, path), na_action="ignore"
-        ).astype("string")  # fmt: skip
-        changed = int((found.notna() & (found != table[name])).sum())
-        if changed:
-            notes.append(
-                f"{changed} {name} files have names of another Unicode form on disk: taken all the same"
-            )
-        table[name] = found
-    return notes
-
-
-def _beside(root: Path, path: str) -> str:
-    found = find(root / path)
-    return written(Path(os.path.relpath(found, root)).as_posix()) if found != root / path else path
-
-
-def _check_media_root(table: pd.DataFrame, root: Path, source: Path) -> None:
-    """One missing file is a finding of validate; all of them missing is a wrong media_root."""
-    paths = [path for name in ("audio", "video") if name in table.columns for path in table[name].dropna()]
-    if paths and not any(find(root / path).exists() for path in paths):
-        raise AffuseError(
-            f"{source}: none of its {len(paths)} audio and video files exists (the first was looked for at "
-            f"{root / paths[0]}); set media_root in the options file to the folder the paths start from."
-        )

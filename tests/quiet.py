@@ -1,0 +1,20 @@
+"""A progress that prints nothing, and remembers what it was told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class Quiet:
+    """said: the sentences; totals: task -> of how many it is."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.totals: dict[str, int] = {}
+
+    def start(self, task: str, total: int) -> Callable[[], None]:
+        self.totals[task] = total
+        return lambda: None
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
