@@ -25,6 +25,7 @@ def test_times_go_from_the_first_speech_to_the_last(tmp_path):
         | {"video": "a.wav", "video_start": 105.0, "video_end": 110.0},
         {"id": "quiet", "audio": "quiet.wav"},
         {"id": "words", "text": "no sound"},
+        {"id": "gone", "audio": "gone.wav"},
     ]  # fmt: skip
     corpus = Corpus(pd.DataFrame(rows), CorpusInfo(name="mine", media_root="."), tmp_path)
     found = trim(corpus).save(tmp_path / "out" / "trimmed")
@@ -34,7 +35,9 @@ def test_times_go_from_the_first_speech_to_the_last(tmp_path):
     assert [start, end] == pytest.approx([7.0, 9.0], abs=0.5)
     assert table.loc["part", ["video_start", "video_end"]].tolist() == pytest.approx([start + 100, end + 100])
     assert table.loc[["quiet", "words"], "start"].isna().all()
-    assert "2 of 4 clips keep their times" in found.info.notes[-1]
+    note = found.info.notes[-1]
+    assert "3 of 5 clips keep their times, 1 of them as they cannot be read; the first cause: " in note
+    assert note.endswith("gone.wav does not exist; correct the path or the corpus's media_root")
     whole = next(u for u in Corpus.load(tmp_path / "out" / "trimmed").utterances() if u.id == "whole")
     assert len(read_waveform(whole.audio, RATE, whole.start, whole.end)) < len(wave)
     assert whole.features["x"] == str(tmp_path / "f" / "x.npy#0")

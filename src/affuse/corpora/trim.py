@@ -9,7 +9,8 @@ import pandas as pd
 
 from affuse.corpora.corpus import Corpus, Utterance
 from affuse.corpora.schema import FEATURE_PREFIX
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, ClipError
+from affuse.failures import cause_of
 from affuse.media.sound import Sound
 from affuse.media.speech import RATE, Span, find_speech
 
@@ -17,8 +18,8 @@ from affuse.media.speech import RATE, Span, find_speech
 def trim(corpus: Corpus, progress: Callable[[int, int], None] = lambda done, total: None) -> Corpus:
     """The corpus with every clip's times from its first speech to its last, as ``affuse predict`` lays its windows.
 
-    A clip without sound, or whose sound cannot be read or has no speech, keeps its times. The corpus is not
-    saved. Raises AffuseError for a corpus without any sound.
+    A clip without sound, or whose sound cannot be read or has no speech, keeps its times; a note counts them, with the
+    first cause. The corpus is not saved. Raises AffuseError for a corpus without any sound.
     """
     table = corpus.table.copy()
     utterances = list(corpus.utterances())
@@ -28,8 +29,17 @@ def trim(corpus: Corpus, progress: Callable[[int, int], None] = lambda done, tot
         for name, reference in one.features.items():
             table.loc[i, FEATURE_PREFIX + name] = str(Path(reference).absolute())
     kept = 0
+    causes: list[str] = []
     for i, one in enumerate(utterances):
-        span = speech_of(one)
+        span = None
+        try:
+            span = speech_of(one)
+        except ClipError as error:
+            causes.append(cause_of(error, one.id))
+        except AffuseError:  # no detector is installed: no clip's fault
+            raise
+        except Exception as error:
+            causes.append(cause_of(error, one.id, "cannot be read"))
         progress(i + 1, len(utterances))
         if span is None:
             kept += 1
@@ -40,6 +50,8 @@ def trim(corpus: Corpus, progress: Callable[[int, int], None] = lambda done, tot
             start = one.video_start or 0.0
             table.loc[i, ["video_start", "video_end"]] = start + span.start, start + span.end
     note = f"trimmed to speech (silero-vad); {kept} of {len(table)} clips keep their times"
+    if causes:
+        note += f", {len(causes)} of them as they cannot be read; the first cause: {causes[0].rstrip('.')}"
     info = corpus.info.model_copy(
         update={"media_root": str(corpus.media_root.resolve()), "notes": [*corpus.info.notes, note]}
     )
@@ -47,12 +59,11 @@ def trim(corpus: Corpus, progress: Callable[[int, int], None] = lambda done, tot
 
 
 def speech_of(utterance: Utterance) -> Span | None:
-    """From the first speech to the last, in seconds after the utterance's start; None where there is none."""
+    """From the first speech to the last, in seconds after the utterance's start; None where there is none.
+
+    Raises ClipError for sound that cannot be used, AffuseError where no detector is installed.
+    """
     if utterance.audio is None or isinstance(utterance.audio, Sound):
         return None
-    try:
-        wave = utterance.waveform(RATE)
-    except Exception:  # whatever it is: the clip keeps its times, is counted, and validate says why
-        return None
-    spans = find_speech([wave], RATE)
+    spans = find_speech([utterance.waveform(RATE)], RATE)
     return Span(spans[0].start, spans[-1].end) if spans else None

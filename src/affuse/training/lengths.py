@@ -11,7 +11,7 @@ import pandas as pd
 from affuse.corpora.corpus import Utterance
 from affuse.corpora.durations import seconds_of
 from affuse.corpora.trim import speech_of
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, ClipError
 from affuse.evaluation.confidence import fit_confidence
 from affuse.prediction_defaults import ClipSeconds, PredictionDefaults
 from affuse.training.seen import remember
@@ -55,6 +55,8 @@ def _silence(clips: Sequence[Utterance], seconds: Mapping[str, float]) -> float 
     for one in clips:
         try:
             span = speech_of(one) if one.id in seconds else None
+        except ClipError:  # silent, say: it has no speech to be before or after
+            continue
         except AffuseError:  # no detector is installed; training does not depend on it
             return None
         if span is not None:
