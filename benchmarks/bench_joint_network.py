@@ -25,7 +25,7 @@ from torch.nn import functional
 
 import affuse
 from affuse.encoders.visual import VisualEncoder, VisualOptions
-from affuse.model import Model
+from affuse.models.network import Model
 from affuse.sequence import FeatureSequence
 
 Clips = dict[str, FeatureSequence]

@@ -7,7 +7,8 @@ import onnxruntime
 import torch
 
 import affuse
-from affuse.model import Model, encoder_choice
+from affuse.models.network import Model
+from affuse.models.parts import encoder_choice
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from affuse import progress
 
-class Quiet:
+
+class Quiet(progress.Quiet):
     """said: the sentences; totals: task -> of how many it is."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
         self.totals: dict[str, int] = {}
 
-    def start(self, task: str, total: int) -> Callable[[], None]:
+    def start(self, task: str, total: int, done: int = 0) -> Callable[[], None]:
         self.totals[task] = total
         return lambda: None
 

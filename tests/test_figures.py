@@ -9,10 +9,10 @@ import pytest
 
 from affuse.errors import AffuseError
 from affuse.inference.timeline import Answer, Segment, Timeline
-from affuse.reports.embedding_maps import embedding_maps
-from affuse.reports.figures import save_figure, training_figure
-from affuse.reports.page_figures import class_distribution, confusion, forest
-from affuse.reports.training_curves import training_curves
+from affuse.reports.figures.embedding_maps import embedding_maps
+from affuse.reports.figures.over_training import save_figure, training_figure
+from affuse.reports.figures.page_figures import class_distribution, confusion, forest
+from affuse.reports.figures.training_curves import training_curves
 
 ODD = "a$_{$ \\frac ^ & <b> 😀 你好"
 

@@ -7,15 +7,16 @@ import affuse
 
 SOURCE = Path(affuse.__file__).parent
 LAYERS = [  # names in src/affuse
-    "__init__ errors failures figures files names overrides registry sequence tables workers",
+    "__init__ errors failures figures files names overrides progress registry sequence tables workers",
     *("media", "corpora", "encoders", "fusion", "losses", "weighting", "evaluation"),
-    "recipe prediction_defaults model encoder_files modelfolder hub",
-    *("training", "inference", "reports", "reproduction"),
+    "recipe",
+    "models",
+    *("inference", "training", "export", "reports", "reproduction"),
     "cli __main__",
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 # Upward all the same, but for types or when asked for: Model.predict, and the package's public names.
-UPWARD = {("model", "inference"), *(("__init__", name) for name in LEVEL)}
+UPWARD = {("models", "inference"), *(("__init__", name) for name in LEVEL)}
 
 
 def imports(tree):

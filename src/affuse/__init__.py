@@ -15,8 +15,8 @@ _PUBLIC = {
     "Corpus": "affuse.corpora.corpus:Corpus",
     "Recipe": "affuse.recipe:Recipe",
     "Timeline": "affuse.inference.timeline:Timeline",
-    "build": "affuse.model:build",
-    "load": "affuse.modelfolder:load_model",
+    "build": "affuse.models.network:build",
+    "load": "affuse.models.loading:load_model",
 }
 _MODULES = ("corpora", "encoders", "fusion", "losses", "weighting")
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
     from affuse.errors import AffuseError
     from affuse.inference.timeline import Timeline
-    from affuse.model import build
-    from affuse.modelfolder import load_model as load
+    from affuse.models.loading import load_model as load
+    from affuse.models.network import build
     from affuse.recipe import Recipe
 
 __all__ = ["AffuseError", "Corpus", "Recipe", "Timeline", "__version__", "build", "load"]

@@ -19,7 +19,7 @@ from affuse.corpora.corpus import Corpus
 from affuse.corpora.generated.ceilings import all_ceilings
 from affuse.files.outputs import RECORD
 from affuse.recipe import Recipe
-from affuse.reports.results import ceiling
+from affuse.reports.tables.results import ceiling
 from affuse.training.experiment import set_up
 from command import affuse
 from quiet import Quiet

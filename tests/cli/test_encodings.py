@@ -10,8 +10,8 @@ import pytest
 
 from affuse.cli.app import main
 from affuse.corpora.corpus import Corpus
-from affuse.model import Model
-from affuse.modelfolder import save_model
+from affuse.models.network import Model
+from affuse.models.saving import save_model
 from affuse.recipe import Recipe
 from audio_files import write_sound
 from voices import RATE, recording

@@ -16,9 +16,9 @@ import pytest
 import torch
 
 from affuse.files.outputs import RECORD
-from affuse.model import Model
-from affuse.modelfolder import save_model
-from affuse.prediction_defaults import ClipSeconds, PredictionDefaults
+from affuse.models.defaults import ClipSeconds, PredictionDefaults
+from affuse.models.network import Model
+from affuse.models.saving import save_model
 from affuse.recipe import Recipe
 from audio_files import write_sound
 from command import affuse

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from affuse.evaluation.confidence import Confidence, fit_confidence, unsure_below
-from affuse.prediction_defaults import PredictionDefaults
+from affuse.models.defaults import PredictionDefaults
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.3, 0.4, 0.5, 0.6, 0.7, 0.9]), st.booleans()), max_size=12))

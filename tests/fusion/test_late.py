@@ -6,7 +6,7 @@ from torch import nn
 
 from affuse.fusion.base import Opinions
 from affuse.fusion.late import LateFusion, LateOptions
-from affuse.model import build
+from affuse.models.network import build
 from affuse.recipe import Recipe
 from affuse.sequence import pad
 from affuse.weighting.build import build as build_weighting

@@ -8,14 +8,14 @@ import torch
 
 from affuse.inference.predict import Predictor
 from affuse.inference.settings import Settings
-from affuse.inference.survey import PEAK_SECONDS, survey
+from affuse.inference.sound_scan import PEAK_SECONDS, scan_sound
 from affuse.inference.tracks import find_tracks
 from affuse.inference.window_reader import WindowReader
 from affuse.inference.windows import Window
 from affuse.inference.words import place, read_transcript
 from affuse.media.speech import find_speech
 from affuse.media.video import read_faces
-from affuse.model import Model
+from affuse.models.network import Model
 from affuse.recipe import Recipe
 from offset_films import FPS, LASTS, MOMENTS, Kind, write_film
 from voices import RATE, recording
@@ -57,7 +57,7 @@ def test_segments_have_the_times_of_the_player(tmp_path, kind, clock):
 
 def test_peaks_of_the_plot_are_on_the_clock(tmp_path):
     path = write_film(tmp_path / "a.mov", MOV, 0.7)
-    heard = survey(path, None, detect=False)
+    heard = scan_sound(path, None, detect=False)
     loud = np.flatnonzero(heard.peaks > 0.1) * PEAK_SECONDS
     assert loud[0] == pytest.approx(MOMENTS[0], abs=PEAK_SECONDS)
     assert heard.seconds == pytest.approx(8.0)
@@ -76,7 +76,7 @@ def test_a_window_holds_the_sound_the_words_and_the_pictures_of_its_seconds(
     )
     encoders = Predictor(make_model(audio=LOGMEL, face=HOG)).encoders
     windows = [Window(0.6, 1.4, 0), Window(1.55, 1.85, 0), Window(2.0, 3.0, 0), Window(5.25, 5.55, 0)]
-    words = place(read_transcript(subtitles).cues, survey(path, None, False).speech)
+    words = place(read_transcript(subtitles).cues, scan_sound(path, None, False).speech)
     read = {}
     encoders["audio"].read = lambda utterance: read.setdefault(utterance.start, utterance) and None
     reader = WindowReader(path, find_tracks(path), encoders, Settings(), words, windows)
@@ -105,6 +105,6 @@ def test_before_the_first_picture_a_window_has_no_face(tmp_path):
 def test_a_detector_hears_silence_before_late_sound(tmp_path):
     wave = recording(1.0, ("neu", 2.0), 1.0)
     path = write_film(tmp_path / "a.mov", MOV, 0.7, wave=wave)
-    spans = survey(path, None, detect=True).speech
+    spans = scan_sound(path, None, detect=True).speech
     alone = find_speech([np.concatenate([np.zeros(round(0.7 * RATE), np.float32), wave])], RATE)
     np.testing.assert_allclose(spans, alone, atol=0.04)

@@ -14,7 +14,7 @@ from affuse.inference.jobs import find_jobs
 from affuse.inference.predict import Predictor
 from affuse.inference.settings import Settings
 from affuse.inference.words import Cue
-from affuse.model import Model
+from affuse.models.network import Model
 from affuse.recipe import Recipe
 from audio_files import write_sound
 from video_files import grey, write_video

@@ -17,7 +17,7 @@ from affuse.inference.tracks import find_tracks
 from affuse.inference.window_reader import WindowReader
 from affuse.inference.windows import Window
 from affuse.inference.words import Word, text_between
-from affuse.model import Model
+from affuse.models.network import Model
 from affuse.recipe import Recipe
 from affuse.registry import PARTS
 from affuse.sequence import pad

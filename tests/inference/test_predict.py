@@ -18,9 +18,9 @@ from affuse.inference.predict import Predictor
 from affuse.inference.settings import Settings
 from affuse.inference.words import text_between
 from affuse.media.speech import find_speech
-from affuse.model import Model
-from affuse.modelfolder import save_model
-from affuse.prediction_defaults import ClipSeconds, PredictionDefaults
+from affuse.models.defaults import ClipSeconds, PredictionDefaults
+from affuse.models.network import Model
+from affuse.models.saving import save_model
 from affuse.recipe import Recipe
 from affuse.sequence import pad
 from affuse.training.features import encode_clip

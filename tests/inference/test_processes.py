@@ -9,9 +9,9 @@ import torch
 from affuse.inference.batch import Job
 from affuse.inference.processes import run_in_processes
 from affuse.inference.settings import Settings
-from affuse.model import Model
-from affuse.modelfolder import save_model
-from affuse.prediction_defaults import ClipSeconds, PredictionDefaults
+from affuse.models.defaults import ClipSeconds, PredictionDefaults
+from affuse.models.network import Model
+from affuse.models.saving import save_model
 from affuse.recipe import Recipe
 from audio_files import write_sound
 from voices import RATE, recording

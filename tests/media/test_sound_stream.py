@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from affuse.errors import ClipError
-from affuse.inference.survey import survey
+from affuse.inference.sound_scan import scan_sound
 from affuse.media.audio import read_waveform
 from affuse.media.remarks import remarks
 from affuse.media.sound_stream import SoundStream, SoundWindows
@@ -168,10 +168,10 @@ def test_a_range_is_read_as_training_reads_it(tmp_path, name, codec):
     stream = SoundStream(path, start=5.0, end=7.5)
     np.testing.assert_array_equal(np.concatenate(list(stream)), expected)
     assert stream.position == round(7.5 * RATE)
-    assert stream.remarks == said == list(survey(path, None, False, 5.0, 7.5).remarks)
+    assert stream.remarks == said == list(scan_sound(path, None, False, 5.0, 7.5).remarks)
     windows = SoundWindows(SoundStream(path, start=5.0))
     window = windows.read(6.0, 7.5)
     np.testing.assert_array_equal(window.cut(6.0, 7.5), expected[round(6.0 * RATE) - round(5.0 * RATE) :])
-    beyond = survey(path, None, False, 20.0, 30.0)
+    beyond = scan_sound(path, None, False, 20.0, 30.0)
     assert beyond.speech == []
     assert beyond.seconds == pytest.approx(9, abs=0.1)

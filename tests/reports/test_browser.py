@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from affuse.reports.page import write_page
+from affuse.reports.render.page import write_page
 from browser import CHROMIUM, look
 from comparison_folder import make_comparison
 

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from affuse.reports.blocks import Cell, Prose, Section, Table
-from affuse.reports.latex import narrow, to_latex
 from affuse.reports.numbers import INTERVAL, MINUS
+from affuse.reports.render.latex import narrow, to_latex
 
 
 def number(text):

@@ -13,16 +13,16 @@ from sklearn.metrics import balanced_accuracy_score, recall_score
 
 from affuse.errors import AffuseError
 from affuse.evaluation.calibration import fit_temperature, probabilities_of
-from affuse.reports.embedding_maps import tsne
-from affuse.reports.latex import escape
+from affuse.reports.figures.embedding_maps import tsne
 from affuse.reports.numbers import p_value, plain, points, signed
-from affuse.reports.page import write_page
 from affuse.reports.record import read_record
+from affuse.reports.render.latex import escape
+from affuse.reports.render.page import write_page
 from affuse.reports.report import Report
-from affuse.reports.results import read_predictions
-from affuse.reports.rows import MARK, read_rows, reference_of
 from affuse.reports.sections.embeddings import claim_in_words
-from affuse.reports.verdict import verdict
+from affuse.reports.tables.results import read_predictions
+from affuse.reports.tables.rows import MARK, read_rows, reference_of
+from affuse.reports.tables.verdict import verdict
 from comparison_folder import CLASSES, make_comparison
 
 LOSSES = {"cross_entropy": 0.8, "center": 0.77, "contrastive_center": 0.55, "cross_entropy+center": 0.5}

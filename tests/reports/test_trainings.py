@@ -10,17 +10,17 @@ import pytest
 import yaml
 
 from affuse.recipe import Recipe
-from affuse.reports.convergence import cures_of, training_table, trainings_in_words
 from affuse.reports.description import base_of, changed_fields, encoder_in_words
-from affuse.reports.page import write_page
-from affuse.reports.paired import BEST_SINGLE, LIKEST, references_of
+from affuse.reports.figures.training_curves import with_joint
 from affuse.reports.record import read_record
+from affuse.reports.render.page import write_page
 from affuse.reports.report import Report
-from affuse.reports.rows import best_single, read_rows
 from affuse.reports.sections.embeddings import claim_in_words
 from affuse.reports.sections.training import kept_in_words
 from affuse.reports.sections.verdict import verdict_sentences
-from affuse.reports.training_curves import with_joint
+from affuse.reports.tables.convergence import cures_of, training_table, trainings_in_words
+from affuse.reports.tables.paired import BEST_SINGLE, LIKEST, references_of
+from affuse.reports.tables.rows import best_single, read_rows
 from affuse.training.card import _chosen
 from comparison_folder import CLASSES, make_comparison
 

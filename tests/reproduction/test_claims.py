@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
-from affuse.reports.paired_nll import compare_nll
 from affuse.reports.record import read_record
-from affuse.reports.results import read_predictions
-from affuse.reports.rows import read_rows
-from affuse.reports.utterances import read_utterances
+from affuse.reports.tables.paired_nll import compare_nll
+from affuse.reports.tables.results import read_predictions
+from affuse.reports.tables.rows import read_rows
+from affuse.reports.tables.utterances import read_utterances
 from affuse.reproduction.definition import Claim, papers, published, read_definition, read_paper
 from affuse.reproduction.report.claims import COLUMNS, HOLDS, OPPOSITE, claims_table
 from affuse.reproduction.report.verdict import (

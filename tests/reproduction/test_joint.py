@@ -8,7 +8,7 @@ import pytest
 
 from affuse.corpora.generated import generate_release
 from affuse.corpora.readers.iemocap import prepare
-from affuse.reports.results import read_predictions
+from affuse.reports.tables.results import read_predictions
 from affuse.reproduction.report.values import joint_numbers
 from affuse.training.compare import Cell
 from command import affuse

@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from affuse.corpora.corpus import Corpus
 from affuse.evaluation.over_runs import over_runs
-from affuse.reports.results import read_predictions
+from affuse.reports.tables.results import read_predictions
 from affuse.reproduction import switches as switching
 from affuse.reproduction.definition import Switch, Switches, published
 from affuse.reproduction.report.page import write_reproduction_page

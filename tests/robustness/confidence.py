@@ -9,7 +9,9 @@ import pandas as pd
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import CorpusInfo
-from affuse.modelfolder import load_model, read_index, save_model, write_index
+from affuse.models.index import read_index, write_index
+from affuse.models.loading import load_model
+from affuse.models.saving import save_model
 from affuse.training.seen import remember
 from audio_files import write_sound
 from robustness.situations import Command, Place, situation

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from affuse.model import Model
-from affuse.modelfolder import save_model
+from affuse.models.network import Model
+from affuse.models.saving import save_model
 from affuse.recipe import Recipe
 from robustness.situations import Command, Place, situation
 from robustness.sound import speech

@@ -13,9 +13,9 @@ import torch
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import CorpusInfo
-from affuse.model import Model
-from affuse.modelfolder import save_model
-from affuse.prediction_defaults import ClipSeconds, PredictionDefaults
+from affuse.models.defaults import ClipSeconds, PredictionDefaults
+from affuse.models.network import Model
+from affuse.models.saving import save_model
 from affuse.recipe import Recipe
 from audio_files import write_track
 from robustness.situations import Command, Place, situation

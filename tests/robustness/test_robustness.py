@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from affuse.model import Model
-from affuse.modelfolder import save_model
-from affuse.prediction_defaults import ClipSeconds, PredictionDefaults
+from affuse.models.defaults import ClipSeconds, PredictionDefaults
+from affuse.models.network import Model
+from affuse.models.saving import save_model
 from affuse.recipe import Recipe
 from command import affuse
 from robustness.situations import SITUATIONS, Line, Place, read_lines

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from affuse.corpora.corpus import Corpus
 from affuse.recipe import Recipe
-from affuse.reports.results import read_predictions
+from affuse.reports.tables.results import read_predictions
 from affuse.training.baseline import GRID, pool, prepare
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up

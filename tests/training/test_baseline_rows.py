@@ -7,12 +7,12 @@ import pytest
 
 from affuse.corpora.corpus import Corpus
 from affuse.recipe import Recipe
-from affuse.reports.convergence import training_table
 from affuse.reports.record import read_record, write_record
-from affuse.reports.results import collect_results, read_predictions
-from affuse.reports.rows import read_rows
 from affuse.reports.sections.setting import FILES as DESCRIBED
-from affuse.reports.statistics import TABLES
+from affuse.reports.tables.convergence import training_table
+from affuse.reports.tables.results import collect_results, read_predictions
+from affuse.reports.tables.rows import read_rows
+from affuse.reports.tables.statistics import TABLES
 from affuse.training.baseline import add_baseline
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import FILES, Variant, compare

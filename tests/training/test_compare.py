@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
 from affuse.evaluation.intervals import speaker_confusions, speaker_interval
-from affuse.reports.results import collect_results, markdown_table, paper_table, read_predictions
+from affuse.reports.tables.results import collect_results, markdown_table, paper_table, read_predictions
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import compare, make_variants, parse_axes
 from quiet import Quiet

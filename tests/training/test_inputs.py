@@ -7,7 +7,7 @@ import pytest
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
-from affuse.modelfolder import load_model
+from affuse.models.loading import load_model
 from affuse.recipe import Recipe
 from affuse.reproduction.definition import read_definition, read_paper
 from affuse.reproduction.grid import Grid

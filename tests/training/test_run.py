@@ -11,7 +11,7 @@ import torch
 import affuse
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
-from affuse.modelfolder import load_model
+from affuse.models.loading import load_model
 from affuse.recipe import Recipe
 from affuse.training.cache import FeatureCache
 from affuse.training.callbacks import SaveResumeState
@@ -133,7 +133,9 @@ def test_centers_really_move_and_the_best_weights_hold_them(place, tmp_path, los
     assert metrics[column].iloc[-1] > metrics[column].iloc[0]
     torch.manual_seed(experiment.recipe.seed)
     start = (
-        affuse.model.Model(experiment.recipe, experiment.labelled.spaces).losses["emotion"].centered.centers
+        affuse.models.network.Model(experiment.recipe, experiment.labelled.spaces)
+        .losses["emotion"]
+        .centered.centers
     )
     kept = load_model(tmp_path / "run").losses["emotion"].centered.centers
     assert (kept - start).norm() > 0
@@ -346,7 +348,7 @@ def test_lightning_is_recent_enough():
 
 
 def test_a_feature_that_never_varies_is_only_shifted(place):
-    from affuse.model import Model
+    from affuse.models.network import Model
     from affuse.training.run import fit_standardisers
 
     class Constant:
@@ -364,7 +366,7 @@ def test_a_feature_that_never_varies_is_only_shifted(place):
 
 
 def test_a_term_of_weight_0_trains_no_classifier():
-    from affuse.model import build
+    from affuse.models.network import build
 
     assert not build(Recipe.load("server", ["loss=0*cross_entropy+center"])).heads
 

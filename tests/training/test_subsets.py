@@ -10,17 +10,17 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
-from affuse.inference.evaluate import evaluate_model
-from affuse.model import build
-from affuse.modelfolder import load_model
+from affuse.models.loading import load_model
+from affuse.models.network import build
 from affuse.recipe import Recipe
-from affuse.reports.page import write_page
 from affuse.reports.record import write_record
-from affuse.reports.results import collect_results, read_predictions
-from affuse.reports.subsets import SUBSETS, collect_subsets, subset_table
+from affuse.reports.render.page import write_page
+from affuse.reports.tables.results import collect_results, read_predictions
+from affuse.reports.tables.subsets import SUBSETS, collect_subsets, subset_table
 from affuse.sequence import pad
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import Variant, compare
+from affuse.training.evaluate import evaluate_model
 from affuse.training.subsets import SUBSET_PREDICTIONS, subsets_of
 from command import affuse
 from quiet import Quiet

@@ -10,9 +10,9 @@ from sklearn.svm import SVC
 
 from affuse.errors import AffuseError
 from affuse.files import digest
-from affuse.modelfolder import load_model
+from affuse.models.loading import load_model
 from affuse.recipe import Recipe
-from affuse.reports.results import read_predictions
+from affuse.reports.tables.results import read_predictions
 from affuse.sequence import pad
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up

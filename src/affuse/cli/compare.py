@@ -94,13 +94,13 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
 def _show(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     from affuse.cli.console import command_line, messages, print_table, report_skipped
     from affuse.files import write_csv, write_text
-    from affuse.reports.joint_loss_table import joint_loss_table, joint_losses
-    from affuse.reports.page import write_page
     from affuse.reports.record import write_record
+    from affuse.reports.render.page import write_page
     from affuse.reports.report import Report
-    from affuse.reports.results import collect_results, markdown_table, paper_table, tested_speakers
     from affuse.reports.sections.verdict import verdict_sentences
-    from affuse.reports.subsets import SUBSETS, collect_subsets, subset_table
+    from affuse.reports.tables.joint_losses import joint_loss_table, joint_losses
+    from affuse.reports.tables.results import collect_results, markdown_table, paper_table, tested_speakers
+    from affuse.reports.tables.subsets import SUBSETS, collect_subsets, subset_table
 
     results = collect_results(comparison)
     write_csv(out / "results.csv", results)

@@ -5,22 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 from affuse.files.names import shown
+from affuse.progress import Bars, Lines, reporting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,41 +33,9 @@ out = _Results(highlight=False, markup=False, emoji=False, width=None if sys.std
 messages = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
-class Bars:
-    """Progress bars of the stages of a long job; ``say`` prints above them, each sentence once."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._said: set[str] = set()
-
-    def start(self, task: str, total: int) -> Callable[[], None]:
-        bar = self._progress.add_task(task, total=total)
-        return lambda: self._progress.advance(bar)
-
-    def count(self, task: str) -> Callable[[int, int], None]:
-        """A bar for work that reports (done, all)."""
-        bar = self._progress.add_task(task, total=None)
-        return lambda done, total: self._progress.update(bar, completed=done, total=total)
-
-    def say(self, message: str) -> None:
-        if message not in self._said:  # experiments that share a split would repeat themselves
-            self._said.add(message)
-            self._progress.console.print(shown(message), soft_wrap=True)
-
-
-@contextmanager
-def bars() -> Iterator[Bars]:
-    """Live bars on a terminal; on anything else only the messages."""
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=messages,
-        disable=not messages.is_terminal,
-    ) as progress:
-        yield Bars(progress)
+def bars() -> AbstractContextManager[Bars | Lines]:
+    """Live bars on a terminal; on anything else the messages, and a line a minute."""
+    return reporting(messages)
 
 
 def print_table(table: pd.DataFrame, title: str | None = None) -> None:

@@ -54,11 +54,11 @@ def evaluate(
     from affuse.corpora.corpus import Corpus
     from affuse.files import write_csv
     from affuse.files.outputs import Outputs
-    from affuse.inference.evaluate import evaluate_model
-    from affuse.inference.label_fit import rename_labels
-    from affuse.modelfolder import files_of, load_model
+    from affuse.models.loading import files_of, load_model
     from affuse.training.cache import FeatureCache, default_folder
+    from affuse.training.evaluate import evaluate_model
     from affuse.training.experiment import skipped_table
+    from affuse.training.label_fit import rename_labels
 
     renamed = dict(_pair(text) for text in map_ or ())
     given = None if modalities is None else [name.strip() for name in modalities.split(",") if name.strip()]

@@ -20,7 +20,7 @@ def push(
 ) -> None:
     """Upload a model folder to the Hub (token: 'hf auth login' or HF_TOKEN)."""
     from affuse.cli.console import out
-    from affuse.hub import push as upload
+    from affuse.models.sharing import push as upload
 
     address = upload(model, hub_id, private=private, self_contained=self_contained)
     out.print(f"The model is at {address}", markup=False, soft_wrap=True)
@@ -32,6 +32,6 @@ def pull(
 ) -> None:
     """Download a model folder from the Hub and check every file of it."""
     from affuse.cli.console import out as output
-    from affuse.hub import pull as fetch
+    from affuse.models.sharing import pull as fetch
 
     output.print(f"The model is in {fetch(hub_id, out)}", markup=False, soft_wrap=True)

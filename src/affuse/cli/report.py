@@ -16,7 +16,7 @@ def report(
 ) -> None:
     """The HTML page of a comparison or a reproduction, again, from what lies in its folder."""
     from affuse.cli.console import out
-    from affuse.reports.page import write_page
+    from affuse.reports.render.page import write_page
     from affuse.reproduction.report.page import write_reproduction_page
     from affuse.reproduction.report.record import is_reproduction, reproduction_outputs
     from affuse.training.compare import comparison_outputs

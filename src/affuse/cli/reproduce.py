@@ -135,7 +135,7 @@ def _switches(
     jobs: int | None, device: str,
 ) -> int:  # fmt: skip
     from affuse.cli.console import bars, messages, print_table
-    from affuse.reports.results import markdown_table
+    from affuse.reports.tables.results import markdown_table
     from affuse.reproduction.definition import PROTOCOLS, read_paper
     from affuse.reproduction.running import form_notes
     from affuse.reproduction.switches import effects_table, run_switches

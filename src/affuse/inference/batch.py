@@ -87,7 +87,7 @@ class Worker:
     """The model, and its encoders, which are the same for every job but for words and the like."""
 
     def __init__(self, model: str | Path) -> None:
-        from affuse.modelfolder import load_model
+        from affuse.models.loading import load_model
 
         self.model = load_model(model)
         self._last: tuple[Settings, Predictor] | None = None

@@ -10,7 +10,7 @@ import numpy as np
 from affuse.errors import AffuseError
 from affuse.figures import literal, save_literally
 from affuse.files import replacing
-from affuse.inference.survey import PEAK_SECONDS
+from affuse.inference.sound_scan import PEAK_SECONDS
 from affuse.registry import unknown
 
 if TYPE_CHECKING:

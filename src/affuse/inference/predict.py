@@ -16,14 +16,15 @@ from affuse.errors import AffuseError, ClipError
 from affuse.evaluation.calibration import apply_temperature
 from affuse.inference.clip_range import ClipRange
 from affuse.inference.settings import Settings
-from affuse.inference.survey import Survey, survey
+from affuse.inference.sound_scan import SoundScan, scan_sound
 from affuse.inference.timeline import Judge, Timeline
 from affuse.inference.tracks import Tracks, find_tracks
 from affuse.inference.window_reader import WindowReader
 from affuse.inference.windows import Window, check_lengths, lay_windows, smooth
 from affuse.inference.words import Cue, Transcript, Word, composed, fit, place, read_transcript, speech_with
 from affuse.media.speech import Span
-from affuse.model import Model, encoder_choice
+from affuse.models.network import Model
+from affuse.models.parts import encoder_choice
 from affuse.sequence import FeatureSequence, pad
 
 _T = TypeVar("_T")
@@ -92,7 +93,7 @@ class Predictor:
         tracks = find_tracks(path)
         self._check_modalities(path, tracks)
         faults: list[str] = list(tracks.notes) if "video" in self.kinds.values() else []
-        heard = self._survey(path, tracks, asked)
+        heard = self._scan_sound(path, tracks, asked)
         faults += asked.remarks(path, heard.seconds)
         if heard.fault:
             faults.append(heard.fault)
@@ -167,12 +168,14 @@ class Predictor:
                 encoders[name] = self.model.encoders[name]  # type: ignore[assignment]
         return encoders
 
-    def _survey(self, path: Path, tracks: Tracks, asked: ClipRange) -> Survey:
-        """The sound's survey; a clip without sound, or whose sound nobody asks for, is one span."""
+    def _scan_sound(self, path: Path, tracks: Tracks, asked: ClipRange) -> SoundScan:
+        """Length, speech and loudness; a clip without sound, or whose sound nobody asks for, is one span."""
         vad = self.settings.vad
         detect = set(self.kinds.values()) - {"features"} != {"video"} if vad is None else vad
         if tracks.sound:
-            heard = survey(path, self.settings.channel, detect, asked.start, asked.end, self.settings.track)
+            heard = scan_sound(
+                path, self.settings.channel, detect, asked.start, asked.end, self.settings.track
+            )
             whole = asked.until(float(tracks.seconds or 0))
             if heard.seconds and not detect and tracks.picture and whole > heard.seconds:
                 # pictures may go on after the sound: the whole clip is asked for, not what was said in it
@@ -186,7 +189,7 @@ class Predictor:
         if not tracks.seconds:
             raise ClipError(f"{path} does not say how long it is and has no sound; convert it (mp4, mkv).")
         seconds = asked.until(tracks.seconds)
-        return Survey(seconds, [Span(asked.start, seconds)], np.zeros(0, np.float32), "")
+        return SoundScan(seconds, [Span(asked.start, seconds)], np.zeros(0, np.float32), "")
 
     def _check_modalities(self, path: Path, tracks: Tracks) -> None:
         there = {"audio": tracks.sound, "video": tracks.picture, "text": self._has_words(tracks)}
@@ -222,7 +225,7 @@ class Predictor:
             return []
         return [f"No words for {path} in {folder}: predicted without."]
 
-    def _words(self, path: Path, heard: Survey, cues: Sequence[Cue]) -> list[Word]:
+    def _words(self, path: Path, heard: SoundScan, cues: Sequence[Cue]) -> list[Word]:
         if self.recogniser is not None:
             settings = self.settings
             return self.recogniser.hear(

@@ -11,8 +11,8 @@ import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_json
 from affuse.reports.description import base_of, changed_fields, encoder_in_words
-from affuse.reports.results import rows_of
-from affuse.reports.utterances import write_utterances
+from affuse.reports.tables.results import rows_of
+from affuse.reports.tables.utterances import write_utterances
 from affuse.training.compare import RECORD, RUNS, Cell, Comparison
 from affuse.training.run import RESULTS, environment
 

@@ -13,9 +13,9 @@ import pandas as pd
 from affuse.errors import AffuseError
 from affuse.files import read_csv
 from affuse.reports.record import read_record
-from affuse.reports.results import RESULT_NUMBERS
-from affuse.reports.rows import MARK, Row, read_rows
-from affuse.reports.statistics import Statistics, compute_statistics
+from affuse.reports.tables.results import RESULT_NUMBERS
+from affuse.reports.tables.rows import MARK, Row, read_rows
+from affuse.reports.tables.statistics import Statistics, compute_statistics
 
 
 @dataclass(frozen=True)

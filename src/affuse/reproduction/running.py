@@ -11,16 +11,16 @@ from affuse.corpora.splits import make_split
 from affuse.corpora.view import view
 from affuse.errors import AffuseError
 from affuse.files import write_csv
-from affuse.reports.page import write_page
+from affuse.progress import Progress
 from affuse.reports.record import write_record
-from affuse.reports.results import collect_results
+from affuse.reports.render.page import write_page
+from affuse.reports.tables.results import collect_results
 from affuse.reproduction.definition import Definition, Paper
 from affuse.reproduction.grid import Form, Grid
 from affuse.reproduction.utterances import check_utterances
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import Comparison, compare, comparison_outputs
 from affuse.training.data import label_table
-from affuse.training.experiment import Progress
 from affuse.training.inputs import absent_modalities
 
 

@@ -13,8 +13,9 @@ from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
 from affuse.evaluation.over_runs import over_runs
 from affuse.evaluation.predictions import measure_table
-from affuse.reports.results import read_predictions, rows_of
-from affuse.reports.rows import Row, Run
+from affuse.progress import Progress
+from affuse.reports.tables.results import read_predictions, rows_of
+from affuse.reports.tables.rows import Row, Run
 from affuse.reproduction.definition import Changes, Paper, Switch, read_definition, read_switches
 from affuse.reproduction.grid import (
     MISSING,
@@ -30,7 +31,6 @@ from affuse.reproduction.report.claims import untrained_rows
 from affuse.reproduction.utterances import check_utterances
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import Cell, Comparison, Variant, compare
-from affuse.training.experiment import Progress
 
 BASE = "base"
 

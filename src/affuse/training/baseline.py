@@ -17,8 +17,9 @@ import pandas as pd
 from affuse.errors import AffuseError
 from affuse.evaluation.predictions import measure_table, prediction_table
 from affuse.files import digest, write_csv, write_json, write_text
+from affuse.progress import Progress
 from affuse.training.compare import Cell, Comparison, Variant, describe, slug
-from affuse.training.experiment import Experiment, Progress
+from affuse.training.experiment import Experiment
 from affuse.training.features import Source
 from affuse.training.run import RESULTS, RunResult, environment, measures_as_json, read_result
 

@@ -16,7 +16,8 @@ from affuse.errors import AffuseError
 from affuse.evaluation.groups import group_gap
 from affuse.evaluation.intervals import Interval, speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.predictions import measure_table
-from affuse.model import Model, encoder_choice
+from affuse.models.network import Model
+from affuse.models.parts import encoder_choice
 from affuse.recipe import Modality, Recipe, loss_name
 from affuse.training.experiment import Experiment
 

@@ -19,12 +19,13 @@ from affuse.errors import AffuseError
 from affuse.files import digest, write_csv
 from affuse.files.names import shortened
 from affuse.files.outputs import Outputs, is_empty
+from affuse.progress import Progress
 from affuse.recipe import Recipe, loss_name
 from affuse.training.cache import FeatureCache
-from affuse.training.experiment import Experiment, Progress, check_network, resolve, set_up, skipped_table
-from affuse.training.machines import check_keepable, check_subsets
+from affuse.training.experiment import Experiment, check_network, resolve, set_up, skipped_table
 from affuse.training.run import RunResult, has_model, read_result, train_fold
 from affuse.training.subsets import has_subsets
+from affuse.training.svm import check_keepable, check_subsets
 from affuse.workers import begin_worker, worker_pool
 
 RECORD = "comparison.json"

@@ -10,7 +10,7 @@ import torch
 
 from affuse.errors import AffuseError
 from affuse.files import replacing
-from affuse.model import Model
+from affuse.models.network import Model
 from affuse.training.data import Clips, batches
 
 EMBEDDINGS = "embeddings.npz"

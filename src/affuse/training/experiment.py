@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,15 @@ import pandas as pd
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.splits import Split, make_split, transcript_overlap
 from affuse.corpora.view import view
-from affuse.encoder_files import source_digests
 from affuse.encoders.base import Encoder
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
 from affuse.files import digest
-from affuse.model import Model, encoder_choice, with_absolute_paths
+from affuse.models.encoder_files import source_digests
+from affuse.models.network import Model
+from affuse.models.parts import encoder_choice, with_absolute_paths
 from affuse.names import counted
+from affuse.progress import Progress
 from affuse.recipe import Recipe
 from affuse.registry import unknown
 from affuse.training.cache import ContentKeys, FeatureCache
@@ -27,14 +28,6 @@ from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import CachedSource, LiveSource, Skipped, Source, check_live, extract
 from affuse.training.inputs import FILMS_SOUND, has_input, input_of, without_absent
 from affuse.weighting.build import build as build_weighting
-
-
-class Progress(Protocol):
-    """What long work tells its caller."""
-
-    def start(self, task: str, total: int) -> Callable[[], None]: ...
-
-    def say(self, message: str) -> None: ...
 
 
 @dataclass

@@ -10,7 +10,7 @@ from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import FEATURE_PREFIX
 from affuse.encoders.precomputed import PrecomputedOptions
 from affuse.errors import AffuseError
-from affuse.model import encoder_choice
+from affuse.models.parts import encoder_choice
 from affuse.recipe import Recipe
 
 # of films that are named as video alone

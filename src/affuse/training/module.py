@@ -13,7 +13,7 @@ from affuse.errors import AffuseError
 from affuse.evaluation.metrics import measure
 from affuse.files import digest
 from affuse.losses.centers import CenteredLoss
-from affuse.model import Model, Output
+from affuse.models.network import Model, Output
 from affuse.recipe import Recipe, Training
 from affuse.training.data import Batch
 from affuse.training.modality_dropout import ModalityDropout

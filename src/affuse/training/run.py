@@ -26,21 +26,22 @@ from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table, prediction_table
 from affuse.files import write_csv, write_json, write_text
 from affuse.files.outputs import is_empty
-from affuse.model import Model, Standardiser
-from affuse.modelfolder import load_model, save_model
-from affuse.prediction_defaults import PredictionDefaults
+from affuse.models.defaults import PredictionDefaults
+from affuse.models.loading import load_model
+from affuse.models.network import Model, Standardiser
+from affuse.models.saving import save_model
 from affuse.recipe import Recipe
+from affuse.training.calibration import prediction_defaults
 from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState, load_state
 from affuse.training.card import model_card
 from affuse.training.data import BucketBatches, Clips, batches
 from affuse.training.embeddings import EMBEDDINGS, embed, write_embeddings
 from affuse.training.experiment import Experiment, skipped_table
 from affuse.training.features import Source
-from affuse.training.lengths import prediction_defaults
-from affuse.training.machines import check_keepable, fit_machines
 from affuse.training.module import NonFiniteLoss, TrainingModule
 from affuse.training.seen import remember
 from affuse.training.subsets import SUBSET_PREDICTIONS, has_subsets, predict_subsets
+from affuse.training.svm import check_keepable, fit_machines
 
 RESULTS = "results.json"  # written last: a run folder that has it is finished
 STATE = "state/last.ckpt"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from affuse.corpora.corpus import Corpus, Utterance
 from affuse.files import digest, file_digest
-from affuse.prediction_defaults import DIGITS, Seen
+from affuse.models.defaults import DIGITS, Seen
 
 
 class Known(NamedTuple):

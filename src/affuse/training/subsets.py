@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from affuse.evaluation.predictions import prediction_table
-from affuse.model import Model
+from affuse.models.network import Model
 from affuse.training.data import Clips, batches
 
 SUBSET_PREDICTIONS = "subset_predictions.csv"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
+from affuse.reports.figures.reliability import reliability_curves
 from affuse.reports.numbers import number_cell, percent_cell
-from affuse.reports.reliability_figure import reliability_curves
 from affuse.reports.report import Report
 
 _PANELS = 12

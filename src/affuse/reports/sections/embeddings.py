@@ -7,11 +7,11 @@ import pandas as pd
 
 from affuse.evaluation.power import ALPHA
 from affuse.reports.blocks import Block, Cell, Figure, Prose, Section, Table
-from affuse.reports.embedding_maps import embedding_maps
-from affuse.reports.embedding_table import labelled_embeddings
+from affuse.reports.figures.embedding_maps import embedding_maps
 from affuse.reports.numbers import number_cell, p_cell, plain
 from affuse.reports.report import Report
-from affuse.reports.rows import Row
+from affuse.reports.tables.embeddings import labelled_embeddings
+from affuse.reports.tables.rows import Row
 
 _MAPS = 6
 _NOTE = (

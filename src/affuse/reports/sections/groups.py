@@ -6,8 +6,8 @@ import math
 
 import pandas as pd
 
-from affuse.reports import page_figures
 from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
+from affuse.reports.figures import page_figures
 from affuse.reports.numbers import UNKNOWN, difference_cell, p_cell, percent_cell
 from affuse.reports.report import Report
 

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from affuse.evaluation.predictions import measure_table
-from affuse.reports import page_figures
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
+from affuse.reports.figures import page_figures
 from affuse.reports.numbers import INTERVAL, UNKNOWN, interval_cell, percent_cell
 from affuse.reports.report import Report
-from affuse.reports.results import TITLES
-from affuse.reports.rows import MARK, REFERENCE, Row
+from affuse.reports.tables.results import TITLES
+from affuse.reports.tables.rows import MARK, REFERENCE, Row
 
 
 def sections(report: Report) -> list[Section]:

@@ -9,8 +9,8 @@ from affuse.reports.blocks import Block, Cell, Facts, Notes, Prose, Section, Tab
 from affuse.reports.description import describe_protocol
 from affuse.reports.numbers import UNKNOWN
 from affuse.reports.report import Report
-from affuse.reports.rows import Row
-from affuse.reports.statistics import TABLES
+from affuse.reports.tables.rows import Row
+from affuse.reports.tables.statistics import TABLES
 
 _SKIPPED = 30
 FILES = {

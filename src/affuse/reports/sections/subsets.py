@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from affuse.reports.blocks import Cell, Prose, Section, Table
 from affuse.reports.report import Report
-from affuse.reports.subsets import read_subsets, subset_table
+from affuse.reports.tables.subsets import read_subsets, subset_table
 
 _NOTE = (
     "Each trained model, tested on the same utterances with only the named modalities; the others are "

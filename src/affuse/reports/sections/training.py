@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
+from affuse.reports.figures.training_curves import epochs_of, training_curves
 from affuse.reports.numbers import UNKNOWN, number_cell, p_cell
 from affuse.reports.report import Report
-from affuse.reports.rows import Row
-from affuse.reports.training_curves import epochs_of, training_curves
+from affuse.reports.tables.rows import Row
 
 _DRAWN = 12
 _NOTE = (

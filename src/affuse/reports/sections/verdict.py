@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from affuse.reports import page_figures
 from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
-from affuse.reports.convergence import trainings_in_words
+from affuse.reports.figures import page_figures
 from affuse.reports.numbers import difference_cell, number_cell, p_cell, signed
-from affuse.reports.paired import BEST_SINGLE, UNJUDGED
 from affuse.reports.report import Report
-from affuse.reports.verdict import verdict
+from affuse.reports.tables.convergence import trainings_in_words
+from affuse.reports.tables.paired import BEST_SINGLE, UNJUDGED
+from affuse.reports.tables.verdict import verdict
 
 HEADINGS = (
     "row", "against", "verdict", "BACC, difference [95 %]", "utterances", "Holm p, speakers",

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from affuse.evaluation.p_values import holm
-from affuse.reports.convergence import reasons_of, training_table
-from affuse.reports.paired import (
+from affuse.reports.record import read_record
+from affuse.reports.tables.convergence import reasons_of, training_table
+from affuse.reports.tables.paired import (
     NO_EFFECT,
     THESE_RUNS,
     UNJUDGED,
@@ -20,10 +21,9 @@ from affuse.reports.paired import (
     judge,
     why_untrained,
 )
-from affuse.reports.paired_nll import compare_nll
-from affuse.reports.record import read_record
-from affuse.reports.rows import Row, read_rows
-from affuse.reports.utterances import read_utterances
+from affuse.reports.tables.paired_nll import compare_nll
+from affuse.reports.tables.rows import Row, read_rows
+from affuse.reports.tables.utterances import read_utterances
 from affuse.reproduction.definition import Claim, Paper, published
 from affuse.reproduction.report.values import note_of
 

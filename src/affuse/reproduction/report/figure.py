@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from affuse.reports.drawing import COLOURS, INK, MARKERS, as_svg, legend, new_figure, two_lines
+from affuse.reports.figures.drawing import COLOURS, INK, MARKERS, as_svg, legend, new_figure, two_lines
 from affuse.reproduction.definition import PROTOCOLS
 
 

@@ -10,16 +10,16 @@ import pandas as pd
 
 from affuse.files import write_text
 from affuse.reports.blocks import Block, Cell, Facts, Figure, Figures, Heading, Notes, Prose, Section, Table
-from affuse.reports.convergence import training_table
-from affuse.reports.latex import to_latex
-from affuse.reports.markdown import to_markdown
 from affuse.reports.numbers import UNKNOWN, p_cell, plain, signed
-from affuse.reports.page import LATEX, MARKDOWN, PAGE, render
 from affuse.reports.record import RECORD as COMPARISON
 from affuse.reports.record import read_record as read_comparison
-from affuse.reports.results import TITLES
-from affuse.reports.rows import read_rows
+from affuse.reports.render.latex import to_latex
+from affuse.reports.render.markdown import to_markdown
+from affuse.reports.render.page import LATEX, MARKDOWN, PAGE, render
 from affuse.reports.sections.training import JOINT, curves, kept_in_words, trainings_table
+from affuse.reports.tables.convergence import training_table
+from affuse.reports.tables.results import TITLES
+from affuse.reports.tables.rows import read_rows
 from affuse.reproduction.definition import PROTOCOLS
 from affuse.reproduction.report.claims import NOTES, judging
 from affuse.reproduction.report.figure import protocols_figure

@@ -15,8 +15,8 @@ from affuse.files import read_csv, write_csv, write_json
 from affuse.files.outputs import Outputs
 from affuse.reports.description import describe_protocol
 from affuse.reports.record import read_record as read_comparison
-from affuse.reports.results import tested_speakers
-from affuse.reports.rows import read_rows
+from affuse.reports.tables.results import tested_speakers
+from affuse.reports.tables.rows import read_rows
 from affuse.reproduction.definition import PROTOCOLS, Paper
 from affuse.reproduction.report.claims import COLUMNS as CLAIM_COLUMNS
 from affuse.reproduction.report.claims import NUMBERS as CLAIM_NUMBERS

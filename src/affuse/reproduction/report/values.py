@@ -11,7 +11,7 @@ import pandas as pd
 from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.evaluation.over_runs import over_runs
 from affuse.files import read_csv
-from affuse.reports.results import TITLES, read_predictions, rows_of
+from affuse.reports.tables.results import TITLES, read_predictions, rows_of
 from affuse.reproduction.definition import Definition, Paper, published
 from affuse.reproduction.grid import Grid
 from affuse.reproduction.utterances import is_corpus_of

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.reports.convergence import cures_of
 from affuse.reports.numbers import UNKNOWN, p_value, plain, signed
-from affuse.reports.paired import NO_EFFECT, UNJUDGED, UNTESTED
-from affuse.reports.verdict import could_find
+from affuse.reports.tables.convergence import cures_of
+from affuse.reports.tables.paired import NO_EFFECT, UNJUDGED, UNTESTED
+from affuse.reports.tables.verdict import could_find
 from affuse.reproduction.definition import PROTOCOLS
 from affuse.reproduction.report.claims import HOLDS, ONLY_RUNS, OPPOSITE, OPPOSITE_RUNS, judging
 

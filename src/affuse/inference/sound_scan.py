@@ -1,0 +1,62 @@
+"""The first pass over a clip's sound: how long it is, where somebody speaks, how loud it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from affuse.media.sound_stream import SoundStream
+from affuse.media.speech import Span, SpeechDetector
+
+PEAK_SECONDS = 0.05
+
+
+class SoundScan(NamedTuple):
+    """seconds: when the sound, or the range of it, ends; spans of speech (all of it without detection); peaks: the
+    loudest sample of every ``PEAK_SECONDS`` of the range, 0 to 1; fault: what could not be decoded, or ""; remarks:
+    what is particular about the rest."""
+
+    seconds: float
+    speech: list[Span]
+    peaks: np.ndarray
+    fault: str
+    remarks: tuple[str, ...] = ()
+
+
+def scan_sound(
+    path: Path,
+    channel: int | None,
+    detect: bool,
+    start: float = 0.0,
+    end: float | None = None,
+    track: int | None = None,
+) -> SoundScan:
+    """Decode the sound once, of the range alone where ``start`` or ``end`` (seconds) is given; times count from the
+    file's beginning. Raises ClipError where there is none to decode."""
+    stream = SoundStream(path, channel, track, start, end)
+    first = stream.position
+    detector = SpeechDetector(stream.rate) if detect else None
+    size = max(1, round(PEAK_SECONDS * stream.rate))
+    rest = np.zeros(0, np.float32)
+    peaks: list[np.ndarray] = []
+    for block in stream:
+        if detector is not None:
+            detector.hear(block)
+        rest = np.concatenate([rest, np.abs(block)])
+        whole = len(rest) // size * size
+        peaks.append(rest[:whole].reshape(-1, size).max(axis=1).astype(np.float16))
+        rest = rest[whole:]
+    if len(rest):
+        peaks.append(rest.max(keepdims=True).astype(np.float16))
+    seconds = stream.position / stream.rate
+    if stream.position == first > 0:  # the file ends before the range; headers may not say when
+        seconds = min(start, sum(map(len, SoundStream(path, channel, track))) / stream.rate)
+    seconds = seconds if end is None else min(seconds, end)
+    if detector is not None:
+        speech = [Span(start + a, min(start + b, seconds)) for a, b in detector.spans()]
+    else:
+        speech = [Span(start, seconds)] if seconds > start else []
+    loud = np.concatenate(peaks).astype(np.float32) if peaks else np.zeros(0, np.float32)
+    return SoundScan(seconds, speech, loud, stream.fault, tuple(stream.remarks))

@@ -1,0 +1,1 @@
+"""The network of a recipe, and its folder: written, read, shared on the Hub."""

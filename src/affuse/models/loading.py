@@ -1,0 +1,101 @@
+"""Read a model from a model folder, a run folder or the Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from affuse.encoders.pretrained import weights_follow
+from affuse.errors import AffuseError
+from affuse.models.defaults import PredictionDefaults
+from affuse.models.encoder_files import check_encoders
+from affuse.models.hub import download, looks_like_id
+from affuse.models.index import (
+    INDEX,
+    INSIDE,
+    LABELS,
+    PREDICTION,
+    PREPROCESSING,
+    RECIPE,
+    WEIGHTS,
+    check_files,
+    read_index,
+    read_json,
+)
+from affuse.models.network import Model
+from affuse.recipe import Recipe
+
+
+def load_model(source: str | Path) -> Model:
+    """The model in evaluation mode, from a model folder, a run folder or the Hub ("owner/name", "owner/name@tag").
+
+    Runs no code from the folder and unpickles nothing. An edited README.md is only warned of. Raises AffuseError if
+    there is no model, it was written by a newer affuse, or a file is missing or was altered, be it of an encoder that
+    the model only names.
+    """
+    folder = find_folder(source)
+    check_files(folder)
+    recipe = Recipe.load(folder / RECIPE)
+    if PREPROCESSING in read_index(folder):
+        check_encoders(recipe, read_json(folder / PREPROCESSING), folder)
+    with weights_follow():
+        model = Model(_inside(recipe, folder), read_json(folder / LABELS))
+    try:
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (RuntimeError, SafetensorError) as error:
+        raise AffuseError(
+            f"{folder / WEIGHTS} does not fit its recipe: {str(error).splitlines()[0]}"
+        ) from None
+    if PREDICTION in read_index(folder):
+        model.defaults = PredictionDefaults.model_validate(read_json(folder / PREDICTION))
+    return model.eval()
+
+
+def find_folder(source: str | Path) -> Path:
+    """The model folder itself: of a run folder its ``model``, of a Hub id the download."""
+    folder = Path(source)
+    for candidate in (folder, folder / "model"):
+        if (candidate / INDEX).is_file():
+            return candidate
+    if not folder.exists():
+        if looks_like_id(str(source)):
+            # a path that was misspelt is not asked for at the Hub, which may take long to say no
+            if "@" not in str(source) and Path(folder.parts[0]).is_dir():
+                raise AffuseError(
+                    f"There is no model folder {source} (and {folder.parts[0]} is a folder here); correct the path, or "
+                    f"write {source}@main for the Hub's model of that name."
+                )
+            return download(str(source))
+        raise AffuseError(
+            f"There is no model folder {source}; give a folder that 'affuse train' wrote or a Hub id."
+        )
+    raise AffuseError(f"{folder} is not a model folder: it has no {INDEX}; 'affuse train' writes one.")
+
+
+def files_of(source: str | Path) -> list[Path]:
+    """The files of a model folder, or of the one in a run folder; none where this machine has no such folder."""
+    folder = Path(source)
+    for candidate in (folder, folder / "model"):
+        if (candidate / INDEX).is_file():
+            return [candidate / INDEX, *(candidate / name for name in read_index(candidate))]
+    return []
+
+
+def _inside(recipe: Recipe, folder: Path) -> Recipe:
+    """``folder:`` in encoders' options made a path. Raises AffuseError for one that leads out of the folder."""
+    modalities = {}
+    for name, modality in recipe.modalities.items():
+        options = dict(modality.options)
+        for key, value in options.items():
+            if isinstance(value, str) and value.startswith(INSIDE):
+                inside = PurePosixPath(value.removeprefix(INSIDE))
+                if inside.is_absolute() or ".." in inside.parts:
+                    raise AffuseError(
+                        f"{folder / RECIPE}, modalities.{name}.options.{key}: {value!r} leads out of the model folder; "
+                        "do not use this model."
+                    )
+                options[key] = str(folder.resolve() / inside)
+        modalities[name] = modality.model_copy(update={"options": options})
+    return recipe.model_copy(update={"modalities": modalities})

@@ -1,0 +1,1 @@
+"""Finished runs as tables: results, paired tests, calibration, groups, mistakes."""

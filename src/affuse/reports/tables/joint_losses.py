@@ -1,0 +1,121 @@
+"""The second paper's Table 1 for any comparison of several tasks: modalities, final weights, losses, ACC and BACC.
+
+Losses of two weightings are on two scales, so the yardstick here is each task's own, unweighted negative log
+likelihood, and their plain sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from affuse.evaluation.calibration import probabilities_of, utterance_nll
+from affuse.evaluation.predictions import measure_table
+from affuse.files import read_csv
+from affuse.reports.tables.results import TITLES, read_predictions, rows_of
+from affuse.training.compare import Cell, Comparison
+
+PARTS = ("validation", "test")
+
+
+def joint_losses(comparison: Comparison) -> pd.DataFrame:
+    """One row per (variant without its seed, quantity): value (mean over seeds), sd_seeds, seeds, folds.
+
+    quantity: ``weight_<task>`` at the last epoch (mean over folds); ``<part>_nll_sum``, over utterances of all
+    folds and over tasks; ``<part>_nll_mean``, the sum over tasks of ``<part>_nll_mean_<task>``, each the mean
+    over the utterances that have the task's label; ``test_acc_<task>``, ``test_bacc_<task>``. NLL is
+    unweighted, in nats. part: validation or test. A variant with an unfinished or failed cell is left out.
+    """
+    rows: list[dict[str, Any]] = []
+    for row, cells in rows_of(comparison).items():
+        if cells[0].variant.baseline or any(cell.folder not in comparison.results for cell in cells):
+            continue
+        experiment = comparison.experiments[cells[0].experiment]
+        spaces = experiment.labelled.spaces
+        by_seed: dict[int, list[Cell]] = {}
+        for cell in cells:
+            by_seed.setdefault(cell.variant.recipe.seed, []).append(cell)
+        found = pd.DataFrame([_of_seed(of_seed, spaces) for of_seed in by_seed.values()])
+        for quantity in found.columns:
+            values = found[quantity].to_numpy(float)
+            rows.append(
+                dict(row)
+                | {
+                    "modalities": "+".join(cells[0].variant.recipe.modalities),
+                    "stamp": experiment.split.stamp,
+                    "on_test": cells[0].variant.recipe.on_test,
+                    "quantity": quantity,
+                    "value": values.mean(),
+                    "sd_seeds": values.std(ddof=1) if len(values) > 1 else np.nan,
+                    "seeds": len(values),
+                    "folds": len({cell.fold for cell in cells}),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _of_seed(cells: Sequence[Cell], spaces: dict[str, list[str]]) -> dict[str, float]:
+    last = pd.DataFrame(read_csv(cell.folder / "metrics.csv", lambda name: True).iloc[-1] for cell in cells)
+    found = {f"weight_{task}": float(last[f"weight_{task}"].mean()) for task in spaces}
+    for part in PARTS:
+        table = pd.concat([read_predictions(cell.folder, part) for cell in cells], ignore_index=True)
+        if not len(table):
+            continue
+        losses = {
+            task: utterance_nll(*probabilities_of(table, task, space)) for task, space in spaces.items()
+        }
+        found[f"{part}_nll_sum"] = float(sum(loss.sum() for loss in losses.values()))
+        found[f"{part}_nll_mean"] = float(sum(loss.mean() for loss in losses.values() if len(loss)))
+        for task, loss in losses.items():
+            if len(loss):
+                found[f"{part}_nll_mean_{task}"] = float(loss.mean())
+        if part == "test":
+            for task, space in spaces.items():
+                if len(losses[task]):
+                    measured = measure_table(table, task, space)
+                    found[f"test_acc_{task}"], found[f"test_bacc_{task}"] = measured.acc, measured.bacc
+    return found
+
+
+def joint_loss_table(losses: pd.DataFrame) -> pd.DataFrame:
+    """Table 1's shape as text: a row per variant.
+
+    Losses read 'sum; mean = task + task': the sum over utterances and tasks, the mean per utterance, and each
+    task's share of that mean. ACC and BACC in percent. ± is the standard deviation over seeds.
+    """
+    lines: list[dict[str, str]] = []
+    fixed = list(losses.columns[: list(losses.columns).index("modalities") + 1])
+    for key, group in losses.groupby(fixed, sort=False, dropna=False):
+        found = {
+            quantity: (float(value), float(sd))
+            for quantity, value, sd in group[["quantity", "value", "sd_seeds"]].itertuples(index=False)
+        }
+        tasks = [name.removeprefix("weight_") for name in found if name.startswith("weight_")]
+        line = dict(zip(fixed, map(str, key), strict=True))
+        weights = [f"{found[f'weight_{task}'][0]:.3f}" for task in tasks]
+        line[f"weights ({', '.join(tasks)})"] = ", ".join(weights)
+        for part in PARTS:
+            if f"{part}_nll_sum" not in found:
+                continue
+            names = [f"{part}_nll_mean_{task}" for task in tasks]
+            shares = " + ".join(f"{found[name][0]:.3f}" for name in names if name in found)
+            total, mean = _with_sd(*found[f"{part}_nll_sum"], 1), _with_sd(*found[f"{part}_nll_mean"], 3)
+            line[f"{part} NLL: sum; mean = {' + '.join(tasks)}"] = f"{total}; {mean} = {shares}"
+        for task in tasks:
+            for metric in ("acc", "bacc"):
+                value, sd = found.get(f"test_{metric}_{task}", (np.nan, np.nan))
+                line[f"{task} {TITLES[metric]}"] = (
+                    "" if np.isnan(value) else _with_sd(100 * value, 100 * sd, 1)
+                )
+        for about in ("stamp", "on_test"):
+            if (losses[about] != "").any():
+                line["protocol" if about == "stamp" else about] = group.iloc[0][about]
+        lines.append(line)
+    return pd.DataFrame(lines).fillna("")
+
+
+def _with_sd(value: float, sd: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if np.isnan(sd) else f"{value:.{digits}f} ± {sd:.{digits}f}"

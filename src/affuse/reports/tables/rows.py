@@ -1,0 +1,197 @@
+"""The rows of a comparison's folder with their predictions: what every table and figure of a report is made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from affuse.errors import AffuseError
+from affuse.evaluation.predictions import measure_table
+from affuse.files import read_csv
+from affuse.files.yaml_text import read_yaml_file
+from affuse.overrides import TEXTS
+from affuse.reports.record import RECORD
+from affuse.reports.tables.results import read_predictions, tables_by_seed
+from affuse.training.embeddings import EMBEDDINGS, read_embeddings
+
+REFERENCE = "cross_entropy"
+# stands behind whatever was chosen or measured with the help of the test part
+MARK = "‡"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One finished cell of a row."""
+
+    folder: Path
+    fold: int
+    seed: int
+    result: dict[str, Any]  # results.json: best_epoch, utterances (role -> how many), parameters, seconds
+
+    @property
+    def utterances(self) -> dict[str, int]:
+        """role -> how many; empty where the run does not say."""
+        return self.result.get("utterances") or {}
+
+    @property
+    def kept(self) -> int | None:
+        """The epoch whose weights were kept, from 1."""
+        return self.result.get("best_epoch")
+
+    @cached_property
+    def test(self) -> pd.DataFrame:
+        """Its test predictions."""
+        return read_predictions(self.folder, "test")
+
+    @cached_property
+    def validation(self) -> pd.DataFrame:
+        """Its validation predictions; no rows where the protocol has none."""
+        return read_predictions(self.folder, "validation")
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """``metrics.csv``, a row per epoch; empty where the run is of an older kind."""
+        path = self.folder / "metrics.csv"
+        return read_csv(path, lambda name: True) if path.is_file() else pd.DataFrame()
+
+    def embeddings(self) -> tuple[list[str], Any] | None:
+        """Ids and (n, width) of the test part; None where the run is from before they were kept."""
+        path = self.folder / EMBEDDINGS
+        return read_embeddings(path) if path.is_file() else None
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One line of a table: all folds and seeds of one point of the axes. Every run of it is finished."""
+
+    settings: dict[str, str]
+    modalities: tuple[str, ...]
+    split_hash: str
+    on_test: str  # what was chosen or trained on the test part, "" where it was left alone
+    runs: list[Run]
+    stamp: str = ""  # "speaker-dependent" where speakers of the test part are heard in training
+    baseline: bool = False  # a classical classifier on the same features, not a network
+
+    @cached_property
+    def trainings(self) -> list[Run]:
+        """Its runs, each once: a baseline has no seed, and its run of a fold stands for every seed."""
+        return list({run.folder: run for run in self.runs}.values())
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """The resolved recipe of its runs, by sections; empty where they kept none."""
+        path = self.runs[0].folder / "recipe.yaml"
+        return (read_yaml_file(path, TEXTS) or {}) if path.is_file() else {}
+
+    @property
+    def epochs(self) -> int | None:
+        """``training.epochs``: how many its runs were allowed."""
+        return self.recipe.get("training", {}).get("epochs")
+
+    @property
+    def select(self) -> str:
+        """``training.select``: validation, test or last."""
+        return self.recipe.get("training", {}).get("select", "validation")
+
+    @property
+    def watched(self) -> str:
+        """The part that was measured after every epoch."""
+        return "test" if self.select == "test" else "validation"
+
+    @cached_property
+    def tests(self) -> dict[int, pd.DataFrame]:
+        """seed -> test predictions of all folds."""
+        return tables_by_seed((run.seed, run.test) for run in self.runs)
+
+    def tables(self, task: str, space: Sequence[str]) -> list[pd.DataFrame]:
+        """One test table per seed, where it has utterances labelled for the task."""
+        return [t for t in self.tests.values() if task in t.columns and t[task].isin(list(space)).any()]
+
+    def name_among(self, rows: Sequence[Row]) -> str:
+        """The settings that tell it from ``rows``, in one line, marked if the test part had a hand in it."""
+        axes = [a for a in self.settings if len({row.settings.get(a) for row in rows}) > 1] or ["loss"]
+        axes = ["row"] if "row" in axes else axes  # the published row that 'affuse reproduce' stands for
+        text = ", ".join(str(self.settings[axis]) for axis in axes if axis in self.settings)
+        return text + (f" {MARK}" if self.on_test else "")
+
+
+def read_rows(folder: Path, record: dict[str, Any]) -> list[Row]:
+    """The finished rows of a comparison's folder, in its order.
+
+    Raises AffuseError where a run that ``comparison.json`` calls finished has no predictions.
+    """
+    rows = []
+    for entry in record["rows"]:
+        if not all(cell["finished"] for cell in entry["cells"]):
+            continue
+        runs, on_test = [], str(entry.get("on_test") or "")
+        for cell in entry["cells"]:
+            place = folder / cell["folder"]
+            if not (place / "predictions.csv").is_file():
+                raise AffuseError(
+                    f"{place} has no predictions.csv, which {RECORD} names; run the same 'affuse compare' again."
+                )
+            result = _result(place)
+            on_test = on_test or str(result.get("on_test") or "")
+            runs.append(Run(place, cell["fold"], cell["seed"], result))
+        about = entry["settings"], tuple(entry["modalities"]), entry["split_hash"], on_test, runs
+        rows.append(Row(*about, str(entry.get("stamp") or ""), bool(entry.get("baseline"))))
+    return rows
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    path = folder / "results.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def best_single(rows: Sequence[Row], split_hash: str, task: str, space: Sequence[str]) -> Row | None:
+    """Of the rows of a split that read one modality alone: the one with the best BACC of the task on validation.
+
+    The mean over its runs; the test part is never looked at. None where fewer than two such modalities are there (there
+    is nothing to choose from), or where they have no validation part, or all of them were chosen on the test part.
+    """
+    singles = [
+        row
+        for row in rows
+        if len(row.modalities) == 1 and row.split_hash == split_hash and not (row.on_test or row.baseline)
+    ]
+    scores = []
+    for row in singles:
+        found = [
+            measure_table(table, task, space).bacc
+            for run in row.runs
+            if task in (table := run.validation).columns and table[task].isin(list(space)).any()
+        ]
+        if found:
+            scores.append((sum(found) / len(found), row))
+    if len({row.modalities for _, row in scores}) < 2:
+        return None
+    return max(scores, key=lambda pair: pair[0])[1]
+
+
+def reference_of(row: Row, rows: Sequence[Row]) -> Row | None:
+    """What a row is compared with: of the rows under cross-entropy on the same split, the one most like it
+    (in its settings, then in its modalities).
+
+    A row under cross-entropy itself is compared with the first one before it that has its modalities (MM-dynamic with
+    MM-static, not with sound alone), else with the first of all; without any such row, all are with the first row.
+    None for a row that is its own reference.
+    """
+    same = [other for other in rows if other.split_hash == row.split_hash]
+    plain = [other for other in same if other.settings["loss"] == REFERENCE] or same[:1]
+
+    def likeness(other: Row) -> tuple[int, bool]:
+        same = (other.settings.get(axis) == value for axis, value in row.settings.items() if axis != "loss")
+        return sum(same), other.modalities == row.modalities
+
+    if row in plain:
+        before = plain[: plain.index(row)]
+        alike = [other for other in before if other.modalities == row.modalities]
+        return next(iter(alike or before), None)
+    return max(plain, key=likeness)

@@ -1,0 +1,75 @@
+"""The tables of statistics beside ``results.csv``, made from a comparison's folder alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from affuse.files import write_csv
+from affuse.reports.tables.calibration import calibration_tables
+from affuse.reports.tables.convergence import reasons_of, training_table
+from affuse.reports.tables.embeddings import embedding_table
+from affuse.reports.tables.groups import group_table
+from affuse.reports.tables.mistakes import mistakes
+from affuse.reports.tables.paired import paired_tests
+from affuse.reports.tables.rows import Row
+from affuse.reports.tables.utterances import read_utterances
+
+TABLES = ("paired_tests", "trainings", "calibration", "reliability", "groups", "embeddings", "mistakes")
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Each table holds all tasks; see the functions that make them. A table without lines has no columns."""
+
+    paired_tests: pd.DataFrame
+    trainings: pd.DataFrame
+    calibration: pd.DataFrame
+    reliability: pd.DataFrame
+    groups: pd.DataFrame
+    embeddings: pd.DataFrame
+    mistakes: pd.DataFrame
+    utterances: pd.DataFrame
+
+
+def compute_statistics(folder: Path, record: dict[str, Any], rows: list[Row]) -> Statistics:
+    """Every table, from the predictions, embeddings and ``utterances.csv`` of a comparison's folder."""
+    utterances = read_utterances(folder)
+    spaces = {task: about["classes"] for task, about in record["tasks"].items()}
+
+    def every(table: Callable[[str, list[str]], pd.DataFrame]) -> pd.DataFrame:
+        parts = [found for task, space in spaces.items() if len(found := table(task, space))]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    calibrated = {task: calibration_tables(rows, task, space) for task, space in spaces.items()}
+    trained = {task: training_table(rows, task, space) for task, space in spaces.items()}
+    return Statistics(
+        paired_tests=every(
+            lambda task, space: paired_tests(
+                rows, task, space, utterances["speaker"], reasons_of(trained[task], rows)
+            )
+        ),
+        trainings=every(lambda task, space: trained[task]),
+        calibration=every(lambda task, space: calibrated[task][0]),
+        reliability=every(lambda task, space: calibrated[task][1]),
+        groups=every(lambda task, space: group_table(rows, task, space, utterances)),
+        embeddings=every(
+            lambda task, space: embedding_table(rows, task, space, reasons_of(trained[task], rows))
+        ),
+        mistakes=every(lambda task, space: mistakes(rows, task, space, utterances)),
+        utterances=utterances,
+    )
+
+
+def write_statistics(statistics: Statistics, folder: Path) -> None:
+    """Write each of TABLES as a CSV file of its name; one without lines is not written."""
+    for name in TABLES:
+        table: pd.DataFrame = getattr(statistics, name)
+        if len(table):
+            write_csv(folder / f"{name}.csv", table)
+        else:
+            (folder / f"{name}.csv").unlink(missing_ok=True)  # of other rows

@@ -1,0 +1,97 @@
+"""``subsets.csv``: how a comparison's models do from every subset of their modalities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from affuse.evaluation.intervals import speaker_confusions, speaker_interval
+from affuse.evaluation.predictions import measure_table
+from affuse.files import read_csv
+from affuse.reports.tables.results import (
+    RESULT_NUMBERS,
+    ceiling,
+    paper_table,
+    read_predictions,
+    rows_of,
+    tables_by_seed,
+)
+from affuse.training.compare import Comparison
+from affuse.training.subsets import SUBSET_PREDICTIONS, has_subsets, subsets_of
+
+SUBSETS = "subsets.csv"
+
+
+def collect_subsets(comparison: Comparison) -> pd.DataFrame:
+    """One row per (variant without its seed, subset of its modalities, task, metric); empty where none was asked for.
+
+    The columns are those of ``results.csv`` with the subset ("audio+text") as a further axis, and mean the same;
+    ``ceiling`` is that of the subset. Utterances that have none of a subset's modalities are not counted in ``n``.
+    """
+    rows: list[dict[str, Any]] = []
+    for row, cells in rows_of(comparison).items():
+        if any(cell.folder not in comparison.results or not has_subsets(cell.folder) for cell in cells):
+            continue
+        experiment = comparison.experiments[cells[0].experiment]
+        recipe = cells[0].variant.recipe
+        speakers = experiment.labelled.table.set_index("id")["speaker"]
+        tested = (
+            (c.variant.recipe.seed, read_predictions(c.folder, "test", SUBSET_PREDICTIONS)) for c in cells
+        )
+        by_seed = tables_by_seed(tested).values()
+        for subset in subsets_of(list(recipe.modalities)):
+            name = "+".join(subset)
+            of_subset = recipe.model_copy(update={"modalities": {m: recipe.modalities[m] for m in subset}})
+            for task, space in experiment.labelled.spaces.items():
+                tables = [table[table["modalities"] == name] for table in by_seed]
+                tables = [table for table in tables if table[task].isin(space).any()]
+                if not tables:
+                    continue
+                confusions = speaker_confusions(tables, task, space, speakers)
+                measured = [measure_table(table, task, space) for table in tables]
+                for metric in ("acc", "bacc"):
+                    values = np.array([getattr(found, metric) for found in measured])
+                    _, low, high = speaker_interval(confusions, metric)
+                    rows.append(
+                        dict(row)
+                        | {
+                            "modalities": name,
+                            "protocol": experiment.recipe.protocol.kind,
+                            "stamp": experiment.split.stamp,
+                            "on_test": experiment.recipe.on_test,
+                            "task": task,
+                            "metric": metric,
+                            "value": values.mean(),
+                            "low": low,
+                            "high": high,
+                            "ceiling": ceiling(experiment, of_subset, task, metric),
+                            "sd_seeds": values.std(ddof=1) if len(values) > 1 else np.nan,
+                            "sd_folds": np.nan,
+                            "n": measured[0].n,
+                            "speakers": len(confusions),
+                            "seeds": len(tables),
+                        }
+                    )
+    return pd.DataFrame(rows)
+
+
+def subset_table(subsets: pd.DataFrame, task: str) -> pd.DataFrame:
+    """A line per row of the comparison and subset: ACC and BACC as elsewhere, each beside its ceiling, and n."""
+    table = paper_table(subsets, task)
+    of_task = subsets[subsets["task"] == task]
+    bacc = of_task[of_task["metric"] == "bacc"]  # one line of the table each, in the same order
+    if bacc["ceiling"].notna().any():
+        table["BACC / ceiling"] = [
+            "" if np.isnan(best) else f"{100 * value:.1f} / {100 * best:.1f}"
+            for value, best in zip(bacc["value"], bacc["ceiling"], strict=True)
+        ]
+    return table.assign(n=bacc["n"].to_numpy())
+
+
+def read_subsets(folder: Path) -> pd.DataFrame:
+    """``subsets.csv`` of a comparison's folder; without lines where there is none."""
+    path = folder / SUBSETS
+    return read_csv(path, RESULT_NUMBERS) if path.is_file() else pd.DataFrame()
