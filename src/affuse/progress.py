@@ -179,3 +179,15 @@ def reporting(
 def interactive() -> bool:
     """Whether somebody watches: standard error is a terminal, or this is a notebook."""
     return sys.stderr is not None and (sys.stderr.isatty() or Console(stderr=True).is_jupyter)
+
+
+@contextmanager
+def watched(progress: Progress | None = None) -> Iterator[Progress]:
+    """Choose what a function reports to: ``progress`` if there is one, else bars where somebody watches, else nothing."""
+    if progress is not None:
+        yield progress
+    elif interactive():
+        with reporting() as chosen:
+            yield chosen
+    else:
+        yield Quiet()

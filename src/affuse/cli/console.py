@@ -13,8 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from affuse.cli.flags import flag
+from affuse.devices import choose_device
 from affuse.files.names import shown
 from affuse.progress import Bars, Lines, reporting
+
+__all__ = ["bars", "choose_device", "command_line", "messages", "out", "print_table", "report_skipped"]
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,21 +56,6 @@ def print_table(table: pd.DataFrame, title: str | None = None) -> None:
 def command_line() -> str:
     """What was typed, as a shell takes it."""
     return shlex.join(["affuse", *sys.argv[1:]])
-
-
-def choose_device(device: str) -> str:
-    """ "auto" -> "cuda" where a GPU is at hand, else "cpu"."""
-    import torch
-
-    from affuse.errors import AffuseError
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device not in ("cpu", "cuda"):
-        raise AffuseError(f"--device takes auto, cpu or cuda, not {device!r}.")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise AffuseError(f"--device {device}: no GPU is at hand; use --device cpu.")
-    return device
 
 
 def report_skipped(skipped: list, where: object, partial: Sequence = ()) -> int:

@@ -28,7 +28,7 @@ from affuse.failures import SKIPPED
 from affuse.files import read_csv, write_csv, write_json, write_text
 from affuse.files.outputs import is_empty
 from affuse.files.yaml_text import read_yaml_file
-from affuse.models.index import INDEX, IN_RUN
+from affuse.models.index import IN_RUN, INDEX
 from affuse.overrides import TEXTS
 
 if TYPE_CHECKING:
