@@ -183,7 +183,7 @@ def interactive() -> bool:
 
 @contextmanager
 def watched(progress: Progress | None = None) -> Iterator[Progress]:
-    """Choose what a function reports to: ``progress`` if there is one, else bars where somebody watches, else nothing."""
+    """Yield ``progress`` if there is one, else bars where somebody watches, else ``Quiet``."""
     if progress is not None:
         yield progress
     elif interactive():
