@@ -7,7 +7,7 @@ import affuse
 
 SOURCE = Path(affuse.__file__).parent
 LAYERS = [  # names in src/affuse
-    "__init__ calls devices errors failures figures files names overrides progress registry sequence tables workers",
+    "__init__ axes calls devices errors failures figures files lazy names overrides progress registry sequence tables workers",
     *("media", "corpora", "encoders", "fusion", "losses", "weighting", "evaluation"),
     "recipe",
     "models",

@@ -90,7 +90,7 @@ def test_modalities_come_and_go():
         ("training.epochs=many", r"training\.epochs: .*integer"),
         ("protocol.kind=leave_one_out", r"protocol\.kind"),
         ("head.dropout=1.5", r"head\.dropout"),
-        ("optimizer.lr", r"set takes key=value"),
+        ("optimizer.lr", r"--set takes key=value"),
         ("name.x=1", r"'name' holds '3m-ser', which has no field 'x'"),
         ("weighting.name=softmaxx", r"did you mean 'softmax'"),
     ],

@@ -52,7 +52,9 @@ def recorded(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         for name in kwargs:
             if name not in signature.parameters and not _takes_any(signature):
-                raise TypeError(f"affuse.{function.__name__} {_no_argument(name, list(signature.parameters))}")
+                raise TypeError(
+                    f"affuse.{function.__name__} {_no_argument(name, list(signature.parameters))}"
+                )
         if _current.get():
             return function(*args, **kwargs)
         with recorded_as(_as_written(function.__name__, args, kwargs)):

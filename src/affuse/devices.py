@@ -27,5 +27,7 @@ def choose_device(device: str = "auto") -> str:
     if torch.cuda.is_available():
         return "cuda"
     if device == "cuda":
-        raise AffuseError(f"{argument('device', 'cuda')}: no GPU is at hand; use {argument('device', 'cpu')}.")
+        raise AffuseError(
+            f"{argument('device', 'cuda')}: no GPU is at hand; use {argument('device', 'cpu')}."
+        )
     return "cpu"

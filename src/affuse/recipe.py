@@ -207,10 +207,8 @@ class Recipe(Part):
         return self
 
     @classmethod
-    def load(cls, source: str | Path | Recipe, overrides: Sequence[str] = ()) -> Recipe:
-        """A packaged name ('3m-ser'), a YAML file or a recipe, with ``key.path=value`` overrides applied in order."""
-        if isinstance(source, Recipe):
-            return source.changed(overrides) if overrides else source
+    def load(cls, source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+        """A packaged name ('3m-ser') or a YAML file, with ``key.path=value`` overrides applied in order."""
         path = Path(source)
         if path.suffix in (".yaml", ".yml"):
             if not path.is_file():
