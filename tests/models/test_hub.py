@@ -13,8 +13,8 @@ import torch
 
 import affuse
 from affuse.errors import AffuseError
+from affuse.models.finding import find_folder
 from affuse.models.hub import looks_like_id
-from affuse.models.loading import find_folder
 from affuse.models.saving import save_model
 from affuse.models.sharing import pull, push
 from affuse.recipe import Recipe
