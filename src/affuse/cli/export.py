@@ -40,9 +40,8 @@ def export(
         raise AffuseError("--split chooses a part of a corpus; give --measure CORPUS too.")
     from affuse.corpora.corpus import Corpus
     from affuse.files.outputs import Outputs
-    from affuse.models.loading import files_of, load_model
-    from affuse.onnx.check import measure_export
-    from affuse.onnx.onnx_file import export_onnx
+    from affuse.models.finding import files_of
+    from affuse.models.loading import load_model
     from affuse.training.cache import FeatureCache, default_folder
 
     outputs = Outputs(out.parent, "export", overwrite=overwrite, deep=False)
