@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from affuse.api.inputs import open_cache, open_corpus
+from affuse.axes import axes_of, overrides_of
 from affuse.calls import current_call, recorded
 from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
-from affuse.axes import axes_of, overrides_of
 from affuse.progress import watched
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from affuse.api.inputs import open_cache, open_corpus
 from affuse.calls import recorded
 from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
-from affuse.progress import watched
+from affuse.progress import Heard, watched
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -63,7 +63,8 @@ def evaluate(
         >>> found.to_frame()  # doctest: +SKIP
     """
     from affuse.files.outputs import Outputs
-    from affuse.models.loading import files_of, load_model
+    from affuse.models.finding import files_of
+    from affuse.models.loading import load_model
     from affuse.models.network import Model
     from affuse.results.evaluation import TABLES, Evaluation
     from affuse.results.run import Run
@@ -83,11 +84,12 @@ def evaluate(
         outputs.make_folder()
     with outputs.writing() if outputs is not None else nullcontext(), watched(progress) as watching:
         trained = source if isinstance(source, Model) else load_model(source)
+        heard = Heard(watching)
         tables = evaluate_model(
-            trained, opened, open_cache(cache), watching, choose_device(device),
+            trained, opened, open_cache(cache), heard, choose_device(device),
             split=split, role=role, modalities=given, run=folder,
         )  # fmt: skip
-        found = Evaluation(**vars(tables), modalities=given)
+        found = Evaluation(**vars(tables), modalities=given, said=heard.sentences)
         if out is not None:
             found.save(out, overwrite=overwrite)
     return found
@@ -120,7 +122,8 @@ def export(
         PosixPath('model.onnx')
     """
     from affuse.files.outputs import Outputs
-    from affuse.models.loading import files_of, load_model
+    from affuse.models.finding import files_of
+    from affuse.models.loading import load_model
     from affuse.models.network import Model
     from affuse.onnx.onnx_file import export_onnx
     from affuse.results.run import Run

@@ -42,6 +42,8 @@ def export(
     from affuse.files.outputs import Outputs
     from affuse.models.finding import files_of
     from affuse.models.loading import load_model
+    from affuse.onnx.check import measure_export
+    from affuse.onnx.onnx_file import export_onnx
     from affuse.training.cache import FeatureCache, default_folder
 
     outputs = Outputs(out.parent, "export", overwrite=overwrite, deep=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ class Evaluation(Tables):
     Args:
         folder: Where its tables were written; None: nowhere.
         modalities: Those that the model was given; None: all of its own.
+        said: What was left out or changed before measuring, in sentences.
 
     Its tables hold shares from 0 to 1: ``predictions``, ``metrics`` (task, metric, value, low, high, n, speakers),
     ``recalls`` by class, ``groups`` (by gender and dialog type, and the gaps) and ``calibration``; ``skipped`` and
@@ -35,6 +36,7 @@ class Evaluation(Tables):
 
     folder: Path | None = None
     modalities: tuple[str, ...] | None = None
+    said: list[str] = field(default_factory=list[str])
 
     @property
     def title(self) -> str:
@@ -122,7 +124,7 @@ class Evaluation(Tables):
         outputs.check([folder / f"{name}.csv" for name in TABLES])
         with outputs.writing():
             for name in TABLES:
-                table = self._skipped_table() if name == "skipped" else getattr(self, name)
+                table = self.skipped_table() if name == "skipped" else getattr(self, name)
                 if len(table) or name == "skipped":
                     write_csv(folder / f"{name}.csv", table)
         self.folder = folder
@@ -138,7 +140,8 @@ class Evaluation(Tables):
 
         return write_evaluation_page(self, Path(path or (self.folder or Path()) / PAGE))
 
-    def _skipped_table(self) -> pd.DataFrame:
+    def skipped_table(self) -> pd.DataFrame:
+        """``skipped.csv``: id, modality, cause, and whether the clip was not used or used in part."""
         return skipped_table(self.skipped, self.partial)
 
     def __repr__(self) -> str:
@@ -153,4 +156,4 @@ class Evaluation(Tables):
 
     def _repr_html_(self) -> str:
         tables = [table for _, table in self.tables]
-        return as_html(self.tables[0][0], tables, self.sentences)
+        return as_html(self.tables[0][0], tables, [*self.said, *self.sentences])

@@ -88,6 +88,11 @@ class Grid:
         return note(self._report)
 
     @property
+    def notes(self) -> list[str]:
+        """What was left out of the recipes or changed in the corpus before training, in sentences."""
+        return list(dict.fromkeys(text for row in self._record["rows"] for text in row.get("view") or ()))
+
+    @property
     def runs(self) -> list[Run]:
         """Every finished run of a network, in the order of the rows."""
         cells = (
@@ -124,4 +129,6 @@ class Grid:
         return f"Grid({str(self.folder)!r}, {rows}, {counted(len(runs), 'run')}{failed})"
 
     def _repr_html_(self) -> str:
-        return as_html(self.title, [table for _, table in self.tables], [*self.verdict, self.note])
+        return as_html(
+            self.title, [table for _, table in self.tables], [*self.verdict, *self.notes, self.note]
+        )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affuse.reproduction.protocols import ProtocolNumbers
+from affuse.reproduction.report.record import CLAIMS, EFFECTS, EFFECTS_TABLE, NUMBERS
 from affuse.reproduction.switches import SwitchEffects
 from affuse.results.display import as_html
-from affuse.results.grid import Grid
+from affuse.results.grid import PAGE, Grid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,16 @@ class Reproduction(ProtocolNumbers):
         return self.numbers.copy()
 
     @property
+    def page(self) -> Path:
+        """Its report; ``report`` writes it anew."""
+        return self.folder / PAGE
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its tables, by the names of their files."""
+        return NUMBERS, CLAIMS
+
+    @property
     def grids(self) -> dict[str, Grid]:
         """Protocol -> its comparison."""
         return {about["id"]: Grid.load(self.folder / about["folder"]) for about in self.record["protocols"]}
@@ -46,6 +58,14 @@ class Reproduction(ProtocolNumbers):
 
 class Switches(SwitchEffects):
     """What each departure of the authors' code does alone; ``affuse.reproduce(..., switches=True)`` gives one."""
+
+    verdict: Sequence[str] = ()  # effects are not judged
+    page: None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its tables, by the names of their files."""
+        return EFFECTS, EFFECTS_TABLE
 
     def to_frame(self) -> pd.DataFrame:
         """``switches.csv``: a row per switch, published row and metric: base, switched, effect and its interval."""

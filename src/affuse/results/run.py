@@ -157,6 +157,11 @@ class Run:
         return pd.DataFrame(lines)
 
     @property
+    def notes(self) -> list[str]:
+        """What was left out of the recipe or changed in the corpus before training, in sentences."""
+        return list(self._files.environment().get("view") or ())
+
+    @property
     def sentences(self) -> list[str]:
         """What must be read with the numbers."""
         told = [f"Epoch {self.best_epoch} of {self.epochs} counts: {self.chosen_by}."]
@@ -184,5 +189,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         return as_html(
-            f"{self.folder}: fold {self.fold}, seed {self.seed}, test part", [self.summary()], self.sentences
+            f"{self.folder}: fold {self.fold}, seed {self.seed}, test part",
+            [self.summary()],
+            [*self.sentences, *self.notes],
         )
