@@ -15,6 +15,7 @@ _PUBLIC = {
     "AffuseError": "affuse.errors:AffuseError",
     "Corpus": "affuse.corpora.corpus:Corpus",
     "Evaluation": "affuse.results.evaluation:Evaluation",
+    "FeatureSequence": "affuse.sequence:FeatureSequence",
     "Grid": "affuse.results.grid:Grid",
     "Model": "affuse.models.network:Model",
     "Recipe": "affuse.recipe:Recipe",
@@ -55,11 +56,13 @@ if TYPE_CHECKING:
     from affuse.results.grid import Grid
     from affuse.results.reproduction import Reproduction
     from affuse.results.run import Run
+    from affuse.sequence import FeatureSequence
 
 __all__ = [
-    "AffuseError", "Corpus", "Evaluation", "Grid", "Model", "Recipe", "Reproduction", "Run", "Timeline", "__version__",
-    "build", "compare", "corpora", "demo", "encoders", "evaluate", "export", "fusion", "list_parts", "load", "losses",
-    "prepare", "pull", "push", "report", "reproduce", "train", "validate", "weighting",
+    "AffuseError", "Corpus", "Evaluation", "FeatureSequence", "Grid", "Model", "Recipe", "Reproduction", "Run",
+    "Timeline", "__version__", "build", "compare", "corpora", "demo", "encoders", "evaluate", "export",
+    "fusion", "list_parts", "load", "losses", "prepare", "pull", "push", "report", "reproduce", "train",
+    "validate", "weighting",
 ]  # fmt: skip
 
 

@@ -138,7 +138,8 @@ def compare(
     from affuse.results.comparison_files import write_comparison
     from affuse.training.baseline import add_baseline
     from affuse.training.compare import compare as run
-    from affuse.training.compare import comparison_outputs, make_variants
+    from affuse.training.compare import make_variants
+    from affuse.training.comparison_folder import comparison_outputs
 
     out = Path(out)
     axes = axes_of(over)

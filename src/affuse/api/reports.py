@@ -28,7 +28,7 @@ def report(folder: str | Path, *, overwrite: bool = False) -> Path:
     from affuse.results.grid import Grid
     from affuse.results.reproduction import Reproduction
     from affuse.results.run import Run
-    from affuse.training.compare import comparison_outputs
+    from affuse.training.comparison_folder import comparison_outputs
     from affuse.training.runfolder import RunFolder
 
     folder = Path(folder)
