@@ -11,8 +11,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from affuse.corpora.readers.iemocap.labels import LabelProtocol
+from affuse.corpora.selection import CorpusView
 from affuse.corpora.splits.protocol import SplitProtocol, ValidationPart
-from affuse.corpora.view import CorpusView
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import needs_quotes, read_yaml, read_yaml_file, write_yaml
 from affuse.names import tidy

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import av
 import numpy as np
 
-from affuse.corpora.references import split_reference
+from affuse.corpora.feature_references import split_reference
 from affuse.errors import ClipError
 from affuse.failures import cause_of
 from affuse.files.names import find
