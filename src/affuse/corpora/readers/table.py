@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from affuse.corpora.corpus import Corpus, first_problem
 from affuse.corpora.corpus_files import writes_corpus
+from affuse.corpora.doubtful_names import alike_notes, blank_word_notes
 from affuse.corpora.feature_references import is_reference, split_reference
 from affuse.corpora.labels import OTHERWISE, map_labels, normalise_gender, with_labels
-from affuse.corpora.name_checks import alike_notes, blank_word_notes
 from affuse.corpora.readers.table_media import check_media_root, find_media
 from affuse.corpora.schema import (
     COLUMNS,
