@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from affuse.corpora.readers.iemocap.labels import LabelProtocol
+from affuse.corpora.label_protocol import LabelProtocol
 from affuse.corpora.selection import CorpusView
 from affuse.corpora.splits.protocol import SplitProtocol, ValidationPart
 from affuse.errors import AffuseError

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.durations import seconds_of
-from affuse.corpora.readers.iemocap.labels import LabelProtocol
+from affuse.corpora.label_protocol import LabelProtocol
 from affuse.errors import AffuseError
 
 # Sound of 1.935 s or more gives two VGGish patches or more: 192 frames of 25 ms, every 10 ms.

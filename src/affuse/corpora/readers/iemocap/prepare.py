@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from affuse.corpora.corpus import Corpus, first_problem
 from affuse.corpora.corpus_files import writes_corpus
+from affuse.corpora.label_protocol import Classes, LabelProtocol, Scenario, Ties
 from affuse.corpora.readers.iemocap.counts import SelfCheck, self_check
 from affuse.corpora.readers.iemocap.evaluation import Evaluated, read_evaluation
-from affuse.corpora.readers.iemocap.labels import Classes, LabelProtocol, Scenario, Ties
+from affuse.corpora.readers.iemocap.labels import label_turn, takes
 from affuse.corpora.readers.iemocap.media import UNUSABLE, VideoState, check_sentence, check_video
 from affuse.corpora.readers.iemocap.names import TurnName, parse_turn
 from affuse.corpora.readers.iemocap.release import SessionFiles, find_sessions, read_stamp
@@ -146,7 +147,7 @@ class _Reading:
                 )
                 continue
             self._seen.add(turn.id)
-            emotion, rule = self.protocol.label(name, turn.label, turn.votes)
+            emotion, rule = label_turn(self.protocol, name, turn.label, turn.votes)
             wav = session.sentences.get(turn.id)
             audio_note = "no wav" if wav is None else check_sentence(wav, turn.end - turn.start)
             video_note = self._video_note(name, turn, video)
@@ -174,7 +175,7 @@ class _Reading:
                     "marker": name.marker,
                     "audio_note": audio_note or None,
                     "video_note": video_note or None,
-                    "taken": self.protocol.takes(name),
+                    "taken": takes(self.protocol, name),
                 }
             )
             self.annotations += annotation_rows(turn)
