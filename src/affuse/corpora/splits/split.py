@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from affuse.corpora.corpus import first_problem
+from affuse.corpora.schema import first_problem
 from affuse.corpora.splits.protocol import GROUPED, SplitProtocol
 from affuse.errors import AffuseError
 from affuse.files import digest, read_csv, write_csv, write_text

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
-from affuse.corpora.corpus import Corpus, first_problem
+from affuse.corpora.corpus import Corpus
 from affuse.corpora.corpus_files import writes_corpus
 from affuse.corpora.label_protocol import Classes, LabelProtocol, Scenario, Ties
 from affuse.corpora.readers.iemocap.counts import SelfCheck, self_check
@@ -19,7 +19,7 @@ from affuse.corpora.readers.iemocap.media import UNUSABLE, VideoState, check_sen
 from affuse.corpora.readers.iemocap.names import TurnName, parse_turn
 from affuse.corpora.readers.iemocap.release import SessionFiles, find_sessions, read_stamp
 from affuse.corpora.readers.iemocap.transcripts import read_transcript
-from affuse.corpora.schema import GENDERS, CorpusInfo
+from affuse.corpora.schema import GENDERS, CorpusInfo, first_problem
 from affuse.errors import AffuseError
 from affuse.files import replacing, write_csv
 from affuse.files.names import written
