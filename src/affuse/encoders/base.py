@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from affuse.corpora.corpus import Utterance
-from affuse.corpora.references import split_reference
+from affuse.corpora.feature_references import split_reference
 from affuse.files import digest
 from affuse.files.names import find
 from affuse.media.clock import clock_rule

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from affuse.corpora.corpus import first_problem
+from affuse.corpora.schema import first_problem
 from affuse.encoders.sources import absolute
 from affuse.errors import AffuseError
 from affuse.losses.weighted_sum import WeightedSum

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from affuse.corpora.corpus import Corpus
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.files import digest, write_csv
 from affuse.files.names import shortened
 from affuse.files.outputs import Outputs, is_empty
@@ -73,26 +73,9 @@ class Comparison:
     failed: list[tuple[Cell, str]]
 
 
-def parse_axes(over: Sequence[str]) -> dict[str, list[str]]:
-    """['loss=a,b', 'seed=0,1'] -> {'loss': ['a', 'b'], 'seed': ['0', '1']}."""
-    axes: dict[str, list[str]] = {}
-    for item in over:
-        name, equals, values = item.partition("=")
-        split = [value.strip() for value in values.split(",")]
-        if "" in split and any(split):
-            raise AffuseError(f"--over {item}: a value is empty; write null where none is meant.")
-        split = [value for value in split if value]
-        if not equals or not name.strip() or not split:
-            raise AffuseError(f"--over takes axis=value,value, not {item!r}; for example --over seed=0,1,2.")
-        if name.strip() in axes:
-            raise AffuseError(f"--over names the axis {name.strip()!r} twice; give its values in one list.")
-        if len(set(split)) < len(split):
-            raise AffuseError(f"--over {item}: a value stands twice.")
-        axes[name.strip()] = split
-    return axes
-
-
-def make_variants(source: str, axes: dict[str, list[str]], overrides: Sequence[str]) -> list[Variant]:
+def make_variants(
+    source: str | Path | Recipe, axes: dict[str, list[str]], overrides: Sequence[str]
+) -> list[Variant]:
     """The product of the axes, in order; the axis ``recipe`` chooses the recipe itself.
 
     Options set for a modality that only some of the axis' recipes have are left out for the others.
@@ -156,7 +139,9 @@ def compare(
             folder = out / "runs" / slug(variant.settings, variant.recipe.name) / f"fold{fold}"
             cells.append(Cell(variant._replace(recipe=recipe), known[shared], fold, folder))
     if len({cell.folder for cell in cells}) < len(cells):
-        raise AffuseError("Two points of --over have the same folder name; make their values differ more.")
+        raise AffuseError(
+            f"Two points of {argument('over')} have the same folder name; make their values differ more."
+        )
     check_rows(cells)
     comparison = Comparison(experiments, cells, {}, [])
     skipped = [skip for experiment in experiments for skip in experiment.skipped]
@@ -199,13 +184,15 @@ def comparison_outputs(folder: Path, overwrite: bool = False) -> Outputs:
 def check_comparison_folder(out: Path, outputs: Outputs) -> None:
     """AffuseError if ``out`` cannot be a comparison's folder, or a file in it is its user's."""
     if (out / "environment.json").is_file():
-        raise AffuseError(f"{out} is the folder of a single run; choose another --out.")
+        raise AffuseError(f"{out} is the folder of a single run; choose another {argument('out')}.")
     place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not place.is_dir():
-        raise AffuseError(f"{out} cannot be written: {place} is a file; choose another --out.")
+        raise AffuseError(f"{out} cannot be written: {place} is a file; choose another {argument('out')}.")
     known = outputs.recorded or (out / RECORD).is_file() or next(out.glob(RUNS), None) is not None
     if place == out and not known and not is_empty(out):
-        raise AffuseError(f"{out} holds something that is no comparison; choose a new folder for --out.")
+        raise AffuseError(
+            f"{out} holds something that is no comparison; choose a new folder for {argument('out')}."
+        )
     outputs.check([out / name for name in FILES])
 
 
@@ -286,7 +273,7 @@ def check_rows(cells: Sequence[Cell]) -> None:
     seen = {(*describe(cell.variant).items(), cell.variant.recipe.seed, cell.fold) for cell in cells}
     if len(seen) < len(cells):
         raise AffuseError(
-            "Two points of --over are the same row of the table; name each loss and recipe once."
+            f"Two points of {argument('over')} are the same row of the table; name each loss and recipe once."
         )
 
 

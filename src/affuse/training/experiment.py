@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.selection import view
 from affuse.corpora.splits import Split, make_split, transcript_overlap
-from affuse.corpora.view import view
 from affuse.encoders.base import Encoder
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
