@@ -78,6 +78,7 @@ def _protocols(
     jobs: int | None, device: str,
 ) -> int:  # fmt: skip
     from affuse.cli.console import bars, command_line, messages, print_table
+    from affuse.failures import SKIPPED
     from affuse.reproduction.definition import PROTOCOLS, read_definition, read_paper
     from affuse.reproduction.grid import make_grid
     from affuse.reproduction.report.page import verdict_sentences, write_reproduction_page
@@ -123,7 +124,7 @@ def _protocols(
     ]
     if skipped:
         count = len({skip.id for skip in skipped})
-        messages.print(f"{count} utterances were skipped; see skipped.csv in each protocol's folder.")
+        messages.print(f"{count} utterances were skipped; see {SKIPPED} in each protocol's folder.")
     page = write_reproduction_page(out)
     messages.print(f"Tables are in {out / 'reproduction.csv'} and {out / 'claims.csv'}.", soft_wrap=True)
     messages.print(f"The report is {page}: open it in a browser.", soft_wrap=True)

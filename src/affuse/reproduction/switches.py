@@ -14,7 +14,7 @@ from affuse.errors import AffuseError
 from affuse.evaluation.over_runs import over_runs
 from affuse.evaluation.predictions import measure_table
 from affuse.progress import Progress
-from affuse.reports.tables.results import read_predictions, rows_of
+from affuse.reports.tables.results import rows_of
 from affuse.reports.tables.rows import Row, Run
 from affuse.reproduction.definition import Changes, Paper, Switch, read_definition, read_switches
 from affuse.reproduction.grid import (
@@ -31,6 +31,7 @@ from affuse.reproduction.report.claims import untrained_rows
 from affuse.reproduction.utterances import check_utterances
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import Cell, Comparison, Variant, compare
+from affuse.training.runfolder import RunFolder
 
 BASE = "base"
 
@@ -179,7 +180,7 @@ def effects_table(effects: pd.DataFrame) -> pd.DataFrame:
 
 def _pooled_metrics(cells: Sequence[Cell], spaces: Mapping[str, Sequence[str]]) -> dict[str, float]:
     """ACC and BACC (0 to 1) by task over the test utterances of all folds of one seed."""
-    table = pd.concat([read_predictions(cell.folder, "test") for cell in cells], ignore_index=True)
+    table = pd.concat([RunFolder(cell.folder).predictions("test") for cell in cells], ignore_index=True)
     found = {}
     for task, space in spaces.items():
         if table[task].isin(list(space)).any():

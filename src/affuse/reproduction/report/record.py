@@ -24,11 +24,12 @@ from affuse.reproduction.report.claims import claims_table, untrained_rows
 from affuse.reproduction.report.values import COLUMNS, ProtocolRun, reproduction_rows, same_corpus
 from affuse.reproduction.report.values import NUMBERS as FRAME_NUMBERS
 from affuse.reproduction.utterances import utterances_in_words
+from affuse.training.comparison_folder import LATEX, MARKDOWN, PAGE
 
 RECORD = "reproduction.json"
 NUMBERS, CLAIMS = "reproduction.csv", "claims.csv"
 # What a reproduction writes into its folder, besides a comparison's folder per protocol
-FILES = (RECORD, NUMBERS, CLAIMS, "report.html", "report.md", "tables.tex", "switches.csv", "switches.md")
+FILES = (RECORD, NUMBERS, CLAIMS, PAGE, MARKDOWN, LATEX, "switches.csv", "switches.md")
 FORMAT = 3
 _KEYS = {
     "affuse", "command", "title", "paper", "kind", "corpus", "same_corpus", "generated", "classes", "notes", "caveats",
