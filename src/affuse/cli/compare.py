@@ -60,8 +60,8 @@ def compare(
     from affuse.training.baseline import add_baseline
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.compare import compare as run
-    from affuse.training.compare import make_variants, parse_axes
     from affuse.training.comparison_folder import comparison_outputs
+    from affuse.training.variants import make_variants, parse_axes
 
     axes = parse_axes([*(over or []), *([f"fold={','.join(fold)}"] if fold else [])])
     try:

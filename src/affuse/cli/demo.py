@@ -14,7 +14,7 @@ from affuse.errors import AffuseError
 
 if TYPE_CHECKING:
     from affuse.files.outputs import Outputs
-    from affuse.training.compare import Variant
+    from affuse.training.variants import Variant
 
 LOSSES = (
     "cross_entropy",
@@ -146,7 +146,7 @@ def demo_variants(video: bool = True, quick: bool = False) -> list[Variant]:
     ``video``: with the face beside words and voice; ``quick``: two losses, three epochs.
     """
     from affuse.recipe import Recipe
-    from affuse.training.compare import Variant, make_variants
+    from affuse.training.variants import Variant, make_variants
 
     changes = QUICK if quick else []
     losses: list[str] = list(LOSSES[::3] if quick else LOSSES)
@@ -164,7 +164,7 @@ def demo_variants(video: bool = True, quick: bool = False) -> list[Variant]:
 def joint_variant(quick: bool = False) -> Variant:
     """The second paper's row of the demo: emotion and gender at once; ``quick``: one epoch."""
     from affuse.recipe import Recipe
-    from affuse.training.compare import Variant
+    from affuse.training.variants import Variant
 
     changes = [*JOINT_SETTINGS, *(["training.epochs=1"] if quick else [])]
     return Variant({"recipe": JOINT}, Recipe.load(JOINT, changes))

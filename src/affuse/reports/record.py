@@ -13,7 +13,8 @@ from affuse.files import write_json
 from affuse.reports.description import base_of, changed_fields, encoder_in_words
 from affuse.reports.tables.results import rows_of
 from affuse.reports.tables.utterances import write_utterances
-from affuse.training.compare import Cell, Comparison
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
 from affuse.training.comparison_folder import RECORD, runs_of
 from affuse.training.environment import versions
 from affuse.training.runfolder import RunFolder

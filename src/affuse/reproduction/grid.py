@@ -16,7 +16,7 @@ from affuse.recipe import Recipe
 from affuse.registry import unknown
 from affuse.reproduction.changes import changes_in_words
 from affuse.reproduction.definition import Changes, Definition, GridCell, Paper
-from affuse.training.compare import Variant
+from affuse.training.variants import Variant
 
 LEAST_GROUPS = 3  # one to test, one to validate, one to train
 MISSING = {"votes": "keeps no annotators' votes", "sides": "does not show two people side by side"}

@@ -30,8 +30,10 @@ from affuse.reproduction.grid import (
 from affuse.reproduction.report.claims import untrained_rows
 from affuse.reproduction.utterances import check_utterances
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import Cell, Comparison, Variant, compare
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison, compare
 from affuse.training.runfolder import RunFolder
+from affuse.training.variants import Variant
 
 BASE = "base"
 
