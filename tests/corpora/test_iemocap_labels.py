@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from affuse.corpora.label_protocol import LabelProtocol
 from affuse.corpora.readers.iemocap.evaluation import CODES, Vote
-from affuse.corpora.readers.iemocap.labels import LabelProtocol
 from affuse.corpora.readers.iemocap.names import TurnName, parse_turn
 
 

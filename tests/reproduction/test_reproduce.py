@@ -147,7 +147,7 @@ def test_every_page_says_that_it_is_quick_small_and_generated(ran):
     out = ran[0]
     for name in ("report.html", "report.md"):
         text = (out / name).read_text()
-        assert "Quick: fewer epochs, seeds or folds than in full" in text
+        assert "Quick: fewer epochs, seeds or folds than in full; see each protocol" in text
         assert "small (generated)" in text
         assert "MiniLM" in text
         assert "1 seed: an honest table takes three or more." in text
@@ -276,7 +276,7 @@ def test_a_second_run_trains_nothing_and_report_makes_the_page_again(place, ran,
             ["multi-loss", "C", "--protocol", "honest,writen"],
             "no 'writen' among the protocols (did you mean 'written'?)",
         ),
-        (["multi-loss", "C", "--protocol", ","], "--protocol names none"),
+        (["multi-loss", "C", "--protocol", ","], "protocols names none"),
         (["multi-loss", "C", "--seeds", "0,x"], "--seeds takes different whole numbers"),
         (["multi-loss", "C", "--encoders", "tiny"], "--encoders takes paper or small"),
         (["dynamic-loss", "C"], "has no pictures (column 'video' is blank"),

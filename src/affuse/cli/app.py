@@ -11,6 +11,7 @@ from typing import TextIO
 import typer
 
 import affuse
+from affuse.calls import recorded_as
 from affuse.cli import (
     compare,
     demo,
@@ -25,6 +26,7 @@ from affuse.cli import (
     train,
     validate,
 )  # fmt: skip
+from affuse.cli.console import command_line
 from affuse.cli.flags import sentence
 from affuse.cli.verbs import Verbs
 from affuse.errors import AffuseError
@@ -73,7 +75,8 @@ def main() -> None:
     """Run the command line; bad input is one sentence on standard error and exit code 2."""
     _open_outputs()
     try:
-        app()
+        with recorded_as(command_line()):
+            app()
     except AffuseError as error:
         _fail(sentence(error))
     except (KeyboardInterrupt, SystemExit) as stop:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_PUBLIC = {
-    "LongConv1d": "affuse.encoders.long_conv:LongConv1d",
-    "VGGish": "affuse.encoders.vggish.network:VGGish",
-}
+from affuse.lazy import lazy
 
+if TYPE_CHECKING:
+    from affuse.encoders.long_conv import LongConv1d
+    from affuse.encoders.vggish.network import VGGish
 
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        module, attribute = _PUBLIC[name].split(":")
-        return getattr(import_module(module), attribute)
-    raise AttributeError(f"module 'affuse.encoders' has no attribute {name!r}")
+__all__ = ["LongConv1d", "VGGish"]
+
+if not TYPE_CHECKING:
+    _PUBLIC = {
+        "LongConv1d": "affuse.encoders.long_conv:LongConv1d",
+        "VGGish": "affuse.encoders.vggish.network:VGGish",
+    }
+    __getattr__, __dir__ = lazy(__name__, _PUBLIC, __all__)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from affuse.errors import AffuseError, argument
 from affuse.files.names import shortened
 from affuse.recipe import Recipe, loss_name
 
@@ -27,50 +27,13 @@ class Variant(NamedTuple):
     baseline: str = ""
 
 
-def parse_axes(over: Sequence[str]) -> dict[str, list[str]]:
-    """Read axes as they are typed.
-
-    Args:
-        over: texts of the form axis=value,value.
-
-    Returns:
-        axis -> its values, in order.
-
-    Raises:
-        AffuseError: for another form, an axis or value that stands twice, and a value that is empty.
-
-    Example:
-        >>> parse_axes(["loss=cross_entropy,center", "seed=0,1"])
-        {'loss': ['cross_entropy', 'center'], 'seed': ['0', '1']}
-    """
-    axes: dict[str, list[str]] = {}
-    for item in over:
-        name, equals, values = item.partition("=")
-        split = [value.strip() for value in values.split(",")]
-        if "" in split and any(split):
-            raise AffuseError(f"{argument('over')} {item}: a value is empty; write null where none is meant.")
-        split = [value for value in split if value]
-        if not equals or not name.strip() or not split:
-            raise AffuseError(
-                f"{argument('over')} takes axis=value,value, not {item!r}; for example seed=0,1,2."
-            )
-        if name.strip() in axes:
-            raise AffuseError(
-                f"{argument('over')} names the axis {name.strip()!r} twice; give its values in one list."
-            )
-        if len(set(split)) < len(split):
-            raise AffuseError(f"{argument('over')} {item}: a value stands twice.")
-        axes[name.strip()] = split
-    return axes
-
-
 def make_variants(
-    source: str, axes: Mapping[str, Sequence[str]], overrides: Sequence[str] = ()
+    source: str | Path | Recipe, axes: Mapping[str, Sequence[str]], overrides: Sequence[str] = ()
 ) -> list[Variant]:
     """The product of the axes, in order; the axis ``recipe`` chooses the recipe itself.
 
     Args:
-        source: a packaged recipe's name or a YAML file.
+        source: a packaged recipe's name, a YAML file or a recipe.
         axes: axis -> values; an axis is a field of the recipe, as overrides name it, or ``recipe``.
         overrides: "key=value" for every variant. Options set for a modality that only some of the axis' recipes have
             are left out for the others.

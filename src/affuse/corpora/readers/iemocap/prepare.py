@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from affuse.corpora.corpus import Corpus, first_problem
 from affuse.corpora.corpus_files import writes_corpus
+from affuse.corpora.label_protocol import Classes, LabelProtocol, Scenario, Ties
 from affuse.corpora.readers.iemocap.counts import SelfCheck, self_check
 from affuse.corpora.readers.iemocap.evaluation import Evaluated, read_evaluation
-from affuse.corpora.readers.iemocap.labels import Classes, LabelProtocol, Scenario, Ties
 from affuse.corpora.readers.iemocap.media import UNUSABLE, VideoState, check_sentence, check_video
 from affuse.corpora.readers.iemocap.names import TurnName, parse_turn
 from affuse.corpora.readers.iemocap.release import SessionFiles, find_sessions, read_stamp

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.label_protocol import LabelProtocol
 from affuse.corpora.readers.iemocap.evaluation import Vote
-from affuse.corpora.readers.iemocap.labels import LabelProtocol
 from affuse.corpora.readers.iemocap.names import parse_turn
 from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
 from affuse.errors import AffuseError

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from affuse.corpora.readers.iemocap.evaluation import Vote
-from affuse.corpora.readers.iemocap.names import TurnName
 from affuse.files import digest
+
+if TYPE_CHECKING:
+    from affuse.corpora.readers.iemocap.evaluation import Vote
+    from affuse.corpora.readers.iemocap.names import TurnName
 
 Classes = Literal["4+exc", "4", "6"]
 Scenario = Literal["improvised", "scripted", "both"]

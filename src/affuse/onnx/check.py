@@ -15,8 +15,8 @@ from torch import Tensor
 
 from affuse.errors import AffuseError
 from affuse.evaluation.metrics import measure
-from affuse.export.onnx_file import MASK, Inputs, export_onnx, port_of, quantise
 from affuse.media.mel import RATE
+from affuse.onnx.onnx_file import MASK, Inputs, export_onnx, port_of, quantise
 from affuse.sequence import FeatureSequence, pad
 from affuse.training.evaluate import as_trained, of_role
 from affuse.training.unseen import choose_utterances
