@@ -94,8 +94,8 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
 def _show(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     from affuse.cli.console import command_line, messages, print_table, report_skipped
     from affuse.files import write_csv, write_text
+    from affuse.reports.pages.comparison import write_comparison_page
     from affuse.reports.record import write_record
-    from affuse.reports.render.page import write_page
     from affuse.reports.report import Report
     from affuse.reports.sections.verdict import verdict_sentences
     from affuse.reports.tables.joint_losses import joint_loss_table, joint_losses
@@ -150,7 +150,7 @@ def _show(comparison: Comparison, corpus: Corpus, out: Path) -> int:
             pages.append(f"{title}\n\n{markdown_table(table)}")
     sentences = verdict_sentences(report)
     write_text(out / "results.md", "\n\n".join([*pages, *sentences]) + "\n")
-    page = write_page(out, report)
+    page = write_comparison_page(out, report)
     for text in sentences:
         messages.print(text, markup=False, soft_wrap=True, style="bold")
     for cell, cause in comparison.failed:

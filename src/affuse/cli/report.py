@@ -16,7 +16,7 @@ def report(
 ) -> None:
     """The HTML page of a comparison or a reproduction, again, from what lies in its folder."""
     from affuse.cli.console import out
-    from affuse.reports.render.page import write_page
+    from affuse.reports.pages.comparison import write_comparison_page
     from affuse.reproduction.report.page import write_reproduction_page
     from affuse.reproduction.report.record import is_reproduction, reproduction_outputs
     from affuse.training.compare import comparison_outputs
@@ -26,5 +26,5 @@ def report(
             page = write_reproduction_page(folder)
     else:
         with comparison_outputs(folder, overwrite).writing():
-            page = write_page(folder)
+            page = write_comparison_page(folder)
     out.print(f"The report is {page}: open it in a browser.", markup=False, soft_wrap=True)

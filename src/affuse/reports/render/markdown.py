@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from affuse.reports.blocks import Block, Facts, Figure, Figures, Heading, Notes, Prose, Section, Table
 
+MARKDOWN = "report.md"
+
 
 def to_markdown(title: str, lead: str, warnings: Sequence[str], sections: Sequence[Section]) -> str:
     """The whole report."""

@@ -13,9 +13,9 @@ from affuse.reports.blocks import Block, Cell, Facts, Figure, Figures, Heading, 
 from affuse.reports.numbers import UNKNOWN, p_cell, plain, signed
 from affuse.reports.record import RECORD as COMPARISON
 from affuse.reports.record import read_record as read_comparison
-from affuse.reports.render.latex import to_latex
-from affuse.reports.render.markdown import to_markdown
-from affuse.reports.render.page import LATEX, MARKDOWN, PAGE, render
+from affuse.reports.render.html import PAGE, to_html
+from affuse.reports.render.latex import LATEX, to_latex
+from affuse.reports.render.markdown import MARKDOWN, to_markdown
 from affuse.reports.sections.training import JOINT, curves, kept_in_words, trainings_table
 from affuse.reports.tables.convergence import training_table
 from affuse.reports.tables.results import TITLES
@@ -52,7 +52,7 @@ def write_reproduction_page(folder: str | Path) -> Path:
     with reproduction_outputs(folder).writing():
         write_text(folder / LATEX, to_latex(record["title"], sections, _stamps(record)))
         write_text(folder / MARKDOWN, to_markdown(record["title"], lead, told, sections))
-        write_text(folder / PAGE, render(record["title"], lead, told, sections))
+        write_text(folder / PAGE, to_html(record["title"], lead, told, sections))
     return folder / PAGE
 
 

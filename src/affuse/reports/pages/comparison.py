@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from affuse.evaluation.intervals import speakers_in_words
 from affuse.files import write_text
 from affuse.names import counted
 from affuse.reports.blocks import Section
 from affuse.reports.record import RUNS
-from affuse.reports.render.latex import to_latex
-from affuse.reports.render.markdown import to_markdown
+from affuse.reports.render.html import PAGE, to_html
+from affuse.reports.render.latex import LATEX, to_latex
+from affuse.reports.render.markdown import MARKDOWN, to_markdown
 from affuse.reports.report import Report
 from affuse.reports.sections import (
     calibration,
@@ -30,10 +28,8 @@ from affuse.reports.sections import (
 from affuse.reports.tables.statistics import TABLES, write_statistics
 from affuse.training.compare import comparison_outputs
 
-PAGE, MARKDOWN, LATEX = "report.html", "report.md", "tables.tex"
 
-
-def write_page(folder: str | Path, report: Report | None = None) -> Path:
+def write_comparison_page(folder: str | Path, report: Report | None = None) -> Path:
     """Write statistics, ``report.html``, ``report.md`` and ``tables.tex`` into a comparison's folder; return the page.
 
     From what lies in that folder alone: comparison.json, utterances.csv, results.csv and the runs. Raises
@@ -50,21 +46,8 @@ def write_page(folder: str | Path, report: Report | None = None) -> Path:
         write_statistics(report.statistics, folder)
         write_text(folder / LATEX, to_latex(report.title, sections, report.notes))
         write_text(folder / MARKDOWN, to_markdown(report.title, lead(report.record), told, sections))
-        write_text(folder / PAGE, render(report.title, lead(report.record), told, sections))
+        write_text(folder / PAGE, to_html(report.title, lead(report.record), told, sections))
     return folder / PAGE
-
-
-def render(title: str, lead: str, warnings: Sequence[str], sections: Sequence[Section]) -> str:
-    """Any sections as one self-contained HTML page."""
-    environment = Environment(
-        loader=PackageLoader("affuse.reports.render", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("comparison.html.j2")
-    return template.render(title=title, lead=lead, warnings=warnings, sections=sections)
 
 
 def make_sections(report: Report) -> list[Section]:

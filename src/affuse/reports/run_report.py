@@ -1,0 +1,139 @@
+"""What the page of one run is made from, read once from its folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from affuse.errors import AffuseError
+from affuse.evaluation.measurement import Measurement, measure_predictions
+from affuse.files import read_csv
+from affuse.files.yaml_text import read_yaml_file
+from affuse.overrides import TEXTS
+from affuse.recipe import Recipe
+from affuse.reports.tables.calibration import calibration_tables
+from affuse.reports.tables.convergence import training_table
+from affuse.reports.tables.mistakes import mistakes
+from affuse.reports.tables.rows import Row, Run
+from affuse.reports.tables.utterances import UTTERANCES, read_utterances
+from affuse.training.compare import RECORD
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A finished run's folder, read. Nothing is written.
+
+    Args:
+        folder: The run's folder.
+        recipe: As it was run.
+        environment: ``environment.json``: versions, corpus, split and what the recipe's view of the corpus changed.
+        row: The run as a table's only row.
+        spaces: Task -> its classes, of the tasks that the run was trained for.
+        utterances: Indexed by id: speaker and, where known, gender, scenario, clip.
+        measured: Its answers on the test part.
+        calibration: ``tables.calibration.calibration_tables`` of all tasks.
+        trainings: ``tables.convergence.training_table`` of all tasks.
+        mistakes: ``tables.mistakes.mistakes`` of all tasks.
+        skipped: Utterances that could not be read: id, modality, cause.
+    """
+
+    folder: Path
+    recipe: Recipe
+    environment: dict[str, Any]
+    row: Row
+    spaces: dict[str, list[str]]
+    utterances: pd.DataFrame
+    measured: Measurement
+    calibration: tuple[pd.DataFrame, pd.DataFrame]
+    trainings: pd.DataFrame
+    mistakes: pd.DataFrame
+    skipped: pd.DataFrame
+
+    @property
+    def run(self) -> Run:
+        """The run itself."""
+        return self.row.runs[0]
+
+    @classmethod
+    def read(cls, folder: str | Path) -> RunReport:
+        """From a run's folder alone. Raises AffuseError where it is no run, or is not finished."""
+        folder = Path(folder)
+        result, environment = _read_json(folder, "results.json"), _read_json(folder, "environment.json")
+        recipe = Recipe.parse(read_yaml_file(folder / "recipe.yaml", TEXTS), str(folder / "recipe.yaml"))
+        run = Run(folder, int(result["fold"]), int(result["seed"]), result)
+        settings = {"recipe": recipe.name, "loss": "this run"}
+        on_test = str(result.get("on_test") or "")
+        stamp = str(environment.get("stamp") or "")
+        modalities = tuple(recipe.modalities)
+        row = Row(settings, modalities, str(environment.get("split_hash") or ""), on_test, [run], stamp)
+        spaces = {task: classes for task in recipe.tasks if (classes := _classes(run.test, task))}
+        utterances = _utterances(folder)
+        calibrated = [calibration_tables([row], task, space) for task, space in spaces.items()]
+        return cls(
+            folder,
+            recipe,
+            environment,
+            row,
+            spaces,
+            utterances,
+            measure_predictions(run.test, spaces, utterances),
+            (_joined([one for one, _ in calibrated]), _joined([curve for _, curve in calibrated])),
+            _joined([training_table([row], task, space) for task, space in spaces.items()]),
+            _joined([mistakes([row], task, space, utterances) for task, space in spaces.items()]),
+            _skipped(folder),
+        )
+
+
+def is_run(folder: str | Path) -> bool:
+    """Whether 'affuse train' began a run in this folder."""
+    return (Path(folder) / "environment.json").is_file() and (Path(folder) / "recipe.yaml").is_file()
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / name
+    if not path.is_file():
+        if is_run(folder):
+            raise AffuseError(f"The run in {folder} is not finished; train it again: it goes on where it was.")
+        raise AffuseError(f"{folder} is not a run's folder: it has no {name}.")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise AffuseError(f"{path} is damaged; train the run again in a new folder.") from None
+    if not isinstance(found, dict):
+        raise AffuseError(f"{path} is damaged; train the run again in a new folder.")
+    return found
+
+
+def _classes(predictions: pd.DataFrame, task: str) -> list[str]:
+    """In the order of the label space; none where no test utterance has a label of the task."""
+    prefix = f"{task}_p_"
+    classes = [name.removeprefix(prefix) for name in predictions.columns if name.startswith(prefix)]
+    return classes if classes and predictions[task].isin(classes).any() else []
+
+
+def _utterances(folder: Path) -> pd.DataFrame:
+    """Of the run's own utterances.csv, its comparison's, or its split, which knows the speakers alone."""
+    above = folder.absolute().parents
+    places = [folder, *(above[2:3] if len(above) > 2 and (above[2] / RECORD).is_file() else ())]
+    for place in places:
+        if (place / UTTERANCES).is_file():
+            return read_utterances(place)
+    split = read_csv(folder / "split.csv") if (folder / "split.csv").is_file() else pd.DataFrame()
+    if "speaker" not in split.columns:
+        return read_utterances(folder)
+    found = split.drop_duplicates("id").set_index("id")[["speaker"]]
+    return found.mask(found == "")
+
+
+def _skipped(folder: Path) -> pd.DataFrame:
+    path = folder / "skipped.csv"
+    return read_csv(path) if path.is_file() else pd.DataFrame()
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
