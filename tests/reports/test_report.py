@@ -20,9 +20,9 @@ from affuse.reports.record import read_record
 from affuse.reports.render.latex import escape
 from affuse.reports.report import Report
 from affuse.reports.sections.embeddings import claim_in_words
-from affuse.reports.tables.results import read_predictions
 from affuse.reports.tables.rows import MARK, read_rows, reference_of
 from affuse.reports.tables.verdict import verdict
+from affuse.training.runfolder import RunFolder
 from comparison_folder import CLASSES, make_comparison
 
 LOSSES = {"cross_entropy": 0.8, "center": 0.77, "contrastive_center": 0.55, "cross_entropy+center": 0.5}
@@ -45,7 +45,7 @@ def predicted_by(folder, loss):
     """seed -> fold -> the test predictions, straight from the files."""
     return {
         seed: [
-            read_predictions(folder / "runs" / f"loss={loss},seed={seed}" / f"fold{k}", "test")
+            RunFolder(folder / "runs" / f"loss={loss},seed={seed}" / f"fold{k}").predictions("test")
             for k in range(4)
         ]
         for seed in (0, 1)
@@ -207,7 +207,7 @@ def test_the_temperature_comes_from_the_validation_part_alone(folder, tmp_path):
     table = pd.read_csv(folder / "calibration.csv").set_index("loss")
     runs = sorted((folder / "runs").glob("loss=center,seed=*/fold*"))
     fitted = [
-        fit_temperature(*probabilities_of(read_predictions(run, "validation"), "emotion", CLASSES)).value
+        fit_temperature(*probabilities_of(RunFolder(run).predictions("validation"), "emotion", CLASSES)).value
         for run in runs
     ]
     assert table.loc["center", "temperature"] == pytest.approx(np.mean(fitted))

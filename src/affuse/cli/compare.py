@@ -60,7 +60,8 @@ def compare(
     from affuse.training.baseline import add_baseline
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.compare import compare as run
-    from affuse.training.compare import comparison_outputs, make_variants, parse_axes
+    from affuse.training.compare import make_variants, parse_axes
+    from affuse.training.comparison_folder import comparison_outputs
 
     axes = parse_axes([*(over or []), *([f"fold={','.join(fold)}"] if fold else [])])
     try:
@@ -85,7 +86,7 @@ def compare(
 def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     """Write results.csv, results.md, subsets.csv (where subsets were tested), comparison.json and report.html; print
     the tables and the verdict; return the exit code."""
-    from affuse.training.compare import comparison_outputs
+    from affuse.training.comparison_folder import comparison_outputs
 
     with comparison_outputs(out).writing():
         return _show(comparison, corpus, out)
@@ -93,6 +94,7 @@ def show_comparison(comparison: Comparison, corpus: Corpus, out: Path) -> int:
 
 def _show(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     from affuse.cli.console import command_line, messages, print_table, report_skipped
+    from affuse.failures import SKIPPED
     from affuse.files import write_csv, write_text
     from affuse.reports.pages.comparison import write_comparison_page
     from affuse.reports.record import write_record
@@ -100,10 +102,11 @@ def _show(comparison: Comparison, corpus: Corpus, out: Path) -> int:
     from affuse.reports.sections.verdict import verdict_sentences
     from affuse.reports.tables.joint_losses import joint_loss_table, joint_losses
     from affuse.reports.tables.results import collect_results, markdown_table, paper_table, tested_speakers
-    from affuse.reports.tables.subsets import SUBSETS, collect_subsets, subset_table
+    from affuse.reports.tables.subsets import collect_subsets, subset_table
+    from affuse.training.comparison_folder import JOINT_LOSSES, RESULTS, RESULTS_TEXT, SUBSETS
 
     results = collect_results(comparison)
-    write_csv(out / "results.csv", results)
+    write_csv(out / RESULTS, results)
     write_record(comparison, out, command_line())
     report = Report.read(out)
     pages = []
@@ -140,7 +143,7 @@ def _show(comparison: Comparison, corpus: Corpus, out: Path) -> int:
         (out / SUBSETS).unlink(missing_ok=True)  # of other rows
     if any(len(cell.variant.recipe.tasks) > 1 for cell in comparison.cells):
         losses = joint_losses(comparison)
-        write_csv(out / "joint_losses.csv", losses)
+        write_csv(out / JOINT_LOSSES, losses)
         if len(losses):
             table = joint_loss_table(losses)
             title = (
@@ -149,15 +152,15 @@ def _show(comparison: Comparison, corpus: Corpus, out: Path) -> int:
             print_table(table, title)
             pages.append(f"{title}\n\n{markdown_table(table)}")
     sentences = verdict_sentences(report)
-    write_text(out / "results.md", "\n\n".join([*pages, *sentences]) + "\n")
+    write_text(out / RESULTS_TEXT, "\n\n".join([*pages, *sentences]) + "\n")
     page = write_comparison_page(out, report)
     for text in sentences:
         messages.print(text, markup=False, soft_wrap=True, style="bold")
     for cell, cause in comparison.failed:
         messages.print(f"{cell.folder.relative_to(out)} failed: {cause}", markup=False, soft_wrap=True)
-    messages.print(f"Tables are in {out / 'results.csv'} and {out / 'results.md'}.", soft_wrap=True)
+    messages.print(f"Tables are in {out / RESULTS} and {out / RESULTS_TEXT}.", soft_wrap=True)
     messages.print(f"The report is {page}: open it in a browser.", soft_wrap=True)
     skipped = [skip for experiment in comparison.experiments for skip in experiment.skipped]
     partial = [clip for experiment in comparison.experiments for clip in experiment.partial]
-    code = report_skipped(skipped, out / "skipped.csv", partial)
+    code = report_skipped(skipped, out / SKIPPED, partial)
     return 1 if comparison.failed else code

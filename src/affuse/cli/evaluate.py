@@ -10,8 +10,6 @@ import typer
 from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import CACHE_HELP
 
-TABLES = ("predictions.csv", "metrics.csv", "recalls.csv", "groups.csv", "calibration.csv", "skipped.csv")
-
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model folder (or the run folder that holds it).")],
@@ -52,12 +50,11 @@ def evaluate(
 
     from affuse.cli.console import bars, choose_device, messages, print_table, report_skipped
     from affuse.corpora.corpus import Corpus
-    from affuse.files import write_csv
+    from affuse.failures import SKIPPED
     from affuse.files.outputs import Outputs
     from affuse.models.loading import files_of, load_model
     from affuse.training.cache import FeatureCache, default_folder
-    from affuse.training.evaluate import evaluate_model
-    from affuse.training.experiment import skipped_table
+    from affuse.training.evaluate import TABLES, evaluate_model, write_evaluation
     from affuse.training.label_fit import rename_labels
 
     renamed = dict(_pair(text) for text in map_ or ())
@@ -65,7 +62,7 @@ def evaluate(
     outputs = None if out is None else Outputs(out, "evaluate", overwrite=overwrite, deep=False)
     if outputs is not None:  # before the features, which may take an hour
         read = [*files_of(model), *([] if split is None else [split])]
-        outputs.check([outputs.folder / name for name in TABLES], read)
+        outputs.check([outputs.folder / name for name in TABLES.values()], read)
     loaded = rename_labels(Corpus.load(corpus), renamed)
     if outputs is not None:
         outputs.make_folder()
@@ -87,15 +84,9 @@ def evaluate(
         )
     if out is not None and outputs is not None:
         with outputs.writing():
-            write_csv(out / "predictions.csv", found.predictions)
-            write_csv(out / "metrics.csv", found.metrics)
-            write_csv(out / "recalls.csv", found.recalls)
-            if len(found.groups):
-                write_csv(out / "groups.csv", found.groups)
-            write_csv(out / "calibration.csv", found.calibration)
-            write_csv(out / "skipped.csv", skipped_table(found.skipped, found.partial))
+            write_evaluation(found, out)
         messages.print(f"Tables are in {out}.")
-    where = out / "skipped.csv" if out else "skipped.csv with --out"
+    where = out / SKIPPED if out else f"{SKIPPED} with --out"
     raise typer.Exit(report_skipped(found.skipped, where, found.partial))
 
 

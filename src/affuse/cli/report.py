@@ -19,7 +19,7 @@ def report(
     from affuse.reports.pages.comparison import write_comparison_page
     from affuse.reproduction.report.page import write_reproduction_page
     from affuse.reproduction.report.record import is_reproduction, reproduction_outputs
-    from affuse.training.compare import comparison_outputs
+    from affuse.training.comparison_folder import comparison_outputs
 
     if is_reproduction(folder):
         with reproduction_outputs(folder, overwrite).writing():

@@ -32,9 +32,10 @@ def train(
     from affuse.recipe import Recipe
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.experiment import set_up
-    from affuse.training.run import check_run_folder, train_fold
+    from affuse.training.run import train_fold
+    from affuse.training.runfolder import RunFolder
 
-    check_run_folder(out)  # before the features, which may take an hour
+    RunFolder(out).check_writable()  # before the features, which may take an hour
     overrides = list(set_ or []) + ([] if seed is None else [f"seed={seed}"])
     chosen = Recipe.load(recipe, overrides)
     loaded = Corpus.load(corpus)
@@ -65,4 +66,4 @@ def train(
             f"{task}{generated}: test ACC (WA) {100 * metrics['acc']:.2f}  BACC (UA) {100 * metrics['bacc']:.2f}  "
             f"macro F1 {100 * metrics['macro_f1']:.2f}  n {metrics['n']}  recall: {recalls}"
         )
-    raise typer.Exit(report_skipped(experiment.skipped, out / "skipped.csv", experiment.partial))
+    raise typer.Exit(report_skipped(experiment.skipped, RunFolder(out).skipped_file, experiment.partial))

@@ -13,6 +13,7 @@ from affuse.models.defaults import PredictionDefaults
 from affuse.models.encoder_files import check_encoders
 from affuse.models.hub import download, looks_like_id
 from affuse.models.index import (
+    IN_RUN,
     INDEX,
     INSIDE,
     LABELS,
@@ -56,7 +57,7 @@ def load_model(source: str | Path) -> Model:
 def find_folder(source: str | Path) -> Path:
     """The model folder itself: of a run folder its ``model``, of a Hub id the download."""
     folder = Path(source)
-    for candidate in (folder, folder / "model"):
+    for candidate in (folder, folder / IN_RUN):
         if (candidate / INDEX).is_file():
             return candidate
     if not folder.exists():
@@ -77,7 +78,7 @@ def find_folder(source: str | Path) -> Path:
 def files_of(source: str | Path) -> list[Path]:
     """The files of a model folder, or of the one in a run folder; none where this machine has no such folder."""
     folder = Path(source)
-    for candidate in (folder, folder / "model"):
+    for candidate in (folder, folder / IN_RUN):
         if (candidate / INDEX).is_file():
             return [candidate / INDEX, *(candidate / name for name in read_index(candidate))]
     return []

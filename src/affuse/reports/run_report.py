@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,14 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.evaluation.measurement import Measurement, measure_predictions
-from affuse.files import read_csv
-from affuse.files.yaml_text import read_yaml_file
-from affuse.overrides import TEXTS
 from affuse.recipe import Recipe
 from affuse.reports.tables.calibration import calibration_tables
 from affuse.reports.tables.convergence import training_table
 from affuse.reports.tables.mistakes import mistakes
 from affuse.reports.tables.rows import Row, Run
-from affuse.reports.tables.utterances import UTTERANCES, read_utterances
-from affuse.training.compare import RECORD
+from affuse.reports.tables.utterances import read_utterances
+from affuse.training.comparison_folder import UTTERANCES, is_comparison
+from affuse.training.runfolder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -61,20 +58,20 @@ class RunReport:
     @classmethod
     def read(cls, folder: str | Path) -> RunReport:
         """From a run's folder alone. Raises AffuseError where it is no run, or is not finished."""
-        folder = Path(folder)
-        result, environment = _read_json(folder, "results.json"), _read_json(folder, "environment.json")
-        recipe = Recipe.parse(read_yaml_file(folder / "recipe.yaml", TEXTS), str(folder / "recipe.yaml"))
-        run = Run(folder, int(result["fold"]), int(result["seed"]), result)
+        files = RunFolder(folder)
+        recorded, environment = _finished(files), files.environment()
+        recipe = files.recipe()
+        run = Run(files.path, int(recorded["fold"]), int(recorded["seed"]), recorded)
         settings = {"recipe": recipe.name, "loss": "this run"}
-        on_test = str(result.get("on_test") or "")
+        on_test = str(recorded.get("on_test") or "")
         stamp = str(environment.get("stamp") or "")
         modalities = tuple(recipe.modalities)
         row = Row(settings, modalities, str(environment.get("split_hash") or ""), on_test, [run], stamp)
         spaces = {task: classes for task in recipe.tasks if (classes := _classes(run.test, task))}
-        utterances = _utterances(folder)
+        utterances = _utterances(files)
         calibrated = [calibration_tables([row], task, space) for task, space in spaces.items()]
         return cls(
-            folder,
+            files.path,
             recipe,
             environment,
             row,
@@ -84,28 +81,26 @@ class RunReport:
             (_joined([one for one, _ in calibrated]), _joined([curve for _, curve in calibrated])),
             _joined([training_table([row], task, space) for task, space in spaces.items()]),
             _joined([mistakes([row], task, space, utterances) for task, space in spaces.items()]),
-            _skipped(folder),
+            files.skipped(),
         )
 
 
-def is_run(folder: str | Path) -> bool:
-    """Whether 'affuse train' began a run in this folder."""
-    return (Path(folder) / "environment.json").is_file() and (Path(folder) / "recipe.yaml").is_file()
-
-
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
-    path = folder / name
-    if not path.is_file():
-        if is_run(folder):
-            raise AffuseError(f"The run in {folder} is not finished; train it again: it goes on where it was.")
-        raise AffuseError(f"{folder} is not a run's folder: it has no {name}.")
+def _finished(files: RunFolder) -> dict[str, Any]:
+    """The result. Raises AffuseError where there is none, or it is damaged."""
+    if not files.begun:
+        raise AffuseError(f"{files.path} is not the folder of a run; name one that 'affuse train' wrote.")
+    if not files.finished:
+        raise AffuseError(
+            f"The run in {files.path} is not finished; train it again: it goes on where it was."
+        )
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise AffuseError(f"{path} is damaged; train the run again in a new folder.") from None
-    if not isinstance(found, dict):
-        raise AffuseError(f"{path} is damaged; train the run again in a new folder.")
-    return found
+        recorded = files.recorded()
+        missing = {"fold", "seed"} - set(recorded)
+    except (ValueError, TypeError):
+        missing = {"whole"}
+    if missing:
+        raise AffuseError(f"The result in {files.path} is damaged; train the run again in a new folder.")
+    return recorded
 
 
 def _classes(predictions: pd.DataFrame, task: str) -> list[str]:
@@ -115,23 +110,18 @@ def _classes(predictions: pd.DataFrame, task: str) -> list[str]:
     return classes if classes and predictions[task].isin(classes).any() else []
 
 
-def _utterances(folder: Path) -> pd.DataFrame:
+def _utterances(files: RunFolder) -> pd.DataFrame:
     """Of the run's own utterances.csv, its comparison's, or its split, which knows the speakers alone."""
-    above = folder.absolute().parents
-    places = [folder, *(above[2:3] if len(above) > 2 and (above[2] / RECORD).is_file() else ())]
+    above = files.path.absolute().parents
+    places = [files.path, *(above[2:3] if len(above) > 2 and is_comparison(above[2]) else ())]
     for place in places:
         if (place / UTTERANCES).is_file():
             return read_utterances(place)
-    split = read_csv(folder / "split.csv") if (folder / "split.csv").is_file() else pd.DataFrame()
+    split = files.split()
     if "speaker" not in split.columns:
-        return read_utterances(folder)
+        return read_utterances(files.path)
     found = split.drop_duplicates("id").set_index("id")[["speaker"]]
     return found.mask(found == "")
-
-
-def _skipped(folder: Path) -> pd.DataFrame:
-    path = folder / "skipped.csv"
-    return read_csv(path) if path.is_file() else pd.DataFrame()
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:

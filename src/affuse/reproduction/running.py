@@ -19,7 +19,8 @@ from affuse.reproduction.definition import Definition, Paper
 from affuse.reproduction.grid import Grid
 from affuse.reproduction.utterances import check_utterances
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import Comparison, compare, comparison_outputs
+from affuse.training.compare import Comparison, compare
+from affuse.training.comparison_folder import RESULTS, comparison_outputs
 from affuse.training.data import label_table
 from affuse.training.inputs import absent_modalities
 
@@ -67,7 +68,7 @@ def run_grid(
     progress.say("Writing the protocol's report.")
     results = collect_results(comparison)
     with comparison_outputs(out).writing():
-        write_csv(out / "results.csv", results)
+        write_csv(out / RESULTS, results)
         write_record(comparison, out, command)
         write_comparison_page(out)
     return comparison, results

@@ -9,10 +9,9 @@ from affuse.evaluation.intervals import speakers_in_words
 from affuse.files import write_text
 from affuse.names import counted
 from affuse.reports.blocks import Section
-from affuse.reports.record import RUNS
-from affuse.reports.render.html import PAGE, to_html
-from affuse.reports.render.latex import LATEX, to_latex
-from affuse.reports.render.markdown import MARKDOWN, to_markdown
+from affuse.reports.render.html import to_html
+from affuse.reports.render.latex import to_latex
+from affuse.reports.render.markdown import to_markdown
 from affuse.reports.report import Report
 from affuse.reports.sections import (
     calibration,
@@ -25,8 +24,17 @@ from affuse.reports.sections import (
     training,
     verdict,
 )
-from affuse.reports.tables.statistics import TABLES, write_statistics
-from affuse.training.compare import comparison_outputs
+from affuse.reports.tables.statistics import write_statistics
+from affuse.training.comparison_folder import (
+    LATEX,
+    MARKDOWN,
+    PAGE,
+    RESULTS,
+    STATISTICS,
+    UTTERANCES,
+    comparison_outputs,
+    runs_of,
+)
 
 
 def write_comparison_page(folder: str | Path, report: Report | None = None) -> Path:
@@ -38,7 +46,7 @@ def write_comparison_page(folder: str | Path, report: Report | None = None) -> P
     """
     folder = Path(folder)
     outputs = comparison_outputs(folder)
-    outputs.check(folder / name for name in (PAGE, MARKDOWN, LATEX, *(f"{name}.csv" for name in TABLES)))
+    outputs.check(folder / name for name in (PAGE, MARKDOWN, LATEX, *STATISTICS.values()))
     report = report or Report.read(folder)
     sections = make_sections(report)
     told = warnings(report.record, report)
@@ -111,13 +119,13 @@ def warnings(record: dict[str, Any], report: Report) -> list[str]:
         )
     if not len(report.statistics.utterances):
         told.append(
-            "There is no utterances.csv in this folder, so speakers are not known: utterances count as "
+            f"There is no {UTTERANCES} in this folder, so speakers are not known: utterances count as "
             "independent, which "
             "makes intervals too short. Run the same 'affuse compare' again to write it."
         )
     told += _speakers(report)
     known = {cell["folder"] for row in record["rows"] for cell in row["cells"]}
-    begun = {path.parent.relative_to(report.folder).as_posix() for path in report.folder.glob(RUNS)}
+    begun = {run.path.relative_to(report.folder).as_posix() for run in runs_of(report.folder)}
     if begun - known:
         told.append(
             f"{len(begun - known)} runs in this folder belong to no row of this report: a later comparison was "
@@ -138,7 +146,7 @@ def _speakers(report: Report) -> list[str]:
     told = speakers_in_words(people["speaker"].reindex(sorted(ids))) if len(people) and ids else []
     if len(report.results) and "speakers" not in report.results.columns:
         told.append(
-            "results.csv is of an earlier affuse, whose intervals of few speakers were too narrow. Run the same "
+            f"{RESULTS} is of an earlier affuse, whose intervals of few speakers were too narrow. Run the same "
             "'affuse compare' or 'reproduce' again to write it anew; finished runs are kept."
         )
     return told

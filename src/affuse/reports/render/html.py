@@ -8,8 +8,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from affuse.reports.blocks import Section
 
-PAGE = "report.html"
-
 
 def to_html(title: str, lead: str, warnings: Sequence[str], sections: Sequence[Section]) -> str:
     """The whole page, with its style and the script that sorts its tables.

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from affuse.reports.blocks import Cell, Section, Table
 from affuse.reports.numbers import INTERVAL, MINUS, UNKNOWN
 
-LATEX = "tables.tex"
 _HEAD = """% Made by affuse from {title}.
 % Needs \\usepackage{{booktabs,graphicx}} and \\usepackage[T1]{{fontenc}}.
 % \\input{{tables}} takes them all; each table stands alone as well. In two columns, make wide ones table*.

@@ -16,7 +16,7 @@ READING = (
     "model has an ECE above 0, and a larger one the fewer utterances there are. NLL: mean negative log likelihood of "
     "the true class, in nats. Where a temperature is given, it was fitted on the validation part, never on the test "
     "part, with a prior that draws it to 1: above 1 the model was overconfident, below 1 underconfident. "
-    "\"Scaled\" is after division of the logits by it, which changes no answer."
+    '"Scaled" is after division of the logits by it, which changes no answer.'
 )
 
 

@@ -136,9 +136,7 @@ def groups_section(measured: Measurement) -> Section | None:
 def _groups_table(groups: pd.DataFrame) -> Table:
     lines: list[list[Cell]] = []
     for name, lines_of in groups.groupby("group", sort=False):
-        of: dict[str, dict[Any, Any]] = {
-            str(line["metric"]): line for line in lines_of.to_dict("records")
-        }
+        of: dict[str, dict[Any, Any]] = {str(line["metric"]): line for line in lines_of.to_dict("records")}
         line = [Cell(str(name)), count_cell(of["acc"]["n"]), count_cell(of["acc"]["speakers"])]
         for metric in ("acc", "bacc"):
             line += [percent_cell(of[metric]["value"]), interval_cell(of[metric]["low"], of[metric]["high"])]
