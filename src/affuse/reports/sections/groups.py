@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
-from affuse.reports.figures import page_figures
+from affuse.reports.figures.lanes import speaker_dots
 from affuse.reports.numbers import UNKNOWN, difference_cell, p_cell, percent_cell
 from affuse.reports.report import Report
 
@@ -101,7 +101,8 @@ def _speakers(report: Report, table: pd.DataFrame, task: str) -> list[Block]:
         "to the left is a "
         f"speaker the row does not understand.{left}"
     )
+    drawn = speaker_dots(rows, gender, "ACC (WA)", task)
     return [
         Heading("By speaker"),
-        Figure(page_figures.speaker_dots(rows, gender, "ACC (WA)", task), caption),
+        Figure(drawn.wide, caption, narrow=drawn.narrow),
     ]

@@ -9,7 +9,8 @@ import pandas as pd
 
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
-from affuse.reports.figures import page_figures
+from affuse.reports.figures.confusion import confusion
+from affuse.reports.figures.lanes import class_distribution, forest
 from affuse.reports.numbers import INTERVAL, UNKNOWN, interval_cell, percent_cell
 from affuse.reports.report import Report
 from affuse.reports.tables.results import TITLES
@@ -54,8 +55,12 @@ def _section(report: Report, task: str) -> Section:
         "Utterances that carry a label of this task. The longest bar is the share that a model gets by always giving "
         "that answer: the more uneven the bars, the further ACC and BACC part."
     )
-    drawn = page_figures.class_distribution(facts["counts"], task)
-    return Section(title, [*blocks, Heading("Class distribution"), Figure(drawn, caption)], paper=True)
+    drawn = class_distribution(facts["counts"], task)
+    return Section(
+        title,
+        [*blocks, Heading("Class distribution"), Figure(drawn.wide, caption, narrow=drawn.narrow)],
+        paper=True,
+    )
 
 
 def _fixed(rows: pd.DataFrame) -> list[str]:
@@ -75,7 +80,7 @@ def _forest(report: Report, rows: pd.DataFrame, majority: float | None, ceiling:
     acc = rows[rows["metric"] == "acc"]
     labels = [report.name_of(line) for line in acc.to_dict("records")]
     numbers = {name: acc[name].to_numpy(float) for name in ("value", "low", "high", "ceiling")}
-    drawn = page_figures.forest(
+    drawn = forest(
         pd.DataFrame({"label": labels, "group": acc["recipe"].to_numpy(), **numbers}),
         majority,
         TITLES["acc"],
@@ -92,7 +97,7 @@ def _forest(report: Report, rows: pd.DataFrame, majority: float | None, ceiling:
     caption += (
         f" Look for dots far from the dotted line{near}; the verdict, not overlap, tells whether rows differ."
     )
-    return Figure(drawn, caption)
+    return Figure(drawn.wide, caption, narrow=drawn.narrow)
 
 
 def _table(rows: pd.DataFrame, with_ceiling: bool) -> Table:
@@ -147,7 +152,5 @@ def _confusions(report: Report, task: str) -> Figures:
             "by what it was "
             "called (column). The diagonal is the recall; look off it for classes that are mixed up."
         )
-        found.append(
-            Figure(page_figures.confusion(matrix, classes, f"{task}-{recipe}"), caption, recipe, wide=False)
-        )
+        found.append(Figure(confusion(matrix, classes, f"{task}-{recipe}"), caption, recipe, wide=False))
     return Figures(found)

@@ -117,13 +117,18 @@ def kept_in_words(rows: Sequence[Row]) -> str:
 
 
 def _kept(row: Row) -> str:
+    return f"the kept epoch is {criterion_in_words(row)}"
+
+
+def criterion_in_words(row: Row) -> str:
+    """'the best by BACC on the validation part', or why it is the last one."""
     if row.select == "last":
-        return "the epoch that was kept is the last one, whatever the curves say"
+        return "the last one, as the recipe says"
     watched = any(c.startswith(f"{row.watched}_loss_") for run in row.runs for c in run.metrics.columns)
     if not watched:
-        return "there was no part to choose an epoch on: the last one was kept"
+        return "the last one, since there is no part to choose it on"
     criterion = row.recipe.get("training", {}).get("criterion", "bacc")
-    by = {"bacc": "BACC", "acc": "ACC", "loss": "loss", "last_batch": "the loss of one batch drawn anew"}[
+    by = {"bacc": "BACC", "acc": "ACC", "loss": "loss", "last_batch": "the loss of one randomly drawn batch"}[
         criterion
     ]
-    return f"the epoch that was kept is the best one on the {row.watched} part, by {by}"
+    return f"the best by {by} on the {row.watched} part"

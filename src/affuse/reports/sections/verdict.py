@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
-from affuse.reports.figures import page_figures
+from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
+from affuse.reports.figures.lanes import differences
 from affuse.reports.numbers import difference_cell, number_cell, p_cell, signed
 from affuse.reports.report import Report
 from affuse.reports.tables.convergence import trainings_in_words
@@ -53,7 +53,7 @@ def section(report: Report) -> Section | None:
         ]
         if len(paired):
             note = NOTE + (SINGLE if (paired["reference_is"] == BEST_SINGLE).any() else "")
-            blocks += [*_figures(paired, names, task), _table(paired, names), Prose(note, "soft")]
+            blocks += [_figures(paired, names, task), _table(paired, names), Prose(note, "soft")]
     if report.failed_note:
         blocks.insert(0, Prose(f"{report.failed_note} The causes are at the end of the page.", "verdict"))
     if not blocks:
@@ -79,7 +79,7 @@ def untrained_in_words(report: Report, task: str) -> str:
     return trainings_in_words(table, [report.name_of(line) for line in table.to_dict("records")])
 
 
-def _figures(paired: pd.DataFrame, names: list[str], task: str) -> list[Block]:
+def _figures(paired: pd.DataFrame, names: list[str], task: str) -> Figures:
     """A figure for each kind of reference, in which every row stands once."""
     caption = (
         "Difference in BACC of every row from the row it is compared with (dot) and its 95 % interval "
@@ -90,7 +90,7 @@ def _figures(paired: pd.DataFrame, names: list[str], task: str) -> list[Block]:
     if (paired["verdict"] == UNJUDGED).any():
         caption += " What is not judged is drawn, not tested."
     kinds = list(dict.fromkeys(paired["reference_is"]))
-    drawn: list[Block] = []
+    drawn: list[Figure] = []
     for i, kind in enumerate(kinds):
         of_kind = (paired["reference_is"] == kind).to_numpy()
         part = paired[of_kind]
@@ -104,8 +104,9 @@ def _figures(paired: pd.DataFrame, names: list[str], task: str) -> list[Block]:
             }
         )
         title = f"Against {kind}" if len(kinds) > 1 else ""
-        drawn.append(Figure(page_figures.differences(rows, f"{task}-{i}"), "" if i else caption, title))
-    return drawn
+        one = differences(rows, f"{task}-{i}")
+        drawn.append(Figure(one.wide, "" if i else caption, title, narrow=one.narrow))
+    return Figures(drawn)
 
 
 def _table(paired: pd.DataFrame, names: list[str]) -> Table:
