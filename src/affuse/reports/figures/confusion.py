@@ -10,7 +10,7 @@ from affuse.reports.figures.drawing import as_svg, new_figure
 
 
 def confusion(matrix: np.ndarray, classes: Sequence[str], name: str) -> str:
-    """Row-normalised confusion matrix in percent: (true class, called class); ``name`` keeps its ids apart."""
+    """Row-normalised confusion matrix in percent: (true class, predicted class); ``name`` keeps its ids apart."""
     figure, axes = new_figure(0.8 + 0.62 * len(classes), width=0.9 + 0.8 * len(classes))
     support = matrix.sum(axis=1, keepdims=True)
     share = np.divide(matrix, support, out=np.zeros(matrix.shape), where=support > 0)
@@ -23,7 +23,7 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], name: str) -> str:
     axes.set_yticks(np.arange(len(classes)) + 0.5, classes)
     axes.tick_params(length=0)
     axes.invert_yaxis()
-    axes.set_xlabel("called")
+    axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     for spine in axes.spines.values():
         spine.set_visible(False)

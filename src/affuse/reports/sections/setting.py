@@ -61,7 +61,7 @@ def _run(report: Report) -> Section:
         ]
         for name, of in lines.items()
     ]
-    headings = ["recipe", "reads", "fusion", "losses", "as packaged, or changed"]
+    headings = ["recipe", "modalities and encoders", "fusion", "losses", "description, or changes"]
     blocks: list[Block] = [Table(headings, cells, prose=True)]
     if command := report.record.get("command"):
         blocks.append(Facts([("command", command)]))
@@ -71,8 +71,8 @@ def _run(report: Report) -> Section:
 
 
 _SPENT = (
-    "Parameters that were trained, in one run; epochs of every run, of those allowed; minutes of all its runs "
-    "together, of one process each, without reading and encoding the clips."
+    "Parameters trained: in one run. Epochs: of every run, of those allowed. Minutes: of all runs of the row together, "
+    "without reading and encoding the clips."
 )
 
 

@@ -1,4 +1,4 @@
-"""Training: whether it trained, losses by epoch and, for several tasks, the joint loss and the weights' way."""
+"""Training: whether it trained, losses by epoch and, for several tasks, the joint loss and the task weights."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from affuse.reports.tables.rows import Row
 
 _DRAWN = 12
 _NOTE = (
-    "A training never left the start where its loss does not fall, or where one of its first two epochs was the best "
-    "of five or more and its answers are no better than chance; it was still improving where the best epoch is in the "
-    "last tenth of those allowed and the curve goes on; it diverged where its loss ends above where it began. A row is "
-    "not judged where its BACC is no better than chance (p: chance; one-sided, 5\u00a0%), where more than a fifth of "
-    "its runs never left the start or diverged, or more than a third did one of the three. Its numbers stand."
+    "A run never left the start if its loss does not fall, or if one of its first two epochs was the best of five or "
+    "more and its answers are no better than chance. It was still improving if the best epoch is in the last tenth of "
+    "those allowed and the curve still falls. It diverged if its loss ends above its first value. A row is not judged "
+    "if its BACC is no better than chance (p: chance; one-sided, 5\u00a0%), if more than a fifth of its runs never "
+    "left the start or diverged, or if any of the three is true of more than a third. Its numbers are shown all the "
+    "same."
 )
 
 
@@ -85,11 +86,10 @@ def _in_words(report: Report) -> str:
     """What the figures show, and which epoch was kept."""
     several = len(report.record["tasks"]) > 1
     text = (
-        "Unweighted loss of each task by epoch, training solid, the part that is watched dashed. Look for the epoch "
-        "from which the "
-        "dashed line rises while the solid one falls: there the network begins to learn its utterances by heart. "
+        "Unweighted loss of each task by epoch: the training part solid, the part that is measured after every epoch "
+        "dashed. Where the dashed curve rises while the solid one falls, the network begins to overfit. "
         + (JOINT if several else "")
-        + f"Losses of two kinds are on two scales. {kept_in_words(report.rows)}"
+        + f"Different losses have different scales. {kept_in_words(report.rows)}"
     )
     if report.on_test:
         text += f" {report.mark_note}"
@@ -98,8 +98,8 @@ def _in_words(report: Report) -> str:
 
 
 JOINT = (
-    "Black (white on a dark page): the joint loss, as weighted in that epoch. Below, the weight of each task in it; "
-    "one that goes to 0 is no longer learnt. "
+    "Black (white on a dark page): the joint loss, with the weights of that epoch. Below it: the weight of each task; "
+    "a task whose weight goes to 0 is no longer learnt. "
 )
 
 
