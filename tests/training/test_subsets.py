@@ -13,8 +13,8 @@ from affuse.errors import AffuseError
 from affuse.models.loading import load_model
 from affuse.models.network import build
 from affuse.recipe import Recipe
+from affuse.reports.pages.comparison import write_comparison_page
 from affuse.reports.record import write_record
-from affuse.reports.render.page import write_page
 from affuse.reports.tables.results import collect_results
 from affuse.reports.tables.subsets import SUBSETS, collect_subsets, subset_table
 from affuse.sequence import pad
@@ -162,9 +162,9 @@ def test_the_page_shows_them(compared):
     comparison, out = compared
     collect_results(comparison).to_csv(out / "results.csv", index=False)
     write_record(comparison, out)
-    assert "Missing modalities" not in write_page(out).read_text()
+    assert "Missing modalities" not in write_comparison_page(out).read_text()
     collect_subsets(comparison).to_csv(out / SUBSETS, index=False)
-    page = write_page(out).read_text()
+    page = write_comparison_page(out).read_text()
     assert "Missing modalities: emotion (generated corpus)" in page
     assert page.count('<td class="key">audio+face</td>') == 1
 

@@ -12,8 +12,8 @@ from affuse.corpora.view import view
 from affuse.errors import AffuseError
 from affuse.files import write_csv
 from affuse.progress import Progress
+from affuse.reports.pages.comparison import write_comparison_page
 from affuse.reports.record import write_record
-from affuse.reports.render.page import write_page
 from affuse.reports.tables.results import collect_results
 from affuse.reproduction.definition import Definition, Paper
 from affuse.reproduction.grid import Grid
@@ -70,5 +70,5 @@ def run_grid(
     with comparison_outputs(out).writing():
         write_csv(out / RESULTS, results)
         write_record(comparison, out, command)
-        write_page(out)
+        write_comparison_page(out)
     return comparison, results

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affuse.files import write_csv, write_text
+from affuse.reports.pages.comparison import write_comparison_page
 from affuse.reports.record import write_record
-from affuse.reports.render.page import write_page
 from affuse.reports.report import Report
 from affuse.reports.tables.joint_losses import joint_losses
 from affuse.reports.tables.results import collect_results, markdown_table
@@ -41,7 +41,7 @@ def write_comparison(comparison: Comparison, folder: str | Path, call: str = "")
         report = Report.read(folder)
         grid = Grid(folder, report)
         write_text(folder / RESULTS_TEXT, results_text(grid))
-        write_page(folder, report)
+        write_comparison_page(folder, report)
     return grid
 
 

@@ -116,9 +116,9 @@ class Grid:
 
     def report(self) -> Path:
         """Write ``report.html``, ``report.md`` and ``tables.tex`` anew from what lies in the folder; give the page."""
-        from affuse.reports.render.page import write_page
+        from affuse.reports.pages.comparison import write_comparison_page
 
-        return write_page(self.folder)
+        return write_comparison_page(self.folder)
 
     def __repr__(self) -> str:
         rows = counted(len(self._record["rows"]), "row")

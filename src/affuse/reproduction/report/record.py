@@ -14,7 +14,6 @@ from affuse.errors import AffuseError
 from affuse.files import read_csv, write_csv, write_json
 from affuse.files.outputs import Outputs
 from affuse.reports.description import describe_protocol
-from affuse.reports.record import RECORD as COMPARISON
 from affuse.reports.record import read_record as read_comparison
 from affuse.reports.tables.results import tested_speakers
 from affuse.reports.tables.rows import read_rows
@@ -26,6 +25,7 @@ from affuse.reproduction.report.values import COLUMNS, ProtocolRun, reproduction
 from affuse.reproduction.report.values import NUMBERS as FRAME_NUMBERS
 from affuse.reproduction.utterances import utterances_in_words
 from affuse.training.comparison_folder import LATEX, MARKDOWN, PAGE
+from affuse.training.comparison_folder import RECORD as COMPARISON
 
 RECORD = "reproduction.json"
 NUMBERS, CLAIMS = "reproduction.csv", "claims.csv"
