@@ -9,7 +9,7 @@ SOURCE = Path(affuse.__file__).parent
 LAYERS = [  # names in src/affuse
     "__init__ errors failures figures files names overrides progress registry sequence tables workers",
     *("media", "corpora", "encoders", "fusion", "losses", "weighting", "evaluation"),
-    "recipe",
+    "recipe recipe_errors recipe_sections",
     "models",
     *("inference", "training", "export", "reports", "reproduction"),
     "cli __main__",

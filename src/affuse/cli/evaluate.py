@@ -54,7 +54,8 @@ def evaluate(
     from affuse.corpora.corpus import Corpus
     from affuse.files import write_csv
     from affuse.files.outputs import Outputs
-    from affuse.models.loading import files_of, load_model
+    from affuse.models.finding import files_of
+    from affuse.models.loading import load_model
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.evaluate import evaluate_model
     from affuse.training.experiment import skipped_table

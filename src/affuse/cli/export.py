@@ -42,7 +42,8 @@ def export(
     from affuse.export.check import measure_export
     from affuse.export.onnx_file import export_onnx
     from affuse.files.outputs import Outputs
-    from affuse.models.loading import files_of, load_model
+    from affuse.models.finding import files_of
+    from affuse.models.loading import load_model
     from affuse.training.cache import FeatureCache, default_folder
 
     outputs = Outputs(out.parent, "export", overwrite=overwrite, deep=False)

@@ -189,7 +189,7 @@ def _point(face: str | None) -> tuple[float, float] | None:
 
 def _inputs(model: str, sources: list[str], jobs: list[Job]) -> list[Path]:
     """What is read besides the clips: none of it may become an output."""
-    from affuse.models.loading import files_of
+    from affuse.models.finding import files_of
 
     named = {one for job in jobs for one in (job.settings.text, job.settings.detector) if one is not None}
     return [*files_of(model), *(Path(source) for source in sources), *sorted(named)]

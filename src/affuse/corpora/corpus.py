@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from affuse.corpora import overview
-from affuse.corpora.corpus_files import INFO, TABLE, corpus_outputs
+from affuse.corpora.corpus_files import INFO, TABLE, check_corpus_folder, corpus_outputs
 from affuse.corpora.schema import (
     COLUMNS,
     FEATURE_PREFIX,
@@ -273,11 +273,7 @@ class Corpus:
     def load(cls, folder: str | Path) -> Corpus:
         """Read a corpus folder. Raises AffuseError naming the file and field that is wrong."""
         folder = Path(folder)
-        for name in (INFO, TABLE):
-            if not (folder / name).is_file():
-                raise AffuseError(
-                    f"{folder} is not a corpus folder: it has no {name}; make one with 'affuse prepare'."
-                )
+        check_corpus_folder(folder)
         try:
             info = CorpusInfo.model_validate(read_yaml_file(folder / INFO, INFO_TEXTS))
         except ValidationError as error:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from affuse.corpora.corpus import Corpus
 from affuse.corpora.durations import seconds_of
 from affuse.corpora.label_protocol import LabelProtocol
 from affuse.errors import AffuseError
+
+if TYPE_CHECKING:
+    from affuse.corpora.corpus import Corpus  # recipes are read without pandas
 
 # Sound of 1.935 s or more gives two VGGish patches or more: 192 frames of 25 ms, every 10 ms.
 TWO_PATCHES = 1.935
@@ -107,7 +109,7 @@ def _with_sound_of(corpus: Corpus, least: float) -> tuple[Corpus, int]:
             f"corpus.min_seconds: all {len(kept)} utterances of {corpus.info.name} are shorter than {least:g} s; "
             "lower it."
         )
-    return Corpus(corpus.table[kept], corpus.info, corpus.folder), len(kept) - sum(kept)
+    return type(corpus)(corpus.table[kept], corpus.info, corpus.folder), len(kept) - sum(kept)
 
 
 def _sides_by_gender(corpus: Corpus) -> tuple[Corpus, int]:
@@ -117,4 +119,4 @@ def _sides_by_gender(corpus: Corpus) -> tuple[Corpus, int]:
     by_gender = table["gender"].map({"female": "left", "male": "right"}).astype("string")
     changed = sided & (by_gender != table["side"])
     table["side"] = by_gender.where(sided)
-    return Corpus(table, corpus.info, corpus.folder), int(changed.sum())
+    return type(corpus)(table, corpus.info, corpus.folder), int(changed.sum())
