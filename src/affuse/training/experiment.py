@@ -11,7 +11,9 @@ import pandas as pd
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.selection import view
-from affuse.corpora.splits import Split, make_split, transcript_overlap
+from affuse.corpora.splits.making import make_split
+from affuse.corpora.splits.overlap import transcript_overlap
+from affuse.corpora.splits.split import Split
 from affuse.encoders.base import Encoder
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
