@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from affuse.failures import cause_of, trace_of
+from affuse.failures import SKIPPED, cause_of, trace_of
 from affuse.files.names import written
 from affuse.files.outputs import Outputs, unwritable
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from affuse.inference.timeline import Timeline
     from affuse.inference.writers import Writer
 
-SKIPPED = "skipped.csv"
 PICTURE = ".png"
 # Of a folder, not of a clip: every file after this one would fail in the same way
 _FOLDERS = (

@@ -13,8 +13,6 @@ from affuse.files import replacing
 from affuse.models.network import Model
 from affuse.training.data import Clips, batches
 
-EMBEDDINGS = "embeddings.npz"
-
 
 def embed(model: Model, clips: Clips, batch_size: int, device: str = "cpu") -> np.ndarray:
     """(clips, width) float32 embeddings in the clips' order, in evaluation mode."""

@@ -17,6 +17,7 @@ from affuse.corpora.splits.split import Split
 from affuse.encoders.base import Encoder
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
+from affuse.failures import SKIPPED
 from affuse.files import digest
 from affuse.models.encoder_files import source_digests
 from affuse.models.network import Model
@@ -108,7 +109,7 @@ class Experiment:
         roles = {role: [id for id in ids if id not in bad] for role, ids in self.split.roles(fold).items()}
         for role in ("train", "validation", "test"):
             if not roles.get(role) and (role != "validation" or self.split.roles(fold).get(role)):
-                raise AffuseError(f"Fold {fold} has no usable {role} utterance; see skipped.csv.")
+                raise AffuseError(f"Fold {fold} has no usable {role} utterance; see {SKIPPED}.")
         return roles
 
     @cached_property

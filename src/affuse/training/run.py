@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import platform
 import signal
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,8 +22,6 @@ import affuse
 from affuse.errors import AffuseError
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table, prediction_table
-from affuse.files import write_csv, write_json, write_text
-from affuse.files.outputs import is_empty
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.loading import load_model
 from affuse.models.network import Model, Standardiser
@@ -35,28 +31,14 @@ from affuse.training.calibration import prediction_defaults
 from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState, load_state
 from affuse.training.card import model_card
 from affuse.training.data import BucketBatches, Clips, batches
-from affuse.training.embeddings import EMBEDDINGS, embed, write_embeddings
+from affuse.training.embeddings import embed
 from affuse.training.experiment import Experiment, skipped_table
 from affuse.training.features import Source
 from affuse.training.module import NonFiniteLoss, TrainingModule
+from affuse.training.runfolder import RunFolder, RunResult
 from affuse.training.seen import remember
-from affuse.training.subsets import SUBSET_PREDICTIONS, has_subsets, predict_subsets
+from affuse.training.subsets import predict_subsets
 from affuse.training.svm import check_keepable, fit_machines
-
-RESULTS = "results.json"  # written last: a run folder that has it is finished
-STATE = "state/last.ckpt"
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What a finished run folder says in ``results.json``."""
-
-    folder: Path
-    fold: int
-    seed: int
-    best_epoch: int
-    epochs: int
-    metrics: dict[str, dict[str, Any]]  # task -> acc, bacc, ... on the test part
 
 
 def train_fold(
@@ -79,28 +61,26 @@ def train_fold(
     none, from training again. Raises AffuseError if the folder holds another experiment, and NonFiniteLoss if the loss
     diverges (after saving the best model so far, where models are kept).
     """
-    out = Path(out)
+    run = RunFolder(out)
     if keep_model:
         check_keepable(recipe)
     key = experiment.key(recipe, fold)
-    finished = read_result(out, key)
+    finished = run.result(key)
     roles = experiment.roles(fold)
-    if finished is not None and (has_model(out) or not keep_model):
-        if subsets and not has_subsets(out) and has_model(out):
-            trained = load_model(out)
+    if finished is not None and (run.has_model or not keep_model):
+        if subsets and not run.has_subsets and run.has_model:
+            trained = load_model(run.model)
             opened = experiment.clips.open(dict(trained.encoders.items()))  # type: ignore[arg-type]
             test = Clips(roles["test"], opened, experiment.labelled.codes)
-            _write_subsets(trained, test, fold, out, experiment.clips.device)
-        if not subsets or has_subsets(out):
+            _write_subsets(trained, test, fold, run, experiment.clips.device)
+        if not subsets or run.has_subsets:
             return finished
     began = time.perf_counter()
-    check_run_folder(out)
-    write_json(
-        out / "environment.json", environment(experiment, fold, key)
-    )  # first: it marks the folder as a run's
-    write_text(out / "recipe.yaml", recipe.to_yaml())
-    write_csv(out / "split.csv", experiment.split.table.query("fold == @fold"))
-    write_csv(out / "skipped.csv", skipped_table(experiment.skipped, experiment.partial))
+    run.check_writable()
+    run.write_environment(environment(experiment, fold, key))
+    run.write_recipe(recipe)
+    run.write_split(experiment.split.table.query("fold == @fold"))
+    run.write_skipped(skipped_table(experiment.skipped, experiment.partial))
 
     torch.manual_seed(recipe.seed)
     model = Model(recipe, experiment.labelled.spaces)
@@ -109,25 +89,23 @@ def train_fold(
     parts = {role: Clips(ids, opened, experiment.labelled.codes) for role, ids in roles.items()}
     module = TrainingModule(recipe, model, roles["train"])
     best = KeepBest(recipe.training)
-    saver = SaveResumeState(out / STATE)
+    saver = SaveResumeState(run.state)
     callbacks: list[L.Callback] = [CloseEpoch(), best, saver]
     if progress is not None:
         callbacks.append(ReportEpoch(progress))
     try:
-        _fit(module, recipe, parts, callbacks, out / STATE, experiment.clips.device)
+        _fit(module, recipe, parts, callbacks, run.state, experiment.clips.device)
     except NonFiniteLoss as error:
-        write_csv(out / "metrics.csv", pd.DataFrame(module.history))
+        run.write_metrics(module.history)
         if best.weights is None or not keep_model:
             raise
         model.load_state_dict(best.weights)
         model.defaults = PredictionDefaults(seen=remember(experiment.corpus, roles))
-        save_model(model, out / "model")
-        raise NonFiniteLoss(
-            f"{error} The weights of epoch {best.epoch} are kept in {out / 'model'}."
-        ) from None
+        save_model(model, run.model)
+        raise NonFiniteLoss(f"{error} The weights of epoch {best.epoch} are kept in {run.model}.") from None
     assert best.weights is not None
     model.load_state_dict(best.weights)
-    write_csv(out / "metrics.csv", pd.DataFrame(module.history))
+    run.write_metrics(module.history)
 
     batch_size, device = recipe.training.batch_size, experiment.clips.device
     machines = fit_machines(model, parts["train"], batch_size, device)
@@ -137,79 +115,45 @@ def train_fold(
         if role in parts and len(parts[role])
     ]
     predictions = pd.concat(tables, ignore_index=True)
-    write_csv(out / "predictions.csv", predictions)
+    run.write_predictions(predictions)
     embedding = embed(model, parts["test"], recipe.training.batch_size, experiment.clips.device)
-    write_embeddings(out / EMBEDDINGS, parts["test"].ids, embedding)
+    run.write_embeddings(parts["test"].ids, embedding)
     if subsets:
-        _write_subsets(model, parts["test"], fold, out, experiment.clips.device)
+        _write_subsets(model, parts["test"], fold, run, experiment.clips.device)
     test = predictions[predictions["role"] == "test"]
     if keep_model:
         model.defaults = prediction_defaults(experiment, roles, predictions)
         card = model_card(model, experiment, fold, test)
-        save_model(model, out / "model", card=card, self_contained=self_contained)
-    (out / STATE).unlink(missing_ok=True)
+        save_model(model, run.model, card=card, self_contained=self_contained)
     measured = {
         task: measures_as_json(measure_table(test, task, space))
         for task, space in experiment.labelled.spaces.items()
         if (test[task] != "").any()
     }
-    result = {
-        "key": key,
-        "fold": fold,
-        "seed": recipe.seed,
-        "best_epoch": best.epoch,
-        "epochs": len(module.history),
-        "utterances": {role: len(ids) for role, ids in roles.items()},
-        "parameters": model.trainable_parameters(),
-        "seconds": round(time.perf_counter() - began, 1),  # since it was last begun or resumed
-        "finished": time.strftime("%Y-%m-%d"),
-        "stamp": experiment.split.stamp,
-        "on_test": recipe.on_test,
-        "metrics": measured,
-        "last_epoch": module.history[-1],
-    }
-    write_json(out / RESULTS, result)
-    return RunResult(out, fold, recipe.seed, best.epoch, len(module.history), measured)
+    result = RunResult(
+        run.path,
+        fold,
+        recipe.seed,
+        best.epoch,
+        len(module.history),
+        measured,
+        key=key,
+        utterances={role: len(ids) for role, ids in roles.items()},
+        parameters=model.trainable_parameters(),
+        seconds=round(time.perf_counter() - began, 1),
+        finished=time.strftime("%Y-%m-%d"),
+        stamp=experiment.split.stamp,
+        on_test=recipe.on_test,
+        last_epoch=module.history[-1],
+    )
+    run.write_result(result)
+    return result
 
 
-def _write_subsets(model: Model, test: Clips, fold: int, out: Path, device: str) -> None:
-    table = predict_subsets(model, test, "test", fold, model.recipe.training.batch_size, device)
-    write_csv(out / SUBSET_PREDICTIONS, table)
-
-
-def has_model(folder: Path) -> bool:
-    """Whether a run folder holds its model."""
-    return (folder / "model" / "index.json").is_file()
-
-
-def check_run_folder(out: Path) -> None:
-    """AffuseError if ``out`` cannot be a run folder: it holds something else, or is below a file."""
-    place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not place.is_dir():
-        raise AffuseError(f"{out} cannot be written: {place} is a file; choose another --out.")
-    if place == out and not is_empty(out) and not (out / "environment.json").is_file():
-        raise AffuseError(f"{out} holds something that is no run; choose a new folder for --out.")
-
-
-def read_result(folder: Path, key: str | None = None) -> RunResult | None:
-    """The result of a finished run folder; None if it is not finished. AffuseError if it is another's."""
-    path = folder / RESULTS
-    if path.is_file():
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if key is not None and data["key"] != key:
-            raise AffuseError(
-                f"{folder} holds a finished run of another recipe, corpus, split or seed; choose another --out."
-            )
-        return RunResult(
-            folder, data["fold"], data["seed"], data["best_epoch"], data["epochs"], data["metrics"]
-        )
-    begun = folder / "environment.json"
-    if key is not None and begun.is_file() and json.loads(begun.read_text())["key"] != key:
-        raise AffuseError(
-            f"{folder} holds an unfinished run of another recipe, corpus, split or seed; remove it or choose "
-            "another --out."
-        )
-    return None
+def _write_subsets(model: Model, test: Clips, fold: int, run: RunFolder, device: str) -> None:
+    run.write_subset_predictions(
+        predict_subsets(model, test, "test", fold, model.recipe.training.batch_size, device)
+    )
 
 
 def _fit(

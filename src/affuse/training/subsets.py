@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,17 +13,10 @@ from affuse.evaluation.predictions import prediction_table
 from affuse.models.network import Model
 from affuse.training.data import Clips, batches
 
-SUBSET_PREDICTIONS = "subset_predictions.csv"
-
 
 def subsets_of(modalities: Sequence[str]) -> list[tuple[str, ...]]:
     """Every subset but the empty one, small ones first, each in the order given."""
     return [subset for size in range(1, len(modalities) + 1) for subset in combinations(modalities, size)]
-
-
-def has_subsets(folder: Path) -> bool:
-    """Whether a run folder holds its test part's predictions from every subset."""
-    return (folder / SUBSET_PREDICTIONS).is_file()
 
 
 def predict_subsets(
