@@ -311,7 +311,7 @@ def test_a_trained_text_encoder_changes(place, tmp_path):
 
 def test_a_model_folder_predicts_what_the_run_predicted(place, tmp_path):
     from affuse.training.data import Clips
-    from affuse.training.run import predict_table
+    from affuse.training.prediction import predict_table
 
     experiment = prepared(place)
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
@@ -350,7 +350,7 @@ def test_lightning_is_recent_enough():
 
 def test_a_feature_that_never_varies_is_only_shifted(place):
     from affuse.models.network import Model
-    from affuse.training.run import fit_standardisers
+    from affuse.training.standardise import fit_standardisers
 
     class Constant:
         ids = ("a", "b")

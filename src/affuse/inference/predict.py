@@ -19,12 +19,13 @@ from affuse.inference.settings import Settings
 from affuse.inference.sound_scan import SoundScan, scan_sound
 from affuse.inference.timeline import Judge, Timeline
 from affuse.inference.tracks import Tracks, find_tracks
-from affuse.inference.window_reader import WindowReader
+from affuse.inference.window_reader import Reading, WindowReader
 from affuse.inference.windows import Window, check_lengths, lay_windows, smooth
 from affuse.inference.words import Cue, Transcript, Word, composed, fit, place, read_transcript, speech_with
 from affuse.media.speech import Span
 from affuse.models.network import Model
 from affuse.models.parts import encoder_choice
+from affuse.models.running import run_batches
 from affuse.sequence import FeatureSequence, pad
 
 _T = TypeVar("_T")
@@ -42,6 +43,14 @@ class _Answers(NamedTuple):
     ]  # task -> (windows, classes), NaN where a window had nothing to go by
     given: list[tuple[str, ...]]  # modalities of each window
     causes: list[str]  # why a modality could not be read, each cause once
+
+
+class _WindowBatch(NamedTuple):
+    """Some windows as the network takes them, and as they were read (see ``WindowReader``)."""
+
+    clips: dict[str, FeatureSequence]
+    index: Tensor
+    windows: list[Reading]
 
 
 class Predictor:
@@ -240,24 +249,26 @@ class Predictor:
         found = {task: np.full((len(windows), len(space)), np.nan) for task, space in spaces.items()}
         given: list[tuple[str, ...]] = []
         causes: dict[str, None] = {}
-        self.model.to(self.settings.device)
-        done = 0
-        for batch in _batches(reader, self._batch_size()):
-            clips = self._encode([tensors for tensors, _ in batch])
-            if clips:
-                with torch.inference_mode():
-                    logits = self.model(clips).logits
-                some = torch.stack([sequence.present for sequence in clips.values()]).any(dim=0).cpu().numpy()
-                rows = np.arange(done, done + len(batch))[some]
-                for task, values in logits.items():
-                    p = values.double().softmax(dim=1).cpu().numpy()[some]
+        for batch, output in run_batches(self.model, self._window_batches(reader), self.settings.device):
+            if output is not None:
+                present = torch.stack([sequence.present for sequence in batch.clips.values()])
+                some = present.any(dim=0).cpu().numpy()
+                rows = batch.index.numpy()[some]
+                for task, logits in output.logits.items():
+                    p = logits.double().softmax(dim=1).cpu().numpy()[some]
                     found[task][rows] = apply_temperature(p, self.temperature[task])
-            for tensors, cause in batch:
+            for tensors, cause in batch.windows:
                 given.append(tuple(name for name, tensor in tensors.items() if tensor is not None))
                 causes |= dict.fromkeys(cause)
-            done += len(batch)
-            advance(done, len(windows))
+            advance(len(given), len(windows))
         return _Answers(found, given, list(causes))
+
+    def _window_batches(self, reader: WindowReader) -> Iterator[_WindowBatch]:
+        done = 0
+        for windows in _batches(reader, self._batch_size()):
+            clips = self._encode([tensors for tensors, _ in windows])
+            yield _WindowBatch(clips, torch.arange(done, done + len(windows)), windows)
+            done += len(windows)
 
     def _encode(self, rows: list[dict[str, Tensor | None]]) -> dict[str, FeatureSequence]:
         """A batch of windows as the network takes it; a modality that no window has is left out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from affuse.registry import unknown
 from affuse.sequence import FeatureSequence
 
 if TYPE_CHECKING:
+    from affuse.encoders.base import Encoder
     from affuse.inference.timeline import Timeline
 
 
@@ -106,6 +107,11 @@ class Model(nn.Module):
                 self.heads[task] = TaskHead(width, classes, recipe.head)
             elif loss.centered is None:
                 raise AffuseError(f"The loss of task {task!r} trains neither a classifier nor centers.")
+
+    @property
+    def trained_encoders(self) -> dict[str, Encoder]:
+        """Modality -> the encoder that is part of the network; frozen ones are not."""
+        return {name: cast("Encoder", encoder) for name, encoder in self.encoders.items()}
 
     def forward(self, clips: Mapping[str, FeatureSequence]) -> Output:
         """modality -> (batch, time, ...) with mask; a modality that is not named is missing from all clips."""

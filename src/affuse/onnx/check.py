@@ -104,7 +104,7 @@ def open_clips(
         raise AffuseError(
             f"{corpus.info.name} has no utterance that can be measured: labels or clips are missing."
         )
-    sources = plan.open(dict(model.encoders.items()))  # type: ignore[arg-type]
+    sources = plan.open(model.trained_encoders)
     rows = {one.id: one for one in corpus.utterances()}
     sources |= {name: _Samples(rows) for name in _from_samples(model, inputs)}
     return Clips(ids, sources, labelled.codes)

@@ -14,14 +14,15 @@ import numpy as np
 import pandas as pd
 
 from affuse.errors import AffuseError
-from affuse.evaluation.predictions import measure_table, prediction_table
+from affuse.evaluation.predictions import prediction_table
 from affuse.files import digest
 from affuse.progress import Progress
 from affuse.training.compare import Cell, Comparison, Variant, describe, slug
 from affuse.training.comparison_folder import run_folder
+from affuse.training.environment import environment
 from affuse.training.experiment import Experiment
 from affuse.training.features import Source
-from affuse.training.run import environment, measures_as_json
+from affuse.training.run import measured
 from affuse.training.runfolder import RunFolder, RunResult
 
 NAME, CLASSIFIER = "baseline", "logistic regression"
@@ -134,19 +135,13 @@ def train_baseline(
         if role in parts
     ]
     predictions = pd.concat(tables, ignore_index=True)
-    test = predictions[predictions["role"] == "test"]
-    measured = {
-        task: measures_as_json(measure_table(test, task, space))
-        for task, space in experiment.labelled.spaces.items()
-        if (test[task] != "").any()
-    }
     run = RunFolder(folder)
     run.write_environment(environment(experiment, fold, key))
     run.write_baseline(DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)))
     run.write_split(experiment.split.table.query("fold == @fold"))
     run.write_predictions(predictions)
     result = RunResult(
-        folder, fold, 0, 0, 0, measured,
+        folder, fold, 0, 0, 0, measured(experiment, predictions),
         key=key, utterances={role: len(ids) for role, ids in roles.items()}, parameters=parameters,
         seconds=round(time.perf_counter() - began, 1), finished=time.strftime("%Y-%m-%d"),
         stamp=experiment.split.stamp, c=chosen,

@@ -99,7 +99,7 @@ def evaluate_model(
     """
     from affuse.training.data import Clips, label_table
     from affuse.training.experiment import read_clips
-    from affuse.training.run import predict_table
+    from affuse.training.prediction import predict_table
 
     recipe = _given(model.recipe, modalities)
     corpus = as_trained(corpus, model.recipe.corpus, progress, split)
@@ -132,7 +132,7 @@ def evaluate_model(
     bad = {skip.id for skip in plan.skipped}
     clips = Clips(
         [id for id in ids if id not in bad],
-        plan.open(dict(model.encoders.items())),  # type: ignore[arg-type]
+        plan.open(model.trained_encoders),
         labelled.codes,
     )
     if not len(clips):

@@ -102,6 +102,10 @@ class Experiment:
         known = [share for share in shares if not np.isnan(share)]
         return float(np.mean(known)) if known else float("nan")
 
+    def open_clips(self, model: Model) -> dict[str, Source]:
+        """Modality -> its clips in this process, as ``model`` takes them; its own encoders read for it."""
+        return self.clips.open(model.trained_encoders)
+
     def roles(self, fold: int) -> dict[str, list[str]]:
         """role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
         check_fold(self.split, fold)
