@@ -17,7 +17,7 @@ from affuse.errors import AffuseError
 from affuse.files.yaml_text import needs_quotes, read_yaml, read_yaml_file, write_yaml
 from affuse.names import tidy
 from affuse.overrides import TEXTS, apply_overrides
-from affuse.registry import PARTS, UNSCALED, unknown
+from affuse.registry import check_name, unknown, unscaled
 
 
 class Part(BaseModel):
@@ -96,7 +96,7 @@ class Modality(Part):
     def _scaled(cls, data: Any) -> Any:
         if not isinstance(data, dict) or data.get("standardise") is not None:
             return data
-        return {**data, "standardise": data.get("frozen", True) is True and data.get("encoder") in UNSCALED}
+        return {**data, "standardise": data.get("frozen", True) is True and unscaled(data.get("encoder"))}
 
     @field_validator("encoder")
     @classmethod
@@ -261,7 +261,7 @@ def parse_loss(text: str) -> list[dict[str, Any]]:
     """'cross_entropy+0.5*center' -> its terms. Raises ValueError saying what cannot be read."""
     terms = []
     for part in text.split("+"):
-        match = re.fullmatch(r"\s*(?:([0-9.]+(?:[eE]-?\d+)?)\s*\*\s*)?([a-z_]+)\s*", part)
+        match = re.fullmatch(r"\s*(?:([0-9.]+(?:[eE]-?\d+)?)\s*\*\s*)?([a-z_][a-z0-9_]*)\s*", part)
         if match is None:
             raise ValueError(f"{text!r} is not a loss; write terms like cross_entropy+0.5*center")
         terms.append({"name": match[2], "weight": float(match[1] or 1.0)})
@@ -284,8 +284,10 @@ def packaged_recipes() -> dict[str, Any]:
 
 
 def _known_part(family: str, name: str) -> str:
-    if name not in PARTS[family]:
-        raise ValueError(unknown(name, list(PARTS[family]), family))
+    try:
+        check_name(family, name)
+    except AffuseError as error:  # pydantic adds the field
+        raise ValueError(str(error).removesuffix(".")) from None
     return name
 
 
