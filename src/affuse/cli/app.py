@@ -25,6 +25,7 @@ from affuse.cli import (
     train,
     validate,
 )  # fmt: skip
+from affuse.cli.flags import sentence
 from affuse.cli.verbs import Verbs
 from affuse.errors import AffuseError
 from affuse.files.names import shown
@@ -74,7 +75,7 @@ def main() -> None:
     try:
         app()
     except AffuseError as error:
-        _fail(str(error))
+        _fail(sentence(error))
     except (KeyboardInterrupt, SystemExit) as stop:
         # typer turns Ctrl-C into exit code 130 without a word
         if isinstance(stop, SystemExit) and stop.code != 130:

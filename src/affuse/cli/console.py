@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from affuse.cli.flags import flag
 from affuse.files.names import shown
 from affuse.progress import Bars, Lines, reporting
 
@@ -35,7 +36,7 @@ messages = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 def bars() -> AbstractContextManager[Bars | Lines]:
     """Live bars on a terminal; on anything else the messages, and a line a minute."""
-    return reporting(messages)
+    return reporting(messages, flag)
 
 
 def print_table(table: pd.DataFrame, title: str | None = None) -> None:
