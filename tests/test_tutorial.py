@@ -30,7 +30,9 @@ def test_the_tutorial_runs(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AFFUSE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # processes of their own take longer to start than to train
+    monkeypatch.setattr(
+        os, "cpu_count", lambda: 1
+    )  # processes of their own take longer to start than to train
     blocks = [block for block in code_blocks(ROOT / "docs/tutorial.md") if block.language]
     assert {block.language for block in blocks} == {"sh", "python"}
     with hub() as server:
