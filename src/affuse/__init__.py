@@ -27,6 +27,7 @@ _PUBLIC = {
     "evaluate": "affuse.api.models:evaluate",
     "export": "affuse.api.models:export",
     "list_parts": "affuse.api.reports:list_parts",
+    "register": "affuse.registry:register",
     "load": "affuse.models.loading:load_model",
     "prepare": "affuse.api.corpora:prepare",
     "pull": "affuse.api.models:pull",
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AffuseError", "Corpus", "Evaluation", "Grid", "Model", "Recipe", "Reproduction", "Run", "Timeline", "__version__",
     "build", "compare", "corpora", "demo", "encoders", "evaluate", "export", "fusion", "list_parts", "load", "losses",
-    "prepare", "pull", "push", "report", "reproduce", "train", "validate", "weighting",
+    "prepare", "pull", "push", "register", "report", "reproduce", "train", "validate", "weighting",
 ]  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from affuse.corpora.protocol import SplitProtocol
-from affuse.corpora.view import CorpusView
+from affuse.corpora.selection import CorpusView
+from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_yaml, read_yaml_file, write_yaml
 from affuse.overrides import TEXTS, Overrides, apply_overrides

@@ -1,17 +1,14 @@
-"""Label protocols as data: which classes, which scenario, and what becomes of turns without a usable consensus."""
+"""Label protocols of IEMOCAP as data: which classes, which scenario, and what becomes of turns without a consensus.
+
+Part of a recipe (``corpus.labels``) and the options of ``affuse prepare iemocap``; ``readers/iemocap/labels.py``
+applies them to votes.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
-
-from affuse.files import digest
-
-if TYPE_CHECKING:
-    from affuse.corpora.readers.iemocap.evaluation import Vote
-    from affuse.corpora.readers.iemocap.names import TurnName
 
 Classes = Literal["4+exc", "4", "6"]
 Scenario = Literal["improvised", "scripted", "both"]
@@ -59,52 +56,6 @@ class LabelProtocol(BaseModel):
     @property
     def label_space(self) -> list[str]:
         return list(dict.fromkeys(self.codes.values()))
-
-    def takes(self, turn: TurnName) -> bool:
-        """Whether the turn's scenario is wanted."""
-        return self.scenario in ("both", turn.scenario)
-
-    def label(self, turn: TurnName, consensus: str, votes: list[Vote]) -> tuple[str, str] | tuple[None, None]:
-        """The turn's class and the rule that gave it, or two Nones.
-
-        Rules: consensus, majority, tie (a seeded draw), self_report, external (first vote inside the set).
-        """
-        if consensus in self.codes:
-            return self.codes[consensus], "consensus"
-        if self.ties == "majority" and consensus == "xxx":
-            return self._count_again(turn, votes)
-        if self.ties == "self_report":
-            return self._first_vote(turn, votes)
-        return None, None
-
-    def _count_again(self, turn: TurnName, votes: list[Vote]) -> tuple[str, str] | tuple[None, None]:
-        """The class with most external votes. Votes are counted as classes, so "4+exc" adds excited to happiness."""
-        tally = Counter(
-            name
-            for vote in votes
-            if not vote.is_self
-            for name in {self.codes.get(label, label) for label in vote.labels}
-        )
-        if not tally:
-            return None, None
-        most = max(tally.values())
-        top = sorted(name for name, number in tally.items() if number == most)
-        inside = [name for name in top if name in self.label_space]
-        if not inside:
-            return None, None
-        if len(top) == 1:
-            return top[0], "majority"
-        # keyed by the turn, so that the order of files and the presence of others change nothing
-        return inside[int(digest(str(self.seed), turn.id), 16) % len(inside)], "tie"
-
-    def _first_vote(self, turn: TurnName, votes: list[Vote]) -> tuple[str, str] | tuple[None, None]:
-        own = turn.scenario == "improvised"
-        for vote in votes:
-            if vote.annotator.startswith(turn.letter) if own else not vote.is_self:
-                for label in vote.labels:
-                    if label in self.codes:
-                        return self.codes[label], "self_report" if own else "external"
-        return None, None
 
     def describe(self) -> str:
         """The protocol in a sentence."""

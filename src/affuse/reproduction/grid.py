@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.protocol import SplitProtocol
 from affuse.corpora.readers.iemocap.relabel import has_votes
+from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.errors import AffuseError
 from affuse.overrides import apply_override, set_field
 from affuse.recipe import Recipe

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from affuse.corpora.view import CorpusView, lacking, view
+from affuse.corpora.selection import CorpusView, lacking, view
 from affuse.errors import AffuseError
 from affuse.evaluation.calibration import (
     expected_calibration_error,

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from affuse.files import digest
 
@@ -39,6 +38,8 @@ def deal_groups(groups: Sequence[str], labels: Sequence[str], folds: int, seed: 
     scikit-learn's StratifiedGroupKFold; where that leaves a fold empty (it may, with few groups), GroupKFold.
     Needs at least ``folds`` groups.
     """
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold  # slow to import
+
     for splitter in (
         StratifiedGroupKFold(folds, shuffle=True, random_state=seed),
         GroupKFold(folds, shuffle=True, random_state=seed),

@@ -13,9 +13,10 @@ from typing import Any
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.media_checks import FeatureArrays, Severity, Span, check_file
-from affuse.corpora.name_checks import alike_notes, blank_word_notes
+from affuse.corpora.doubtful_names import alike_notes, blank_word_notes
 from affuse.corpora.schema import FEATURE_PREFIX, GENDERS, SIDES
+from affuse.corpora.validation.feature_arrays import FeatureArrays
+from affuse.corpora.validation.media import Severity, Span, check_file
 from affuse.names import quote
 from affuse.registry import unknown
 
@@ -62,33 +63,6 @@ def validate(corpus: Corpus, progress: Progress | None = None, decode: bool = Tr
         *_check_media(corpus, ids, progress, decode),
     ]
     return sorted(findings, key=lambda finding: (finding.row or 0, finding.severity))
-
-
-def summarise(corpus: Corpus) -> pd.DataFrame:
-    """A row per task and label (blank label: ""), counting utterances and speakers.
-
-    Columns: task, label, utterances, speakers, then utterances by gender (``female``, ``male``,
-    ``gender unknown``) and by session (``session <name>``), where the corpus has them.
-    """
-    table = corpus.table
-    gender = table["gender"].fillna("gender unknown") if table["gender"].notna().any() else None
-    session = "session " + table["session"].fillna("unknown") if table["session"].notna().any() else None
-    rows: list[dict[str, Any]] = []
-    for task, labels in corpus.info.label_spaces.items():
-        if task not in table.columns:
-            continue
-        of_row = table[task].fillna("")
-        for label in dict.fromkeys([*labels, *sorted(of_row.unique())]):
-            here = of_row == label
-            if label == "" and not here.any():
-                continue
-            row: dict[str, Any] = {"task": task, "label": label, "utterances": int(here.sum())}
-            row["speakers"] = table.loc[here, "speaker"].nunique()
-            for groups in (gender, session):
-                if groups is not None:
-                    row |= {name: int((groups[here] == name).sum()) for name in sorted(groups.unique())}
-            rows.append(row)
-    return pd.DataFrame(rows)
 
 
 def _check_labels(corpus: Corpus, ids: list[str]) -> Iterator[Finding]:

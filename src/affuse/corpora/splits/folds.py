@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.corpora.dealing import choose_groups, deal, deal_groups, sample, shuffled
-from affuse.corpora.protocol import SplitProtocol
+from affuse.corpora.splits.protocol import SplitProtocol
+from affuse.corpora.splits.sampling import choose_groups, deal, deal_groups, sample, shuffled
 from affuse.errors import AffuseError
 from affuse.names import alike, quote, spellings
 

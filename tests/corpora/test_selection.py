@@ -7,9 +7,10 @@ import soundfile
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.generated import generate_release
-from affuse.corpora.readers.iemocap import LabelProtocol, prepare
+from affuse.corpora.label_protocol import LabelProtocol
+from affuse.corpora.readers.iemocap import prepare
 from affuse.corpora.schema import CorpusInfo
-from affuse.corpora.view import TWO_PATCHES, CorpusView, view
+from affuse.corpora.selection import TWO_PATCHES, CorpusView, view
 from affuse.encoders.vggish.frontend import to_patches
 from affuse.errors import AffuseError
 

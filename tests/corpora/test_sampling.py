@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affuse.corpora.dealing import choose_groups, deal, deal_groups, imbalance, sample
+from affuse.corpora.splits.sampling import choose_groups, deal, deal_groups, imbalance, sample
 
 LABELS = st.lists(st.sampled_from(["a", "b", "c"]), min_size=4, max_size=40)
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import unicodedata
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from affuse.corpora.assignment import assign, overlapping_parts
-from affuse.corpora.corpus import first_problem
-from affuse.corpora.protocol import GROUPED, SplitProtocol, ValidationPart
+from affuse.corpora.schema import first_problem
+from affuse.corpora.splits.protocol import GROUPED, SplitProtocol
 from affuse.errors import AffuseError
 from affuse.files import digest, read_csv, write_csv, write_text
 from affuse.files.yaml_text import read_yaml_file, write_yaml
 from affuse.names import alike, quote
-from affuse.registry import unknown
-
-__all__ = ["ROLES", "Split", "SplitProtocol", "ValidationPart", "make_split", "transcript_overlap"]
 
 ROLES = ("train", "validation", "test")
 COLUMNS = ("id", "fold", "role", "speaker")
@@ -76,7 +71,7 @@ class Split:
     def check(self, corpus_table: pd.DataFrame) -> None:
         """Raise AffuseError unless every utterance is in the corpus, with the speaker it had."""
         mine = self.table.drop_duplicates("id").set_index("id")["speaker"]
-        theirs = _speakers(corpus_table).reindex(mine.index)
+        theirs = speakers_of(corpus_table).reindex(mine.index)
         strangers = mine.index[~mine.index.isin(corpus_table["id"])]
         if len(strangers):
             raise AffuseError(
@@ -158,70 +153,6 @@ class Split:
         return bool(found), validation_overlap
 
 
-def make_split(corpus_table: pd.DataFrame, protocol: SplitProtocol, label_column: str) -> Split:
-    """Split the utterances of a corpus table (``Corpus.table``) by a protocol.
-
-    label_column: the task whose classes are balanced; utterances without a label count as one more class
-
-    The result depends on the ids, labels, groups and seed, not on the order of rows. Raises AffuseError, with
-    the cure, for one class only, one group only, fewer groups than folds, blank groups, duplicate ids, a
-    class that some fold cannot train or no fold tests, and overlapping speakers.
-    """
-    validation_by = protocol.validation.by if protocol.validation else ()
-    for column in dict.fromkeys([label_column, *protocol.by, *validation_by]):
-        if column not in corpus_table.columns:
-            raise AffuseError(f"{unknown(column, list(corpus_table.columns), 'columns of the corpus')}.")
-    if corpus_table["id"].hasnans or not corpus_table["id"].is_unique:
-        raise AffuseError("The corpus has blank or duplicate ids; 'affuse validate' names the rows.")
-    if any(character < " " for one in corpus_table["id"] for character in str(one)):
-        raise AffuseError(
-            "The corpus has ids with line breaks or the like; 'affuse validate' names the rows."
-        )
-    table = corpus_table.sort_values("id", key=lambda ids: ids.astype(object)).reset_index(drop=True)
-    table["id"] = table["id"].astype(object)
-    labels = table[label_column].astype(object).where(table[label_column].notna(), "")
-    classes = sorted(set(labels) - {""})
-    if len(classes) < 2:
-        only = f"only {classes[0]!r}" if classes else "none"
-        raise AffuseError(
-            f"The corpus has {only} as {label_column}; telling classes apart needs at least two. Check the "
-            "label map, or what was left out."
-        )
-    table["label"] = labels
-    table["speaker"] = _speakers(table).to_numpy()
-    if protocol.reshuffled:
-        parts = [
-            table.loc[taken, ["id", "speaker"]].assign(fold=0, role=role)
-            for role, taken in overlapping_parts(table, protocol)
-        ]
-    else:
-        parts = [
-            table[["id", "speaker"]].assign(fold=fold, role=roles)
-            for fold, roles in enumerate(assign(table, protocol))
-        ]
-    split = Split(pd.concat(parts), protocol)
-    _check_classes(split, table.set_index("id")["label"], classes, label_column)
-    return split
-
-
-def transcript_overlap(corpus_table: pd.DataFrame, split: Split, fold: int) -> float:
-    """Share (0 to 1) of the fold's test utterances whose words occur verbatim in its training part.
-
-    Words are compared in lower case without punctuation; utterances without words do not count. NaN where no
-    test utterance has any.
-    """
-    texts = corpus_table.set_index("id")["text"].dropna().map(_normal_text)
-    texts = texts[texts != ""]
-    roles = split.roles(fold)
-    seen = set(texts[texts.index.isin(roles["train"])])
-    tested = texts[texts.index.isin(roles["test"])]
-    return float(tested.isin(seen).mean()) if len(tested) else float("nan")
-
-
-def _normal_text(text: str) -> str:
-    return " ".join("".join(c for c in text.lower() if unicodedata.category(c)[0] != "P").split())
-
-
 def _common(some: pd.Series, others: pd.Series) -> str:
     """'speaker '03' is in' for the first speaker in both; also where one has no name; '' for none.
 
@@ -271,28 +202,9 @@ def _checked(table: pd.DataFrame, protocol: SplitProtocol) -> pd.DataFrame:
     return kept.sort_values(["fold", "id", "role"]).reset_index(drop=True)
 
 
-def _speakers(table: pd.DataFrame) -> pd.Series:
+def speakers_of(table: pd.DataFrame) -> pd.Series:
     """id -> speaker, null where unknown."""
     speakers = (
         table["speaker"] if "speaker" in table.columns else pd.Series(None, index=table.index, dtype=object)
     )
     return pd.Series(speakers.to_numpy(dtype=object), index=table["id"].to_numpy(dtype=object))
-
-
-def _check_classes(split: Split, label_of: pd.Series, classes: list[str], column: str) -> None:
-    """Every class must be trained in every fold and tested in one."""
-
-    def told(label: str) -> str:
-        return f"{column} {label!r} ({int((label_of == label).sum())} utterances in the corpus)"
-
-    tested: set[str] = set()
-    for fold in split.folds:
-        roles = split.roles(fold)
-        for label in sorted(set(classes) - set(label_of[roles["train"]])):
-            raise AffuseError(
-                f"Fold {fold} has nothing to train {told(label)} on; leave that class out, or change the "
-                "split: fewer folds, or groups over which the class is spread."
-            )
-        tested |= set(label_of[roles["test"]])
-    for label in sorted(set(classes) - tested):
-        raise AffuseError(f"No fold tests {told(label)}; leave that class out, or use another split.")
