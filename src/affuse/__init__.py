@@ -28,6 +28,7 @@ _PUBLIC = {
     "evaluate": "affuse.api.models:evaluate",
     "export": "affuse.api.models:export",
     "list_parts": "affuse.api.reports:list_parts",
+    "register": "affuse.registry:register",
     "load": "affuse.models.loading:load_model",
     "prepare": "affuse.api.corpora:prepare",
     "pull": "affuse.api.models:pull",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from affuse.models.loading import load_model as load
     from affuse.models.network import Model, build
     from affuse.recipe import Recipe
+    from affuse.registry import register
     from affuse.results.evaluation import Evaluation
     from affuse.results.grid import Grid
     from affuse.results.reproduction import Reproduction
@@ -60,8 +62,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AffuseError", "Corpus", "Evaluation", "FeatureSequence", "Grid", "Model", "Recipe", "Reproduction", "Run",
-    "Timeline", "__version__", "build", "compare", "corpora", "demo", "encoders", "evaluate", "export",
-    "fusion", "list_parts", "load", "losses", "prepare", "pull", "push", "report", "reproduce", "train",
+    "Timeline", "__version__", "build", "compare", "corpora", "demo", "encoders", "evaluate", "export", "fusion",
+    "list_parts", "load", "losses", "prepare", "pull", "push", "register", "report", "reproduce", "train",
     "validate", "weighting",
 ]  # fmt: skip
 

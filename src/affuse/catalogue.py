@@ -9,7 +9,7 @@ from pathlib import Path
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_yaml
 from affuse.recipe import packaged_recipes
-from affuse.registry import PARTS, get, unknown
+from affuse.registry import PARTS, get, names, unknown
 
 FAMILIES = (*PARTS, "recipes")
 _SOURCE = Path(__file__).parent
@@ -40,12 +40,12 @@ def summaries(family: str) -> dict[str, str]:
             name: " ".join(read_yaml(resource.read_text(encoding="utf-8"), name)["description"].split())
             for name, resource in packaged_recipes().items()
         }
-    return {name: _first_line(family, name) for name in PARTS[family]}
+    return {name: _first_line(family, name) for name in names(family)}
 
 
 def _first_line(family: str, name: str) -> str:
     module, _, attribute = PARTS[family].get(name, "").partition(":")
-    doc = _docstring(module, attribute) if module else None
+    doc = _docstring(module, attribute) if module.startswith("affuse.") else None
     doc = doc or inspect.getdoc(get(family, name))
     return (doc or "").strip().partition("\n")[0]
 

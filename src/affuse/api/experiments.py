@@ -153,8 +153,8 @@ def compare(
     from affuse.results.comparison_files import write_comparison
     from affuse.training.baseline import add_baseline
     from affuse.training.compare import compare as run
-    from affuse.training.compare import make_variants
     from affuse.training.comparison_folder import comparison_outputs
+    from affuse.training.variants import make_variants
 
     variants = make_variants(recipe, axes, overrides_of(set))
     opened, store, device = open_corpus(corpus), open_cache(cache), choose_device(device)

@@ -45,6 +45,7 @@ def export(
     from affuse.onnx.check import measure_export
     from affuse.onnx.onnx_file import export_onnx
     from affuse.training.cache import FeatureCache, default_folder
+    from affuse.training.runfolder import SPLIT
 
     outputs = Outputs(out.parent, "export", overwrite=overwrite, deep=False)
     outputs.check([out], [*files_of(model), *([] if split is None else [split])])
@@ -63,5 +64,5 @@ def export(
         print_table(table, f"{corpus.info.title}: the same clips through PyTorch, ONNX and ONNX in 8 bits")
         if split is None and network.defaults.seen is None:
             messages.print(
-                "All of the corpus, training utterances perhaps included; --split RUN/split.csv: the test."
+                f"All of the corpus, training utterances perhaps included; --split RUN/{SPLIT}: the test."
             )

@@ -10,11 +10,13 @@ import pandas as pd
 
 from affuse.evaluation.over_runs import over_runs
 from affuse.evaluation.predictions import measure_table
-from affuse.reports.tables.results import read_predictions, rows_of
+from affuse.reports.tables.results import rows_of
 from affuse.reports.tables.rows import Row, Run
 from affuse.reproduction.definition import Switch
 from affuse.reproduction.report.claims import untrained_rows
-from affuse.training.compare import Cell, Comparison
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
+from affuse.training.runfolder import RunFolder
 
 BASE = "base"
 
@@ -97,7 +99,7 @@ def effects_table(effects: pd.DataFrame) -> pd.DataFrame:
 
 def _pooled_metrics(cells: Sequence[Cell], spaces: Mapping[str, Sequence[str]]) -> dict[str, float]:
     """ACC and BACC (0 to 1) by task over the test utterances of all folds of one seed."""
-    table = pd.concat([read_predictions(cell.folder, "test") for cell in cells], ignore_index=True)
+    table = pd.concat([RunFolder(cell.folder).predictions("test") for cell in cells], ignore_index=True)
     found = {}
     for task, space in spaces.items():
         if table[task].isin(list(space)).any():

@@ -8,18 +8,19 @@ import pandas as pd
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.selection import view
-from affuse.corpora.splits import make_split
+from affuse.corpora.splits.making import make_split
 from affuse.errors import AffuseError
 from affuse.files import write_csv
 from affuse.progress import Progress
+from affuse.reports.pages.comparison import write_comparison_page
 from affuse.reports.record import write_record
-from affuse.reports.render.page import write_page
 from affuse.reports.tables.results import collect_results
 from affuse.reproduction.definition import Definition, Paper
 from affuse.reproduction.grid import Grid
 from affuse.reproduction.utterances import check_utterances
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import Comparison, compare, comparison_outputs
+from affuse.training.compare import Comparison, compare
+from affuse.training.comparison_folder import RESULTS, comparison_outputs
 from affuse.training.data import label_table
 from affuse.training.inputs import absent_modalities
 
@@ -67,7 +68,7 @@ def run_grid(
     progress.say("Writing the protocol's report.")
     results = collect_results(comparison)
     with comparison_outputs(out).writing():
-        write_csv(out / "results.csv", results)
+        write_csv(out / RESULTS, results)
         write_record(comparison, out, command)
-        write_page(out)
+        write_comparison_page(out)
     return comparison, results

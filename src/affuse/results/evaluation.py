@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from affuse.names import counted
 from affuse.results.display import as_html, decimals, percent
+from affuse.training.comparison_folder import PAGE
 from affuse.training.evaluate import Evaluation as Tables
 from affuse.training.experiment import skipped_table
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 # tables that an evaluation writes, in this order; one that has no line is left out
 TABLES = ("predictions", "metrics", "recalls", "groups", "calibration", "skipped")
-PAGE = "report.html"
 FEW = 10  # utterances below which a class, a group or a bin of confidence holds too few to be looked at
 
 

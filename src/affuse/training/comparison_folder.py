@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.failures import SKIPPED
 from affuse.files.outputs import Outputs, is_empty
 from affuse.training.runfolder import ENVIRONMENT, RunFolder
@@ -44,7 +44,7 @@ FILES = (
 
 
 def run_folder(folder: Path, row: str, fold: int) -> Path:
-    """The place of one run; ``row`` is the name of its row's folder (``plan.slug``)."""
+    """The place of one run; ``row`` is the name of its row's folder (``variants.folder_name``)."""
     return folder / RUNS / row / f"fold{fold}"
 
 
@@ -75,11 +75,13 @@ def comparison_outputs(folder: Path, overwrite: bool = False) -> Outputs:
 def check_comparison_folder(out: Path, outputs: Outputs) -> None:
     """Raise AffuseError if ``out`` cannot be a comparison's folder, or a file in it is its user's."""
     if RunFolder(out).begun:
-        raise AffuseError(f"{out} is the folder of a single run; choose another folder.")
+        raise AffuseError(f"{out} is the folder of a single run; choose another {argument('out')}.")
     place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not place.is_dir():
-        raise AffuseError(f"{out} cannot be written: {place} is a file; choose another folder.")
+        raise AffuseError(f"{out} cannot be written: {place} is a file; choose another {argument('out')}.")
     known = outputs.recorded or is_comparison(out)
     if place == out and not known and not is_empty(out):
-        raise AffuseError(f"{out} holds something that is no comparison; choose a new folder.")
+        raise AffuseError(
+            f"{out} holds something that is no comparison; choose a new folder for {argument('out')}."
+        )
     outputs.check([out / name for name in FILES])

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.failures import SKIPPED
 from affuse.files import read_csv, write_csv, write_json, write_text
 from affuse.files.outputs import is_empty
@@ -166,9 +166,13 @@ class RunFolder:
         out = self.path
         place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
         if not place.is_dir():
-            raise AffuseError(f"{out} cannot be written: {place} is a file; choose another folder.")
+            raise AffuseError(
+                f"{out} cannot be written: {place} is a file; choose another {argument('out')}."
+            )
         if place == out and not is_empty(out) and not self.begun:
-            raise AffuseError(f"{out} holds something that is no run; choose a new folder.")
+            raise AffuseError(
+                f"{out} holds something that is no run; choose a new folder for {argument('out')}."
+            )
 
     # reading
 
@@ -185,13 +189,14 @@ class RunFolder:
             recorded = self.recorded()
             if key is not None and recorded["key"] != key:
                 raise AffuseError(
-                    f"{self.path} holds a finished run of another recipe, corpus, split or seed; choose another folder."
+                    f"{self.path} holds a finished run of another recipe, corpus, split or seed; choose another "
+                    f"{argument('out')}."
                 )
             return RunResult.of(self.path, recorded)
         if key is not None and self.begun and self.environment()["key"] != key:
             raise AffuseError(
                 f"{self.path} holds an unfinished run of another recipe, corpus, split or seed; remove it or choose "
-                "another folder."
+                f"another {argument('out')}."
             )
         return None
 

@@ -14,7 +14,6 @@ from affuse.errors import AffuseError
 from affuse.files import read_csv, write_csv, write_json
 from affuse.files.outputs import Outputs
 from affuse.reports.description import describe_protocol
-from affuse.reports.record import RECORD as COMPARISON
 from affuse.reports.record import read_record as read_comparison
 from affuse.reports.tables.results import tested_speakers
 from affuse.reports.tables.rows import read_rows
@@ -25,12 +24,14 @@ from affuse.reproduction.report.claims import claims_table, untrained_rows
 from affuse.reproduction.report.values import COLUMNS, ProtocolRun, reproduction_rows, same_corpus
 from affuse.reproduction.report.values import NUMBERS as FRAME_NUMBERS
 from affuse.reproduction.utterances import utterances_in_words
+from affuse.training.comparison_folder import LATEX, MARKDOWN, PAGE
+from affuse.training.comparison_folder import RECORD as COMPARISON
 
 RECORD = "reproduction.json"
 NUMBERS, CLAIMS = "reproduction.csv", "claims.csv"
 EFFECTS, EFFECTS_TABLE = "switches.csv", "switches.md"
 # What a reproduction writes into its folder, besides a comparison's folder per protocol
-FILES = (RECORD, NUMBERS, CLAIMS, "report.html", "report.md", "tables.tex", EFFECTS, EFFECTS_TABLE)
+FILES = (RECORD, NUMBERS, CLAIMS, PAGE, MARKDOWN, LATEX, EFFECTS, EFFECTS_TABLE)
 FORMAT = 3
 _KEYS = {
     "affuse", "command", "title", "paper", "kind", "corpus", "same_corpus", "generated", "classes", "notes", "caveats",
