@@ -18,6 +18,7 @@ from affuse.progress import Progress
 from affuse.training.cache import FeatureCache
 from affuse.training.cells import Cell, Kept, plan_cells, run_cells
 from affuse.training.comparison_folder import FAILED, check_comparison_folder, comparison_outputs
+from affuse.training.epoch_count import EpochCount
 from affuse.training.experiment import Experiment, skipped_table
 from affuse.training.runfolder import RunFolder, RunResult
 from affuse.training.variants import Variant
@@ -82,14 +83,13 @@ def compare(
     done = len(comparison.cells) - len(waiting)
     if done:
         progress.say(f"{done} of {len(comparison.cells)} cells are finished already.")
-    advance = progress.start("training", len(waiting))
+    count = EpochCount([cell.variant.recipe.training.epochs for cell in waiting], progress)
     jobs = 1 if device != "cpu" else min(jobs or os.cpu_count() or 1, max(1, len(waiting)))
-    for cell, found in run_cells(comparison.experiments, waiting, jobs, kept):
+    for cell, found in run_cells(comparison.experiments, waiting, jobs, kept, count):
         if isinstance(found, AffuseError):
             comparison.failed.append((cell, str(found)))
         else:
             comparison.results[cell.folder] = found
-        advance()
     _write_failed(comparison, out, outputs)
     return comparison
 
