@@ -82,7 +82,9 @@ def compare(
     waiting = _unfinished(comparison, kept)
     done = len(comparison.cells) - len(waiting)
     if done:
-        progress.say(f"{done} of {len(comparison.cells)} cells are finished already.")
+        all_of = "All" if not waiting else f"{done} of"
+        ended = "; nothing was run" if not waiting else ""
+        progress.say(f"{all_of} {len(comparison.cells)} runs were finished earlier{ended}.")
     count = EpochCount([cell.variant.recipe.training.epochs for cell in waiting], progress)
     jobs = 1 if device != "cpu" else min(jobs or os.cpu_count() or 1, max(1, len(waiting)))
     for cell, found in run_cells(comparison.experiments, waiting, jobs, kept, count):
