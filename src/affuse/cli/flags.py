@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping
 
 from affuse.errors import AffuseError, name_arguments
@@ -11,6 +12,11 @@ from affuse.errors import AffuseError, name_arguments
 _FLAGS = {"folds": "--fold", "protocols": "--protocol", "rename": "--map", "map_": "--map", "set_": "--set"}
 # arguments that stand without a flag
 _PLACES = {"recipe": "RECIPE", "corpus": "CORPUS", "model": "MODEL", "source": "SOURCE", "hub_id": "HUB_ID"}
+
+
+def command_line() -> str:
+    """What was typed, as a shell takes it."""
+    return shlex.join(["affuse", *sys.argv[1:]])
 
 
 def sentence(error: AffuseError) -> str:
