@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from affuse.api.inputs import open_cache, open_corpus
+from affuse.api.inputs import check_corpus, open_cache, open_corpus
 from affuse.axes import axes_of, overrides_of
 from affuse.calls import current_call, recorded
 from affuse.devices import choose_device
@@ -66,15 +66,18 @@ def train(
         0.7125
     """
     from affuse.recipe import Recipe
-    from affuse.results.run import Run
-    from affuse.training.experiment import set_up
-    from affuse.training.run import train_fold
     from affuse.training.runfolder import RunFolder
 
     files = RunFolder(out)
     files.check_writable()  # before the features, which may take an hour
     overrides = [*overrides_of(set), *([] if seed is None else [f"seed={seed}"])]
     chosen = Recipe.load(recipe, overrides)
+    check_corpus(corpus)
+    # what is wrong so far is answered at once: these import torch and lightning
+    from affuse.results.run import Run
+    from affuse.training.experiment import set_up
+    from affuse.training.run import train_fold
+
     opened = open_corpus(corpus)
     device = choose_device(device)
     reused = files.finished and files.has_model
@@ -135,14 +138,22 @@ def compare(
         >>> grid = affuse.compare("3m-ser", "corpora/emodb", "runs/grid", over={"seed": range(3)})  # doctest: +SKIP
         >>> print(*grid.verdict, sep="\\n")  # doctest: +SKIP
     """
+    from affuse.recipe import Recipe
+
+    out = Path(out)
+    axes = axes_of(over)
+    chosen = _folds(axes.pop("fold", None), folds)
+    for name in axes.get("recipe", ()):
+        Recipe.load(name)
+    if "recipe" not in axes:
+        Recipe.load(recipe, overrides_of(set))
+    check_corpus(corpus)
+    # what is wrong so far is answered at once: these import torch and lightning
     from affuse.results.comparison_files import write_comparison
     from affuse.training.baseline import add_baseline
     from affuse.training.compare import compare as run
     from affuse.training.compare import comparison_outputs, make_variants
 
-    out = Path(out)
-    axes = axes_of(over)
-    chosen = _folds(axes.pop("fold", None), folds)
     variants = make_variants(recipe, axes, overrides_of(set))
     opened, store, device = open_corpus(corpus), open_cache(cache), choose_device(device)
     with comparison_outputs(out, overwrite).writing():
@@ -222,7 +233,12 @@ def reproduce(
         >>> found = affuse.reproduce("multi-loss", "corpora/iemocap", "runs/paper", quick=True)  # doctest: +SKIP
         >>> found.to_frame().query("metric == 'bacc'")  # doctest: +SKIP
     """
+    from affuse.reproduction.definition import read_paper
     from affuse.reproduction.form import Form
+
+    read_paper(paper)
+    check_corpus(corpus)
+    # what is wrong so far is answered at once: these import torch and lightning
     from affuse.reproduction.protocols import in_order, run_protocols
     from affuse.reproduction.switches import run_switches
     from affuse.results.reproduction import Reproduction, Switches

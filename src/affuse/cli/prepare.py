@@ -180,7 +180,7 @@ def csv(
     from affuse.corpora.readers.table import prepare
 
     with _writing(out, overwrite):
-        _tell(prepare(source, out, options))
+        _tell(prepare(source, out, options=options))
 
 
 @app.command("trim")
