@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -81,13 +81,14 @@ def train(
     opened = open_corpus(corpus)
     device = choose_device(device)
     reused = files.finished and files.has_model
+    fresh = not (reused or files.state.is_file())
     with watched(progress) as watching:
         experiment = set_up(opened, chosen, None if live else open_cache(cache), watching, device, [fold])
         train_fold(
             experiment, experiment.recipe, fold, out, self_contained=self_contained,
-            progress=_epochs(watching, experiment.recipe.training.epochs, fresh=not files.state.is_file()),
+            progress=count_epochs(watching, experiment.recipe.training.epochs, fresh=fresh),
         )  # fmt: skip
-    return Run(out, reused=reused)
+    return Run(out, reused=reused, corpus=opened)
 
 
 @recorded
@@ -152,7 +153,8 @@ def compare(
     from affuse.results.comparison_files import write_comparison
     from affuse.training.baseline import add_baseline
     from affuse.training.compare import compare as run
-    from affuse.training.compare import comparison_outputs, make_variants
+    from affuse.training.comparison_folder import comparison_outputs
+    from affuse.training.variants import make_variants
 
     variants = make_variants(recipe, axes, overrides_of(set))
     opened, store, device = open_corpus(corpus), open_cache(cache), choose_device(device)
@@ -267,8 +269,11 @@ def reproduce(
     return Reproduction(**vars(found))
 
 
-def _epochs(progress: Progress, total: int, fresh: bool) -> Any:
-    """Takes (epoch, its row) after each epoch; a run that goes on begins its bar where it was."""
+def count_epochs(progress: Progress, total: int, *, fresh: bool) -> Callable[[int, dict[str, float]], None]:
+    """Takes (epoch, its row) after each epoch.
+
+    A run that goes on begins its bar where it was, and one that was finished has none: both begin at the first epoch.
+    """
     advance = progress.start("epochs", total) if fresh else None
 
     def report(epoch: int, row: dict[str, float]) -> None:
@@ -302,7 +307,7 @@ def _folds(axis: list[str] | None, folds: Iterable[int] | None) -> list[int] | N
 def _seeds(seeds: Iterable[int] | None) -> tuple[int, ...] | None:
     if seeds is None:
         return None
-    chosen = tuple(seeds)
+    chosen: tuple[Any, ...] = tuple(seeds)
     whole = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in chosen)
     if not chosen or not whole or len(frozenset(chosen)) < len(chosen):
         raise AffuseError(

@@ -196,7 +196,8 @@ def _numbers(record: dict[str, Any], frame: pd.DataFrame) -> Section:
             if len(record["protocols"]) > 1
             else " Look at how far the rows lie apart beside their intervals."
         )
-        blocks.append(Figure(protocols_figure(frame, metric, title), caption))
+        drawn = protocols_figure(frame, metric, title)
+        blocks.append(Figure(drawn.wide, caption, narrow=drawn.narrow))
     blocks += [numbers_table(frame), Prose(LEGEND, "soft")]
     blocks += [Prose(text, "soft") for text in record["caveats"]]
     title = "Published and found" + (" (generated corpus)" if record["generated"] else "")
