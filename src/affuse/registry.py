@@ -14,7 +14,7 @@ _COMPARED = 200  # letters of a name that are looked at for a near one
 PARTS: dict[str, dict[str, str]] = {
     "corpora": {
         "iemocap": "affuse.corpora.readers.iemocap:prepare",
-        "generated": "affuse.corpora.generated:generate_release",
+        "generated": "affuse.corpora.readers.generated:prepare",
         "emodb": "affuse.corpora.readers.emodb:prepare",
         "ravdess": "affuse.corpora.readers.ravdess:prepare",
         "meld": "affuse.corpora.readers.meld:prepare",

@@ -76,9 +76,7 @@ app.command("pull", short_help="Download a model from the Hugging Face Hub.")(hu
 app.command("list", short_help="List losses, weightings, encoders, fusions, corpora and recipes.")(
     listing.list_parts
 )
-app.command("demo", short_help="Run both papers' comparisons on a generated corpus.")(
-    demo.demo
-)
+app.command("demo", short_help="Run both papers' comparisons on a generated corpus.")(demo.demo)
 
 
 def _version(wanted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,7 +72,7 @@ def _run(out: Path, turns: int, seed: int, video: bool, quick: bool, jobs: int |
 
     from affuse.cli.compare import show_comparison
     from affuse.cli.console import bars, messages
-    from affuse.cli.prepare import generate
+    from affuse.corpora.generated import generate_release
     from affuse.corpora.readers.iemocap import prepare
     from affuse.reports.description import describe_protocol
     from affuse.training.baseline import add_baseline
@@ -91,10 +92,14 @@ def _run(out: Path, turns: int, seed: int, video: bool, quick: bool, jobs: int |
     release = out / "release"
     there = _is_there(release, turns, seed, video)
     if not there:
-        generate(release, sessions=5, dialogs=8, turns=turns, seed=seed, video=video, jobs=jobs)
+        with bars() as progress:
+            generate_release(
+                release, sessions=5, dialogs=8, turns=turns, seed=seed, video=video,
+                jobs=jobs or os.cpu_count() or 1, progress=progress.count("generated dialogs"),
+            )  # fmt: skip
     step(2, f"reading it into the corpus folder {out / 'corpus'}")
     with _corpus_outputs(out / "corpus", there).writing(), bars() as progress:
-        corpus = prepare(release, out / "corpus", progress=progress.count("dialogs"))
+        corpus = prepare(release, out / "corpus", progress=progress)
     variants = demo_variants(video, quick)
     recipe = variants[0].recipe
     step(
@@ -130,8 +135,8 @@ def _run(out: Path, turns: int, seed: int, video: bool, quick: bool, jobs: int |
 
 def _corpus_outputs(folder: Path, again: bool) -> Outputs:
     """``again``: the release is an earlier demo's, and so is the corpus, be it of an affuse that kept no record."""
-    from affuse.corpora.corpus_files import BY, INFO, TABLE
-    from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS, COUNTS
+    from affuse.corpora.corpus_files import BY, COUNTS, INFO, TABLE
+    from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
     from affuse.files.outputs import Outputs
 
     outputs = Outputs.current(folder, BY)

@@ -13,6 +13,7 @@ from affuse.files.outputs import Outputs
 
 TABLE = "utterances.parquet"
 INFO = "corpus.yaml"
+COUNTS = "counts.csv"  # what a reader counted in the release against the published numbers, if it did
 BY = "prepare"
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

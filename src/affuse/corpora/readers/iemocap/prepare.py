@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.corpus_files import writes_corpus
+from affuse.corpora.corpus_files import COUNTS, writes_corpus
 from affuse.corpora.label_protocol import Classes, LabelProtocol, Scenario, Ties
 from affuse.corpora.readers.iemocap.counts import SelfCheck, self_check
 from affuse.corpora.readers.iemocap.evaluation import Evaluated, read_evaluation
@@ -23,9 +23,9 @@ from affuse.corpora.schema import GENDERS, CorpusInfo, first_problem
 from affuse.errors import AffuseError
 from affuse.files import replacing, write_csv
 from affuse.files.names import written
+from affuse.progress import Progress, Quiet
 
 ANNOTATIONS = "annotations.parquet"  # every vote and rating, beside utterances.parquet
-COUNTS = "counts.csv"  # the self-check's table
 _TOLD = 20  # findings and gaps told one by one
 
 ANNOTATION_TYPES = {
@@ -46,23 +46,35 @@ def prepare(
     source: str | Path,
     out: str | Path,
     *,
-    classes: Classes = "4+exc",
-    scenario: Scenario = "both",
-    ties: Ties = "drop",
-    seed: int = 0,
-    keep_unlabelled: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    classes: Annotated[
+        Classes, Field(description="4+exc merges excited into happiness, 4 leaves it out")
+    ] = "4+exc",
+    scenario: Annotated[Scenario, Field(description="which dialogs")] = "both",
+    ties: Annotated[
+        Ties, Field(description="what becomes of turns without a consensus among the classes")
+    ] = "drop",
+    seed: Annotated[int, Field(description="of the draws among tied classes (ties: majority)")] = 0,
+    keep_unlabelled: Annotated[
+        bool, Field(description="keep turns without an emotion: they have speaker, gender, words and ratings")
+    ] = True,
+    progress: Progress | None = None,
 ) -> Corpus:
-    """Read the release below ``source`` into a corpus folder ``out``.
+    """IEMOCAP as it is on disk, or anything in its shape; counts are checked against the published ones.
 
     The options are ``LabelProtocol``'s. ``audio`` is the turn's own wav (start and end blank), ``video`` the
     dialog's avi (video_start and video_end in seconds), ``side`` the speaker's half of it. Beyond the usual columns:
     ``emotion_raw`` (consensus code), ``scenario``, ``marker`` (gender letter of the actor wearing markers), and
-    ``audio_note`` and ``video_note``: why the file is blank. ``out`` also gets ANNOTATIONS and COUNTS; what was
-    missing or odd is told in ``info.notes``. ``progress(done, all)`` counts dialogs.
+    ``audio_note`` and ``video_note``: why the file is blank. ``out`` also gets ANNOTATIONS and COUNTS; ``info.notes``
+    says what was missing or odd.
 
-    Raises AffuseError where ``source`` is not the release's root, a text file cannot be opened, an option is
-    unknown, or no turn is left.
+    Args:
+        source: The release's root: the folder that holds Session1 to Session5.
+        out: The corpus folder to write.
+        progress: Counts the dialogs.
+
+    Raises:
+        AffuseError: ``source`` is not the release's root, a text file cannot be opened, an option is wrong, or no turn
+            is left.
     """
     try:
         protocol = LabelProtocol(
@@ -76,11 +88,11 @@ def prepare(
 
     reading = _Reading(root, protocol, check_known=stamp is None)
     dialogs = sum(len(session.evaluations) for session in sessions)
+    count = (progress or Quiet()).count("dialogs")
     for session in sessions:
         for dialog in session.evaluations:
             reading.read_dialog(session, dialog)
-            if progress is not None:
-                progress(reading.dialogs, dialogs)
+            count(reading.dialogs, dialogs)
     if not reading.rows:
         raise AffuseError(
             f"{root} has no labelled turn in any dialog/EmoEvaluation; unpack the release again."
