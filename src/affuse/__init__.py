@@ -16,6 +16,7 @@ _PUBLIC = {
     "Recipe": "affuse.recipe:Recipe",
     "Timeline": "affuse.inference.timeline:Timeline",
     "build": "affuse.models.network:build",
+    "register": "affuse.registry:register",
     "load": "affuse.models.loading:load_model",
 }
 _MODULES = ("corpora", "encoders", "fusion", "losses", "weighting")
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from affuse.models.loading import load_model as load
     from affuse.models.network import build
     from affuse.recipe import Recipe
+    from affuse.registry import register
 
-__all__ = ["AffuseError", "Corpus", "Recipe", "Timeline", "__version__", "build", "load"]
+__all__ = ["AffuseError", "Corpus", "Recipe", "Timeline", "__version__", "build", "load", "register"]
 
 
 def __getattr__(name: str) -> Any:

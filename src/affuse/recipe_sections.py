@@ -8,8 +8,9 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from affuse.errors import AffuseError
 from affuse.names import tidy
-from affuse.registry import PARTS, UNSCALED, unknown
+from affuse.registry import check_name, unscaled
 
 
 class Section(BaseModel):
@@ -105,7 +106,7 @@ class Modality(Section):
     def _scaled(cls, data: Any) -> Any:
         if not isinstance(data, dict) or data.get("standardise") is not None:
             return data
-        return {**data, "standardise": data.get("frozen", True) is True and data.get("encoder") in UNSCALED}
+        return {**data, "standardise": data.get("frozen", True) is True and unscaled(data.get("encoder"))}
 
     @field_validator("encoder")
     @classmethod
@@ -239,7 +240,7 @@ def parse_loss(text: str) -> list[dict[str, Any]]:
     """
     terms: list[dict[str, Any]] = []
     for part in text.split("+"):
-        match = re.fullmatch(r"\s*(?:([0-9.]+(?:[eE]-?\d+)?)\s*\*\s*)?([a-z_]+)\s*", part)
+        match = re.fullmatch(r"\s*(?:([0-9.]+(?:[eE]-?\d+)?)\s*\*\s*)?([a-z_][a-z0-9_]*)\s*", part)
         if match is None:
             raise ValueError(f"{text!r} is not a loss; write terms like cross_entropy+0.5*center")
         terms.append({"name": match[2], "weight": float(match[1] or 1.0)})
@@ -257,6 +258,8 @@ def loss_name(terms: Sequence[LossTerm]) -> str:
 
 
 def _known_part(family: str, name: str) -> str:
-    if name not in PARTS[family]:
-        raise ValueError(unknown(name, list(PARTS[family]), family))
+    try:
+        check_name(family, name)
+    except AffuseError as error:  # pydantic adds the field
+        raise ValueError(str(error).removesuffix(".")) from None
     return name

@@ -18,7 +18,7 @@ def list_parts(
     from affuse.errors import AffuseError
     from affuse.files.yaml_text import read_yaml
     from affuse.recipe import packaged_recipes
-    from affuse.registry import PARTS, get, unknown
+    from affuse.registry import PARTS, get, names, unknown
 
     families = [*PARTS, "recipes"]
     if family and family not in families:
@@ -34,7 +34,7 @@ def list_parts(
                 for recipe, resource in packaged_recipes().items()
             }
         else:
-            lines = {part: _summary(get(name, part)) for part in PARTS[name]}
+            lines = {part: _summary(get(name, part)) for part in names(name)}
         width = max(map(len, lines))
         for part, text in lines.items():
             out.print(f"  {part:<{width}}  {text}", markup=False, soft_wrap=True)

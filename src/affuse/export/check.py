@@ -129,25 +129,20 @@ class _Samples:
 
 def _from_samples(model: Model, inputs: Inputs) -> dict[str, Any]:
     """modality -> its encoder, where the file reads samples, of which affuse's own reading makes something first."""
-    from affuse.models.parts import encoder_choice
-
-    found = {}
-    for name, modality in model.recipe.modalities.items():
-        kind, options = encoder_choice(name, modality)
-        if port_of(model, name, inputs).raw and kind.exported_reading_of(options) != kind.reading_of(options):
-            found[name] = model.encoders[name] if name in model.encoders else kind(options).eval()
+    found: dict[str, Any] = {}
+    for name, resolved in model.resolved.items():
+        exported = resolved.part.exported_reading_of(resolved.options)
+        if port_of(model, name, inputs).raw and exported != resolved.reading:
+            found[name] = model.encoders[name] if name in model.encoders else resolved.make().eval()
     return found
 
 
 def _pytorch(model: Model, inputs: Inputs) -> Run:
-    from affuse.models.parts import encoder_choice
-
     readers = _from_samples(model, inputs)
-    frozen = {}
-    for name, modality in model.recipe.modalities.items():
+    frozen: dict[str, Any] = {}
+    for name, resolved in model.resolved.items():
         if inputs == "raw" and name not in model.encoders:
-            kind, options = encoder_choice(name, modality)
-            frozen[name] = readers[name] if name in readers else kind(options).eval()
+            frozen[name] = readers[name] if name in readers else resolved.make().eval()
 
     def read(name: str, clips: FeatureSequence) -> FeatureSequence:
         if name not in readers:

@@ -26,7 +26,6 @@ from affuse.export.long_conv import (
 from affuse.export.lstm import replace_lstms
 from affuse.files import replacing
 from affuse.models.network import Model
-from affuse.models.parts import encoder_choice
 from affuse.models.saving import preprocessing
 from affuse.sequence import FeatureSequence
 
@@ -101,17 +100,15 @@ def export_onnx(model: Model, path: str | Path, *, inputs: Inputs = "features", 
 
 def port_of(model: Model, name: str, inputs: Inputs) -> Port:
     """What the exported network takes for one modality."""
-    modality = model.recipe.modalities[name]
-    kind, options = encoder_choice(name, modality)
+    resolved = model.resolved[name]
     raw = name in model.encoders or inputs == "raw"
     if raw:
-        kind.check_exportable(options)
-        return Port(kind.exported_reading_of(options), True)
-    width = kind.width_of(options)
+        resolved.part.check_exportable(resolved.options)
+        return Port(resolved.part.exported_reading_of(resolved.options), True)
     adapter = model.adapters[name] if name in model.adapters else None  # noqa: SIM401 (a ModuleDict has no get)
     layers = tuple(adapter.weights.shape) if isinstance(adapter, LayerMix) else ()
     return Port(
-        Reading(torch.float32, (*layers, width), f"features of the encoder {modality.encoder}"), False
+        Reading(torch.float32, (*layers, resolved.width), f"features of the encoder {resolved.name}"), False
     )
 
 
@@ -178,8 +175,7 @@ def _prepare(model: Model, ports: Mapping[str, Port]) -> ExportedNetwork:
     frozen = {}
     for name, port in ports.items():
         if port.raw and name not in model.encoders:
-            kind, options = encoder_choice(name, model.recipe.modalities[name])
-            frozen[name] = kind(options).exportable()
+            frozen[name] = model.resolved[name].make().exportable()
     traced = copy.deepcopy(model).cpu()
     for name, encoder in list(traced.encoders.items()):
         traced.encoders[name] = encoder.exportable()  # type: ignore[operator]

@@ -24,7 +24,6 @@ from affuse.inference.windows import Window, check_lengths, lay_windows, smooth
 from affuse.inference.words import Cue, Transcript, Word, composed, fit, place, read_transcript, speech_with
 from affuse.media.speech import Span
 from affuse.models.network import Model
-from affuse.models.parts import encoder_choice
 from affuse.sequence import FeatureSequence, pad
 
 _T = TypeVar("_T")
@@ -160,10 +159,9 @@ class Predictor:
 
     def _load_encoders(self) -> dict[str, Encoder]:
         encoders: dict[str, Encoder] = {}
-        for name, modality in self.model.recipe.modalities.items():
-            kind, options = encoder_choice(name, modality)
-            if modality.frozen:
-                encoders[name] = kind(options).eval().to(self.settings.device)
+        for name, resolved in self.model.resolved.items():
+            if resolved.frozen:
+                encoders[name] = resolved.make().eval().to(self.settings.device)
             else:
                 encoders[name] = self.model.encoders[name]  # type: ignore[assignment]
         return encoders

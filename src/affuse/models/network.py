@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from affuse.errors import AffuseError
 from affuse.models.defaults import PredictionDefaults
-from affuse.models.parts import build_fusion, build_loss, encoder_choice, with_absolute_paths
+from affuse.models.parts import build_fusion, build_loss, resolve_encoders, with_absolute_paths
 from affuse.recipe import Head, Recipe
 from affuse.registry import unknown
 from affuse.sequence import FeatureSequence
@@ -82,17 +82,20 @@ class Model(nn.Module):
         self.standardisers = nn.ModuleDict()
         self.adapters = nn.ModuleDict()
         widths: dict[str, int] = {}
+        self.resolved = resolve_encoders(
+            recipe
+        )  # modality -> its encoder, frozen or not, and its checked options
         for name, modality in recipe.modalities.items():
-            kind, options = encoder_choice(name, modality)
+            resolved = self.resolved[name]
             if not modality.frozen:
-                encoder = kind(options)
+                encoder = resolved.make()
                 encoder.check_trainable()
                 self.encoders[name] = encoder
             if modality.standardise:
                 self.standardisers[name] = Standardiser()
-            if (adapter := kind.adapter_of(options)) is not None:
+            if (adapter := resolved.part.adapter_of(resolved.options)) is not None:
                 self.adapters[name] = adapter
-            widths[name] = kind.width_of(options)
+            widths[name] = resolved.width
         self.widths = widths  # modality -> width of the steps that the fusion reads
         self.fusion = build_fusion(recipe.fusion, widths)
         width = self.fusion.width

@@ -17,7 +17,6 @@ from affuse.evaluation.groups import group_gap
 from affuse.evaluation.intervals import Interval, speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.predictions import measure_table
 from affuse.models.network import Model
-from affuse.models.parts import encoder_choice
 from affuse.recipe import Modality, Recipe, loss_name
 from affuse.training.experiment import Experiment
 
@@ -56,7 +55,7 @@ def _front_matter(
     from huggingface_hub import EvalResult, ModelCardData
 
     info = experiment.corpus.info
-    kinds = {encoder_choice(name, part)[0].kind for name, part in model.recipe.modalities.items()}
+    kinds = {encoder.kind for encoder in model.resolved.values()}
     bases = sorted({found for part in model.recipe.modalities.values() if (found := _hub_id(part))})
     slug = re.sub(r"[^a-z0-9]+", "-", info.title.lower()).strip("-") or "corpus"
     results = [

@@ -13,7 +13,7 @@ from affuse.evaluation.intervals import speaker_confusions, speaker_interval, sp
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table
 from affuse.files import read_csv
-from affuse.models.parts import encoder_choice
+from affuse.models.parts import resolve_encoders
 from affuse.recipe import Recipe
 from affuse.training.compare import Cell, Comparison, describe
 from affuse.training.experiment import Experiment
@@ -96,7 +96,7 @@ def ceiling(experiment: Experiment, recipe: Recipe, task: str, metric: str) -> f
     name = {"acc": task, "bacc": f"{task}_bacc"}.get(metric)
     if not info.generated or not own_labels or name is None:
         return float("nan")
-    kinds = {encoder_choice(modality, part)[0].kind for modality, part in recipe.modalities.items()}
+    kinds = {encoder.kind for encoder in resolve_encoders(recipe).values()}
     return info.ceilings.get("+".join(sorted(kinds)), {}).get(name, float("nan"))
 
 
