@@ -54,10 +54,17 @@ class Utterance:
     video_end: float | None = None  # seconds
 
     def waveform(self, rate: int, end: float | None = None) -> np.ndarray:
-        """(samples,) float32, mono, at ``rate`` Hz: the row's piece of its sound, from its channel of its track.
+        """Read the row's piece of its sound, from its channel of its track. The row has audio.
 
-        end: seconds into the file, where the row's own end is not the one to stop at
-        Raises ClipError as ``media.audio.read_waveform`` does. The row has audio.
+        Args:
+            rate: Samples per second.
+            end: Seconds into the file, where the row's own end is not the one to stop at.
+
+        Returns:
+            (samples,) float32, mono.
+
+        Raises:
+            ClipError: The sound cannot be used; see ``media.audio.read_waveform``.
         """
         from affuse.media.audio import read_waveform  # decoders are slow to import
 
@@ -214,11 +221,13 @@ class Corpus:
 
     @property
     def media_root(self) -> Path:
+        """The folder that relative media paths start from."""
         root = find(self.info.media_root)
         return root if root.is_absolute() or self.folder is None else self.folder / root
 
     @property
     def feature_names(self) -> list[str]:
+        """The names behind ``features_``."""
         return [
             name.removeprefix(FEATURE_PREFIX)
             for name in self.table.columns
@@ -271,7 +280,19 @@ class Corpus:
 
     @classmethod
     def load(cls, folder: str | Path) -> Corpus:
-        """Read a corpus folder. Raises AffuseError naming the file and field that is wrong."""
+        """Read a corpus folder.
+
+        Args:
+            folder: Where ``affuse.prepare`` or ``save`` wrote it.
+
+        Raises:
+            AffuseError: It is no corpus folder, or a file is damaged; the sentence names file and field.
+
+        Example:
+            >>> import affuse
+            >>> affuse.Corpus.load("corpora/emodb")  # doctest: +SKIP
+            Corpus('emodb', 535 utterances, 10 speakers, ...)
+        """
         folder = Path(folder)
         check_corpus_folder(folder)
         try:
@@ -291,17 +312,26 @@ class Corpus:
         return cls(table, info, folder)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Corpus:
-        """Write the folder (the table first, ``corpus.yaml`` last, each atomically) and return it as loaded.
+        """Write the corpus folder, the table first and ``corpus.yaml`` last, each atomically.
 
-        Raises AffuseError for a folder with files of these names that affuse did not write, or that were edited
-        since, and for another corpus's; with ``overwrite`` they are replaced.
+        Args:
+            folder: Where to.
+            overwrite: Replace files that affuse did not write, or that were edited since, and another corpus.
+
+        Returns:
+            This corpus, whose ``folder`` is now that one.
+
+        Raises:
+            AffuseError: The folder has such files.
         """
         folder = Path(folder)
         outputs = corpus_outputs(folder, overwrite=overwrite)
         if not outputs.overwrite and (folder / INFO).is_file():
             other = Corpus.load(folder).info.name
             if other != self.info.name:
-                raise AffuseError(f"{folder} holds the corpus {other!r}; choose another folder or remove it.")
+                raise AffuseError(
+                    f"{folder} holds the corpus {other!r}; choose another folder, or remove it."
+                )
         with outputs.writing():
             with replacing(folder / TABLE) as temporary:
                 self.table.to_parquet(temporary, index=False)

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -28,7 +28,7 @@ watching: ContextVar[tuple[Watch, ...]] = ContextVar("watching", default=())
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path) -> Generator[Path]:
     """Yield a temporary path beside ``path``; rename it onto ``path`` only if the block succeeds.
 
     Readers therefore see the old file or the new one, never half of one. The parent folder is made. The temporary
@@ -82,12 +82,15 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
 def read_csv(path: str | Path, numbers: Collection[str] | Callable[[str], bool] = ()) -> pd.DataFrame:
     """Read a table that ``write_csv`` wrote. The one reader of affuse's own CSV files.
 
-    numbers: the columns of numbers, or whether a column is one; they are whole numbers where every cell is one, else
-             floats (blank: NaN). All other columns are texts as they were written (blank: ""): a setting, label or id
-             that reads ``null``, ``NA``, ``01`` or ``yes`` is that text.
+    Args:
+        path: The file; one without any column gives a table without any.
+        numbers: The columns of numbers, or whether a column is one; they are whole numbers where every cell is one,
+            else floats (blank: NaN). All other columns are texts as they were written (blank: ""): a setting, label or
+            id that reads ``null``, ``NA``, ``01`` or ``yes`` is that text.
 
-    A file without any column has none. Raises OSError where there is no such file, and AffuseError, naming file, row
-    and column, for a damaged one.
+    Raises:
+        OSError: There is no such file.
+        AffuseError: It is damaged; the sentence names file, row and column.
     """
     import pandas as pd
 
@@ -110,7 +113,12 @@ def read_csv(path: str | Path, numbers: Collection[str] | Callable[[str], bool] 
 
 
 def digest(*parts: str | bytes) -> str:
-    """A 32-digit hex digest of the parts in order; part boundaries count."""
+    """Digest parts in order, to 32 hex digits; part boundaries count.
+
+    Example:
+        >>> digest("ab", "c") == digest("a", "bc"), len(digest("a"))
+        (False, 32)
+    """
     state = hashlib.blake2b(digest_size=16)
     for part in parts:
         # a file name may hold bytes that are no text
@@ -121,7 +129,7 @@ def digest(*parts: str | bytes) -> str:
 
 
 def file_digest(path: str | Path) -> str:
-    """A 32-digit hex digest of a file's bytes."""
+    """Digest a file's bytes, to 32 hex digits."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 

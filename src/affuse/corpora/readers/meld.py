@@ -142,9 +142,9 @@ def _read(path: Path, word: str) -> pd.DataFrame:
 
 
 def repair(text: str) -> str:
-    """Mis-encoded characters mended (``Iâ€™m``, ``I\\x92m``), quotes straight, white space single.
+    r"""Mend mis-encoded characters (``Iâ€™m``, ``I\x92m``), make quotes straight and white space single.
 
-    The release mixes straight and curly quotes for the same word, which a tokenizer would tell apart.
+    The release mixes straight and curly quotes for the same word, which a tokenizer takes for two words.
     """
     return " ".join(ftfy.fix_text(text).split())
 

@@ -31,7 +31,7 @@ def make_ids(table: pd.DataFrame) -> tuple[pd.Series, str]:
         if name not in table.columns or not table[name].notna().all():
             continue
         paths = table[name].map(lambda path: PurePosixPath(path).with_suffix(""))
-        stems = paths.map(lambda path: path.name)
+        stems = paths.map(lambda path: str(path.name))
         files = f"the {name} files' names"
         if stems.is_unique:
             return stems, f"There was no column of ids; they were made from {files}."

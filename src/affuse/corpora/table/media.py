@@ -14,9 +14,9 @@ from affuse.names import counted
 
 
 def find_media(table: pd.DataFrame, root: Path) -> list[str]:
-    """Make paths those of the files on disk, in ``table`` itself; sentences say how many were written otherwise.
+    r"""Make paths those of the files on disk, in ``table`` itself; sentences say how many were written otherwise.
 
-    A name in another Unicode form is the same name, and ``clips\\a.wav``, as Windows writes it, is ``clips/a.wav``.
+    A name in another Unicode form is the same name, and ``clips\a.wav``, as Windows writes it, is ``clips/a.wav``.
     """
     notes: list[str] = []
     for name in PATH_COLUMNS:

@@ -1,4 +1,4 @@
-"""Are the sound and picture there and whole? Headers are read, nothing is decoded."""
+"""Whether sound and picture are there and whole; headers are read, nothing is decoded."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class VideoState:
 
 
 def check_sentence(path: Path, seconds: float) -> str:
-    """Why a sentence wav of a turn lasting ``seconds`` cannot be used, or ""."""
+    """Say why the wav of a turn that lasts ``seconds`` cannot be used; "": it can."""
     try:
         info = soundfile.info(os.fsencode(path))  # type: ignore[arg-type]  # bytes are taken as they are
         cut = is_cut(path)
@@ -45,7 +45,7 @@ def check_sentence(path: Path, seconds: float) -> str:
 
 
 def check_video(path: Path) -> VideoState:
-    """How long a dialog's video is; 0 s with a note where it cannot be used at all."""
+    """Measure a dialog's video; 0 s with a note where it cannot be used at all."""
     try:
         cut = is_cut(path)
         with open_container(path) as container:

@@ -23,10 +23,11 @@ from affuse.corpora.schema import GENDERS, CorpusInfo, first_problem
 from affuse.errors import AffuseError
 from affuse.files import replacing, write_csv
 from affuse.files.names import written
+from affuse.names import counted
 from affuse.progress import Progress, Quiet
 
 ANNOTATIONS = "annotations.parquet"  # every vote and rating, beside utterances.parquet
-_TOLD = 20  # findings and gaps told one by one
+_LISTED = 20  # findings that are given one by one
 
 ANNOTATION_TYPES = {
     "id": "string",
@@ -70,6 +71,11 @@ def prepare(
     Args:
         source: The release's root: the folder that holds Session1 to Session5.
         out: The corpus folder to write.
+        classes: See ``LabelProtocol``, as for the next four.
+        scenario: "improvised", "scripted" or "both".
+        ties: "drop", "majority" or "self_report".
+        seed: Of the draws.
+        keep_unlabelled: Keep turns without an emotion.
         progress: Counts the dialogs.
 
     Raises:
@@ -99,7 +105,7 @@ def prepare(
         )
     table = pd.DataFrame(reading.rows)
     check = self_check(table, generated=stamp is not None)
-    notes = [protocol.describe(), *check.sentences, *_gaps(table), *reading.told()]
+    notes = [protocol.describe(), *check.sentences, *_gaps(table), *reading.shown_findings()]
     if stamp and len(sessions) < stamp.get("sessions", 0):
         notes.append(
             f"This copy has {len(sessions)} of the {stamp['sessions']} sessions that were generated."
@@ -192,10 +198,13 @@ class _Reading:
             )
             self.annotations += annotation_rows(turn)
 
-    def told(self) -> list[str]:
+    def shown_findings(self) -> list[str]:
         """The findings, the first of them one by one."""
-        more = len(self.findings) - _TOLD
-        return [*self.findings[:_TOLD], *([f"{more} more lines could not be read."] if more > 0 else [])]
+        more = len(self.findings) - _LISTED
+        return [
+            *self.findings[:_LISTED],
+            *([f"{counted(more, 'more line')} could not be read."] if more > 0 else []),
+        ]
 
     def _video_note(self, name: TurnName, turn: Evaluated, video: VideoState) -> str:
         if self.check_known and (name.dialog, name.letter) in UNUSABLE:
@@ -209,7 +218,7 @@ class _Reading:
 
 
 def annotation_rows(turn: Evaluated) -> list[dict]:
-    """One row per categorical label and per attribute rating of one turn, as ANNOTATION_TYPES has them."""
+    """Make a row per categorical label and per attribute rating of one turn, as ANNOTATION_TYPES has them."""
     rows: list[dict] = [
         {"id": turn.id, "annotator": v.annotator, "kind": "categorical", "self": v.is_self, "label": label,
          "comment": v.comment or None}
@@ -234,11 +243,13 @@ def _gaps(table: pd.DataFrame) -> list[str]:
         several = "; ".join(f"{reason} ({number})" for reason, number in reasons.most_common(5))
         rest = "" if len(reasons) <= 5 else f"; and {len(reasons) - 5} other reasons"
         sentences.append(
-            f"{sum(reasons.values())} of {len(table)} turns have no usable {what}: {several}{rest}. They stay, "
-            f"with the reason in {column}_note."
+            f"{sum(reasons.values())} of {counted(len(table), 'turn')} have no usable {what}: {several}{rest}. "
+            f"They stay, with the reason in {column}_note."
         )
     if silent := sum(words is None for words in table["text"]):
-        sentences.append(f"{silent} of {len(table)} turns have no words: their transcription lacks them.")
+        sentences.append(
+            f"{silent} of {counted(len(table), 'turn')} have no words: their transcription lacks them."
+        )
     return sentences
 
 
