@@ -13,21 +13,18 @@ from pydantic import ValidationError
 
 from affuse.corpora import overview
 from affuse.corpora.corpus_files import INFO, TABLE, check_corpus_folder, corpus_outputs
+from affuse.corpora.normalise import normalise
 from affuse.corpora.schema import (
-    COLUMNS,
     FEATURE_PREFIX,
     INFO_TEXTS,
-    NUMBER_COLUMNS,
-    PATH_COLUMNS,
     CorpusInfo,
     first_problem,
 )
 from affuse.corpora.table import check_table, table_options
 from affuse.errors import AffuseError, name_arguments
 from affuse.files import digest, replacing, write_text
-from affuse.files.names import find, written
+from affuse.files.names import find
 from affuse.files.yaml_text import read_yaml_file, write_yaml
-from affuse.names import tidy
 from affuse.tables import read_frame
 
 if TYPE_CHECKING:
@@ -111,7 +108,7 @@ class Corpus:
         folder: str | Path | None = None,
         remarks: Sequence[str] = (),
     ) -> None:
-        self.table = _normalise(table)
+        self.table = normalise(table)
         self.info = info
         self.folder = None if folder is None else Path(folder)
         self.remarks = tuple(name_arguments(remark) for remark in remarks)
@@ -179,6 +176,7 @@ class Corpus:
             affuse.errors.AffuseError: DataFrame, index 1, gender: There is no '?' among the labels of 'gender' \
 (there are female, male); map it: labels={'gender': {'?': '...'}}, or to null to leave it blank.
         """
+        base = Path(media_root).expanduser().absolute() if media_root else Path.cwd()
         options = table_options(
             {
                 "columns": {} if columns is None else dict(columns),
@@ -187,7 +185,7 @@ class Corpus:
                     for task, one in ({} if labels is None else labels).items()
                 },
                 "require": list(require),
-                "media_root": "" if media_root is None else str(media_root),
+                "media_root": str(base),
                 "name": name,
                 "full_name": title or "",
                 "licence": licence,
@@ -195,7 +193,6 @@ class Corpus:
                 "notes": list(notes),
             }
         )
-        base = Path(media_root).expanduser().absolute() if media_root else Path.cwd()
         checked = check_table(read_frame(frame), options, base, name)
         return cls(checked.table, checked.info, remarks=checked.remarks)
 
@@ -338,34 +335,3 @@ class Corpus:
             write_text(folder / INFO, write_yaml(self.info.model_dump()))
         self.folder = folder
         return self
-
-
-def _normalise(table: pd.DataFrame) -> pd.DataFrame:
-    """All of COLUMNS present and first, text as tidy strings, numbers as floats, empty strings as blanks."""
-    table = table.reset_index(drop=True).copy()
-    table = table.rename(columns=lambda name: tidy(str(name)))
-    names = list(table.columns)
-    for name in names:
-        if names.count(name) > 1:
-            raise AffuseError(f"The corpus has the column {name!r} twice; rename one.")
-    for name in COLUMNS:
-        if name not in table.columns:
-            table[name] = None
-    extra = [name for name in table.columns if name not in COLUMNS]
-    for name in (*COLUMNS, *(n for n in extra if n.startswith(FEATURE_PREFIX))):
-        if name in NUMBER_COLUMNS:
-            table[name] = pd.to_numeric(table[name], errors="coerce").astype("float64")
-        else:
-            column = table[name]
-            if column.dtype == object:  # names with bytes that are no text, which no table keeps
-                column = column.map(lambda cell: written(cell) if isinstance(cell, str) else cell)
-            text = column.astype("string")
-            if name == "text":
-                text = text.str.normalize("NFC")
-            elif name not in PATH_COLUMNS and name in COLUMNS:
-                text = text.map(tidy, na_action="ignore").astype("string")
-            table[name] = text.mask(text.str.strip() == "")
-    for name in extra:  # other tasks' labels, groups to split by
-        if not name.startswith(FEATURE_PREFIX) and pd.api.types.infer_dtype(table[name]) == "string":
-            table[name] = table[name].map(tidy, na_action="ignore").astype(table[name].dtype)
-    return table[[*COLUMNS, *extra]]

@@ -16,7 +16,7 @@ _CALLED = Path("DataFrame")  # what messages call it
 _TEXTS = (str, int, float, bool, os.PathLike)
 
 
-def read_frame(frame: pd.DataFrame) -> NumberedTable:
+def read_frame(frame: object) -> NumberedTable:
     """Read a data frame as ``read_table`` reads a file with the same cells.
 
     Numbers become texts (7.0 is ``7``), paths too; null cells are blank. A column whose cells are no texts or numbers

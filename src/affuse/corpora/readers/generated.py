@@ -10,7 +10,7 @@ from pydantic import Field
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.corpus_files import COUNTS, corpus_outputs
-from affuse.errors import AffuseError, argument
+from affuse.errors import AffuseError
 from affuse.progress import Progress, Quiet
 
 RELEASE = "release"  # the folder of the release in the corpus folder
@@ -59,7 +59,7 @@ def prepare(
     if found not in ({}, wanted):  # a corpus may have been prepared from it
         settings = ", ".join(f"{name} {value}" for name, value in found.items() if value != wanted[name])
         raise AffuseError(
-            f"{out} holds a generated corpus of other settings ({settings}); name a new folder for {argument('out')}."
+            f"{out} holds a generated corpus of other settings ({settings}); name a new folder."
         )
     corpus_outputs(out, (), (ANNOTATIONS, COUNTS))
     generate_release(

@@ -53,6 +53,6 @@ def check_media_root(table: pd.DataFrame, root: Path, source: Path) -> None:
     paths = [path for name in PATH_COLUMNS if name in table.columns for path in table[name].dropna()]
     if paths and not any(find(root / path).exists() for path in paths):
         raise AffuseError(
-            f"{source}: none of its {counted(len(paths), 'audio and video file')} exists (the first was looked for at "
+            f"{source}: none of its audio and video files exists (the first of {len(paths)} was looked for at "
             f"{root / paths[0]}); name the folder that the paths start from: {argument('media_root', 'FOLDER')}."
         )

@@ -54,7 +54,7 @@ def check_video(path: Path) -> VideoState:
                 return VideoState(0.0, "the avi has no picture")
             stream = tracks[0]
             if not cut:
-                if stream.duration is not None and stream.time_base is not None:
+                if stream.duration is not None:
                     return VideoState(float(stream.duration * stream.time_base), "")
                 return VideoState(float(container.duration or 0) / av.time_base, "")
             # Only a file shorter than it says is walked through, for where its pictures stop.
