@@ -15,6 +15,7 @@ import pytest
 
 import affuse
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.readers.table import prepare
 from affuse.errors import AffuseError
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import compare, make_variants, parse_axes
@@ -87,6 +88,16 @@ def test_paths_are_found_from_everywhere(tmp_path: Path, monkeypatch: pytest.Mon
     assert [u.audio for u in Corpus.load(tmp_path / "saved").utterances()] == [
         u.audio for u in saved.utterances()
     ]
+
+
+def test_an_index_with_a_name_is_a_column_as_in_parquet(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"text": ["a b", "c d"], "emotion": ["x", "y"]}, index=pd.Index(["u1", "u2"], name="id")
+    )
+    frame.to_parquet(tmp_path / "mine.parquet")
+    corpus = Corpus.from_frame(frame)
+    assert corpus.table["id"].tolist() == ["u1", "u2"]
+    assert corpus.hash == prepare(tmp_path / "mine.parquet", tmp_path / "corpus").hash
 
 
 def test_what_is_shown() -> None:

@@ -238,7 +238,10 @@ class Corpus:
         A blank column ``track`` leaves it as it was before there was one.
         """
         table = self.table if self.table["track"].notna().any() else self.table.drop(columns="track")
-        return digest(table.to_csv(index=False), yaml.safe_dump(self.info.label_spaces, sort_keys=True))
+        return digest(
+            table.to_csv(index=False, lineterminator="\n"),
+            yaml.safe_dump(self.info.label_spaces, sort_keys=True),
+        )
 
     def utterances(self) -> Iterator[Utterance]:
         """Every row, in table order, with paths resolved."""

@@ -13,6 +13,7 @@ from typing import Any
 # The error handler of encoders: bytes of a name that are no text are written as \xe9. Any: stubs know only their own
 ESCAPES: Any = "affuse.escapes"
 LONGEST = 255  # bytes of one name, on nearly every file system
+_SEPARATORS = r"[/\\]" if os.sep == "\\" else "/"
 _LONGEST_PATH = 4096  # bytes of a path on Linux; elsewhere it is less
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
@@ -40,7 +41,7 @@ def find(path: str | Path) -> Path:
     if os.path.lexists(path):
         return path
     others = [unicodedata.normalize(form, text) for form in ("NFC", "NFD") if not text.isascii()]
-    if "\\x" in text:
+    if "\\x" in text and os.name != "nt":  # names are texts on Windows, and \\x begins a folder's name
         plain = _ESCAPED.sub(lambda found: _byte(int(found[1], 16)), text)
         others.append(os.fsdecode(plain.encode("utf-8", "surrogateescape")))
     return next((Path(one) for one in others if os.path.lexists(one)), path)
@@ -63,7 +64,7 @@ def shortened(name: str, room: int) -> str:
 def too_long(path: str) -> bool:
     """Whether no file can have this path: sound that was put into a table by its bytes or as a data URI has none."""
     plain = _ESCAPED.sub("x", path)  # an escape stands for one byte
-    parts = [len(part.encode("utf-8", "surrogatepass")) for part in plain.split("/")]
+    parts = [len(part.encode("utf-8", "surrogatepass")) for part in re.split(_SEPARATORS, plain)]
     return max(parts) > LONGEST or sum(parts) + len(parts) > _LONGEST_PATH
 
 

@@ -60,7 +60,9 @@ def replacing(path: str | Path) -> Generator[Path]:
 def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 text atomically; bytes of a file name that are no text become escapes (``files/names.py``)."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors=ESCAPES)
+        temporary.write_text(
+            text, encoding="utf-8", errors=ESCAPES, newline="\n"
+        )  # the same bytes on Windows
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -76,7 +78,7 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
     bare = any("\r" in cell for name in table.columns for cell in table[name] if isinstance(cell, str))
     with replacing(path) as temporary:
         quoting = csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
-        table.to_csv(temporary, index=False, errors=ESCAPES, quoting=quoting)
+        table.to_csv(temporary, index=False, errors=ESCAPES, quoting=quoting, lineterminator="\n")
 
 
 def read_csv(path: str | Path, numbers: Collection[str] | Callable[[str], bool] = ()) -> pd.DataFrame:

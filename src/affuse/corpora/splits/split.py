@@ -56,8 +56,8 @@ class Split:
 
     @cached_property
     def hash(self) -> str:
-        """Digest of the table and the stamp."""
-        return digest(self.table.to_csv(index=False), self.stamp)
+        """Digest of the table and the stamp, the same on every system."""
+        return digest(self.table.to_csv(index=False, lineterminator="\n"), self.stamp)
 
     @cached_property
     def folds(self) -> list[int]:

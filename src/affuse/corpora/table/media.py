@@ -37,15 +37,18 @@ def find_media(table: pd.DataFrame, root: Path) -> list[str]:
 
 
 def _with_slashes(root: Path, path: str) -> str:
-    if "\\" not in path or find(root / path).exists():
-        return path
     slashed = path.replace("\\", "/")
-    return slashed if find(root / slashed).exists() else path
+    if os.sep == "\\" or slashed == path:  # a backslash is no part of a name on Windows
+        return slashed
+    return slashed if not find(root / path).exists() and find(root / slashed).exists() else path
 
 
 def _beside(root: Path, path: str) -> str:
     found = find(root / path)
-    return written(Path(os.path.relpath(found, root)).as_posix()) if found != root / path else path
+    if found == root / path:
+        return path
+    # another drive of Windows has no path from here
+    return written((found if Path(path).is_absolute() else Path(os.path.relpath(found, root))).as_posix())
 
 
 def check_media_root(table: pd.DataFrame, root: Path, source: Path) -> None:

@@ -33,7 +33,8 @@ class VideoState:
 def check_sentence(path: Path, seconds: float) -> str:
     """Say why the wav of a turn that lasts ``seconds`` cannot be used; "": it can."""
     try:
-        info = soundfile.info(os.fsencode(path))  # type: ignore[arg-type]  # bytes are taken as they are
+        # bytes are taken as they are, but for Windows, where names are texts
+        info = soundfile.info(str(path) if os.name == "nt" else os.fsencode(path))  # type: ignore[arg-type]
         cut = is_cut(path)
     except (soundfile.LibsndfileError, OSError) as error:
         return f"the wav cannot be read ({_reason(path, error)})"
