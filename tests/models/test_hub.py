@@ -200,7 +200,9 @@ def test_the_commands(folder, tmp_path, server, capsys, monkeypatch):
 def test_a_path_whose_first_folder_is_here_is_no_id(tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("affuse.models.loading.download", lambda hub_id: Path(hub_id))  # nothing may be asked for
+    monkeypatch.setattr(
+        "affuse.models.loading.download", lambda hub_id: Path(hub_id)
+    )  # nothing may be asked for
     with pytest.raises(
         AffuseError, match=r"There is no model folder runs/nothing \(and runs is a folder here\)"
     ):
