@@ -23,10 +23,10 @@ ENCODERS = "encoders"  # a folder for each encoder whose original is not needed 
 INSIDE = "folder:"  # folder:encoders/text names files of the model folder itself
 
 
-def write_index(folder: Path, names: list[str]) -> None:
-    """The list of the folder's files with their digests."""
+def write_index(folder: Path, names: list[str], **more: Any) -> None:
+    """Write the list of the folder's files with their digests, and what else it is to say."""
     files = {name: file_digest(folder / name) for name in names}
-    write_json(folder / INDEX, {"format": FORMAT, "affuse": affuse.__version__, "files": files})
+    write_json(folder / INDEX, {"format": FORMAT, "affuse": affuse.__version__, **more, "files": files})
 
 
 def read_index(folder: Path) -> dict[str, str]:

@@ -19,6 +19,7 @@ from affuse.errors import AffuseError
 from affuse.files import digest, write_csv
 from affuse.files.names import shortened
 from affuse.files.outputs import Outputs, is_empty
+from affuse.models.parts import only_here
 from affuse.progress import Progress
 from affuse.recipe import Recipe, loss_name
 from affuse.training.cache import FeatureCache
@@ -176,6 +177,10 @@ def compare(
     if len(waiting) < len(cells):
         progress.say(f"{len(cells) - len(waiting)} of {len(cells)} cells are finished already.")
     advance = progress.start("training", len(waiting))
+    here = sorted({part for cell in waiting for part in only_here(cell.variant.recipe)})
+    if here and jobs != 1 and device == "cpu":
+        progress.say(f"All runs are made in this process: a script or notebook defines {' and '.join(here)}.")
+        jobs = 1
     jobs = 1 if device != "cpu" else min(jobs or os.cpu_count() or 1, max(1, len(waiting)))
     run = _run_here if jobs == 1 else _run_in_processes
     run(comparison, waiting, jobs, {"keep_model": keep_models, "subsets": subsets}, advance)
