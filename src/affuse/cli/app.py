@@ -12,6 +12,7 @@ from typing import ClassVar, TextIO
 import typer
 
 import affuse
+from affuse.calls import recorded_as
 from affuse.cli import (
     compare,
     demo,
@@ -26,6 +27,7 @@ from affuse.cli import (
     train,
     validate,
 )  # fmt: skip
+from affuse.cli.console import command_line
 from affuse.cli.flags import sentence
 from affuse.cli.verbs import VerbGroup, Verbs
 from affuse.errors import AffuseError
@@ -98,7 +100,8 @@ def main() -> None:
     """Run the command line; bad input is one sentence on standard error and exit code 2."""
     _open_outputs()
     try:
-        app(prog_name="affuse")
+        with recorded_as(command_line()):
+            app(prog_name="affuse")
     except AffuseError as error:
         _fail(sentence(error))
     except (KeyboardInterrupt, SystemExit) as stop:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from affuse.errors import AffuseError
 from affuse.models.hub import download, looks_like_id
-from affuse.models.index import INDEX, read_index
+from affuse.models.index import IN_RUN, INDEX, read_index
 
 
 def find_folder(source: str | Path) -> Path:
     """The model folder itself: of a run folder its ``model``, of a Hub id the download."""
     folder = Path(source)
-    for candidate in (folder, folder / "model"):
+    for candidate in (folder, folder / IN_RUN):
         if (candidate / INDEX).is_file():
             return candidate
     if not folder.exists():
@@ -33,7 +33,7 @@ def find_folder(source: str | Path) -> Path:
 def files_of(source: str | Path) -> list[Path]:
     """The files of a model folder, or of the one in a run folder; none where this machine has no such folder."""
     folder = Path(source)
-    for candidate in (folder, folder / "model"):
+    for candidate in (folder, folder / IN_RUN):
         if (candidate / INDEX).is_file():
             return [candidate / INDEX, *(candidate / name for name in read_index(candidate))]
     return []

@@ -17,6 +17,7 @@ from affuse.corpora.splits.split import Split
 from affuse.encoders.base import Encoder
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
+from affuse.failures import SKIPPED
 from affuse.files import digest
 from affuse.models.encoder_files import source_digests
 from affuse.models.foreign import foreign_code
@@ -100,6 +101,10 @@ class Experiment:
         known = [share for share in shares if not np.isnan(share)]
         return float(np.mean(known)) if known else float("nan")
 
+    def open_clips(self, model: Model) -> dict[str, Source]:
+        """Modality -> its clips in this process, as ``model`` takes them; its own encoders read for it."""
+        return self.clips.open(model.trained_encoders)
+
     def roles(self, fold: int) -> dict[str, list[str]]:
         """role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
         check_fold(self.split, fold)
@@ -107,7 +112,7 @@ class Experiment:
         roles = {role: [id for id in ids if id not in bad] for role, ids in self.split.roles(fold).items()}
         for role in ("train", "validation", "test"):
             if not roles.get(role) and (role != "validation" or self.split.roles(fold).get(role)):
-                raise AffuseError(f"Fold {fold} has no usable {role} utterance; see skipped.csv.")
+                raise AffuseError(f"Fold {fold} has no usable {role} utterance; see {SKIPPED}.")
         return roles
 
     @cached_property

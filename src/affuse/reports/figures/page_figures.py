@@ -57,7 +57,8 @@ def class_distribution(counts: dict[str, int], name: str) -> str:
 
 def confusion(matrix: np.ndarray, classes: Sequence[str], name: str) -> str:
     """Row-normalised confusion matrix in percent: (true class, called class); ``name`` keeps its ids apart."""
-    figure, axes = new_figure(0.8 + 0.62 * len(classes), width=0.9 + 0.8 * len(classes))
+    longest = max(map(len, classes), default=0)  # inches for the letters beside the squares
+    figure, axes = new_figure(0.8 + 0.62 * len(classes), width=0.9 + 0.8 * len(classes) + 0.08 * longest)
     support = matrix.sum(axis=1, keepdims=True)
     share = np.divide(matrix, support, out=np.zeros(matrix.shape), where=support > 0)
     axes.pcolormesh(share, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from affuse.evaluation.intervals import speakers_in_words
 from affuse.files import write_text
 from affuse.names import counted
 from affuse.reports.blocks import Section
-from affuse.reports.record import RUNS
+from affuse.reports.render.html import to_html
 from affuse.reports.render.latex import to_latex
 from affuse.reports.render.markdown import to_markdown
 from affuse.reports.report import Report
@@ -27,13 +24,20 @@ from affuse.reports.sections import (
     training,
     verdict,
 )
-from affuse.reports.tables.statistics import TABLES, write_statistics
-from affuse.training.compare import comparison_outputs
+from affuse.reports.tables.statistics import write_statistics
+from affuse.training.comparison_folder import (
+    LATEX,
+    MARKDOWN,
+    PAGE,
+    RESULTS,
+    STATISTICS,
+    UTTERANCES,
+    comparison_outputs,
+    runs_of,
+)
 
-PAGE, MARKDOWN, LATEX = "report.html", "report.md", "tables.tex"
 
-
-def write_page(folder: str | Path, report: Report | None = None) -> Path:
+def write_comparison_page(folder: str | Path, report: Report | None = None) -> Path:
     """Write statistics, ``report.html``, ``report.md`` and ``tables.tex`` into a comparison's folder; return the page.
 
     From what lies in that folder alone: comparison.json, utterances.csv, results.csv and the runs. Raises
@@ -42,7 +46,7 @@ def write_page(folder: str | Path, report: Report | None = None) -> Path:
     """
     folder = Path(folder)
     outputs = comparison_outputs(folder)
-    outputs.check(folder / name for name in (PAGE, MARKDOWN, LATEX, *(f"{name}.csv" for name in TABLES)))
+    outputs.check(folder / name for name in (PAGE, MARKDOWN, LATEX, *STATISTICS.values()))
     report = report or Report.read(folder)
     sections = make_sections(report)
     told = warnings(report.record, report)
@@ -50,21 +54,8 @@ def write_page(folder: str | Path, report: Report | None = None) -> Path:
         write_statistics(report.statistics, folder)
         write_text(folder / LATEX, to_latex(report.title, sections, report.notes))
         write_text(folder / MARKDOWN, to_markdown(report.title, lead(report.record), told, sections))
-        write_text(folder / PAGE, render(report.title, lead(report.record), told, sections))
+        write_text(folder / PAGE, to_html(report.title, lead(report.record), told, sections))
     return folder / PAGE
-
-
-def render(title: str, lead: str, warnings: Sequence[str], sections: Sequence[Section]) -> str:
-    """Any sections as one self-contained HTML page."""
-    environment = Environment(
-        loader=PackageLoader("affuse.reports.render", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("comparison.html.j2")
-    return template.render(title=title, lead=lead, warnings=warnings, sections=sections)
 
 
 def make_sections(report: Report) -> list[Section]:
@@ -128,13 +119,13 @@ def warnings(record: dict[str, Any], report: Report) -> list[str]:
         )
     if not len(report.statistics.utterances):
         told.append(
-            "There is no utterances.csv in this folder, so speakers are not known: utterances count as "
+            f"There is no {UTTERANCES} in this folder, so speakers are not known: utterances count as "
             "independent, which "
             "makes intervals too short. Run the same 'affuse compare' again to write it."
         )
     told += _speakers(report)
     known = {cell["folder"] for row in record["rows"] for cell in row["cells"]}
-    begun = {path.parent.relative_to(report.folder).as_posix() for path in report.folder.glob(RUNS)}
+    begun = {run.path.relative_to(report.folder).as_posix() for run in runs_of(report.folder)}
     if begun - known:
         told.append(
             f"{len(begun - known)} runs in this folder belong to no row of this report: a later comparison was "
@@ -155,7 +146,7 @@ def _speakers(report: Report) -> list[str]:
     told = speakers_in_words(people["speaker"].reindex(sorted(ids))) if len(people) and ids else []
     if len(report.results) and "speakers" not in report.results.columns:
         told.append(
-            "results.csv is of an earlier affuse, whose intervals of few speakers were too narrow. Run the same "
+            f"{RESULTS} is of an earlier affuse, whose intervals of few speakers were too narrow. Run the same "
             "'affuse compare' or 'reproduce' again to write it anew; finished runs are kept."
         )
     return told

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from affuse.errors import AffuseError
 from affuse.evaluation.metrics import measure
-from affuse.export.onnx_file import MASK, Inputs, export_onnx, port_of, quantise
 from affuse.media.mel import RATE
+from affuse.onnx.onnx_file import MASK, Inputs, export_onnx, port_of, quantise
 from affuse.sequence import FeatureSequence, pad
 from affuse.training.evaluate import as_trained, of_role
 from affuse.training.unseen import choose_utterances
@@ -104,7 +104,7 @@ def open_clips(
         raise AffuseError(
             f"{corpus.info.name} has no utterance that can be measured: labels or clips are missing."
         )
-    sources = plan.open(dict(model.encoders.items()))  # type: ignore[arg-type]
+    sources = plan.open(model.trained_encoders)
     rows = {one.id: one for one in corpus.utterances()}
     sources |= {name: _Samples(rows) for name in _from_samples(model, inputs)}
     return Clips(ids, sources, labelled.codes)

@@ -18,15 +18,15 @@ import affuse
 from affuse.encoders.base import Reading
 from affuse.encoders.layer_mix import LayerMix
 from affuse.errors import AffuseError
-from affuse.export.long_conv import (
+from affuse.files import replacing
+from affuse.models.network import Model
+from affuse.models.saving import preprocessing
+from affuse.onnx.long_conv import (
     long_convolution_nodes,
     mark_long_convolutions,
     replace_long_convolutions,
 )
-from affuse.export.lstm import replace_lstms
-from affuse.files import replacing
-from affuse.models.network import Model
-from affuse.models.saving import preprocessing
+from affuse.onnx.lstm import replace_lstms
 from affuse.sequence import FeatureSequence
 
 FORMAT = 1  # of the metadata

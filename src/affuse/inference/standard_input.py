@@ -1,4 +1,4 @@
-"""``affuse predict -``: standard input as a file."""
+"""Standard input as a clip, named ``-``: decoders seek, so it is copied to a file first."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _BLOCK = 1 << 20  # bytes
 
 @contextmanager
 def spooled() -> Iterator[Path]:
-    """A copy in the temporary folder, for decoders seek; removed afterwards.
+    """A copy in the temporary folder, removed afterwards.
 
-    Raises AffuseError for a closed, broken or empty input, and where the temporary folder cannot hold the copy.
+    Raises:
+        AffuseError: The input is closed, broken or empty, or the temporary folder cannot hold the copy.
     """
     import tempfile
 
@@ -39,16 +40,21 @@ def spooled() -> Iterator[Path]:
 
 
 def named(outcome: Outcome, copy: Path) -> Outcome:
-    """Nobody knows standard input by the name of its copy."""
+    """The outcome with standard input called so: nobody knows the name of its copy."""
 
-    def told(sentence: str) -> str:
+    def renamed(sentence: str) -> str:
         sentence = sentence.replace(str(copy), "standard input")
         return sentence[:1].upper() + sentence[1:]
 
     if outcome.timeline is not None:
         outcome.timeline.clip = "-"
-        outcome.timeline.faults = [told(fault) for fault in outcome.timeline.faults]
-    return outcome._replace(job=replace(outcome.job, path=Path("-")), cause=told(outcome.cause))
+        outcome.timeline.faults = [renamed(fault) for fault in outcome.timeline.faults]
+    error = outcome.error
+    return outcome._replace(
+        job=replace(outcome.job, path=Path("-")),
+        cause=renamed(outcome.cause),
+        error=None if error is None else type(error)(renamed(error.marked)),
+    )
 
 
 def _fill(copy: Path) -> None:
