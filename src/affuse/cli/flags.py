@@ -42,8 +42,17 @@ def flag(name: str, *value: object) -> str:
     if value[0] is False:
         return f"--no-{long.removeprefix('--')}"
     if isinstance(value[0], Mapping):
-        return " ".join(f"{long} {_typed(f'{key}={_plain(one)}')}" for key, one in value[0].items())
+        return " ".join(f"{long} {_typed(f'{key}={_plain(one)}')}" for key, one in _flat(value[0]).items())
     return f"{long} {_typed(_plain(value[0]))}"
+
+
+def _flat(values: Mapping[str, object]) -> dict[str, object]:
+    """{"emotion": {"exc": "hap"}} as {"emotion.exc": "hap"}."""
+    found: dict[str, object] = {}
+    for key, value in values.items():
+        inner = _flat(value) if isinstance(value, Mapping) else {"": value}
+        found.update({f"{key}.{name}" if name else key: one for name, one in inner.items()})
+    return found
 
 
 def _plain(value: object) -> str:

@@ -20,6 +20,7 @@ from affuse.errors import AffuseError, ClipError
 from affuse.failures import SKIPPED
 from affuse.files import digest
 from affuse.models.encoder_files import source_digests
+from affuse.models.foreign import foreign_code
 from affuse.models.network import Model
 from affuse.models.parts import build_weighting, resolve_encoder, resolve_encoders, with_absolute_paths
 from affuse.names import counted
@@ -122,7 +123,7 @@ class Experiment:
 
     def key(self, recipe: Recipe, fold: int) -> str:
         """Digest of everything a cell's result depends on."""
-        return digest(recipe.to_yaml(), self.shared_key, str(fold))
+        return digest(recipe.to_yaml(), self.shared_key, str(fold), *foreign_code(recipe))
 
 
 def set_up(
