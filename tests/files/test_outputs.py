@@ -31,7 +31,7 @@ def test_own_files_are_replaced_and_edited_ones_are_their_owners(tmp_path):
     write(tmp_path, "one")
     assert len((tmp_path / RECORD).read_text().splitlines()) == 2
     (tmp_path / "a.txt").write_text("mine")
-    with pytest.raises(AffuseError, match=r"a.txt is there already and was changed since .*--overwrite"):
+    with pytest.raises(AffuseError, match=r"a.txt is there already and was changed since .*overwrite=True"):
         write(tmp_path, "three")
     assert (tmp_path / "a.txt").read_text() == "mine"
     write(tmp_path, "three", overwrite=True)

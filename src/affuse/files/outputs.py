@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.files import file_digest, watching
 
 RECORD = ".affuse-written"
@@ -159,7 +159,8 @@ class Outputs:
         edited = self._name(path) in self._known
         why = "was changed since affuse wrote it" if edited else "is not affuse's to replace"
         return AffuseError(
-            f"{path}{more} is there already and {why}; move it, write elsewhere, or add --overwrite to replace it."
+            f"{path}{more} is there already and {why}; move it, write elsewhere, or add "
+            f"{argument('overwrite', True)} to replace it."
         )
 
 
@@ -171,7 +172,7 @@ def is_empty(folder: Path) -> bool:
 def unwritable(out: Path, error: OSError) -> AffuseError:
     """What is told of a folder that cannot be written."""
     reason = (error.strerror or str(error)).lower()
-    return AffuseError(f"{out} cannot be written ({reason}); choose another --out.")
+    return AffuseError(f"{out} cannot be written ({reason}); choose another {argument('out')}.")
 
 
 def _read(record: Path, by: str) -> defaultdict[str, set[str]]:
