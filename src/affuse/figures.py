@@ -90,7 +90,7 @@ def _can_be_drawn(text: str) -> bool:
 
 
 def _drawable(text: str) -> str:
-    """Bytes of a file name that are no text, and control characters, as their codes: ``caf\\xe9.wav``."""
+    """Bytes of a file name that are no text, and control characters, as their codes."""
     shown = []
     for letter in text:
         if 0xDC80 <= ord(letter) <= 0xDCFF:

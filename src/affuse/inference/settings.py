@@ -76,7 +76,7 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         description="confidence below which a label is unsure; None: from validation",
     )
-    text: Path | None = Field(None, description="file of words (see words.kinds), or a folder of them")
+    text: Path | None = Field(None, description="file of words (see words.formats), or a folder of them")
     words: str | None = Field(None, description="the words themselves, instead of ``text``")
     asr: str | None = Field(None, description="transformers recogniser, Hub id or folder")
     side: Literal["left", "right"] | None = Field(None, description="half of the picture with the speaker")

@@ -25,8 +25,11 @@ _AT_ONCE = 2**20  # samples: most clips are one block, and are not copied
 
 
 class AudioInfo(NamedTuple):
-    """What a file's headers say. ``seconds`` is when the sound ends, None where they do not say (a stream that was
-    never closed) or cannot be believed (a clock that jumps by hours)."""
+    """What a file's headers say.
+
+    ``seconds`` is when the sound ends, None where they do not say (a stream that was never closed) or cannot be
+    believed (a clock that jumps by hours).
+    """
 
     rate: int  # Hz
     channels: int

@@ -105,8 +105,10 @@ def not_begun(last: float, begin: float | None) -> bool:
 
 
 def picture_tracks(container: InputContainer) -> list[VideoStream]:
-    """Every reader's picture tracks, the first one being the one to read. A cover, a chapter's thumbnails and a still
-    picture are none."""
+    """Every reader's picture tracks, the first one being the one to read.
+
+    A cover, a chapter's thumbnails and a still picture are none.
+    """
     from av.stream import Disposition
 
     if container.format.name == "image2" or container.format.name.endswith("_pipe"):

@@ -25,6 +25,7 @@ def remarks() -> Iterator[list[str]]:
 
 
 def remark(sentences: Iterable[str]) -> None:
+    """Say them to whoever listens around the caller."""
     heard = _listening.get()
     if heard is not None:
         heard += [sentence for sentence in sentences if sentence not in heard]
