@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any
@@ -73,7 +73,7 @@ def cut_to(text: str, inches: float, points: float, *, middle: bool = False) -> 
 
 
 @contextmanager
-def _plain_letters() -> Iterator[None]:
+def _plain_letters() -> Generator[None]:
     """Ticks are made while the figure is drawn, so their texts need the setting and not only the change."""
     import matplotlib
 

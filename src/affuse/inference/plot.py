@@ -245,7 +245,7 @@ def _placed_words(timeline: Timeline) -> tuple[list[_Placed], int]:
     a_second = _WIDTH / max(timeline.seconds, 1e-6)  # inches
     end = timeline.start + timeline.seconds
     spoken = [segment for segment in timeline.segments if segment.text]
-    placed: list[_Placed] = []
+    placed, lines = list[_Placed](), 1
     for lines in range(1, _LINES + 1):
         placed, last = [], lines == _LINES
         for i, segment in enumerate(spoken):

@@ -1,5 +1,8 @@
 """What a file has to offer: sound, pictures, and how long it says it is."""
 
+# pyright: reportUnnecessaryComparison=false
+# PyAV's types do not know that codecs and times may be missing.
+
 from __future__ import annotations
 
 from pathlib import Path

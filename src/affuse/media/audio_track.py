@@ -3,6 +3,9 @@
 Whether decoding begins at the start or behind a seek, a sample has one place: ``_Clock`` says where packets were lost.
 """
 
+# pyright: reportUnnecessaryComparison=false
+# PyAV's types do not know that codecs and times may be missing.
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator

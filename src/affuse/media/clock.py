@@ -5,6 +5,9 @@ codec delays hide or move is in the times of the decoded frames already; a strea
 file of sound alone counts from its first sample instead.
 """
 
+# pyright: reportUnnecessaryComparison=false
+# PyAV's types do not know that codecs and times may be missing.
+
 from __future__ import annotations
 
 from collections.abc import Iterator

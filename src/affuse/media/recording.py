@@ -197,6 +197,8 @@ class Recording:
 
     def _say_short(self, found: float) -> None:
         source = self._source
+        if isinstance(self.path, Samples):
+            return
         if isinstance(source, AudioTrack) and source.is_mp4 and (count := films_in(self.path)) > 1:
             self._lose(
                 f"{self.path} holds {count} files joined byte by byte, of which only the first is read, {found:.2f} s; "
