@@ -6,13 +6,13 @@ from xml.dom import minidom
 import numpy as np
 import pandas as pd
 import pytest
+from affuse.reports.figures.page_figures import class_distribution, confusion, forest
 
 from affuse.errors import AffuseError
 from affuse.inference.timeline import Answer, Segment, Timeline
 from affuse.reports.figures.embedding_maps import embedding_maps
-from affuse.reports.figures.over_training import save_figure, training_figure
-from affuse.reports.figures.page_figures import class_distribution, confusion, forest
 from affuse.reports.figures.training_curves import training_curves
+from affuse.reports.figures.training_figure import save_figure, training_figure
 
 ODD = "a$_{$ \\frac ^ & <b> 😀 你好"
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from affuse.corpora.media_checks import Span, check_picture
+from affuse.corpora.validation.media import Span, check_picture
 from affuse.errors import ClipError
 from affuse.inference.faces import FaceOptions, FaceWindows
 from affuse.inference.tracks import find_tracks

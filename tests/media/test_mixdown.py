@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from affuse.corpora.media_checks import Span, check_sound
+from affuse.corpora.validation.media import Span, check_sound
 from affuse.errors import ClipError
 from affuse.media.audio import read_waveform
 from affuse.media.mixdown import weights_of

@@ -14,7 +14,7 @@ from affuse.encoders.base import Encoder
 from affuse.evaluation.calibration import apply_temperature
 from affuse.inference.window_reader import Reading
 from affuse.models.network import Model
-from affuse.models.parts import encoder_choice
+from affuse.models.running import run_batches
 from affuse.sequence import FeatureSequence, pad
 
 _T = TypeVar("_T")
@@ -32,6 +32,14 @@ class WindowAnswers(NamedTuple):
     probabilities: dict[str, np.ndarray]
     given: list[tuple[str, ...]]
     causes: list[str]
+
+
+class _WindowBatch(NamedTuple):
+    """Some windows as the network takes them, and as they were read (see ``WindowReader``)."""
+
+    clips: dict[str, FeatureSequence]
+    index: Tensor
+    windows: list[Reading]
 
 
 class WindowNetwork:
@@ -65,29 +73,32 @@ class WindowNetwork:
         found = {task: np.full((count, len(space)), np.nan) for task, space in spaces.items()}
         given: list[tuple[str, ...]] = []
         causes: dict[str, None] = {}
-        self.model.to(self.device)
-        for batch in _batches(readings, self._size):
-            clips = self._encode([tensors for tensors, _ in batch])
-            if clips:
-                with torch.inference_mode():
-                    logits = self.model(clips).logits
-                some = torch.stack([sequence.present for sequence in clips.values()]).any(dim=0).cpu().numpy()
-                rows = np.arange(len(given), len(given) + len(batch))[some]
-                for task, values in logits.items():
-                    p = values.double().softmax(dim=1).cpu().numpy()[some]
+        for batch, output in run_batches(self.model, self._window_batches(readings), self.device):
+            if output is not None:
+                present = torch.stack([sequence.present for sequence in batch.clips.values()])
+                some = present.any(dim=0).cpu().numpy()
+                rows = batch.index.numpy()[some]
+                for task, logits in output.logits.items():
+                    p = logits.double().softmax(dim=1).cpu().numpy()[some]
                     found[task][rows] = apply_temperature(p, self.temperature[task])
-            for tensors, cause in batch:
+            for tensors, cause in batch.windows:
                 given.append(tuple(name for name, tensor in tensors.items() if tensor is not None))
                 causes |= dict.fromkeys(cause)
             advance(len(given), count)
         return WindowAnswers(found, given, list(causes))
 
+    def _window_batches(self, readings: Iterable[Reading]) -> Iterator[_WindowBatch]:
+        done = 0
+        for windows in _batches(readings, self._size):
+            clips = self._encode([tensors for tensors, _ in windows])
+            yield _WindowBatch(clips, torch.arange(done, done + len(windows)), windows)
+            done += len(windows)
+
     def _load_encoders(self) -> dict[str, Encoder]:
         encoders: dict[str, Encoder] = {}
-        for name, modality in self.model.recipe.modalities.items():
-            kind, options = encoder_choice(name, modality)
-            if modality.frozen:
-                encoders[name] = kind(options).eval().to(self.device)
+        for name, resolved in self.model.resolved.items():
+            if resolved.frozen:
+                encoders[name] = resolved.make().eval().to(self.device)
             else:
                 encoders[name] = self.model.encoders[name]  # type: ignore[assignment]
         return encoders

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack, cast
 
 import torch
 from torch import Tensor, nn
 
 from affuse.errors import AffuseError
 from affuse.models.defaults import PredictionDefaults
-from affuse.models.parts import build_fusion, build_loss, encoder_choice, with_absolute_paths
+from affuse.models.parts import build_fusion, build_loss, resolve_encoders, with_absolute_paths
 from affuse.recipe import Head, Recipe
 from affuse.registry import unknown
 from affuse.sequence import FeatureSequence
 
 if TYPE_CHECKING:
+    from affuse.encoders.base import Encoder
     from affuse.inference.many import Batch
     from affuse.inference.settings import SettingsArguments
     from affuse.inference.timeline import Timeline
@@ -84,17 +85,20 @@ class Model(nn.Module):
         self.standardisers = nn.ModuleDict()
         self.adapters = nn.ModuleDict()
         widths: dict[str, int] = {}
+        self.resolved = resolve_encoders(
+            recipe
+        )  # modality -> its encoder, frozen or not, and its checked options
         for name, modality in recipe.modalities.items():
-            kind, options = encoder_choice(name, modality)
+            resolved = self.resolved[name]
             if not modality.frozen:
-                encoder = kind(options)
+                encoder = resolved.make()
                 encoder.check_trainable()
                 self.encoders[name] = encoder
             if modality.standardise:
                 self.standardisers[name] = Standardiser()
-            if (adapter := kind.adapter_of(options)) is not None:
+            if (adapter := resolved.part.adapter_of(resolved.options)) is not None:
                 self.adapters[name] = adapter
-            widths[name] = kind.width_of(options)
+            widths[name] = resolved.width
         self.widths = widths  # modality -> width of the steps that the fusion reads
         self.fusion = build_fusion(recipe.fusion, widths)
         width = self.fusion.width
@@ -108,6 +112,11 @@ class Model(nn.Module):
                 self.heads[task] = TaskHead(width, classes, recipe.head)
             elif loss.centered is None:
                 raise AffuseError(f"The loss of task {task!r} trains neither a classifier nor centers.")
+
+    @property
+    def trained_encoders(self) -> dict[str, Encoder]:
+        """Modality -> the encoder that is part of the network; frozen ones are not."""
+        return {name: cast("Encoder", encoder) for name, encoder in self.encoders.items()}
 
     def forward(self, clips: Mapping[str, FeatureSequence]) -> Output:
         """modality -> (batch, time, ...) with mask; a modality that is not named is missing from all clips."""

@@ -16,6 +16,7 @@ from affuse.reports.record import read_record
 from affuse.reports.tables.results import RESULT_NUMBERS
 from affuse.reports.tables.rows import MARK, Row, read_rows
 from affuse.reports.tables.statistics import Statistics, compute_statistics
+from affuse.training.comparison_folder import RECORD, RESULTS
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Report:
             return ""
         names = ", ".join(row.name_among(self.rows) for row in stamped)
         which = "All rows are" if len(stamped) == len(self.rows) else f"{names}: these rows are"
-        return f"{which} {stamped[0].stamp}: speakers of the test part are heard in training."
+        return f"{which} {stamped[0].stamp}: speakers of the test part are also in the training part."
 
     @cached_property
     def untrained_note(self) -> str:
@@ -65,7 +66,7 @@ class Report:
         told = [
             f"{self.name_of(of)}{', ' + of['task'] if several else ''}: {of['trainings']}" for of in lines
         ]
-        return f"Not trained well enough for a verdict: {'; '.join(told)}." if told else ""
+        return f"Not trained well enough to be judged: {'; '.join(told)}." if told else ""
 
     @property
     def failed_note(self) -> str:
@@ -78,7 +79,7 @@ class Report:
                 axes = [a for a in entry["settings"] if len({e["settings"].get(a) for e in entries}) > 1]
                 name = ", ".join(str(entry["settings"][axis]) for axis in axes or entry["settings"])
                 told.append(f"{name} ({failed} of {len(entry['cells'])} runs)")
-        return f"Left out and not judged, since runs failed: {'; '.join(told)}." if told else ""
+        return f"Left out, because runs failed: {'; '.join(told)}." if told else ""
 
     @property
     def notes(self) -> str:
@@ -101,10 +102,13 @@ class Report:
 
     @property
     def mark_note(self) -> str:
-        """What the mark behind a row means; '' where no row has it."""
+        """What the sign behind a row means; '' where no row has it."""
         if not self.on_test:
             return ""
-        return f"{MARK} The test part had a hand in this row ({'; '.join(self.on_test)}): no estimate for new speakers."
+        return (
+            f"{MARK} The test part was used to make this row ({'; '.join(self.on_test)}), so its numbers are no "
+            "estimate for new speakers."
+        )
 
     def classes(self, task: str) -> list[str]:
         """The task's classes in order."""
@@ -116,7 +120,7 @@ class Report:
             if all(str(line[axis]) == str(value) for axis, value in row.settings.items()):
                 return row.name_among(self.rows)
         raise AffuseError(
-            f"{self.folder}: results.csv and comparison.json are not of the same comparison; run the same 'affuse "
+            f"{self.folder}: {RESULTS} and {RECORD} are not of the same comparison; run the same 'affuse "
             "compare' again to write both."
         )
 
@@ -136,7 +140,7 @@ class Report:
 
 def read_results(folder: Path) -> pd.DataFrame:
     """``results.csv``, settings as text. Raises AffuseError where there is none."""
-    path = folder / "results.csv"
+    path = folder / RESULTS
     if not path.is_file():
         raise AffuseError(f"{path} is missing; run the same 'affuse compare' again to write it.")
     table = read_csv(path, RESULT_NUMBERS)

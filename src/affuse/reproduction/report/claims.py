@@ -13,7 +13,7 @@ from affuse.evaluation.p_values import holm
 from affuse.reports.record import read_record
 from affuse.reports.tables.convergence import reasons_of, training_table
 from affuse.reports.tables.paired import (
-    NO_EFFECT,
+    NOT_SIGNIFICANT,
     THESE_RUNS,
     UNJUDGED,
     UNTESTED,
@@ -149,7 +149,7 @@ def _verdict(line: Mapping[str, Any]) -> str:
     found = judge(
         line["difference"], line["p_holm"], line["resampled_p_holm"], line["on_test"] or line["trainings"]
     )
-    if found in (UNJUDGED, UNTESTED, NO_EFFECT):
+    if found in (UNJUDGED, UNTESTED, NOT_SIGNIFICANT):
         return found
     if found.endswith(THESE_RUNS):
         return ONLY_RUNS if found.startswith(line["better"]) else OPPOSITE_RUNS

@@ -10,7 +10,7 @@ import pandas as pd
 
 from affuse.reports.numbers import UNKNOWN, p_value, plain, signed
 from affuse.reports.tables.convergence import cures_of
-from affuse.reports.tables.paired import NO_EFFECT, UNJUDGED, UNTESTED
+from affuse.reports.tables.paired import NOT_SIGNIFICANT, UNJUDGED, UNTESTED
 from affuse.reports.tables.verdict import could_find
 from affuse.reproduction.definition import PROTOCOLS
 from affuse.reproduction.report.claims import HOLDS, ONLY_RUNS, OPPOSITE, OPPOSITE_RUNS, judging
@@ -18,7 +18,7 @@ from affuse.reproduction.report.claims import HOLDS, ONLY_RUNS, OPPOSITE, OPPOSI
 _TOLD = 3  # claims in words; the others are in the table
 _COUNTED = {
     HOLDS: "held", OPPOSITE: "met by the opposite", ONLY_RUNS: "seen in these runs only",
-    OPPOSITE_RUNS: "met by the opposite in these runs only", NO_EFFECT: "not shown",
+    OPPOSITE_RUNS: "met by the opposite in these runs only", NOT_SIGNIFICANT: "not shown",
     UNJUDGED: "not judged", UNTESTED: "not tested",
 }  # fmt: skip
 UNITS = {"bacc": "BACC points", "nll": "nats"}
@@ -66,7 +66,7 @@ def claims_in_words(claims: pd.DataFrame) -> list[str]:
             f"speakers, but in these runs only: {words}."
         )
     else:
-        first = f"{where} none {of_all} is shown; nearest: {claim_in_words(told[0])}: {NO_EFFECT}."
+        first = f"{where} none {of_all} is shown; nearest: {claim_in_words(told[0])}: {NOT_SIGNIFICANT}."
     first += left
     metric = tested[0]["metric"]
     found = could_find(
