@@ -55,7 +55,7 @@ def _can_be_drawn(text: str) -> bool:
 
 
 def _drawable(text: str) -> str:
-    """Bytes of a file name that are no text, and control characters, as their codes: ``caf\\xe9.wav``."""
+    r"""Bytes of a file name that are no text, and control characters, as their codes: ``caf\xe9.wav``."""
     shown = []
     for letter in text:
         if 0xDC80 <= ord(letter) <= 0xDCFF:

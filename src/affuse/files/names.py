@@ -19,7 +19,7 @@ _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
 
 
 def written(text: str) -> str:
-    """The text as files hold it: bytes of a name that are no UTF-8 as ``\\xe9``. Ordinary text stays as it is."""
+    r"""The text as files hold it: bytes of a name that are no UTF-8 as ``\xe9``. Ordinary text stays as it is."""
     return text if text.isascii() else text.encode("utf-8", ESCAPES).decode("utf-8")
 
 
@@ -29,9 +29,15 @@ def shown(text: str) -> str:
 
 
 def find(path: str | Path) -> Path:
-    """The file that a name in a table or message means: the name itself, or, where no such file is there, the one
-    whose escapes (``written``, ``shown``) it is, or whose name is the same in another Unicode form: a table that was
-    typed on one system names the files of another, composed here, decomposed there."""
+    """Find the file that a name in a table or message means.
+
+    If no file has the name itself, it may be the escapes (``written``, ``shown``) of a file's name, or the same name in
+    another Unicode form: a table that was typed on one system names the files of another, composed here, decomposed
+    there.
+
+    Returns:
+        The file that was found, else the path as it was given.
+    """
     path = Path(path)
     text = str(path)
     if os.path.lexists(path):

@@ -40,8 +40,10 @@ class Outputs:
 
     @classmethod
     def current(cls, folder: str | Path, by: str, *, overwrite: bool = False, deep: bool = True) -> Outputs:
-        """Those whose ``writing`` is around the caller, if they are of this folder and command; else new ones, which
-        may overwrite where those around may."""
+        """Give the outputs whose ``writing`` is around the caller if folder and command are the same; else new ones.
+
+        New ones may overwrite if those around the caller may.
+        """
         around = _current.get()
         if around is None:
             return cls(folder, by, overwrite=overwrite, deep=deep)
@@ -175,7 +177,7 @@ def unwritable(out: Path, error: OSError) -> AffuseError:
 
 
 def _read(record: Path, by: str) -> defaultdict[str, set[str]]:
-    """file -> digests of what was written there; a line that is damaged or another command's does not count."""
+    """Map every file to the digests of what was written there; damaged lines and other commands' do not count."""
     known: defaultdict[str, set[str]] = defaultdict(set)
     try:
         lines = record.read_text(encoding="utf-8", errors="replace").splitlines()

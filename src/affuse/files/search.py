@@ -73,8 +73,10 @@ def _has_packets(head: bytes) -> bool:
 
 
 def _walk(folder: Path, closed: list[Path]) -> Iterator[Path]:
-    """Every file below a folder, relative to it: real folders first, then those behind links. ``closed`` gets the
-    folders that may not be read."""
+    """Yield every file below a folder, relative to it: real folders first, then those behind links.
+
+    Folders that may not be read are appended to ``closed``.
+    """
     seen: set[tuple[int, int]] = set()
     waiting, linked = deque([Path()]), deque[Path]()
     while waiting or linked:
