@@ -94,8 +94,8 @@ def student_difference(value: float, resampled: np.ndarray, df: int, level: floa
 
     The interval is value +- t(df) x the standard deviation of the resamples, so interval and p value agree by
     construction. A percentile interval of ten speakers covers the truth 90 times in 100 instead of 95, and its p value
-    cannot fall below one over the number of resamples, which no correction for many comparisons survives. Student's t on
-    the bootstrap's standard error has neither fault (Cameron and Miller 2015, J. Human Resources 50(2)).
+    cannot fall below one over the number of resamples, which no correction for many comparisons survives. Student's t
+    on the bootstrap's standard error has neither fault (Cameron and Miller 2015, J. Human Resources 50(2)).
 
     Args:
         value: The difference itself.
