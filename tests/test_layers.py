@@ -7,11 +7,14 @@ import affuse
 
 SOURCE = Path(affuse.__file__).parent
 LAYERS = [  # names in src/affuse
-    "__init__ errors failures figures files names overrides progress registry sequence tables workers",
+    "__init__ axes calls devices errors failures figures files lazy names progress tables",
+    "options interfaces overrides registry sequence workers",
     *("media", "corpora", "encoders", "fusion", "losses", "weighting", "evaluation"),
-    "recipe",
+    "catalogue recipe recipe_errors recipe_sections",
     "models",
-    *("inference", "training", "export", "reports", "reproduction"),
+    *("inference", "training", "onnx", "reports", "reproduction"),
+    "results",
+    "api demonstration",
     "cli __main__",
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}

@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as RichProgress
 
+from affuse.errors import name_arguments
 from affuse.files.names import shown
 
 FIRST_LINE = 20.0  # seconds after which a log hears of a stage for the first time; a short one needs no line
@@ -55,25 +56,56 @@ class Quiet:
         """See ``Progress``."""
 
 
-class Said:
-    """Prints each sentence once: experiments that share a split would repeat themselves."""
+class Heard:
+    """Passes all on to another progress, and keeps the sentences: a quiet script can still read them.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        progress: Where all of it goes.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.sentences: list[str] = []
+
+    def start(self, task: str, total: int, done: int = 0) -> Callable[[], None]:
+        """See ``Progress``."""
+        return self._progress.start(task, total, done)
+
+    def count(self, task: str) -> Callable[[int, int], None]:
+        """See ``Progress``."""
+        return self._progress.count(task)
+
+    def say(self, message: str) -> None:
+        """See ``Progress``."""
+        self.sentences.append(name_arguments(message))
+        self._progress.say(message)
+
+
+class Said:
+    """Prints each sentence once: experiments that share a split would repeat themselves.
+
+    Args:
+        console: where to.
+        write: how an ``errors.argument`` in a sentence is written; None: as in Python.
+    """
+
+    def __init__(self, console: Console, write: Callable[..., str] | None = None) -> None:
         self.console = console
+        self._write = write
         self._said: set[str] = set()
 
     def say(self, message: str) -> None:
         """See ``Progress``."""
         if message not in self._said:
             self._said.add(message)
-            self.console.print(shown(message), markup=False, soft_wrap=True)
+            self.console.print(shown(name_arguments(message, self._write)), markup=False, soft_wrap=True)
 
 
 class Bars(Said):
     """A bar per stage; sentences are printed above them."""
 
-    def __init__(self, progress: RichProgress) -> None:
-        super().__init__(progress.console)
+    def __init__(self, progress: RichProgress, write: Callable[..., str] | None = None) -> None:
+        super().__init__(progress.console, write)
         self._progress = progress
 
     def start(self, task: str, total: int, done: int = 0) -> Callable[[], None]:
@@ -93,8 +125,13 @@ class Lines(Said):
     The first line of a stage comes after ``FIRST_LINE`` seconds, the others every ``BETWEEN_LINES``.
     """
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(console)
+    def __init__(
+        self,
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+        write: Callable[..., str] | None = None,
+    ) -> None:
+        super().__init__(console, write)
         self._clock = clock
 
     def start(self, task: str, total: int, done: int = 0) -> Callable[[], None]:
@@ -142,11 +179,16 @@ def in_words(seconds: float) -> str:
 
 
 @contextmanager
-def reporting(console: Console | None = None) -> Iterator[Bars | Lines]:
-    """Bars where ``console`` (default: standard error) is a terminal or a notebook, lines elsewhere."""
+def reporting(
+    console: Console | None = None, write: Callable[..., str] | None = None
+) -> Iterator[Bars | Lines]:
+    """Bars where ``console`` (default: standard error) is a terminal or a notebook, lines elsewhere.
+
+    ``write`` is for ``Said``: the command line passes ``cli.flags.flag``.
+    """
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
     if not (console.is_terminal or console.is_jupyter):
-        yield Lines(console)
+        yield Lines(console, write=write)
         return
     with RichProgress(
         TextColumn("{task.description}", markup=False),
@@ -156,9 +198,21 @@ def reporting(console: Console | None = None) -> Iterator[Bars | Lines]:
         TimeRemainingColumn(),
         console=console,
     ) as progress:
-        yield Bars(progress)
+        yield Bars(progress, write)
 
 
 def interactive() -> bool:
     """Whether somebody watches: standard error is a terminal, or this is a notebook."""
     return sys.stderr is not None and (sys.stderr.isatty() or Console(stderr=True).is_jupyter)
+
+
+@contextmanager
+def watched(progress: Progress | None = None) -> Iterator[Progress]:
+    """Yield ``progress`` if there is one, else bars where somebody watches, else ``Quiet``."""
+    if progress is not None:
+        yield progress
+    elif interactive():
+        with reporting() as chosen:
+            yield chosen
+    else:
+        yield Quiet()

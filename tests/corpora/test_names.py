@@ -7,7 +7,8 @@ import pytest
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import CorpusInfo
-from affuse.corpora.splits import SplitProtocol, make_split
+from affuse.corpora.splits.making import make_split
+from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.corpora.validation import validate
 from affuse.errors import AffuseError
 from affuse.training.evaluate import of_role

@@ -14,7 +14,7 @@ from affuse.files import replacing, write_json, write_text
 from affuse.files.names import LONGEST, find, shortened, shown
 from affuse.files.outputs import RECORD, Outputs
 from affuse.training.cache import FeatureCache, default_folder
-from affuse.training.run import check_run_folder
+from affuse.training.runfolder import RunFolder
 from command import affuse
 
 
@@ -115,10 +115,10 @@ def test_a_generated_release_with_something_of_the_users_in_it_is_kept(tmp_path)
 
 def test_what_a_killed_run_left_before_its_first_file_is_no_strangers(tmp_path):
     (tmp_path / ".affuse-abc.tmp.json").write_text("")
-    check_run_folder(tmp_path)
+    RunFolder(tmp_path).check_writable()
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(AffuseError, match="holds something that is no run"):
-        check_run_folder(tmp_path)
+        RunFolder(tmp_path).check_writable()
 
 
 def test_names_of_the_longest_kind_are_written(tmp_path):

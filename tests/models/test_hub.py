@@ -13,8 +13,8 @@ import torch
 
 import affuse
 from affuse.errors import AffuseError
+from affuse.models.finding import find_folder
 from affuse.models.hub import looks_like_id
-from affuse.models.loading import find_folder
 from affuse.models.saving import save_model
 from affuse.models.sharing import pull, push
 from affuse.recipe import Recipe
@@ -200,7 +200,9 @@ def test_the_commands(folder, tmp_path, server, capsys, monkeypatch):
 def test_a_path_whose_first_folder_is_here_is_no_id(tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("affuse.models.loading.download", lambda hub_id: Path(hub_id))  # nothing may be asked for
+    monkeypatch.setattr(
+        "affuse.models.finding.download", lambda hub_id: Path(hub_id)
+    )  # nothing may be asked for
     with pytest.raises(
         AffuseError, match=r"There is no model folder runs/nothing \(and runs is a folder here\)"
     ):

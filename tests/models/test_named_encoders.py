@@ -16,7 +16,7 @@ from affuse.errors import AffuseError
 from affuse.inference.predict import Predictor
 from affuse.models.index import write_index
 from affuse.models.network import Model
-from affuse.models.parts import encoder_choice
+from affuse.models.parts import resolve_encoder
 from affuse.models.saving import local_encoders, save_model
 from affuse.recipe import Recipe
 from affuse.training.cache import FeatureCache
@@ -69,8 +69,8 @@ def test_a_relative_folder_is_the_same_from_everywhere(home, tmp_path, monkeypat
     other_bert(tmp_path / "elsewhere" / "weights" / "bert")
     monkeypatch.chdir(tmp_path / "elsewhere")
     encoder = Predictor(affuse.load(folder)).encoders["text"]
-    kind, options = encoder_choice("text", written.modalities["text"])
-    for mine, theirs in zip(encoder.state_dict().values(), kind(options).state_dict().values(), strict=True):
+    mended = resolve_encoder(written.modalities["text"], "text").make()
+    for mine, theirs in zip(encoder.state_dict().values(), mended.state_dict().values(), strict=True):
         assert torch.equal(mine, theirs)
     assert local_encoders(written) == [f"text: {home / 'weights' / 'bert'}"]
 
@@ -250,8 +250,7 @@ def test_a_changed_tokenizer_or_feature_extractor_is_read_anew(tmp_path):
         made = []
         for encoder, model in (("bert", bert), ("speech", speech)):
             part = recipe(x={"encoder": encoder, "options": {"model": str(model)}}).modalities["x"]
-            kind, options = encoder_choice("x", part)
-            made.append(kind(options).features_key)
+            made.append(resolve_encoder(part, "x").make().features_key)
         return made
 
     before = keys()

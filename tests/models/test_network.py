@@ -100,14 +100,20 @@ def test_standardiser_by_hand_and_through_a_state_dict():
     ("change", "message"),
     [
         ("modalities.audio.options.quantize=true", r"modalities\.audio\.options: .*did you mean 'quantise'"),
-        ("modalities.text.options.output=all", r"modalities\.text\.options\.output: .*tokens"),
+        ("modalities.text.options.output=all", r"modalities\.text\.options\.output is 'all', .*'tokens'"),
         (
             "fusion.options.head=8",
             r"fusion\.options: There is no 'head' among the options of attention.*'heads'",
         ),
         ("fusion.options.attend=[texts]", r"fusion\.options\.attend: .*did you mean 'text'"),
-        ("tasks.emotion.loss=[{name: center, options: {theta: 1}}]", r"tasks\.emotion\.loss: .*'theta'"),
-        ("tasks.emotion.loss=[{name: contrastive_center, options: {theta: 0}}]", r"theta keeps the ratio"),
+        (
+            "tasks.emotion.loss=[{name: center, options: {theta: 1}}]",
+            r"tasks\.emotion\.loss\.0\.options: .*'theta'",
+        ),
+        (
+            "tasks.emotion.loss=[{name: contrastive_center, options: {theta: 0}}]",
+            r"loss\.0\.options\.theta is 0; it must be above 0",
+        ),
     ],
 )
 def test_a_recipe_that_does_not_fit_is_one_sentence(change, message):

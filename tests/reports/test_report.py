@@ -15,14 +15,14 @@ from affuse.errors import AffuseError
 from affuse.evaluation.calibration import fit_temperature, probabilities_of
 from affuse.reports.figures.embedding_maps import tsne
 from affuse.reports.numbers import p_value, plain, points, signed
+from affuse.reports.pages.comparison import write_comparison_page
 from affuse.reports.record import read_record
 from affuse.reports.render.latex import escape
-from affuse.reports.render.page import write_page
 from affuse.reports.report import Report
 from affuse.reports.sections.embeddings import claim_in_words
-from affuse.reports.tables.results import read_predictions
 from affuse.reports.tables.rows import MARK, read_rows, reference_of
 from affuse.reports.tables.verdict import verdict
+from affuse.training.runfolder import RunFolder
 from comparison_folder import CLASSES, make_comparison
 
 LOSSES = {"cross_entropy": 0.8, "center": 0.77, "contrastive_center": 0.55, "cross_entropy+center": 0.5}
@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
         tight={"cross_entropy": 2.0, "center": 2.0, "contrastive_center": 2.0, "cross_entropy+center": 8.0},
         on_test={"cross_entropy+center": "epoch chosen on the test part"},
     )
-    write_page(made)
+    write_comparison_page(made)
     return made
 
 
@@ -45,7 +45,7 @@ def predicted_by(folder, loss):
     """seed -> fold -> the test predictions, straight from the files."""
     return {
         seed: [
-            read_predictions(folder / "runs" / f"loss={loss},seed={seed}" / f"fold{k}", "test")
+            RunFolder(folder / "runs" / f"loss={loss},seed={seed}" / f"fold{k}").predictions("test")
             for k in range(4)
         ]
         for seed in (0, 1)
@@ -207,7 +207,7 @@ def test_the_temperature_comes_from_the_validation_part_alone(folder, tmp_path):
     table = pd.read_csv(folder / "calibration.csv").set_index("loss")
     runs = sorted((folder / "runs").glob("loss=center,seed=*/fold*"))
     fitted = [
-        fit_temperature(*probabilities_of(read_predictions(run, "validation"), "emotion", CLASSES)).value
+        fit_temperature(*probabilities_of(RunFolder(run).predictions("validation"), "emotion", CLASSES)).value
         for run in runs
     ]
     assert table.loc["center", "temperature"] == pytest.approx(np.mean(fitted))
@@ -216,7 +216,7 @@ def test_the_temperature_comes_from_the_validation_part_alone(folder, tmp_path):
         predictions = pd.read_csv(run / "predictions.csv")
         predictions.loc[predictions["role"] == "test", "emotion"] = "anger"
         predictions.to_csv(run / "predictions.csv", index=False)
-    write_page(copy)
+    write_comparison_page(copy)
     after = pd.read_csv(copy / "calibration.csv").set_index("loss")
     assert after.loc["center", "temperature"] == pytest.approx(np.mean(fitted))
     assert after.loc["center", "ece"] != pytest.approx(table.loc["center", "ece"])
@@ -273,7 +273,7 @@ def test_mistakes_lead_to_their_clips(folder):
 def test_two_tasks_have_their_own_lines(tmp_path):
     losses = {"cross_entropy": 0.8, "center": 0.6}
     made = make_comparison(tmp_path / "c", losses, each=9, seeds=(0,), tasks=("emotion", "mood"))
-    write_page(made)
+    write_comparison_page(made)
     assert list(pd.read_csv(made / "paired_tests.csv")["task"]) == ["emotion", "mood"]
     html = (made / "report.html").read_text("utf-8")
     assert len(re.findall('<p class="verdict">', html)) == 4
@@ -290,7 +290,7 @@ def test_one_row_without_validation_seeds_or_people(tmp_path):
         table = pd.read_csv(path)
         table[table["role"] == "test"].to_csv(path, index=False)
     (made / "paired_tests.csv").write_text("of other rows")
-    write_page(made)
+    write_comparison_page(made)
     html = (made / "report.html").read_text("utf-8")
     for sentence in ("one row only", "no validation part", "no utterances.csv", "One seed"):
         assert sentence in html
@@ -305,14 +305,14 @@ def test_classes_called_without_probabilities_are_not_calibrated(tmp_path):
         for name in CLASSES:
             table[f"emotion_p_{name}"] = (table["emotion_predicted"] == name).astype(float)
         table.to_csv(path, index=False)
-    write_page(made)
+    write_comparison_page(made)
     assert list(pd.read_csv(made / "calibration.csv")["loss"]) == ["cross_entropy"]
 
 
 def test_runs_of_no_row_and_interrupted_comparisons_are_told(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     shutil.copytree(copy / "runs" / "loss=center,seed=0", copy / "runs" / "loss=center,seed=7")
-    write_page(copy)
+    write_comparison_page(copy)
     assert "4 runs in this folder belong to no row of this report" in (copy / "report.html").read_text(
         "utf-8"
     )
@@ -321,15 +321,15 @@ def test_runs_of_no_row_and_interrupted_comparisons_are_told(folder, tmp_path):
     with pytest.raises(
         AffuseError, match="was interrupted or still runs: 35 of the 36 runs begun are finished"
     ):
-        write_page(copy)
+        write_comparison_page(copy)
     with pytest.raises(AffuseError, match="not a comparison's folder"):
-        write_page(tmp_path)
+        write_comparison_page(tmp_path)
 
 
 def test_the_same_folder_gives_the_same_bytes(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     names = ["report.html", "report.md", "tables.tex", *(path.name for path in folder.glob("*.csv"))]
-    write_page(copy)
+    write_comparison_page(copy)
     for name in names:
         assert (copy / name).read_bytes() == (folder / name).read_bytes(), name
 
@@ -377,4 +377,4 @@ def test_a_report_names_what_is_missing(folder, tmp_path):
     with pytest.raises(
         AffuseError, match=r"results\.csv and comparison\.json are not of the same comparison"
     ):
-        write_page(copy)
+        write_comparison_page(copy)

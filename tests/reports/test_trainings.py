@@ -12,8 +12,8 @@ import yaml
 from affuse.recipe import Recipe
 from affuse.reports.description import base_of, changed_fields, encoder_in_words
 from affuse.reports.figures.training_curves import with_joint
+from affuse.reports.pages.comparison import write_comparison_page
 from affuse.reports.record import read_record
-from affuse.reports.render.page import write_page
 from affuse.reports.report import Report
 from affuse.reports.sections.embeddings import claim_in_words
 from affuse.reports.sections.training import kept_in_words
@@ -55,7 +55,7 @@ def folder(tmp_path_factory):
     for row in record["rows"]:
         row["stamp"] = "speaker-dependent"
     (made / "comparison.json").write_text(json.dumps(record))
-    write_page(made)
+    write_comparison_page(made)
     return made
 
 

@@ -9,7 +9,6 @@ from sklearn.metrics import balanced_accuracy_score, log_loss
 
 from affuse.reports.record import read_record
 from affuse.reports.tables.paired_nll import compare_nll
-from affuse.reports.tables.results import read_predictions
 from affuse.reports.tables.rows import read_rows
 from affuse.reports.tables.utterances import read_utterances
 from affuse.reproduction.definition import Claim, papers, published, read_definition, read_paper
@@ -20,6 +19,7 @@ from affuse.reproduction.report.verdict import (
     protocols_in_words,
     published_in_words,
 )
+from affuse.training.runfolder import RunFolder
 from comparison_folder import CLASSES, make_comparison
 
 SKILLS = {"cross_entropy": 0.75, "center": 0.48, "contrastive_center": 0.98, "cross_entropy+center": 0.73}
@@ -75,7 +75,7 @@ def test_differences_are_those_of_the_predictions(table, folder):
             scores = []
             for name in ("cross_entropy", loss):
                 parts = [
-                    read_predictions(p, "test")
+                    RunFolder(p).predictions("test")
                     for p in (folder / "runs" / f"loss={name},seed={seed}").iterdir()
                 ]
                 of = pd.concat(parts)
@@ -164,7 +164,7 @@ def test_nll_of_two_tasks_derived_with_scikit_learn(tmp_path):
 
     def nll(row, seed):
         of = pd.concat(
-            read_predictions(p, "test") for p in (made / "runs" / f"loss={row},seed={seed}").iterdir()
+            RunFolder(p).predictions("test") for p in (made / "runs" / f"loss={row},seed={seed}").iterdir()
         )
         total = 0.0
         for task in tasks:

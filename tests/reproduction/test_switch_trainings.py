@@ -2,7 +2,7 @@
 
 from affuse.recipe import Recipe
 from affuse.reproduction.definition import Switch
-from affuse.reproduction.switches import effects, untrained_variants
+from affuse.reproduction.effects import effects, untrained_variants
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import Variant, compare
 from quiet import Quiet

@@ -10,12 +10,14 @@ from affuse.recipe import Recipe
 from affuse.reports.record import read_record, write_record
 from affuse.reports.sections.setting import FILES as DESCRIBED
 from affuse.reports.tables.convergence import training_table
-from affuse.reports.tables.results import collect_results, read_predictions
+from affuse.reports.tables.results import collect_results
 from affuse.reports.tables.rows import read_rows
 from affuse.reports.tables.statistics import TABLES
 from affuse.training.baseline import add_baseline
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import FILES, Variant, compare
+from affuse.training.compare import Variant, compare
+from affuse.training.comparison_folder import FILES
+from affuse.training.runfolder import RunFolder
 from quiet import Quiet
 from small_corpus import make_corpus
 
@@ -71,7 +73,7 @@ def test_where_training_has_one_class_of_a_task_the_baseline_names_it(tmp_path):
     comparison = run(two, tmp_path / "out", [variant("server", changes)])
     assert comparison.failed == []
     (folder,) = {c.folder for c in comparison.cells if c.variant.baseline and c.fold == 0}
-    test = read_predictions(folder, "test")
+    test = RunFolder(folder).predictions("test")
     assert set(test["gender_predicted"]).isdisjoint(test["gender"])
 
 

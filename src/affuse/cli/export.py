@@ -39,11 +39,13 @@ def export(
     if split is not None and measure is None:
         raise AffuseError("--split chooses a part of a corpus; give --measure CORPUS too.")
     from affuse.corpora.corpus import Corpus
-    from affuse.export.check import measure_export
-    from affuse.export.onnx_file import export_onnx
     from affuse.files.outputs import Outputs
-    from affuse.models.loading import files_of, load_model
+    from affuse.models.finding import files_of
+    from affuse.models.loading import load_model
+    from affuse.onnx.check import measure_export
+    from affuse.onnx.onnx_file import export_onnx
     from affuse.training.cache import FeatureCache, default_folder
+    from affuse.training.runfolder import SPLIT
 
     outputs = Outputs(out.parent, "export", overwrite=overwrite, deep=False)
     outputs.check([out], [*files_of(model), *([] if split is None else [split])])
@@ -62,5 +64,5 @@ def export(
         print_table(table, f"{corpus.info.title}: the same clips through PyTorch, ONNX and ONNX in 8 bits")
         if split is None and network.defaults.seen is None:
             messages.print(
-                "All of the corpus, training utterances perhaps included; --split RUN/split.csv: the test."
+                f"All of the corpus, training utterances perhaps included; --split RUN/{SPLIT}: the test."
             )

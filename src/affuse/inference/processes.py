@@ -11,10 +11,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.failures import cause_of, trace_of
 from affuse.files.names import shown
-from affuse.inference.batch import Job, Outcome, Worker, peak_memory
+from affuse.inference.batch import Job, Outcome, Worker
+from affuse.inference.memory import peak_memory
 from affuse.workers import WorkerContext, begin_worker
 
 
@@ -42,7 +43,7 @@ def run_in_processes(model: str | Path, jobs: Sequence[Job], processes: int) -> 
                         if job is None:
                             raise AffuseError(
                                 f"A process {death} while it loaded the model, most likely for want of memory; run "
-                                "the same command again with a lower --jobs."
+                                f"the same again with fewer processes ({argument('jobs')})."
                             ) from None
                         # alone, nobody else took the memory: a second try would end in the same way
                         alone = all(one.job is None for one in workers if one is not worker)

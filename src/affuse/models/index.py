@@ -20,6 +20,7 @@ CARD = "README.md"
 PREDICTION = "prediction.json"  # clip lengths, temperatures, thresholds; older folders have none
 INDEX = "index.json"
 ENCODERS = "encoders"  # a folder for each encoder whose original is not needed any more
+IN_RUN = "model"  # the model folder of a run folder
 INSIDE = "folder:"  # folder:encoders/text names files of the model folder itself
 
 

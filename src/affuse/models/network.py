@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack, cast
 
 import torch
 from torch import Tensor, nn
 
 from affuse.errors import AffuseError
 from affuse.models.defaults import PredictionDefaults
-from affuse.models.parts import build_fusion, build_loss, encoder_choice, with_absolute_paths
+from affuse.models.parts import build_fusion, build_loss, resolve_encoders, with_absolute_paths
 from affuse.recipe import Head, Recipe
 from affuse.registry import unknown
 from affuse.sequence import FeatureSequence
 
 if TYPE_CHECKING:
+    from affuse.encoders.base import Encoder
+    from affuse.inference.many import Batch
+    from affuse.inference.settings import SettingsArguments
     from affuse.inference.timeline import Timeline
 
 
@@ -82,17 +85,20 @@ class Model(nn.Module):
         self.standardisers = nn.ModuleDict()
         self.adapters = nn.ModuleDict()
         widths: dict[str, int] = {}
+        self.resolved = resolve_encoders(
+            recipe
+        )  # modality -> its encoder, frozen or not, and its checked options
         for name, modality in recipe.modalities.items():
-            kind, options = encoder_choice(name, modality)
+            resolved = self.resolved[name]
             if not modality.frozen:
-                encoder = kind(options)
+                encoder = resolved.make()
                 encoder.check_trainable()
                 self.encoders[name] = encoder
             if modality.standardise:
                 self.standardisers[name] = Standardiser()
-            if (adapter := kind.adapter_of(options)) is not None:
+            if (adapter := resolved.part.adapter_of(resolved.options)) is not None:
                 self.adapters[name] = adapter
-            widths[name] = kind.width_of(options)
+            widths[name] = resolved.width
         self.widths = widths  # modality -> width of the steps that the fusion reads
         self.fusion = build_fusion(recipe.fusion, widths)
         width = self.fusion.width
@@ -106,6 +112,11 @@ class Model(nn.Module):
                 self.heads[task] = TaskHead(width, classes, recipe.head)
             elif loss.centered is None:
                 raise AffuseError(f"The loss of task {task!r} trains neither a classifier nor centers.")
+
+    @property
+    def trained_encoders(self) -> dict[str, Encoder]:
+        """Modality -> the encoder that is part of the network; frozen ones are not."""
+        return {name: cast("Encoder", encoder) for name, encoder in self.encoders.items()}
 
     def forward(self, clips: Mapping[str, FeatureSequence]) -> Output:
         """modality -> (batch, time, ...) with mask; a modality that is not named is missing from all clips."""
@@ -159,16 +170,67 @@ class Model(nn.Module):
             if bool((labels[task] >= 0).any())
         }
 
-    def predict(self, clip: str | Path, **settings: Any) -> Timeline:
-        """What is felt when in an audio or video file; ``settings`` are the fields of ``inference.settings.Settings``.
+    def predict(self, clip: str | Path | tuple[Any, int], **settings: Unpack[SettingsArguments]) -> Timeline:
+        """Tell emotion (and the model's other tasks) over time, in one clip of any length.
 
-        Raises ClipError for a clip that cannot be used, AffuseError for settings that do not fit.
+        Args:
+            clip: An audio or video file, or sound in memory as ``(samples, rate)``: a NumPy array or PyTorch tensor of
+                shape ``(n,)``, ``(channels, n)`` or ``(n, channels)``, floats from -1 to 1 or integer PCM, and its
+                sampling rate in Hz.
+            **settings: The fields of ``affuse.inference.settings.Settings``: ``window``, ``hop``, ``vad``, ``unsure``,
+                ``text`` or ``words`` for a model that reads words, and so on.
+
+        Raises:
+            ClipError: The clip cannot be used.
+            AffuseError: Settings that do not fit.
+
+        Example:
+            >>> import numpy as np
+            >>> import affuse
+            >>> model = affuse.build("voice-offline")  # untrained: its answers mean nothing
+            >>> hum = 0.1 * np.sin(2 * np.pi * 120 * np.arange(32_000) / 16_000)
+            >>> timeline = model.predict((hum, 16_000), vad=False)
+            >>> timeline.seconds
+            2.0
         """
         from affuse.inference.companions import with_words
         from affuse.inference.predict import Predictor
         from affuse.inference.settings import Settings
+        from affuse.media.samples import Samples
 
-        return Predictor(self, with_words(Settings.of(settings), Path(clip))).predict(clip)
+        source = Path(clip) if isinstance(clip, str | Path) else Samples.of(clip)
+        return Predictor(self, with_words(Settings.of(settings), source)).predict(source)
+
+    def predict_many(
+        self,
+        clips: Iterable[Any],
+        *,
+        out: str | Path | None = None,
+        formats: Sequence[str] | None = None,
+        plot: bool = False,
+        overwrite: bool = False,
+        jobs: int | None = 1,
+        **settings: Unpack[SettingsArguments],
+    ) -> Batch:
+        """Predict many clips; a clip that fails is an outcome with its cause, and the others go on.
+
+        See ``affuse.inference.many.predict_many`` for the arguments. Nothing runs before the batch is iterated over.
+
+        Example:
+            >>> import numpy as np
+            >>> import affuse
+            >>> model = affuse.build("voice-offline")
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, 16_000)
+            >>> for outcome in model.predict_many([(noise, 16_000), "gone.wav"], vad=False):
+            ...     print(outcome.cause or outcome.timeline.seconds)
+            1.0
+            gone.wav does not exist; correct the path.
+        """
+        from affuse.inference.many import predict_many
+
+        return predict_many(
+            self, clips, out=out, formats=formats, plot=plot, overwrite=overwrite, jobs=jobs, **settings
+        )
 
     def trainable_parameters(self) -> int:
         """Parameters that training can change, centers left out (they belong to a loss)."""

@@ -8,9 +8,10 @@ import tempfile
 from pathlib import Path
 
 from affuse.errors import AffuseError
+from affuse.models.finding import find_folder
 from affuse.models.hub import download, explained, parts_of
 from affuse.models.index import CARD, INDEX, RECIPE, check_files, read_index
-from affuse.models.loading import find_folder, load_model
+from affuse.models.loading import load_model
 from affuse.models.saving import local_encoders, save_model
 from affuse.recipe import Recipe
 

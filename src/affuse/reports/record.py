@@ -13,8 +13,10 @@ from affuse.files import write_json
 from affuse.reports.description import base_of, changed_fields, encoder_in_words
 from affuse.reports.tables.results import rows_of
 from affuse.reports.tables.utterances import write_utterances
-from affuse.training.compare import RECORD, RUNS, Cell, Comparison
-from affuse.training.run import RESULTS, environment
+from affuse.training.compare import Cell, Comparison
+from affuse.training.comparison_folder import RECORD, runs_of
+from affuse.training.environment import versions
+from affuse.training.runfolder import RunFolder
 
 FORMAT = 1
 
@@ -82,8 +84,8 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 def count_runs(folder: Path) -> tuple[int, int]:
     """Run folders below a comparison's folder: begun in all, and finished."""
-    begun = [path.parent for path in folder.glob(RUNS)]
-    return len(begun), sum((run / RESULTS).is_file() for run in begun)
+    begun = runs_of(folder)
+    return len(begun), sum(run.finished for run in begun)
 
 
 def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], out: Path) -> dict[str, Any]:
@@ -131,21 +133,9 @@ def _tasks(comparison: Comparison) -> dict[str, dict[str, Any]]:
 
 
 def _versions(comparison: Comparison) -> dict[str, str]:
-    about_run = {
-        "key",
-        "corpus",
-        "generated",
-        "corpus_hash",
-        "split_hash",
-        "stamp",
-        "view",
-        "transcript_overlap",
-        "fold",
-    }
-    cell = comparison.cells[0]
-    found = environment(comparison.experiments[cell.experiment], cell.fold, "")
+    found = versions(comparison.experiments[comparison.cells[0].experiment])
     # of the processes that trained, not of this one
-    runs = [path for one in comparison.results if (path := one / "environment.json").is_file()]
-    threads = json.loads(runs[0].read_text(encoding="utf-8")).get("threads") if runs else None
+    runs = [run for one in comparison.results if (run := RunFolder(one)).begun]
+    threads = runs[0].environment().get("threads") if runs else None
     found |= {"threads": "unknown" if threads is None else f"{threads} per run, {os.cpu_count()} cores"}
-    return {name: str(value) for name, value in found.items() if name not in about_run}
+    return {name: str(value) for name, value in found.items()}

@@ -16,6 +16,7 @@ from affuse.reports.record import read_record
 from affuse.reports.tables.results import RESULT_NUMBERS
 from affuse.reports.tables.rows import MARK, Row, read_rows
 from affuse.reports.tables.statistics import Statistics, compute_statistics
+from affuse.training.comparison_folder import RECORD, RESULTS
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Report:
             if all(str(line[axis]) == str(value) for axis, value in row.settings.items()):
                 return row.name_among(self.rows)
         raise AffuseError(
-            f"{self.folder}: results.csv and comparison.json are not of the same comparison; run the same 'affuse "
+            f"{self.folder}: {RESULTS} and {RECORD} are not of the same comparison; run the same 'affuse "
             "compare' again to write both."
         )
 
@@ -136,7 +137,7 @@ class Report:
 
 def read_results(folder: Path) -> pd.DataFrame:
     """``results.csv``, settings as text. Raises AffuseError where there is none."""
-    path = folder / "results.csv"
+    path = folder / RESULTS
     if not path.is_file():
         raise AffuseError(f"{path} is missing; run the same 'affuse compare' again to write it.")
     table = read_csv(path, RESULT_NUMBERS)

@@ -15,27 +15,19 @@ import pandas as pd
 import torch
 
 from affuse.corpora.corpus import Corpus
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
+from affuse.failures import SKIPPED
 from affuse.files import digest, write_csv
 from affuse.files.names import shortened
-from affuse.files.outputs import Outputs, is_empty
 from affuse.progress import Progress
 from affuse.recipe import Recipe, loss_name
 from affuse.training.cache import FeatureCache
+from affuse.training.comparison_folder import FAILED, check_comparison_folder, comparison_outputs, run_folder
 from affuse.training.experiment import Experiment, check_network, resolve, set_up, skipped_table
-from affuse.training.run import RunResult, has_model, read_result, train_fold
-from affuse.training.subsets import has_subsets
+from affuse.training.run import train_fold
+from affuse.training.runfolder import RunFolder, RunResult
 from affuse.training.svm import check_keepable, check_subsets
 from affuse.workers import begin_worker, worker_pool
-
-RECORD = "comparison.json"
-RUNS = "runs/*/*/environment.json"  # every run that was begun
-# What a comparison writes into its folder, besides its runs
-FILES = (
-    RECORD, "results.csv", "results.md", "subsets.csv", "joint_losses.csv", "utterances.csv", "skipped.csv",
-    "failed.csv", "report.html", "report.md", "tables.tex", "paired_tests.csv", "trainings.csv", "calibration.csv",
-    "reliability.csv", "groups.csv", "embeddings.csv", "mistakes.csv",
-)  # fmt: skip
 
 
 class Variant(NamedTuple):
@@ -73,26 +65,9 @@ class Comparison:
     failed: list[tuple[Cell, str]]
 
 
-def parse_axes(over: Sequence[str]) -> dict[str, list[str]]:
-    """['loss=a,b', 'seed=0,1'] -> {'loss': ['a', 'b'], 'seed': ['0', '1']}."""
-    axes: dict[str, list[str]] = {}
-    for item in over:
-        name, equals, values = item.partition("=")
-        split = [value.strip() for value in values.split(",")]
-        if "" in split and any(split):
-            raise AffuseError(f"--over {item}: a value is empty; write null where none is meant.")
-        split = [value for value in split if value]
-        if not equals or not name.strip() or not split:
-            raise AffuseError(f"--over takes axis=value,value, not {item!r}; for example --over seed=0,1,2.")
-        if name.strip() in axes:
-            raise AffuseError(f"--over names the axis {name.strip()!r} twice; give its values in one list.")
-        if len(set(split)) < len(split):
-            raise AffuseError(f"--over {item}: a value stands twice.")
-        axes[name.strip()] = split
-    return axes
-
-
-def make_variants(source: str, axes: dict[str, list[str]], overrides: Sequence[str]) -> list[Variant]:
+def make_variants(
+    source: str | Path | Recipe, axes: dict[str, list[str]], overrides: Sequence[str]
+) -> list[Variant]:
     """The product of the axes, in order; the axis ``recipe`` chooses the recipe itself.
 
     Options set for a modality that only some of the axis' recipes have are left out for the others.
@@ -153,22 +128,25 @@ def compare(
         experiment = experiments[known[shared]]
         check_network(recipe, experiment.labelled.spaces)
         for fold in folds if folds is not None else experiment.split.folds:
-            folder = out / "runs" / slug(variant.settings, variant.recipe.name) / f"fold{fold}"
+            folder = run_folder(out, slug(variant.settings, variant.recipe.name), fold)
             cells.append(Cell(variant._replace(recipe=recipe), known[shared], fold, folder))
     if len({cell.folder for cell in cells}) < len(cells):
-        raise AffuseError("Two points of --over have the same folder name; make their values differ more.")
+        raise AffuseError(
+            f"Two points of {argument('over')} have the same folder name; make their values differ more."
+        )
     check_rows(cells)
     comparison = Comparison(experiments, cells, {}, [])
     skipped = [skip for experiment in experiments for skip in experiment.skipped]
     partial = [clip for experiment in experiments for clip in experiment.partial]
     with outputs.writing():
         table = skipped_table(list(dict.fromkeys(skipped)), list(dict.fromkeys(partial)))
-        write_csv(out / "skipped.csv", table)
+        write_csv(out / SKIPPED, table)
     waiting = []
     for cell in cells:
         key = experiments[cell.experiment].key(cell.variant.recipe, cell.fold)
-        done = read_result(cell.folder, key)
-        wanting = (keep_models and not has_model(cell.folder)) or (subsets and not has_subsets(cell.folder))
+        run = RunFolder(cell.folder)
+        done = run.result(key)
+        wanting = (keep_models and not run.has_model) or (subsets and not run.has_subsets)
         if done is None or wanting:
             waiting.append(cell)
         else:
@@ -177,36 +155,14 @@ def compare(
         progress.say(f"{len(cells) - len(waiting)} of {len(cells)} cells are finished already.")
     advance = progress.start("training", len(waiting))
     jobs = 1 if device != "cpu" else min(jobs or os.cpu_count() or 1, max(1, len(waiting)))
-    run = _run_here if jobs == 1 else _run_in_processes
-    run(comparison, waiting, jobs, {"keep_model": keep_models, "subsets": subsets}, advance)
-    (out / "failed.csv").unlink(missing_ok=True)
+    work = _run_here if jobs == 1 else _run_in_processes
+    work(comparison, waiting, jobs, {"keep_model": keep_models, "subsets": subsets}, advance)
+    (out / FAILED).unlink(missing_ok=True)
     if comparison.failed:
         rows = [(str(cell.folder.relative_to(out)), cause) for cell, cause in comparison.failed]
         with outputs.writing():
-            write_csv(out / "failed.csv", pd.DataFrame(rows, columns=["run", "cause"]))
+            write_csv(out / FAILED, pd.DataFrame(rows, columns=["run", "cause"]))
     return comparison
-
-
-def comparison_outputs(folder: Path, overwrite: bool = False) -> Outputs:
-    """What may be written into a comparison's folder: FILES. A folder of an affuse that kept no record is trusted."""
-    outputs = Outputs.current(folder, "compare", overwrite=overwrite, deep=False)
-    if not outputs.recorded and next(folder.glob(RUNS), None) is not None:
-        # an interrupted one has two of them
-        outputs.adopt(FILES if (folder / RECORD).is_file() else ("skipped.csv", "failed.csv"))
-    return outputs
-
-
-def check_comparison_folder(out: Path, outputs: Outputs) -> None:
-    """AffuseError if ``out`` cannot be a comparison's folder, or a file in it is its user's."""
-    if (out / "environment.json").is_file():
-        raise AffuseError(f"{out} is the folder of a single run; choose another --out.")
-    place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not place.is_dir():
-        raise AffuseError(f"{out} cannot be written: {place} is a file; choose another --out.")
-    known = outputs.recorded or (out / RECORD).is_file() or next(out.glob(RUNS), None) is not None
-    if place == out and not known and not is_empty(out):
-        raise AffuseError(f"{out} holds something that is no comparison; choose a new folder for --out.")
-    outputs.check([out / name for name in FILES])
 
 
 def _shared_part(recipe: Recipe) -> str:
@@ -286,7 +242,7 @@ def check_rows(cells: Sequence[Cell]) -> None:
     seen = {(*describe(cell.variant).items(), cell.variant.recipe.seed, cell.fold) for cell in cells}
     if len(seen) < len(cells):
         raise AffuseError(
-            "Two points of --over are the same row of the table; name each loss and recipe once."
+            f"Two points of {argument('over')} are the same row of the table; name each loss and recipe once."
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from affuse.corpora.view import CorpusView, lacking, view
+from affuse.corpora.selection import CorpusView, lacking, view
 from affuse.errors import AffuseError
 from affuse.evaluation.calibration import (
     expected_calibration_error,
@@ -20,10 +20,13 @@ from affuse.evaluation.calibration import (
 from affuse.evaluation.groups import GROUPINGS, grouped
 from affuse.evaluation.intervals import speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.predictions import measure_table
+from affuse.failures import SKIPPED
+from affuse.files import write_csv
 from affuse.names import listed
 from affuse.registry import unknown
 from affuse.tables import read_table
 from affuse.training.label_fit import check_labels
+from affuse.training.runfolder import METRICS, PREDICTIONS, SPLIT
 from affuse.training.unseen import choose_utterances
 
 if TYPE_CHECKING:
@@ -53,6 +56,27 @@ class Evaluation:
     partial: list[Skipped]  # used as far as they could be decoded
 
 
+TABLES = {  # table of an Evaluation -> its file, where a folder is asked for
+    "predictions": PREDICTIONS,
+    "metrics": METRICS,
+    "recalls": "recalls.csv",
+    "groups": "groups.csv",
+    "calibration": "calibration.csv",
+    "skipped": SKIPPED,
+}
+
+
+def write_evaluation(found: Evaluation, folder: Path) -> None:
+    """Write TABLES into a folder; one without lines is left out, but for ``skipped.csv``."""
+    from affuse.training.experiment import skipped_table
+
+    for name, file in TABLES.items():
+        skipped = name == "skipped"
+        table = skipped_table(found.skipped, found.partial) if skipped else getattr(found, name)
+        if skipped or len(table):
+            write_csv(folder / file, table)
+
+
 def evaluate_model(
     model: Model,
     corpus: Corpus,
@@ -75,7 +99,7 @@ def evaluate_model(
     """
     from affuse.training.data import Clips, label_table
     from affuse.training.experiment import read_clips
-    from affuse.training.run import predict_table
+    from affuse.training.prediction import predict_table
 
     recipe = _given(model.recipe, modalities)
     corpus = as_trained(corpus, model.recipe.corpus, progress, split)
@@ -108,7 +132,7 @@ def evaluate_model(
     bad = {skip.id for skip in plan.skipped}
     clips = Clips(
         [id for id in ids if id not in bad],
-        plan.open(dict(model.encoders.items())),  # type: ignore[arg-type]
+        plan.open(model.trained_encoders),
         labelled.codes,
     )
     if not len(clips):
@@ -210,7 +234,7 @@ def _given(recipe: Recipe, modalities: Sequence[str] | None) -> Recipe:
 def of_role(ids: list[str], split: Path, role: str) -> list[str]:
     """Those ids that have this role in a run's split.csv; AffuseError where the file or the role is not there."""
     if not split.is_file():
-        raise AffuseError(f"There is no split file {split}; a run folder holds split.csv.")
+        raise AffuseError(f"There is no split file {split}; a run folder holds {SPLIT}.")
     table = read_table(split).table
     if not {"id", "role"} <= set(table.columns):
         raise AffuseError(f"{split} is no split table: it needs the columns id, fold and role.")

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.labels import relabel
+from affuse.corpora.relabel import relabel
 from affuse.errors import AffuseError
 from affuse.recipe import Task
 from affuse.registry import unknown

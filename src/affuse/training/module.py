@@ -14,10 +14,10 @@ from affuse.evaluation.metrics import measure
 from affuse.files import digest
 from affuse.losses.centers import CenteredLoss
 from affuse.models.network import Model, Output
+from affuse.models.parts import build_weighting
 from affuse.recipe import Recipe, Training
 from affuse.training.data import Batch
 from affuse.training.modality_dropout import ModalityDropout
-from affuse.weighting.build import build as build_weighting
 
 
 def watched_part(training: Training) -> str:
@@ -37,7 +37,7 @@ class TrainingModule(L.LightningModule):
         self.automatic_optimization = False
         self.recipe = recipe
         self.model = model
-        self.weighting = build_weighting(recipe.weighting.name, list(recipe.tasks), recipe.weighting.options)
+        self.weighting = build_weighting(recipe.weighting, list(recipe.tasks))
         self.train_ids = train_ids
         rates = {name: modality.dropout for name, modality in recipe.modalities.items()}
         self.dropout = ModalityDropout(rates, recipe.seed, len(train_ids))

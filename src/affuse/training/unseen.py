@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from affuse.errors import AffuseError
-from affuse.files import read_csv
+from affuse.training.runfolder import RunFolder
 from affuse.training.seen import Known, recognise, speaker_digest
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from affuse.models.network import Model
 
 ROLES = ("train", "validation", "test", "all")
-SPLIT = "split.csv"
 
 
 class Chosen(NamedTuple):
@@ -118,12 +116,11 @@ def _seen_as(roles: dict[str, str], ids: Sequence[str]) -> str:
 def _of_run(run: Path | None, corpus: Corpus, ids: Sequence[str]) -> dict[str, Known]:
     """By the split of the run that the model lies in, if that was made on this very corpus."""
     for folder in () if run is None else (run, run.parent):
-        about, split = folder / "environment.json", folder / SPLIT
-        if not (about.is_file() and split.is_file()):
+        one = RunFolder(folder)
+        if not one.begun or not len(table := one.split()):
             continue
-        if json.loads(about.read_text(encoding="utf-8")).get("corpus_hash") != corpus.hash:
+        if one.environment().get("corpus_hash") != corpus.hash:
             return {}
-        table = read_csv(split)
         found: dict[str, Known] = {}
         for role in ("train", "validation", "test"):  # what was tested and trained on counts as tested
             found |= dict.fromkeys(table.loc[table["role"] == role, "id"], Known(role, True))

@@ -11,7 +11,8 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.figures import literal, save_literally
-from affuse.files import read_csv, replacing
+from affuse.files import replacing
+from affuse.training.runfolder import METRICS, RunFolder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,9 +87,9 @@ def _curve(axes: Axes, series: Sequence[pd.Series], label: str, colour: str, sty
 
 
 def _metrics(folder: Path) -> pd.DataFrame:
-    path = folder / "metrics.csv"
-    if not path.is_file():
+    table = RunFolder(folder).metrics()
+    if not len(table):
         raise AffuseError(
-            f"{folder} has no metrics.csv; name run folders that 'affuse train' or 'compare' wrote."
+            f"{folder} has no {METRICS}; name run folders that 'affuse train' or 'compare' wrote."
         )
-    return read_csv(path, lambda name: True)
+    return table

@@ -10,12 +10,13 @@ from affuse.reports.numbers import number_cell, percent_cell
 from affuse.reports.report import Report
 
 _PANELS = 12
-_NOTE = (
-    "confidence: mean probability of the class called; ECE: expected calibration error over {bins} "
-    "equally wide bins, in "
-    "points: how far confidence and accuracy part; chance alone gives some of it, more with fewer utterances. NLL in "
-    "nats per utterance. The temperature is fitted on each run's validation part alone, with a prior at 1; above 1 the "
-    "row was too sure of itself, below 1 not sure enough. It changes no decision."
+READING = (
+    "Confidence: the mean probability of the answers given. ECE, the expected calibration error, is how far confidence "
+    "and accuracy differ, on a scale from 0 to 1, averaged over ten bins of confidence; even a perfectly calibrated "
+    "model has an ECE above 0, and a larger one the fewer utterances there are. NLL: mean negative log likelihood of "
+    "the true class, in nats. Where a temperature is given, it was fitted on the validation part, never on the test "
+    "part, with a prior that draws it to 1: above 1 the model was overconfident, below 1 underconfident. "
+    '"Scaled" is after division of the logits by it, which changes no answer.'
 )
 
 
@@ -37,8 +38,8 @@ def section(report: Report) -> Section | None:
                     Cell(name),
                     percent_cell(one["confidence"]),
                     percent_cell(one["acc"]),
-                    percent_cell(one["ece"]),
-                    percent_cell(one["ece_scaled"]),
+                    number_cell(one["ece"], 3),
+                    number_cell(one["ece_scaled"], 3),
                     number_cell(one["nll"], 3),
                     number_cell(one["nll_scaled"], 3),
                     number_cell(one["temperature"], 2),
@@ -51,8 +52,8 @@ def section(report: Report) -> Section | None:
             blocks.append(Heading(task))
         headings = [
             "row",
-            "confidence",
-            "ACC (WA)",
+            "confidence, %",
+            "ACC (WA), %",
             "ECE",
             "ECE, scaled",
             "NLL",
@@ -66,7 +67,7 @@ def section(report: Report) -> Section | None:
             "utterances. On the dotted line the row means what it says; below it promises too much, above too little. "
             f"Scaling should bring the diamonds nearer to the line than the circles are.{more}"
         )
-        note = _NOTE.format(bins=int(table["bins"].iloc[0])) + _evidence(table)
+        note = READING + _evidence(table)
         blocks += [Figure(drawn, caption), Table(headings, lines), Prose(note, "soft")]
     if blocks and report.on_test:
         blocks.append(Prose(report.mark_note, "soft"))

@@ -7,6 +7,7 @@ import pandas as pd
 from affuse.reports.blocks import Block, Cell, Heading, Prose, Section, Table
 from affuse.reports.numbers import percent_cell
 from affuse.reports.report import Report
+from affuse.training.comparison_folder import STATISTICS
 
 _SHOWN = 15
 _ABOUT = ("speaker", "scenario", "dialog")
@@ -24,9 +25,9 @@ def section(report: Report) -> Section | None:
         always = int((table["wrong"] == 1).sum())
         text = (
             f"{len(table)} of {tested} test utterances are called wrongly by some run, {always} by every "
-            "one; those may be "
-            "hard, or their labels may be. All of them are in mistakes.csv. A link opens the clip while the corpus is "
-            "where it was; the words are not copied here, since a report is passed on more freely than a corpus."
+            "one; those may be hard, or their labels may be. All of them are in "
+            f"{STATISTICS['mistakes']}. A link opens the clip while the corpus is where it was; "
+            "the words are not copied here, since a report is passed on more freely than a corpus."
         )
         sure = table.sort_values(["confidence", "wrong", "id"], ascending=[False, False, True])
         blocks += [Prose(text), Heading(f"What most runs get wrong{of}"), _table(table)]

@@ -5,29 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from affuse.failures import SKIPPED
 from affuse.reports.blocks import Block, Cell, Facts, Notes, Prose, Section, Table
 from affuse.reports.description import describe_protocol
 from affuse.reports.numbers import UNKNOWN
 from affuse.reports.report import Report
 from affuse.reports.tables.rows import Row
-from affuse.reports.tables.statistics import TABLES
+from affuse.training.comparison_folder import JOINT_LOSSES, LATEX, MARKDOWN, RESULTS, STATISTICS, SUBSETS
 
 _SKIPPED = 30
 FILES = {
-    "results.csv": "every cell's metrics with intervals",
-    "paired_tests.csv": "every comparison with its tests",
-    "trainings.csv": "whether the trainings behind each row trained",
-    "calibration.csv": "calibration and temperatures",
-    "reliability.csv": "the reliability curves",
-    "groups.csv": "metrics by gender, dialog type and speaker, and the gaps",
-    "embeddings.csv": "silhouette and intra/inter-class ratio",
-    "mistakes.csv": "every utterance that some run gets wrong",
-    "joint_losses.csv": "losses and weights of joint training",
-    "subsets.csv": "models with some of their modalities",
-    "report.md": "this report's words and tables",
-    "tables.tex": "tables for a paper, with booktabs",
+    RESULTS: "every cell's metrics with intervals",
+    STATISTICS["paired_tests"]: "every comparison with its tests",
+    STATISTICS["trainings"]: "whether the trainings behind each row trained",
+    STATISTICS["calibration"]: "calibration and temperatures",
+    STATISTICS["reliability"]: "the reliability curves",
+    STATISTICS["groups"]: "metrics by gender, dialog type and speaker, and the gaps",
+    STATISTICS["embeddings"]: "silhouette and intra/inter-class ratio",
+    STATISTICS["mistakes"]: "every utterance that some run gets wrong",
+    JOINT_LOSSES: "losses and weights of joint training",
+    SUBSETS: "models with some of their modalities",
+    MARKDOWN: "this report's words and tables",
+    LATEX: "tables for a paper, with booktabs",
 }
-_WRITTEN = {"report.md", "tables.tex"}  # with the page itself
+_WRITTEN = {MARKDOWN, LATEX}  # with the page itself
 
 
 def sections(report: Report) -> list[Section]:
@@ -142,8 +143,8 @@ def _software(report: Report) -> Section:
     blocks: list[Block] = [Facts([(str(name), str(value)) for name, value in facts])]
     if corpus["notes"]:
         blocks.append(Notes(f"Notes of the corpus ({len(corpus['notes'])})", corpus["notes"]))
-    made = {f"{name}.csv" for name in TABLES if len(getattr(report.statistics, name))}
-    unmade = {f"{name}.csv" for name in TABLES} - made
+    made = {file for name, file in STATISTICS.items() if len(getattr(report.statistics, name))}
+    unmade = {*STATISTICS.values()} - made
     there = [
         f"{name}: {what}"
         for name, what in FILES.items()
@@ -159,7 +160,7 @@ def _left_out(report: Report) -> Section:
         lines = [[Cell(s["id"]), Cell(s["modality"]), Cell(s["cause"])] for s in skipped[:_SKIPPED]]
         blocks.append(Table(["utterance", "modality", "cause"], lines, prose=True))
         if len(skipped) > _SKIPPED:
-            blocks.append(Prose(f"{len(skipped) - _SKIPPED} more are in skipped.csv."))
+            blocks.append(Prose(f"{len(skipped) - _SKIPPED} more are in {SKIPPED}."))
     else:
         blocks.append(Prose("No utterance was skipped."))
     for failure in report.record["failed"]:

@@ -11,6 +11,7 @@ from affuse.reports.report import Report
 from affuse.reports.tables.convergence import trainings_in_words
 from affuse.reports.tables.paired import BEST_SINGLE, UNJUDGED
 from affuse.reports.tables.verdict import verdict
+from affuse.training.comparison_folder import STATISTICS
 
 HEADINGS = (
     "row", "against", "verdict", "BACC, difference [95 %]", "utterances", "Holm p, speakers",
@@ -21,7 +22,7 @@ NOTE = (
     "bootstrap of the BACC difference, clustered by speaker; would other speakers show it? Holm p, "
     "trainings: corrected "
     "resampled t over folds and seeds; would other trainings show it? McNemar takes utterances for independent. "
-    "utterances: how many more are right, of all (the difference in ACC is in paired_tests.csv). "
+    f"utterances: how many more are right, of all (the difference in ACC is in {STATISTICS['paired_tests']}). "
     "detectable: the true BACC difference, in points, that this pair of "
     "rows would show four times in five at the 5 % level. Every p value is corrected for all lines of the table that "
     "are judged."

@@ -20,8 +20,8 @@ from affuse.evaluation.calibration import (
     reliability,
     speakers_of,
 )
-from affuse.files import read_csv
 from affuse.reports.tables.rows import Row, Run
+from affuse.training.runfolder import RunFolder
 
 
 def calibration_tables(
@@ -91,8 +91,5 @@ def _scaled(
 
 def _speaker_of(run: Run) -> dict[str, str] | None:
     """id -> speaker by the run's split; None where it has none."""
-    path = run.folder / "split.csv"
-    if not path.is_file():
-        return None
-    table = read_csv(path)
+    table = RunFolder(run.folder).split()
     return dict(zip(table["id"], table["speaker"], strict=True)) if "speaker" in table.columns else None

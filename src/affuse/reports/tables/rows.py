@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +12,9 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.evaluation.predictions import measure_table
-from affuse.files import read_csv
-from affuse.files.yaml_text import read_yaml_file
-from affuse.overrides import TEXTS
-from affuse.reports.record import RECORD
-from affuse.reports.tables.results import read_predictions, tables_by_seed
-from affuse.training.embeddings import EMBEDDINGS, read_embeddings
+from affuse.reports.tables.results import tables_by_seed
+from affuse.training.comparison_folder import RECORD
+from affuse.training.runfolder import PREDICTIONS, RunFolder
 
 REFERENCE = "cross_entropy"
 # stands behind whatever was chosen or measured with the help of the test part
@@ -47,23 +43,21 @@ class Run:
     @cached_property
     def test(self) -> pd.DataFrame:
         """Its test predictions."""
-        return read_predictions(self.folder, "test")
+        return RunFolder(self.folder).predictions("test")
 
     @cached_property
     def validation(self) -> pd.DataFrame:
         """Its validation predictions; no rows where the protocol has none."""
-        return read_predictions(self.folder, "validation")
+        return RunFolder(self.folder).predictions("validation")
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """``metrics.csv``, a row per epoch; empty where the run is of an older kind."""
-        path = self.folder / "metrics.csv"
-        return read_csv(path, lambda name: True) if path.is_file() else pd.DataFrame()
+        return RunFolder(self.folder).metrics()
 
     def embeddings(self) -> tuple[list[str], Any] | None:
         """Ids and (n, width) of the test part; None where the run is from before they were kept."""
-        path = self.folder / EMBEDDINGS
-        return read_embeddings(path) if path.is_file() else None
+        return RunFolder(self.folder).embeddings()
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +80,7 @@ class Row:
     @cached_property
     def recipe(self) -> dict[str, Any]:
         """The resolved recipe of its runs, by sections; empty where they kept none."""
-        path = self.runs[0].folder / "recipe.yaml"
-        return (read_yaml_file(path, TEXTS) or {}) if path.is_file() else {}
+        return RunFolder(self.runs[0].folder).recipe_fields()
 
     @property
     def epochs(self) -> int | None:
@@ -133,21 +126,16 @@ def read_rows(folder: Path, record: dict[str, Any]) -> list[Row]:
         runs, on_test = [], str(entry.get("on_test") or "")
         for cell in entry["cells"]:
             place = folder / cell["folder"]
-            if not (place / "predictions.csv").is_file():
+            if not RunFolder(place).has_predictions:
                 raise AffuseError(
-                    f"{place} has no predictions.csv, which {RECORD} names; run the same 'affuse compare' again."
+                    f"{place} has no {PREDICTIONS}, which {RECORD} names; run the same 'affuse compare' again."
                 )
-            result = _result(place)
+            result = RunFolder(place).recorded()
             on_test = on_test or str(result.get("on_test") or "")
             runs.append(Run(place, cell["fold"], cell["seed"], result))
         about = entry["settings"], tuple(entry["modalities"]), entry["split_hash"], on_test, runs
         rows.append(Row(*about, str(entry.get("stamp") or ""), bool(entry.get("baseline"))))
     return rows
-
-
-def _result(folder: Path) -> dict[str, Any]:
-    path = folder / "results.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def best_single(rows: Sequence[Row], split_hash: str, task: str, space: Sequence[str]) -> Row | None:

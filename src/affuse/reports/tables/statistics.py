@@ -18,8 +18,7 @@ from affuse.reports.tables.mistakes import mistakes
 from affuse.reports.tables.paired import paired_tests
 from affuse.reports.tables.rows import Row
 from affuse.reports.tables.utterances import read_utterances
-
-TABLES = ("paired_tests", "trainings", "calibration", "reliability", "groups", "embeddings", "mistakes")
+from affuse.training.comparison_folder import STATISTICS
 
 
 @dataclass(frozen=True)
@@ -66,10 +65,10 @@ def compute_statistics(folder: Path, record: dict[str, Any], rows: list[Row]) ->
 
 
 def write_statistics(statistics: Statistics, folder: Path) -> None:
-    """Write each of TABLES as a CSV file of its name; one without lines is not written."""
-    for name in TABLES:
+    """Write each of STATISTICS as a CSV file of its name; one without lines is not written."""
+    for name, file in STATISTICS.items():
         table: pd.DataFrame = getattr(statistics, name)
         if len(table):
-            write_csv(folder / f"{name}.csv", table)
+            write_csv(folder / file, table)
         else:
-            (folder / f"{name}.csv").unlink(missing_ok=True)  # of other rows
+            (folder / file).unlink(missing_ok=True)  # of other rows

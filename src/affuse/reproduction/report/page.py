@@ -11,11 +11,10 @@ import pandas as pd
 from affuse.files import write_text
 from affuse.reports.blocks import Block, Cell, Facts, Figure, Figures, Heading, Notes, Prose, Section, Table
 from affuse.reports.numbers import UNKNOWN, p_cell, plain, signed
-from affuse.reports.record import RECORD as COMPARISON
 from affuse.reports.record import read_record as read_comparison
+from affuse.reports.render.html import to_html
 from affuse.reports.render.latex import to_latex
 from affuse.reports.render.markdown import to_markdown
-from affuse.reports.render.page import LATEX, MARKDOWN, PAGE, render
 from affuse.reports.sections.training import JOINT, curves, kept_in_words, trainings_table
 from affuse.reports.tables.convergence import training_table
 from affuse.reports.tables.results import TITLES
@@ -33,6 +32,8 @@ from affuse.reproduction.report.verdict import (
     published_in_words,
 )
 from affuse.reproduction.utterances import OTHERS
+from affuse.training.comparison_folder import LATEX, MARKDOWN, PAGE
+from affuse.training.comparison_folder import RECORD as COMPARISON
 
 _FILES = {
     NUMBERS: "every number with its interval",
@@ -52,7 +53,7 @@ def write_reproduction_page(folder: str | Path) -> Path:
     with reproduction_outputs(folder).writing():
         write_text(folder / LATEX, to_latex(record["title"], sections, _stamps(record)))
         write_text(folder / MARKDOWN, to_markdown(record["title"], lead, told, sections))
-        write_text(folder / PAGE, render(record["title"], lead, told, sections))
+        write_text(folder / PAGE, to_html(record["title"], lead, told, sections))
     return folder / PAGE
 
 
