@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from affuse.api.inputs import open_cache, open_corpus
+from affuse.api.inputs import check_corpus, check_model, open_cache, open_corpus
 from affuse.calls import recorded
 from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
@@ -62,6 +62,9 @@ def evaluate(
         >>> found = affuse.evaluate("runs/one", "corpora/other", rename={"angry": "anger"})  # doctest: +SKIP
         >>> found.to_frame()  # doctest: +SKIP
     """
+    check_model(model)
+    check_corpus(corpus)
+    # what is wrong so far is answered at once: these import torch
     from affuse.files.outputs import Outputs
     from affuse.models.finding import files_of
     from affuse.models.loading import load_model
@@ -121,6 +124,13 @@ def export(
         >>> affuse.export("runs/one", "model.onnx")  # doctest: +SKIP
         PosixPath('model.onnx')
     """
+    if inputs not in ("features", "raw"):
+        raise AffuseError(f"{argument('inputs')} takes features or raw, not {inputs!r}.")
+    path = Path(out)
+    if path.is_dir():
+        raise AffuseError(f"{path} is a folder; name a file, for example {path / 'model.onnx'}.")
+    check_model(model)
+    # what is wrong so far is answered at once: these import torch
     from affuse.files.outputs import Outputs
     from affuse.models.finding import files_of
     from affuse.models.loading import load_model
@@ -128,11 +138,6 @@ def export(
     from affuse.onnx.onnx_file import export_onnx
     from affuse.results.run import Run
 
-    if inputs not in ("features", "raw"):
-        raise AffuseError(f"{argument('inputs')} takes features or raw, not {inputs!r}.")
-    path = Path(out)
-    if path.is_dir():
-        raise AffuseError(f"{path} is a folder; name a file, for example {path / 'model.onnx'}.")
     source = model.folder if isinstance(model, Run) else model
     outputs = Outputs(path.parent, "export", overwrite=overwrite, deep=False)
     outputs.check([path], [] if isinstance(source, Model) else files_of(source))

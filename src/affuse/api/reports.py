@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from affuse.calls import recorded
-from affuse.errors import AffuseError
 
 
 @recorded
@@ -28,7 +27,7 @@ def report(folder: str | Path, *, overwrite: bool = False) -> Path:
     from affuse.results.grid import Grid
     from affuse.results.reproduction import Reproduction
     from affuse.results.run import Run
-    from affuse.training.compare import comparison_outputs
+    from affuse.training.comparison_folder import comparison_outputs
     from affuse.training.runfolder import RunFolder
 
     folder = Path(folder)
@@ -56,19 +55,6 @@ def list_parts(family: str) -> dict[str, str]:
         >>> list(affuse.list_parts("losses"))[:3]
         ['cross_entropy', 'center', 'contrastive_center']
     """
-    from affuse.files.yaml_text import read_yaml
-    from affuse.recipe import packaged_recipes
-    from affuse.registry import PARTS, get, unknown
+    from affuse.catalogue import summaries
 
-    if family == "recipes":
-        return {
-            name: " ".join(read_yaml(resource.read_text(encoding="utf-8"), name)["description"].split())
-            for name, resource in packaged_recipes().items()
-        }
-    if family not in PARTS:
-        raise AffuseError(f"{unknown(family, [*PARTS, 'recipes'], 'lists')}.")
-    return {name: _summary(get(family, name)) for name in PARTS[family]}
-
-
-def _summary(part: object) -> str:
-    return (part.__doc__ or "").strip().partition("\n")[0]
+    return summaries(family)

@@ -17,10 +17,11 @@ def list_parts(
     ] = "",
 ) -> None:
     """List the parts that recipes can name, and the packaged recipes, with what each is."""
-    from affuse.catalogue import FAMILIES, summaries
+    import affuse
+    from affuse.catalogue import FAMILIES
 
     for name in [family] if family else FAMILIES:
-        found = summaries(name)
+        found = affuse.list_parts(name)
         if not family:
             typer.echo(f"{name.capitalize()}:")
             found = {part: _first_sentence(text) for part, text in found.items()}

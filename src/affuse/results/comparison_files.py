@@ -14,7 +14,7 @@ from affuse.reports.tables.results import collect_results, markdown_table
 from affuse.reports.tables.subsets import SUBSETS, collect_subsets
 from affuse.results.grid import Grid
 from affuse.results.grid_tables import JOINT_LOSSES
-from affuse.training.compare import comparison_outputs
+from affuse.training.comparison_folder import comparison_outputs
 
 if TYPE_CHECKING:
     from affuse.training.compare import Comparison

@@ -27,7 +27,7 @@ class Reproduction(ProtocolNumbers):
     @classmethod
     def load(cls, folder: str | Path) -> Reproduction:
         """Open the folder of a reproduction that has ended. Raises AffuseError where it is none."""
-        return cls.read(folder)
+        return cls(**vars(ProtocolNumbers.read(folder)))
 
     def to_frame(self) -> pd.DataFrame:
         """``reproduction.csv``: a row per protocol, published row and metric, with its interval."""
