@@ -32,7 +32,7 @@ def mcnemar(reference_right: np.ndarray, other_right: np.ndarray) -> McNemar:
     Raises:
         ValueError: The two arrays differ in length.
 
-    Example:
+    Examples:
         >>> mcnemar([True, True, True, False], [True, False, False, False])
         McNemar(only_reference=2, only_other=0, p=0.5)
     """

@@ -42,7 +42,7 @@ def measure(
     Raises:
         ValueError: There is no utterance.
 
-    Example:
+    Examples:
         >>> found = measure([0, 0, 0, 1], [0, 0, 1, 1], ["anger", "neutral"])
         >>> round(found.acc, 3), round(found.bacc, 3)
         (0.75, 0.833)

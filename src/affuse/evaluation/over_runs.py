@@ -20,7 +20,7 @@ def over_runs(values: np.ndarray, level: float = LEVEL, fixed: bool = False) -> 
     Returns:
         The mean; low and high are NaN for a single run, or if all values are equal and not ``fixed``.
 
-    Example:
+    Examples:
         >>> import numpy
         >>> [round(end, 3) for end in over_runs(numpy.array([0.7, 0.8, 0.9]))]
         [0.8, 0.552, 1.048]

@@ -20,7 +20,7 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     Returns:
         (hypotheses,) adjusted p values in the same order.
 
-    Example:
+    Examples:
         >>> holm([0.01, 0.04, float("nan")]).tolist()
         [0.02, 0.04, nan]
     """
@@ -44,7 +44,7 @@ def over_seeds(p: Sequence[float] | np.ndarray) -> float:
     Returns:
         One p value: a single one as it is, NaN if there is none.
 
-    Example:
+    Examples:
         >>> over_seeds([0.01, 0.02, 0.5])
         0.04
     """

@@ -27,7 +27,7 @@ def detectable_difference(error: float, df: int, power: float = POWER, alpha: fl
     Returns:
         The difference, in the unit of ``error``; NaN if the error is not known, or 0.
 
-    Example:
+    Examples:
         >>> round(detectable_difference(error=1.0, df=9), 2)
         3.15
     """
@@ -58,7 +58,7 @@ def detectable_by_mcnemar(n: int, discordant: float, power: float = POWER, alpha
     Returns:
         The difference, 0 to 1; NaN if even ``discordant`` itself is too small to be found.
 
-    Example:
+    Examples:
         >>> round(detectable_by_mcnemar(n=1000, discordant=0.1), 3)
         0.028
     """

@@ -34,7 +34,7 @@ def corrected_resampled_t(differences: Sequence[float] | np.ndarray, test_over_t
         The mean, t, its degrees of freedom and the two-sided p value. NaN for fewer than two differences. If all
         differences are equal, p is 1 for a difference of 0, else NaN.
 
-    Example:
+    Examples:
         >>> found = corrected_resampled_t([0.02, 0.04, 0.03, 0.05, 0.01], test_over_train=0.25)
         >>> round(found.t, 2), found.df, round(found.p, 3)
         (2.83, 4, 0.047)
