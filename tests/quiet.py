@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from affuse import progress
+from affuse.errors import name_arguments
 
 
 class Quiet(progress.Quiet):
@@ -24,4 +25,4 @@ class Quiet(progress.Quiet):
         return lambda done, total: told.append((done, total))
 
     def say(self, message: str) -> None:
-        self.said.append(message)
+        self.said.append(name_arguments(message))

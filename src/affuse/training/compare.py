@@ -14,6 +14,7 @@ from affuse.errors import AffuseError
 from affuse.failures import SKIPPED
 from affuse.files import write_csv
 from affuse.files.outputs import Outputs
+from affuse.models.parts import only_here
 from affuse.progress import Progress
 from affuse.training.cache import FeatureCache
 from affuse.training.cells import Cell, Kept, plan_cells, run_cells
@@ -86,6 +87,10 @@ def compare(
         ended = "; nothing was run" if not waiting else ""
         progress.say(f"{all_of} {len(comparison.cells)} runs were finished earlier{ended}.")
     count = EpochCount([cell.variant.recipe.training.epochs for cell in waiting], progress)
+    here = sorted({part for cell in waiting for part in only_here(cell.variant.recipe)})
+    if here and jobs != 1 and device == "cpu":
+        progress.say(f"All runs are made in this process: a script or notebook defines {' and '.join(here)}.")
+        jobs = 1
     jobs = 1 if device != "cpu" else min(jobs or os.cpu_count() or 1, max(1, len(waiting)))
     for cell, found in run_cells(comparison.experiments, waiting, jobs, kept, count):
         if isinstance(found, AffuseError):
