@@ -121,6 +121,8 @@ def test_a_grid_is_opened_again_with_its_verdict(grid: affuse.Grid) -> None:
     assert all(sentence in text for sentence in grid.verdict)
     assert opened.report() == grid.folder / "report.html"
     assert len(opened.runs) == 2 * 3
+    baseline = next(path for path in sorted((grid.folder / "runs").iterdir()) if "baseline" in path.name)
+    assert "Epoch" not in _notebook(affuse.Run.load(baseline / "fold0"))
     assert opened.failed == []
     assert not len(opened.skipped)
     assert "\n" not in repr(grid)
