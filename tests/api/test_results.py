@@ -60,6 +60,7 @@ def test_a_run_has_the_numbers_of_its_files(run: affuse.Run) -> None:
     predictions = pd.read_csv(run.folder / "predictions.csv")
     pd.testing.assert_frame_equal(run.predictions, predictions, check_exact=True, check_dtype=False)
     assert (run.best_epoch, run.epochs) == (recorded["best_epoch"], recorded["epochs"])
+    assert recorded["training"] in " ".join(run.sentences)  # why the numbers say little, where they do
     tested = predictions[predictions["role"] == "test"]
     assert values["acc"] == (tested["emotion"] == tested["emotion_predicted"]).mean()
 
