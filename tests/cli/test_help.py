@@ -148,13 +148,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("train server corpus --out y --set modalities.audio.encoder=vgish", "did you mean 'vggish'"),
         ("compare serverr corpus --out y", "did you mean 'server'"),
         ("compare server corpus --out y --over recipe=serverr", "did you mean 'server'"),
+        ("compare server corpus --out y --over los=a,b", "did you mean 'tasks.emotion.loss'"),
+        ("compare server corpus --out y --over loss=centre,center", "did you mean 'center'"),
         ("compare server nowhere --out y", "nowhere is not a corpus folder"),
         ("reproduce multi-los corpus --out y", "did you mean 'multi-loss'"),
         ("reproduce multi-loss nowhere --out y", "nowhere is not a corpus folder"),
         ("evaluate nowhere corpus", "no model folder nowhere"),
         ("export nowhere model.onnx", "no model folder nowhere"),
+        ("report nowhere", "There is no folder nowhere"),
+        ("push nowhere me/model", "no model folder nowhere"),
         ("validate nowhere", "nowhere is not a corpus folder"),
-        ("prepare emodbb x y", "Did you mean 'emodb'"),
+        ("prepare emodbb x y", "did you mean 'emodb'"),
     ],
 )
 def test_a_wrong_name_is_answered_before_anything_heavy_is_imported(
