@@ -137,7 +137,7 @@ def compare(
     Example:
         >>> import affuse
         >>> grid = affuse.compare("3m-ser", "corpora/emodb", "runs/grid", over={"seed": range(3)})  # doctest: +SKIP
-        >>> print(*grid.verdict, sep="\\n")  # doctest: +SKIP
+        >>> grid.verdict  # doctest: +SKIP
     """
     from affuse.training.variants import make_variants
 
