@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping
 
 from affuse.errors import AffuseError, name_arguments
@@ -14,6 +15,11 @@ _FLAGS = {
 }  # fmt: skip
 # arguments that stand without a flag
 _PLACES = {"recipe": "RECIPE", "corpus": "CORPUS", "model": "MODEL", "source": "SOURCE", "hub_id": "HUB_ID"}
+
+
+def command_line() -> str:
+    """What was typed, as a shell takes it."""
+    return shlex.join(["affuse", *sys.argv[1:]])
 
 
 def sentence(error: AffuseError) -> str:
