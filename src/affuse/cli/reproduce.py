@@ -55,11 +55,13 @@ def reproduce(
     """
     from affuse.cli.console import bars, choose_device, command_line, messages, print_table
     from affuse.corpora.corpus import Corpus
+    from affuse.failures import SKIPPED
     from affuse.reproduction.definition import PROTOCOLS
     from affuse.reproduction.form import Form
     from affuse.reproduction.protocols import run_protocols
     from affuse.reproduction.switches import run_switches
     from affuse.training.cache import FeatureCache, default_folder
+    from affuse.training.comparison_folder import PAGE
 
     if encoders not in ("paper", "small"):
         raise AffuseError(f"--encoders takes paper or small, not {encoders!r}.")
@@ -84,7 +86,7 @@ def reproduce(
             )  # fmt: skip
         sentences, page, files = (
             found.verdict,
-            found.folder / "report.html",
+            found.folder / PAGE,
             ("reproduction.csv", "claims.csv"),
         )
     print_table(found.table, found.title)
@@ -97,7 +99,7 @@ def reproduce(
     if found.skipped:
         count = counted(len(found.skipped), "utterance")
         messages.print(
-            f"Skipped {count}; the causes are in skipped.csv of each folder of runs.", soft_wrap=True
+            f"Skipped {count}; the causes are in {SKIPPED} of each folder of runs.", soft_wrap=True
         )
     messages.print(f"Tables are in {' and '.join(str(out / name) for name in files)}.", soft_wrap=True)
     if page is not None:

@@ -122,7 +122,7 @@ def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], ou
 
 
 def _tasks(comparison: Comparison) -> dict[str, dict[str, Any]]:
-    """task -> its classes, in order, with the labelled utterances of each."""
+    """Task -> its classes, in order, with the labelled utterances of each."""
     tasks: dict[str, dict[str, Any]] = {}
     for experiment in comparison.experiments:
         for task, space in experiment.labelled.spaces.items():

@@ -12,6 +12,7 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.files import read_csv
+from affuse.progress import Progress
 from affuse.reports.record import read_record
 from affuse.reports.tables.results import RESULT_NUMBERS
 from affuse.reports.tables.rows import MARK, Row, read_rows
@@ -30,12 +31,15 @@ class Report:
     statistics: Statistics
 
     @classmethod
-    def read(cls, folder: Path) -> Report:
-        """From comparison.json, results.csv and the runs. Raises AffuseError where they are missing or damaged."""
+    def read(cls, folder: Path, progress: Progress | None = None) -> Report:
+        """From comparison.json, results.csv and the runs. Raises AffuseError where they are missing or damaged.
+
+        ``progress``: hears of the statistics, which take minutes where there are many rows of a large corpus.
+        """
         record = read_record(folder)
         results = read_results(folder)
         rows = read_rows(folder, record)
-        return cls(folder, record, results, rows, compute_statistics(folder, record, rows))
+        return cls(folder, record, results, rows, compute_statistics(folder, record, rows, progress))
 
     @property
     def title(self) -> str:

@@ -99,12 +99,13 @@ def _finished(files: RunFolder) -> dict[str, Any]:
         raise AffuseError(
             f"The run in {files.path} is not finished; train it again: it goes on where it was."
         )
+    recorded: dict[str, Any] = {}
     try:
         recorded = files.recorded()
-        missing = {"fold", "seed"} - set(recorded)
+        whole = {"fold", "seed"} <= set(recorded)
     except (ValueError, TypeError):
-        missing = {"whole"}
-    if missing:
+        whole = False
+    if not whole:
         raise AffuseError(f"The result in {files.path} is damaged; train the run again in a new folder.")
     return recorded
 

@@ -70,5 +70,5 @@ def run_grid(
     with comparison_outputs(out).writing():
         write_csv(out / RESULTS, results)
         write_record(comparison, out, command)
-        write_comparison_page(out)
+        write_comparison_page(out, progress=progress)
     return comparison, results

@@ -10,6 +10,7 @@ from affuse.names import counted
 from affuse.reports.blocks import Block, Cell, Heading, Prose, Section, Table
 from affuse.reports.numbers import percent_cell
 from affuse.reports.report import Report
+from affuse.training.comparison_folder import STATISTICS
 
 _SHOWN = 15
 _ABOUT = ("speaker", "scenario", "dialog")
@@ -64,7 +65,11 @@ def _in_words(table: pd.DataFrame, tested: int, runs: int) -> str:
             " A link plays the clip as long as the corpus stays where it is. The words are not shown, since a report "
             "is passed on more freely than a corpus."
         )
-    return said + (" All of them are in mistakes.csv." if runs > 1 and len(table) > _SHOWN else "") + clips
+    return (
+        said
+        + (f" All of them are in {STATISTICS['mistakes']}." if runs > 1 and len(table) > _SHOWN else "")
+        + clips
+    )
 
 
 def _table(table: pd.DataFrame, runs: int) -> Table:

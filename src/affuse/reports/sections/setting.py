@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from affuse.failures import SKIPPED
 from affuse.reports.blocks import Block, Cell, Facts, Notes, Prose, Section, Table
 from affuse.reports.description import describe_protocol
 from affuse.reports.numbers import UNKNOWN
@@ -168,7 +169,7 @@ def left_out(skipped: Sequence[tuple[str, str, str]], failed: Sequence[tuple[str
         lines = [[Cell(id), Cell(modality), Cell(cause)] for id, modality, cause in skipped[:_SKIPPED]]
         blocks.append(Table(["utterance", "modality", "cause"], lines, prose=True))
         if len(skipped) > _SKIPPED:
-            blocks.append(Prose(f"{len(skipped) - _SKIPPED} more are in skipped.csv."))
+            blocks.append(Prose(f"{len(skipped) - _SKIPPED} more are in {SKIPPED}."))
     else:
         blocks.append(Prose("No utterance was skipped."))
     blocks += [Prose(f"{run} failed: {cause}") for run, cause in failed]

@@ -12,6 +12,7 @@ from affuse.reports.report import Report
 from affuse.reports.tables.convergence import cures_of, trainings_in_words
 from affuse.reports.tables.paired import BEST_SINGLE, UNJUDGED
 from affuse.reports.tables.verdict import verdict
+from affuse.training.comparison_folder import STATISTICS
 
 HEADINGS = (
     "row", "compared with", "verdict", "BACC difference [95 %]", "utterances correct", "p, speakers", "p, trainings",
@@ -26,7 +27,7 @@ READING = (
     'only p, speakers is: other seeds or folds may not show the same; "not significant" does not mean that there is '
     "no difference",
     "utterances correct: how many more (+) or fewer (\u2212) than the row it is compared with, of all; the difference "
-    "in ACC is in paired_tests.csv",
+    f"in ACC is in {STATISTICS['paired_tests']}",
     "p, speakers: would other speakers show it? Paired bootstrap of the BACC difference that resamples speakers",
     "p, trainings: would other trainings show it? Corrected resampled t test over folds and seeds",
     "p, McNemar: assumes that utterances are independent, which they are not; it decides nothing",
@@ -115,8 +116,8 @@ def _figures(paired: pd.DataFrame, names: list[str], task: str) -> list[Block]:
     """A figure for each kind of reference, in which every row stands once."""
     caption = (
         "Difference in BACC of each row from the row it is compared with (dot), with its 95 % interval over speakers "
-        "(line). A line that does not cross 0 is a difference between these models that other speakers would most "
-        "likely show too; a diamond is one that is significant over speakers and over trainings."
+        "(line). A line that does not cross 0 is significant over speakers before the correction for the number of "
+        "comparisons; a diamond is significant over speakers and over trainings after it."
     )
     if (paired["verdict"] == UNJUDGED).any():
         caption += " Differences that are not judged are drawn, but not tested."
