@@ -124,8 +124,8 @@ class Report:
             if all(str(line[axis]) == str(value) for axis, value in row.settings.items()):
                 return row.name_among(self.rows)
         raise AffuseError(
-            f"{self.folder}: {RESULTS} and {RECORD} are not of the same comparison; run the same 'affuse "
-            "compare' again to write both."
+            f"{self.folder}: {RESULTS} and {RECORD} are not of the same comparison; run the same "
+            "comparison again to write both."
         )
 
     def of_task(self, table: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -146,6 +146,6 @@ def read_results(folder: Path) -> pd.DataFrame:
     """``results.csv``, settings as text. Raises AffuseError where there is none."""
     path = folder / RESULTS
     if not path.is_file():
-        raise AffuseError(f"{path} is missing; run the same 'affuse compare' again to write it.")
+        raise AffuseError(f"{path} is missing; run the same comparison again to write it.")
     table = read_csv(path, RESULT_NUMBERS)
     return table if len(table.columns) else pd.DataFrame(columns=["task"])

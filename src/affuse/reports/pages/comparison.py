@@ -160,8 +160,8 @@ def _speakers(report: Report) -> list[str]:
     told = speakers_in_words(people["speaker"].reindex(sorted(ids))) if len(people) and ids else []
     if len(report.results) and "speakers" not in report.results.columns:
         told.append(
-            f"{RESULTS} is of an earlier affuse, whose intervals of few speakers were too narrow. Run the same "
-            "'affuse compare' or 'reproduce' again to write it anew; finished runs are kept."
+            f"{RESULTS} was written by an earlier affuse, whose intervals were too narrow where there are few "
+            "speakers. Run the same comparison again to write it anew; finished runs are kept."
         )
     return told
 

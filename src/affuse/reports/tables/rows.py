@@ -111,7 +111,7 @@ class Row:
         return [t for t in self.tests.values() if task in t.columns and t[task].isin(list(space)).any()]
 
     def name_among(self, rows: Sequence[Row]) -> str:
-        """The settings that tell it from ``rows``, in one line, marked if the test part had a hand in it."""
+        """The settings that tell it from ``rows``, in one line, marked if the test part was used for it."""
         axes = [a for a in self.settings if len({row.settings.get(a) for row in rows}) > 1] or ["loss"]
         axes = ["row"] if "row" in axes else axes  # the published row that 'affuse reproduce' stands for
         text = ", ".join(str(self.settings[axis]) for axis in axes if axis in self.settings)
@@ -132,7 +132,7 @@ def read_rows(folder: Path, record: dict[str, Any]) -> list[Row]:
             place = folder / cell["folder"]
             if not RunFolder(place).has_predictions:
                 raise AffuseError(
-                    f"{place} has no {PREDICTIONS}, which {RECORD} names; run the same 'affuse compare' again."
+                    f"{place} has no {PREDICTIONS}, which {RECORD} names; run the same comparison again."
                 )
             result = RunFolder(place).recorded()
             on_test = on_test or str(result.get("on_test") or "")
