@@ -8,7 +8,7 @@ import torch
 
 import affuse
 from affuse.models.network import Model
-from affuse.models.parts import encoder_choice
+from affuse.models.parts import resolve_encoders
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence
 
@@ -30,11 +30,7 @@ def build(modalities: dict, fusion: str = "concat", options: dict | None = None,
 
 def frozen_encoders(model: Model) -> dict:
     torch.manual_seed(5)
-    made = {}
-    for name, modality in model.recipe.modalities.items():
-        kind, options = encoder_choice(name, modality)
-        made[name] = kind(options).eval()
-    return made
+    return {name: encoder.make().eval() for name, encoder in resolve_encoders(model.recipe).items()}
 
 
 def batch(lengths: list[int], *step: int, scale: float = 1.0) -> FeatureSequence:

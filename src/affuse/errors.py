@@ -24,6 +24,10 @@ class AffuseError(Exception):
         self.marked = str(message)
         super().__init__(name_arguments(self.marked))
 
+    def __reduce__(self) -> tuple[type[AffuseError], tuple[str]]:
+        """Another process gets the sentence with its arguments."""
+        return type(self), (self.marked,)
+
 
 class ClipError(AffuseError):
     """One clip cannot be used (missing, unreadable, empty, silent, ...).

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 # Marks of no width that copying leaves behind; joiners (U+200C, U+200D) stay, for words and emoji need them.
 _UNSEEN = re.compile("[\u200b\u2060\ufeff\u00ad]")
 _BLANKS = re.compile(r"[^\S\t\n\r]")  # the non-breaking space and its kin, and the plain one
 _SHOWN = 60  # letters of a cell that a message quotes
+_COMPARED = 200  # letters of a name that are looked at for a near one
 BLANK_WORDS = frozenset(
     {"nan", "na", "n/a", "#n/a", "null", "none", "<na>", "nat"}
 )  # what programs write for nothing
@@ -53,6 +55,12 @@ def listed(names: Iterable[object], most: int = 20) -> str:
     shown = [str(name) if len(str(name)) <= _SHOWN else f"{str(name)[: _SHOWN - 3]}..." for name in names]
     more = [f"and {len(shown) - most} more"] if len(shown) > most else []
     return ", ".join([*shown[:most], *more])
+
+
+def near(name: str, known: Sequence[str]) -> str:
+    """A hint for a message: 'did you mean 'concat'?', or what there is where nothing is like it."""
+    close = get_close_matches(name[:_COMPARED], known, n=1)
+    return f"did you mean {quote(close[0])}?" if close else f"there are {listed(known)}"
 
 
 def counted(number: int, what: str) -> str:

@@ -56,6 +56,31 @@ class Quiet:
         """See ``Progress``."""
 
 
+class Heard:
+    """Passes all on to another progress, and keeps the sentences: a quiet script can still read them.
+
+    Args:
+        progress: Where all of it goes.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.sentences: list[str] = []
+
+    def start(self, task: str, total: int, done: int = 0) -> Callable[[], None]:
+        """See ``Progress``."""
+        return self._progress.start(task, total, done)
+
+    def count(self, task: str) -> Callable[[int, int], None]:
+        """See ``Progress``."""
+        return self._progress.count(task)
+
+    def say(self, message: str) -> None:
+        """See ``Progress``."""
+        self.sentences.append(name_arguments(message))
+        self._progress.say(message)
+
+
 class Said:
     """Prints each sentence once: experiments that share a split would repeat themselves.
 
@@ -179,3 +204,15 @@ def reporting(
 def interactive() -> bool:
     """Whether somebody watches: standard error is a terminal, or this is a notebook."""
     return sys.stderr is not None and (sys.stderr.isatty() or Console(stderr=True).is_jupyter)
+
+
+@contextmanager
+def watched(progress: Progress | None = None) -> Iterator[Progress]:
+    """Yield ``progress`` if there is one, else bars where somebody watches, else ``Quiet``."""
+    if progress is not None:
+        yield progress
+    elif interactive():
+        with reporting() as chosen:
+            yield chosen
+    else:
+        yield Quiet()

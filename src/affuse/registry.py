@@ -1,15 +1,27 @@
-"""Name -> where the part lives. Parts are imported when used, so that ``affuse --help`` stays fast."""
+"""Name -> part, for every family: ours, those of installed packages, and those that a script registers.
+
+Parts are imported when used, so that ``affuse --help`` stays fast. An installed package names its parts in entry points
+(``affuse.losses``, ``affuse.weightings``, ``affuse.fusions``, ``affuse.encoders``, ``affuse.corpora``), a script calls
+``register``. A recipe or a model folder holds names alone: nothing in one is ever imported.
+"""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+import re
+import warnings
+from collections.abc import Callable
+from functools import cache, lru_cache
 from importlib import import_module
-from typing import Any
+from importlib.metadata import EntryPoint, entry_points, packages_distributions, version
+from typing import Any, NamedTuple, TypeVar, overload
 
+from affuse import __version__, interfaces
 from affuse.errors import AffuseError
-from affuse.names import listed, quote
+from affuse.interfaces import SINGULAR
+from affuse.names import near, quote
+from affuse.options import Options, options_of
 
-_COMPARED = 200  # letters of a name that are looked at for a near one
+Part = TypeVar("Part", bound=Callable[..., Any])
 
 PARTS: dict[str, dict[str, str]] = {
     "corpora": {
@@ -63,21 +75,253 @@ PARTS: dict[str, dict[str, str]] = {
     },
 }
 
-# Encoders whose features have no common scale: a recipe that does not say otherwise standardises them.
-UNSCALED = ("logmel", "hog", "precomputed")
+# Ours with ``unscaled = True``, so that a recipe is read without importing them.
+_UNSCALED = ("logmel", "hog", "precomputed")
+
+
+class Origin(NamedTuple):
+    """Where a part comes from: an installed package and its version ("" for a script's), and ``module:name``."""
+
+    package: str
+    version: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.package} {self.version}" if self.package else self.path
+
+
+_registered: dict[tuple[str, str], Any] = {}  # (family, name) -> part
+_left_behind: dict[
+    tuple[str, str], str
+] = {}  # in a worker: what the parent could not hand over, and where it is
+
+
+def names(family: str) -> list[str]:
+    """The names of a family: ours, then those of installed packages, then those that were registered here."""
+    own = _table(family)
+    foreign = [name for kind, name in (*_entry_points(), *_registered) if kind == family and name not in own]
+    return [*own, *dict.fromkeys(foreign)]
 
 
 def get(family: str, name: str) -> Any:
-    """The class or function called ``name`` in ``family``; AffuseError with the nearest names if unknown."""
-    parts = PARTS[family]
-    if name not in parts:
-        raise AffuseError(f"{unknown(name, list(parts), family)}; see 'affuse list {family}'.")
-    module, attribute = parts[name].split(":")
-    return getattr(import_module(module), attribute)
+    """The class or function called ``name`` in ``family``.
+
+    Raises:
+        AffuseError: There is none, with the nearest names; or its package cannot be imported.
+    """
+    known = _table(family)
+    if name in known:
+        module, attribute = known[name].split(":")
+        return getattr(import_module(module), attribute)
+    if (family, name) in _registered:
+        return _registered[family, name]
+    if (family, name) in _left_behind:
+        raise AffuseError(
+            f"The {SINGULAR[family]} {name!r} ({_left_behind[family, name]}) is defined in a script or notebook, which "
+            "a worker process does not run; move it to a module that the script imports, or use one process (jobs=1)."
+        )
+    check_name(family, name)
+    return _loaded(family, name, _entry_points()[family, name])
+
+
+def check_name(family: str, name: str) -> None:
+    """AffuseError with the nearest names where the family has no such part; imports nothing."""
+    if name not in _table(family) and (family, name) not in {
+        **_registered,
+        **_left_behind,
+        **_entry_points(),
+    }:
+        raise AffuseError(f"{unknown(name, names(family), family)}; see 'affuse list {family}'.")
+
+
+def options(family: str, name: str) -> type[Options]:
+    """What options a part has, as a pydantic model that checks them."""
+    return options_of(get(family, name), interfaces.GIVEN[family])
+
+
+@overload
+def register(family: str, name: str, part: Part) -> Part: ...
+@overload
+def register(family: str, name: str) -> Callable[[Part], Part]: ...
+def register(family: str, name: str, part: Part | None = None) -> Part | Callable[[Part], Part]:
+    """Add a part of your own, under a name that recipes can use; a function or a decorator.
+
+    An installed package does better with an entry point: its parts are then there without a script, and model folders
+    name the package. See "Your own loss, weighting, fusion, encoder, corpus" in the documentation.
+
+    Args:
+        family: "losses", "weightings", "fusions", "encoders" or "corpora".
+        name: Lower-case letters, digits and underscores, beginning with a letter.
+        part: A class derived from ``affuse.losses.TaskLoss``, ``affuse.weighting.Weighting``,
+            ``affuse.fusion.Fusion`` or ``affuse.encoders.Encoder``; for a corpus a function
+            ``prepare(source, out, *, ...)``. Left out, ``register`` is a decorator.
+
+    Returns:
+        The part itself.
+
+    Raises:
+        AffuseError: There is no such family, the name is taken by another part, or the part lacks something that
+            affuse calls.
+
+    Examples:
+        >>> from torch.nn.functional import one_hot
+        >>> from affuse.losses import TaskLoss
+        >>> @register("losses", "brier")
+        ... class BrierLoss(TaskLoss):
+        ...     reads_logits = True
+        ...
+        ...     def per_utterance(self, logits, embedding, labels):
+        ...         return (logits.softmax(-1) - one_hot(labels, self.num_classes)).square().sum(-1)
+        >>> "brier" in names("losses")
+        True
+    """
+    if part is None:
+        return lambda found: register(family, name, found)
+    known = _table(family)
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise AffuseError(
+            f"{quote(name)} cannot be the name of a {SINGULAR[family]}: use lower-case letters, digits and "
+            "underscores, beginning with a letter."
+        )
+    interfaces.check(family, name, part)
+    path = _path(part)
+    taken = name in known or (family, name) in _entry_points() or (family, name) in _registered
+    if taken and not _is_same(family, name, part):
+        raise AffuseError(
+            f"There is a {SINGULAR[family]} {name!r} already ({origin(family, name)}); register yours ({path}) under "
+            f"another name, such as 'my_{name}'."
+        )
+    if not taken or (family, name) in _registered:
+        _registered[family, name] = part
+    return part
+
+
+def origin(family: str, name: str) -> Origin:
+    """The package and version that a part comes from ("affuse" for ours, "" for a script's), and its module and name.
+
+    Examples:
+        >>> origin("losses", "center").package
+        'affuse'
+    """
+    known = _table(family)
+    if name in known:
+        return Origin("affuse", __version__, known[name])
+    if (family, name) not in _registered and (entry := _entry_points().get((family, name))) is not None:
+        return _origin_of(entry)
+    part = get(family, name)
+    return Origin(*package_of(part), _path(part))
+
+
+def package_of(part: Any) -> tuple[str, str]:
+    """The installed package, and its version, that a class or function is of; ("", "") for none."""
+    top = part.__module__.partition(".")[0]
+    found = [] if top == "__main__" else packages_distributions().get(top, [])
+    return (found[0], version(found[0])) if found else ("", "")
+
+
+def unscaled(encoder: object) -> bool:
+    """Whether an encoder's features have no common scale: a recipe that does not say otherwise standardises them."""
+    if not isinstance(encoder, str) or is_own("encoders", encoder):
+        return encoder in _UNSCALED
+    try:
+        return bool(get("encoders", encoder).unscaled)
+    except AffuseError:  # the field ``encoder`` is checked by itself
+        return False
+
+
+def is_own(family: str, name: str) -> bool:
+    """Whether the part is affuse's own."""
+    return name in _table(family)
+
+
+def carried() -> dict[tuple[str, str], str]:
+    """What was registered, as a worker process needs it: (family, name) -> ``module:name``."""
+    return {key: _path(part) for key, part in _registered.items()}
+
+
+def carry(registered: dict[tuple[str, str], str]) -> None:
+    """Register in a worker process what its parent had registered, except what only the parent can import."""
+    for (family, name), path in registered.items():
+        module, _, attribute = path.partition(":")
+        if not _importable(path):
+            _left_behind[family, name] = path
+            continue
+        part: Any = import_module(module)
+        for step in attribute.split("."):
+            part = getattr(part, step)
+        _registered[family, name] = part
+
+
+def only_here(family: str, name: str) -> bool:
+    """Whether a part was registered by a script or notebook itself, and so cannot be imported by a worker process."""
+    return (family, name) in _registered and not _importable(_path(_registered[family, name]))
 
 
 def unknown(name: str, known: list[str], what: str) -> str:
     """'There is no 'concatt' among the fusions (did you mean 'concat'?)'."""
-    close = get_close_matches(name[:_COMPARED], known, n=1)
-    hint = f"did you mean {quote(close[0])}?" if close else f"there are {listed(known)}"
-    return f"There is no {quote(name)} among the {what} ({hint})"
+    return f"There is no {quote(name)} among the {what} ({near(name, known)})"
+
+
+def _table(family: str) -> dict[str, str]:
+    if family not in PARTS:
+        raise AffuseError(f"{unknown(str(family), list(PARTS), 'families of parts')}.")
+    return PARTS[family]
+
+
+def _path(part: Any) -> str:
+    return f"{part.__module__}:{part.__qualname__}"
+
+
+def _importable(path: str) -> bool:
+    return not path.startswith("__main__:") and "<" not in path
+
+
+def _is_same(family: str, name: str, part: Any) -> bool:
+    """The very part, or what a cell or module that was run again has made of it."""
+    if (family, name) in _registered:
+        there = _registered[family, name]
+        return there is part or (_path(there) == _path(part) and "<" not in _path(part))
+    if name in PARTS[family]:
+        return PARTS[family][name] == _path(part)
+    return _entry_points()[family, name].value.replace(" ", "") == _path(part)
+
+
+@lru_cache(maxsize=1)
+def _entry_points() -> dict[tuple[str, str], EntryPoint]:
+    """(family, name) -> where the part is, by the metadata of installed packages alone."""
+    found: dict[tuple[str, str], EntryPoint] = {}
+    for family, own in PARTS.items():
+        for entry in entry_points(group=f"affuse.{family}"):
+            first = found.get((family, entry.name))
+            if (
+                first is not None and first.value == entry.value
+            ):  # one package, found in two folders of sys.path
+                continue
+            if entry.name in own or first is not None:
+                other = "affuse" if first is None else str(_origin_of(first))
+                warnings.warn(
+                    f"The {SINGULAR[family]} {entry.name!r} of {_origin_of(entry)} is not used, for {other} has one of "
+                    "that name; ask its author to choose another name.",
+                    stacklevel=2,
+                )
+                continue
+            found[family, entry.name] = entry
+    return found
+
+
+def _origin_of(entry: EntryPoint) -> Origin:
+    package = entry.dist
+    return Origin(package.name if package else "", package.version if package else "", entry.value)
+
+
+@cache
+def _loaded(family: str, name: str, entry: EntryPoint) -> Any:
+    try:
+        part = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise AffuseError(
+            f"The {SINGULAR[family]} {name!r} of {_origin_of(entry)} cannot be imported ({error}); install that "
+            "package again."
+        ) from None
+    interfaces.check(family, name, part)
+    return part

@@ -8,22 +8,32 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from affuse.errors import AffuseError
+
 
 class FeatureSequence(NamedTuple):
-    """A padded batch. ``mask`` is True on real steps; a row that is False throughout is a missing modality.
+    """A padded batch of sequences with its mask.
 
-    values: (batch, time, ...), zero where ``mask`` is False
-    mask:   (batch, time), bool
+    Attributes:
+        values: (batch, time, ...), zero where ``mask`` is False.
+        mask: (batch, time), bool: True on real steps, which come first. A row that is False throughout is a missing
+            modality.
+
+    Examples:
+        >>> sequence = pad([torch.ones(3, 2), None, torch.ones(1, 2)])
+        >>> sequence.values.shape, sequence.lengths.tolist(), sequence.present.tolist()
+        (torch.Size([3, 3, 2]), [3, 0, 1], [True, False, True])
     """
 
     values: Tensor
     mask: Tensor
 
     def to(self, device: torch.device | str) -> FeatureSequence:
+        """The same on another device."""
         return FeatureSequence(self.values.to(device), self.mask.to(device))
 
     def keep(self, kept: Tensor) -> FeatureSequence:
-        """Only the rows where ``kept`` (batch,) is True; in the others the modality is missing."""
+        """The same batch, the modality missing from the rows where ``kept`` (batch,) is False."""
         mask = self.mask & kept[:, None]
         return FeatureSequence(
             self.values.masked_fill(~mask.reshape(*mask.shape, *[1] * (self.values.dim() - 2)), 0), mask
@@ -31,23 +41,24 @@ class FeatureSequence(NamedTuple):
 
     @property
     def lengths(self) -> Tensor:
-        """(batch,) number of real steps; real steps come first."""
+        """Number of real steps, (batch,)."""
         return self.mask.sum(dim=1)
 
     @property
     def present(self) -> Tensor:
-        """(batch,) False where the modality is missing."""
+        """False where the modality is missing, (batch,)."""
         return self.mask.any(dim=1)
 
 
 def pad(clips: SequenceOf[Tensor | None]) -> FeatureSequence:
     """Stack clips of shape (time_i, ...) into one zero-padded batch; ``None`` is a missing modality.
 
-    Raises ValueError if every clip is None: the trailing shape is then unknown.
+    Raises:
+        AffuseError: Every clip is None: the trailing shape is then unknown.
     """
     known = [clip for clip in clips if clip is not None]
     if not known:
-        raise ValueError("pad() needs at least one clip that is not None")
+        raise AffuseError("pad() needs at least one clip that is not None.")
     longest = max(1, max(len(clip) for clip in known))
     values = known[0].new_zeros((len(clips), longest, *known[0].shape[1:]))
     mask = torch.zeros(len(clips), longest, dtype=torch.bool)

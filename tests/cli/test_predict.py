@@ -165,8 +165,8 @@ def test_standard_input(capsys, monkeypatch, model, clips):
     ("words", "said"),
     [
         (["--format", "xml"], "There is no 'xml' among the formats"),
-        (["--format", "json,csv"], "Standard output takes one format, not 2; give --out FOLDER"),
-        (["--plot"], "give --out FOLDER"),
+        (["--format", "json,csv"], "Standard output takes one format, not 2; give --out a folder."),
+        (["--plot"], "give a folder (--out)."),
         (["--face", "left"], "--face takes two numbers from 0 to 1"),
         (["--side", "middle"], "affuse: --side takes left or right, not 'middle'."),
         (["--unsure", "2"], "affuse: --unsure takes a number from 0 to 1, not 2.0."),
@@ -282,3 +282,61 @@ def test_ctrl_c_ends_in_one_sentence(model, tmp_path):
     assert "Interrupted; what was written is whole, and the same command starts from the beginning." in errors
     assert "Exception" not in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("name", ["talk.srt", "Talk.JSON", "talk.csv", "talk.vtt", "talk.txt", "talk.png"])
+def test_a_name_with_an_ending_is_a_file(capsys, monkeypatch, model, clips, tmp_path, name):
+    monkeypatch.chdir(tmp_path)
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", f"deep/{name}")
+    assert ran.code == 0, ran.err
+    assert (ran.out, f"Wrote deep/{name}." in ran.err) == ("", True)
+    made = (tmp_path / "deep" / name).read_bytes()
+    assert made.startswith(
+        {"talk.srt": b"1\n00:", "Talk.JSON": b'{\n  "clip"', "talk.csv": b"clip,start", "talk.vtt": b"WEBVTT",
+         "talk.txt": b"0.", "talk.png": b"\x89PNG"}[name]
+    )  # fmt: skip
+    assert {path.name for path in (tmp_path / "deep").iterdir()} == {name, RECORD}
+
+
+def test_what_was_written_is_said(capsys, monkeypatch, model, clips, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", "one")
+    assert "Wrote one/plain.json." in ran.err
+    ran = affuse(
+        capsys, monkeypatch, "predict", model, clips / "deeper", clips / "plain.wav", "gone.wav", "--out", "v.2/",
+        "--format", "srt,csv", "--jobs", 1,
+    )  # fmt: skip
+    assert ran.code == 1
+    assert "Wrote 5 files to v.2/." in ran.err  # skipped.csv among them
+    assert "Skipped: gone.wav does not exist; correct the path." in ran.err
+    assert (tmp_path / "v.2" / "skipped.csv").is_file()
+    ran = affuse(
+        capsys, monkeypatch, "predict", model, clips / "-dash.wav", "--out", "v.2"
+    )  # a folder by now
+    assert "Wrote v.2/-dash.json." in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", "a.srt", "--format", "json"], "a.srt is srt by its ending, and --format says json; give one of the"),
+        (["--out", "a.srt", "--plot"], "a.srt is one file, and --plot writes a picture beside it; give --out a folder"),
+        (["--out", "a.xyz"], "a.xyz ends in .xyz, so its format is not known; a timeline is written as .json, .csv,"),
+        (["--out", "a.xyz"], "; for a folder, write a.xyz/."),
+        (["--out", "a.srt", "gone.wav"], "a.srt is one file, and there are 2 clips; give --out a folder"),
+    ],
+)  # fmt: skip
+def test_outputs_that_contradict_each_other(capsys, monkeypatch, model, clips, tmp_path, words, said):
+    monkeypatch.chdir(tmp_path)
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", *words)
+    assert ran.code == 2
+    assert said in ran.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_not_affuses_stays(capsys, monkeypatch, model, clips, tmp_path):
+    (tmp_path / "talk.srt").write_text("mine")
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path / "talk.srt")
+    assert ran.code == 2
+    assert "is there already and is not affuse's to replace" in ran.err
+    assert (tmp_path / "talk.srt").read_text() == "mine"

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.hog import HogEncoder, HogOptions
@@ -77,7 +76,7 @@ def test_it_is_registered_and_has_nothing_to_train():
     assert get("encoders", "hog") is HogEncoder
     with pytest.raises(AffuseError, match="nothing to train"):
         HogEncoder(HogOptions()).check_trainable()
-    with pytest.raises(ValidationError):
+    with pytest.raises(AffuseError):
         HogOptions(size=50)
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from affuse.encoders import overlap_save
 from affuse.encoders.long_conv import LongConv1d, choose_block, long_conv1d
+from affuse.errors import AffuseError
 
 # batch, channels in, channels out, samples, kernel, (left, right), groups
 SHAPES = {
@@ -315,7 +316,7 @@ def test_gradients_accumulate_over_batches_and_survive_an_update_in_between():
 def test_block_may_be_given_and_is_checked():
     module, x = module_and_clip(block=128)
     assert_same(module(x), direct(x, module.weight, module.bias, (25, 24), 1), 3e-6)
-    with pytest.raises(ValueError, match="shorter than the kernel"):
+    with pytest.raises(AffuseError, match="shorter than the kernel"):
         LongConv1d(3, 4, 50, block=49)
 
 
@@ -335,11 +336,11 @@ def test_export_sees_one_plain_convolution():
         ((3, 10), (4, 3, 3), {}, "3 dimensions"),
         ((2, 3, 10), (4, 3, 20), {"padding": (4, 5)}, "shorter than the kernel"),
         ((2, 3, 10), (4, 3, 3), {"padding": (-1, 0)}, "must not be negative"),
-        ((2, 3, 10), (4, 3, 3), {"bias": torch.zeros(3)}, "bias has shape"),
+        ((2, 3, 10), (4, 3, 3), {"bias": torch.zeros(3)}, "bias has the shape"),
     ],
 )
 def test_shapes_that_do_not_fit(x, weight, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(AffuseError, match=message):
         long_conv1d(torch.zeros(x), torch.zeros(weight), **options)
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import nn
 
@@ -350,5 +349,5 @@ def test_clips_are_shared_by_networks_but_not_by_crops(tmp_path):
     ],
 )
 def test_wrong_options(options, message):
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(AffuseError, match=message):
         VisualOptions(**options)

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from pydantic import ValidationError
 from torch import nn
 from torch.nn import functional
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.waveform import WaveformEncoder, WaveformOptions
-from affuse.errors import ClipError
+from affuse.errors import AffuseError, ClipError
 from affuse.sequence import FeatureSequence, pad
 
 RATE = 16_000
@@ -168,7 +167,7 @@ def test_part_frames_are_dropped():
     ],
 )
 def test_options_are_checked(options, message):
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(AffuseError, match=message):
         WaveformOptions(**options)
 
 

@@ -17,13 +17,12 @@ import affuse
 from affuse.corpora.corpus import Corpus, Utterance
 from affuse.errors import AffuseError
 from affuse.evaluation.confidence import Confidence
-from affuse.export.check import _Samples, measure_export
-from affuse.export.onnx_file import ExportedNetwork, export_onnx, quantise
 from affuse.media.audio import read_waveform
 from affuse.media.mel import RATE
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.network import Model
-from affuse.models.parts import encoder_choice
+from affuse.onnx.check import _Samples, measure_export
+from affuse.onnx.onnx_file import ExportedNetwork, export_onnx, quantise
 from affuse.recipe import Recipe
 from affuse.registry import PARTS
 from affuse.sequence import FeatureSequence, pad
@@ -212,8 +211,7 @@ def test_raw_vggish_takes_samples(tmp_path, lengths):
 
 
 def of_sound(model):
-    kind, options = encoder_choice("audio", model.recipe.modalities["audio"])
-    return kind(options).eval().exportable()
+    return model.resolved["audio"].make().eval().exportable()
 
 
 @pytest.mark.parametrize("options", [{"seconds": 0.4}, {"network": "cnn", "width": 8, "pitch": False}])
@@ -384,8 +382,8 @@ def test_the_example_runs_without_torch(trained, tmp_path):
     path = export_onnx(model, tmp_path / "model.onnx", inputs="raw")
     assert len(EXAMPLE.read_text().split('"""')[2].strip().splitlines()) <= 40
     (clip, *_) = Corpus.load(corpus).utterances()
-    kind, options = encoder_choice("text", model.recipe.modalities["text"])
-    np.save(tmp_path / "words.npy", kind(options).read(clip).numpy())
+    encoder = model.resolved["text"].make()
+    np.save(tmp_path / "words.npy", encoder.read(clip).numpy())
     without = (
         "import sys, runpy\n"
         "sys.modules.update(dict.fromkeys(['torch', 'affuse', 'transformers'], None))\n"  # importing them fails
@@ -408,7 +406,7 @@ def test_the_example_runs_without_torch(trained, tmp_path):
         return told
 
     read = model.encoders["audio"].read(clip)
-    features = encode_clip(kind(options).eval(), kind(options).read(clip))
+    features = encode_clip(encoder.eval(), encoder.read(clip))
     for files, clips in (
         (
             [f"audio={clip.audio}", f"text={tmp_path / 'words.npy'}"],

@@ -6,10 +6,10 @@ from torch import nn
 
 from affuse.fusion.base import Opinions
 from affuse.fusion.late import LateFusion, LateOptions
-from affuse.models.network import build
+from affuse.models.building import build
 from affuse.recipe import Recipe
+from affuse.registry import get
 from affuse.sequence import pad
-from affuse.weighting.build import build as build_weighting
 
 WIDTHS = {"text": 6, "audio": 4}
 RECIPE = {
@@ -104,7 +104,7 @@ def test_weightings_find_the_shared_part_through_every_opinion(name):
     model = build(Recipe.parse(RECIPE))
     if name == "upgrad":
         pytest.importorskip("torchjd")
-    weighting = build_weighting(name, ["emotion", "gender"], {})
+    weighting = get("weightings", name)(["emotion", "gender"])
     labels = {"emotion": torch.tensor([0, 1, 2, 3]), "gender": torch.tensor([0, 1, 0, 1])}
     shared = list(model.fusion.parameters())
     output = model(batch()[0])
@@ -126,7 +126,7 @@ def test_surgery_sees_the_whole_gradient():
         nn.functional.cross_entropy(opinions.logits(model.heads["emotion"]), labels["emotion"])
         for _ in range(2)
     )
-    surgery = build_weighting("upgrad", ["emotion", "gender"], {})
+    surgery = get("weightings", "upgrad")(["emotion", "gender"])
     surgery.backward({"emotion": one, "gender": two}, shared=shared, features=opinions.features)
     factor = shared[0].grad.norm() / plain[0].norm()
     for parameter, gradient in zip(shared, plain, strict=True):

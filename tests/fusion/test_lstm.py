@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from pydantic import ValidationError
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -244,5 +243,5 @@ def test_bad_input_is_told():
     "options", [{"pool": "first"}, {"dropout": 1.0}, {"hidden": 0}, {"bidirectional": True}]
 )
 def test_bad_options_are_refused(options):
-    with pytest.raises(ValidationError, match=next(iter(options))):
+    with pytest.raises(AffuseError, match=next(iter(options))):
         LSTMFusionOptions(**options)

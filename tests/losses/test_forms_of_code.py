@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from affuse.errors import AffuseError
 from affuse.losses import CenterLoss, ContrastiveCenterLoss
 
 CLASSES, DIM, BATCH = 4, 5, 7
@@ -106,10 +107,10 @@ def test_fixed_centers_get_no_gradient_and_pull_all_the_same(kind, batch):
 
 @pytest.mark.parametrize(("kind", "options", "by_hand"), FORMS)
 def test_a_form_of_the_whole_batch_has_no_value_per_utterance(kind, options, by_hand):
-    with pytest.raises(ValueError, match="no value per utterance; reduction is mean or sum"):
+    with pytest.raises(AffuseError, match="no value per utterance; reduction must be 'mean' or 'sum'"):
         kind(CLASSES, DIM, reduction="none", **options)
 
 
 def test_scale_must_be_above_zero():
-    with pytest.raises(ValueError, match="scale must be above 0"):
+    with pytest.raises(AffuseError, match="scale is 0; it must be above 0"):
         ContrastiveCenterLoss(CLASSES, DIM, scale=0)

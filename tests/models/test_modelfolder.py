@@ -15,7 +15,7 @@ from affuse.encoders.pretrained import architecture_only, weights_follow
 from affuse.errors import AffuseError
 from affuse.models.index import FORMAT
 from affuse.models.network import Model
-from affuse.models.parts import encoder_choice
+from affuse.models.parts import resolve_encoder
 from affuse.models.saving import local_encoders, save_model
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence, pad
@@ -189,8 +189,7 @@ def test_a_hub_encoder_is_named_with_its_commit(tmp_path, monkeypatch, kind):
     assert written.modalities["input"].options == {option: "me/net", "revision": commit, **options}
     # what another commit would give is not asked for
     (repository / "refs" / "main").write_text("f" * 40)
-    chosen, named = encoder_choice("input", affuse.load(tmp_path / "model").recipe.modalities["input"])
-    chosen(named)
+    affuse.load(tmp_path / "model").resolved["input"].make()
     assert local_encoders(written) == []
     assert not (tmp_path / "model" / "encoders").exists()
 
@@ -206,11 +205,10 @@ def test_a_frozen_encoder_is_named_or_copied(tmp_path, kind):
     assert named.modalities["input"].options[option] == str(original)
     assert local_encoders(named) == [f"input: {original}"]
 
-    chosen, options = encoder_choice("input", model.recipe.modalities["input"])
     torch.manual_seed(7)
     given = clips()
     with torch.no_grad():
-        expected = chosen(options).eval()(given).values
+        expected = model.resolved["input"].make().eval()(given).values
     save_model(model, tmp_path / "whole", self_contained=True)
     shutil.rmtree(original)
     (tmp_path / "whole").rename(tmp_path / "moved")
@@ -220,9 +218,9 @@ def test_a_frozen_encoder_is_named_or_copied(tmp_path, kind):
         written = Recipe.load(tmp_path / folder / "recipe.yaml")
         assert written.modalities["input"].options[option] == "folder:encoders/input"
         assert local_encoders(written) == []
-        chosen, options = encoder_choice("input", recipe.modalities["input"])
+        chosen = resolve_encoder(recipe.modalities["input"], "input").make()
         with torch.no_grad():
-            torch.testing.assert_close(chosen(options).eval()(given).values, expected, rtol=0, atol=0)
+            torch.testing.assert_close(chosen.eval()(given).values, expected, rtol=0, atol=0)
 
 
 def test_vggish_is_copied_and_trained_alike(tmp_path):
@@ -231,10 +229,7 @@ def test_vggish_is_copied_and_trained_alike(tmp_path):
     save_model(model, tmp_path / "whole", self_contained=True)
     chosen = affuse.load(tmp_path / "whole").recipe.modalities["audio"]
     assert Path(chosen.options["weights"]).is_file()
-    made = [
-        kind(o)
-        for kind, o in (encoder_choice("a", model.recipe.modalities["audio"]), encoder_choice("a", chosen))
-    ]
+    made = [resolve_encoder(modality, "a").make() for modality in (model.recipe.modalities["audio"], chosen)]
     for a, b in zip(made[0].state_dict().values(), made[1].state_dict().values(), strict=True):
         assert torch.equal(a, b)
 

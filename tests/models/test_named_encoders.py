@@ -16,7 +16,7 @@ from affuse.errors import AffuseError
 from affuse.inference.predict import Predictor
 from affuse.models.index import write_index
 from affuse.models.network import Model
-from affuse.models.parts import encoder_choice
+from affuse.models.parts import resolve_encoder
 from affuse.models.saving import local_encoders, save_model
 from affuse.recipe import Recipe
 from affuse.training.cache import FeatureCache
@@ -69,8 +69,8 @@ def test_a_relative_folder_is_the_same_from_everywhere(home, tmp_path, monkeypat
     other_bert(tmp_path / "elsewhere" / "weights" / "bert")
     monkeypatch.chdir(tmp_path / "elsewhere")
     encoder = Predictor(affuse.load(folder)).encoders["text"]
-    kind, options = encoder_choice("text", written.modalities["text"])
-    for mine, theirs in zip(encoder.state_dict().values(), kind(options).state_dict().values(), strict=True):
+    mended = resolve_encoder(written.modalities["text"], "text").make()
+    for mine, theirs in zip(encoder.state_dict().values(), mended.state_dict().values(), strict=True):
         assert torch.equal(mine, theirs)
     assert local_encoders(written) == [f"text: {home / 'weights' / 'bert'}"]
 
@@ -103,7 +103,9 @@ def test_another_tokenizer_is_another_network(home):
 def test_a_folder_that_moved_is_named_with_the_cure(home):
     folder = named_model(home / "model")
     (home / "weights").rename(home / "nets")
-    with pytest.raises(AffuseError, match=r"weights/bert, which is not there; put it back.*--self-contained"):
+    with pytest.raises(
+        AffuseError, match=r"weights/bert, which is not there; put it back.*self_contained=True"
+    ):
         affuse.load(folder)
     (home / "weights").symlink_to(home / "nets")
     affuse.load(folder)
@@ -250,8 +252,7 @@ def test_a_changed_tokenizer_or_feature_extractor_is_read_anew(tmp_path):
         made = []
         for encoder, model in (("bert", bert), ("speech", speech)):
             part = recipe(x={"encoder": encoder, "options": {"model": str(model)}}).modalities["x"]
-            kind, options = encoder_choice("x", part)
-            made.append(kind(options).features_key)
+            made.append(resolve_encoder(part, "x").make().features_key)
         return made
 
     before = keys()

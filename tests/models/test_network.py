@@ -6,7 +6,9 @@ from torch import nn
 
 import affuse
 from affuse.errors import AffuseError
-from affuse.models.network import Model, Standardiser, build
+from affuse.models.building import build
+from affuse.models.layers import Standardiser
+from affuse.models.network import Model
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence, pad
 
@@ -100,14 +102,20 @@ def test_standardiser_by_hand_and_through_a_state_dict():
     ("change", "message"),
     [
         ("modalities.audio.options.quantize=true", r"modalities\.audio\.options: .*did you mean 'quantise'"),
-        ("modalities.text.options.output=all", r"modalities\.text\.options\.output: .*tokens"),
+        ("modalities.text.options.output=all", r"modalities\.text\.options\.output is 'all', .*'tokens'"),
         (
             "fusion.options.head=8",
             r"fusion\.options: There is no 'head' among the options of attention.*'heads'",
         ),
         ("fusion.options.attend=[texts]", r"fusion\.options\.attend: .*did you mean 'text'"),
-        ("tasks.emotion.loss=[{name: center, options: {theta: 1}}]", r"tasks\.emotion\.loss: .*'theta'"),
-        ("tasks.emotion.loss=[{name: contrastive_center, options: {theta: 0}}]", r"theta keeps the ratio"),
+        (
+            "tasks.emotion.loss=[{name: center, options: {theta: 1}}]",
+            r"tasks\.emotion\.loss\.0\.options: .*'theta'",
+        ),
+        (
+            "tasks.emotion.loss=[{name: contrastive_center, options: {theta: 0}}]",
+            r"loss\.0\.options\.theta is 0; it must be above 0",
+        ),
     ],
 )
 def test_a_recipe_that_does_not_fit_is_one_sentence(change, message):
@@ -116,7 +124,7 @@ def test_a_recipe_that_does_not_fit_is_one_sentence(change, message):
 
 
 def test_a_task_without_known_classes_must_name_them():
-    with pytest.raises(AffuseError, match="does not name the classes of task 'mood'"):
+    with pytest.raises(AffuseError, match="does not name the classes of the task 'mood'"):
         build(Recipe.load("server", ["tasks.mood.loss=center"]))
     model = build(Recipe.load("server", ["tasks.mood.loss=center"]), {"mood": ["up", "down"]})
     assert isinstance(model, Model)

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.protocol import SplitProtocol
 from affuse.corpora.schema import CorpusInfo
+from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.errors import AffuseError
 from affuse.recipe import Recipe
 from affuse.reproduction.definition import (

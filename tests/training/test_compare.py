@@ -7,13 +7,15 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
+from affuse.axes import axes_of
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
 from affuse.evaluation.intervals import speaker_confusions, speaker_interval
 from affuse.reports.tables.results import collect_results, markdown_table, paper_table
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import compare, make_variants, parse_axes
+from affuse.training.compare import compare
 from affuse.training.runfolder import RunFolder
+from affuse.training.variants import make_variants
 from quiet import Quiet
 from small_corpus import make_corpus
 
@@ -41,27 +43,27 @@ OVER = ["loss=cross_entropy,cross_entropy+center", "seed=0,1"]
 def run(place, out, over=OVER, changes=(), jobs=1, **options):
     corpus, cache = place
     progress = Quiet()
-    variants = make_variants("server", parse_axes(over), [*SMALL, *changes])
+    variants = make_variants("server", axes_of(over), [*SMALL, *changes])
     return compare(variants, corpus, out, cache, progress, jobs=jobs, **options), progress
 
 
 def test_axes_and_their_mistakes():
-    assert parse_axes(["loss=a, b", "seed=0,1"]) == {"loss": ["a", "b"], "seed": ["0", "1"]}
+    assert axes_of(["loss=a, b", "seed=0,1"]) == {"loss": ["a", "b"], "seed": ["0", "1"]}
     for bad, message in [
         (["loss"], "axis=value"), (["=a"], "axis=value"), (["seed="], "axis=value"),
         (["seed=0,0"], "stands twice"), (["seed=0", "seed=1"], "names the axis 'seed' twice"),
     ]:  # fmt: skip
         with pytest.raises(AffuseError, match=message):
-            parse_axes(bad)
+            axes_of(bad)
 
 
 def test_an_empty_value_is_no_axis_of_one():
     with pytest.raises(AffuseError, match="a value is empty; write null where none is meant"):
-        parse_axes(["training.patience=,2"])
+        axes_of(["training.patience=,2"])
 
 
 def test_variants_are_the_product_and_recipe_is_an_axis():
-    variants = make_variants("server", parse_axes(["recipe=server,3m-ser", "loss=center,cross_entropy"]), [])
+    variants = make_variants("server", axes_of(["recipe=server,3m-ser", "loss=center,cross_entropy"]), [])
     assert [(v.recipe.name, v.recipe.tasks["emotion"].loss[0].name) for v in variants] == [
         ("server", "center"), ("server", "cross_entropy"), ("3m-ser", "center"), ("3m-ser", "cross_entropy"),
     ]  # fmt: skip
@@ -125,7 +127,9 @@ def test_finished_cells_are_never_run_again_and_unfinished_ones_are(place, tmp_p
         assert (path.stat().st_mtime_ns == time) == (path != first)
 
 
-@pytest.mark.parametrize(("option", "what"), [("subsets", "--subsets"), ("keep_models", "model folder")])
+@pytest.mark.parametrize(
+    ("option", "what"), [("subsets", "leave out subsets"), ("keep_models", "model folder")]
+)
 def test_what_an_svm_cannot_do_is_told_before_anything_is_done(place, tmp_path, option, what):
     with pytest.raises(AffuseError, match=what):
         run(place, tmp_path / "out", ["seed=0"], ["tasks.emotion.classifier=svm"], **{option: True})

@@ -91,7 +91,7 @@ def test_the_embeddings_are_the_kept_models_of_the_test_part(place, tmp_path):
     ids, embedding = read_embeddings(tmp_path / "run" / "embeddings.npz")
     assert ids == experiment.roles(0)["test"]
     model = load_model(tmp_path / "run").eval()
-    opened = experiment.clips.open(dict(model.encoders.items()))
+    opened = experiment.open_clips(model)
     for id, row in zip(ids, embedding, strict=True):
         clip = Clips([id], opened, experiment.labelled.codes)
         with torch.inference_mode():
@@ -311,7 +311,7 @@ def test_a_trained_text_encoder_changes(place, tmp_path):
 
 def test_a_model_folder_predicts_what_the_run_predicted(place, tmp_path):
     from affuse.training.data import Clips
-    from affuse.training.run import predict_table
+    from affuse.training.prediction import predict_table
 
     experiment = prepared(place)
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
@@ -350,7 +350,7 @@ def test_lightning_is_recent_enough():
 
 def test_a_feature_that_never_varies_is_only_shifted(place):
     from affuse.models.network import Model
-    from affuse.training.run import fit_standardisers
+    from affuse.training.standardise import fit_standardisers
 
     class Constant:
         ids = ("a", "b")
@@ -367,7 +367,7 @@ def test_a_feature_that_never_varies_is_only_shifted(place):
 
 
 def test_a_term_of_weight_0_trains_no_classifier():
-    from affuse.models.network import build
+    from affuse.models.building import build
 
     assert not build(Recipe.load("server", ["loss=0*cross_entropy+center"])).heads
 

@@ -10,8 +10,8 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
+from affuse.models.building import build
 from affuse.models.loading import load_model
-from affuse.models.network import build
 from affuse.recipe import Recipe
 from affuse.reports.pages.comparison import write_comparison_page
 from affuse.reports.record import write_record
@@ -19,10 +19,11 @@ from affuse.reports.tables.results import collect_results
 from affuse.reports.tables.subsets import SUBSETS, collect_subsets, subset_table
 from affuse.sequence import pad
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import Variant, compare
+from affuse.training.compare import compare
 from affuse.training.evaluate import evaluate_model
 from affuse.training.runfolder import SUBSET_PREDICTIONS, RunFolder
 from affuse.training.subsets import subsets_of
+from affuse.training.variants import Variant
 from command import affuse
 from quiet import Quiet
 from small_corpus import make_corpus

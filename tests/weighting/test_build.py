@@ -8,10 +8,17 @@ import pytest
 
 from affuse import registry
 from affuse.errors import AffuseError
+from affuse.models.parts import build_weighting
+from affuse.recipe import Recipe
 from affuse.weighting import GradNormWeighting, SoftmaxWeighting
-from affuse.weighting.build import build
 from weighting.networks import LOSS_BASED, SURGERY, TASKS
 from weighting.test_surgery import needs
+
+
+def build(name, tasks, options=None):
+    data = {"name": "r", "modalities": {"text": {"encoder": "bert"}}}
+    recipe = Recipe.parse({**data, "weighting": {"name": name, "options": options or {}}})
+    return build_weighting(recipe.weighting, list(tasks))
 
 
 @pytest.mark.parametrize("name", registry.PARTS["weightings"])
@@ -35,15 +42,22 @@ def test_options_arrive():
     [
         ("softmaks", {}, "did you mean 'softmax'"),
         ("softmax", {"entropie": 1}, "did you mean 'entropy'"),
-        ("softmax", {"entropy": "much"}, r"weighting\.options\.entropy of 'softmax' is 'much': .*number"),
+        ("softmax", {"entropy": "much"}, r"weighting\.options\.entropy is 'much', which is not a number"),
         ("softmax", {"entropy": -1}, "at least 0"),
         ("softmax", {"tasks": ["a"]}, "no 'tasks'"),
-        ("gradnorm", {"over": "heads"}, "'last', 'all' or 'features'"),
-        ("static", {"weights": {"emotion": "x", "gender": 1}}, "weights of 'static'"),
-        ("mgda", {"c": 1}, "has no options"),
+        ("gradnorm", {"over": "heads"}, r"over is 'heads', which is not one of 'last', 'all' or 'features'"),
+        (
+            "static",
+            {"weights": {"emotion": "x", "gender": 1}},
+            r"options\.weights\.emotion is 'x', which is no",
+        ),
+        ("mgda", {"c": 1}, "mgda has no options, so no 'c'"),
+        ("dwa", {"temperature": 0}, "temperature is 0; it must be above 0"),
+        ("dwa", {"temperature": True}, "temperature is true, which is not a number"),
+        ("dwa", {"temperature": float("nan")}, "temperature is nan, which is not a finite number"),
     ],
 )
-def test_bad_options_are_told(name, options, message):
+def test_bad_options_are_refused(name, options, message):
     with pytest.raises(AffuseError, match=message):
         build(name, TASKS, options)
 

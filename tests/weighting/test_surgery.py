@@ -263,5 +263,5 @@ def test_refuses_a_bad_option():
     with pytest.raises(AffuseError, match="scale_mode"):
         AlignedMtlWeighting(TASKS, scale_mode="max")
     needs(CaGradWeighting)
-    with pytest.raises(AffuseError, match="non-negative"):
+    with pytest.raises(AffuseError, match="at least 0"):
         CaGradWeighting(TASKS, c=-1.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from affuse.cli.flags import flag
+from affuse.devices import choose_device
 from affuse.files.names import shown
+from affuse.names import counted
 from affuse.progress import Bars, Lines, reporting
+
+__all__ = ["bars", "choose_device", "command_line", "messages", "out", "print_table", "report_skipped"]
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,39 +58,21 @@ def command_line() -> str:
     return shlex.join(["affuse", *sys.argv[1:]])
 
 
-def choose_device(device: str) -> str:
-    """ "auto" -> "cuda" where a GPU is at hand, else "cpu"."""
-    import torch
+def report_skipped(table: pd.DataFrame, where: object) -> int:
+    """Say how many clips were skipped, or used in part; the exit code that follows from the skipped.
 
-    from affuse.errors import AffuseError
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device not in ("cpu", "cuda"):
-        raise AffuseError(f"--device takes auto, cpu or cuda, not {device!r}.")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise AffuseError(f"--device {device}: no GPU is at hand; use --device cpu.")
-    return device
-
-
-def report_skipped(skipped: list, where: object, partial: Sequence = ()) -> int:
-    """Say how many clips were skipped, or used in part; the exit code that follows from the skipped."""
-    if partial:
-        count = len({clip.id for clip in partial})
-        messages.print(
-            shown(
-                f"{count} utterance{'s' if count > 1 else ''} used in part, the first: {partial[0].id}: "
-                f"{partial[0].cause} All of them are in {where}."
-            ),
-            soft_wrap=True,
-        )
-    if not skipped:
-        return 0
-    first = skipped[0]
-    count = len({skip.id for skip in skipped})
-    messages.print(
-        shown(f"{count} utterance{'s' if count > 1 else ''} skipped, the first: {first.id}: {first.cause}"),
-        soft_wrap=True,
-    )
-    messages.print(shown(f"All causes are in {where}."), soft_wrap=True)
-    return 1
+    Args:
+        table: As ``skipped.csv`` has it: id, modality, cause, used.
+        where: The file that holds all causes.
+    """
+    code = 0
+    for used, done in (("in part", "used in part"), ("no", "skipped")):
+        rows = table[table["used"] == used]
+        if not len(rows):
+            continue
+        count = counted(rows["id"].nunique(), "utterance")
+        first = rows.iloc[0]
+        told = f"{count} {done}, the first: {first['id']}: {first['cause']} All causes are in {where}."
+        messages.print(shown(told), soft_wrap=True)
+        code = max(code, int(used == "no"))
+    return code

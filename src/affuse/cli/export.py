@@ -39,10 +39,11 @@ def export(
     if split is not None and measure is None:
         raise AffuseError("--split chooses a part of a corpus; give --measure CORPUS too.")
     from affuse.corpora.corpus import Corpus
-    from affuse.export.check import measure_export
-    from affuse.export.onnx_file import export_onnx
     from affuse.files.outputs import Outputs
-    from affuse.models.loading import files_of, load_model
+    from affuse.models.finding import files_of
+    from affuse.models.loading import load_model
+    from affuse.onnx.check import measure_export
+    from affuse.onnx.onnx_file import export_onnx
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.runfolder import SPLIT
 

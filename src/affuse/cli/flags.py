@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from affuse.errors import AffuseError, name_arguments
 
 # arguments whose flag has another name
-_FLAGS = {"folds": "--fold", "protocols": "--protocol", "rename": "--map", "map_": "--map", "set_": "--set"}
+_FLAGS = {
+    "folds": "--fold", "protocols": "--protocol", "rename": "--map", "map_": "--map", "set_": "--set",
+    "formats": "--format",
+}  # fmt: skip
 # arguments that stand without a flag
 _PLACES = {"recipe": "RECIPE", "corpus": "CORPUS", "model": "MODEL", "source": "SOURCE", "hub_id": "HUB_ID"}
 

@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from typing import Annotated
 
 import typer
 
+_WIDEST = 100  # longer lines are hard to read
+
 
 def list_parts(
     family: Annotated[
-        str, typer.Argument(help="losses, weightings, encoders, fusions, corpora or recipes; blank: all.")
+        str, typer.Argument(help="losses, weightings, encoders, fusions, corpora or recipes (default: all).")
     ] = "",
 ) -> None:
-    """What this affuse has: parts by name, with what they are."""
+    """List the parts that recipes can name, and the packaged recipes, with what each is."""
+    from affuse.catalogue import FAMILIES, summaries
 
-    from affuse.cli.console import out
-    from affuse.errors import AffuseError
-    from affuse.files.yaml_text import read_yaml
-    from affuse.recipe import packaged_recipes
-    from affuse.registry import PARTS, get, unknown
-
-    families = [*PARTS, "recipes"]
-    if family and family not in families:
-        raise AffuseError(f"{unknown(family, families, 'lists')}.")
-    for name in [family] if family else families:
+    for name in [family] if family else FAMILIES:
+        found = summaries(name)
         if not family:
-            out.print(name, style="bold")
-        if name == "recipes":
-            lines = {
-                recipe: " ".join(
-                    read_yaml(resource.read_text(encoding="utf-8"), recipe)["description"].split()
-                )
-                for recipe, resource in packaged_recipes().items()
-            }
-        else:
-            lines = {part: _summary(get(name, part)) for part in PARTS[name]}
-        width = max(map(len, lines))
-        for part, text in lines.items():
-            out.print(f"  {part:<{width}}  {text}", markup=False, soft_wrap=True)
+            typer.echo(f"{name.capitalize()}:")
+            found = {part: _first_sentence(text) for part, text in found.items()}
+        typer.echo(_table(found))
+        if not family and name != FAMILIES[-1]:
+            typer.echo()
 
 
-def _summary(part: object) -> str:
-    return (part.__doc__ or "").strip().splitlines()[0] if part.__doc__ else ""
+def _table(rows: dict[str, str]) -> str:
+    """The names, and beside them the texts, folded to the width of the terminal."""
+    width = max(map(len, rows))
+    room = min(shutil.get_terminal_size().columns, _WIDEST) - 1
+    lines: list[str] = []
+    for name, text in rows.items():
+        lines += textwrap.wrap(
+            f"  {name:<{width}}  {text}",
+            max(room, width + 24),
+            subsequent_indent=" " * (width + 4),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
+
+
+def _first_sentence(text: str) -> str:
+    sentence, stop, _ = text.partition(". ")
+    return sentence + stop.strip()

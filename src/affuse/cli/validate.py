@@ -17,7 +17,6 @@ def validate(
     """Check every row, file, label and count; one line per finding; exit code 2 if there is an error."""
     from affuse.cli.console import bars, out, print_table
     from affuse.corpora.corpus import Corpus
-    from affuse.corpora.validation import summarise
     from affuse.corpora.validation import validate as check
 
     loaded = Corpus.load(corpus)
@@ -30,7 +29,7 @@ def validate(
             advance()
 
         findings = check(loaded, show, decode)
-    print_table(summarise(loaded), f"{loaded.info.title}")
+    print_table(loaded.counts(), loaded.info.title)
     for finding in findings:
         out.print(str(finding), markup=False, soft_wrap=True)
     errors = sum(finding.severity == "error" for finding in findings)

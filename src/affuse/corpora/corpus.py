@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ import pandas as pd
 import yaml
 from pydantic import ValidationError
 
-from affuse.corpora.corpus_files import INFO, TABLE, corpus_outputs
+from affuse.corpora import overview
+from affuse.corpora.corpus_files import INFO, TABLE, check_corpus_folder, corpus_outputs
 from affuse.corpora.schema import (
     COLUMNS,
     FEATURE_PREFIX,
@@ -19,12 +20,15 @@ from affuse.corpora.schema import (
     NUMBER_COLUMNS,
     PATH_COLUMNS,
     CorpusInfo,
+    first_problem,
 )
-from affuse.errors import AffuseError
+from affuse.corpora.table import check_table, table_options
+from affuse.errors import AffuseError, name_arguments
 from affuse.files import digest, replacing, write_text
 from affuse.files.names import find, written
-from affuse.files.yaml_text import needs_quotes, read_yaml_file, write_yaml
+from affuse.files.yaml_text import read_yaml_file, write_yaml
 from affuse.names import tidy
+from affuse.tables import read_frame
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,20 +75,142 @@ class Utterance:
 class Corpus:
     """A table of utterances and what is known about it.
 
-    ``table`` has every column of ``schema.COLUMNS`` (blank: null) and may have more. ``folder`` is where it
-    was read from or written to; relative feature paths resolve against it, media against ``media_root``.
+    Made by ``affuse.prepare``, read by ``Corpus.load``, or made from a data frame by ``Corpus.from_frame``. It can be
+    trained on whether it was saved or not.
+
+    Args:
+        table: One row per utterance, with any of the columns of ``schema.COLUMNS`` (blank: null) and others.
+        info: What the table means and where it came from (``corpus.yaml``).
+        folder: Where it was read from or written to; relative feature paths resolve against it, media against
+            ``media_root``.
+        remarks: What was guessed or passed over when the table was read, in sentences; not saved.
+
+    Example:
+        >>> import affuse, pandas as pd
+        >>> frame = pd.DataFrame({"text": ["go away", "how nice"], "emotion": ["anger", "happiness"]})
+        >>> corpus = affuse.Corpus.from_frame(frame, name="mine")
+        >>> corpus
+        Corpus('mine', 2 utterances, emotion: anger 1, happiness 1)
+        >>> len(corpus)
+        2
+        >>> corpus.table["id"].tolist()
+        ['utterance1', 'utterance2']
     """
 
-    def __init__(self, table: pd.DataFrame, info: CorpusInfo, folder: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        info: CorpusInfo,
+        folder: str | Path | None = None,
+        remarks: Sequence[str] = (),
+    ) -> None:
         self.table = _normalise(table)
         self.info = info
         self.folder = None if folder is None else Path(folder)
+        self.remarks = tuple(name_arguments(remark) for remark in remarks)
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __repr__(self) -> str:
-        return f"Corpus({self.info.name!r}, {len(self)} utterances)"
+        return overview.line(self.table, self.info)
+
+    def _repr_html_(self) -> str:
+        return overview.page(self.table, self.info, self.remarks)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        name: str = "corpus",
+        title: str | None = None,
+        labels: Mapping[str, Sequence[str] | Mapping[str, str | None]] | None = None,
+        media_root: str | Path | None = None,
+        columns: Mapping[str, str] | None = None,
+        require: Sequence[str] = (),
+        licence: str = "",
+        language: str = "",
+        notes: Sequence[str] = (),
+    ) -> Corpus:
+        """Make a corpus of a data frame, with the checks of ``affuse prepare csv``.
+
+        The columns are those of a corpus (``audio``, ``video``, ``text``, ``start``, ``end``, ``speaker``, ``gender``,
+        ``emotion``, ..., ``features_<name>``), in any order and case, or bear one of their usual names (Filename, Sex,
+        Label, ...); ``remarks`` of what comes back says which were taken. Others are kept. Nothing is written: use
+        ``save`` to keep it.
+
+        Args:
+            frame: One row per utterance; null cells are blank.
+            name: Of the corpus.
+            title: As results show it; None: the name.
+            labels: Task -> its classes in order, or a map of its labels (None: leave blank); a task that is not named
+                here takes the labels it finds, sorted.
+            media_root: Folder that relative paths start from; None: the working folder.
+            columns: Column of the corpus -> the frame's own name for it; "": it has none.
+            require: Tasks whose label every utterance must have; others are left out.
+            licence: Of the corpus, in words.
+            language: Of the words, such as "en".
+            notes: Sentences to keep with the corpus; model cards show them.
+
+        Raises:
+            AffuseError: Something is wrong; the sentence names the index and the column.
+
+        Example:
+            >>> import affuse, pandas as pd
+            >>> frame = pd.DataFrame(
+            ...     {"Transcript": ["go away", "how nice"], "Label": ["ang", "hap"], "Sex": ["F", "m"], "Spk": [1, 2]}
+            ... )
+            >>> corpus = affuse.Corpus.from_frame(frame, name="mine", labels={"emotion": ["hap", "ang"]})
+            >>> corpus
+            Corpus('mine', 2 utterances, 2 speakers, emotion: hap 1, ang 1, gender: female 1, male 1)
+            >>> corpus.to_frame()[["id", "text", "speaker", "gender", "emotion"]].values.tolist()
+            [['utterance1', 'go away', '1', 'female', 'ang'], ['utterance2', 'how nice', '2', 'male', 'hap']]
+            >>> affuse.Corpus.from_frame(frame.assign(Sex=["F", "?"]))
+            Traceback (most recent call last):
+            ...
+            affuse.errors.AffuseError: DataFrame, index 1, gender: There is no '?' among the labels of 'gender' \
+(there are female, male); map it: labels={'gender': {'?': '...'}}, or to null to leave it blank.
+        """
+        options = table_options(
+            {
+                "columns": {} if columns is None else dict(columns),
+                "labels": {
+                    task: dict(one) if isinstance(one, Mapping) else list(one)
+                    for task, one in ({} if labels is None else labels).items()
+                },
+                "require": list(require),
+                "media_root": "" if media_root is None else str(media_root),
+                "name": name,
+                "full_name": title or "",
+                "licence": licence,
+                "language": language,
+                "notes": list(notes),
+            }
+        )
+        base = Path(media_root).expanduser().absolute() if media_root else Path.cwd()
+        checked = check_table(read_frame(frame), options, base, name)
+        return cls(checked.table, checked.info, remarks=checked.remarks)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A copy of the table: one row per utterance, blank cells null."""
+        return self.table.copy()
+
+    def counts(self) -> pd.DataFrame:
+        """Count utterances and speakers by label, gender and session.
+
+        Returns:
+            A row per task and label (blank label: ""): ``task``, ``label``, ``utterances``, ``speakers``, then the
+            utterances by gender (``female``, ``male``, ``gender unknown``) and by session (``session <name>``), where
+            there are any.
+
+        Example:
+            >>> import affuse, pandas as pd
+            >>> frame = pd.DataFrame({"text": ["a b", "c d"], "emotion": ["joy", "fear"], "speaker": ["x", "x"]})
+            >>> affuse.Corpus.from_frame(frame).counts().values.tolist()
+            [['emotion', 'fear', 1, 1], ['emotion', 'joy', 1, 1]]
+        """
+        return overview.counts(self.table, self.info)
 
     @property
     def media_root(self) -> Path:
@@ -147,11 +273,7 @@ class Corpus:
     def load(cls, folder: str | Path) -> Corpus:
         """Read a corpus folder. Raises AffuseError naming the file and field that is wrong."""
         folder = Path(folder)
-        for name in (INFO, TABLE):
-            if not (folder / name).is_file():
-                raise AffuseError(
-                    f"{folder} is not a corpus folder: it has no {name}; make one with 'affuse prepare'."
-                )
+        check_corpus_folder(folder)
         try:
             info = CorpusInfo.model_validate(read_yaml_file(folder / INFO, INFO_TEXTS))
         except ValidationError as error:
@@ -186,15 +308,6 @@ class Corpus:
             write_text(folder / INFO, write_yaml(self.info.model_dump()))
         self.folder = folder
         return self
-
-
-def first_problem(error: Exception) -> str:
-    """The first finding of a pydantic error as 'field: message', or the error's own first line."""
-    if isinstance(error, ValidationError):
-        finding = error.errors()[0]
-        where = ".".join(str(part) for part in finding["loc"])
-        return f"{where or 'the file'}: {needs_quotes(dict(finding)) or finding['msg']}"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _normalise(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from affuse.errors import AffuseError
 from affuse.files.outputs import Outputs
 
 TABLE = "utterances.parquet"
@@ -15,6 +16,19 @@ INFO = "corpus.yaml"
 BY = "prepare"
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+
+def check_corpus_folder(folder: str | Path) -> None:
+    """Refuse what is no corpus folder, without reading it: a wrong name is answered before pandas is imported.
+
+    Raises:
+        AffuseError: The folder lacks one of the two files.
+    """
+    for name in (INFO, TABLE):
+        if not (Path(folder) / name).is_file():
+            raise AffuseError(
+                f"{folder} is not a corpus folder: it has no {name}; make one with 'affuse prepare'."
+            )
 
 
 def writes_corpus(*beside: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from affuse.corpora.corpus import Utterance
 from affuse.errors import ClipError
+
+if TYPE_CHECKING:
+    from affuse.corpora.corpus import Utterance
 
 
 def seconds_of(utterance: Utterance, kind: Literal["audio", "video"]) -> float | None:

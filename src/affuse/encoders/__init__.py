@@ -1,18 +1,66 @@
-"""Encoders: waveform, frames or text to a feature sequence. One file per encoder."""
+"""Encoders: waveform, frames or text to a feature sequence. One file per encoder.
+
+Public names are loaded when they are first used: OpenCV, decoders and transformers come with their encoders.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_PUBLIC = {
-    "LongConv1d": "affuse.encoders.long_conv:LongConv1d",
-    "VGGish": "affuse.encoders.vggish.network:VGGish",
+from affuse.lazy import lazy
+
+if TYPE_CHECKING:
+    from affuse.encoders.base import Encoder, EncoderOptions, Reading
+    from affuse.encoders.hog import HogEncoder, HogOptions
+    from affuse.encoders.logmel import LogMelEncoder, LogMelOptions
+    from affuse.encoders.long_conv import LongConv1d, long_conv1d
+    from affuse.encoders.precomputed import PrecomputedEncoder, PrecomputedOptions
+    from affuse.encoders.speech import SpeechEncoder, SpeechOptions
+    from affuse.encoders.text import TextEncoder, TextOptions
+    from affuse.encoders.vggish.encoder import VGGishEncoder, VGGishOptions
+    from affuse.encoders.vggish.network import VGGish
+    from affuse.encoders.visual import VisualEncoder, VisualOptions
+    from affuse.encoders.waveform import WaveformEncoder, WaveformOptions
+
+__all__ = [
+    "Encoder",
+    "EncoderOptions",
+    "HogEncoder",
+    "HogOptions",
+    "LogMelEncoder",
+    "LogMelOptions",
+    "LongConv1d",
+    "PrecomputedEncoder",
+    "PrecomputedOptions",
+    "Reading",
+    "SpeechEncoder",
+    "SpeechOptions",
+    "TextEncoder",
+    "TextOptions",
+    "VGGish",
+    "VGGishEncoder",
+    "VGGishOptions",
+    "VisualEncoder",
+    "VisualOptions",
+    "WaveformEncoder",
+    "WaveformOptions",
+    "long_conv1d",
+]
+
+_WHERE = {
+    "base": ("Encoder", "EncoderOptions", "Reading"),
+    "hog": ("HogEncoder", "HogOptions"),
+    "logmel": ("LogMelEncoder", "LogMelOptions"),
+    "long_conv": ("LongConv1d", "long_conv1d"),
+    "precomputed": ("PrecomputedEncoder", "PrecomputedOptions"),
+    "speech": ("SpeechEncoder", "SpeechOptions"),
+    "text": ("TextEncoder", "TextOptions"),
+    "vggish.encoder": ("VGGishEncoder", "VGGishOptions"),
+    "vggish.network": ("VGGish",),
+    "visual": ("VisualEncoder", "VisualOptions"),
+    "waveform": ("WaveformEncoder", "WaveformOptions"),
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        module, attribute = _PUBLIC[name].split(":")
-        return getattr(import_module(module), attribute)
-    raise AttributeError(f"module 'affuse.encoders' has no attribute {name!r}")
+if not TYPE_CHECKING:
+    _PUBLIC = {name: f"affuse.encoders.{module}:{name}" for module, names in _WHERE.items() for name in names}
+    __getattr__, __dir__ = lazy(__name__, _PUBLIC, __all__)

@@ -7,30 +7,32 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from affuse.corpora.corpus import Utterance
-from affuse.corpora.references import split_reference
+from affuse.corpora.feature_references import split_reference
+from affuse.encoders.code import code_of
 from affuse.files import digest
 from affuse.files.names import find
 from affuse.media.clock import clock_rule
 from affuse.media.remarks import remarks
 from affuse.media.sound_rule import sound_rule
+from affuse.options import Checked, Options
 from affuse.sequence import FeatureSequence
 
 
-class EncoderOptions(BaseModel):
-    """The fields a recipe may set under ``modalities.<name>.options``. Unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class EncoderOptions(Options):
+    """The fields a recipe may set under ``modalities.<name>.options``: a base for every encoder's options."""
 
 
 class Reading(NamedTuple):
     """What ``Encoder.read`` gives, and so what an exported network takes as a raw input.
 
-    dtype: of the tensor; shape: of one step, () where a step is one number; meaning: of a step, with its unit;
-    least: steps of the shortest clip that ``forward`` takes.
+    Attributes:
+        dtype: Of the tensor.
+        shape: Of one step, () where a step is one number.
+        meaning: Of a step, with its unit.
+        least: Steps of the shortest clip that ``forward`` takes.
     """
 
     dtype: torch.dtype
@@ -39,29 +41,45 @@ class Reading(NamedTuple):
     least: int = 1
 
 
-class Encoder(nn.Module, ABC):
-    """``read`` takes one utterance from disk to a tensor; ``forward`` a padded batch of those to features.
+class Encoder(Checked, nn.Module, ABC):
+    """A step from a modality of a clip to a feature sequence.
+
+    ``read`` takes one utterance from disk to a tensor, ``forward`` a padded batch of those to features.
 
     ``read`` learns nothing and is deterministic, so its result may be cached; so may ``forward``'s when the
-    encoder is frozen (it then runs clip by clip, in evaluation mode). A batch must equal its clips one by
-    one:
-    ``forward`` honours the mask it is given, and gives (batch, steps, width) with an all-False mask where
-    a clip is missing.
+    encoder is frozen (it then runs clip by clip, in evaluation mode). A batch must equal its clips one by one:
+    ``forward`` honours the mask it is given, and gives (batch, steps, width) with an all-False mask where a clip is
+    missing.
+
+    An encoder of your own derives from this class and writes ``width_of``, ``reading_of``, ``read`` and ``forward``.
+
+    Args:
+        options: An object of the class's ``Options``.
+
+    Attributes:
+        Options: The model of its options, which are known before any weight is loaded.
+        kind: Which column of the corpus it reads: "audio", "text", "video" or "features".
+        unscaled: True where features have no common scale: a recipe that does not say otherwise standardises them.
+        cached: False where reading is as cheap as a cache hit would be.
+        sources: Options that may name a file or folder, which a model folder then keeps with its digest.
     """
 
     Options: ClassVar[type[EncoderOptions]] = EncoderOptions
-    kind: ClassVar[str]  # which column of the corpus it reads: "audio", "text", "video" or "features"
-    cached: ClassVar[bool] = True  # False: reading is as cheap as a cache hit would be
-    # options that may name a file or folder, which a model folder then keeps with its digest
+    kind: ClassVar[str]
+    unscaled: ClassVar[bool] = False
+    cached: ClassVar[bool] = True
     sources: ClassVar[tuple[str, ...]] = ("model", "weights", "pca_weights", "detector")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """A class that replaces one of ``read`` and ``read_with_fault`` replaces both."""
+        """Let a class that replaces one of ``read`` and ``read_with_fault`` replace both."""
         super().__init_subclass__(**kwargs)
         if "read" in cls.__dict__ and "read_with_fault" not in cls.__dict__:
             cls.read_with_fault = Encoder.read_with_fault
         elif "read_with_fault" in cls.__dict__ and "read" not in cls.__dict__:
             cls.read = lambda self, utterance: self.read_with_fault(utterance)[0]
+        # what another class reads differently is not in the cache under that class's key
+        if {"read", "read_with_fault"} & set(cls.__dict__) and "reading_key" not in cls.__dict__:
+            cls.reading_key = Encoder.reading_key
 
     def __init__(self, options: EncoderOptions) -> None:
         super().__init__()
@@ -112,7 +130,9 @@ class Encoder(nn.Module, ABC):
 
         In a prediction the utterance is a window of a clip: its audio may be samples that were decoded already
         (``media.sound.Sound``, which opens as the file does), its times are the window's, and it has no features.
-        Raises ClipError, saying which file and why, when the clip cannot be used.
+
+        Raises:
+            ClipError: The clip cannot be used; the message says which file and why.
         """
 
     def read_with_fault(self, utterance: Utterance) -> tuple[Tensor | None, str]:
@@ -123,7 +143,7 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
-        """(batch, time, ...) -> (batch, steps, width)."""
+        """Features of a padded batch, (batch, time, ...) -> (batch, steps, width)."""
 
     def media(self, utterance: Utterance) -> list[Any]:
         """What ``read`` depends on in this utterance: paths (their bytes count), text, times, side."""
@@ -144,12 +164,12 @@ class Encoder(nn.Module, ABC):
     @property
     def reading_key(self) -> str:
         """Digest of everything but the media that ``read``'s result depends on."""
-        return digest(type(self).__qualname__, self.options.model_dump_json())
+        return digest(code_of(type(self)), self.options.model_dump_json())
 
     @property
     def features_key(self) -> str:
         """Digest of everything but the media that ``forward``'s result depends on."""
-        state = [type(self).__qualname__, self.options.model_dump_json(), self.reading_key]
+        state = [code_of(type(self)), self.options.model_dump_json(), self.reading_key]
         for name, tensor in sorted(self.state_dict().items()):
             state.append(f"{name} {tensor.dtype} {tuple(tensor.shape)}")
             state.append(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
+from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
@@ -20,11 +21,13 @@ from affuse.media.clock import clock_rule
 class FaceClipOptions(EncoderOptions):
     """Which pictures of a video, and what part of each; the defaults are Chae et al.'s (2018)."""
 
-    frames_per_second: float = Field(25.0, gt=0)
-    seconds: float | None = Field(6.0, gt=0)  # the clip's first so many seconds; null: all of it
-    size: int = Field(96, ge=48)  # rows and columns of a face
-    crop: Literal["window", "detect"] = "window"  # a fixed place in the speaker's half, or a face detector's
-    detector: str | None = None  # of crop: detect; the path of YuNet's ONNX file
+    frames_per_second: float = Field(25.0, gt=0, description="pictures taken")
+    seconds: float | None = Field(6.0, gt=0, description="the clip's first so many seconds; null: all of it")
+    size: int = Field(96, ge=48, description="rows and columns of a face")
+    crop: Literal["window", "detect"] = Field(
+        "window", description="a fixed place in the speaker's half, or a face detector's"
+    )
+    detector: str | None = Field(None, description="of crop: detect; the path of YuNet's ONNX file")
 
     @model_validator(mode="after")
     def _detector_named(self) -> Self:
@@ -42,6 +45,7 @@ class FaceEncoder(Encoder):
     options: FaceClipOptions
 
     @classmethod
+    @override
     def reading_of(cls, options: FaceClipOptions) -> Reading:
         meaning = f"RGB face of 0 to 255, {options.frames_per_second:g} a second"
         return Reading(torch.uint8, (options.size, options.size, 3), meaning)
@@ -62,6 +66,7 @@ class FaceEncoder(Encoder):
         """
         return self._faces(utterance)[0]
 
+    @override
     def read_with_fault(self, utterance: Utterance) -> tuple[Tensor | None, str]:
         return self._faces(utterance)
 

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import torch
 from pydantic import Field
+from typing_extensions import override
 
 from affuse.encoders.base import EncoderOptions
 from affuse.encoders.face_clips import FaceClipOptions, FaceEncoder
@@ -36,13 +37,24 @@ class HogOptions(FaceClipOptions):
 
 
 class HogEncoder(FaceEncoder):
-    """Faces -> (batch, 1, 2 x descriptor) or (batch, frames, descriptor).
+    """Histograms of oriented gradients of faces -> (batch, 1, 2 x descriptor) or (batch, frames, descriptor).
 
     The descriptor of a 48 x 48 face has 5 x 5 blocks of 4 cells of 9 orientations: 900 numbers. The deviation over
     frames (divided by their count; 0 for one frame) tells how the face moves.
+
+    Args:
+        options: ``HogOptions``.
+
+    Examples:
+        >>> import torch
+        >>> from affuse.sequence import pad
+        >>> encoder = HogEncoder(HogOptions())
+        >>> encoder(pad([torch.zeros(3, 48, 48, 3)])).values.shape
+        torch.Size([1, 1, 1800])
     """
 
     Options: ClassVar[type[EncoderOptions]] = HogOptions
+    unscaled = True
     options: HogOptions
 
     def __init__(self, options: HogOptions) -> None:
@@ -51,17 +63,20 @@ class HogEncoder(FaceEncoder):
         self.descriptor = cv2.HOGDescriptor(size, block, cell, cell, ORIENTATIONS)
 
     @classmethod
+    @override
     def width_of(cls, options: HogOptions) -> int:
         blocks = options.size // CELL - 1
         width = blocks * blocks * 4 * ORIENTATIONS
         return 2 * width if options.steps == "clip" else width
 
     @classmethod
+    @override
     def check_exportable(cls, options: EncoderOptions) -> None:
         raise AffuseError(
             "The hog encoder is OpenCV's and cannot be part of an ONNX file; export with --inputs features."
         )
 
+    @override
     def check_trainable(self) -> None:
         raise AffuseError("The hog encoder has nothing to train; set its frozen: true.")
 

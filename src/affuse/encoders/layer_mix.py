@@ -9,7 +9,16 @@ from affuse.sequence import FeatureSequence
 
 
 class LayerMix(nn.Module):
-    """sum_l softmax(weights)_l * layer_l; equal shares at the start."""
+    """A learnt mix of layers: sum_l softmax(weights)_l * layer_l; equal shares at the start.
+
+    Args:
+        layers: How many.
+
+    Examples:
+        >>> sequence = FeatureSequence(torch.ones(1, 5, 3, 8), torch.ones(1, 5, dtype=torch.bool))
+        >>> LayerMix(3)(sequence).values.shape
+        torch.Size([1, 5, 8])
+    """
 
     def __init__(self, layers: int) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
@@ -27,6 +28,8 @@ _PITCH_STATISTICS = 6
 
 
 class LogMelOptions(EncoderOptions):
+    """Options of ``logmel``."""
+
     network: Literal["statistics", "cnn"] = Field(
         "statistics", description="learning-free statistics over time, or a small CNN to train"
     )
@@ -47,17 +50,29 @@ class LogMelOptions(EncoderOptions):
 
 
 class LogMelEncoder(Encoder):
-    """Audio -> (batch, steps, width) from log-mels as VGGish defines them.
+    """Log-mels as VGGish defines them, and pitch: audio -> (batch, steps, width).
 
     statistics: per step, of every band: mean, standard deviation, minimum, maximum, and the standard deviation
         of the change from frame to frame; with pitch, also of ln F0 in voiced frames: mean, standard deviation,
         minimum, maximum (0 where none is voiced), then the share of voiced frames and the mean voicing.
         Width 5 x bands (+ 6).
     cnn: three convolutions over time, a step every 80 ms.
+
+    Args:
+        options: ``LogMelOptions``.
+
+    Examples:
+        >>> import numpy as np
+        >>> from affuse.sequence import pad
+        >>> encoder = LogMelEncoder(LogMelOptions(bands=40))
+        >>> clip = encoder.from_samples(np.zeros(16_000, np.float32))  # 1 s: frames of 10 ms, 40 bands and pitch
+        >>> clip.shape, encoder(pad([clip])).values.shape
+        (torch.Size([98, 42]), torch.Size([1, 1, 206]))
     """
 
     Options = LogMelOptions
     kind = "audio"
+    unscaled = True
     options: LogMelOptions
 
     def __init__(self, options: LogMelOptions) -> None:
@@ -66,11 +81,13 @@ class LogMelEncoder(Encoder):
             self.network = FrameNetwork(options.bands + 2 * options.pitch, options.width)
 
     @classmethod
+    @override
     def width_of(cls, options: LogMelOptions) -> int:
         if options.network == "cnn":
             return options.width
         return _BAND_STATISTICS * options.bands + _PITCH_STATISTICS * options.pitch
 
+    @override
     def check_trainable(self) -> None:
         if self.options.network == "statistics":
             raise AffuseError(
@@ -78,6 +95,7 @@ class LogMelEncoder(Encoder):
             )
 
     @classmethod
+    @override
     def reading_of(cls, options: LogMelOptions) -> Reading:
         pitch = ", then ln F0 (0: unvoiced) and voicing" if options.pitch else ""
         columns = options.bands + 2 * options.pitch
@@ -85,9 +103,11 @@ class LogMelEncoder(Encoder):
         return Reading(torch.float32, (columns,), f"frame of 10 ms: {bands}{pitch}")
 
     @classmethod
+    @override
     def exported_reading_of(cls, options: LogMelOptions) -> Reading:
         return Reading(torch.float32, (), SAMPLE)
 
+    @override
     def exportable(self) -> nn.Module:
         return LogMelOfSound(self)
 
@@ -117,11 +137,13 @@ class LogMelEncoder(Encoder):
         return summarise(clips, frames, self.options.bands)
 
     @property
+    @override
     def reading_key(self) -> str:
         chosen = self.options
         return digest("log-mel", str((chosen.bands, chosen.low, chosen.high, chosen.pitch)))
 
     @property
+    @override
     def features_key(self) -> str:
         return digest(super().features_key, str((self.options.network, self.options.seconds)))
 
@@ -137,6 +159,7 @@ class LogMelOfSound(nn.Module):
         self.pitch = PitchFrames() if options.pitch else None
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
+        """What ``LogMelEncoder`` gives for the same samples."""
         frames_btc = self.mel(clips.values)
         if self.pitch is not None:
             frames_btc = torch.cat([frames_btc, self.pitch(clips.values)], dim=2)
@@ -214,6 +237,7 @@ class FrameNetwork(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in self.convolutions)
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
+        """A batch of frames to steps of 80 ms."""
         values_btc, mask_bt = clips
         values_btc = values_btc * mask_bt[..., None]
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):

@@ -1,7 +1,7 @@
 """One-dimensional convolution with kernels of thousands of samples: exact, by FFT, hundreds of times faster.
 
 The arithmetic is in ``overlap_save.py``; how it was measured and what did not help, in
-``docs/long-convolution.md``. Only torch is needed here.
+``docs/long-convolution.md``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from affuse.encoders.overlap_save import OverlapSave, kernel_spectra
+from affuse.errors import AffuseError
 
 # The rule for the block: nanoseconds of one core, fitted (mostly within 15 %) to bench_long_conv.py --blocks.
 FFT_NS = 0.22  # per sample of a real FFT and doubling of its length
@@ -31,15 +32,27 @@ def long_conv1d(
 ) -> Tensor:
     """``conv1d(pad(x, padding), weight, bias, groups=groups)`` to float32 rounding, by overlap-save FFT.
 
-    x:       (batch, channels in, time), any strides
-    weight:  (channels out, channels in / groups, kernel size); like conv1d this is cross-correlation
-    bias:    (channels out,) or None
-    padding: zeros before and after the time axis, each 0 or more
-
-    Returns (batch, channels out, time + sum(padding) - kernel size + 1), in x's and weight's common type.
     The arithmetic is float32 under any autocast and for any smaller type, float64 where the weight is.
     The gradients of x, weight and bias are of the same form; there is no second derivative.
-    Raises ValueError where conv1d would refuse the shapes.
+
+    Args:
+        x: (batch, channels in, time), any strides.
+        weight: (channels out, channels in / groups, kernel size); like conv1d this is cross-correlation.
+        bias: (channels out,) or None.
+        padding: Zeros before and after the time axis, each 0 or more.
+        groups: Of channels, as in conv1d.
+
+    Returns:
+        (batch, channels out, time + sum(padding) - kernel size + 1), in x's and weight's common type.
+
+    Raises:
+        AffuseError: Shapes that conv1d would refuse.
+
+    Examples:
+        >>> x, weight = torch.randn(2, 3, 9000), torch.randn(4, 3, 4000)
+        >>> wanted = functional.conv1d(x, weight)
+        >>> torch.allclose(long_conv1d(x, weight), wanted, rtol=1e-4, atol=1e-2)
+        True
     """
     steps = _check(x, weight, bias, padding, groups)
     fresh = weight.requires_grad and torch.is_grad_enabled()
@@ -57,8 +70,22 @@ class LongConv1d(nn.Module):
     eval() switches the mode, or until the module moves. Do not capture it in a CUDA graph: a replay would not
     notice a changed weight.
 
-    padding: zeros before and after the time axis
-    block:   FFT length, at least ``kernel_size``; None lets ``choose_block`` take it from the shapes
+    Args:
+        in_channels: As in ``nn.Conv1d``.
+        out_channels: As in ``nn.Conv1d``.
+        kernel_size: Samples of a kernel; it pays from some hundreds on.
+        padding: Zeros before and after the time axis.
+        groups: As in ``nn.Conv1d``.
+        bias: As in ``nn.Conv1d``.
+        block: FFT length, at least ``kernel_size``; None lets ``choose_block`` take it from the shapes.
+
+    Raises:
+        AffuseError: ``block`` is shorter than the kernel; in ``forward``, shapes that conv1d would refuse.
+
+    Examples:
+        >>> layer = LongConv1d(1, 40, 4000, padding=(2000, 1999))
+        >>> layer(torch.zeros(2, 1, 16_000)).shape
+        torch.Size([2, 40, 16000])
     """
 
     def __init__(
@@ -73,7 +100,9 @@ class LongConv1d(nn.Module):
     ) -> None:
         super().__init__()
         if block is not None and block < kernel_size:
-            raise ValueError(f"block {block} is shorter than the kernel of {kernel_size}; give at least that")
+            raise AffuseError(
+                f"The block {block} is shorter than the kernel of {kernel_size}; give at least that."
+            )
         like = nn.Conv1d(
             in_channels, out_channels, kernel_size, groups=groups, bias=bias
         )  # its checks and init
@@ -116,6 +145,7 @@ class LongConv1d(nn.Module):
         return self._kept[2]
 
     def train(self, mode: bool = True) -> LongConv1d:
+        """As ``nn.Module.train``; kernels are transformed again after a change of the mode."""
         if mode != self.training:
             self._kept = None
         return super().train(mode)
@@ -128,6 +158,7 @@ class LongConv1d(nn.Module):
         return {**self.__dict__, "_kept": None}  # copies make their own
 
     def extra_repr(self) -> str:
+        """What ``print`` shows."""
         return (
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
             f"padding={self.padding}, groups={self.groups}, bias={self.bias is not None}"
@@ -166,23 +197,25 @@ def choose_block(
 
 
 def _check(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int], groups: int) -> int:
-    """The number of output steps; ValueError where conv1d would refuse."""
+    """The number of output steps; AffuseError where conv1d would refuse."""
     if x.dim() != 3 or weight.dim() != 3:
-        raise ValueError(
-            f"x and weight need 3 dimensions; they have shapes {tuple(x.shape)}, {tuple(weight.shape)}"
+        raise AffuseError(
+            f"x and weight need 3 dimensions; they have the shapes {tuple(x.shape)} and {tuple(weight.shape)}."
         )
     outs, ins, kernel = weight.shape
     if x.shape[1] != ins * groups or outs % groups:
-        raise ValueError(
-            f"{x.shape[1]} channels do not fit a weight of {tuple(weight.shape)} in {groups} groups"
+        raise AffuseError(
+            f"{x.shape[1]} channels do not fit a weight of {tuple(weight.shape)} in {groups} groups."
         )
     if bias is not None and bias.shape != (outs,):
-        raise ValueError(f"bias has shape {tuple(bias.shape)}; it needs ({outs},)")
+        raise AffuseError(f"bias has the shape {tuple(bias.shape)}; it needs ({outs},).")
     if min(padding) < 0:
-        raise ValueError(f"padding {padding} must not be negative; cut x instead")
+        raise AffuseError(f"The padding {padding} must not be negative; cut x instead.")
     steps = x.shape[-1] + sum(padding) - kernel + 1
     if steps < 1:
-        raise ValueError(f"{x.shape[-1]} samples padded by {padding} are shorter than the kernel of {kernel}")
+        raise AffuseError(
+            f"{x.shape[-1]} samples padded by {padding} are shorter than the kernel of {kernel}."
+        )
     return steps
 
 

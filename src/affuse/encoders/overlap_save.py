@@ -42,7 +42,7 @@ def kernel_spectra(weight: Tensor, block: int) -> Tensor:
 
 
 class OverlapSave(torch.autograd.Function):
-    """``apply(x, weight, bias, kernel_spectra(weight, block), block, padding, groups)``."""
+    """The convolution: ``apply(x, weight, bias, kernel_spectra(weight, block), block, padding, groups)``."""
 
     @staticmethod
     def forward(
@@ -55,6 +55,7 @@ class OverlapSave(torch.autograd.Function):
         padding: tuple[int, int],
         groups: int,
     ) -> Tensor:
+        """Y = conj(W) X, tile by tile."""
         working = spectra.dtype.to_real()
         step, left = block - weight.shape[-1] + 1, padding[0]
         x_cbt = x.to(working).transpose(0, 1)
@@ -84,6 +85,7 @@ class OverlapSave(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients of x, weight and bias, from the kept spectra."""
         spectra, *kept = ctx.saved_tensors
         (x_shape, weight_shape), block, groups = ctx.shapes, ctx.block, ctx.groups
         step = block - weight_shape[-1] + 1

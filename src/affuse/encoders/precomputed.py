@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
+from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
-from affuse.corpora.references import split_reference
+from affuse.corpora.feature_references import split_reference
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.errors import AffuseError, ClipError
 from affuse.files import digest
@@ -23,36 +24,55 @@ from affuse.sequence import FeatureSequence
 
 
 class PrecomputedOptions(EncoderOptions):
+    """Options of ``precomputed``."""
+
     name: str = Field(description="the column features_<name>")
     width: int | None = Field(default=None, gt=0, description="values per step; null: read off the corpus")
 
 
 class PrecomputedEncoder(Encoder):
-    """Passes arrays on: (width,) is one step, (time, width) a sequence."""
+    """Arrays that a column of the corpus names, passed on: (width,) is one step, (time, width) a sequence.
+
+    Args:
+        options: ``PrecomputedOptions``.
+
+    Examples:
+        >>> import torch
+        >>> from affuse.sequence import pad
+        >>> encoder = PrecomputedEncoder(PrecomputedOptions(name="openface", width=35))
+        >>> encoder(pad([torch.ones(4, 35)])).values.shape
+        torch.Size([1, 4, 35])
+    """
 
     Options = PrecomputedOptions
     kind = "features"
+    unscaled = True
     cached = False
     options: PrecomputedOptions
 
     @classmethod
+    @override
     def width_of(cls, options: PrecomputedOptions) -> int:
         if options.width is None:
             raise AffuseError(f"The width of features_{options.name} is not known; set the option 'width'.")
         return options.width
 
     @classmethod
+    @override
     def reading_of(cls, options: PrecomputedOptions) -> Reading:
         return Reading(torch.float32, (cls.width_of(options),), f"step of features_{options.name}")
 
+    @override
     def check_trainable(self) -> None:
         raise AffuseError("A precomputed modality has nothing to train; set its frozen: true.")
 
+    @override
     def media(self, utterance: Utterance) -> list[Any]:
         reference = utterance.features.get(self.options.name)
         return [reference] if reference is None else [reference, find(split_reference(reference).path)]
 
     @property
+    @override
     def reading_key(self) -> str:
         return digest("precomputed", self.options.name)
 
@@ -69,6 +89,7 @@ class PrecomputedEncoder(Encoder):
             )
         return torch.from_numpy(array)
 
+    @override
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
         return clips
 

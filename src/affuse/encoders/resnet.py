@@ -45,7 +45,7 @@ def widths(name: str, base: int = 64, stages: int = 4) -> list[int]:
 
 
 def make_network(name: str, base: int = 64, stages: int = 4) -> nn.Module:
-    """transformers' ResNetModel with random weights (Kaiming normal, fan out); ResNet-50 has 23,508,032."""
+    """ResNetModel of transformers with random weights (Kaiming normal, fan out); ResNet-50 has 23,508,032."""
     from transformers import ResNetConfig, ResNetModel
 
     config = ResNetConfig(
@@ -60,11 +60,17 @@ def make_network(name: str, base: int = 64, stages: int = 4) -> nn.Module:
 def load_weights(
     weights: str, name: str, base: int = 64, stages: int = 4, revision: str | None = None
 ) -> nn.Module:
-    """The named network with weights from a torchvision state dict (.pth, .pt, .safetensors), a folder, or the Hub
-    (at ``revision``: a commit or tag).
+    """The named network with weights of its own; a classifier on top is left out.
 
-    A classifier on top is left out. Raises AffuseError, one sentence, where they cannot be read, hold code
-    instead of tensors, or are another network's.
+    Args:
+        weights: A torchvision state dict (.pth, .pt, .safetensors), a folder, or the Hub's id.
+        name: Of the ResNet.
+        base: Channels of the first stage.
+        stages: From the first.
+        revision: Commit or tag on the Hub.
+
+    Raises:
+        AffuseError: They cannot be read, hold code instead of tensors, or are another network's.
     """
     if Path(weights).suffix in FILES:
         network = make_network(name, base, stages)
@@ -89,7 +95,7 @@ def load_weights(
 
 
 def from_torchvision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """torchvision's key of every tensor -> transformers' key; the classifier ``fc`` is dropped.
+    """Key of torchvision of every tensor -> key of transformers; the classifier ``fc`` is dropped.
 
     conv1, bn1                  -> embedder.embedder.{convolution, normalization}
     layer1.0.conv2, .bn2        -> encoder.stages.0.layers.0.layer.1.{convolution, normalization}

@@ -34,7 +34,14 @@ def _hops(sound_bn: Tensor, before: int, after: int) -> Tensor:
 
 
 class LogMelFrames(nn.Module):
-    """(b, n) -> (b, t, bands): ``media.mel.log_mel`` of every clip. ``more``: frames of silence at the end."""
+    """``media.mel.log_mel`` of every clip, (b, n) -> (b, t, bands).
+
+    Args:
+        bands: Mel bands.
+        low: Hz, where the lowest begins.
+        high: Hz, where the highest ends.
+        more: Frames of silence at the end.
+    """
 
     def __init__(self, bands: int, low: float, high: float, more: int = 0) -> None:
         super().__init__()
@@ -46,6 +53,7 @@ class LogMelFrames(nn.Module):
         self.register_buffer("filters", torch.tensor(mel_matrix(bands, low, high)))  # (k, m)
 
     def forward(self, sound_bn: Tensor) -> Tensor:
+        """Log-mels of a padded batch."""
         hops = _hops(sound_bn, 0, HOP * (3 + self.more))  # a frame is two hops and a half
         frames_btw = torch.cat([hops[:, :-2], hops[:, 1:-1], hops[:, 2:, : WINDOW - 2 * HOP]], dim=2)
         real_btk, imaginary_btk = (frames_btw @ self.basis).chunk(2, dim=2)  # type: ignore[operator]
@@ -54,7 +62,7 @@ class LogMelFrames(nn.Module):
 
 
 class PitchFrames(nn.Module):
-    """(b, n) -> (b, t, 2): ``media.pitch.track_pitch`` of every clip, for as many frames as ``LogMelFrames`` gives."""
+    """``media.pitch.track_pitch`` of every clip, (b, n) -> (b, t, 2), for as many frames as ``LogMelFrames`` gives."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,6 +84,7 @@ class PitchFrames(nn.Module):
         self.register_buffer("cost", torch.from_numpy(cost))
 
     def forward(self, sound_bn: Tensor) -> Tensor:
+        """Pitch: ln F0 (0: unvoiced) and voicing of a padded batch."""
         # each frame of 800 samples, five hops, lies around the middle of its mel frame of 400
         before = (pitch.LENGTH - WINDOW) // 2
         hops = _hops(sound_bn, before, HOP * 5 - before)

@@ -27,8 +27,10 @@ _WEIGHTS = (
 
 
 def local_path(value: object) -> Path | None:
-    """The file or folder of this machine that an option's value names, be it there or not; None for what is a
-    package's, the Hub's, a download or no name at all."""
+    """The file or folder of this machine that an option's value names, be it there or not.
+
+    None for what is a package's, the Hub's, a download or no name at all.
+    """
     if not isinstance(value, str) or value == "download" or value.startswith((PACKAGE, "folder:")):
         return None
     if "://" in value:
@@ -44,8 +46,10 @@ def local_path(value: object) -> Path | None:
 
 
 def absolute(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """An encoder's options, those of ``names`` that are paths of this machine written out from the root: they then
-    mean the same from every working folder, however they were written."""
+    """An encoder's options, those of ``names`` that are paths of this machine written out from the root.
+
+    They then mean the same from every working folder, however they were written.
+    """
     changed = dict(options)
     for name in names:
         path = local_path(options.get(name))
@@ -90,8 +94,10 @@ def digests(path: Path) -> dict[str, str]:
 
 
 def files_key(model: str) -> list[str]:
-    """For a cache key: what a transformers folder of this machine holds beside its weights, which have a key of their
-    own; nothing of a package's or the Hub's, whose names stand for one thing."""
+    """For a cache key: what a transformers folder of this machine holds beside its weights, which have their own key.
+
+    Nothing of a package's or the Hub's, whose names stand for one thing.
+    """
     path = local_path(model)
     if path is None or not path.is_dir():
         return []

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
@@ -27,6 +28,8 @@ LEAST = RATE // 20  # samples: 50 ms; the convolutions of wav2vec 2.0 see 25 ms
 
 
 class SpeechOptions(EncoderOptions):
+    """Options of ``speech``."""
+
     model: str = Field(description="Hub id, folder, or package:NAME/FOLDER")
     revision: str | None = Field(default=None, description="commit or tag of the Hub model")
     layer: Layer = Field(
@@ -45,11 +48,22 @@ class SpeechOptions(EncoderOptions):
 
 
 class SpeechEncoder(Encoder):
-    """Waveform in, hidden states out.
+    """Any transformers speech encoder: waveform in, hidden states out.
 
     wav2vec 2.0 and HuBERT normalise over time, so a padded batch would not equal its clips one by one: clips
     run alone. Whisper pads every clip to its context, as it was trained; the steps beyond the clip are cut.
     In an ONNX file SpeechBatch stands for it.
+
+    Args:
+        options: ``SpeechOptions``.
+
+    Raises:
+        AffuseError: The model cannot be had, or has no such layer.
+
+    Examples:
+        >>> encoder = SpeechEncoder(SpeechOptions(model="facebook/wav2vec2-base"))  # doctest: +SKIP
+        >>> encoder(pad([torch.zeros(16_000)])).values.shape  # doctest: +SKIP
+        torch.Size([1, 49, 768])
     """
 
     Options = SpeechOptions
@@ -82,15 +96,18 @@ class SpeechEncoder(Encoder):
             )
 
     @classmethod
+    @override
     def width_of(cls, options: SpeechOptions) -> int:
         config = _config(options)
         return getattr(config, "d_model", None) or config.hidden_size
 
     @classmethod
+    @override
     def adapter_of(cls, options: SpeechOptions) -> nn.Module | None:
         return LayerMix(_layers(_config(options)) + 1) if options.layer == "mix" else None
 
     @classmethod
+    @override
     def reading_of(cls, options: SpeechOptions) -> Reading:
         return Reading(torch.float32, (), f"sample of mono sound at {RATE} Hz, within -1 and 1", least=LEAST)
 
@@ -103,6 +120,7 @@ class SpeechEncoder(Encoder):
                 "freeze it and export with --inputs features."
             )
 
+    @override
     def exportable(self) -> nn.Module:
         kind = WhisperBatch if self.whisper else Wav2Vec2Batch
         return SpeechBatch(kind(self.network, self.extractor, self.options.layer), self.options.average)
@@ -119,6 +137,7 @@ class SpeechEncoder(Encoder):
         return {"model": ".", "revision": None}
 
     @property
+    @override
     def reading_key(self) -> str:
         return digest("waveform", str(RATE))
 
@@ -130,6 +149,7 @@ class SpeechEncoder(Encoder):
 
     @cached_property
     def extractor(self) -> Any:
+        """The feature extractor of transformers, which normalises samples or makes log-mels."""
         return _extractor(self.options)
 
     def read(self, utterance: Utterance) -> Tensor | None:

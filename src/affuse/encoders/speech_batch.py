@@ -23,8 +23,9 @@ PER_STEP = 320  # samples of one position of Whisper's: two mel frames of 10 ms
 class SpeechBatch(nn.Module):
     """(batch, samples) -> (batch, steps, ...), no choice made by a length, so that it can be traced.
 
-    hidden:  WhisperBatch or Wav2Vec2Batch, which gives the hidden states and their mask
-    average: steps averaged into one; the last of a clip averages what is left
+    Args:
+        hidden: WhisperBatch or Wav2Vec2Batch, which gives the hidden states and their mask.
+        average: Steps averaged into one; the last of a clip averages what is left.
     """
 
     def __init__(self, hidden: WhisperBatch | Wav2Vec2Batch, average: int) -> None:
@@ -33,6 +34,7 @@ class SpeechBatch(nn.Module):
         self.average = average
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
+        """The encoder's features of a padded batch."""
         values, mask_bt = self.hidden(clips)
         values = values * _beside(mask_bt, values)
         if self.average == 1:
@@ -59,6 +61,7 @@ class WhisperBatch(nn.Module):
         self.span = network.config.max_source_positions * PER_STEP
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
+        """Hidden states of a padded batch, before any averaging."""
         sound_bn, mask_bn = clips
         batch, samples = sound_bn.shape
         chunks_rn = F.pad(sound_bn, (0, -samples % self.span)).reshape(-1, self.span)

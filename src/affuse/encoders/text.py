@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
+from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
@@ -20,6 +21,8 @@ from affuse.sequence import FeatureSequence
 
 
 class TextOptions(EncoderOptions):
+    """Options of ``bert``."""
+
     model: str = Field(default="bert-base-uncased", description="Hub id, folder, or package:NAME/FOLDER")
     revision: str | None = Field(default=None, description="commit or tag of the Hub model")
     output: Literal["tokens", "pooled", "mean"] = Field(
@@ -31,7 +34,19 @@ class TextOptions(EncoderOptions):
 
 
 class TextEncoder(Encoder):
-    """BERT and its kin: tokens with their mask in, hidden states out."""
+    """BERT and its kin: tokens with their mask in, hidden states out.
+
+    Args:
+        options: ``TextOptions``.
+
+    Raises:
+        AffuseError: The model cannot be had, or has no pooled output where one is asked for.
+
+    Examples:
+        >>> encoder = TextEncoder(TextOptions(model="bert-base-uncased"))  # doctest: +SKIP
+        >>> encoder.width_of(encoder.options)  # doctest: +SKIP
+        768
+    """
 
     Options = TextOptions
     kind = "text"
@@ -51,11 +66,13 @@ class TextEncoder(Encoder):
 
     @cached_property
     def tokenizer(self) -> Any:
+        """The tokenizer of transformers, loaded when it is first needed."""
         from transformers import AutoTokenizer
 
         return load(AutoTokenizer, self.options.model, self.options.revision)
 
     @classmethod
+    @override
     def width_of(cls, options: TextOptions) -> int:
         from transformers import AutoConfig, BertConfig
 
@@ -64,6 +81,7 @@ class TextEncoder(Encoder):
         return load(AutoConfig, options.model, options.revision).hidden_size
 
     @classmethod
+    @override
     def reading_of(cls, options: TextOptions) -> Reading:
         return Reading(torch.int64, (), "token id of the encoder's tokenizer, special tokens included")
 
@@ -73,6 +91,7 @@ class TextEncoder(Encoder):
         self.tokenizer.save_pretrained(folder)
         return {"model": ".", "revision": None}
 
+    @override
     def media(self, utterance: Utterance) -> list[Any]:
         return [utterance.text]
 

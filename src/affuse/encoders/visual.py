@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
+from typing_extensions import override
 
 from affuse.encoders.augmentation import augment
 from affuse.encoders.base import EncoderOptions
@@ -29,19 +30,25 @@ _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 class VisualOptions(FaceClipOptions):
     """The defaults are the paper's; a small machine takes fewer frames, and a smaller network."""
 
-    network: Name = "resnet50"
-    # channels of the first stage; the others follow. Multiples of 16: with fewer channels the CPU's strided 1 x 1
-    # convolution (oneDNN, torch 2.13) destroys memory in its channels-last backward pass
-    base_width: int = Field(64, gt=0, multiple_of=16)
-    stages: int = Field(4, ge=1, le=4)  # of the network's four, from the first
-    weights: str | None = None  # null: from scratch; a Hub id, a folder, or a torchvision state-dict file
-    revision: str | None = None  # commit or tag of the Hub's weights
-    # of the colours: from 0 to 1, ImageNet's mean and deviation, or 0 to 255 as in the paper's own code;
-    # auto: unit from scratch, imagenet with weights
-    scaling: Literal["auto", "unit", "imagenet", "raw255"] = "auto"
-    augment: bool = False  # in training: mirror, shift, zoom, light, one draw per clip
-    bf16: bool = False  # the network's arithmetic in bfloat16; features are float32 again
-    channels_last: bool = True  # memory format of the network
+    network: Name = Field("resnet50", description="the ResNet")
+    # Multiples of 16: with fewer channels the CPU's strided 1 x 1 convolution (oneDNN, torch 2.13) destroys memory in
+    # its channels-last backward pass
+    base_width: int = Field(
+        64, gt=0, multiple_of=16, description="channels of the first stage; the others follow"
+    )
+    stages: int = Field(4, ge=1, le=4, description="of the network's four, from the first")
+    weights: str | None = Field(
+        None, description="null: from scratch; a Hub id, a folder, or a torchvision state-dict file"
+    )
+    revision: str | None = Field(None, description="commit or tag of the Hub's weights")
+    scaling: Literal["auto", "unit", "imagenet", "raw255"] = Field(
+        "auto",
+        description="of the colours: from 0 to 1, ImageNet's mean and deviation, or 0 to 255 as in the paper's own "
+        "code; auto: unit from scratch, imagenet with weights",
+    )
+    augment: bool = Field(False, description="in training: mirror, shift, zoom, light, one draw per clip")
+    bf16: bool = Field(False, description="the network's arithmetic in bfloat16; features are float32 again")
+    channels_last: bool = Field(True, description="memory format of the network")
 
 
 class VisualEncoder(FaceEncoder):
@@ -49,6 +56,15 @@ class VisualEncoder(FaceEncoder):
 
     Only real frames go through the network: padding costs nothing, and batch normalisation never sees it.
     ResNet-50 has 23,508,032 parameters.
+
+    Args:
+        options: ``VisualOptions``.
+
+    Examples:
+        >>> from affuse.sequence import pad
+        >>> encoder = VisualEncoder(VisualOptions(network="resnet18", base_width=16, stages=2, size=48))
+        >>> encoder(pad([torch.zeros(3, 48, 48, 3)])).values.shape
+        torch.Size([1, 3, 32])
     """
 
     Options: ClassVar[type[EncoderOptions]] = VisualOptions
@@ -76,6 +92,7 @@ class VisualEncoder(FaceEncoder):
             self.deviation = torch.full((3, 1, 1), 1 / 255)
 
     @classmethod
+    @override
     def width_of(cls, options: VisualOptions) -> int:
         return widths(options.network, options.base_width, options.stages)[-1]
 

@@ -35,6 +35,7 @@ class Wav2Vec2Batch(nn.Module):
         self.layer: Layer = layer
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
+        """Hidden states of a padded batch, before any averaging."""
         sound_bn, mask_bn = clips
         count_b = mask_bn.sum(dim=1)
         frames_b = self._frames(count_b)

@@ -14,6 +14,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
@@ -25,18 +26,26 @@ from affuse.sequence import FeatureSequence
 class WaveformOptions(EncoderOptions):
     """The defaults are the paper's; a small machine takes fewer filters and shorter kernels."""
 
-    activation: Literal["none", "relu"] = "none"  # after each convolution; the paper's own code has none
-    seconds: float | None = Field(6.0, gt=0)  # the clip's first so many seconds; null: all of it
-    rate: int = Field(16_000, gt=0)  # samples per second
-    frames_per_second: int = Field(25, gt=0)
-    filters: int = Field(40, gt=0)  # of each convolution
-    short_kernel: int = Field(80, gt=0)  # samples: 5 ms
-    long_kernel: int = Field(4000, gt=0)  # pooled samples: 500 ms
-    pool: int = Field(2, gt=0)  # samples, between the convolutions
-    # samples are multiplied by it; speech has a deviation near 0.06, too faint for convolutions as they start
-    gain: float = Field(1.0, gt=0)
-    offset: float = 0.0  # subtracted from samples before the gain; (x - mean) / var is the paper's own code
-    channel_pool: int = Field(10, gt=0)  # neighbouring filters, of which the largest stays
+    activation: Literal["none", "relu"] = Field(
+        "none", description="after each convolution; the paper's own code has none"
+    )
+    seconds: float | None = Field(6.0, gt=0, description="the clip's first so many seconds; null: all of it")
+    rate: int = Field(16_000, gt=0, description="samples per second")
+    frames_per_second: int = Field(25, gt=0, description="frames that the sound is cut into")
+    filters: int = Field(40, gt=0, description="of each convolution")
+    short_kernel: int = Field(80, gt=0, description="samples: 5 ms")
+    long_kernel: int = Field(4000, gt=0, description="pooled samples: 500 ms")
+    pool: int = Field(2, gt=0, description="samples, between the convolutions")
+    gain: float = Field(
+        1.0,
+        gt=0,
+        description="samples are multiplied by it; speech has a deviation near 0.06, too faint for convolutions as "
+        "they start",
+    )
+    offset: float = Field(
+        0.0, description="subtracted from samples before the gain; (x - mean) / var is the paper's own code"
+    )
+    channel_pool: int = Field(10, gt=0, description="neighbouring filters, of which the largest stays")
 
     @model_validator(mode="after")
     def _whole_frames(self) -> Self:
@@ -54,7 +63,16 @@ class WaveformEncoder(Encoder):
     """Sound at ``rate`` -> frames of ``rate / frames_per_second / pool * filters / channel_pool`` features.
 
     The whole waveform is convolved and then cut into frames: a frame sees a quarter of a second to each side.
-    Parameters: ``short.weight``, ``short.bias``, ``long.weight``, ``long.bias``, of nn.Conv1d's shapes.
+    Its weights are ``short.weight``, ``short.bias``, ``long.weight``, ``long.bias``, of nn.Conv1d's shapes.
+
+    Args:
+        options: ``WaveformOptions``.
+
+    Examples:
+        >>> options = WaveformOptions(filters=4, channel_pool=2, long_kernel=400)
+        >>> encoder = WaveformEncoder(options)
+        >>> encoder(FeatureSequence(torch.zeros(1, 16_000), torch.ones(1, 16_000, dtype=torch.bool))).values.shape
+        torch.Size([1, 25, 640])
     """
 
     Options: ClassVar[type[EncoderOptions]] = WaveformOptions
@@ -71,11 +89,13 @@ class WaveformEncoder(Encoder):
         self.width = self.width_of(options)
 
     @classmethod
+    @override
     def width_of(cls, options: WaveformOptions) -> int:
         steps_per_frame = options.rate // options.frames_per_second // options.pool
         return steps_per_frame * (options.filters // options.channel_pool)
 
     @classmethod
+    @override
     def reading_of(cls, options: WaveformOptions) -> Reading:
         meaning = f"sample of mono sound at {options.rate} Hz, within -1 and 1"
         return Reading(torch.float32, (), meaning, options.rate // options.frames_per_second)

@@ -39,6 +39,7 @@ class WhisperMel(nn.Module):
         self.register_buffer("filters", filters_km.T[..., None].contiguous())  # (m, k, 1)
 
     def forward(self, sound_rn: Tensor) -> Tensor:
+        """Log-mels in Whisper's scale, each row's own maximum setting its floor."""
         sound_rcn = F.pad(sound_rn[:, None], (self.margin, self.margin), mode="reflect")
         real_rkf, imaginary_rkf = F.conv1d(sound_rcn, self.basis, stride=self.hop).chunk(2, dim=1)  # type: ignore[arg-type]
         power_rkf = real_rkf.square() + imaginary_rkf.square()

@@ -75,6 +75,32 @@ def write_yaml(value: Any) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
+def flow_text(value: Any) -> str:
+    """One line that ``read_value`` reads as this value. Raises TypeError for what YAML has no form for.
+
+    Example:
+        >>> flow_text([{"name": "center", "weight": 0.5}]), flow_text("no"), flow_text(1e-5), flow_text(None)
+        ('[{name: center, weight: 0.5}]', "'no'", '1.0e-05', 'null')
+    """
+    if isinstance(value, str) and isinstance(resolve(value), str) and _is_bare(value):
+        return value
+    try:
+        text = yaml.dump(
+            value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9
+        )
+    except yaml.representer.RepresenterError as error:
+        raise TypeError(str(error)) from None
+    return text.removesuffix("\n").removesuffix("\n...").removesuffix("...").strip()
+
+
+def _is_bare(text: str) -> bool:
+    """Whether the text, as it stands, is read as itself."""
+    try:
+        return read_value(text, "value") == text
+    except AffuseError:  # a tag
+        return False
+
+
 class _Reading:
     """One document, from its nodes to values."""
 

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import override
 
 from affuse.errors import AffuseError
 from affuse.fusion.base import Fusion, FusionOptions
@@ -16,6 +17,8 @@ from affuse.sequence import FeatureSequence
 
 
 class AttentionOptions(FusionOptions):
+    """Options of ``attention``."""
+
     width: int = Field(default=128, gt=0, description="width of the fused steps and of the embedding")
     heads: int = Field(
         default=8, gt=0, description="attention heads; must divide width and each attended width"
@@ -37,6 +40,7 @@ class SelfAttention(nn.Module):
         self.attention = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
 
     def forward(self, sequence: FeatureSequence) -> FeatureSequence:
+        """Attended steps, (batch, time, width) with the same mask."""
         values, mask = sequence
         # A row without any key would be softmax over nothing: NaN. Such a row attends to its padding
         # (zeros) instead, and its mask keeps the result out of everything that follows.
@@ -46,10 +50,26 @@ class SelfAttention(nn.Module):
 
 
 class AttentionFusion(Fusion):
-    """attend -> Linear -> LayerNorm per modality; joined over time; attend -> Linear -> LayerNorm; pool.
+    """Attention fusion of 3M-SER: self-attention over the steps of all modalities together (Tran et al. 2023).
+
+    attend -> Linear -> LayerNorm per modality; joined over time; attend -> Linear -> LayerNorm; pool.
 
     A modality that is not in ``attend`` and has ``width`` already is only normalised, as 3M-SER does with
     VGGish's 128 codes.
+
+    Args:
+        widths: Modality -> width of one step of its features, in the recipe's order.
+        options: ``AttentionOptions``, or None for the defaults.
+
+    Raises:
+        AffuseError: ``heads`` does not divide a width that is attended to.
+
+    Examples:
+        >>> from affuse.sequence import pad
+        >>> fusion = AttentionFusion({"text": 768, "audio": 128})
+        >>> clips = {"text": pad([torch.ones(5, 768)]), "audio": pad([torch.ones(2, 128)])}
+        >>> fusion(clips).shape
+        torch.Size([1, 128])
     """
 
     Options = AttentionOptions
@@ -80,6 +100,7 @@ class AttentionFusion(Fusion):
         self.pooling: Literal["mean", "first"] = options.pool
         self.width = options.width
 
+    @override
     def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
         steps, masks = [], []
         for name, project in self.project.items():

@@ -7,25 +7,24 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from affuse.options import Checked, Options
 from affuse.sequence import FeatureSequence
 
 NEVER = -1e30  # a logit whose softmax is 0, and finite: an infinite one has no gradient
 
 
-class FusionOptions(BaseModel):
-    """The fields a recipe may set under ``fusion.options``. Unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class FusionOptions(Options):
+    """The fields a recipe may set under ``fusion.options``: a base for every fusion's options."""
 
 
 class Opinions(NamedTuple):
     """What the task heads read: one embedding, or several whose probabilities are averaged.
 
-    embeddings:  one (batch, width) per opinion
-    log_weights: (batch, opinions), the logarithms of weights that sum to 1; None: a single opinion
+    Attributes:
+        embeddings: One (batch, width) per opinion.
+        log_weights: (batch, opinions), the logarithms of weights that sum to 1; None: a single opinion.
     """
 
     embeddings: list[Tensor]
@@ -37,13 +36,13 @@ class Opinions(NamedTuple):
         return self.embeddings if self.log_weights is None else [*self.embeddings, self.log_weights]
 
     def embedding(self) -> Tensor:
-        """(batch, width): the weighted mean of the embeddings."""
+        """The weighted mean of the embeddings, (batch, width)."""
         if self.log_weights is None:
             return self.embeddings[0]
         return torch.einsum("bo,bow->bw", self.log_weights.exp(), torch.stack(self.embeddings, dim=1))
 
     def logits(self, head: Callable[[Tensor], Tensor]) -> Tensor:
-        """(batch, classes): the head's logits; for several opinions ln sum_o w_o softmax(head(e_o)).
+        """The head's logits, (batch, classes); for several opinions ln sum_o w_o softmax(head(e_o)).
 
         Softmax of the latter is the weighted mean of the opinions' probabilities, and cross-entropy its
         negative log-likelihood.
@@ -54,19 +53,36 @@ class Opinions(NamedTuple):
         return (self.log_weights[:, :, None] + log_p_boc).logsumexp(dim=1)
 
 
-class Fusion(nn.Module, ABC):
-    """Built from the feature widths of the modalities, in the recipe's order.
+class Fusion(Checked, nn.Module, ABC):
+    """A step from the feature sequences of all modalities to one embedding.
 
     A batch must equal its clips one by one, and an utterance that lacks a modality (its mask is False
     throughout) must give finite numbers that do not depend on what stands in the padding.
+
+    A fusion of your own derives from this class, sets ``width`` in its constructor and writes ``forward``.
+
+    Args:
+        widths: Modality -> width of one step of its features, in the recipe's order.
+        options: An object of the class's ``Options``, or None for the defaults.
+
+    Attributes:
+        Options: The model of its options.
+        width: Size of the embedding.
     """
 
     Options: ClassVar[type[FusionOptions]] = FusionOptions
-    width: int  # size of the embedding
+    width: int
 
     @abstractmethod
     def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
-        """Modality -> (batch, time, width) with mask; gives (batch, self.width)."""
+        """The embedding of a batch.
+
+        Args:
+            sequences: Modality -> (batch, time, width) with mask.
+
+        Returns:
+            (batch, self.width).
+        """
 
     def opinions(self, sequences: Mapping[str, FeatureSequence]) -> Opinions:
         """What the heads read: the embedding, except where each modality is classified on its own."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import override
 
 from affuse.errors import AffuseError
 from affuse.fusion.base import Fusion, FusionOptions
@@ -20,6 +21,8 @@ from affuse.sequence import FeatureSequence
 
 
 class BottleneckOptions(FusionOptions):
+    """Options of ``bottleneck``."""
+
     width: int = Field(default=128, gt=0, description="width of the steps, the tokens and the embedding")
     heads: int = Field(default=8, gt=0, description="attention heads; must divide width")
     layers: int = Field(default=4, gt=0, description="L, layers of each modality's transformer")
@@ -45,6 +48,20 @@ class BottleneckFusion(Fusion):
     the network without that modality. Without any modality the embedding is 0. At the paper's size (width 768,
     12 layers) a modality's layers are those of ViT-Base, 85,054,464 parameters. The sinusoidal positions have
     none: clips are of any length, the paper's are not.
+
+    Args:
+        widths: Modality -> width of one step of its features, in the recipe's order.
+        options: ``BottleneckOptions``, or None for the defaults.
+
+    Raises:
+        AffuseError: ``heads`` does not divide ``width``, or the modalities would never meet.
+
+    Examples:
+        >>> from affuse.sequence import pad
+        >>> fusion = BottleneckFusion({"text": 768, "audio": 128}, BottleneckOptions(width=32))
+        >>> clips = {"text": pad([torch.ones(5, 768)]), "audio": pad([torch.ones(2, 128)])}
+        >>> fusion(clips).shape
+        torch.Size([1, 32])
     """
 
     Options = BottleneckOptions
@@ -88,6 +105,7 @@ class BottleneckFusion(Fusion):
         self.depth, self.fuse_from = options.layers, options.fuse_from
         self.width = options.width
 
+    @override
     def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
         steps: dict[str, Tensor] = {}
         padding: dict[str, Tensor] = {}  # True where a step is no key; [CLS] always is one

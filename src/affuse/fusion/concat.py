@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import override
 
 from affuse.fusion.base import Fusion, FusionOptions
 from affuse.fusion.pooling import Pooling, pool, pooled_width
@@ -14,6 +15,8 @@ from affuse.sequence import FeatureSequence
 
 
 class ConcatOptions(FusionOptions):
+    """Options of ``concat``."""
+
     width: int = Field(default=128, gt=0, description="width of each modality's part of the embedding")
     pool: dict[str, Pooling] = Field(
         default_factory=dict, description="modality -> mean, sum, first or mean_std over time (default mean)"
@@ -21,13 +24,26 @@ class ConcatOptions(FusionOptions):
 
 
 class ConcatFusion(Fusion):
-    """Each modality is pooled over time and projected to ``width`` without an activation; parts are joined.
+    """Concatenation of pooled modalities, the fusion of SERVER (Pham et al. 2023).
+
+    Each modality is pooled over time and projected to ``width`` without an activation; parts are joined.
 
     A modality whose pooled width is ``width`` already is passed on unprojected, as SERVER does with VGGish's
     128 codes. Text 768 -> 128 beside audio 128 gives the paper's 256-d embedding.
 
     A missing modality's part of the embedding is zero: every head begins with a linear layer, to which it then adds
     nothing, as if that layer's columns for the modality were not there.
+
+    Args:
+        widths: Modality -> width of one step of its features, in the recipe's order.
+        options: ``ConcatOptions``, or None for the defaults.
+
+    Examples:
+        >>> from affuse.sequence import pad
+        >>> fusion = ConcatFusion({"text": 768, "audio": 128})
+        >>> clips = {"text": pad([torch.ones(5, 768)]), "audio": pad([torch.ones(2, 128)])}
+        >>> fusion(clips).shape
+        torch.Size([1, 256])
     """
 
     Options = ConcatOptions
@@ -44,6 +60,7 @@ class ConcatFusion(Fusion):
             )
         self.width = options.width * len(widths)
 
+    @override
     def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
         parts = []
         for name, project in self.projections.items():

@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import override
 
 from affuse.errors import AffuseError
 from affuse.fusion.base import Fusion, FusionOptions
@@ -23,6 +24,8 @@ from affuse.sequence import FeatureSequence
 
 
 class CrossAttentionOptions(FusionOptions):
+    """Options of ``cross_attention``."""
+
     width: int = Field(default=40, gt=0, description="d, the common width of the modalities' steps")
     heads: int = Field(default=8, gt=0, description="attention heads; must divide width")
     layers: int = Field(default=4, gt=0, description="D, layers of every crossmodal transformer")
@@ -79,6 +82,20 @@ class CrossAttentionFusion(Fusion):
 
     Where a source is missing, its pair passes the target on unreinforced; where a target is missing, it has no steps
     to pool, and its part of the embedding is zero.
+
+    Args:
+        widths: Modality -> width of one step of its features, in the recipe's order.
+        options: ``CrossAttentionOptions``, or None for the defaults.
+
+    Raises:
+        AffuseError: ``heads`` does not divide ``width``, or ``kernel`` is even.
+
+    Examples:
+        >>> from affuse.sequence import pad
+        >>> fusion = CrossAttentionFusion({"text": 768, "audio": 128})
+        >>> clips = {"text": pad([torch.ones(5, 768)]), "audio": pad([torch.ones(2, 128)])}
+        >>> fusion(clips).shape
+        torch.Size([1, 80])
     """
 
     Options = CrossAttentionOptions
@@ -120,6 +137,7 @@ class CrossAttentionFusion(Fusion):
     def _stack(options: CrossAttentionOptions, width: int, layers: int) -> nn.ModuleList:
         return nn.ModuleList(CrossmodalLayer(width, options.heads, options.dropout) for _ in range(layers))
 
+    @override
     def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
         first = {name: self._first_level(name, sequences[name]) for name in self.names}
         parts = []

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import override
 
 from affuse.fusion.base import NEVER, Fusion, FusionOptions
 from affuse.fusion.pooling import Pooling, pool, pooled_width
@@ -20,6 +21,8 @@ from affuse.sequence import FeatureSequence
 
 
 class GatedOptions(FusionOptions):
+    """Options of ``gated``."""
+
     width: int = Field(default=128, gt=0, description="width of the embedding")
     gates: Literal["tied", "independent"] = Field(
         default="tied",
@@ -42,6 +45,17 @@ class GatedFusion(Fusion):
     As in the paper there are no biases: a bimodal unit has (d_1 + d_2) * 2 * width parameters. A missing modality
     adds nothing to any gate's sum and has gate 0; tied gates are shared out among those present, so a lone
     modality's gate is 1. Without any modality the embedding is 0.
+
+    Args:
+        widths: Modality -> width of one step of its features, in the recipe's order.
+        options: ``GatedOptions``, or None for the defaults.
+
+    Examples:
+        >>> from affuse.sequence import pad
+        >>> fusion = GatedFusion({"text": 768, "audio": 128})
+        >>> clips = {"text": pad([torch.ones(5, 768)]), "audio": pad([torch.ones(2, 128)])}
+        >>> fusion(clips).shape
+        torch.Size([1, 128])
     """
 
     Options = GatedOptions
@@ -61,6 +75,7 @@ class GatedFusion(Fusion):
             if gates:
                 self.gates[name] = nn.Linear(pooled, gates * options.width, bias=False)
 
+    @override
     def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
         pooled = {name: pool(sequences[name], how) for name, how in self.pooling.items()}
         present_bm1 = torch.stack([sequences[name].present for name in self.pooling], dim=1)[:, :, None]

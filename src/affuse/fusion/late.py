@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import override
 
 from affuse.fusion.base import NEVER, Fusion, FusionOptions, Opinions
 from affuse.fusion.pooling import Pooling, pool, pooled_width
@@ -18,6 +19,8 @@ from affuse.sequence import FeatureSequence
 
 
 class LateOptions(FusionOptions):
+    """Options of ``late``."""
+
     width: int = Field(default=128, gt=0, description="width of each modality's embedding")
     pool: dict[str, Pooling] = Field(
         default_factory=dict, description="modality -> mean, sum, first or mean_std over time (default mean)"
@@ -33,6 +36,17 @@ class LateFusion(Fusion):
     modality's own. All modalities share the task's head; their own projections come before it. Every weight
     starts equal (the sum rule as printed). The embedding, for losses that read it, is the weighted mean of the
     e_m. An utterance without any modality gets the answer to e = 0.
+
+    Args:
+        widths: Modality -> width of one step of its features, in the recipe's order.
+        options: ``LateOptions``, or None for the defaults.
+
+    Examples:
+        >>> from affuse.sequence import pad
+        >>> fusion = LateFusion({"text": 768, "audio": 128})
+        >>> clips = {"text": pad([torch.ones(5, 768)]), "audio": pad([torch.ones(2, 128)])}
+        >>> fusion(clips).shape
+        torch.Size([1, 128])
     """
 
     Options = LateOptions
@@ -50,9 +64,11 @@ class LateFusion(Fusion):
         self.weight_logits = nn.Parameter(torch.zeros(len(widths)))
         self.width = options.width
 
+    @override
     def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
         return self.opinions(sequences).embedding()
 
+    @override
     def opinions(self, sequences: Mapping[str, FeatureSequence]) -> Opinions:
         embeddings, present = [], []
         for name, project in self.projections.items():

@@ -19,6 +19,8 @@ from affuse.sequence import FeatureSequence
 
 
 class LSTMFusionOptions(FusionOptions):
+    """Options of ``lstm``."""
+
     hidden: int = Field(default=256, ge=1, description="cells per layer, and the width of the embedding")
     layers: int = Field(default=2, ge=1, description="stacked LSTM layers, one direction")
     dropout: float = Field(default=0.5, ge=0, lt=1, description="on the last layer's outputs, before pooling")
@@ -46,12 +48,19 @@ class LSTMFusion(Fusion):
     and no packing is needed: a batch equals its clips one by one. With audio (1280) and video (2048) at the
     default sizes the layers have 3,672,064 and 526,336 parameters.
 
-    Parameters
-    ----------
-    widths: modality -> size of one step of its feature sequence; the order of concatenation.
+    Args:
+        widths: Modality -> size of one step of its feature sequence; the order of concatenation.
+        options: ``LSTMFusionOptions``, or None for the defaults.
 
-    Raises AffuseError for no modality at all; in ``forward`` for a modality or a width that was not
-    announced, and for a batch without any sequence.
+    Raises:
+        AffuseError: No modality at all; in ``forward``, a modality or a width that was not announced, or a batch
+            without any sequence.
+
+    Examples:
+        >>> from affuse.sequence import pad
+        >>> fusion = LSTMFusion({"audio": 1280, "video": 2048})
+        >>> fusion({"audio": pad([torch.ones(25, 1280)]), "video": pad([torch.ones(24, 2048)])}).shape
+        torch.Size([1, 256])
     """
 
     Options: ClassVar[type[FusionOptions]] = LSTMFusionOptions
@@ -68,7 +77,7 @@ class LSTMFusion(Fusion):
         self._initialise()
 
     def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
-        """modality -> (batch, time, width) and mask, to (batch, hidden)."""
+        """Modality -> (batch, time, width) and mask, to (batch, hidden)."""
         frames_btd, mask_bt = self.align(sequences)
         outputs_bth = self.dropout(self.lstm(frames_btd)[0])
         lengths_b = mask_bt.sum(dim=1)

@@ -1,14 +1,15 @@
-"""How a clip is predicted: what the options of ``affuse predict`` and ``Model.predict`` say."""
+"""How a clip is predicted: the keyword arguments of ``Model.predict``, which are the options of ``affuse predict``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
+from affuse.names import quote
 from affuse.registry import unknown
 
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -22,8 +23,37 @@ _TAKES = {
 }  # fmt: skip
 
 
+class SettingsArguments(TypedDict, total=False):
+    """The fields of ``Settings`` as keyword arguments, for editors and type checkers; paths may be text there."""
+
+    window: float | None
+    hop: float | None
+    vad: bool | None
+    unsure: float | None
+    text: str | Path | None
+    words: str | None
+    asr: str | None
+    side: Literal["left", "right"] | None
+    face: tuple[float, float] | None
+    detector: str | Path | None
+    channel: int | None
+    track: int | None
+    start: float | None
+    end: float | None
+    batch: int
+    device: str
+
+
 class Settings(BaseModel):
-    """Every field has a default; None leaves the choice to the model's training."""
+    """How a clip is read and judged. None leaves a choice to the model's training.
+
+    Example:
+        >>> Settings(window=2.0, side="left").hop is None
+        True
+        >>> Settings.of({"windw": 2})
+        Traceback (most recent call last):
+        affuse.errors.AffuseError: There is no 'windw' among the settings of predict (did you mean 'window'?).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -67,8 +97,12 @@ class Settings(BaseModel):
     device: str = "cpu"
 
     @classmethod
-    def of(cls, values: Mapping[str, Any], mark: str = "") -> Settings:
-        """Raises AffuseError naming the setting that is unknown or wrong, as it was written: ``mark`` is before it."""
+    def of(cls, values: Mapping[str, Any]) -> Settings:
+        """Settings of keyword arguments.
+
+        Raises:
+            AffuseError: A setting that is unknown, with the nearest name, or whose value is wrong.
+        """
         for name in values:
             if name not in cls.model_fields:
                 raise AffuseError(f"{unknown(name, list(cls.model_fields), 'settings of predict')}.")
@@ -77,5 +111,5 @@ class Settings(BaseModel):
         except ValidationError as error:
             name = str(error.errors()[0]["loc"][0])
             raise AffuseError(
-                f"{mark}{name} takes {_TAKES.get(name, 'text')}, not {values[name]!r}."
+                f"{argument(name)} takes {_TAKES.get(name, 'text')}, not {quote(values[name])}."
             ) from None

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from affuse.media.samples import Samples
 from affuse.media.sound_stream import SoundStream
 from affuse.media.speech import Span, SpeechDetector
 
@@ -26,7 +27,7 @@ class SoundScan(NamedTuple):
 
 
 def scan_sound(
-    path: Path,
+    path: Path | Samples,
     channel: int | None,
     detect: bool,
     start: float = 0.0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from affuse.files.names import written
-from affuse.inference.windows import Moment
-from affuse.inference.words import Word, text_between
+from affuse.inference.words import Word
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,7 +84,7 @@ class Timeline:
         return pd.DataFrame(rows, columns=[*columns, "modalities", "text"])
 
     def to_dict(self) -> dict[str, Any]:
-        """What ``--format json`` writes."""
+        """What the format json holds."""
         return {
             "clip": written(self.clip),
             "start": round(self.start, 3),
@@ -114,64 +112,6 @@ class Timeline:
         from affuse.inference.plot import plot_timeline
 
         return plot_timeline(self, path, task or next(iter(self.spaces)))
-
-
-class Judge:
-    """From probabilities to answers: the label spaces and the confidences that are too low to tell."""
-
-    def __init__(self, spaces: Mapping[str, Sequence[str]], unsure_below: Mapping[str, float]) -> None:
-        self.spaces = {task: list(space) for task, space in spaces.items()}
-        self.unsure_below = dict(unsure_below)
-
-    def answer(self, task: str, probabilities: np.ndarray) -> Answer:
-        """probabilities: (classes,)"""
-        best = int(probabilities.argmax())
-        confidence = round(float(probabilities[best]), 4)
-        space = self.spaces[task]
-        named = {name: round(float(p), 4) for name, p in zip(space, probabilities, strict=True)}
-        return Answer(space[best], confidence, confidence < self.unsure_below[task], named)
-
-    def segments(
-        self, moments: Sequence[Moment], given: Sequence[tuple[str, ...]], words: Sequence[Word]
-    ) -> list[Segment]:
-        """Neighbouring moments of one span with the same label in every task become one segment.
-
-        given: the modalities of each window. A segment's probabilities are the mean over its seconds.
-        """
-        groups: list[list[Moment]] = []
-        for moment in moments:
-            last = groups[-1][-1] if groups else None
-            same = (
-                last is not None
-                and last.span == moment.span
-                and abs(last.end - moment.start) < 1e-6
-                and all(last.probabilities[t].argmax() == p.argmax() for t, p in moment.probabilities.items())
-            )
-            if same:
-                groups[-1].append(moment)
-            else:
-                groups.append([moment])
-        segments = []
-        for group in groups:
-            start, end = group[0].start, group[-1].end
-            answers = {task: self.answer(task, p) for task, p in _mean(group).items()}
-            used = {name for moment in group for i in moment.windows for name in given[i]}
-            order = dict.fromkeys(name for names in given for name in names)
-            modalities = tuple(name for name in order if name in used)
-            segments.append(Segment(start, end, answers, modalities, text_between(words, start, end)))
-        return segments
-
-    def summary(self, moments: Sequence[Moment]) -> dict[str, Answer]:
-        return {task: self.answer(task, p) for task, p in _mean(moments).items()} if moments else {}
-
-
-def _mean(moments: Sequence[Moment]) -> dict[str, np.ndarray]:
-    """task -> (classes,), each moment counting by its seconds."""
-    weights = [moment.end - moment.start for moment in moments]
-    return {
-        task: np.average([moment.probabilities[task] for moment in moments], axis=0, weights=weights)
-        for task in moments[0].probabilities
-    }
 
 
 def _plain(answer: Answer) -> dict[str, Any]:

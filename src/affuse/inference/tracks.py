@@ -13,6 +13,7 @@ from affuse.media.clock import clock_end, picture_tracks
 from affuse.media.container import open_container
 from affuse.media.picture_track import no_pictures, picture_notes
 from affuse.media.regular_file import check_file
+from affuse.media.samples import Samples
 
 
 class Tracks(NamedTuple):
@@ -26,8 +27,14 @@ class Tracks(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def find_tracks(path: Path) -> Tracks:
-    """Raises ClipError for a file that is missing, empty or not media."""
+def find_tracks(path: Path | Samples) -> Tracks:
+    """What is in a file, or in an array, which is sound alone.
+
+    Raises:
+        ClipError: The file is missing, empty or not media.
+    """
+    if isinstance(path, Samples):
+        return Tracks(True, False, path.seconds)
     check_file(path, row=False)
     try:
         with open_container(path) as container:

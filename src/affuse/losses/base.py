@@ -3,49 +3,82 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 
+from affuse.options import Checked
+
 Reduction = Literal["mean", "sum", "none"]
+Classes = Annotated[int, Field(ge=2)]
+Width = Annotated[int, Field(ge=1)]
 
 
-class TaskLoss(nn.Module, ABC):
-    """``loss(logits, embedding, labels)``; a label below 0 is blank and left out.
+class TaskLoss(Checked, nn.Module, ABC):
+    """A loss of one task, called as ``loss(logits, embedding, labels)``; a label below 0 is blank and left out.
 
-    Every loss takes (num_classes, dim, reduction) in this order, and options of its own by name alone.
+    Every loss takes ``num_classes``, ``dim`` and ``reduction`` in this order, and options of its own by name alone.
+    A loss of your own derives from this class and writes ``per_utterance``; its options are keyword-only parameters
+    with annotations and defaults.
 
     Args:
-        num_classes: size of the task's label space.
-        dim: width of the embedding.
-        reduction: over the labelled utterances of the batch. The papers' eqs. 1 and 2 print a sum and eq. 3
-            a mean. Summed, a center term would weigh n times eq. 3's mean, n being the batch size, and the
-            balance of eqs. 4 and 5 would change with it. "mean" (the default) keeps the balance of the
+        num_classes: Size of the task's label space, 2 or more.
+        dim: Width of the embedding.
+        reduction: Over the labelled utterances of the batch: "mean", "sum", or "none" for a value each. The papers'
+            eqs. 1 and 2 print a sum and eq. 3 a mean. Summed, a center term would weigh n times eq. 3's mean, n being
+            the batch size, and the balance of eqs. 4 and 5 would change with it. "mean" keeps the balance of the
             equations at n = 1, which is the batch size the paper's authors trained with.
+
+    Raises:
+        AffuseError: An argument that is missing, unknown, of the wrong kind or out of its range.
+
+    Attributes:
+        reads_logits: True where the loss trains the classifier that gives the logits.
+
+    Examples:
+        >>> import torch
+        >>> class BrierLoss(TaskLoss):
+        ...     reads_logits = True
+        ...
+        ...     def per_utterance(self, logits, embedding, labels):
+        ...         wanted = torch.nn.functional.one_hot(labels, self.num_classes)
+        ...         return (logits.softmax(-1) - wanted).square().sum(-1)
+        >>> BrierLoss(2, 8)(torch.zeros(3, 2), torch.zeros(3, 8), torch.tensor([0, 1, -1])).item()
+        0.5
     """
 
-    reads_logits: bool = False  # True: the loss trains the classifier that gives the logits
+    reads_logits: ClassVar[bool] = False
 
-    def __init__(self, num_classes: int, dim: int, reduction: Reduction = "mean") -> None:
+    def __init__(self, num_classes: Classes, dim: Width, reduction: Reduction = "mean") -> None:
         super().__init__()
-        if num_classes < 2:
-            raise ValueError(f"a task needs at least 2 classes, not {num_classes}")
-        if reduction not in ("mean", "sum", "none"):
-            raise ValueError(
-                f"reduction is mean, sum or none, not {reduction!r}; a loss's own options are given by name"
-            )
         self.num_classes = num_classes
         self.dim = dim
-        self.reduction = reduction
+        self.reduction: Reduction = reduction
 
     @abstractmethod
     def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
-        """(n, classes), (n, dim), (n,) all labelled -> (n,)."""
+        """The loss of each utterance, all of them labelled.
+
+        Args:
+            logits: (n, classes).
+            embedding: (n, dim).
+            labels: (n,) int64, from 0.
+
+        Returns:
+            (n,).
+        """
 
     def forward(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
-        """Scalar, or (labelled,) with reduction "none"; a batch without labels gives 0 (mean, sum) with a graph.
+        """The loss of a batch; one without labels gives 0 (mean, sum) with a graph.
 
-        Shapes: logits (n, classes), embedding (n, dim), labels (n,) int64.
+        Args:
+            logits: (n, classes).
+            embedding: (n, dim).
+            labels: (n,) int64; below 0 is blank.
+
+        Returns:
+            A scalar, or (labelled,) with reduction "none".
         """
         labelled = labels >= 0
         part = logits[labelled], embedding[labelled], labels[labelled]

@@ -5,23 +5,35 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from affuse.losses.base import Reduction
+from affuse.losses.base import Classes, Reduction, Width
 from affuse.losses.centers import CenteredLoss
 
 
 class CenterLoss(CenteredLoss):
-    """1/2 ||x_i - c_{y_i}||^2.
+    """Center loss: 1/2 ||x_i - c_{y_i}||^2 (multi-loss paper, eq. 1; Wen et al. 2016).
 
     Args:
+        num_classes: Size of the task's label space, 2 or more.
+        dim: Width of the embedding.
+        reduction: See ``TaskLoss``.
         squared: False: 1/2 ||X - C_y||_F, one norm over the whole batch and not squared, which "mean" divides
             by the batch's size. This is the first paper's code; its gradient has norm 1/2 wherever it is.
         trained: False: the centers stay where they were drawn, as in that code.
+
+    Examples:
+        >>> import torch
+        >>> loss = CenterLoss(num_classes=4, dim=2)
+        >>> with torch.no_grad():
+        ...     _ = loss.centers.zero_()
+        >>> embedding = torch.tensor([[3.0, 4.0], [0.0, 1.0]])
+        >>> loss(torch.zeros(2, 4), embedding, torch.tensor([0, 3])).item()  # (25 / 2 + 1 / 2) / 2
+        6.5
     """
 
     def __init__(
         self,
-        num_classes: int,
-        dim: int,
+        num_classes: Classes,
+        dim: Width,
         reduction: Reduction = "mean",
         *,
         squared: bool = True,
@@ -33,9 +45,11 @@ class CenterLoss(CenteredLoss):
             self.refuse_none("the norm over a batch (squared: false)")
 
     def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+        """The formula for each utterance, (n, classes), (n, dim), (n,) -> (n,)."""
         return 0.5 * (embedding - self.centers[labels]).square().sum(dim=-1)
 
     def total(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+        """The sum over the batch, or the form of the first paper's code."""
         if self.squared:
             return super().total(logits, embedding, labels)
         return 0.5 * torch.linalg.vector_norm(embedding - self.centers[labels])

@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
 from torch import Tensor
 
-from affuse.losses.base import Reduction
+from affuse.losses.base import Classes, Reduction, Width
 from affuse.losses.centers import CenteredLoss
 
 
 class ContrastiveCenterLoss(CenteredLoss):
-    """1/2 d_{i,y_i} / (sum_{j != y_i} d_ij + theta) with d_ij = ||x_i - c_j||^2; theta = 1 in the paper.
+    """Contrastive-center loss (multi-loss paper, eq. 2; Qi and Su 2017).
+
+    1/2 d_{i,y_i} / (sum_{j != y_i} d_ij + theta) with d_ij = ||x_i - c_j||^2; theta = 1 in the paper.
 
     Args:
-        theta: added to every denominator; 1e-6 in the first paper's code.
+        num_classes: Size of the task's label space, 2 or more.
+        dim: Width of the embedding.
+        reduction: See ``TaskLoss``.
+        theta: Added to every denominator, above 0; 1e-6 in the first paper's code.
         ratio_of_sums: True: 1/2 (sum_i d_{i,y_i}) / (sum_i sum_{j != y_i} d_ij + theta), one ratio for the whole
             batch, which "mean" divides by the batch's size, as that code does.
-        scale: a factor; that code divides by 0.1.
+        scale: A factor, above 0; that code divides by 0.1.
         trained: False: the centers stay where they were drawn, as in that code.
+
+    Examples:
+        >>> import torch
+        >>> loss = ContrastiveCenterLoss(num_classes=2, dim=2, theta=1.0)
+        >>> with torch.no_grad():
+        ...     _ = loss.centers.copy_(torch.tensor([[0.0, 0.0], [3.0, 0.0]]))
+        >>> loss(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]), torch.tensor([0])).item()  # 1/2 * 1 / (4 + 1)
+        0.10000000149011612
     """
 
     def __init__(
         self,
-        num_classes: int,
-        dim: int,
+        num_classes: Classes,
+        dim: Width,
         reduction: Reduction = "mean",
         *,
-        theta: float = 1.0,
+        theta: Annotated[float, Field(gt=0)] = 1.0,
         ratio_of_sums: bool = False,
-        scale: float = 1.0,
+        scale: Annotated[float, Field(gt=0)] = 1.0,
         trained: bool = True,
     ) -> None:
         super().__init__(num_classes, dim, reduction, trained=trained)
-        if theta <= 0:
-            raise ValueError(f"theta keeps the ratio finite and must be above 0, not {theta}")
-        if scale <= 0:
-            raise ValueError(f"scale must be above 0, not {scale}")
         self.theta = theta
         self.scale = scale
         self.ratio_of_sums = ratio_of_sums
@@ -42,10 +54,12 @@ class ContrastiveCenterLoss(CenteredLoss):
             self.refuse_none("a ratio of sums (ratio_of_sums: true)")
 
     def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+        """The formula for each utterance, (n, classes), (n, dim), (n,) -> (n,)."""
         own, others = self._distances(embedding, labels)
         return self.scale * 0.5 * own / (others + self.theta)
 
     def total(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+        """The sum over the batch, or the form of the first paper's code."""
         if not self.ratio_of_sums:
             return super().total(logits, embedding, labels)
         own, others = self._distances(embedding, labels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 from torch.nn import functional
 
@@ -9,9 +11,22 @@ from affuse.losses.base import TaskLoss
 
 
 class CrossEntropyLoss(TaskLoss):
-    """-log p_i[y_i] with p = softmax(logits), in nats; eq. 3 is its mean over the batch."""
+    """Cross-entropy: -log p_i[y_i] with p = softmax(logits), in nats; eq. 3 is its mean over the batch.
 
-    reads_logits = True
+    Args:
+        num_classes: Size of the task's label space, 2 or more.
+        dim: Width of the embedding, which this loss does not read.
+        reduction: See ``TaskLoss``.
+
+    Examples:
+        >>> import torch
+        >>> loss = CrossEntropyLoss(num_classes=4, dim=8)
+        >>> round(loss(torch.zeros(3, 4), torch.zeros(3, 8), torch.tensor([0, 1, -1])).item(), 4)  # ln 4
+        1.3863
+    """
+
+    reads_logits: ClassVar[bool] = True
 
     def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+        """The negative log-likelihood of each label, (n, classes), (n, dim), (n,) -> (n,)."""
         return functional.cross_entropy(logits, labels, reduction="none")

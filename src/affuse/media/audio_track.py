@@ -282,7 +282,7 @@ def _open(path: Path, track: int) -> tuple[InputContainer, AudioStream]:
         container.close()
         raise ClipError(
             f"{path} has sound in a codec that FFmpeg does not know, or that is protected (DRM); convert it"
-            f"{', or name another of its audio tracks with --track N' if len(streams) > 1 else ''}."
+            f"{', or choose another of its audio tracks' if len(streams) > 1 else ''}."
         )
     stream.codec_context.thread_type = (
         "NONE"  # audio decoding gains nothing from threads; workers are processes
@@ -290,9 +290,9 @@ def _open(path: Path, track: int) -> tuple[InputContainer, AudioStream]:
     return container, stream
 
 
-def no_track(path: Path, tracks: int, track: int) -> str:
+def no_track(path: object, tracks: int, track: int) -> str:
     known = "only audio track 0" if tracks == 1 else f"audio tracks 0 to {tracks - 1}"
-    return f"{path} has {known}, not track {track}; correct the row's track or --track, or leave it out."
+    return f"{path} has {known}, not track {track}; correct its track, or leave that out."
 
 
 def _name_of(stream: AudioStream) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from affuse.media.recording import Recording
+from affuse.media.samples import Samples
 from affuse.media.sound import Sound, bounds
 
 
@@ -23,7 +24,7 @@ class SoundStream:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | Samples,
         channel: int | None = None,
         track: int | None = None,
         start: float = 0.0,
@@ -31,7 +32,7 @@ class SoundStream:
     ) -> None:
         """start, end: seconds into the file; as with ``read_waveform``, only this part is decoded where that is
         possible."""
-        self.path = Path(path)
+        self.path = path if isinstance(path, Samples) else Path(path)
         self._recording = Recording(self.path, channel, track, row=False)
         self.rate = self._recording.rate
         self._first, self._last = bounds(start, end, self.rate)

@@ -1,69 +1,112 @@
-"""The parts that a recipe names, made from its options; what is wrong with an option is told with its field."""
+"""The parts that a recipe names, made from its options; what is wrong with an option is said with its field."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from inspect import signature
-from typing import Any
+from dataclasses import dataclass
 
-from pydantic import ValidationError
-
-from affuse.corpora.corpus import first_problem
+from affuse import registry
+from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.encoders.sources import absolute
 from affuse.errors import AffuseError
+from affuse.fusion.base import Fusion
 from affuse.losses.weighted_sum import WeightedSum
-from affuse.recipe import FusionChoice, Modality, Recipe, Task
-from affuse.registry import get, unknown
+from affuse.options import check, given
+from affuse.recipe import FusionChoice, Modality, Recipe, Task, WeightingChoice
+from affuse.weighting.base import Weighting
 
 
-def encoder_choice(name: str, modality: Modality) -> tuple[Any, Any]:
-    """(encoder class, checked options) of a modality; AffuseError names the field that is wrong."""
-    kind = get("encoders", modality.encoder)
+@dataclass(frozen=True)
+class ResolvedEncoder:
+    """The encoder of a modality: its class and its checked options; no weight is loaded before ``make``."""
+
+    name: str
+    part: type[Encoder]
+    options: EncoderOptions
+    frozen: bool
+
+    @property
+    def kind(self) -> str:
+        """The column of the corpus that it reads: "audio", "text", "video" or "features"."""
+        return self.part.kind
+
+    @property
+    def width(self) -> int:
+        """Size of one step of its feature sequence."""
+        return self.part.width_of(self.options)
+
+    @property
+    def reading(self) -> Reading:
+        """What it reads of a clip, step by step."""
+        return self.part.reading_of(self.options)
+
+    def make(self) -> Encoder:
+        """The encoder itself, its weights loaded."""
+        return self.part(self.options)
+
+
+def resolve_encoder(modality: Modality, name: str) -> ResolvedEncoder:
+    """The encoder of one modality, called ``name`` in the recipe. Raises AffuseError that names the field."""
+    part: type[Encoder] = registry.get("encoders", modality.encoder)
     where = f"modalities.{name}.options"
-    return kind, checked_options(kind.Options, modality.options, where, f"options of {modality.encoder}")
+    options = check(part.Options, modality.options, where, modality.encoder)
+    return ResolvedEncoder(modality.encoder, part, options, modality.frozen)
+
+
+def resolve_encoders(recipe: Recipe) -> dict[str, ResolvedEncoder]:
+    """Modality -> its encoder, in the recipe's order. Raises AffuseError that names the field that is wrong.
+
+    Examples:
+        >>> from affuse import Recipe
+        >>> [(name, encoder.kind, encoder.width) for name, encoder in resolve_encoders(Recipe.load("server")).items()]
+        [('text', 'text', 768), ('audio', 'audio', 128)]
+    """
+    return {name: resolve_encoder(modality, name) for name, modality in recipe.modalities.items()}
 
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:
     """The recipe with encoders' files and folders named from the root: the working folder may change, they may not."""
     modalities = {}
     for name, modality in recipe.modalities.items():
-        options = absolute(modality.options, get("encoders", modality.encoder).sources)
+        options = absolute(modality.options, registry.get("encoders", modality.encoder).sources)
         changed = options != modality.options
         modalities[name] = modality.model_copy(update={"options": options}) if changed else modality
     return recipe.model_copy(update={"modalities": modalities})
 
 
-def build_fusion(choice: FusionChoice, widths: Mapping[str, int]) -> Any:
-    kind = get("fusions", choice.name)
-    options = checked_options(kind.Options, choice.options, "fusion.options", f"options of {choice.name}")
+def build_fusion(choice: FusionChoice, widths: Mapping[str, int]) -> Fusion:
+    """The fusion of modalities of these widths; an option that names a modality must name one of them."""
+    kind: type[Fusion] = registry.get("fusions", choice.name)
+    options = check(kind.Options, choice.options, "fusion.options", choice.name)
     for field in ("attend", "pool"):  # fields that name modalities
         named = getattr(options, field, None)
         for modality in named if isinstance(named, (list, dict)) else ():
             if modality not in widths and field in choice.options:
-                raise AffuseError(f"fusion.options.{field}: {unknown(modality, list(widths), 'modalities')}.")
+                raise AffuseError(
+                    f"fusion.options.{field}: {registry.unknown(str(modality), list(widths), 'modalities')}."
+                )
     return kind(widths, options)
 
 
 def build_loss(task: str, choice: Task, classes: int, width: int) -> WeightedSum:
+    """The weighted sum of a task's terms, for embeddings of this width."""
     terms = []
-    for term in choice.loss:
-        kind = get("losses", term.name)
-        known = [n for n in signature(kind).parameters if n not in ("num_classes", "dim", "reduction")]
-        for key in term.options:
-            if key not in known:
-                raise AffuseError(f"tasks.{task}.loss: {unknown(key, known, f'options of {term.name}')}.")
+    for number, term in enumerate(choice.loss):
+        kind = registry.get("losses", term.name)
+        where = f"tasks.{task}.loss.{number}.options"
+        options = check(registry.options("losses", term.name), term.options, where, term.name)
         try:
-            terms.append((kind(classes, width, reduction=term.reduction, **term.options), term.weight))
-        except (TypeError, ValueError) as error:
-            raise AffuseError(f"tasks.{task}.loss, {term.name}: {error}.") from None
+            loss = kind(classes, width, reduction=term.reduction, **given(options))
+        except AffuseError as error:
+            raise AffuseError(f"tasks.{task}.loss.{number}: {error}") from None
+        terms.append((loss, term.weight))
     return WeightedSum(terms)
 
 
-def checked_options(model: Any, values: Mapping[str, Any], where: str, what: str) -> Any:
-    for key in values:
-        if key not in model.model_fields:
-            raise AffuseError(f"{where}: {unknown(key, list(model.model_fields), what)}.")
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        raise AffuseError(f"{where}.{first_problem(error)}.") from None
+def build_weighting(choice: WeightingChoice, tasks: list[str]) -> Weighting:
+    """The weighting of these tasks."""
+    kind = registry.get("weightings", choice.name)
+    options = check(
+        registry.options("weightings", choice.name), choice.options, "weighting.options", choice.name
+    )
+    return kind(tasks, **given(options))

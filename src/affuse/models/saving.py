@@ -27,7 +27,7 @@ from affuse.models.index import (
     write_index,
 )
 from affuse.models.network import Model
-from affuse.models.parts import encoder_choice
+from affuse.models.parts import resolve_encoders
 from affuse.recipe import Modality, Recipe
 
 
@@ -77,22 +77,23 @@ def preprocessing(recipe: Recipe, usable: Recipe) -> dict[str, Any]:
     modality -> its encoder with every option, defaults included; one step of what is read from disk, and the width of
     a step of its features. ``usable`` is the recipe whose paths are right now.
     """
-    modalities = {}
+    modalities: dict[str, Any] = {}
+    resolved = resolve_encoders(usable)
     for name, modality in recipe.modalities.items():
-        kind, now = encoder_choice(name, usable.modalities[name])
-        reading = kind.reading_of(now)
+        now = resolved[name]
+        reading = now.reading
         modalities[name] = {
-            "kind": kind.kind,
+            "kind": now.kind,
             "encoder": modality.encoder,
             "frozen": modality.frozen,
-            "options": now.model_dump(mode="json") | modality.options,
+            "options": now.options.model_dump(mode="json") | modality.options,
             "step": {
                 "dtype": str(reading.dtype).removeprefix("torch."),
                 "shape": list(reading.shape),
                 "meaning": reading.meaning,
                 "least_steps": reading.least,
             },
-            "width": kind.width_of(now),
+            "width": now.width,
         }
     return {"modalities": modalities}
 
@@ -112,17 +113,17 @@ def _write_encoders(model: Model, folder: Path, self_contained: bool) -> Recipe:
     """The recipe as it is to be written, after copying what the model cannot do without to ``folder``/MODALITY."""
     changed = {}
     for name, modality in model.recipe.modalities.items():
-        kind, options = encoder_choice(name, modality)
+        resolved = model.resolved[name]
         if not modality.frozen or self_contained or _from_model_folder(modality):
             # a trained encoder's weights are the model's
-            encoder: Encoder = kind(options) if modality.frozen else model.encoders[name]  # type: ignore[assignment]
+            encoder: Encoder = resolved.make() if modality.frozen else model.encoders[name]  # type: ignore[assignment]
             written = encoder.write_source(folder / name, weights=modality.frozen)
             inside = PurePosixPath(ENCODERS, name)
             named = {
                 key: value if value is None else f"{INSIDE}{inside / value}" for key, value in written.items()
             }
-        elif (hub_id := _hub_id(options)) is not None:
-            named = {"revision": pinned(hub_id, getattr(options, "revision", None))}
+        elif (hub_id := _hub_id(resolved.options)) is not None:
+            named = {"revision": pinned(hub_id, getattr(resolved.options, "revision", None))}
         else:
             continue
         changed[name] = modality.model_copy(update={"options": {**modality.options, **named}})

@@ -13,9 +13,10 @@ from affuse.files import write_json
 from affuse.reports.description import base_of, changed_fields, encoder_in_words, reads_text
 from affuse.reports.tables.results import rows_of
 from affuse.reports.tables.utterances import write_utterances
-from affuse.training.compare import Cell, Comparison
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
 from affuse.training.comparison_folder import RECORD, runs_of
-from affuse.training.run import environment
+from affuse.training.environment import versions
 from affuse.training.runfolder import RunFolder
 
 FORMAT = 1
@@ -135,21 +136,9 @@ def _tasks(comparison: Comparison) -> dict[str, dict[str, Any]]:
 
 
 def _versions(comparison: Comparison) -> dict[str, str]:
-    about_run = {
-        "key",
-        "corpus",
-        "generated",
-        "corpus_hash",
-        "split_hash",
-        "stamp",
-        "view",
-        "transcript_overlap",
-        "fold",
-    }
-    cell = comparison.cells[0]
-    found = environment(comparison.experiments[cell.experiment], cell.fold, "")
+    found = versions(comparison.experiments[comparison.cells[0].experiment])
     # of the processes that trained, not of this one
     runs = [run for one in comparison.results if (run := RunFolder(one)).begun]
     threads = runs[0].environment().get("threads") if runs else None
     found |= {"threads": "unknown" if threads is None else f"{threads} per run, {os.cpu_count()} cores"}
-    return {name: str(value) for name, value in found.items() if name not in about_run}
+    return {name: str(value) for name, value in found.items()}

@@ -17,7 +17,7 @@ from pydantic import Field
 from affuse.errors import AffuseError
 from affuse.files import read_csv
 from affuse.files.yaml_text import read_yaml
-from affuse.recipe import Part
+from affuse.recipe_sections import Section as Part
 from affuse.registry import unknown
 
 PROTOCOLS = {"written": "as written", "coded": "as coded", "honest": "honest"}  # and what tables call them

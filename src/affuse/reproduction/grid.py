@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.protocol import SplitProtocol
 from affuse.corpora.readers.iemocap.relabel import has_votes
+from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.errors import AffuseError
 from affuse.overrides import apply_override, set_field
 from affuse.recipe import Recipe
 from affuse.reproduction.changes import changes_in_words
 from affuse.reproduction.definition import Changes, Definition, GridCell, Paper
 from affuse.reproduction.form import Form, check_prefixes, split_prefix
-from affuse.training.compare import Variant
+from affuse.training.variants import Variant
 
 LEAST_GROUPS = 3  # one to test, one to validate, one to train
 MISSING = {"votes": "keeps no annotators' votes", "sides": "does not show two people side by side"}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.splits import make_split
-from affuse.corpora.view import view
+from affuse.corpora.selection import view
+from affuse.corpora.splits.making import make_split
 from affuse.errors import AffuseError
 from affuse.files import write_csv
 from affuse.progress import Progress

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.view import view
+from affuse.corpora.selection import view
 from affuse.recipe import Recipe
 from affuse.reproduction.definition import Definition, Paper, Utterances
 from affuse.training.data import label_table

@@ -55,7 +55,7 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         if problem:
             unread[name] = problem
         else:
-            columns[name] = _texts(column)
+            columns[name] = as_texts(column.to_pandas())
     return pd.DataFrame(columns, index=pd.RangeIndex(found.num_rows)), unread
 
 
@@ -84,9 +84,8 @@ def _decoded(name: str, column: Any) -> tuple[Any, str]:
     return column, f"row {_first(column)}, {name}: it holds bytes, where a text or number is read"
 
 
-def _texts(column: Any) -> pd.Series:
-    """Strings; whole numbers lose a float's '.0'."""
-    values = column.to_pandas()
+def as_texts(values: pd.Series) -> pd.Series:
+    """The cells as strings; whole numbers lose a float's '.0'."""
     if pd.api.types.is_float_dtype(values):
         known = values.dropna()
         if known.mod(1).eq(0).all() and known.abs().lt(_WHOLE).all():

@@ -14,15 +14,18 @@ import numpy as np
 import pandas as pd
 
 from affuse.errors import AffuseError
-from affuse.evaluation.predictions import measure_table, prediction_table
+from affuse.evaluation.predictions import prediction_table
 from affuse.files import digest
 from affuse.progress import Progress
-from affuse.training.compare import Cell, Comparison, Variant, describe, slug
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
 from affuse.training.comparison_folder import run_folder
+from affuse.training.environment import environment
 from affuse.training.experiment import Experiment
 from affuse.training.features import Source
-from affuse.training.run import environment, measures_as_json
+from affuse.training.run import measured
 from affuse.training.runfolder import RunFolder, RunResult
+from affuse.training.variants import Variant, describe, folder_name
 
 NAME, CLASSIFIER = "baseline", "logistic regression"
 DESCRIPTION = (
@@ -57,7 +60,7 @@ def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) ->
             continue
         settings = _settings(cells)
         # a row of another split is another run, even where the settings do not tell them apart
-        row_folder = slug({NAME: CLASSIFIER, "split": split[:8]}, NAME)
+        row_folder = folder_name({NAME: CLASSIFIER, "split": split[:8]}, NAME)
         folds = list(dict.fromkeys(cell.fold for cell in cells))
         advance = progress.start(NAME, len(folds))
         pooled: dict[str, np.ndarray] = {}
@@ -134,19 +137,13 @@ def train_baseline(
         if role in parts
     ]
     predictions = pd.concat(tables, ignore_index=True)
-    test = predictions[predictions["role"] == "test"]
-    measured = {
-        task: measures_as_json(measure_table(test, task, space))
-        for task, space in experiment.labelled.spaces.items()
-        if (test[task] != "").any()
-    }
     run = RunFolder(folder)
     run.write_environment(environment(experiment, fold, key))
     run.write_baseline(DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)))
     run.write_split(experiment.split.table.query("fold == @fold"))
     run.write_predictions(predictions)
     result = RunResult(
-        folder, fold, 0, 0, 0, measured,
+        folder, fold, 0, 0, 0, measured(experiment, predictions),
         key=key, utterances={role: len(ids) for role, ids in roles.items()}, parameters=parameters,
         seconds=round(time.perf_counter() - began, 1), finished=time.strftime("%Y-%m-%d"),
         stamp=experiment.split.stamp, c=chosen,
@@ -156,7 +153,7 @@ def train_baseline(
 
 
 def pool(sources: Mapping[str, Source], names: Sequence[str], ids: Sequence[str]) -> dict[str, np.ndarray]:
-    """id -> (2 x widths of all modalities,) mean and deviation over time; NaN where a modality is missing."""
+    """Id -> (2 x widths of all modalities,) mean and deviation over time; NaN where a modality is missing."""
     widths: dict[str, int] = {}
     found: dict[str, dict[str, np.ndarray]] = {id: {} for id in ids}
     for name in names:
@@ -173,7 +170,7 @@ def pool(sources: Mapping[str, Source], names: Sequence[str], ids: Sequence[str]
 
 
 def prepare(rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """role -> (utterances, features), imputed and z-scored by the training part, turned into its own directions.
+    """Role -> (utterances, features), imputed and z-scored by the training part, turned into its own directions.
 
     With more features than utterances the penalised solution lies in the span of the training part, so the turn (its
     singular vectors) changes no probability and makes the fit many times cheaper.

@@ -17,7 +17,6 @@ from affuse.evaluation.groups import group_gap
 from affuse.evaluation.intervals import Interval, speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.predictions import measure_table
 from affuse.models.network import Model
-from affuse.models.parts import encoder_choice
 from affuse.recipe import Modality, Recipe, loss_name
 from affuse.training.experiment import Experiment
 
@@ -34,15 +33,25 @@ _UNKNOWN = "not known to affuse: see where it comes from"
 _NAMES = {"acc": "ACC (WA)", "bacc": "BACC (UA)"}
 
 
-def model_card(model: Model, experiment: Experiment, fold: int, test: pd.DataFrame) -> str:
-    """The text of README.md; ``test`` is the run's prediction table of the test part."""
+def model_card(
+    model: Model, experiment: Experiment, fold: int, test: pd.DataFrame, training: str = ""
+) -> str:
+    """The text of README.md.
+
+    Args:
+        model: with its prediction defaults.
+        experiment: that it was trained in.
+        fold: of the experiment's split.
+        test: the run's prediction table of the test part.
+        training: why the numbers say little of the method, "" where the network trained (``convergence``).
+    """
     measured = _measure(experiment, test)
     return "\n".join(
         [
             _front_matter(model, experiment, measured),
             *_introduction(model),
             *_data(experiment, fold, model.recipe),
-            *_results(experiment, test, measured),
+            *_results(experiment, test, measured, training),
             *_confidence(model),
             *_limits(experiment),
             *_licences(model, experiment),
@@ -56,7 +65,7 @@ def _front_matter(
     from huggingface_hub import EvalResult, ModelCardData
 
     info = experiment.corpus.info
-    kinds = {encoder_choice(name, part)[0].kind for name, part in model.recipe.modalities.items()}
+    kinds = {encoder.kind for encoder in model.resolved.values()}
     bases = sorted({found for part in model.recipe.modalities.values() if (found := _hub_id(part))})
     slug = re.sub(r"[^a-z0-9]+", "-", info.title.lower()).strip("-") or "corpus"
     results = [
@@ -174,7 +183,7 @@ def _chosen(recipe: Recipe, validation: bool) -> str:
 
 
 def _measure(experiment: Experiment, test: pd.DataFrame) -> dict[str, dict[str, Interval]]:
-    """task -> metric -> value with its interval over speakers; tasks without a test label are left out."""
+    """Task -> metric -> value with its interval over speakers; tasks without a test label are left out."""
     speakers = experiment.labelled.table.set_index("id")["speaker"]
     found = {}
     for task, space in experiment.labelled.spaces.items():
@@ -185,9 +194,9 @@ def _measure(experiment: Experiment, test: pd.DataFrame) -> dict[str, dict[str, 
 
 
 def _results(
-    experiment: Experiment, test: pd.DataFrame, measured: Mapping[str, Mapping[str, Interval]]
+    experiment: Experiment, test: pd.DataFrame, measured: Mapping[str, Mapping[str, Interval]], training: str
 ) -> list[str]:
-    lines = ["## Results on the test part", ""]
+    lines = ["## Results on the test part", "", *([f"**{training}**", ""] if training else [])]
     if experiment.corpus.info.generated:
         lines += ["On a generated corpus: they say nothing about people.", ""]
     lines += ["| task | metric | value | 95 % interval over speakers |", "|---|---|---|---|"]

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.splits import Split, make_split, transcript_overlap
-from affuse.corpora.view import view
+from affuse.corpora.selection import view
+from affuse.corpora.splits.making import make_split
+from affuse.corpora.splits.overlap import transcript_overlap
+from affuse.corpora.splits.split import Split
 from affuse.encoders.base import Encoder
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
@@ -19,7 +21,7 @@ from affuse.failures import SKIPPED
 from affuse.files import digest
 from affuse.models.encoder_files import source_digests
 from affuse.models.network import Model
-from affuse.models.parts import encoder_choice, with_absolute_paths
+from affuse.models.parts import build_weighting, resolve_encoder, resolve_encoders, with_absolute_paths
 from affuse.names import counted
 from affuse.progress import Progress
 from affuse.recipe import Recipe
@@ -28,7 +30,6 @@ from affuse.training.cache import ContentKeys, FeatureCache
 from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import CachedSource, LiveSource, Skipped, Source, check_live, extract
 from affuse.training.inputs import FILMS_SOUND, has_input, input_of, without_absent
-from affuse.weighting.build import build as build_weighting
 
 
 @dataclass
@@ -56,8 +57,7 @@ class ClipPlan:
                 modality = self.recipe.modalities[name]
                 encoder = (trained or {}).get(name)
                 if encoder is None:
-                    kind, options = encoder_choice(name, modality)
-                    encoder = kind(options)
+                    encoder = resolve_encoder(modality, name).make()
                 rows = {utterance.id: utterance for utterance in self.corpus.utterances()}
                 opened[name] = LiveSource(encoder, modality.frozen, rows, self.device)
         return opened
@@ -86,6 +86,7 @@ class Experiment:
 
     @property
     def skipped(self) -> list[Skipped]:
+        """Clips that could not be used."""
         return self.clips.skipped
 
     @property
@@ -100,8 +101,12 @@ class Experiment:
         known = [share for share in shares if not np.isnan(share)]
         return float(np.mean(known)) if known else float("nan")
 
+    def open_clips(self, model: Model) -> dict[str, Source]:
+        """Modality -> its clips in this process, as ``model`` takes them; its own encoders read for it."""
+        return self.clips.open(model.trained_encoders)
+
     def roles(self, fold: int) -> dict[str, list[str]]:
-        """role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
+        """Role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
         check_fold(self.split, fold)
         bad = {skip.id for skip in self.skipped}
         roles = {role: [id for id in ids if id not in bad] for role, ids in self.split.roles(fold).items()}
@@ -174,7 +179,7 @@ def check_fold(split: Split, fold: int) -> None:
 def check_network(recipe: Recipe, spaces: Mapping[str, list[str]]) -> None:
     """Build network and weighting once, for the AffuseError of an option that does not fit."""
     Model(recipe, spaces)
-    build_weighting(recipe.weighting.name, list(recipe.tasks), recipe.weighting.options)
+    build_weighting(recipe.weighting, list(recipe.tasks))
 
 
 def read_clips(
@@ -185,26 +190,36 @@ def read_clips(
     progress: Progress,
     device: str = "cpu",
     require: bool = True,
+    trained: Mapping[str, Encoder] | None = None,
 ) -> ClipPlan:
     """Read or encode the clips of ``ids`` in every modality of the recipe, through the cache if there is one.
 
-    ``require``: raise AffuseError if a modality is missing from every utterance.
+    Args:
+        corpus: Where the clips are named.
+        recipe: Resolved on the corpus.
+        ids: Of the utterances to be read.
+        cache: Of features; None: nothing is kept, and every clip is tried once.
+        progress: Is told of each modality.
+        device: Where frozen encoders run: cpu or cuda.
+        require: Raise AffuseError if a modality is missing from every utterance.
+        trained: Modality -> the encoder of a trained network, which reads for it; its own source may be gone.
     """
     wanted = set(ids)
     utterances = [u for u in corpus.utterances() if u.id in wanted]
     plan = ClipPlan(corpus, recipe, {}, {}, [], [], cache, device)
     present: dict[str, set[str]] = {}
+    resolved = resolve_encoders(recipe)
     for name, modality in recipe.modalities.items():
-        kind, options = encoder_choice(name, modality)
-        if not has_input(kind, options, corpus.table[corpus.table["id"].isin(wanted)]):
+        if not has_input(resolved[name], corpus.table[corpus.table["id"].isin(wanted)]):
             if require:
                 raise AffuseError(
-                    f"No utterance has {input_of(kind, options)} for the modality {name!r}; leave it out of the recipe."
+                    f"No utterance has {input_of(resolved[name])} for the modality {name!r}; "
+                    "leave it out of the recipe."
                 )
             present[name], plan.contents[name] = set(), digest()
             plan.keys[name] = dict.fromkeys((u.id for u in utterances), None)
             continue
-        encoder = kind(options)
+        encoder = (trained or {}).get(name) or resolved[name].make()
         if cache is None or not encoder.cached:
             source = LiveSource(encoder, modality.frozen, {u.id: u for u in utterances}, device)
             found, skipped, partial = check_live(name, source, [u.id for u in utterances])
@@ -238,7 +253,7 @@ def read_clips(
             raise AffuseError(f"No utterance has the modality {name!r}; leave it out of the recipe.")
     bad = {skip.id for skip in plan.skipped}
     everything = set().union(*present.values())
-    hears = any(encoder_choice(*one)[0].kind == "audio" for one in recipe.modalities.items())
+    hears = any(encoder.kind == "audio" for encoder in resolved.values())
     plan.skipped += [
         Skipped(
             u.id,
@@ -253,14 +268,17 @@ def read_clips(
 
 
 def resolve(recipe: Recipe, corpus: Corpus) -> Recipe:
-    """Fill in what only this machine and the corpus know: encoders' paths from the root, so that an experiment is the
-    same from every working folder, the modalities that the corpus has, and the widths of pre-extracted features."""
+    """Fill in what only this machine and the corpus know.
+
+    That is encoders' paths from the root, so that an experiment is the same from every working folder; the modalities
+    that the corpus has; and the widths of pre-extracted features.
+    """
     recipe, _ = without_absent(with_absolute_paths(recipe), corpus)
     changes = []
     for name, modality in recipe.modalities.items():
         if modality.encoder != "precomputed":
             continue
-        _, options = encoder_choice(name, modality)
+        options = resolve_encoder(modality, name).options
         assert isinstance(options, PrecomputedOptions)
         if options.name not in corpus.feature_names:
             raise AffuseError(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import FEATURE_PREFIX
 from affuse.encoders.precomputed import PrecomputedOptions
 from affuse.errors import AffuseError
-from affuse.models.parts import encoder_choice
+from affuse.models.parts import ResolvedEncoder, resolve_encoders
 from affuse.recipe import Recipe
 
 # of films that are named as video alone
@@ -18,28 +16,28 @@ FILMS_SOUND = "a film's sound is read where the column audio names the film too"
 _IN_WORDS = {"audio": "sound", "video": "video", "text": "text"}  # the column that a kind of encoder reads
 
 
-def has_input(kind: Any, options: Any, table: pd.DataFrame) -> bool:
+def has_input(encoder: ResolvedEncoder, table: pd.DataFrame) -> bool:
     """Whether some row has what an encoder reads; whether that can be decoded is another matter.
 
     An encoder of another kind than affuse's own reads what it may: nobody knows before it tries.
     """
-    column = f"{FEATURE_PREFIX}{options.name}" if isinstance(options, PrecomputedOptions) else kind.kind
+    options = encoder.options
+    column = f"{FEATURE_PREFIX}{options.name}" if isinstance(options, PrecomputedOptions) else encoder.kind
     return column not in table.columns or bool(table[column].notna().any())
 
 
-def input_of(kind: Any, options: Any) -> str:
+def input_of(encoder: ResolvedEncoder) -> str:
     """What an encoder reads, in words."""
-    return _IN_WORDS.get(kind.kind, f"{FEATURE_PREFIX}{getattr(options, 'name', '')}")
+    return _IN_WORDS.get(encoder.kind, f"{FEATURE_PREFIX}{getattr(encoder.options, 'name', '')}")
 
 
 def absent_modalities(recipe: Recipe, corpus: Corpus) -> dict[str, str]:
     """Modalities of the recipe that no utterance has -> what is missing, in words."""
-    absent = {}
-    for name, modality in recipe.modalities.items():
-        kind, options = encoder_choice(name, modality)
-        if not has_input(kind, options, corpus.table):
-            absent[name] = input_of(kind, options)
-    return absent
+    return {
+        name: input_of(encoder)
+        for name, encoder in resolve_encoders(recipe).items()
+        if not has_input(encoder, corpus.table)
+    }
 
 
 def without_absent(recipe: Recipe, corpus: Corpus) -> tuple[Recipe, list[str]]:

@@ -10,10 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from affuse.errors import AffuseError
+from affuse.options import Checked
 
 
-class Weighting(nn.Module, ABC):
-    """Joins the unweighted losses of several tasks into one scalar.
+class Weighting(Checked, nn.Module, ABC):
+    """A rule that joins the unweighted losses of several tasks into one scalar.
+
+    A weighting of your own derives from this class and writes ``forward`` and ``weight_vector``; its options are
+    parameters of its constructor, after ``tasks``, with annotations and defaults.
 
     A task that has no labelled utterance in the batch is absent from ``losses``: it is left out, and the
     weights of the others are renormalised where the method's formula normalises over the tasks.
@@ -23,17 +27,33 @@ class Weighting(nn.Module, ABC):
 
     Losses of two weightings are on two scales: compare runs by each task's unweighted loss.
 
-    Parameters
-    ----------
-    tasks: the names of the tasks, in the order of every weight vector here.
+    Args:
+        tasks: The names of the tasks, in the order of every weight vector here.
 
-    Raises AffuseError if there is no task or one is named twice.
+    Raises:
+        AffuseError: There is no task or one is named twice; an argument is missing, unknown, of the wrong kind or
+            out of its range.
+
+    Attributes:
+        needs_losses_after_step: True where the trainer must compute the losses again for ``after_step``.
+        gradient_based: True where ``backward`` looks at each task's gradient; it then replaces ``forward``'s.
+
+    Examples:
+        >>> import torch
+        >>> class LargestLoss(Weighting):
+        ...     def forward(self, losses):
+        ...         values, rows = self.gather(losses)
+        ...         return values.max()
+        ...
+        ...     def weight_vector(self):
+        ...         return torch.full((len(self.tasks),), torch.nan)  # only the batch knows
+        >>> weighting = LargestLoss(["emotion", "gender"])
+        >>> weighting({"emotion": torch.tensor(1.2), "gender": torch.tensor(0.5)}).item()
+        1.2000000476837158
     """
 
-    needs_losses_after_step: ClassVar[bool] = False  # the trainer recomputes the losses for ``after_step``
-    gradient_based: ClassVar[bool] = (
-        False  # ``backward`` looks at each task's gradient: it replaces forward's
-    )
+    needs_losses_after_step: ClassVar[bool] = False
+    gradient_based: ClassVar[bool] = False
 
     def __init__(self, tasks: Sequence[str]) -> None:
         super().__init__()
@@ -46,18 +66,27 @@ class Weighting(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """One scalar from the scalar loss of each task that the batch has labels for (at least one).
+        """One scalar from the scalar loss of each task that the batch has labels for.
 
-        Raises AffuseError for a task it does not know, for no task at all, and for a loss that is no scalar.
+        Args:
+            losses: Task -> scalar loss, one task at least.
+
+        Returns:
+            The joint loss, a scalar.
+
+        Raises:
+            AffuseError: An unknown task, no task at all, or a loss that is no scalar.
         """
 
     @abstractmethod
     def weight_vector(self) -> Tensor:
-        """(tasks,) what each loss counts in the joint loss now: its derivative with respect to that loss."""
+        """What each loss counts in the joint loss now: its derivative with respect to that loss, (tasks,)."""
 
     def weights(self) -> dict[str, float]:
-        """``weight_vector`` by task name, for the log. (A method whose weights depend on the batch tells its
-        last training batch's.)"""
+        """``weight_vector`` by task name, for the log.
+
+        Where weights depend on the batch, they are those of the last training batch.
+        """
         return dict(zip(self.tasks, self.weight_vector().detach().tolist(), strict=True))
 
     def backward(
@@ -67,21 +96,26 @@ class Weighting(nn.Module, ABC):
         features: Sequence[Tensor] = (),
         backward: Callable[[Tensor], object] = torch.Tensor.backward,
     ) -> Tensor:
-        """Add the gradient of the joint loss to every parameter's ``.grad``; returns the detached joint loss.
+        """Add the gradient of the joint loss to every parameter's ``.grad``.
 
-        shared:   ALL trainable parameters upstream of the heads, in the order of the forward pass
-        features: the embedding(s) that feed the heads
-        backward: what the trainer calls instead of ``Tensor.backward``
+        Args:
+            losses: Task -> scalar loss.
+            shared: ALL trainable parameters upstream of the heads, in the order of the forward pass.
+            features: The embedding(s) that feed the heads.
+            backward: What the trainer calls instead of ``Tensor.backward``.
+
+        Returns:
+            The detached joint loss.
         """
         joint = self(losses)
         backward(joint)
         return joint.detach()
 
     def end_epoch(self, losses: Mapping[str, float]) -> None:
-        """Told each task's mean training loss when an epoch ends."""
+        """Take note of each task's mean training loss when an epoch ends."""
 
     def after_step(self, losses: Mapping[str, Tensor]) -> None:
-        """Told the same batch's losses after the optimiser's step, if ``needs_losses_after_step``."""
+        """Take note of the same batch's losses after the optimiser's step, if ``needs_losses_after_step``."""
 
     def gather(self, losses: Mapping[str, Tensor]) -> tuple[Tensor, list[int]]:
         """The present losses as one (present,) tensor of at least float32, and their rows among ``tasks``."""

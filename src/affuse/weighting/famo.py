@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from affuse.errors import AffuseError
@@ -16,7 +17,9 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 
 
 class FamoWeighting(Weighting):
-    """c sum_i z_i log L_i with z = softmax(xi) and c = 1 / sum_i (z_i / L_i), a constant.
+    """FAMO: weight moves to the task whose loss fell slowest (Liu et al. 2023).
+
+    c sum_i z_i log L_i with z = softmax(xi) and c = 1 / sum_i (z_i / L_i), a constant.
 
     Liu et al. 2023, "FAMO: fast adaptive multitask optimization" (NeurIPS), algorithm 1. After the
     optimiser's step the losses of the same batch are computed again and xi descends delta = J^T (log
@@ -26,12 +29,20 @@ class FamoWeighting(Weighting):
 
     The effective weights are c z_i / L_i; they sum to 1.
 
-    Parameters
-    ----------
-    learning_rate: of the step on xi (the paper: 0.025).
-    decay:         the paper's gamma, pulling the weights towards equality.
+    Args:
+        tasks: The names of the tasks.
+        learning_rate: Of the step on xi, above 0 (the paper: 0.025).
+        decay: The paper's gamma, pulling the weights towards equality; at least 0.
 
-    Raises AffuseError if ``after_step`` is called without losses from before the step.
+    Raises:
+        AffuseError: ``after_step`` is called without losses from before the step.
+
+    Examples:
+        >>> import torch
+        >>> weighting = FamoWeighting(["emotion", "gender"])
+        >>> losses = {"emotion": torch.tensor(1.2), "gender": torch.tensor(0.4)}
+        >>> round(weighting(losses).item(), 4)
+        -0.2202
     """
 
     needs_losses_after_step: ClassVar[bool] = True
@@ -41,12 +52,13 @@ class FamoWeighting(Weighting):
     steps: Tensor
     last: Tensor
 
-    def __init__(self, tasks: Sequence[str], learning_rate: float = 0.025, decay: float = 1e-3) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[str],
+        learning_rate: Annotated[float, Field(gt=0)] = 0.025,
+        decay: Annotated[float, Field(ge=0)] = 1e-3,
+    ) -> None:
         super().__init__(tasks)
-        if not learning_rate > 0 or not decay >= 0:
-            raise AffuseError(
-                f"FAMO needs learning_rate above 0 and decay of at least 0; got {learning_rate} and {decay}."
-            )
         self.learning_rate = learning_rate
         self.decay = decay
         for name in ("xi", "mean", "square"):
@@ -56,6 +68,7 @@ class FamoWeighting(Weighting):
         self._before: tuple[Tensor, list[int]] | None = None  # lives from forward to after_step only
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The joint loss of a batch, task -> scalar loss to one scalar; see the class for its formula."""
         values, rows = self.gather(losses)
         values = values + SMALLEST
         shares = self.select(self.xi, rows).softmax(0) / values.detach()
@@ -66,10 +79,12 @@ class FamoWeighting(Weighting):
         return (weights * values.detach() * values.log()).sum()
 
     def weight_vector(self) -> Tensor:
+        """The weights now, (tasks,)."""
         return self.last
 
     @torch.no_grad()
     def after_step(self, losses: Mapping[str, Tensor]) -> None:
+        """Step xi by how far each loss fell; ``losses`` of the same batch, after the optimiser's step."""
         if self._before is None:
             raise AffuseError(
                 "FAMO.after_step needs the losses from before the optimiser's step: call forward first."

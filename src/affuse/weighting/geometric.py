@@ -13,11 +13,23 @@ SMALLEST = 1e-8  # below it a loss counts as this: the logarithm of 0 has no gra
 
 
 class GeometricWeighting(Weighting):
-    """(prod_i L_i)^(1/T): each task counts by the relative change of its loss, whatever its unit.
+    """The geometric mean of the losses, (prod_i L_i)^(1/T).
+
+    Each task counts by the relative change of its loss, whatever its unit.
 
     Chennupati et al. 2019, "MultiNet++: multi-stream feature aggregation and geometric loss strategy for
     multi-task learning" (CVPR workshops). Its gradient is that of sum_i w_i L_i with w_i = joint / (T L_i).
     The losses must not be negative.
+
+    Args:
+        tasks: The names of the tasks.
+
+    Examples:
+        >>> import torch
+        >>> weighting = GeometricWeighting(["emotion", "gender"])
+        >>> losses = {"emotion": torch.tensor(1.2), "gender": torch.tensor(0.4)}
+        >>> round(weighting(losses).item(), 4)
+        0.6928
     """
 
     last: Tensor
@@ -27,6 +39,7 @@ class GeometricWeighting(Weighting):
         self.register_buffer("last", torch.full((len(self.tasks),), 1 / len(self.tasks)))
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The joint loss of a batch, task -> scalar loss to one scalar; see the class for its formula."""
         values, rows = self.gather(losses)
         values = values.clamp_min(SMALLEST)
         joint = values.log().mean().exp()
@@ -35,4 +48,5 @@ class GeometricWeighting(Weighting):
         return joint
 
     def weight_vector(self) -> Tensor:
+        """The weights now, (tasks,)."""
         return self.last

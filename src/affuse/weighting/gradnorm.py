@@ -13,7 +13,9 @@ from affuse.weighting.base import Weighting
 
 
 class GradNormWeighting(Weighting):
-    """sum_i w_i L_i; the weights descend sum_i |G_i - mean(G) r_i^alpha| on their own.
+    """GradNorm: weights learnt so that all tasks train at the same rate (Chen et al. 2018).
+
+    sum_i w_i L_i; the weights descend sum_i |G_i - mean(G) r_i^alpha| on their own.
 
     Chen et al. 2018, "GradNorm: gradient normalization for adaptive loss balancing in deep multitask
     networks", eqs. 1 and 2. G_i = |w_i grad L_i| over the last shared layer W, r_i = (L_i / L_i(0)) over
@@ -21,14 +23,22 @@ class GradNormWeighting(Weighting):
     above 1) is given a larger gradient. Here w = T softmax(logits), which keeps the sum at T where the
     paper rescales after each step; the trainer's optimiser steps ``logits``.
 
-    Parameters
-    ----------
-    alpha: how hard lagging tasks are pulled back (the paper: 1.5; 0 makes all gradients equally long).
-    over:  whose gradient is measured. "last": the last tensor of ``shared`` with two or more dimensions, the
-           paper's W; "all": every shared parameter (a full backward pass per task); "features": the
-           embedding itself.
+    Args:
+        tasks: The names of the tasks.
+        alpha: How hard lagging tasks are pulled back (the paper: 1.5; 0 makes all gradients equally long).
+        over: Whose gradient is measured. "last": the last tensor of ``shared`` with two or more dimensions, the
+            paper's W; "all": every shared parameter (a full backward pass per task); "features": the embedding
+            itself.
 
-    Raises AffuseError for an unknown ``over``, and in ``backward`` where the model has nothing of the kind.
+    Raises:
+        AffuseError: In ``backward``, the model has no trainable tensor of the kind that ``over`` names.
+
+    Examples:
+        >>> import torch
+        >>> weighting = GradNormWeighting(["emotion", "gender"])
+        >>> losses = {"emotion": torch.tensor(1.2), "gender": torch.tensor(0.4)}
+        >>> round(weighting(losses).item(), 4)
+        1.6
     """
 
     gradient_based: ClassVar[bool] = True
@@ -38,18 +48,18 @@ class GradNormWeighting(Weighting):
         self, tasks: Sequence[str], alpha: float = 1.5, over: Literal["last", "all", "features"] = "last"
     ) -> None:
         super().__init__(tasks)
-        if over not in ("last", "all", "features"):
-            raise AffuseError(f"GradNorm measures gradients over 'last', 'all' or 'features'; got {over!r}.")
         self.alpha = alpha
         self.over = over
         self.logits = nn.Parameter(torch.zeros(len(self.tasks)))
         self.register_buffer("initial", torch.full((len(self.tasks),), torch.nan))  # L_i(0), NaN until seen
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The joint loss of a batch, task -> scalar loss to one scalar; see the class for its formula."""
         values, rows = self.gather(losses)
         return (self._weights(rows).detach() * values).sum()
 
     def weight_vector(self) -> Tensor:
+        """The weights now, (tasks,)."""
         return self._weights(list(range(len(self.tasks))))
 
     def backward(
@@ -59,6 +69,7 @@ class GradNormWeighting(Weighting):
         features: Sequence[Tensor] = (),
         backward: Callable[[Tensor], object] = torch.Tensor.backward,
     ) -> Tensor:
+        """As ``Weighting.backward``, by each task's gradient."""
         values, rows = self.gather(losses)
         inputs = self._measured(shared, features)
         norms = torch.stack([_gradient_norm(value, inputs) for value in values])

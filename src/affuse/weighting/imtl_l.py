@@ -11,11 +11,23 @@ from affuse.weighting.base import Weighting
 
 
 class ImtlLWeighting(Weighting):
-    """sum_i e^s_i L_i - s_i with s_i learnt from zero.
+    """IMTL-L: every scaled loss is to be the same (Liu et al. 2021).
+
+    sum_i e^s_i L_i - s_i with s_i learnt from zero.
 
     Liu et al. 2021, "Towards impartial multi-task learning" (ICLR), section 3.2 with a = e. At the optimum
     e^s_i L_i = 1: every scaled loss is the same, whatever the unit of the loss. That is twice the weight that
     uncertainty weighting comes to.
+
+    Args:
+        tasks: The names of the tasks.
+
+    Examples:
+        >>> import torch
+        >>> weighting = ImtlLWeighting(["emotion", "gender"])
+        >>> losses = {"emotion": torch.tensor(1.2), "gender": torch.tensor(0.4)}
+        >>> round(weighting(losses).item(), 4)
+        1.6
     """
 
     def __init__(self, tasks: Sequence[str]) -> None:
@@ -23,9 +35,11 @@ class ImtlLWeighting(Weighting):
         self.log_scales = nn.Parameter(torch.zeros(len(self.tasks)))
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The joint loss of a batch, task -> scalar loss to one scalar; see the class for its formula."""
         values, rows = self.gather(losses)
         s = self.select(self.log_scales, rows)
         return (values * torch.exp(s) - s).sum()
 
     def weight_vector(self) -> Tensor:
+        """The weights now, (tasks,)."""
         return torch.exp(self.log_scales)

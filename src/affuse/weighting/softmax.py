@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
-from affuse.errors import AffuseError
 from affuse.weighting.base import Weighting
 
 
 class SoftmaxWeighting(Weighting):
-    """sum_i w_i L_i with w = softmax(logits), the logits descending the same sum.
+    """The second paper's dynamic joint loss: weights that are a softmax of learnt logits.
+
+    sum_i w_i L_i with w = softmax(logits), the logits descending the same sum.
 
     Chae et al. 2018, "End-to-end multimodal emotion and gender recognition with dynamic joint loss weights",
     eqs. 1 to 3; the logits are the paper's balancing factors lambda and start at zero.
@@ -28,17 +31,25 @@ class SoftmaxWeighting(Weighting):
     With a task absent the softmax is over the others: were it not, the absent task would count as solved (L
     = 0) and draw the weight to itself.
 
-    Raises AffuseError if ``entropy`` is negative.
+    Args:
+        tasks: The names of the tasks.
+        entropy: T, at least 0.
+
+    Examples:
+        >>> import torch
+        >>> weighting = SoftmaxWeighting(["emotion", "gender"])
+        >>> losses = {"emotion": torch.tensor(1.2), "gender": torch.tensor(0.4)}
+        >>> round(weighting(losses).item(), 4)
+        0.8
     """
 
-    def __init__(self, tasks: Sequence[str], entropy: float = 0.0) -> None:
+    def __init__(self, tasks: Sequence[str], entropy: Annotated[float, Field(ge=0)] = 0.0) -> None:
         super().__init__(tasks)
-        if not entropy >= 0:
-            raise AffuseError(f"The entropy term's factor must be at least 0; got {entropy}.")
         self.entropy = entropy
         self.logits = nn.Parameter(torch.zeros(len(self.tasks)))
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The joint loss of a batch, task -> scalar loss to one scalar; see the class for its formula."""
         values, rows = self.gather(losses)
         logits = self.select(self.logits, rows)
         weights = logits.softmax(0)
@@ -49,4 +60,5 @@ class SoftmaxWeighting(Weighting):
         return joint
 
     def weight_vector(self) -> Tensor:
+        """The weights now, (tasks,)."""
         return self.logits.softmax(0)

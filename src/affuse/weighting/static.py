@@ -13,16 +13,24 @@ from affuse.weighting.base import Weighting
 
 
 class StaticWeighting(Weighting):
-    """sum_i w_i L_i with weights that never change. 1/T each is the second paper's baseline, "MM-static".
+    """Fixed weights: sum_i w_i L_i with weights that never change; 1/T each is the second paper's "MM-static".
 
     A weight stays what it is when another task is absent from the batch.
 
-    Parameters
-    ----------
-    weights: one weight per task, at least 0 and not all 0, of any sum; without it 1/T each.
+    Args:
+        tasks: The names of the tasks.
+        weights: One weight per task, at least 0 and not all 0, of any sum; without it 1/T each.
 
-    Raises AffuseError for a task without a weight, a weight without a task, and a weight that is negative,
-    not finite or, with all others, zero.
+    Raises:
+        AffuseError: A task has no weight, a weight no task, or a weight is negative, not finite or, with all others,
+            zero.
+
+    Examples:
+        >>> import torch
+        >>> weighting = StaticWeighting(["emotion", "gender"], {"emotion": 0.75, "gender": 0.25})
+        >>> losses = {"emotion": torch.tensor(1.2), "gender": torch.tensor(0.4)}
+        >>> round(weighting(losses).item(), 4)
+        1.0
     """
 
     fixed: Tensor
@@ -40,10 +48,12 @@ class StaticWeighting(Weighting):
         self.register_buffer("fixed", torch.tensor([float(given[task]) for task in self.tasks]))
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The joint loss of a batch, task -> scalar loss to one scalar; see the class for its formula."""
         values, rows = self.gather(losses)
         return (self.select(self.fixed, rows) * values).sum()
 
     def weight_vector(self) -> Tensor:
+        """The weights now, (tasks,)."""
         return self.fixed
 
 
@@ -53,7 +63,16 @@ def static_grid(tasks: Sequence[str], step: float = 0.1) -> list[dict[str, float
     The search of Parthasarathy and Busso 2017, the second paper's reference [22]. Two tasks in steps of 0.1
     give 11 vectors, T tasks in n steps C(n + T - 1, T - 1). The first task's weight rises slowest.
 
-    Raises AffuseError unless 1 is a whole number of steps.
+    Args:
+        tasks: The names of the tasks.
+        step: Between neighbouring weights; 1 must be a whole number of steps.
+
+    Raises:
+        AffuseError: 1 is no whole number of steps.
+
+    Examples:
+        >>> static_grid(["emotion", "gender"], 0.5)
+        [{'emotion': 0.0, 'gender': 1.0}, {'emotion': 0.5, 'gender': 0.5}, {'emotion': 1.0, 'gender': 0.0}]
     """
     parts = round(1 / step) if 0 < step <= 1 else 0
     if not parts or not math.isclose(parts * step, 1, rel_tol=1e-9):

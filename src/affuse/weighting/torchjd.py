@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from affuse.errors import AffuseError
@@ -30,8 +31,13 @@ class GradientSurgery(Weighting):
     the rows. It needs ``features``. ``forward`` is for logging: the losses under the latest weights, 1/T at
     first. A batch with labels for one task only has nothing to reconcile and is descended as it is.
 
-    Raises AffuseError if TorchJD or a solver is missing; in ``backward`` where there are no features or
-    shared parameters, and under several processes (TorchJD's gradients bypass their averaging).
+    Args:
+        tasks: The names of the tasks.
+        options: What TorchJD's aggregator is made with.
+
+    Raises:
+        AffuseError: TorchJD or a solver is missing; in ``backward`` where there are no features or shared parameters,
+            and under several processes (TorchJD's gradients bypass their averaging).
     """
 
     gradient_based: ClassVar[bool] = True
@@ -42,7 +48,7 @@ class GradientSurgery(Weighting):
         self.options = options
         self._aggregators: dict[int, Aggregator] = {}  # by number of present tasks
         self.register_buffer("last", torch.full((len(self.tasks),), 1 / len(self.tasks)))
-        self.aggregator(len(self.tasks))  # a missing solver is told now, not after an hour
+        self.aggregator(len(self.tasks))  # a missing solver is named now, not after an hour
 
     @abstractmethod
     def make(self, tasks: int) -> Aggregator:
@@ -63,10 +69,12 @@ class GradientSurgery(Weighting):
         return self._aggregators[tasks]
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The joint loss of a batch, task -> scalar loss to one scalar; see the class for its formula."""
         values, rows = self.gather(losses)
         return (self.select(self.last, rows) * values).sum()
 
     def weight_vector(self) -> Tensor:
+        """The weights now, (tasks,)."""
         return self.last
 
     def backward(
@@ -76,6 +84,7 @@ class GradientSurgery(Weighting):
         features: Sequence[Tensor] = (),
         backward: Callable[[Tensor], object] = torch.Tensor.backward,
     ) -> Tensor:
+        """As ``Weighting.backward``, by each task's gradient."""
         values, rows = self.gather(losses)
         if len(rows) == 1:
             backward(values[0])
@@ -116,11 +125,21 @@ class GradientSurgery(Weighting):
 
 
 class PcGradWeighting(GradientSurgery):
-    """Each task's gradient loses its component along every other that it conflicts with; the results are
-    summed.
+    """PCGrad: each task's gradient loses its component along every other that it conflicts with; then all are summed.
 
-    Yu et al. 2020, "Gradient surgery for multi-task learning" (NeurIPS), algorithm 1. ``seed``: of the
-    order in which the others are visited (it matters for three tasks and more).
+    Yu et al. 2020, "Gradient surgery for multi-task learning" (NeurIPS), algorithm 1.
+
+    Args:
+        tasks: The names of the tasks.
+        seed: Of the order in which the others are visited (it matters for three tasks and more).
+
+    Raises:
+        AffuseError: TorchJD or a solver is missing.
+
+    Examples:
+        >>> weighting = PcGradWeighting(["emotion", "gender"])  # needs the extra affuse[torchjd]
+        >>> weighting.weights()  # before the first step
+        {'emotion': 0.5, 'gender': 0.5}
     """
 
     def __init__(self, tasks: Sequence[str], seed: int = 0) -> None:
@@ -128,11 +147,13 @@ class PcGradWeighting(GradientSurgery):
         self.random = RandomStream(seed)
 
     def make(self, tasks: int) -> Aggregator:
+        """TorchJD's aggregator."""
         from torchjd.aggregation import PCGrad
 
         return PCGrad()
 
     def aggregate(self, shared: list[nn.Parameter], rows: list[int]) -> Tensor:
+        """As ``GradientSurgery.aggregate``, with the weighting's own random stream."""
         # TorchJD draws from the global stream: lend it ours, so that a resumed run draws the same.
         with self.random.drawing() as generator, torch.random.fork_rng(devices=[]):
             torch.set_rng_state(generator.get_state())
@@ -142,58 +163,96 @@ class PcGradWeighting(GradientSurgery):
 
 
 class MgdaWeighting(GradientSurgery):
-    """The shortest vector in the convex hull of the gradients.
+    """MGDA: the shortest vector in the convex hull of the gradients.
 
     Sener and Koltun 2018, "Multi-task learning as multi-objective optimization" (NeurIPS), algorithm 2. For
     two tasks w_1 = clip((g_2 - g_1) . g_2 / |g_1 - g_2|^2, 0, 1). Leans to the task with the shorter
     gradient.
+
+    Args:
+        tasks: The names of the tasks.
+
+    Raises:
+        AffuseError: TorchJD or a solver is missing.
+
+    Examples:
+        >>> weighting = MgdaWeighting(["emotion", "gender"])  # needs the extra affuse[torchjd]
+        >>> weighting.weights()  # before the first step
+        {'emotion': 0.5, 'gender': 0.5}
     """
 
     def __init__(self, tasks: Sequence[str]) -> None:
         super().__init__(tasks)
 
     def make(self, tasks: int) -> Aggregator:
+        """TorchJD's aggregator."""
         from torchjd.aggregation import MGDA
 
         return MGDA()
 
 
 class CaGradWeighting(GradientSurgery):
-    """The step within a ball around the mean gradient that helps the worst task most.
+    """CAGrad: the step within a ball around the mean gradient that helps the worst task most.
 
     Liu et al. 2021, "Conflict-averse gradient descent for multi-task learning" (NeurIPS): max_d min_i g_i .
-    d, |d - g_0| <= c |g_0|. ``c`` = 0 is the mean gradient.
+    d, |d - g_0| <= c |g_0|.
+
+    Args:
+        tasks: The names of the tasks.
+        c: Radius of the ball in lengths of the mean gradient, at least 0; 0 is the mean gradient itself.
+
+    Raises:
+        AffuseError: TorchJD or a solver is missing.
+
+    Examples:
+        >>> weighting = CaGradWeighting(["emotion", "gender"])  # needs the extra affuse[torchjd]
+        >>> weighting.weights()  # before the first step
+        {'emotion': 0.5, 'gender': 0.5}
     """
 
-    def __init__(self, tasks: Sequence[str], c: float = 0.4) -> None:
+    def __init__(self, tasks: Sequence[str], c: Annotated[float, Field(ge=0)] = 0.4) -> None:
         super().__init__(tasks, c=c)
 
     def make(self, tasks: int) -> Aggregator:
+        """TorchJD's aggregator."""
         from torchjd.aggregation import CAGrad
 
         return CAGrad(**self.options)
 
 
 class NashMtlWeighting(GradientSurgery):
-    """The Nash bargaining solution: G G^T a = 1 / a, every task gaining the same relative amount.
+    """Nash-MTL: the Nash bargaining solution: G G^T a = 1 / a, every task gaining the same relative amount.
 
     Navon et al. 2022, "Multi-task learning as a bargaining game" (ICML), algorithm 1, solved at every step.
-    ``max_norm``: the longest aggregate (0: no bound).
+
+    Args:
+        tasks: The names of the tasks.
+        max_norm: The longest aggregate (0: no bound).
+
+    Raises:
+        AffuseError: TorchJD or a solver is missing.
+
+    Examples:
+        >>> weighting = NashMtlWeighting(["emotion", "gender"])  # needs the extra affuse[torchjd]
+        >>> weighting.weights()  # before the first step
+        {'emotion': 0.5, 'gender': 0.5}
     """
 
     solution: Tensor
 
-    def __init__(self, tasks: Sequence[str], max_norm: float = 1.0) -> None:
+    def __init__(self, tasks: Sequence[str], max_norm: Annotated[float, Field(ge=0)] = 1.0) -> None:
         super().__init__(tasks, max_norm=max_norm)
         # where the next solution starts, TorchJD's only state that outlives a step
         self.register_buffer("solution", torch.ones(len(self.tasks), dtype=torch.float64))
 
     def make(self, tasks: int) -> Aggregator:
+        """TorchJD's aggregator."""
         from torchjd.aggregation import NashMTL
 
         return NashMTL(n_tasks=tasks, **self.options)
 
     def aggregate(self, shared: list[nn.Parameter], rows: list[int]) -> Tensor:
+        """As ``GradientSurgery.aggregate``, from the last step's solution."""
         state: Any = self.aggregator(len(rows)).weighting
         state.prvs_alpha = self.solution[rows].cpu().numpy()
         weights = super().aggregate(shared, rows)
@@ -202,33 +261,55 @@ class NashMtlWeighting(GradientSurgery):
 
 
 class AlignedMtlWeighting(GradientSurgery):
-    """Gradients are made orthogonal and equally long (condition number 1) before their mean is taken.
+    """Aligned-MTL: gradients are made orthogonal and equally long (condition number 1) before their mean is taken.
 
     Senushkin et al. 2023, "Independent component alignment for multi-task learning" (CVPR), algorithm 1.
-    ``scale_mode``: the common length is the smallest, median or root-mean-square principal component's.
+
+    Args:
+        tasks: The names of the tasks.
+        scale_mode: The common length is the smallest, median or root-mean-square principal component's.
+
+    Raises:
+        AffuseError: TorchJD or a solver is missing.
+
+    Examples:
+        >>> weighting = AlignedMtlWeighting(["emotion", "gender"])  # needs the extra affuse[torchjd]
+        >>> weighting.weights()  # before the first step
+        {'emotion': 0.5, 'gender': 0.5}
     """
 
     def __init__(self, tasks: Sequence[str], scale_mode: Literal["min", "median", "rmse"] = "min") -> None:
         super().__init__(tasks, scale_mode=scale_mode)
-        if scale_mode not in ("min", "median", "rmse"):
-            raise AffuseError(f"Aligned-MTL's scale_mode is 'min', 'median' or 'rmse'; got {scale_mode!r}.")
 
     def make(self, tasks: int) -> Aggregator:
+        """TorchJD's aggregator."""
         from torchjd.aggregation import AlignedMTL
 
         return AlignedMTL(**self.options)
 
 
 class UpGradWeighting(GradientSurgery):
-    """Each gradient is projected onto the cone of directions that hurt no task; the mean of the projections.
+    """UPGrad: each gradient is projected onto the cone of directions that hurt no task; the mean of the projections.
 
     Quinton and Rey 2024, "Jacobian descent for multi-objective optimization" (arXiv 2406.16232).
+
+    Args:
+        tasks: The names of the tasks.
+
+    Raises:
+        AffuseError: TorchJD or a solver is missing.
+
+    Examples:
+        >>> weighting = UpGradWeighting(["emotion", "gender"])  # needs the extra affuse[torchjd]
+        >>> weighting.weights()  # before the first step
+        {'emotion': 0.5, 'gender': 0.5}
     """
 
     def __init__(self, tasks: Sequence[str]) -> None:
         super().__init__(tasks)
 
     def make(self, tasks: int) -> Aggregator:
+        """TorchJD's aggregator."""
         from torchjd.aggregation import UPGrad
 
         return UPGrad()

@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
@@ -43,13 +44,23 @@ class VGGishOptions(EncoderOptions):
 
 
 class VGGishEncoder(Encoder):
-    """Audio -> (batch, patches, 128), one step per 0.96 s; a shorter clip is one step.
+    """VGGish: audio -> (batch, patches, 128), one step per 0.96 s; a shorter clip is one step.
 
     With ``quantise`` (the paper's code) values are whole numbers 0..255, and no gradient reaches the network,
     for rounding's is zero. A batch equals its clips one by one to float rounding, which may move a code by 1
     where its value lies between two.
 
-    Raises AffuseError, naming the file and the cure, if weights are missing, damaged or of another network.
+    Args:
+        options: ``VGGishOptions``.
+
+    Raises:
+        AffuseError: Weights are missing, damaged or of another network.
+
+    Examples:
+        >>> encoder = VGGishEncoder(VGGishOptions(weights=None, pca_weights=None))  # random weights
+        >>> clip = encoder.from_samples(np.zeros(2 * RATE, np.float32))
+        >>> clip.shape, encoder.width_of(encoder.options)
+        (torch.Size([2, 96, 64]), 128)
     """
 
     Options = VGGishOptions
@@ -84,17 +95,21 @@ class VGGishEncoder(Encoder):
             self.whitening.load_state_dict(state)
 
     @classmethod
+    @override
     def width_of(cls, options: VGGishOptions) -> int:
         return WIDTH
 
     @classmethod
+    @override
     def reading_of(cls, options: VGGishOptions) -> Reading:
         return Reading(torch.float32, (PATCH_FRAMES, BANDS), "0.96 s of VGGish's log-mels")
 
     @classmethod
+    @override
     def exported_reading_of(cls, options: VGGishOptions) -> Reading:
         return Reading(torch.float32, (), SAMPLE)
 
+    @override
     def exportable(self) -> nn.Module:
         return VGGishOfSound(self)
 
@@ -153,6 +168,7 @@ class VGGishEncoder(Encoder):
         return digest("vggish patches", str((RATE, BANDS, PATCH_FRAMES)))
 
     @property
+    @override
     def features_key(self) -> str:
         return digest(super().features_key, str((self.options.pca, self.options.quantise)))
 
@@ -167,6 +183,7 @@ class VGGishOfSound(nn.Module):
         self.mel = LogMelFrames(BANDS, 125.0, 7500.0, more=PATCH_FRAMES)
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
+        """What ``VGGishEncoder`` gives for the same samples."""
         frames_btm = self.mel(clips.values)
         patches = frames_btm.shape[1] // PATCH_FRAMES
         patches_bptm = frames_btm[:, : patches * PATCH_FRAMES].unflatten(1, (-1, PATCH_FRAMES))

@@ -14,7 +14,17 @@ _CHANNELS = (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool")
 
 
 class VGGish(nn.Module):
-    """72,141,184 parameters. Its state dict is that of ``vggish-10086976.pth``."""
+    """VGGish: log-mel patches of 0.96 s to 128 numbers each (Hershey et al. 2017).
+
+    72,141,184 parameters. Its state dict is that of ``vggish-10086976.pth``. A call takes (patches, 96, 64) log-mels
+    and gives (patches, 128), each at least 0.
+
+    Examples:
+        >>> with torch.device("meta"):  # no memory, no arithmetic: shapes alone
+        ...     network = VGGish()
+        >>> network(torch.zeros(3, 96, 64, device="meta")).shape
+        torch.Size([3, 128])
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -12,7 +12,10 @@ LEVELS = 255
 
 
 class Whitening(nn.Module):
-    """(..., 128) -> (..., 128): ``pca_eigen_vectors @ (x - pca_means)``, by the public PCA file's names."""
+    """AudioSet's PCA with whitening, (..., 128) -> (..., 128): ``pca_eigen_vectors @ (x - pca_means)``.
+
+    The buffers have the names of the public PCA file.
+    """
 
     pca_eigen_vectors: Tensor
     pca_means: Tensor
@@ -24,6 +27,7 @@ class Whitening(nn.Module):
         self.register_buffer("pca_means", torch.zeros(WIDTH))
 
     def forward(self, embeddings: Tensor) -> Tensor:
+        """Whitened embeddings of the same shape."""
         return (embeddings - self.pca_means) @ self.pca_eigen_vectors.T
 
 

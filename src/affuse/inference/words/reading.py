@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.inference.words.aligned import read_textgrid
 from affuse.inference.words.cues import Cue, Transcript
 from affuse.inference.words.kinds import check_suffix, find_kind
@@ -38,7 +38,7 @@ def read_transcript(path: str | Path) -> Transcript:
         what = "no words"
         if kind not in ("plain", "json"):
             what = f"no {path.suffix[1:].upper()} cue" if path.suffix else "no cue"
-        raise AffuseError(f"{path} has {what} in it; give another --text or leave it out.")
+        raise AffuseError(f"{path} has {what} in it; give another {argument('text')} or leave it out.")
     return Transcript(cues, path, whole=kind == "whisper", bare=kind in _BARE)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 
 _UNSEEN = dict.fromkeys(map(ord, "\ufeff\u200b"))  # marks of no width that stand within words
 # how files begin that are no text -> what they are
@@ -26,7 +26,7 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise AffuseError(f"There is no text file {path}; correct --text.") from None
+        raise AffuseError(f"There is no text file {path}; correct {argument('text')}.") from None
     except OSError as error:
         raise AffuseError(f"{path} cannot be read ({(error.strerror or str(error)).lower()}).") from None
     for mark, what in _BINARY.items():

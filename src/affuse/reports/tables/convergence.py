@@ -23,19 +23,13 @@ from affuse.evaluation.convergence import (
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.numbers import p_value
 from affuse.reports.tables.rows import Row, Run, uncounted
+from affuse.training.convergence import CHANCE, CURES
 
 STATES = (NEVER_LEFT, IMPROVING, DIVERGED)
 FEW, MANY = (
     1 / 5,
     1 / 3,
 )  # of a row's runs: more that never left or diverged, more of any kind, and it is not judged
-CURES = {
-    NEVER_LEFT: "standardised features (modalities.NAME.standardise=true), another optimizer.lr",
-    IMPROVING: "more training.epochs",
-    DIVERGED: "a lower optimizer.lr, optimizer.clip_norm",
-    "chance": "standardised features (modalities.NAME.standardise=true), more training.epochs, another optimizer.lr; "
-    "or the features do not depend on the labels",
-}  # fmt: skip
 
 
 def training_table(
@@ -81,7 +75,7 @@ def why_not_judged(line: Mapping[str, Any]) -> str:
     told = []
     if line["chance_p"] >= LEVEL:
         told.append(
-            f"BACC {100 * line['bacc']:.1f} is no better than chance ({100 * line['chance']:.1f}; p = "
+            f"BACC {100 * line['bacc']:.1f} is {CHANCE} ({100 * line['chance']:.1f}; p = "
             f"{p_value(line['chance_p'])})"
         )
     if told or bad > FEW * runs or bad + line["improving"] > MANY * runs:
@@ -129,9 +123,9 @@ def trainings_in_words(table: pd.DataFrame, names: Sequence[str]) -> str:
 
 def cures_of(told: str) -> list[str]:
     """What to try, for what ``why_not_judged`` says; that for chance contains most of the others."""
-    chance = "no better than chance" in told
+    chance = CHANCE in told
     states = [state for state in STATES if state in told and not (chance and state != DIVERGED)]
-    return [CURES[state] for state in (["chance", *states] if chance else states)]
+    return [CURES[state] for state in ([CHANCE, *states] if chance else states)]
 
 
 def _usually_late(row: Row) -> bool:

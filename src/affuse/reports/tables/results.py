@@ -11,11 +11,13 @@ import pandas as pd
 from affuse.evaluation.intervals import speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table
-from affuse.models.parts import encoder_choice
+from affuse.models.parts import resolve_encoders
 from affuse.recipe import Recipe
-from affuse.training.compare import Cell, Comparison, describe
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
 from affuse.training.experiment import Experiment
 from affuse.training.runfolder import RunFolder
+from affuse.training.variants import describe
 
 # field names of the metrics, with the field's other names for them
 TITLES = {"acc": "ACC (WA)", "bacc": "BACC (UA)", "macro_f1": "macro F1", "weighted_f1": "weighted F1"}
@@ -97,7 +99,7 @@ def ceiling(experiment: Experiment, recipe: Recipe, task: str, metric: str) -> f
     name = {"acc": task, "bacc": f"{task}_bacc"}.get(metric)
     if not info.generated or not own_labels or name is None:
         return float("nan")
-    kinds = {encoder_choice(modality, part)[0].kind for modality, part in recipe.modalities.items()}
+    kinds = {encoder.kind for encoder in resolve_encoders(recipe).values()}
     return info.ceilings.get("+".join(sorted(kinds)), {}).get(name, float("nan"))
 
 

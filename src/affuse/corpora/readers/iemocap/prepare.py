@@ -9,16 +9,17 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
-from affuse.corpora.corpus import Corpus, first_problem
+from affuse.corpora.corpus import Corpus
 from affuse.corpora.corpus_files import writes_corpus
+from affuse.corpora.label_protocol import Classes, LabelProtocol, Scenario, Ties
 from affuse.corpora.readers.iemocap.counts import SelfCheck, self_check
 from affuse.corpora.readers.iemocap.evaluation import Evaluated, read_evaluation
-from affuse.corpora.readers.iemocap.labels import Classes, LabelProtocol, Scenario, Ties
+from affuse.corpora.readers.iemocap.labels import label_turn, takes
 from affuse.corpora.readers.iemocap.media import UNUSABLE, VideoState, check_sentence, check_video
 from affuse.corpora.readers.iemocap.names import TurnName, parse_turn
 from affuse.corpora.readers.iemocap.release import SessionFiles, find_sessions, read_stamp
 from affuse.corpora.readers.iemocap.transcripts import read_transcript
-from affuse.corpora.schema import GENDERS, CorpusInfo
+from affuse.corpora.schema import GENDERS, CorpusInfo, first_problem
 from affuse.errors import AffuseError
 from affuse.files import replacing, write_csv
 from affuse.files.names import written
@@ -146,7 +147,7 @@ class _Reading:
                 )
                 continue
             self._seen.add(turn.id)
-            emotion, rule = self.protocol.label(name, turn.label, turn.votes)
+            emotion, rule = label_turn(self.protocol, name, turn.label, turn.votes)
             wav = session.sentences.get(turn.id)
             audio_note = "no wav" if wav is None else check_sentence(wav, turn.end - turn.start)
             video_note = self._video_note(name, turn, video)
@@ -174,7 +175,7 @@ class _Reading:
                     "marker": name.marker,
                     "audio_note": audio_note or None,
                     "video_note": video_note or None,
-                    "taken": self.protocol.takes(name),
+                    "taken": takes(self.protocol, name),
                 }
             )
             self.annotations += annotation_rows(turn)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.label_protocol import LabelProtocol
 from affuse.corpora.readers.iemocap.evaluation import Vote
-from affuse.corpora.readers.iemocap.labels import LabelProtocol
+from affuse.corpora.readers.iemocap.labels import label_turn, takes
 from affuse.corpora.readers.iemocap.names import parse_turn
 from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
 from affuse.errors import AffuseError
@@ -34,8 +35,8 @@ def relabel_votes(corpus: Corpus, rule: LabelProtocol) -> Corpus:
         turn = parse_turn(id)
         label = source = None
         if turn is not None:
-            label, source = rule.label(turn, consensus, votes.get(id, []))
-        taken.append(turn is not None and rule.takes(turn))
+            label, source = label_turn(rule, turn, consensus, votes.get(id, []))
+        taken.append(turn is not None and takes(rule, turn))
         emotions.append(label)
         sources.append(source)
     table["emotion"] = pd.array(emotions, dtype="string")

@@ -1,0 +1,74 @@
+"""``affuse.report`` and ``affuse.list_parts``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from affuse.calls import recorded
+from affuse.errors import AffuseError
+
+
+@recorded
+def report(folder: str | Path, *, overwrite: bool = False) -> Path:
+    """Write the HTML page of a run, a comparison or a reproduction anew, from what lies in its folder; give its path.
+
+    Args:
+        folder: What ``affuse.train``, ``compare`` or ``reproduce`` wrote.
+        overwrite: Replace files that affuse did not write, or that were edited since.
+
+    Raises:
+        AffuseError: The folder is none of these, or holds no finished work.
+
+    Example:
+        >>> import affuse
+        >>> affuse.report("runs/grid")  # doctest: +SKIP
+        PosixPath('runs/grid/report.html')
+    """
+    from affuse.reproduction.report.record import is_reproduction, reproduction_outputs
+    from affuse.results.grid import Grid
+    from affuse.results.reproduction import Reproduction
+    from affuse.results.run import Run
+    from affuse.training.comparison_folder import comparison_outputs
+    from affuse.training.runfolder import RunFolder
+
+    folder = Path(folder)
+    if RunFolder(folder).begun:
+        return Run.load(folder).report(overwrite=overwrite)
+    if is_reproduction(folder):
+        with reproduction_outputs(folder, overwrite).writing():
+            return Reproduction.load(folder).report()
+    with comparison_outputs(folder, overwrite).writing():
+        return Grid.load(folder).report()
+
+
+@recorded
+def list_parts(family: str) -> dict[str, str]:
+    """Name the parts of a family, each with a line on what it is.
+
+    Args:
+        family: "losses", "weightings", "encoders", "fusions", "corpora" or "recipes".
+
+    Raises:
+        AffuseError: An unknown family.
+
+    Example:
+        >>> import affuse
+        >>> list(affuse.list_parts("losses"))[:3]
+        ['cross_entropy', 'center', 'contrastive_center']
+    """
+    from affuse.files.yaml_text import read_yaml
+    from affuse.recipe import packaged_recipes
+    from affuse.registry import PARTS, get, unknown
+
+    if family == "recipes":
+        return {
+            name: " ".join(read_yaml(resource.read_text(encoding="utf-8"), name)["description"].split())
+            for name, resource in packaged_recipes().items()
+        }
+    if family not in PARTS:
+        raise AffuseError(f"{unknown(family, [*PARTS, 'recipes'], 'lists')}.")
+    return {name: _summary(get(family, name)) for name in PARTS[family]}
+
+
+def _summary(part: object) -> str:
+    return (part.__doc__ or "").strip().partition("\n")[0]
