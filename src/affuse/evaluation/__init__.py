@@ -1,1 +1,1 @@
-"""Numbers of a prediction table: metrics, intervals, tests, calibration; nothing of the rest is known here."""
+"""Prediction tables to metrics, intervals, tests and calibration; arrays and tables only, nothing here learns."""

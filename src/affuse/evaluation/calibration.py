@@ -69,7 +69,7 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS)
     Returns:
         A row per bin that has utterances: low, high, n, confidence (mean), accuracy; all shares 0 to 1.
 
-    Example:
+    Examples:
         >>> probabilities = np.array([[0.95, 0.05], [0.93, 0.07], [0.45, 0.55]])
         >>> reliability(probabilities, np.array([0, 1, 1]))
            low  high  n  confidence  accuracy
@@ -106,7 +106,7 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     Returns:
         0 to 1; NaN without utterances.
 
-    Example:
+    Examples:
         >>> probabilities = np.array([[0.95, 0.05], [0.93, 0.07], [0.45, 0.55]])
         >>> round(expected_calibration_error(probabilities, np.array([0, 1, 1])), 3)
         0.443
@@ -133,7 +133,7 @@ def utterance_nll(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Mean of ``utterance_nll``; NaN without utterances.
 
-    Example:
+    Examples:
         >>> round(negative_log_likelihood(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1])), 3)
         0.49
     """
@@ -173,7 +173,7 @@ def fit_temperature(
         labels: (n,) class indices.
         speakers: One each, None where unknown; None: none is known.
 
-    Example:
+    Examples:
         >>> random = np.random.default_rng(0)
         >>> labels = random.integers(2, size=400)
         >>> right = random.random(400) < 0.7
@@ -213,7 +213,7 @@ def effective(count: int, speakers: Sequence[object] | None) -> float:
         count: Utterances.
         speakers: One each; a blank is a speaker of its own; None: all are of different speakers.
 
-    Example:
+    Examples:
         >>> round(effective(100, ["one"] * 100), 1)
         12.6
     """
@@ -238,7 +238,7 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
         probabilities: (n, classes).
         temperature: T, above 0.
 
-    Example:
+    Examples:
         >>> apply_temperature(np.array([[0.9, 0.1]]), 2.0).round(2)
         array([[0.75, 0.25]])
     """

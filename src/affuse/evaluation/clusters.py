@@ -35,7 +35,7 @@ def tightness(embedding: np.ndarray, labels: np.ndarray) -> Tightness:
         NaN with fewer than two classes, fewer than one utterance more than classes, or embeddings that are all one
         point.
 
-    Example:
+    Examples:
         >>> tightness(np.array([[0.0], [2.0], [10.0], [12.0]]), np.array(["a", "a", "b", "b"])).ratio
         0.1
     """

@@ -130,7 +130,7 @@ def unsure_below(confidence: np.ndarray, right: np.ndarray, belief: float = 0.0)
         right: (utterances,) booleans.
         belief: As many answers more, right as often as the confidences below the threshold say.
 
-    Example:
+    Examples:
         >>> round(unsure_below(np.array([0.3, 0.4, 0.8, 0.9]), np.array([False, True, True, True])), 2)
         0.6
     """

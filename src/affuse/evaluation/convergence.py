@@ -119,7 +119,7 @@ def chance_p(confusions: Sequence[np.ndarray]) -> float:
     Returns:
         0 to 1; NaN where there is one class.
 
-    Example:
+    Examples:
         >>> chance_p([np.array([[5, 5], [5, 5]])])
         0.5
         >>> chance_p([np.array([[9, 1], [1, 9]])]) < 0.001

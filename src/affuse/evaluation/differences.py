@@ -50,7 +50,7 @@ def paired_difference(
     Raises:
         ValueError: The two are not of the same utterances.
 
-    Example:
+    Examples:
         >>> reference = np.array([[[[8, 2], [2, 8]]], [[[7, 3], [3, 7]]], [[[9, 1], [1, 9]]]])
         >>> other = np.array([[[[9, 1], [1, 9]]], [[[9, 1], [1, 9]]], [[[10, 0], [1, 9]]]])
         >>> found = paired_difference(reference, other, "acc")

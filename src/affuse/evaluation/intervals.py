@@ -47,7 +47,7 @@ def speaker_confusions(
     Returns:
         (speakers, tables, classes, classes) counts, true by predicted.
 
-    Example:
+    Examples:
         >>> table = pd.DataFrame({"id": ["a", "b"], "t": ["x", "y"], "t_predicted": ["x", "x"]})
         >>> speaker_confusions([table], "t", ["x", "y"], pd.Series({"a": "Ann", "b": "Bob"}))[:, 0].tolist()
         [[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 0.0]]]
@@ -82,7 +82,7 @@ def speaker_confusions(
 def accuracy(confusion: np.ndarray) -> np.ndarray:
     """ACC of confusion matrices (..., classes, classes).
 
-    Example:
+    Examples:
         >>> float(accuracy(np.array([[3, 1], [1, 1]])).round(3))
         0.667
     """
@@ -92,7 +92,7 @@ def accuracy(confusion: np.ndarray) -> np.ndarray:
 def balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
     """BACC of confusion matrices (..., classes, classes), over the classes that occur.
 
-    Example:
+    Examples:
         >>> float(balanced_accuracy(np.array([[3, 1], [1, 1]])))
         0.625
     """
@@ -127,7 +127,7 @@ def speaker_interval(confusions: np.ndarray, metric: str, level: float = LEVEL) 
         It always holds the value. Of ``FEW`` speakers or fewer it is wide, because it must be (``few_speakers``). Where
         each class is said by one speaker alone nothing is known of the spread: 0 to 1. One speaker: NaN.
 
-    Example:
+    Examples:
         >>> ann, bob, cem = [[[9, 1], [2, 8]]], [[[7, 3], [1, 9]]], [[[8, 2], [2, 8]]]
         >>> value, low, high = speaker_interval(np.array([ann, bob, cem]), "bacc")
         >>> round(value, 3), round(low, 2), round(high, 2)

@@ -35,7 +35,7 @@ def mcnemar(reference_right: np.ndarray, other_right: np.ndarray) -> McNemar:
     Raises:
         ValueError: The two are not of the same length.
 
-    Example:
+    Examples:
         >>> mcnemar(np.array([True, False, False, False]), np.array([True, True, True, True]))
         McNemar(only_reference=0, only_other=3, p=0.25)
     """

@@ -48,7 +48,7 @@ def measure(
     Raises:
         ValueError: There is no utterance.
 
-    Example:
+    Examples:
         >>> found = measure([0, 0, 0, 1], [0, 0, 1, 1], ["joy", "anger"])
         >>> found.acc, round(found.bacc, 3), found.recall["anger"]
         (0.75, 0.833, 1.0)

@@ -20,7 +20,7 @@ def over_runs(values: np.ndarray, level: float = LEVEL, fixed: bool = False) -> 
     Returns:
         No interval (NaN) for a single run, or where all are equal.
 
-    Example:
+    Examples:
         >>> value, low, high = over_runs(np.array([0.60, 0.64, 0.62]))
         >>> round(value, 2), round(low, 3), round(high, 3)
         (0.62, 0.57, 0.67)

@@ -16,7 +16,7 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     Args:
         p: A NaN is no test: it stays NaN and does not count.
 
-    Example:
+    Examples:
         >>> holm([0.01, 0.04, float("nan")]).tolist()
         [0.02, 0.04, nan]
     """
@@ -37,7 +37,7 @@ def over_seeds(p: Sequence[float] | np.ndarray) -> float:
     Args:
         p: NaN ones are left out; a single one stays as it is.
 
-    Example:
+    Examples:
         >>> over_seeds([0.01, 0.02, 0.3])
         0.04
     """

@@ -27,7 +27,7 @@ def detectable_difference(error: float, df: int, power: float = POWER, alpha: fl
     Returns:
         In the unit of ``error``; NaN where that is not known, or 0.
 
-    Example:
+    Examples:
         >>> round(detectable_difference(0.01, 9), 4)
         0.0315
     """
@@ -58,7 +58,7 @@ def detectable_by_mcnemar(n: int, discordant: float, power: float = POWER, alpha
     Returns:
         0 to 1; NaN where even d = discordant is too small to find.
 
-    Example:
+    Examples:
         >>> round(detectable_by_mcnemar(1000, 0.1), 3)
         0.028
     """

@@ -32,7 +32,7 @@ def prediction_table(
         Columns id, role, fold; per task <task> (true label or blank), <task>_predicted, <task>_p_<class> (six
         decimals).
 
-    Example:
+    Examples:
         >>> probabilities, labels = {"t": np.array([[0.9, 0.1]])}, {"t": np.array([1])}
         >>> table = prediction_table(["a"], "test", 0, probabilities, labels, {"t": ["x", "y"]})
         >>> table.to_dict("records")

@@ -40,7 +40,7 @@ def corrected_resampled_t(differences: Sequence[float] | np.ndarray, test_over_t
     Returns:
         NaN for fewer than two differences; where all are equal p is 1 for 0, else NaN.
 
-    Example:
+    Examples:
         >>> found = corrected_resampled_t([0.02, 0.03, 0.01, 0.04, 0.02], 0.25)
         >>> round(found.mean, 3), found.df, round(found.p, 3)
         (0.024, 4, 0.035)

@@ -26,7 +26,7 @@ def draw_speakers(
     Returns:
         (resamples, speakers) counts.
 
-    Example:
+    Examples:
         >>> times = draw_speakers(10, resamples=3)
         >>> times.shape, times.sum(axis=1).tolist()
         ((3, 10), [9, 9, 9])
