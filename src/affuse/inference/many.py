@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from affuse.errors import AffuseError, argument
-from affuse.inference.batch import Outcome, predict_jobs
+from affuse.inference.batch import Outcome
 from affuse.inference.jobs import find_jobs
+from affuse.inference.processes import predict_jobs
 from affuse.inference.settings import Settings, SettingsArguments
 from affuse.inference.standard_input import named, spooled
 from affuse.inference.timeline_files import TimelineFiles, inputs_of, writers_of
