@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import Field
 
 import affuse
+import command
 from affuse import registry
 from affuse.corpora.corpus import Corpus, Utterance
 from affuse.encoders import Encoder, EncoderOptions, LogMelEncoder, Reading
@@ -22,11 +24,13 @@ from affuse.models.loading import load_model
 from affuse.models.network import Model
 from affuse.models.parts import only_here
 from affuse.models.saving import save_model
+from affuse.options import Options
 from affuse.origins import code_of
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence
 from affuse.weighting import SoftmaxWeighting, Weighting
 from affuse.workers import begin_worker, worker_pool
+from small_corpus import make_corpus
 
 SPACES = {"emotion": ["anger", "neutral"]}
 
@@ -44,6 +48,30 @@ class Squared(TaskLoss):
 
     def per_utterance(self, logits: Any, embedding: Any, labels: Any) -> Any:
         return (logits.softmax(-1).gather(1, labels[:, None]).squeeze(1) - 1).abs() ** self.power
+
+
+class PowerOptions(Options):
+    power: float = Field(default=2.0, ge=1)
+
+
+class AsOneObject(TaskLoss):
+    """Options in the other way."""
+
+    reads_logits = True
+
+    def __init__(
+        self,
+        num_classes: int,
+        dim: int,
+        reduction: Reduction = "mean",
+        *,
+        options: PowerOptions | None = None,
+    ) -> None:
+        super().__init__(num_classes, dim, reduction)
+        self.power = (options or PowerOptions()).power
+
+    def per_utterance(self, logits: Any, embedding: Any, labels: Any) -> Any:
+        return logits.square().sum(-1) ** self.power
 
 
 class Unfinished(TaskLoss):
@@ -115,6 +143,49 @@ def test_a_registered_part_is_found_by_name_and_works_in_a_recipe() -> None:
     recipe = Recipe.parse(data).changed(["tasks.emotion.loss=0.5*squared+center"])
     model = Model(recipe, SPACES)
     assert type(model.losses["emotion"].terms[0]) is Squared
+
+
+def test_options_may_come_one_by_one_or_as_one_object() -> None:
+    affuse.register("losses", "squared", Squared)
+    affuse.register("losses", "object", AsOneObject)
+    data = {"name": "r", "modalities": {"audio": {"encoder": "logmel"}}}
+    for name in ("squared", "object"):
+        terms = [{"name": name, "options": {"power": "3"}}]
+        model = Model(Recipe.parse(data | {"tasks": {"emotion": {"loss": terms}}}), SPACES)
+        assert model.losses["emotion"].terms[0].power == 3.0
+        terms = [{"name": name, "options": {"power": "three"}}]
+        with pytest.raises(AffuseError, match=r"loss\.0\.options\.power is 'three', which is not a number"):
+            Model(Recipe.parse(data | {"tasks": {"emotion": {"loss": terms}}}), SPACES)
+    with pytest.raises(AffuseError, match=r"PowerOptions\.power is 0; it must be at least 1"):
+        PowerOptions(power=0)
+    with pytest.raises(AffuseError, match="PowerOptions: There is no option 'pow'"):
+        PowerOptions(pow=1)  # type: ignore[call-arg]
+    with pytest.raises(AffuseError, match=r"AsOneObject: .*power is 0; it must be at least 1"):
+        AsOneObject(2, 3, options={"power": 0})  # type: ignore[arg-type]
+
+
+def test_a_part_of_the_script_itself_is_compared_in_this_process(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    affuse.register("losses", "in_main", type("Mine", (CrossEntropyLoss,), {"__module__": "__main__"}))
+    make_corpus(tmp_path, speakers=4, each=1)
+    small = ["modalities.text=null", "modalities.audio={encoder: logmel, options: {bands: 8}}", "epochs=1"]
+    protocol = ["protocol.kind=group_k_fold", "protocol.folds=2", "protocol.validation.fraction=0.2"]
+    changes = [word for change in (*small, *protocol) for word in ("--set", change)]
+    words = [
+        "compare",
+        "server",
+        tmp_path / "corpus",
+        "--out",
+        tmp_path / "grid",
+        "--no-baseline",
+        "--jobs",
+        "2",
+    ]
+    ran = command.affuse(capsys, monkeypatch, *words, "--over", "loss=in_main", "--fold", "0", *changes)
+    assert ran.code == 0, ran.err
+    said = " ".join((ran.out + ran.err).split())
+    assert "All runs are made in this process: a script or notebook defines the loss 'in_main'." in said
 
 
 def test_register_decorates() -> None:

@@ -62,14 +62,15 @@ _WHERE = {
 }
 
 
-def __dir__() -> list[str]:
-    return __all__
+if not TYPE_CHECKING:  # a type checker knows the names above, and no others
 
+    def __dir__() -> list[str]:
+        return __all__
 
-def __getattr__(name: str) -> Any:
-    for module, names in _WHERE.items():
-        if name in names:
-            return getattr(import_module(f"affuse.encoders.{module}"), name)
-    close = get_close_matches(name, __all__, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise AttributeError(f"module 'affuse.encoders' has no attribute {name!r}{hint}")
+    def __getattr__(name: str) -> Any:
+        for module, names in _WHERE.items():
+            if name in names:
+                return getattr(import_module(f"affuse.encoders.{module}"), name)
+        close = get_close_matches(name, __all__, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise AttributeError(f"module 'affuse.encoders' has no attribute {name!r}{hint}")
