@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import affuse
 import command
 from affuse import registry
 from affuse.corpora.corpus import Corpus, Utterance
-from affuse.encoders import Encoder, EncoderOptions, LogMelEncoder, Reading
+from affuse.encoders import Encoder, EncoderOptions, LogMelEncoder, LogMelOptions, Reading
 from affuse.errors import AffuseError
 from affuse.fusion import Fusion
 from affuse.losses import CenterLoss, CrossEntropyLoss, Reduction, TaskLoss
@@ -126,13 +125,11 @@ def without_out(source: Path) -> Corpus:
 
 
 @pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    """Nothing that a test registers outlives it."""
-    kept = dict(registry._registered)
-    yield
-    registry._registered.clear()
-    registry._registered.update(kept)
-    registry._carried.clear()
+def registered(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], Any]:
+    """What a test registers, which does not outlive it."""
+    found: dict[tuple[str, str], Any] = {}
+    monkeypatch.setattr(registry, "_registered", found)
+    return found
 
 
 def test_a_registered_part_is_found_by_name_and_works_in_a_recipe() -> None:
@@ -251,7 +248,7 @@ def test_a_cell_that_is_run_again_replaces_its_part() -> None:
 def test_what_lacks_something_is_refused_at_once(family: str, name: str, part: Any, message: str) -> None:
     with pytest.raises(AffuseError, match=message.replace("a *", r"a \*")):
         affuse.register(family, name, part)
-    assert ("losses", "x") not in registry._registered
+    assert (family, name) not in registry.carried()
 
 
 def test_the_origin_of_a_part() -> None:
@@ -267,7 +264,7 @@ def test_an_entry_point_of_a_taken_name_is_not_used(monkeypatch: pytest.MonkeyPa
         EntryPoint("gone", "no_such_module_here:Loss", "affuse.losses"),
     ]
     monkeypatch.setattr(registry, "entry_points", lambda group: [e for e in entries if e.group == group])
-    registry._entry_points.cache_clear()
+    registry.refresh()
     try:
         with pytest.warns(
             UserWarning, match=r"The loss 'center' of .* is not used, for affuse has one of that name"
@@ -277,7 +274,7 @@ def test_an_entry_point_of_a_taken_name_is_not_used(monkeypatch: pytest.MonkeyPa
         with pytest.raises(AffuseError, match=r"The loss 'gone' of .* cannot be imported \(No module named"):
             registry.get("losses", "gone")
     finally:
-        registry._entry_points.cache_clear()
+        registry.refresh()
 
 
 MODULE = """
@@ -311,14 +308,16 @@ def test_a_worker_process_sees_what_was_registered(tmp_path: Path, monkeypatch: 
     del sys.modules["beside_the_script"]
 
 
-def test_a_model_of_a_scripts_part_says_what_to_register(tmp_path: Path) -> None:
+def test_a_model_of_a_scripts_part_says_what_to_register(
+    tmp_path: Path, registered: dict[tuple[str, str], Any]
+) -> None:
     affuse.register("losses", "squared", Squared)
     data = {"name": "r", "modalities": {"audio": {"encoder": "logmel", "options": {"bands": 8}}}}
     save_model(
         Model(Recipe.parse({**data, "tasks": {"emotion": {"loss": "squared"}}}), SPACES), tmp_path / "model"
     )
     assert load_model(tmp_path / "model").recipe.tasks["emotion"].loss[0].name == "squared"
-    del registry._registered["losses", "squared"]
+    del registered["losses", "squared"]
     with pytest.raises(
         AffuseError,
         match=r"needs the loss 'squared', which a script registered \(.*:Squared\); before loading, import Squared and "
@@ -358,7 +357,7 @@ def test_nothing_in_a_recipe_or_folder_is_imported_by_path(
 
 def test_another_class_has_other_keys_in_the_cache() -> None:
     """Ours, one that derives from it, and the same one after a change of its source."""
-    options = LogMelEncoder.Options()
+    options = LogMelOptions()
     ours, louder = LogMelEncoder(options), Louder(options)
     assert ours.reading_key != louder.reading_key
     assert ours.features_key != louder.features_key
