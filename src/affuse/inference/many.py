@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
 from affuse.inference.batch import Outcome, predict_jobs
 from affuse.inference.jobs import find_jobs
@@ -24,6 +25,8 @@ STANDARD_INPUT = "-"
 
 class Batch:
     """The outcomes of many clips, in their order, each as it is ready; iterate over it once.
+
+    In a ``with`` block it is ended where the block is left early.
 
     Attributes:
         processes: How many predict side by side.
@@ -52,7 +55,7 @@ class Batch:
             if not self._jobs:
                 raise AffuseError("There are no clips to predict: the list of clips is empty.")
             if files is not None:
-                from affuse.models.loading import files_of
+                from affuse.models.finding import files_of
 
                 own = files_of(model) if isinstance(model, str | Path) else []
                 files.check(self._jobs, [*own, *inputs_of(sources, self._jobs)])
@@ -60,7 +63,9 @@ class Batch:
             self._stack.close()
             raise
         # a GPU holds one process's model and windows; as many as cores would fill its memory with contexts
-        most = 1 if settings.device != "cpu" else (os.cpu_count() or 1 if jobs is None else jobs)
+        most = (
+            1 if choose_device(settings.device) != "cpu" else (os.cpu_count() or 1 if jobs is None else jobs)
+        )
         self.processes = min(most, len(self._jobs))
         self._outcomes = self._run()
 
@@ -73,6 +78,17 @@ class Batch:
     def __next__(self) -> Outcome:
         return next(self._outcomes)
 
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it before its end: processes stop, the copy of standard input is removed."""
+        self._outcomes.close()
+        self._stack.close()
+
     def _source(self, clip: Any) -> str | Path | Samples:
         if isinstance(clip, str) and clip == STANDARD_INPUT:
             if self._copy is None:
@@ -80,7 +96,7 @@ class Batch:
             return str(self._copy)
         return clip if isinstance(clip, str | Path | Samples) else Samples.of(clip)
 
-    def _run(self) -> Iterator[Outcome]:
+    def _run(self) -> Generator[Outcome]:
         with self._stack:
             try:
                 for outcome in predict_jobs(self._model, self._jobs, self.processes):
