@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -25,6 +25,7 @@ from affuse.files.names import shown
 
 FIRST_LINE = 20.0  # seconds after which a log hears of a stage for the first time; a short one needs no line
 BETWEEN_LINES = 60.0
+Item = TypeVar("Item")
 
 
 class Progress(Protocol):
@@ -213,6 +214,19 @@ class _Stage:
         return text
 
 
+def tracked(progress: Progress, task: str, items: Sequence[Item]) -> Iterator[Item]:
+    """Give the items one by one, each a step of a stage.
+
+    Example:
+        >>> list(tracked(Quiet(), "clips", ["a", "b"]))
+        ['a', 'b']
+    """
+    advance = progress.start(task, len(items))
+    for item in items:
+        yield item
+        advance()
+
+
 def in_words(seconds: float) -> str:
     """'8 s', '3 min', '2 h 5 min'."""
     if seconds < 60:
@@ -224,7 +238,7 @@ def in_words(seconds: float) -> str:
 @contextmanager
 def reporting(
     console: Console | None = None, write: Callable[..., str] | None = None
-) -> Iterator[Bars | Lines]:
+) -> Generator[Bars | Lines]:
     """Report long work: bars where they can be drawn (a terminal, a notebook), lines elsewhere.
 
     Args:
@@ -261,7 +275,7 @@ def _draws(console: Console) -> bool:
 
 
 @contextmanager
-def _pulsing(lines: Lines) -> Iterator[None]:
+def _pulsing(lines: Lines) -> Generator[None]:
     """Call ``pulse`` every second, beside the work."""
     over = threading.Event()
 
@@ -279,7 +293,7 @@ def _pulsing(lines: Lines) -> Iterator[None]:
 
 
 @contextmanager
-def watched(progress: Progress | None = None) -> Iterator[Progress]:
+def watched(progress: Progress | None = None) -> Generator[Progress]:
     """Yield ``progress`` if there is one, else bars where somebody watches, else ``Quiet``."""
     if progress is not None:
         yield progress

@@ -15,12 +15,23 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
 from typing import Any
 
-from affuse.errors import AffuseError
+from affuse import registry
+from affuse.errors import AffuseError, argument
 
 _STARTING = threading.Lock()
 
 
 class _Process(SpawnProcess):
+    """A worker that knows the parts which its parent has registered."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._parts = registry.carried()
+
+    def run(self) -> None:
+        registry.carry(self._parts)
+        super().run()
+
     @staticmethod
     def _Popen(process_obj: Any) -> Any:
         with _without_main():
@@ -66,7 +77,7 @@ def worker_pool(
         except BrokenProcessPool:
             raise AffuseError(
                 "A worker process was killed, most likely for want of memory; run the same command again with a lower "
-                f"--jobs.{kept}"
+                f"{argument('jobs')}.{kept}"
             ) from None
         except BaseException:
             # Nothing is cancelled (as pool.map would): the pool's thread, which fails all that waits once it finds its

@@ -88,7 +88,7 @@ def train(
             experiment, experiment.recipe, fold, out, self_contained=self_contained,
             progress=count_epochs(watching, experiment.recipe.training.epochs, fresh=fresh),
         )  # fmt: skip
-    return Run(out, reused=reused)
+    return Run(out, reused=reused, corpus=opened)
 
 
 @recorded

@@ -20,10 +20,11 @@ from affuse.errors import AffuseError, ClipError
 from affuse.failures import SKIPPED
 from affuse.files import digest
 from affuse.models.encoder_files import source_digests
+from affuse.models.foreign import foreign_code
 from affuse.models.network import Model
 from affuse.models.parts import build_weighting, resolve_encoder, resolve_encoders, with_absolute_paths
 from affuse.names import counted
-from affuse.progress import Progress
+from affuse.progress import Progress, tracked
 from affuse.recipe import Recipe
 from affuse.registry import unknown
 from affuse.training.cache import ContentKeys, FeatureCache
@@ -122,7 +123,7 @@ class Experiment:
 
     def key(self, recipe: Recipe, fold: int) -> str:
         """Digest of everything a cell's result depends on."""
-        return digest(recipe.to_yaml(), self.shared_key, str(fold))
+        return digest(recipe.to_yaml(), self.shared_key, str(fold), *foreign_code(recipe))
 
 
 def set_up(
@@ -189,10 +190,19 @@ def read_clips(
     progress: Progress,
     device: str = "cpu",
     require: bool = True,
+    trained: Mapping[str, Encoder] | None = None,
 ) -> ClipPlan:
     """Read or encode the clips of ``ids`` in every modality of the recipe, through the cache if there is one.
 
-    ``require``: raise AffuseError if a modality is missing from every utterance.
+    Args:
+        corpus: Where the clips are named.
+        recipe: Resolved on the corpus.
+        ids: Of the utterances to be read.
+        cache: Of features; None: nothing is kept, and every clip is tried once.
+        progress: Is told of each modality.
+        device: Where frozen encoders run: cpu or cuda.
+        require: Raise AffuseError if a modality is missing from every utterance.
+        trained: Modality -> the encoder of a trained network, which reads for it; its own source may be gone.
     """
     wanted = set(ids)
     utterances = [u for u in corpus.utterances() if u.id in wanted]
@@ -209,10 +219,11 @@ def read_clips(
             present[name], plan.contents[name] = set(), digest()
             plan.keys[name] = dict.fromkeys((u.id for u in utterances), None)
             continue
-        encoder = resolved[name].make()
+        encoder = (trained or {}).get(name) or resolved[name].make()
         if cache is None or not encoder.cached:
             source = LiveSource(encoder, modality.frozen, {u.id: u for u in utterances}, device)
-            found, skipped, partial = check_live(name, source, [u.id for u in utterances])
+            ids_read = tracked(progress, f"{name} (read once, to check it)", [u.id for u in utterances])
+            found, skipped, partial = check_live(name, source, ids_read)
             present[name] = {id for id, there in found.items() if there}
             plan.keys[name] = None
             contents, encoder_key = ContentKeys(), encoder.features_key
