@@ -102,6 +102,10 @@ def test_a_misspelt_setting_names_the_nearest(model: Model) -> None:
         AffuseError, match=r"no 'windw' among the settings of predict \(did you mean 'window'\?\)"
     ):
         model.predict((WAVE, RATE), windw=2)  # type: ignore[call-arg]
+    with pytest.raises(
+        AffuseError, match=r"no 'formts' among the arguments of predict_many \(did you mean 'formats'"
+    ):
+        model.predict_many([(WAVE, RATE)], formts=["json"])  # type: ignore[call-arg]
     with pytest.raises(AffuseError, match="did you mean 'channel'"):
         model.predict_many([(WAVE, RATE)], chanel=0)  # type: ignore[call-arg]
 

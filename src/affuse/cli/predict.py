@@ -42,13 +42,16 @@ def predict(
         str | None,
         typer.Option(
             "--out",
+            metavar="PATH",
             help="A file of one clip (talk.srt, talk.csv, talk.png: the ending is the format), or a folder (a name "
             "without an ending, or with / at its end); without it, standard output.",
         ),
     ] = None,
     window: Annotated[
         float | None,
-        typer.Option(help="Seconds of a window (default: the longest training clips but 5 %, at most 6)."),
+        typer.Option(
+            help="Seconds of a window (default: 95 % of the training clips are shorter, at most 6)."
+        ),
     ] = None,
     hop: Annotated[
         float | None, typer.Option(help="Seconds from window to window (default: half a window).")
@@ -56,7 +59,8 @@ def predict(
     vad: Annotated[
         bool | None,
         typer.Option(
-            "--vad/--no-vad", help="Emotion only where somebody speaks (default: unless only faces are read)."
+            "--vad/--no-vad",
+            help="Emotion only where somebody speaks (default: yes, unless the model reads faces alone).",
         ),
     ] = None,
     unsure: Annotated[

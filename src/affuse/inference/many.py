@@ -16,11 +16,13 @@ from affuse.inference.settings import Settings, SettingsArguments
 from affuse.inference.standard_input import named, spooled
 from affuse.inference.timeline_files import TimelineFiles, inputs_of, writers_of
 from affuse.media.samples import Samples
+from affuse.registry import unknown
 
 if TYPE_CHECKING:
     from affuse.models.network import Model
 
 STANDARD_INPUT = "-"
+_OWN = ("out", "formats", "plot", "overwrite", "jobs")  # arguments beside the settings
 
 
 class Batch:
@@ -150,6 +152,11 @@ def predict_many(
     Raises:
         AffuseError: Before any work: clips that are not there, settings that do not fit, files that may not be written.
     """
+    for name in settings:
+        if name not in Settings.model_fields:
+            raise AffuseError(
+                f"{unknown(name, [*_OWN, *Settings.model_fields], 'arguments of predict_many')}."
+            )
     chosen = Settings.of(settings)
     if jobs is not None and jobs < 1:
         raise AffuseError(f"{argument('jobs')} takes a whole number from 1, not {jobs}.")

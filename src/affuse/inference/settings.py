@@ -47,7 +47,7 @@ class SettingsArguments(TypedDict, total=False):
 class Settings(BaseModel):
     """How a clip is read and judged. None leaves a choice to the model's training.
 
-    Example:
+    Examples:
         >>> Settings(window=2.0, side="left").hop is None
         True
         >>> Settings.of({"windw": 2})
