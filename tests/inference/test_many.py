@@ -174,8 +174,9 @@ def test_what_does_not_fit_is_refused_before_any_work(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    given: dict[str, Any] = {"clips": ["a.wav"]} | arguments
     with pytest.raises(AffuseError) as caught:
-        model.predict_many(**({"clips": ["a.wav"]} | arguments))
+        model.predict_many(**given)
     assert said in str(caught.value)
     assert not list(tmp_path.iterdir())
 
