@@ -9,10 +9,11 @@ import pytest
 
 from affuse.errors import AffuseError
 from affuse.inference.timeline import Answer, Segment, Timeline
+from affuse.reports.figures.confusion import confusion
 from affuse.reports.figures.embedding_maps import embedding_maps
-from affuse.reports.figures.over_training import save_figure, training_figure
-from affuse.reports.figures.page_figures import class_distribution, confusion, forest
+from affuse.reports.figures.lanes import class_distribution, forest
 from affuse.reports.figures.training_curves import training_curves
+from affuse.reports.figures.training_figure import save_figure, training_figure
 
 ODD = "a$_{$ \\frac ^ & <b> 😀 你好"
 
@@ -46,7 +47,7 @@ def test_reports_figures_have_names_as_they_stand(tmp_path):
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph")
         drawn = [
-            forest(pd.DataFrame([row]), 0.5, ODD, "x"), class_distribution({ODD: 3, "$": 2}, "x"),
+            *forest(pd.DataFrame([row]), 0.5, ODD, "x"), *class_distribution({ODD: 3, "$": 2}, "x"),
             confusion(np.eye(2), [ODD, "$"], "x"), training_curves([epochs], "x"),
             embedding_maps({ODD: (points, of)}, [ODD, "b"], "x"),
         ]  # fmt: skip

@@ -8,7 +8,7 @@ import affuse
 SOURCE = Path(affuse.__file__).parent
 LAYERS = [  # names in src/affuse
     "__init__ axes calls devices errors failures figures files lazy names progress tables",
-    "options interfaces overrides registry sequence workers",
+    "options interfaces origins overrides registry sequence workers",
     *("media", "corpora", "encoders", "fusion", "losses", "weighting", "evaluation"),
     "catalogue recipe recipe_errors recipe_sections",
     "models",

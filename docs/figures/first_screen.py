@@ -46,12 +46,11 @@ def shrink(picture: Path, width: int) -> None:
 
 def main(work: Path) -> None:
     corpus, runs = work / "corpus", work / "runs"
-    if not (work / "release").exists():
-        run("prepare", "generated", work / "release", "--turns", 400)
-        run("prepare", "iemocap", work / "release", corpus)
+    if not corpus.exists():
+        run("prepare", "generated", corpus, "--turns", 400)
     run("train", "demo-server-face", corpus, "--out", runs / "one", "--fold", 0)
     subtitles(affuse.Corpus.load(corpus), work / f"{DIALOG}.srt")
-    film = work / "release/Session1/dialog/avi/DivX" / f"{DIALOG}.avi"
+    film = corpus / "release/Session1/dialog/avi/DivX" / f"{DIALOG}.avi"
     timelines = work / "timelines"
     run("predict", runs / "one", film, "--out", timelines, "--plot", "--side", "left",
         "--text", work / f"{DIALOG}.srt", "--overwrite")  # fmt: skip

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from affuse.files.outputs import Outputs
     from affuse.progress import Progress
     from affuse.results.grid import Grid
-    from affuse.training.compare import Variant
+    from affuse.training.variants import Variant
 
 LOSSES = (
     "cross_entropy",
@@ -145,7 +145,7 @@ def _corpus(
         )  # fmt: skip
     step(2, f"reading it into the corpus folder {out / 'corpus'}.")
     with _corpus_outputs(out / "corpus", there).writing():
-        return prepare(release, out / "corpus", progress=progress.count("dialogs"))
+        return prepare(release, out / "corpus", progress=progress)
 
 
 def _compare(
@@ -171,7 +171,7 @@ def demo_variants(video: bool = True, quick: bool = False) -> list[Variant]:
         quick: Two losses, three epochs.
     """
     from affuse.recipe import Recipe
-    from affuse.training.compare import Variant, make_variants
+    from affuse.training.variants import Variant, make_variants
 
     changes = QUICK if quick else []
     losses: list[str] = list(LOSSES[::3] if quick else LOSSES)
@@ -189,7 +189,7 @@ def demo_variants(video: bool = True, quick: bool = False) -> list[Variant]:
 def joint_variant(quick: bool = False) -> Variant:
     """The second paper's row of the demo: emotion and gender at once; ``quick``: one epoch."""
     from affuse.recipe import Recipe
-    from affuse.training.compare import Variant
+    from affuse.training.variants import Variant
 
     changes = [*JOINT_SETTINGS, *(["training.epochs=1"] if quick else [])]
     return Variant({"recipe": JOINT}, Recipe.load(JOINT, changes))
@@ -197,8 +197,8 @@ def joint_variant(quick: bool = False) -> Variant:
 
 def _corpus_outputs(folder: Path, again: bool) -> Outputs:
     """``again``: the release is an earlier demo's, and so is the corpus, be it of an affuse that kept no record."""
-    from affuse.corpora.corpus_files import BY, INFO, TABLE
-    from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS, COUNTS
+    from affuse.corpora.corpus_files import BY, COUNTS, INFO, TABLE
+    from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
     from affuse.files.outputs import Outputs
 
     outputs = Outputs.current(folder, BY)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -25,6 +25,7 @@ from affuse.files.names import shown
 
 FIRST_LINE = 20.0  # seconds after which a log hears of a stage for the first time; a short one needs no line
 BETWEEN_LINES = 60.0
+Item = TypeVar("Item")
 
 
 class Progress(Protocol):
@@ -211,6 +212,19 @@ class _Stage:
             self._then = now, self.done
         self.due, self.spoke = now + BETWEEN_LINES, True
         return text
+
+
+def tracked(progress: Progress, task: str, items: Sequence[Item]) -> Iterator[Item]:
+    """Give the items one by one, each a step of a stage.
+
+    Example:
+        >>> list(tracked(Quiet(), "clips", ["a", "b"]))
+        ['a', 'b']
+    """
+    advance = progress.start(task, len(items))
+    for item in items:
+        yield item
+        advance()
 
 
 def in_words(seconds: float) -> str:

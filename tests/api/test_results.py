@@ -55,9 +55,9 @@ def test_a_run_has_the_numbers_of_its_files(run: affuse.Run) -> None:
         assert values[metric] == recorded["metrics"]["emotion"][metric]
     for label, recall in recorded["metrics"]["emotion"]["recall"].items():
         assert values[f"recall {label}"] == recall
-    history = pd.read_csv(run.folder / "metrics.csv", float_precision="round_trip")
+    history = pd.read_csv(run.folder / "metrics.csv")
     pd.testing.assert_frame_equal(run.history, history, check_exact=True, check_dtype=False)
-    predictions = pd.read_csv(run.folder / "predictions.csv", float_precision="round_trip")
+    predictions = pd.read_csv(run.folder / "predictions.csv")
     pd.testing.assert_frame_equal(run.predictions, predictions, check_exact=True, check_dtype=False)
     assert (run.best_epoch, run.epochs) == (recorded["best_epoch"], recorded["epochs"])
     tested = predictions[predictions["role"] == "test"]
@@ -96,7 +96,7 @@ def test_what_is_no_run_is_one_sentence(place: Path, tmp_path: Path) -> None:
 
 
 def test_a_grid_has_the_numbers_of_its_files(grid: affuse.Grid) -> None:
-    written = pd.read_csv(grid.folder / "results.csv", float_precision="round_trip", keep_default_na=False)
+    written = pd.read_csv(grid.folder / "results.csv", keep_default_na=False)
     frame = grid.to_frame()
     assert list(frame.columns) == list(written.columns)
     for name in ("value", "low", "high"):
@@ -196,7 +196,7 @@ def test_a_bad_value_is_one_sentence_and_leaves_nothing(
 
 def test_an_evaluation_has_the_numbers_of_its_files(run: affuse.Run, place: Path, tmp_path: Path) -> None:
     found = affuse.evaluate(run, place / "corpus", tmp_path / "tables", cache=place / "cache")
-    written = pd.read_csv(tmp_path / "tables" / "metrics.csv", float_precision="round_trip")
+    written = pd.read_csv(tmp_path / "tables" / "metrics.csv")
     pd.testing.assert_frame_equal(found.to_frame(), written, check_exact=True, check_dtype=False)
     of = found.to_frame().set_index("metric")["value"]
     assert of["acc"] == run.metrics["emotion"]["acc"]  # its own test part is what is left
@@ -266,3 +266,17 @@ def test_the_bar_of_a_run_begins_where_the_run_was(run: affuse.Run, place: Path)
     told = _Told()
     affuse.train("server", place / "corpus", run.folder, set=SMALL, cache=place / "cache", progress=told)
     assert "epochs" not in [task for task, _, _ in told.begun]  # finished earlier: nothing is run
+
+
+def test_a_run_and_an_evaluation_have_a_page_each(run: affuse.Run, place: Path, tmp_path: Path) -> None:
+    bacc = f"{100 * run.metrics['emotion']['bacc']:.1f}"
+    page = run.report()
+    assert page == run.folder / "report.html"
+    assert bacc in page.read_text("utf-8")
+    again = affuse.report(run.folder, corpus=place / "corpus")
+    assert again == page
+    assert "female" in again.read_text("utf-8")  # groups are known with the corpus
+    found = affuse.evaluate(run, place / "corpus", tmp_path / "tables", cache=place / "cache")
+    assert found.report() == tmp_path / "tables" / "report.html"
+    assert found.report(tmp_path / "page.html") == tmp_path / "page.html"
+    assert bacc in (tmp_path / "page.html").read_text("utf-8")

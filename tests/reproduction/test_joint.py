@@ -9,7 +9,7 @@ import pytest
 from affuse.corpora.generated import generate_release
 from affuse.corpora.readers.iemocap import prepare
 from affuse.reproduction.report.values import joint_numbers
-from affuse.training.compare import Cell
+from affuse.training.cells import Cell
 from affuse.training.runfolder import RunFolder
 from command import affuse
 

@@ -12,12 +12,12 @@ from affuse.reports.sections.setting import FILES as DESCRIBED
 from affuse.reports.tables.convergence import training_table
 from affuse.reports.tables.results import collect_results
 from affuse.reports.tables.rows import read_rows
-from affuse.reports.tables.statistics import TABLES
 from affuse.training.baseline import add_baseline
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import Variant, compare
-from affuse.training.comparison_folder import FILES
+from affuse.training.compare import compare
+from affuse.training.comparison_folder import FILES, STATISTICS
 from affuse.training.runfolder import RunFolder
+from affuse.training.variants import Variant
 from quiet import Quiet
 from small_corpus import make_corpus
 
@@ -92,6 +92,6 @@ def test_its_runs_are_counted_once(corpus, tmp_path):
 
 
 def test_every_table_of_a_report_is_known_as_an_output():
-    tables = {f"{name}.csv" for name in TABLES}
+    tables = {*STATISTICS.values()}
     assert tables <= set(FILES)
     assert tables <= set(DESCRIBED)

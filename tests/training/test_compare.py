@@ -13,8 +13,9 @@ from affuse.errors import AffuseError
 from affuse.evaluation.intervals import speaker_confusions, speaker_interval
 from affuse.reports.tables.results import collect_results, markdown_table, paper_table
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import compare, make_variants
+from affuse.training.compare import compare
 from affuse.training.runfolder import RunFolder
+from affuse.training.variants import make_variants
 from quiet import Quiet
 from small_corpus import make_corpus
 
@@ -126,7 +127,9 @@ def test_finished_cells_are_never_run_again_and_unfinished_ones_are(place, tmp_p
         assert (path.stat().st_mtime_ns == time) == (path != first)
 
 
-@pytest.mark.parametrize(("option", "what"), [("subsets", "--subsets"), ("keep_models", "model folder")])
+@pytest.mark.parametrize(
+    ("option", "what"), [("subsets", "leave out subsets"), ("keep_models", "model folder")]
+)
 def test_what_an_svm_cannot_do_is_told_before_anything_is_done(place, tmp_path, option, what):
     with pytest.raises(AffuseError, match=what):
         run(place, tmp_path / "out", ["seed=0"], ["tasks.emotion.classifier=svm"], **{option: True})

@@ -91,7 +91,7 @@ def test_the_embeddings_are_the_kept_models_of_the_test_part(place, tmp_path):
     ids, embedding = read_embeddings(tmp_path / "run" / "embeddings.npz")
     assert ids == experiment.roles(0)["test"]
     model = load_model(tmp_path / "run").eval()
-    opened = experiment.clips.open(dict(model.encoders.items()))
+    opened = experiment.open_clips(model)
     for id, row in zip(ids, embedding, strict=True):
         clip = Clips([id], opened, experiment.labelled.codes)
         with torch.inference_mode():

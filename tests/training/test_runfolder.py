@@ -31,7 +31,7 @@ RUN = [
     runfolder.SUBSET_PREDICTIONS, runfolder.EMBEDDINGS, runfolder.STATE, runfolder.RESULTS, runfolder.BASELINE, SKIPPED,
 ]  # fmt: skip
 SPELT = re.compile(
-    r"(?<![\w.-])(" + "|".join(map(re.escape, {*RUN, *comparison_folder.FILES})) + r")(?![\w-])"
+    r"(?<![\w.-])(" + "|".join(map(re.escape, {*RUN, *comparison_folder.FILES})) + r")(?![\w-]|\.\w)"
 )
 
 

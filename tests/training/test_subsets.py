@@ -19,10 +19,11 @@ from affuse.reports.tables.results import collect_results
 from affuse.reports.tables.subsets import SUBSETS, collect_subsets, subset_table
 from affuse.sequence import pad
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import Variant, compare
+from affuse.training.compare import compare
 from affuse.training.evaluate import evaluate_model
 from affuse.training.runfolder import SUBSET_PREDICTIONS, RunFolder
 from affuse.training.subsets import subsets_of
+from affuse.training.variants import Variant
 from command import affuse
 from quiet import Quiet
 from small_corpus import make_corpus

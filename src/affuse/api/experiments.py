@@ -88,7 +88,7 @@ def train(
             experiment, experiment.recipe, fold, out, self_contained=self_contained,
             progress=count_epochs(watching, experiment.recipe.training.epochs, fresh=fresh),
         )  # fmt: skip
-    return Run(out, reused=reused)
+    return Run(out, reused=reused, corpus=opened)
 
 
 @recorded
@@ -153,8 +153,8 @@ def compare(
     from affuse.results.comparison_files import write_comparison
     from affuse.training.baseline import add_baseline
     from affuse.training.compare import compare as run
-    from affuse.training.compare import make_variants
     from affuse.training.comparison_folder import comparison_outputs
+    from affuse.training.variants import make_variants
 
     variants = make_variants(recipe, axes, overrides_of(set))
     opened, store, device = open_corpus(corpus), open_cache(cache), choose_device(device)

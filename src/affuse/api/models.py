@@ -69,9 +69,9 @@ def evaluate(
     from affuse.models.finding import files_of
     from affuse.models.loading import load_model
     from affuse.models.network import Model
-    from affuse.results.evaluation import TABLES, Evaluation
+    from affuse.results.evaluation import Evaluation
     from affuse.results.run import Run
-    from affuse.training.evaluate import evaluate_model
+    from affuse.training.evaluate import TABLES, evaluate_model
     from affuse.training.label_fit import rename_labels
 
     source = model.folder if isinstance(model, Run) else model
@@ -81,7 +81,7 @@ def evaluate(
     outputs = None if out is None else Outputs(out, "evaluate", overwrite=overwrite, deep=False)
     if outputs is not None:  # before the features, which may take an hour
         read = [*([] if folder is None else files_of(folder)), *([] if split is None else [split])]
-        outputs.check([outputs.folder / f"{name}.csv" for name in TABLES], read)
+        outputs.check([outputs.folder / file for file in TABLES.values()], read)
     opened = rename_labels(open_corpus(corpus), dict(rename or {}))
     if outputs is not None:
         outputs.make_folder()

@@ -9,6 +9,7 @@ import typer
 
 from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import CACHE_HELP, DEVICE_HELP, SET_HELP
+from affuse.failures import SKIPPED
 
 if TYPE_CHECKING:
     from affuse.results.grid import Grid
@@ -65,6 +66,7 @@ def compare(
 def print_grid(grid: Grid) -> int:
     """Print a comparison's tables and verdict; return the exit code."""
     from affuse.cli.console import messages, print_table, report_skipped
+    from affuse.training.comparison_folder import PAGE, RESULTS, RESULTS_TEXT
 
     for title, table in grid.tables:
         print_table(table, title)
@@ -74,7 +76,7 @@ def print_grid(grid: Grid) -> int:
     for run, cause in grid.failed:
         messages.print(f"{run.relative_to(grid.folder)} failed: {cause}", soft_wrap=True)
     folder = grid.folder
-    messages.print(f"Tables are in {folder / 'results.csv'} and {folder / 'results.md'}.", soft_wrap=True)
-    messages.print(f"The report is {folder / 'report.html'}: open it in a browser.", soft_wrap=True)
-    code = report_skipped(grid.skipped, folder / "skipped.csv")
+    messages.print(f"Tables are in {folder / RESULTS} and {folder / RESULTS_TEXT}.", soft_wrap=True)
+    messages.print(f"The report is {folder / PAGE}: open it in a browser.", soft_wrap=True)
+    code = report_skipped(grid.skipped, folder / SKIPPED)
     return 1 if grid.failed else code

@@ -9,6 +9,7 @@ import typer
 
 from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import CACHE_HELP, DEVICE_HELP
+from affuse.failures import SKIPPED
 
 
 def evaluate(
@@ -57,7 +58,7 @@ def evaluate(
         messages.print(sentence, soft_wrap=True)
     if out is not None:
         messages.print(f"Tables are in {out}.", soft_wrap=True)
-    where = out / "skipped.csv" if out else "skipped.csv with --out"
+    where = out / SKIPPED if out else f"{SKIPPED} with --out"
     raise typer.Exit(report_skipped(found.skipped_table(), where))
 
 

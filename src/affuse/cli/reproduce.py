@@ -11,6 +11,7 @@ from affuse.cli.compare import JOBS_HELP
 from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import CACHE_HELP, DEVICE_HELP
 from affuse.errors import AffuseError
+from affuse.failures import SKIPPED
 from affuse.names import counted
 
 SET_HELP = (
@@ -70,7 +71,7 @@ def reproduce(
     if found.skipped:
         count = counted(len(found.skipped), "utterance")
         messages.print(
-            f"Skipped {count}; the causes are in skipped.csv of each folder of runs.", soft_wrap=True
+            f"Skipped {count}; the causes are in {SKIPPED} of each folder of runs.", soft_wrap=True
         )
     messages.print(f"Tables are in {' and '.join(str(out / name) for name in found.files)}.", soft_wrap=True)
     if found.page is not None:

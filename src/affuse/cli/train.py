@@ -32,6 +32,7 @@ def train(
     """
     import affuse
     from affuse.cli.console import bars, messages, print_table, report_skipped
+    from affuse.failures import SKIPPED
 
     with bars() as progress:
         run = affuse.train(
@@ -45,4 +46,4 @@ def train(
     for sentence in run.sentences:
         messages.print(sentence, soft_wrap=True)
     messages.print(f"Run and model are in {out}.", soft_wrap=True)
-    raise typer.Exit(report_skipped(run.skipped, out / "skipped.csv"))
+    raise typer.Exit(report_skipped(run.skipped, out / SKIPPED))

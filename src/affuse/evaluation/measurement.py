@@ -27,8 +27,8 @@ class Measurement:
         metrics: task, metric (acc, bacc, macro_f1, weighted_f1), value, low, high (95 % over speakers; NaN for the F1
             scores), n (utterances), speakers.
         recalls: task, class, n, recall, and how many were called each class: ``called <class>``.
-        groups: task, grouping (gender, dialog type), group, metric (acc, bacc), value, low, high, n, speakers, p. Of two
-            groups also their difference, which alone has a p value. Without lines where no group is known.
+        groups: task, grouping (gender, dialog type), group, metric (acc, bacc), value, low, high, n, speakers, p. Of
+            two groups also their difference, which alone has a p value. Without lines where no group is known.
         calibration: task, n, confidence (mean), acc, ece, nll (nats).
         notes: What the intervals cannot know of the speakers, in sentences.
     """

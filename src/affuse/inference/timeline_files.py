@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from affuse.errors import AffuseError, argument
-from affuse.failures import cause_of, trace_of
+from affuse.failures import SKIPPED, cause_of, trace_of
 from affuse.files import write_csv, write_text
 from affuse.files.names import written
 from affuse.files.outputs import Outputs, unwritable
@@ -22,7 +22,6 @@ from affuse.registry import unknown
 if TYPE_CHECKING:
     from affuse.inference.batch import Job, Outcome
 
-SKIPPED = "skipped.csv"
 # Of a folder, not of a clip: every file after this one would fail in the same way
 _FOLDERS = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR,

@@ -7,6 +7,7 @@ import math
 from affuse.reports.blocks import Cell
 
 MINUS = "\u2212"
+NBSP = "\u00a0"  # a sign and its number stay on one line
 INTERVAL = "95 % interval"  # heading of the interval of the column before it
 UNKNOWN = "-"  # a column of nothing else is left out
 
@@ -39,7 +40,8 @@ def p_value(p: float) -> str:
 def equals(p: float) -> str:
     """'= 0.52', '< 0.001' or 'unknown', to stand behind 'p' in a sentence."""
     text = p_value(p)
-    return "unknown" if text == UNKNOWN else text if text.startswith("<") else f"= {text}"
+    text = text.replace(" ", NBSP)
+    return "unknown" if text == UNKNOWN else text if text.startswith("<") else f"={NBSP}{text}"
 
 
 def percent_interval(low: float, high: float) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_json
-from affuse.reports.description import base_of, changed_fields, encoder_in_words
+from affuse.reports.description import base_of, changed_fields, encoder_in_words, reads_text
 from affuse.reports.tables.results import rows_of
 from affuse.reports.tables.utterances import write_utterances
-from affuse.training.compare import Cell, Comparison
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
 from affuse.training.comparison_folder import RECORD, runs_of
 from affuse.training.environment import versions
 from affuse.training.runfolder import RunFolder
@@ -100,6 +101,7 @@ def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], ou
         "description": "" if changed else " ".join(recipe.description.split()),
         "changed": changed,
         "modalities": {name: encoder_in_words(part.model_dump()) for name, part in recipe.modalities.items()},
+        "reads_text": reads_text(recipe),
         "fusion": "none" if cells[0].variant.baseline else recipe.fusion.name,
         "baseline": bool(cells[0].variant.baseline),
         "protocol": recipe.protocol.model_dump(mode="json"),

@@ -55,7 +55,7 @@ class Report:
             return ""
         names = ", ".join(row.name_among(self.rows) for row in stamped)
         which = "All rows are" if len(stamped) == len(self.rows) else f"{names}: these rows are"
-        return f"{which} {stamped[0].stamp}: speakers of the test part are heard in training."
+        return f"{which} {stamped[0].stamp}: speakers of the test part are also in the training part."
 
     @cached_property
     def untrained_note(self) -> str:
@@ -66,7 +66,7 @@ class Report:
         told = [
             f"{self.name_of(of)}{', ' + of['task'] if several else ''}: {of['trainings']}" for of in lines
         ]
-        return f"Not trained well enough for a verdict: {'; '.join(told)}." if told else ""
+        return f"Not trained well enough to be judged: {'; '.join(told)}." if told else ""
 
     @property
     def failed_note(self) -> str:
@@ -79,7 +79,7 @@ class Report:
                 axes = [a for a in entry["settings"] if len({e["settings"].get(a) for e in entries}) > 1]
                 name = ", ".join(str(entry["settings"][axis]) for axis in axes or entry["settings"])
                 told.append(f"{name} ({failed} of {len(entry['cells'])} runs)")
-        return f"Left out and not judged, since runs failed: {'; '.join(told)}." if told else ""
+        return f"Left out, because runs failed: {'; '.join(told)}." if told else ""
 
     @property
     def notes(self) -> str:
@@ -102,10 +102,13 @@ class Report:
 
     @property
     def mark_note(self) -> str:
-        """What the mark behind a row means; '' where no row has it."""
+        """What the sign behind a row means; '' where no row has it."""
         if not self.on_test:
             return ""
-        return f"{MARK} The test part had a hand in this row ({'; '.join(self.on_test)}): no estimate for new speakers."
+        return (
+            f"{MARK} The test part was used to make this row ({'; '.join(self.on_test)}), so its numbers are no "
+            "estimate for new speakers."
+        )
 
     def classes(self, task: str) -> list[str]:
         """The task's classes in order."""

@@ -11,6 +11,7 @@ import pandas as pd
 from affuse.errors import AffuseError
 from affuse.evaluation.measurement import Measurement, measure_predictions
 from affuse.recipe import Recipe
+from affuse.reports.description import reads_text
 from affuse.reports.tables.calibration import calibration_tables
 from affuse.reports.tables.convergence import training_table
 from affuse.reports.tables.mistakes import mistakes
@@ -54,6 +55,11 @@ class RunReport:
     def run(self) -> Run:
         """The run itself."""
         return self.row.runs[0]
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether the model reads words."""
+        return reads_text(self.recipe)
 
     @classmethod
     def read(cls, folder: str | Path) -> RunReport:
@@ -116,12 +122,24 @@ def _utterances(files: RunFolder) -> pd.DataFrame:
     places = [files.path, *(above[2:3] if len(above) > 2 and is_comparison(above[2]) else ())]
     for place in places:
         if (place / UTTERANCES).is_file():
-            return read_utterances(place)
+            found = read_utterances(place)
+            return found if place == files.path or "clip" not in found.columns else _links_from(found, 3)
     split = files.split()
     if "speaker" not in split.columns:
         return read_utterances(files.path)
     found = split.drop_duplicates("id").set_index("id")[["speaker"]]
     return found.mask(found == "")
+
+
+def _links_from(utterances: pd.DataFrame, below: int) -> pd.DataFrame:
+    """The clips' links as seen from a folder so many levels below."""
+    up = "../" * below
+    return utterances.assign(
+        clip=[
+            link if not isinstance(link, str) or ":" in link.partition("#")[0] else up + link
+            for link in utterances["clip"]
+        ]
+    )
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:

@@ -14,7 +14,8 @@ from affuse.reports.tables.results import rows_of
 from affuse.reports.tables.rows import Row, Run
 from affuse.reproduction.definition import Switch
 from affuse.reproduction.report.claims import untrained_rows
-from affuse.training.compare import Cell, Comparison
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
 from affuse.training.runfolder import RunFolder
 
 BASE = "base"

@@ -15,7 +15,7 @@ from affuse.recipe import Recipe
 from affuse.reproduction.changes import changes_in_words
 from affuse.reproduction.definition import Changes, Definition, GridCell, Paper
 from affuse.reproduction.form import Form, check_prefixes, split_prefix
-from affuse.training.compare import Variant
+from affuse.training.variants import Variant
 
 LEAST_GROUPS = 3  # one to test, one to validate, one to train
 MISSING = {"votes": "keeps no annotators' votes", "sides": "does not show two people side by side"}

@@ -19,7 +19,8 @@ from affuse.reproduction.grid import MISSING, build_recipe, check_corpus, choose
 from affuse.reproduction.report.record import EFFECTS, EFFECTS_TABLE, reproduction_outputs
 from affuse.reproduction.utterances import check_utterances
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import Variant, compare
+from affuse.training.compare import compare
+from affuse.training.variants import Variant
 
 
 @dataclass(frozen=True)

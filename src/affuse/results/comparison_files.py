@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affuse.files import write_csv, write_text
+from affuse.reports.pages.comparison import write_comparison_page
 from affuse.reports.record import write_record
-from affuse.reports.render.page import write_page
 from affuse.reports.report import Report
 from affuse.reports.tables.joint_losses import joint_losses
 from affuse.reports.tables.results import collect_results, markdown_table
-from affuse.reports.tables.subsets import SUBSETS, collect_subsets
+from affuse.reports.tables.subsets import collect_subsets
 from affuse.results.grid import Grid
-from affuse.results.grid_tables import JOINT_LOSSES
-from affuse.training.comparison_folder import comparison_outputs
+from affuse.training.comparison_folder import JOINT_LOSSES, RESULTS, RESULTS_TEXT, SUBSETS, comparison_outputs
 
 if TYPE_CHECKING:
     from affuse.training.compare import Comparison
@@ -30,7 +29,7 @@ def write_comparison(comparison: Comparison, folder: str | Path, call: str = "")
     """
     folder = Path(folder)
     with comparison_outputs(folder).writing():
-        write_csv(folder / "results.csv", collect_results(comparison))
+        write_csv(folder / RESULTS, collect_results(comparison))
         write_record(comparison, folder, call)
         tested = collect_subsets(comparison)
         if len(tested):
@@ -41,8 +40,8 @@ def write_comparison(comparison: Comparison, folder: str | Path, call: str = "")
             write_csv(folder / JOINT_LOSSES, joint_losses(comparison))
         report = Report.read(folder)
         grid = Grid(folder, report)
-        write_text(folder / "results.md", results_text(grid))
-        write_page(folder, report)
+        write_text(folder / RESULTS_TEXT, results_text(grid))
+        write_comparison_page(folder, report)
     return grid
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from affuse.failures import SKIPPED
 from affuse.names import counted
 from affuse.results.display import as_html
 from affuse.results.grid_tables import note, other_tables, result_tables
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from affuse.reports.report import Report
-
-PAGE = "report.html"
-SKIPPED = "skipped.csv"
 
 
 class Failure(NamedTuple):
@@ -117,10 +115,10 @@ class Grid:
         return read_csv(self.folder / SKIPPED)
 
     def report(self) -> Path:
-        """Write ``report.html``, ``report.md`` and ``tables.tex`` anew from what lies in the folder; give the page."""
-        from affuse.reports.render.page import write_page
+        """Write ``report.html``, ``report.md`` and ``tables.tex`` from what lies in the folder; give the page."""
+        from affuse.reports.pages.comparison import write_comparison_page
 
-        return write_page(self.folder)
+        return write_comparison_page(self.folder, self._report)
 
     def __repr__(self) -> str:
         rows = counted(len(self._record["rows"]), "row")

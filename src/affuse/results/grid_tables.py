@@ -10,13 +10,13 @@ from affuse.names import counted
 from affuse.reports.tables.joint_losses import joint_loss_table
 from affuse.reports.tables.results import paper_table
 from affuse.reports.tables.subsets import read_subsets, subset_table
+from affuse.training.comparison_folder import JOINT_LOSSES
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from affuse.reports.report import Report
 
-JOINT_LOSSES = "joint_losses.csv"
 _UNITS = (
     "Percent: mean over seeds ± standard deviation over seeds [95 % interval over speakers]; utterances of all folds "
     "together."

@@ -10,7 +10,8 @@ from affuse.reproduction.protocols import ProtocolNumbers
 from affuse.reproduction.report.record import CLAIMS, EFFECTS, EFFECTS_TABLE, NUMBERS
 from affuse.reproduction.switches import SwitchEffects
 from affuse.results.display import as_html
-from affuse.results.grid import PAGE, Grid
+from affuse.results.grid import Grid
+from affuse.training.comparison_folder import PAGE
 
 if TYPE_CHECKING:
     import pandas as pd

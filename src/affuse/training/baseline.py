@@ -17,13 +17,15 @@ from affuse.errors import AffuseError
 from affuse.evaluation.predictions import prediction_table
 from affuse.files import digest
 from affuse.progress import Progress
-from affuse.training.compare import Cell, Comparison, Variant, describe, slug
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
 from affuse.training.comparison_folder import run_folder
 from affuse.training.environment import environment
 from affuse.training.experiment import Experiment
 from affuse.training.features import Source
 from affuse.training.run import measured
 from affuse.training.runfolder import RunFolder, RunResult
+from affuse.training.variants import Variant, describe, folder_name
 
 NAME, CLASSIFIER = "baseline", "logistic regression"
 DESCRIPTION = (
@@ -58,7 +60,7 @@ def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) ->
             continue
         settings = _settings(cells)
         # a row of another split is another run, even where the settings do not tell them apart
-        row_folder = slug({NAME: CLASSIFIER, "split": split[:8]}, NAME)
+        row_folder = folder_name({NAME: CLASSIFIER, "split": split[:8]}, NAME)
         folds = list(dict.fromkeys(cell.fold for cell in cells))
         advance = progress.start(NAME, len(folds))
         pooled: dict[str, np.ndarray] = {}

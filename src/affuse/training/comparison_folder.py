@@ -44,7 +44,7 @@ FILES = (
 
 
 def run_folder(folder: Path, row: str, fold: int) -> Path:
-    """The place of one run; ``row`` is the name of its row's folder (``plan.slug``)."""
+    """The place of one run; ``row`` is the name of its row's folder (``variants.folder_name``)."""
     return folder / RUNS / row / f"fold{fold}"
 
 

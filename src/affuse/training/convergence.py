@@ -25,7 +25,7 @@ CURES = {
     NEVER_LEFT: f"{STANDARDISE}, another optimizer.lr",
     IMPROVING: "more training.epochs",
     DIVERGED: "a lower optimizer.lr, optimizer.clip_norm",
-    CHANCE: f"{STANDARDISE}, more training.epochs, another optimizer.lr; or the features tell nothing of the labels",
+    CHANCE: f"{STANDARDISE}, more training.epochs, another optimizer.lr; or the features do not depend on the labels",
 }
 _STATES = {
     NEVER_LEFT: "the network never left the start",
@@ -78,7 +78,7 @@ def training_in_words(
         return ""
     if list(reasons) == [IMPROVING]:
         return f"Not trained to the end: {reasons[IMPROVING]}. Try {CURES[IMPROVING]}."
-    # what helps against chance holds most of the other cures
+    # what helps against chance contains most of the other cures
     cures = [CURES[one] for one in reasons if CHANCE not in reasons or one in (CHANCE, DIVERGED)]
     return (
         f"Not trained well enough: {'; '.join(reasons.values())}. These numbers say nothing of the method. "

@@ -24,6 +24,7 @@ from affuse.reports.sections import (
     training,
     verdict,
 )
+from affuse.reports.tables.rows import MARK
 from affuse.reports.tables.statistics import write_statistics
 from affuse.training.comparison_folder import (
     LATEX,
@@ -91,49 +92,57 @@ def warnings(record: dict[str, Any], report: Report) -> list[str]:
     if record["corpus"]["generated"]:
         told.append(
             "This corpus is generated: a program made its voices, words and faces. The numbers show that the code "
-            "works and how near it comes to the best possible; they say nothing about people."
+            "works and how close it comes to the best possible result; they say nothing about people."
         )
     if report.on_test:
         marked = sum(bool(row.on_test) for row in report.rows)
         told.append(
-            f"The test part had a hand in {marked} of {len(report.rows)} rows "
-            f"({'; '.join(report.on_test)}); they are marked, "
-            "and are no estimate for new speakers."
+            f"The test part was used to make {marked} of {counted(len(report.rows), 'row')} "
+            f"({'; '.join(report.on_test)}); these rows have the sign {MARK}, and their numbers are no estimate for "
+            "new speakers."
         )
     if any(row["stamp"] for row in record["rows"]):
         told.append(
-            f"Speaker-dependent: {_where(record)} speakers of the test part are heard in training, which flatters the "
-            "numbers."
+            f"Speaker-dependent: {_where(record)} speakers of the test part are also in the training part, which makes "
+            "the numbers better than they would be for new speakers."
         )
-    overlaps = {row["transcript_overlap"] for row in record["rows"] if row["transcript_overlap"] is not None}
+    overlaps = {
+        row["transcript_overlap"]
+        for row in record["rows"]
+        if row["transcript_overlap"] is not None and row.get("reads_text", "text" in row["modalities"])
+    }
     if overlaps and max(overlaps) > 0:
         told.append(
-            f"Transcript overlap: {_span(sorted(100 * share for share in overlaps))} % of the test utterances say "
-            "word for word what some training utterance says (mean over folds); a text encoder may know them by heart."
+            f"Transcript overlap: {_span(sorted(100 * share for share in overlaps))} % of the test utterances have the "
+            "same words as some training utterance (mean over folds); a model that reads text may have learnt them by "
+            "heart."
         )
     if all(len({cell["seed"] for cell in row["cells"]}) == 1 for row in record["rows"]):
-        told.append("One seed: how much the numbers vary from seed to seed is not known.")
+        told.append("There is one seed: how much the numbers vary from seed to seed is not known.")
     if any(row.runs and not row.runs[0].validation.shape[0] for row in report.rows):
         told.append(
             "Some rows have no validation part: their last epoch is measured, and no temperature is fitted."
         )
     if not len(report.statistics.utterances):
         told.append(
-            f"There is no {UTTERANCES} in this folder, so speakers are not known: utterances count as "
-            "independent, which "
-            "makes intervals too short. Run the same 'affuse compare' again to write it."
+            f"There is no {UTTERANCES} in this folder, so speakers are not known: utterances count as independent, "
+            "which makes the intervals too narrow. Run the same comparison again to write it."
         )
     told += _speakers(report)
     known = {cell["folder"] for row in record["rows"] for cell in row["cells"]}
     begun = {run.path.relative_to(report.folder).as_posix() for run in runs_of(report.folder)}
     if begun - known:
         told.append(
-            f"{len(begun - known)} runs in this folder belong to no row of this report: a later comparison was "
-            "interrupted, still runs, or had other rows. Run the same 'affuse compare' again for a whole report."
+            f"{counted(len(begun - known), 'run')} in this folder {'belongs' if len(begun - known) == 1 else 'belong'} "
+            "to no row of this report: a later comparison was interrupted, still runs, or had other rows. Run the same "
+            "comparison again for a complete report."
         )
     if record["skipped"]:
         count = len({skip["id"] for skip in record["skipped"]})
-        told.append(f"{count} utterance{'s were' if count > 1 else ' was'} skipped; the causes are below.")
+        told.append(
+            f"{counted(count, 'utterance')} {'was' if count == 1 else 'were'} skipped; the causes are at the end of "
+            "the page."
+        )
     if record["failed"]:
         told.append(f"Failed runs: {len(record['failed'])}; rows that need them are left out.")
     return told

@@ -26,4 +26,5 @@ def to_html(title: str, lead: str, warnings: Sequence[str], sections: Sequence[S
         lstrip_blocks=True,
     )
     template = environment.get_template("report.html.j2")
-    return template.render(title=title, lead=lead, warnings=warnings, sections=sections)
+    named = [(f"section-{i}", section) for i, section in enumerate(sections, 1)]
+    return template.render(title=title, lead=lead, warnings=warnings, sections=named)

@@ -63,9 +63,10 @@ def section(report: Report) -> Section | None:
         drawn = reliability_curves(dict(list(panels.items())[:_PANELS]), task)
         more = f" The first {_PANELS} rows are drawn." if len(panels) > _PANELS else ""
         caption = (
-            "How often a row is right (upright) where it is so sure (across); the area of a dot is its share of the "
-            "utterances. On the dotted line the row means what it says; below it promises too much, above too little. "
-            f"Scaling should bring the diamonds nearer to the line than the circles are.{more}"
+            "Share of correct answers (vertical) by the confidence of the answer (horizontal); the area of a dot is "
+            "its share of the utterances. On the dotted line a row is perfectly calibrated; below the line it is "
+            "overconfident, above it underconfident. The diamonds, after scaling, should lie nearer to the line than "
+            f"the circles.{more}"
         )
         note = READING + _evidence(table)
         blocks += [Figure(drawn, caption), Table(headings, lines), Prose(note, "soft")]
@@ -75,18 +76,17 @@ def section(report: Report) -> Section | None:
 
 
 def _evidence(table: pd.DataFrame) -> str:
-    """What temperatures rest on little or on nothing; "" where none does."""
+    """Which temperatures are uncertain or were not fitted; "" where none."""
     if "evidence" not in table.columns:  # of an older affuse
         return ""
     told = ""
     if unfitted := int(table["unfitted"].sum()):
         runs = "1 run has" if unfitted == 1 else f"{unfitted} runs have"
-        told += (
-            f" {runs} no temperature (1 is counted): no validation answer is wrong, or all have one label."
-        )
+        told += f" {runs} no fitted temperature (1 is used): no validation answer is wrong, or all have one label."
     if (table["evidence"] < 0.5).any():
         told += (
-            f" Temperatures rest on little: {100 * table['evidence'].min():.0f} to {100 * table['evidence'].max():.0f} "
-            "% of what is known of them comes from validation utterances, the rest is the prior's."
+            f" The temperatures are uncertain: only {100 * table['evidence'].min():.0f} to "
+            f"{100 * table['evidence'].max():.0f} % of the information on them comes from validation utterances, the "
+            "rest from the prior."
         )
     return told

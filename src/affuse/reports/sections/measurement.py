@@ -13,7 +13,7 @@ from affuse.evaluation.calibration import probabilities_of, reliability
 from affuse.evaluation.measurement import Measurement
 from affuse.names import counted
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
-from affuse.reports.figures import page_figures
+from affuse.reports.figures.confusion import confusion
 from affuse.reports.figures.reliability import reliability_curves
 from affuse.reports.numbers import (
     INTERVAL,
@@ -51,15 +51,15 @@ def _results(measured: Measurement, task: str, generated: bool) -> Section:
         blocks.append(Prose("Gender here is the corpus's annotation of the speaker.", "soft"))
     blocks += [_metrics_table(metrics), Prose(_METRICS_NOTE, "soft")]
     classes = [str(name) for name in recalls["class"]]
-    confusion = recalls[[f"called {name}" for name in classes]].to_numpy(float)
+    counts = recalls[[f"called {name}" for name in classes]].to_numpy(float)
     caption = (
         "Percent of each true class (row) by what the model called it (column). The diagonal is the recall; numbers "
         "off it show which classes are mixed up."
     )
     blocks += [
         Heading("Class by class"),
-        _recalls_table(classes, confusion),
-        Figures([Figure(page_figures.confusion(confusion, classes, task), caption, wide=False)]),
+        _recalls_table(classes, counts),
+        Figures([Figure(confusion(counts, classes, task), caption, wide=False)]),
     ]
     title = f"Results: {task}" + (" (generated corpus)" if generated else "")
     return Section(title, blocks, paper=True)
@@ -95,17 +95,17 @@ def _metrics_table(metrics: pd.DataFrame) -> Table:
     return Table(["metric", "value", INTERVAL], lines)
 
 
-def _recalls_table(classes: Sequence[str], confusion: np.ndarray) -> Table:
+def _recalls_table(classes: Sequence[str], counts: np.ndarray) -> Table:
     lines: list[list[Cell]] = []
     for i, name in enumerate(classes):
-        total = confusion[i].sum()
-        wrong = confusion[i].copy()
+        total = counts[i].sum()
+        wrong = counts[i].copy()
         wrong[i] = 0
         worst = int(wrong.argmax())
         mixed = f"{classes[worst]} ({plain(100 * wrong[worst] / total)} %)" if wrong[worst] else "-"
-        recall = confusion[i, i] / total if total else math.nan
-        called = confusion[:, i].sum()
-        precision = confusion[i, i] / called if called else math.nan
+        recall = counts[i, i] / total if total else math.nan
+        called = counts[:, i].sum()
+        precision = counts[i, i] / called if called else math.nan
         lines.append(
             [Cell(name), count_cell(total), percent_cell(recall), percent_cell(precision), Cell(mixed)]
         )
@@ -117,7 +117,7 @@ def groups_section(measured: Measurement) -> Section | None:
     if not len(measured.groups):
         return None
     blocks: list[Block] = []
-    several = measured.groups["task"].nunique() > 1
+    several = len(set(measured.groups["task"])) > 1
     for (task, grouping), table in measured.groups.groupby(["task", "grouping"], sort=False):
         gaps = table[table["p"].notna() | table["group"].str.contains(" - ", regex=False)]
         groups = table[~table["group"].isin(gaps["group"])]

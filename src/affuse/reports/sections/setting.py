@@ -33,7 +33,10 @@ _WRITTEN = {MARKDOWN, LATEX}  # with the page itself
 
 def sections(report: Report) -> list[Section]:
     """Setting, corpus and software, skipped and failed."""
-    return [_run(report), _software(report), _left_out(report)]
+    record = report.record
+    skipped = [(skip["id"], skip["modality"], skip["cause"]) for skip in record["skipped"]]
+    failed = [(failure["run"], failure["cause"]) for failure in record["failed"]]
+    return [_run(report), _software(report), skipped_section(skipped, failed)]
 
 
 def _run(report: Report) -> Section:
@@ -59,7 +62,7 @@ def _run(report: Report) -> Section:
         ]
         for name, of in lines.items()
     ]
-    headings = ["recipe", "reads", "fusion", "losses", "as packaged, or changed"]
+    headings = ["recipe", "modalities and encoders", "fusion", "losses", "description, or changes"]
     blocks: list[Block] = [Table(headings, cells, prose=True)]
     if command := report.record.get("command"):
         blocks.append(Facts([("command", command)]))
@@ -69,8 +72,8 @@ def _run(report: Report) -> Section:
 
 
 _SPENT = (
-    "Parameters that were trained, in one run; epochs of every run, of those allowed; minutes of all its runs "
-    "together, of one process each, without reading and encoding the clips."
+    "Parameters trained: in one run. Epochs: of every run, of those allowed. Minutes: of all runs of the row together, "
+    "without reading and encoding the clips."
 )
 
 
@@ -154,15 +157,20 @@ def _software(report: Report) -> Section:
     return Section("Corpus and software", blocks)
 
 
-def _left_out(report: Report) -> Section:
-    skipped, blocks = report.record["skipped"], []
+def skipped_section(skipped: Sequence[tuple[str, str, str]], failed: Sequence[tuple[str, str]]) -> Section:
+    """What could not be used, and which runs failed."""
+    return Section("Skipped and failed" if failed else "Skipped utterances", left_out(skipped, failed))
+
+
+def left_out(skipped: Sequence[tuple[str, str, str]], failed: Sequence[tuple[str, str]]) -> list[Block]:
+    """skipped: utterance, modality, cause; failed: run, cause."""
+    blocks: list[Block] = []
     if skipped:
-        lines = [[Cell(s["id"]), Cell(s["modality"]), Cell(s["cause"])] for s in skipped[:_SKIPPED]]
+        lines = [[Cell(id), Cell(modality), Cell(cause)] for id, modality, cause in skipped[:_SKIPPED]]
         blocks.append(Table(["utterance", "modality", "cause"], lines, prose=True))
         if len(skipped) > _SKIPPED:
             blocks.append(Prose(f"{len(skipped) - _SKIPPED} more are in {SKIPPED}."))
     else:
         blocks.append(Prose("No utterance was skipped."))
-    for failure in report.record["failed"]:
-        blocks.append(Prose(f"{failure['run']} failed: {failure['cause']}"))
-    return Section("Skipped and failed", blocks)
+    blocks += [Prose(f"{run} failed: {cause}") for run, cause in failed]
+    return blocks

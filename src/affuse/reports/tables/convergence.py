@@ -114,13 +114,12 @@ def trainings_in_words(table: pd.DataFrame, names: Sequence[str]) -> str:
     if not lines:
         return ""
     told = "; ".join(f"{name}: {line['trainings']}" for name, line in lines)
-    cures = cures_of(told)
     rows = f"{len(lines)} of {len(names)} rows did" if len(names) > 1 else "This row did"
-    return f"{rows} not train well enough for a verdict. {told}. Try {'; '.join(cures)}; then compare again."
+    return f"{rows} not train well enough to be judged: {told}. Try {'; '.join(cures_of(told))}; then compare again."
 
 
 def cures_of(told: str) -> list[str]:
-    """What to try, for what ``why_not_judged`` says; chance has a cure of its own, which holds most of the others."""
+    """What to try, for what ``why_not_judged`` says; that for chance contains most of the others."""
     chance = CHANCE in told
     states = [state for state in STATES if state in told and not (chance and state != DIVERGED)]
     return [CURES[state] for state in ([CHANCE, *states] if chance else states)]

@@ -15,7 +15,8 @@ import pandas as pd
 from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.tables.results import TITLES, rows_of
-from affuse.training.compare import Cell, Comparison
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
 from affuse.training.runfolder import RunFolder
 
 PARTS = ("validation", "test")

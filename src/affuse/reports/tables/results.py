@@ -13,9 +13,11 @@ from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table
 from affuse.models.parts import resolve_encoders
 from affuse.recipe import Recipe
-from affuse.training.compare import Cell, Comparison, describe
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
 from affuse.training.experiment import Experiment
 from affuse.training.runfolder import RunFolder
+from affuse.training.variants import describe
 
 # field names of the metrics, with the field's other names for them
 TITLES = {"acc": "ACC (WA)", "bacc": "BACC (UA)", "macro_f1": "macro F1", "weighted_f1": "weighted F1"}

@@ -14,7 +14,8 @@ from affuse.reports.tables.results import TITLES, rows_of
 from affuse.reproduction.definition import Definition, Paper, published
 from affuse.reproduction.grid import Grid
 from affuse.reproduction.utterances import is_corpus_of
-from affuse.training.compare import Cell, Comparison
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
 from affuse.training.runfolder import RunFolder
 
 COLUMNS = [
