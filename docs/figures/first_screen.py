@@ -59,7 +59,17 @@ def main(work: Path) -> None:
 
     if not (runs / "losses" / "report.html").exists():
         losses = "loss=cross_entropy,center,cross_entropy+center"
-        run("compare", "demo-3m-ser", corpus, "--out", runs / "losses", "--over", losses, "--over", "seed=0,1,2")
+        run(
+            "compare",
+            "demo-3m-ser",
+            corpus,
+            "--out",
+            runs / "losses",
+            "--over",
+            losses,
+            "--over",
+            "seed=0,1,2",
+        )
     run("report", runs / "losses")
     if CHROMIUM is None:
         sys.exit("The picture of the report needs Chromium.")
