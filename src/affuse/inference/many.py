@@ -52,7 +52,7 @@ class Batch:
             if not self._jobs:
                 raise AffuseError("There are no clips to predict: the list of clips is empty.")
             if files is not None:
-                from affuse.models.loading import files_of
+                from affuse.models.finding import files_of
 
                 own = files_of(model) if isinstance(model, str | Path) else []
                 files.check(self._jobs, [*own, *inputs_of(sources, self._jobs)])
