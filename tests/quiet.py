@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from affuse import progress
+from affuse.errors import name_arguments
 
 
 class Quiet(progress.Quiet):
@@ -19,4 +20,4 @@ class Quiet(progress.Quiet):
         return lambda: None
 
     def say(self, message: str) -> None:
-        self.said.append(message)
+        self.said.append(name_arguments(message))

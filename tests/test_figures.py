@@ -24,7 +24,7 @@ def test_a_timelines_picture_has_its_words_as_they_stand(tmp_path):
     segment = Segment(0, 9, {ODD: answer}, ("audio",), words)
     name = "caf\udce9 $a_{$.wav"  # a byte of Latin-1
     timeline = Timeline(
-        name, 9.0, [segment], {}, {ODD: [ODD, "_$_$"]}, 2.0, 1.0, [], peaks=np.ones(180, "f4")
+        name, 9.0, [segment], {ODD: answer}, {ODD: [ODD, "_$_$"]}, 2.0, 1.0, [], peaks=np.ones(180, "f4")
     )
     timeline.words = [*timeline.words, None]  # type: ignore[list-item]
     with warnings.catch_warnings():
@@ -34,7 +34,7 @@ def test_a_timelines_picture_has_its_words_as_they_stand(tmp_path):
     shown = [text.get_text() for text in figure.findobj(lambda one: hasattr(one, "get_text"))]
     assert "caf\\xe9 $a_{$.wav" in shown
     assert words.replace("\b", "\\x08") in shown
-    assert {ODD, "_$_$", f"{ODD}, probability"} <= set(shown)
+    assert {ODD, "_$_$", f"9.0 s, 1 segment. Whole clip: {ODD} {ODD} 0.90"} <= set(shown)
     minidom.parse(str(tmp_path / "a.svg"))  # no control characters
 
 

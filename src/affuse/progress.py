@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Protocol, TypeVar
@@ -238,7 +238,7 @@ def in_words(seconds: float) -> str:
 @contextmanager
 def reporting(
     console: Console | None = None, write: Callable[..., str] | None = None
-) -> Iterator[Bars | Lines]:
+) -> Generator[Bars | Lines]:
     """Report long work: bars where they can be drawn (a terminal, a notebook), lines elsewhere.
 
     Args:
@@ -275,7 +275,7 @@ def _draws(console: Console) -> bool:
 
 
 @contextmanager
-def _pulsing(lines: Lines) -> Iterator[None]:
+def _pulsing(lines: Lines) -> Generator[None]:
     """Call ``pulse`` every second, beside the work."""
     over = threading.Event()
 
@@ -293,7 +293,7 @@ def _pulsing(lines: Lines) -> Iterator[None]:
 
 
 @contextmanager
-def watched(progress: Progress | None = None) -> Iterator[Progress]:
+def watched(progress: Progress | None = None) -> Generator[Progress]:
     """Yield ``progress`` if there is one, else bars where somebody watches, else ``Quiet``."""
     if progress is not None:
         yield progress

@@ -175,8 +175,8 @@ def register(family: str, name: str, part: Part | None = None) -> Part | Callabl
     taken = name in known or (family, name) in _entry_points() or (family, name) in _registered
     if taken and not _is_same(family, name, part):
         raise AffuseError(
-            f"There is a {SINGULAR[family]} {name!r} already ({origin(family, name)}); register yours ({path_of(part)}) "
-            f"under another name, such as 'my_{name}'."
+            f"There is a {SINGULAR[family]} {name!r} already ({origin(family, name)}); register {path_of(part)} under "
+            f"another name, such as 'my_{name}'."
         )
     if not taken or (family, name) in _registered:
         _registered[family, name] = part

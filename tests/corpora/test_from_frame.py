@@ -18,7 +18,8 @@ from affuse.corpora.corpus import Corpus
 from affuse.corpora.readers.table import prepare
 from affuse.errors import AffuseError
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import compare, make_variants, parse_axes
+from affuse.training.compare import compare
+from affuse.training.variants import make_variants, parse_axes
 from corpus_files import write_tone
 from quiet import Quiet
 from small_corpus import make_corpus

@@ -159,17 +159,17 @@ def test_the_cache_is_never_in_the_current_folder(monkeypatch, tmp_path, blank):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_folder() == tmp_path / ".cache" / "affuse" / "features"
     monkeypatch.setenv("HOME", "relative")
-    with pytest.raises(AffuseError, match=r"There is no home folder .* --cache"):
+    with pytest.raises(AffuseError, match=r"There is no home folder .* as cache"):
         default_folder()
 
 
 def test_a_cache_that_cannot_be_written_names_the_cure(tmp_path):
     import torch
 
-    with pytest.raises(AffuseError, match=r"whose name is no UTF-8; .* --cache"):
+    with pytest.raises(AffuseError, match=r"whose name is no UTF-8; .* for cache"):
         FeatureCache(tmp_path / os.fsdecode(b"\xe9"))
     (tmp_path / "file").write_text("")
-    with pytest.raises(AffuseError, match=r"cannot be written .* --cache"):
+    with pytest.raises(AffuseError, match=r"cannot be written .* for cache"):
         FeatureCache(tmp_path / "file").put("ab", torch.zeros(1))
 
 

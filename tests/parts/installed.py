@@ -20,21 +20,22 @@ SOURCE = Path(affuse.__file__).parent.parent
 def make_wheel(folder: Path) -> Path:
     """What a build backend makes of ``own_package``: its modules, and the metadata that pyproject.toml says."""
     project = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
-    stem = f"{project['name'].replace('-', '_')}-{project['version']}"
+    name, version = project["name"], project["version"]
+    stem = f"{name.replace('-', '_')}-{version}"
     points = "".join(
-        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
+        f"[{group}]\n" + "".join(f"{part} = {value}\n" for part, value in entries.items())
         for group, entries in project["entry-points"].items()
     )
     files = {f"mylab/{path.name}": path.read_text() for path in sorted((PACKAGE / "mylab").glob("*.py"))} | {
-        f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n",
+        f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{stem}.dist-info/entry_points.txt": points,
     }
-    record = "".join(f"{name},sha256={_digest(text)},{len(text.encode())}\n" for name, text in files.items())
+    record = "".join(f"{file},sha256={_digest(text)},{len(text.encode())}\n" for file, text in files.items())
     wheel = folder / f"{stem}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
+        for file, text in files.items():
+            archive.writestr(file, text)
         archive.writestr(f"{stem}.dist-info/RECORD", f"{record}{stem}.dist-info/RECORD,,\n")
     return wheel
 

@@ -23,7 +23,6 @@ SOURCE = Path(affuse.__file__).parent
 OWNERS = {  # of names in a run's or a comparison's folder
     "training/runfolder.py", "training/comparison_folder.py", "failures.py",
     "models/index.py",  # a model folder has a recipe.yaml too
-    "training/evaluate.py",  # an evaluation's folder has a calibration.csv too
     "corpora/readers/emodb.py", "corpora/readers/ravdess.py",  # releases may have an utterances.csv
 }  # fmt: skip
 RUN = [

@@ -71,8 +71,7 @@ def evaluate(
     from affuse.models.network import Model
     from affuse.results.evaluation import Evaluation
     from affuse.results.run import Run
-    from affuse.training.evaluate import TABLES, evaluate_model
-    from affuse.training.label_fit import rename_labels
+    from affuse.training.evaluate import TABLES, evaluate_model, rename_labels
 
     source = model.folder if isinstance(model, Run) else model
     folder = None if isinstance(source, Model) else Path(source)

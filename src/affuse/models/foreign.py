@@ -56,19 +56,25 @@ def check_foreign(folder: Path) -> None:
     Raises:
         AffuseError: One is missing, or is another package's here. The message says what to install or register.
     """
+    differ: dict[str, list[str]] = {}
     for part in _read(folder):
         if part.name not in registry.names(part.family):
             raise AffuseError(f"{folder} needs {part}{_cure(part)}.")
         here = registry.origin(part.family, part.name)
-        if not part.package or here[:2] == (part.package, part.version):
-            continue
-        trained = f"{folder} was trained with {part} of {part.package} {part.version}"
-        if here.package not in ("", part.package):
+        then = f"{part.package} {part.version}"
+        if part.package and here.package not in ("", part.package):
             raise AffuseError(
-                f"{trained}, and here that name is of {here}; work where that is not installed."
+                f"{folder} was trained with {part} of {then}, and here that name is of {here}; work where that is not "
+                "installed."
             )
-        found = here.version or f"{here.path}, which a script has registered"
-        warnings.warn(f"{trained}, and here it is {found}: its answers may differ.", stacklevel=3)
+        if part.package and here[:2] != (part.package, part.version):
+            now = here.version or f"{here.path}, which a script has registered"
+            differ.setdefault(f"{then}, and here it is {now}", []).append(str(part))
+    for change, parts in differ.items():
+        warnings.warn(
+            f"{folder} was trained with {' and '.join(parts)} of {change}: its answers may differ.",
+            stacklevel=3,
+        )
 
 
 def _cure(part: ForeignPart) -> str:

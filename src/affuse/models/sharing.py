@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.models.finding import find_folder
 from affuse.models.hub import download, explained, parts_of
 from affuse.models.index import CARD, INDEX, RECIPE, check_files, read_index
@@ -35,7 +35,7 @@ def push(source: str | Path, hub_id: str, *, private: bool = False, self_contain
     if named and not self_contained:
         raise AffuseError(
             f"{folder} names an encoder by a path of this machine ({named[0]}), which nobody else has; add "
-            "--self-contained to upload it too (mind its licence)."
+            f"{argument('self_contained', True)} to upload it too (mind its licence)."
         )
     if get_token() is None:
         raise AffuseError(

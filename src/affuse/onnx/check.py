@@ -13,13 +13,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from affuse.errors import AffuseError
 from affuse.evaluation.metrics import measure
 from affuse.media.mel import RATE
 from affuse.onnx.onnx_file import MASK, Inputs, export_onnx, port_of, quantise
 from affuse.sequence import FeatureSequence, pad
-from affuse.training.evaluate import as_trained, of_role
-from affuse.training.unseen import choose_utterances
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus, Utterance
@@ -78,8 +75,7 @@ def open_clips(
     model: Model, corpus: Corpus, cache: FeatureCache, progress: Progress, inputs: Inputs, split: Path | None
 ) -> Clips:
     """The labelled utterances as the exported network takes them."""
-    from affuse.training.data import Clips, label_table
-    from affuse.training.experiment import read_clips
+    from affuse.training.evaluate.selection import open_selection, select_utterances
 
     recipe = model.recipe
     if inputs == "raw":  # what trained encoders are given is what is read
@@ -87,27 +83,11 @@ def open_clips(
             name: part.model_copy(update={"frozen": False}) for name, part in recipe.modalities.items()
         }
         recipe = recipe.model_copy(update={"modalities": trained})
-    corpus = as_trained(corpus, recipe.corpus, progress, split)
-    labelled = label_table(corpus, recipe, model.label_spaces)
-    ids = list(labelled.table["id"])
-    if split is not None:
-        ids = of_role(ids, split, "test")
-    elif ids:
-        chosen = choose_utterances(model, corpus, ids)
-        ids = chosen.ids
-        for sentence in chosen.said:
-            progress.say(sentence)
-    plan = read_clips(corpus, recipe, ids, cache, progress, require=False) if ids else None
-    bad = {skip.id for skip in plan.skipped} if plan else set()
-    ids = [id for id in ids if id not in bad]
-    if plan is None or not ids:
-        raise AffuseError(
-            f"{corpus.info.name} has no utterance that can be measured: labels or clips are missing."
-        )
-    sources = plan.open(model.trained_encoders)
-    rows = {one.id: one for one in corpus.utterances()}
-    sources |= {name: _Samples(rows) for name in _from_samples(model, inputs)}
-    return Clips(ids, sources, labelled.codes)
+    chosen = select_utterances(model, corpus, progress, split=split)
+    clips, _ = open_selection(model, recipe, chosen, cache, progress)
+    rows = {one.id: one for one in chosen.corpus.utterances()}
+    clips.sources |= {name: _Samples(rows) for name in _from_samples(model, inputs)}
+    return clips
 
 
 class _Samples:

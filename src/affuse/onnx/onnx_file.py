@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import affuse
 from affuse.encoders.base import Reading
 from affuse.encoders.layer_mix import LayerMix
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.files import replacing
 from affuse.models.network import Model
 from affuse.models.saving import preprocessing
@@ -186,7 +186,7 @@ def _prepare(model: Model, ports: Mapping[str, Port]) -> ExportedNetwork:
     if size > LIMIT:
         raise AffuseError(
             f"The network's weights are {size / 1e9:.1f} GB and one ONNX file holds {LIMIT / 1e9:.1f} GB; "
-            "take a smaller encoder, or freeze it and export with --inputs features."
+            f"take a smaller encoder, or freeze it and export with {argument('inputs', 'features')}."
         )
     return network
 

@@ -190,10 +190,19 @@ def read_clips(
     progress: Progress,
     device: str = "cpu",
     require: bool = True,
+    trained: Mapping[str, Encoder] | None = None,
 ) -> ClipPlan:
     """Read or encode the clips of ``ids`` in every modality of the recipe, through the cache if there is one.
 
-    ``require``: raise AffuseError if a modality is missing from every utterance.
+    Args:
+        corpus: Where the clips are named.
+        recipe: Resolved on the corpus.
+        ids: Of the utterances to be read.
+        cache: Of features; None: nothing is kept, and every clip is tried once.
+        progress: Is told of each modality.
+        device: Where frozen encoders run: cpu or cuda.
+        require: Raise AffuseError if a modality is missing from every utterance.
+        trained: Modality -> the encoder of a trained network, which reads for it; its own source may be gone.
     """
     wanted = set(ids)
     utterances = [u for u in corpus.utterances() if u.id in wanted]
@@ -210,7 +219,7 @@ def read_clips(
             present[name], plan.contents[name] = set(), digest()
             plan.keys[name] = dict.fromkeys((u.id for u in utterances), None)
             continue
-        encoder = resolved[name].make()
+        encoder = (trained or {}).get(name) or resolved[name].make()
         if cache is None or not encoder.cached:
             source = LiveSource(encoder, modality.frozen, {u.id: u for u in utterances}, device)
             ids_read = tracked(progress, f"{name} (read once, to check it)", [u.id for u in utterances])

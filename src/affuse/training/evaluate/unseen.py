@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.training.runfolder import RunFolder
 from affuse.training.seen import Known, recognise, speaker_digest
 
@@ -39,7 +39,7 @@ def choose_utterances(
     where nothing is left, and for a role where nothing is known.
     """
     if role is not None and role not in ROLES:
-        raise AffuseError(f"--role takes {', '.join(ROLES[:-1])} or {ROLES[-1]}, not {role!r}.")
+        raise AffuseError(f"{argument('role')} takes {', '.join(ROLES[:-1])} or {ROLES[-1]}, not {role!r}.")
     seen = model.defaults.seen
     known = recognise(seen, corpus, ids) if seen is not None else _of_run(run, corpus, ids)
     roles = {id: one.role for id, one in known.items()}
@@ -49,15 +49,16 @@ def choose_utterances(
         kept = [id for id in ids if roles.get(id) == role]
         if not kept:
             raise AffuseError(
-                f"No utterance of {corpus.info.name} is known to be of the model's {role} part; leave --role out, or "
-                "give the run's --split."
+                f"No utterance of {corpus.info.name} is known to be of the model's {role} part; leave "
+                f"{argument('role')} out, or give the run's {argument('split')}."
             )
     else:
         kept = [id for id in ids if roles.get(id) not in ("train", "validation")]
         if not kept:
             raise AffuseError(
                 f"All {len(ids)} utterances of {corpus.info.name} were {_seen_as(roles, ids)}: numbers on them say "
-                "nothing of other clips. Name another corpus, or give --role all to measure them all the same."
+                f"nothing of other clips. Name another corpus, or give {argument('role', 'all')} to measure them all "
+                "the same."
             )
     chosen = Chosen(kept, roles, [])
     chosen.said.extend(_said(model, corpus, ids, chosen, known))
@@ -75,7 +76,7 @@ def _said(
         of_test = f", {tested} of them its test part" if tested else ""
         said.append(
             f"{len(seen_ones)} of {len(ids)} utterances were {_seen_as(chosen.roles, seen_ones)}: left out. "
-            f"{len(chosen.ids)} are measured{of_test}; --role all measures every one."
+            f"{len(chosen.ids)} are measured{of_test}; {argument('role', 'all')} measures every one."
         )
     if chosen.trained:
         said.append(

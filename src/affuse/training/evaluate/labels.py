@@ -9,7 +9,7 @@ import pandas as pd
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.relabel import relabel
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.recipe import Task
 from affuse.registry import unknown
 
@@ -23,7 +23,9 @@ def rename_labels(corpus: Corpus, renamed: Mapping[str, str]) -> Corpus:
     for old in renamed:
         if not any(old in space for space in spaces.values()):
             known = [label for space in spaces.values() for label in space]
-            raise AffuseError(f"--map {old}: {unknown(old, known, f'labels of {corpus.info.name}')}.")
+            raise AffuseError(
+                f"{argument('rename')} {old}: {unknown(old, known, f'labels of {corpus.info.name}')}."
+            )
     maps = {
         task: {old: new for old, new in renamed.items() if old in space} for task, space in spaces.items()
     }
@@ -76,8 +78,8 @@ def _misfit(
 ) -> str:
     shared = f"only {known[0]} is among both" if known else "none is among both"
     return (
-        f"The {task} labels of {corpus.info.name} ({_told(counts)}) are not those of the model ({', '.join(space)}): "
-        f"{shared}. Say which are meant by --map {_example(counts, space)}, once for each label."
+        f"The {task} labels of {corpus.info.name} ({_counts_in_words(counts)}) are not those of the model "
+        f"({', '.join(space)}): {shared}. Say which are meant by {_example(counts, space)}, with a pair for each label."
     )
 
 
@@ -94,7 +96,7 @@ def _partial(
         total = sum(counts.values())
         said.append(
             f"{sum(foreign.values())} of {total} {task} labels of {corpus.info.name} are not among the model's: "
-            f"{_told(foreign)}, left out (--map {_example(foreign, space)} calls one otherwise). "
+            f"{_counts_in_words(foreign)}, left out ({_example(foreign, space)} calls one otherwise). "
             f"Compared are {', '.join(known)}."
         )
     if len(known) == 1:
@@ -111,12 +113,12 @@ def _partial(
 
 
 def _example(labels: Iterable[str], space: Sequence[str]) -> str:
-    """'angry=anger', of the first label that is nearly one of the model's; else a form, for a guess would mislead."""
+    """What to pass as ``rename``, for the first label that is nearly one of the model's; else a form: no guess."""
     for label in labels:
         if label not in space and (close := get_close_matches(label.lower(), space, n=1, cutoff=0.6)):
-            return f"{label}={close[0]}"
-    return "THEIRS=OURS"
+            return argument("rename", {label: close[0]})
+    return argument("rename", {"THEIRS": "OURS"})
 
 
-def _told(counts: Mapping[str, int]) -> str:
+def _counts_in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{label} {n}" for label, n in counts.items())
