@@ -46,9 +46,8 @@ def shrink(picture: Path, width: int) -> None:
 
 def main(work: Path) -> None:
     corpus, runs = work / "corpus", work / "runs"
-    if not (work / "release").exists():
-        run("prepare", "generated", work / "release", "--turns", 400)
-        run("prepare", "iemocap", work / "release", corpus)
+    if not corpus.exists():
+        run("prepare", "generated", corpus, "--turns", 400)
     run(
         "train",
         "demo-server-face",
@@ -61,7 +60,7 @@ def main(work: Path) -> None:
         "tasks.gender.loss=cross_entropy",
     )
     subtitles(affuse.Corpus.load(corpus), work / f"{DIALOG}.srt")
-    film = work / "release/Session1/dialog/avi/DivX" / f"{DIALOG}.avi"
+    film = corpus / "release/Session1/dialog/avi/DivX" / f"{DIALOG}.avi"
     timelines = work / "timelines"
     run("predict", runs / "one", film, "--out", timelines, "--plot", "--side", "left", "--window", 2,
         "--text", work / f"{DIALOG}.srt", "--overwrite")  # fmt: skip
@@ -70,7 +69,17 @@ def main(work: Path) -> None:
 
     if not (runs / "losses" / "report.html").exists():
         losses = "loss=cross_entropy,center,cross_entropy+center"
-        run("compare", "demo-3m-ser", corpus, "--out", runs / "losses", "--over", losses, "--over", "seed=0,1,2")
+        run(
+            "compare",
+            "demo-3m-ser",
+            corpus,
+            "--out",
+            runs / "losses",
+            "--over",
+            losses,
+            "--over",
+            "seed=0,1,2",
+        )
     run("report", runs / "losses")
     if CHROMIUM is None:
         sys.exit("The picture of the report needs Chromium.")
