@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from affuse.api.inputs import check_corpus, open_cache, open_corpus
-from affuse.axes import axes_of, overrides_of
 from affuse.calls import current_call, recorded
 from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
 from affuse.progress import watched
+from affuse.recipe.axes import axes_of, overrides_of
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus

@@ -67,6 +67,6 @@ def list_parts(family: str) -> dict[str, str]:
         >>> list(affuse.list_parts("losses"))[:3]
         ['cross_entropy', 'center', 'contrastive_center']
     """
-    from affuse.catalogue import summaries
+    from affuse.api.catalogue import summaries
 
     return summaries(family)

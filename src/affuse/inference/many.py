@@ -17,7 +17,7 @@ from affuse.inference.settings import Settings, SettingsArguments
 from affuse.inference.standard_input import named, spooled
 from affuse.inference.timeline_files import TimelineFiles, inputs_of, writers_of
 from affuse.media.samples import Samples
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 
 if TYPE_CHECKING:
     from affuse.models.network import Model

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from affuse.errors import AffuseError, argument
 from affuse.names import quote
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 

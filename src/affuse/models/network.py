@@ -14,8 +14,8 @@ from affuse.errors import AffuseError
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.layers import Standardiser, TaskHead
 from affuse.models.parts import build_fusion, build_loss, resolve_encoders, with_absolute_paths
+from affuse.parts.registry import unknown
 from affuse.recipe import Modality, Recipe, Task
-from affuse.registry import unknown
 from affuse.sequence import FeatureSequence
 
 if TYPE_CHECKING:
