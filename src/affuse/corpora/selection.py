@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from affuse.corpora.durations import seconds_of
 from affuse.corpora.label_protocol import LabelProtocol
 from affuse.errors import AffuseError
+from affuse.section import Section
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus  # recipes are read without pandas
@@ -23,10 +24,8 @@ _CURES = {
 }
 
 
-class CorpusView(BaseModel):
+class CorpusView(Section):
     """Which utterances, whose labels, which half of the picture. Unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     min_seconds: float = Field(
         default=0.0,
