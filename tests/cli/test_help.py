@@ -174,6 +174,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("reproduce multi-loss nowhere --out y", "nowhere is not a corpus folder"),
         ("evaluate nowhere corpus", "no model folder nowhere"),
         ("export nowhere model.onnx", "no model folder nowhere"),
+        ("predict nowhere clip.wav", "no model folder nowhere"),
         ("report nowhere", "There is no folder nowhere"),
         ("push nowhere me/model", "no model folder nowhere"),
         ("validate nowhere", "nowhere is not a corpus folder"),
