@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 
 import affuse
+from affuse.axes import axes_of
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.readers.table import prepare
 from affuse.errors import AffuseError
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import compare
-from affuse.axes import axes_of
 from affuse.training.variants import make_variants
 from corpus_files import write_tone
 from quiet import Quiet

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from affuse.corpora.durations import seconds_of
 from affuse.corpora.label_protocol import LabelProtocol
 from affuse.errors import AffuseError
+from affuse.names import counted
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus  # recipes are read without pandas
@@ -99,7 +100,7 @@ def lacking(corpus: Corpus, choice: CorpusView) -> dict[str, str]:
             )
         elif blank.any():
             first = corpus.table["id"][blank].iloc[0]
-            found["side"] = f"{int(blank.sum())} utterances have no gender (the first is {first})"
+            found["side"] = f"{counted(int(blank.sum()), 'utterance')} without gender (the first is {first})"
     return found
 
 
