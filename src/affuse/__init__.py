@@ -22,7 +22,7 @@ _PUBLIC = {
     "Reproduction": "affuse.results.reproduction:Reproduction",
     "Run": "affuse.results.run:Run",
     "Timeline": "affuse.inference.timeline:Timeline",
-    "build": "affuse.models.network:build",
+    "build": "affuse.models.building:build",
     "compare": "affuse.api.experiments:compare",
     "demo": "affuse.demonstration:demo",
     "evaluate": "affuse.api.models:evaluate",
@@ -50,8 +50,9 @@ if TYPE_CHECKING:
     from affuse.demonstration import demo
     from affuse.errors import AffuseError
     from affuse.inference.timeline import Timeline
+    from affuse.models.building import build
     from affuse.models.loading import load_model as load
-    from affuse.models.network import Model, build
+    from affuse.models.network import Model
     from affuse.recipe import Recipe
     from affuse.registry import register
     from affuse.results.evaluation import Evaluation

@@ -38,16 +38,11 @@ def here(site: Path) -> Iterator[Path]:
     """The package is installed in this process and in those that it starts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(site))
-        _forget()
+        registry.refresh()
         yield site
     for name in [name for name in sys.modules if name.partition(".")[0] == "mylab"]:
         del sys.modules[name]
-    _forget()
-
-
-def _forget() -> None:
-    registry._entry_points.cache_clear()
-    registry._loaded.cache_clear()
+    registry.refresh()
 
 
 @pytest.fixture(scope="module")

@@ -163,6 +163,7 @@ class BucketBatches(Sampler[list[int]]):
         return self
 
     def set_epoch(self, epoch: int) -> None:
+        """Choose the order of the next pass."""
         self.epoch = epoch
 
     def __len__(self) -> int:

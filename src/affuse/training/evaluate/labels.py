@@ -65,7 +65,7 @@ def check_labels(
 
 
 def _counts(table: pd.DataFrame, task: str, merge: Mapping[str, str]) -> dict[str, int]:
-    """label -> utterances, the commonest first."""
+    """Label -> utterances, the commonest first."""
     if task not in table.columns:
         return {}
     found = table[task].dropna().replace(dict(merge)).value_counts()
