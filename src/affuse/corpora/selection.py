@@ -10,6 +10,7 @@ from affuse.corpora.durations import seconds_of
 from affuse.corpora.label_protocol import LabelProtocol
 from affuse.errors import AffuseError
 from affuse.section import Section
+from affuse.names import counted
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus  # recipes are read without pandas
@@ -98,7 +99,7 @@ def lacking(corpus: Corpus, choice: CorpusView) -> dict[str, str]:
             )
         elif blank.any():
             first = corpus.table["id"][blank].iloc[0]
-            found["side"] = f"{int(blank.sum())} utterances have no gender (the first is {first})"
+            found["side"] = f"{counted(int(blank.sum()), 'utterance')} without gender (the first is {first})"
     return found
 
 
