@@ -16,7 +16,7 @@ import affuse
 SOURCE = Path(affuse.__file__).parent
 LAYERS = [  # names in src/affuse; a module imports its own layer and those before it
     "calls devices errors failures figures files lazy names progress tables",  # know nothing of affuse's parts
-    "axes interfaces options overrides registry sequence workers",
+    "axes interfaces options origins overrides registry sequence workers",
     "evaluation", "media", "losses", "weighting", "fusion", "corpora", "encoders",
     "catalogue recipe recipe_errors recipe_sections",
     "models", "inference", "training", "onnx", "reports", "reproduction",
@@ -31,6 +31,8 @@ SUGAR = {
     ("affuse.models.network", "affuse.inference.settings"): "Model.predict",
     ("affuse.models.network", "affuse.inference.timeline"): "Model.predict's type",
     ("affuse.inference.timeline", "affuse.inference.plot"): "Timeline.plot",
+    ("affuse.inference.timeline", "affuse.inference.notebook"): "a Timeline at the end of a notebook's cell",
+    ("affuse.inference.timeline", "affuse.inference.writers"): "Timeline.save",
 }
 
 

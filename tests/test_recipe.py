@@ -21,6 +21,7 @@ def test_every_packaged_recipe_loads_and_survives_its_own_yaml(tmp_path: Path) -
 def test_the_papers_settings() -> None:
     recipe = Recipe.load("3m-ser")
     assert recipe.optimizer.lr == 1e-4
+    assert recipe.training.schedule is not None
     assert (recipe.training.epochs, recipe.training.schedule.every, recipe.training.schedule.factor) == (
         250,
         30,
@@ -234,7 +235,7 @@ def test_a_recipe_shows_itself_in_one_line_and_in_a_notebook() -> None:
     assert repr(recipe) == (
         "<Recipe mm-dynamic: emotion and gender from audio (waveform) and video (resnet50); lstm; cross_entropy>"
     )
-    page = recipe._repr_html_()
+    page = recipe._repr_html_()  # pyright: ignore[reportPrivateUsage]  # what notebooks call
     assert "A &lt;b&gt; &amp; c." in page
     assert "clip_norm: 1.0" in page
 

@@ -58,8 +58,19 @@ def main(work: Path) -> None:
     shutil.copy(timelines / f"{DIALOG}.png", FIGURES / "timeline.png")
     shrink(FIGURES / "timeline.png", 1200)
 
-    losses = "loss=cross_entropy,center,cross_entropy+center"
-    run("compare", "demo-3m-ser", corpus, "--out", runs / "losses", "--over", losses, "--over", "seed=0,1,2")
+    if not (runs / "losses" / "report.html").exists():
+        losses = "loss=cross_entropy,center,cross_entropy+center"
+        run(
+            "compare",
+            "demo-3m-ser",
+            corpus,
+            "--out",
+            runs / "losses",
+            "--over",
+            losses,
+            "--over",
+            "seed=0,1,2",
+        )
     run("report", runs / "losses")
     if CHROMIUM is None:
         sys.exit("The picture of the report needs Chromium.")
@@ -70,7 +81,7 @@ def main(work: Path) -> None:
          f"--screenshot={FIGURES / 'report.png'}", page.as_uri()],
         check=True,
     )  # fmt: skip
-    shrink(FIGURES / "report.png", 1200)
+    shrink(FIGURES / "report.png", 1000)
 
 
 if __name__ == "__main__":

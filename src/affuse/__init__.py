@@ -15,6 +15,7 @@ _PUBLIC = {
     "AffuseError": "affuse.errors:AffuseError",
     "Corpus": "affuse.corpora.corpus:Corpus",
     "Evaluation": "affuse.results.evaluation:Evaluation",
+    "FeatureSequence": "affuse.sequence:FeatureSequence",
     "Grid": "affuse.results.grid:Grid",
     "Model": "affuse.models.network:Model",
     "Recipe": "affuse.recipe:Recipe",
@@ -53,15 +54,18 @@ if TYPE_CHECKING:
     from affuse.models.loading import load_model as load
     from affuse.models.network import Model
     from affuse.recipe import Recipe
+    from affuse.registry import register
     from affuse.results.evaluation import Evaluation
     from affuse.results.grid import Grid
     from affuse.results.reproduction import Reproduction
     from affuse.results.run import Run
+    from affuse.sequence import FeatureSequence
 
 __all__ = [
-    "AffuseError", "Corpus", "Evaluation", "Grid", "Model", "Recipe", "Reproduction", "Run", "Timeline", "__version__",
-    "build", "compare", "corpora", "demo", "encoders", "evaluate", "export", "fusion", "list_parts", "load", "losses",
-    "prepare", "pull", "push", "register", "report", "reproduce", "train", "validate", "weighting",
+    "AffuseError", "Corpus", "Evaluation", "FeatureSequence", "Grid", "Model", "Recipe", "Reproduction", "Run",
+    "Timeline", "__version__", "build", "compare", "corpora", "demo", "encoders", "evaluate", "export", "fusion",
+    "list_parts", "load", "losses", "prepare", "pull", "push", "register", "report", "reproduce", "train",
+    "validate", "weighting",
 ]  # fmt: skip
 
 

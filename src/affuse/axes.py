@@ -26,7 +26,7 @@ def overrides_of(changes: Mapping[str, Any] | Sequence[str] | None) -> list[str]
     return [f"{key}={text_of(value, argument('set'))}" for key, value in changes.items()]
 
 
-def axes_of(over: Mapping[str, Iterable[Any]] | Sequence[str] | None) -> dict[str, list[str]]:
+def axes_of(over: Mapping[str, Any] | Sequence[str] | None) -> dict[str, list[str]]:
     """Write what ``over`` takes as texts: axis -> its values.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
@@ -23,7 +23,7 @@ def current_call() -> str:
 
 
 @contextmanager
-def recorded_as(text: str) -> Iterator[None]:
+def recorded_as(text: str) -> Generator[None]:
     """Within, ``text`` is the call that is being done, unless one is around it already."""
     token = _current.set(_current.get() or text)
     try:

@@ -145,7 +145,7 @@ def _corpus(
         )  # fmt: skip
     step(2, f"reading it into the corpus folder {out / 'corpus'}.")
     with _corpus_outputs(out / "corpus", there).writing():
-        return prepare(release, out / "corpus", progress=progress.count("dialogs"))
+        return prepare(release, out / "corpus", progress=progress)
 
 
 def _compare(
@@ -197,8 +197,8 @@ def joint_variant(quick: bool = False) -> Variant:
 
 def _corpus_outputs(folder: Path, again: bool) -> Outputs:
     """``again``: the release is an earlier demo's, and so is the corpus, be it of an affuse that kept no record."""
-    from affuse.corpora.corpus_files import BY, INFO, TABLE
-    from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS, COUNTS
+    from affuse.corpora.corpus_files import BY, COUNTS, INFO, TABLE
+    from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
     from affuse.files.outputs import Outputs
 
     outputs = Outputs.current(folder, BY)

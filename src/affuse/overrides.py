@@ -129,7 +129,7 @@ def _set(data: dict[str, Any], field: str, value: Any) -> None:
 
 def _full_name(data: dict[str, Any], field: str) -> str:
     full = SHORTHANDS.get(field, field)
-    tasks = list(data.get("tasks") or ())
+    tasks: list[str] = list(data.get("tasks") or ())
     if full != field and full.startswith("tasks.emotion.") and tasks and "emotion" not in tasks:
         last = full.rpartition(".")[2]
         if len(tasks) > 1:

@@ -12,21 +12,22 @@ import warnings
 from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points, packages_distributions, version
-from typing import Any, NamedTuple, TypeVar, overload
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar, overload
 
 from affuse import __version__, interfaces
 from affuse.errors import AffuseError
 from affuse.interfaces import SINGULAR
 from affuse.names import near, quote
 from affuse.options import Options, options_of
+from affuse.origins import Origin, origin_of, path_of
 
 Part = TypeVar("Part", bound=Callable[..., Any])
 
 PARTS: dict[str, dict[str, str]] = {
     "corpora": {
         "iemocap": "affuse.corpora.readers.iemocap:prepare",
-        "generated": "affuse.corpora.generated:generate_release",
+        "generated": "affuse.corpora.readers.generated:prepare",
         "emodb": "affuse.corpora.readers.emodb:prepare",
         "ravdess": "affuse.corpora.readers.ravdess:prepare",
         "meld": "affuse.corpora.readers.meld:prepare",
@@ -79,27 +80,20 @@ PARTS: dict[str, dict[str, str]] = {
 _UNSCALED = ("logmel", "hog", "precomputed")
 
 
-class Origin(NamedTuple):
-    """Where a part comes from: an installed package and its version ("" for a script's), and ``module:name``."""
-
-    package: str
-    version: str
-    path: str
-
-    def __str__(self) -> str:
-        return f"{self.package} {self.version}" if self.package else self.path
-
-
 _registered: dict[tuple[str, str], Any] = {}  # (family, name) -> part
-_left_behind: dict[
+_carried: dict[
     tuple[str, str], str
-] = {}  # in a worker: what the parent could not hand over, and where it is
+] = {}  # in a worker process: ``module:name`` of what its parent registered
 
 
 def names(family: str) -> list[str]:
     """The names of a family: ours, then those of installed packages, then those that were registered here."""
     own = _table(family)
-    foreign = [name for kind, name in (*_entry_points(), *_registered) if kind == family and name not in own]
+    foreign = [
+        name
+        for kind, name in (*_entry_points(), *_registered, *_carried)
+        if kind == family and name not in own
+    ]
     return [*own, *dict.fromkeys(foreign)]
 
 
@@ -115,22 +109,16 @@ def get(family: str, name: str) -> Any:
         return getattr(import_module(module), attribute)
     if (family, name) in _registered:
         return _registered[family, name]
-    if (family, name) in _left_behind:
-        raise AffuseError(
-            f"The {SINGULAR[family]} {name!r} ({_left_behind[family, name]}) is defined in a script or notebook, which "
-            "a worker process does not run; move it to a module that the script imports, or use one process (jobs=1)."
-        )
+    if (family, name) in _carried:
+        return _imported(family, name, _carried[family, name])
     check_name(family, name)
     return _loaded(family, name, _entry_points()[family, name])
 
 
 def check_name(family: str, name: str) -> None:
     """AffuseError with the nearest names where the family has no such part; imports nothing."""
-    if name not in _table(family) and (family, name) not in {
-        **_registered,
-        **_left_behind,
-        **_entry_points(),
-    }:
+    known = name in _table(family) or (family, name) in _registered or (family, name) in _carried
+    if not known and (family, name) not in _entry_points():
         raise AffuseError(f"{unknown(name, names(family), family)}; see 'affuse list {family}'.")
 
 
@@ -184,11 +172,10 @@ def register(family: str, name: str, part: Part | None = None) -> Part | Callabl
             "underscores, beginning with a letter."
         )
     interfaces.check(family, name, part)
-    path = _path(part)
     taken = name in known or (family, name) in _entry_points() or (family, name) in _registered
     if taken and not _is_same(family, name, part):
         raise AffuseError(
-            f"There is a {SINGULAR[family]} {name!r} already ({origin(family, name)}); register yours ({path}) under "
+            f"There is a {SINGULAR[family]} {name!r} already ({origin(family, name)}); register {path_of(part)} under "
             f"another name, such as 'my_{name}'."
         )
     if not taken or (family, name) in _registered:
@@ -208,15 +195,7 @@ def origin(family: str, name: str) -> Origin:
         return Origin("affuse", __version__, known[name])
     if (family, name) not in _registered and (entry := _entry_points().get((family, name))) is not None:
         return _origin_of(entry)
-    part = get(family, name)
-    return Origin(*package_of(part), _path(part))
-
-
-def package_of(part: Any) -> tuple[str, str]:
-    """The installed package, and its version, that a class or function is of; ("", "") for none."""
-    top = part.__module__.partition(".")[0]
-    found = [] if top == "__main__" else packages_distributions().get(top, [])
-    return (found[0], version(found[0])) if found else ("", "")
+    return origin_of(get(family, name))
 
 
 def unscaled(encoder: object) -> bool:
@@ -236,25 +215,17 @@ def is_own(family: str, name: str) -> bool:
 
 def carried() -> dict[tuple[str, str], str]:
     """What was registered, as a worker process needs it: (family, name) -> ``module:name``."""
-    return {key: _path(part) for key, part in _registered.items()}
+    return {key: path_of(part) for key, part in _registered.items()}
 
 
 def carry(registered: dict[tuple[str, str], str]) -> None:
-    """Register in a worker process what its parent had registered, except what only the parent can import."""
-    for (family, name), path in registered.items():
-        module, _, attribute = path.partition(":")
-        if not _importable(path):
-            _left_behind[family, name] = path
-            continue
-        part: Any = import_module(module)
-        for step in attribute.split("."):
-            part = getattr(part, step)
-        _registered[family, name] = part
+    """Make known in a worker process what its parent had registered; each is imported when it is used."""
+    _carried.update(registered)
 
 
 def only_here(family: str, name: str) -> bool:
     """Whether a part was registered by a script or notebook itself, and so cannot be imported by a worker process."""
-    return (family, name) in _registered and not _importable(_path(_registered[family, name]))
+    return (family, name) in _registered and not _importable(path_of(_registered[family, name]))
 
 
 def unknown(name: str, known: list[str], what: str) -> str:
@@ -268,22 +239,37 @@ def _table(family: str) -> dict[str, str]:
     return PARTS[family]
 
 
-def _path(part: Any) -> str:
-    return f"{part.__module__}:{part.__qualname__}"
-
-
 def _importable(path: str) -> bool:
     return not path.startswith("__main__:") and "<" not in path
+
+
+def _imported(family: str, name: str, path: str) -> Any:
+    """What the parent process had registered, imported in a worker."""
+    module, _, attribute = path.partition(":")
+    try:
+        if not _importable(path):
+            raise ImportError
+        part: Any = import_module(module)
+        for step in attribute.split("."):
+            part = getattr(part, step)
+    except (ImportError, AttributeError):
+        raise AffuseError(
+            f"The {SINGULAR[family]} {name!r} ({path}) cannot be imported by a worker process, which does not run the "
+            "script or notebook that defines it; move it to a module that the script imports, or use one process "
+            "(jobs=1)."
+        ) from None
+    _registered[family, name] = part
+    return part
 
 
 def _is_same(family: str, name: str, part: Any) -> bool:
     """The very part, or what a cell or module that was run again has made of it."""
     if (family, name) in _registered:
         there = _registered[family, name]
-        return there is part or (_path(there) == _path(part) and "<" not in _path(part))
+        return there is part or (path_of(there) == path_of(part) and "<" not in path_of(part))
     if name in PARTS[family]:
-        return PARTS[family][name] == _path(part)
-    return _entry_points()[family, name].value.replace(" ", "") == _path(part)
+        return PARTS[family][name] == path_of(part)
+    return _entry_points()[family, name].value.replace(" ", "") == path_of(part)
 
 
 @lru_cache(maxsize=1)

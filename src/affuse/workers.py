@@ -15,12 +15,23 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
 from typing import Any
 
+from affuse import registry
 from affuse.errors import AffuseError, argument
 
 _STARTING = threading.Lock()
 
 
 class _Process(SpawnProcess):
+    """A worker that knows the parts which its parent has registered."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._parts = registry.carried()
+
+    def run(self) -> None:
+        registry.carry(self._parts)
+        super().run()
+
     @staticmethod
     def _Popen(process_obj: Any) -> Any:
         with _without_main():

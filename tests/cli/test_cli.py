@@ -1,5 +1,6 @@
 """The command line as a user meets it: real processes, exit codes, one sentence per mistake."""
 
+import json
 import os
 import re
 import signal
@@ -91,7 +92,10 @@ def test_a_table_of_ones_own_is_prepared_and_validated(place, tmp_path):
 
 def test_train_prints_the_test_result_and_says_the_corpus_is_generated(run_folder, place):
     done = affuse("train", "server", place / "corpus", "--out", run_folder, *SMALL, cache=place / "cache")
-    assert re.search(r"emotion \(generated corpus\): test ACC \(WA\) [\d.]+  BACC \(UA\) [\d.]+", done.stdout)
+    assert "Test part of fold 0 (generated corpus)" in done.stdout
+    told = json.loads((run_folder / "results.json").read_text())["metrics"]["emotion"]
+    assert f"{100 * told['acc']:.1f}" in done.stdout.splitlines()[-2]  # percent, one decimal, as everywhere
+    assert "was finished earlier; nothing was run." in done.stderr
     assert (run_folder / "results.json").is_file()
 
 

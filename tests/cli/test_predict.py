@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -210,7 +209,7 @@ def test_a_model_with_an_altered_or_missing_file(capsys, monkeypatch, model, cli
         assert f"prediction.json {'was altered' if name == 'altered' else 'is missing'}" in ran.err
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(getattr(os, "geteuid", int)() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written(capsys, monkeypatch, model, clips, tmp_path):
     tmp_path.chmod(0o500)
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path / "out")
@@ -225,7 +224,10 @@ def test_an_output_that_is_a_file(capsys, monkeypatch, model, clips, tmp_path):
     assert "cannot be written (file exists); choose another --out" in ran.err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 def test_a_disk_without_room_ends_the_batch_in_one_sentence(capsys, monkeypatch, model, clips, tmp_path):
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # what a full disk does, by a limit of this process
     try:
@@ -262,6 +264,20 @@ def test_a_text_file_is_not_media(capsys, monkeypatch, model, tmp_path):
     assert "words.srt has neither sound nor pictures, and this model reads" in ran.err
 
 
+def test_where_the_system_does_not_know_the_memory_it_is_not_printed(capsys, monkeypatch, model, clips):
+    from affuse.inference.memory import peak_memory
+
+    assert (peak_memory() or 0) > 1e6
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert peak_memory() is None
+    monkeypatch.undo()
+    monkeypatch.setattr("affuse.inference.batch.peak_memory", lambda: None)
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav")
+    assert "peak memory" not in ran.err
+    assert "segment" in ran.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_ctrl_c_ends_in_one_sentence(model, tmp_path):
     (tmp_path / "clips").mkdir()
     for i in range(40):

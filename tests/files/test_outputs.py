@@ -2,15 +2,16 @@
 
 import json
 import os
-import resource
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from affuse.corpora.corpus import Corpus
 from affuse.corpora.generated import generate_release
 from affuse.errors import AffuseError
-from affuse.files import replacing, write_json, write_text
+from affuse.files import replacing, write_csv, write_json, write_text
 from affuse.files.names import LONGEST, find, shortened, shown
 from affuse.files.outputs import RECORD, Outputs
 from affuse.training.cache import FeatureCache, default_folder
@@ -31,7 +32,7 @@ def test_own_files_are_replaced_and_edited_ones_are_their_owners(tmp_path):
     write(tmp_path, "one")
     assert len((tmp_path / RECORD).read_text().splitlines()) == 2
     (tmp_path / "a.txt").write_text("mine")
-    with pytest.raises(AffuseError, match=r"a.txt is there already and was changed since .*--overwrite"):
+    with pytest.raises(AffuseError, match=r"a.txt is there already and was changed since .*overwrite=True"):
         write(tmp_path, "three")
     assert (tmp_path / "a.txt").read_text() == "mine"
     write(tmp_path, "three", overwrite=True)
@@ -182,6 +183,7 @@ def test_standard_input_without_room_for_its_copy(capsys, monkeypatch, tmp_path)
 
     monkeypatch.setattr(sys, "stdin", Input)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(
         resource.RLIMIT_FSIZE, (1000, hard)
@@ -208,3 +210,17 @@ def test_a_subfolder_may_have_been_written_on_its_own(tmp_path):
     write(tmp_path / "day", "one")
     write(tmp_path, "two", name="day/a.txt")
     assert (tmp_path / "day" / "a.txt").read_text() == "two"
+
+
+def test_files_and_hashes_are_the_same_on_every_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows ends lines with two characters, unless it is told not to."""
+    corpus = Corpus.from_frame(pd.DataFrame({"text": ["a b", "c d"], "emotion": ["x", "y"]}))
+    before = corpus.hash
+    monkeypatch.setattr(os, "linesep", "\r\n")  # which pandas takes
+    assert corpus.hash == before
+    write_csv(tmp_path / "t.csv", corpus.table[["id", "emotion"]])
+    write_text(tmp_path / "t.txt", "a\nb\n")
+    assert (tmp_path / "t.csv").read_bytes() == b"id,emotion\nutterance1,x\nutterance2,y\n"
+    assert (tmp_path / "t.txt").read_bytes() == b"a\nb\n"

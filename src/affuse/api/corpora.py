@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affuse.api.inputs import open_corpus
 from affuse.calls import recorded
-from affuse.errors import AffuseError
 from affuse.progress import watched
-from affuse.registry import get, unknown
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -19,14 +16,17 @@ if TYPE_CHECKING:
 
 
 @recorded
-def prepare(name: str, source: str | Path, out: str | Path, **options: Any) -> Corpus:
+def prepare(
+    name: str, source: str | Path | None, out: str | Path, *, progress: Progress | None = None, **options: Any
+) -> Corpus:
     """Read a release, or a table of your own, into a corpus folder.
 
     Args:
         name: "iemocap", "emodb", "ravdess", "meld", "csv" or another of ``affuse.list_parts("corpora")``.
-        source: Where the release or the table lies.
+        source: Where the release or the table lies; None for "generated", which makes its own.
         out: The corpus folder.
-        options: What the command ``affuse prepare NAME`` takes besides.
+        progress: What it reports to; None: bars in a terminal or notebook, else nothing.
+        options: What the command ``affuse prepare NAME`` takes besides, such as ``emotions`` or ``media_root``.
 
     Raises:
         AffuseError: An unknown corpus or option, or a release that is not as it should be.
@@ -34,14 +34,12 @@ def prepare(name: str, source: str | Path, out: str | Path, **options: Any) -> C
     Example:
         >>> import affuse
         >>> affuse.prepare("emodb", "downloads/emodb", "corpora/emodb", emotions=["anger", "neutral"])  # doctest: +SKIP
-        Corpus('emodb', 206 utterances)
+        Corpus('emodb', 206 utterances, 10 speakers, emotion: anger 127, neutral 79, gender: female 106, male 100)
     """
-    reader = get("corpora", name)
-    known = [option for option in inspect.signature(reader).parameters if option not in ("source", "out")]
-    for option in options:
-        if option not in known:
-            raise AffuseError(f"{unknown(option, known or ['none'], f'options of prepare {name}')}.")
-    return reader(source, out, **options)
+    from affuse.corpora.reader import prepare as read
+
+    with watched(progress) as watching:
+        return read(name, source, out, options, progress=watching)
 
 
 @recorded

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from affuse.api.inputs import open_cache, open_corpus
+from affuse.api.inputs import check_corpus, open_cache, open_corpus
 from affuse.axes import axes_of, overrides_of
 from affuse.calls import current_call, recorded
 from affuse.devices import choose_device
@@ -66,25 +66,29 @@ def train(
         0.7125
     """
     from affuse.recipe import Recipe
-    from affuse.results.run import Run
-    from affuse.training.experiment import set_up
-    from affuse.training.run import train_fold
     from affuse.training.runfolder import RunFolder
 
     files = RunFolder(out)
     files.check_writable()  # before the features, which may take an hour
     overrides = [*overrides_of(set), *([] if seed is None else [f"seed={seed}"])]
     chosen = Recipe.load(recipe, overrides)
+    check_corpus(corpus)
+    # what is wrong so far is answered at once: these import torch and lightning
+    from affuse.results.run import Run
+    from affuse.training.experiment import set_up
+    from affuse.training.run import train_fold
+
     opened = open_corpus(corpus)
     device = choose_device(device)
     reused = files.finished and files.has_model
+    fresh = not (reused or files.state.is_file())
     with watched(progress) as watching:
         experiment = set_up(opened, chosen, None if live else open_cache(cache), watching, device, [fold])
         train_fold(
             experiment, experiment.recipe, fold, out, self_contained=self_contained,
-            progress=_epochs(watching, experiment.recipe.training.epochs, fresh=not files.state.is_file()),
+            progress=count_epochs(watching, experiment.recipe.training.epochs, fresh=fresh),
         )  # fmt: skip
-    return Run(out, reused=reused)
+    return Run(out, reused=reused, corpus=opened)
 
 
 @recorded
@@ -135,15 +139,23 @@ def compare(
         >>> grid = affuse.compare("3m-ser", "corpora/emodb", "runs/grid", over={"seed": range(3)})  # doctest: +SKIP
         >>> print(*grid.verdict, sep="\\n")  # doctest: +SKIP
     """
+    from affuse.recipe import Recipe
+
+    out = Path(out)
+    axes = axes_of(over)
+    chosen = _folds(axes.pop("fold", None), folds)
+    for name in axes.get("recipe", ()):
+        Recipe.load(name)
+    if "recipe" not in axes:
+        Recipe.load(recipe, overrides_of(set))
+    check_corpus(corpus)
+    # what is wrong so far is answered at once: these import torch and lightning
     from affuse.results.comparison_files import write_comparison
     from affuse.training.baseline import add_baseline
     from affuse.training.compare import compare as run
     from affuse.training.comparison_folder import comparison_outputs
     from affuse.training.variants import make_variants
 
-    out = Path(out)
-    axes = axes_of(over)
-    chosen = _folds(axes.pop("fold", None), folds)
     variants = make_variants(recipe, axes, overrides_of(set))
     opened, store, device = open_corpus(corpus), open_cache(cache), choose_device(device)
     with comparison_outputs(out, overwrite).writing():
@@ -223,7 +235,12 @@ def reproduce(
         >>> found = affuse.reproduce("multi-loss", "corpora/iemocap", "runs/paper", quick=True)  # doctest: +SKIP
         >>> found.to_frame().query("metric == 'bacc'")  # doctest: +SKIP
     """
+    from affuse.reproduction.definition import read_paper
     from affuse.reproduction.form import Form
+
+    read_paper(paper)
+    check_corpus(corpus)
+    # what is wrong so far is answered at once: these import torch and lightning
     from affuse.reproduction.protocols import in_order, run_protocols
     from affuse.reproduction.switches import run_switches
     from affuse.results.reproduction import Reproduction, Switches
@@ -252,8 +269,11 @@ def reproduce(
     return Reproduction(**vars(found))
 
 
-def _epochs(progress: Progress, total: int, fresh: bool) -> Any:
-    """Takes (epoch, its row) after each epoch; a run that goes on begins its bar where it was."""
+def count_epochs(progress: Progress, total: int, *, fresh: bool) -> Callable[[int, dict[str, float]], None]:
+    """Takes (epoch, its row) after each epoch.
+
+    A run that goes on begins its bar where it was, and one that was finished has none: both begin at the first epoch.
+    """
     advance = progress.start("epochs", total) if fresh else None
 
     def report(epoch: int, row: dict[str, float]) -> None:
@@ -287,7 +307,7 @@ def _folds(axis: list[str] | None, folds: Iterable[int] | None) -> list[int] | N
 def _seeds(seeds: Iterable[int] | None) -> tuple[int, ...] | None:
     if seeds is None:
         return None
-    chosen = tuple(seeds)
+    chosen: tuple[Any, ...] = tuple(seeds)
     whole = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in chosen)
     if not chosen or not whole or len(frozenset(chosen)) < len(chosen):
         raise AffuseError(

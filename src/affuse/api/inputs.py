@@ -17,6 +17,22 @@ def open_corpus(corpus: Corpus | str | Path) -> Corpus:
     return corpus if isinstance(corpus, Corpus) else Corpus.load(corpus)
 
 
+def check_corpus(corpus: Corpus | str | Path) -> None:
+    """Refuse a folder that is no corpus, before anything heavy is imported. A corpus is one already."""
+    from affuse.corpora.corpus_files import check_corpus_folder
+
+    if isinstance(corpus, str | Path):
+        check_corpus_folder(corpus)
+
+
+def check_model(model: object) -> None:
+    """Refuse a folder or Hub id without a model, before anything heavy is imported. Models and runs are let through."""
+    from affuse.models.finding import find_folder
+
+    if isinstance(model, str | Path):
+        find_folder(model)
+
+
 def open_cache(cache: str | Path | None) -> FeatureCache:
     """The feature cache in a folder; None: where the user's caches are."""
     from affuse.training.cache import FeatureCache, default_folder

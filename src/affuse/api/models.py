@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from affuse.api.inputs import open_cache, open_corpus
+from affuse.api.inputs import check_corpus, check_model, open_cache, open_corpus
 from affuse.calls import recorded
 from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
@@ -62,13 +62,16 @@ def evaluate(
         >>> found = affuse.evaluate("runs/one", "corpora/other", rename={"angry": "anger"})  # doctest: +SKIP
         >>> found.to_frame()  # doctest: +SKIP
     """
+    check_model(model)
+    check_corpus(corpus)
+    # what is wrong so far is answered at once: these import torch
     from affuse.files.outputs import Outputs
     from affuse.models.finding import files_of
     from affuse.models.loading import load_model
     from affuse.models.network import Model
-    from affuse.results.evaluation import TABLES, Evaluation
+    from affuse.results.evaluation import Evaluation
     from affuse.results.run import Run
-    from affuse.training.evaluate import evaluate_model, rename_labels
+    from affuse.training.evaluate import TABLES, evaluate_model, rename_labels
 
     source = model.folder if isinstance(model, Run) else model
     folder = None if isinstance(source, Model) else Path(source)
@@ -77,7 +80,7 @@ def evaluate(
     outputs = None if out is None else Outputs(out, "evaluate", overwrite=overwrite, deep=False)
     if outputs is not None:  # before the features, which may take an hour
         read = [*([] if folder is None else files_of(folder)), *([] if split is None else [split])]
-        outputs.check([outputs.folder / f"{name}.csv" for name in TABLES], read)
+        outputs.check([outputs.folder / file for file in TABLES.values()], read)
     opened = rename_labels(open_corpus(corpus), dict(rename or {}))
     if outputs is not None:
         outputs.make_folder()
@@ -120,6 +123,13 @@ def export(
         >>> affuse.export("runs/one", "model.onnx")  # doctest: +SKIP
         PosixPath('model.onnx')
     """
+    if inputs not in ("features", "raw"):
+        raise AffuseError(f"{argument('inputs')} takes features or raw, not {inputs!r}.")
+    path = Path(out)
+    if path.is_dir():
+        raise AffuseError(f"{path} is a folder; name a file, for example {path / 'model.onnx'}.")
+    check_model(model)
+    # what is wrong so far is answered at once: these import torch
     from affuse.files.outputs import Outputs
     from affuse.models.finding import files_of
     from affuse.models.loading import load_model
@@ -127,11 +137,6 @@ def export(
     from affuse.onnx.onnx_file import export_onnx
     from affuse.results.run import Run
 
-    if inputs not in ("features", "raw"):
-        raise AffuseError(f"{argument('inputs')} takes features or raw, not {inputs!r}.")
-    path = Path(out)
-    if path.is_dir():
-        raise AffuseError(f"{path} is a folder; name a file, for example {path / 'model.onnx'}.")
     source = model.folder if isinstance(model, Run) else model
     outputs = Outputs(path.parent, "export", overwrite=overwrite, deep=False)
     outputs.check([path], [] if isinstance(source, Model) else files_of(source))

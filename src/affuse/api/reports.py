@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from affuse.api.inputs import open_corpus
 from affuse.calls import recorded
-from affuse.errors import AffuseError
+
+if TYPE_CHECKING:
+    from affuse.corpora.corpus import Corpus
 
 
 @recorded
-def report(folder: str | Path, *, overwrite: bool = False) -> Path:
+def report(folder: str | Path, *, corpus: Corpus | str | Path | None = None, overwrite: bool = False) -> Path:
     """Write the HTML page of a run, a comparison or a reproduction anew, from what lies in its folder; give its path.
 
     Args:
         folder: What ``affuse.train``, ``compare`` or ``reproduce`` wrote.
+        corpus: Of a run: what it was trained on. The page then shows groups of speakers, and links to clips.
         overwrite: Replace files that affuse did not write, or that were edited since.
 
     Raises:
@@ -33,7 +38,8 @@ def report(folder: str | Path, *, overwrite: bool = False) -> Path:
 
     folder = Path(folder)
     if RunFolder(folder).begun:
-        return Run.load(folder).report(overwrite=overwrite)
+        known = None if corpus is None else open_corpus(corpus)
+        return Run(folder, corpus=known).report(overwrite=overwrite)
     if is_reproduction(folder):
         with reproduction_outputs(folder, overwrite).writing():
             return Reproduction.load(folder).report()
@@ -56,19 +62,6 @@ def list_parts(family: str) -> dict[str, str]:
         >>> list(affuse.list_parts("losses"))[:3]
         ['cross_entropy', 'center', 'contrastive_center']
     """
-    from affuse.files.yaml_text import read_yaml
-    from affuse.recipe import packaged_recipes
-    from affuse.registry import PARTS, get, unknown
+    from affuse.catalogue import summaries
 
-    if family == "recipes":
-        return {
-            name: " ".join(read_yaml(resource.read_text(encoding="utf-8"), name)["description"].split())
-            for name, resource in packaged_recipes().items()
-        }
-    if family not in PARTS:
-        raise AffuseError(f"{unknown(family, [*PARTS, 'recipes'], 'lists')}.")
-    return {name: _summary(get(family, name)) for name in PARTS[family]}
-
-
-def _summary(part: object) -> str:
-    return (part.__doc__ or "").strip().partition("\n")[0]
+    return summaries(family)

@@ -27,8 +27,7 @@ from affuse.cli import (
     train,
     validate,
 )  # fmt: skip
-from affuse.cli.console import command_line
-from affuse.cli.flags import sentence
+from affuse.cli.flags import command_line, sentence
 from affuse.cli.verbs import VerbGroup, Verbs
 from affuse.errors import AffuseError
 from affuse.files.names import shown

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from affuse.files.names import shown
 from affuse.names import counted
 from affuse.progress import Bars, Lines, reporting
 
-__all__ = ["bars", "choose_device", "command_line", "messages", "out", "print_table", "report_skipped"]
+__all__ = ["bars", "choose_device", "messages", "out", "print_table", "report_skipped"]
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,11 +50,6 @@ def print_table(table: pd.DataFrame, title: str | None = None) -> None:
     for row in table.itertuples(index=False):
         shown.add_row(*("" if value != value else str(value) for value in row))
     out.print(shown)
-
-
-def command_line() -> str:
-    """What was typed, as a shell takes it."""
-    return shlex.join(["affuse", *sys.argv[1:]])
 
 
 def report_skipped(table: pd.DataFrame, where: object) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping
 
 from affuse.errors import AffuseError, name_arguments
@@ -14,6 +15,11 @@ _FLAGS = {
 }  # fmt: skip
 # arguments that stand without a flag
 _PLACES = {"recipe": "RECIPE", "corpus": "CORPUS", "model": "MODEL", "source": "SOURCE", "hub_id": "HUB_ID"}
+
+
+def command_line() -> str:
+    """What was typed, as a shell takes it."""
+    return shlex.join(["affuse", *sys.argv[1:]])
 
 
 def sentence(error: AffuseError) -> str:
@@ -36,8 +42,17 @@ def flag(name: str, *value: object) -> str:
     if value[0] is False:
         return f"--no-{long.removeprefix('--')}"
     if isinstance(value[0], Mapping):
-        return " ".join(f"{long} {_typed(f'{key}={_plain(one)}')}" for key, one in value[0].items())
+        return " ".join(f"{long} {_typed(f'{key}={_plain(one)}')}" for key, one in _flat(value[0]).items())
     return f"{long} {_typed(_plain(value[0]))}"
+
+
+def _flat(values: Mapping[str, object]) -> dict[str, object]:
+    """{"emotion": {"exc": "hap"}} as {"emotion.exc": "hap"}."""
+    found: dict[str, object] = {}
+    for key, value in values.items():
+        inner = _flat(value) if isinstance(value, Mapping) else {"": value}
+        found.update({f"{key}.{name}" if name else key: one for name, one in inner.items()})
+    return found
 
 
 def _plain(value: object) -> str:

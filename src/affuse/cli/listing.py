@@ -17,16 +17,18 @@ def list_parts(
     ] = "",
 ) -> None:
     """List the parts that recipes can name, and the packaged recipes, with what each is."""
-    from affuse.catalogue import FAMILIES, summaries
+    import affuse
+    from affuse.catalogue import FAMILIES
+    from affuse.cli.console import out
 
     for name in [family] if family else FAMILIES:
-        found = summaries(name)
+        found = affuse.list_parts(name)
         if not family:
-            typer.echo(f"{name.capitalize()}:")
+            out.print(f"{name.capitalize()}:")
             found = {part: _first_sentence(text) for part, text in found.items()}
-        typer.echo(_table(found))
+        out.print(_table(found), soft_wrap=True)
         if not family and name != FAMILIES[-1]:
-            typer.echo()
+            out.print()
 
 
 def _table(rows: dict[str, str]) -> str:

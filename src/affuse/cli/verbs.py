@@ -100,7 +100,7 @@ class Verbs(typer.Typer):
     """A typer application whose commands are ``Verb`` and whose help is plain text."""
 
     def __init__(self, **options: Any) -> None:
-        defaults = {
+        defaults: dict[str, Any] = {
             "cls": VerbGroup,
             "no_args_is_help": True,
             "add_completion": False,
@@ -114,7 +114,8 @@ class Verbs(typer.Typer):
         self, name: str | None = None, **options: Any
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Register a command as the parent does."""
-        return super().command(name, **{"cls": Verb, **options})
+        chosen: dict[str, Any] = {"cls": Verb, **options}
+        return super().command(name, **chosen)
 
 
 def _word(kind: Any) -> str:

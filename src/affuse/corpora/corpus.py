@@ -13,21 +13,18 @@ from pydantic import ValidationError
 
 from affuse.corpora import overview
 from affuse.corpora.corpus_files import INFO, TABLE, check_corpus_folder, corpus_outputs
+from affuse.corpora.normalise import normalise
 from affuse.corpora.schema import (
-    COLUMNS,
     FEATURE_PREFIX,
     INFO_TEXTS,
-    NUMBER_COLUMNS,
-    PATH_COLUMNS,
     CorpusInfo,
     first_problem,
 )
 from affuse.corpora.table import check_table, table_options
 from affuse.errors import AffuseError, name_arguments
 from affuse.files import digest, replacing, write_text
-from affuse.files.names import find, written
+from affuse.files.names import find
 from affuse.files.yaml_text import read_yaml_file, write_yaml
-from affuse.names import tidy
 from affuse.tables import read_frame
 
 if TYPE_CHECKING:
@@ -54,10 +51,17 @@ class Utterance:
     video_end: float | None = None  # seconds
 
     def waveform(self, rate: int, end: float | None = None) -> np.ndarray:
-        """(samples,) float32, mono, at ``rate`` Hz: the row's piece of its sound, from its channel of its track.
+        """Read the row's piece of its sound, from its channel of its track. The row has audio.
 
-        end: seconds into the file, where the row's own end is not the one to stop at
-        Raises ClipError as ``media.audio.read_waveform`` does. The row has audio.
+        Args:
+            rate: Samples per second.
+            end: Seconds into the file, where the row's own end is not the one to stop at.
+
+        Returns:
+            (samples,) float32, mono.
+
+        Raises:
+            ClipError: The sound cannot be used; see ``media.audio.read_waveform``.
         """
         from affuse.media.audio import read_waveform  # decoders are slow to import
 
@@ -104,7 +108,7 @@ class Corpus:
         folder: str | Path | None = None,
         remarks: Sequence[str] = (),
     ) -> None:
-        self.table = _normalise(table)
+        self.table = normalise(table)
         self.info = info
         self.folder = None if folder is None else Path(folder)
         self.remarks = tuple(name_arguments(remark) for remark in remarks)
@@ -172,6 +176,7 @@ class Corpus:
             affuse.errors.AffuseError: DataFrame, index 1, gender: There is no '?' among the labels of 'gender' \
 (there are female, male); map it: labels={'gender': {'?': '...'}}, or to null to leave it blank.
         """
+        base = Path(media_root).expanduser().absolute() if media_root else Path.cwd()
         options = table_options(
             {
                 "columns": {} if columns is None else dict(columns),
@@ -180,7 +185,7 @@ class Corpus:
                     for task, one in ({} if labels is None else labels).items()
                 },
                 "require": list(require),
-                "media_root": "" if media_root is None else str(media_root),
+                "media_root": str(base),
                 "name": name,
                 "full_name": title or "",
                 "licence": licence,
@@ -188,7 +193,6 @@ class Corpus:
                 "notes": list(notes),
             }
         )
-        base = Path(media_root).expanduser().absolute() if media_root else Path.cwd()
         checked = check_table(read_frame(frame), options, base, name)
         return cls(checked.table, checked.info, remarks=checked.remarks)
 
@@ -214,11 +218,13 @@ class Corpus:
 
     @property
     def media_root(self) -> Path:
+        """The folder that relative media paths start from."""
         root = find(self.info.media_root)
         return root if root.is_absolute() or self.folder is None else self.folder / root
 
     @property
     def feature_names(self) -> list[str]:
+        """The names behind ``features_``."""
         return [
             name.removeprefix(FEATURE_PREFIX)
             for name in self.table.columns
@@ -232,7 +238,10 @@ class Corpus:
         A blank column ``track`` leaves it as it was before there was one.
         """
         table = self.table if self.table["track"].notna().any() else self.table.drop(columns="track")
-        return digest(table.to_csv(index=False), yaml.safe_dump(self.info.label_spaces, sort_keys=True))
+        return digest(
+            table.to_csv(index=False, lineterminator="\n"),
+            yaml.safe_dump(self.info.label_spaces, sort_keys=True),
+        )
 
     def utterances(self) -> Iterator[Utterance]:
         """Every row, in table order, with paths resolved."""
@@ -271,7 +280,19 @@ class Corpus:
 
     @classmethod
     def load(cls, folder: str | Path) -> Corpus:
-        """Read a corpus folder. Raises AffuseError naming the file and field that is wrong."""
+        """Read a corpus folder.
+
+        Args:
+            folder: Where ``affuse.prepare`` or ``save`` wrote it.
+
+        Raises:
+            AffuseError: It is no corpus folder, or a file is damaged; the sentence names file and field.
+
+        Example:
+            >>> import affuse
+            >>> affuse.Corpus.load("corpora/emodb")  # doctest: +SKIP
+            Corpus('emodb', 535 utterances, 10 speakers, ...)
+        """
         folder = Path(folder)
         check_corpus_folder(folder)
         try:
@@ -291,51 +312,29 @@ class Corpus:
         return cls(table, info, folder)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Corpus:
-        """Write the folder (the table first, ``corpus.yaml`` last, each atomically) and return it as loaded.
+        """Write the corpus folder, the table first and ``corpus.yaml`` last, each atomically.
 
-        Raises AffuseError for a folder with files of these names that affuse did not write, or that were edited
-        since, and for another corpus's; with ``overwrite`` they are replaced.
+        Args:
+            folder: Where to.
+            overwrite: Replace files that affuse did not write, or that were edited since, and another corpus.
+
+        Returns:
+            This corpus, whose ``folder`` is now that one.
+
+        Raises:
+            AffuseError: The folder has such files.
         """
         folder = Path(folder)
         outputs = corpus_outputs(folder, overwrite=overwrite)
         if not outputs.overwrite and (folder / INFO).is_file():
             other = Corpus.load(folder).info.name
             if other != self.info.name:
-                raise AffuseError(f"{folder} holds the corpus {other!r}; choose another folder or remove it.")
+                raise AffuseError(
+                    f"{folder} holds the corpus {other!r}; choose another folder, or remove it."
+                )
         with outputs.writing():
             with replacing(folder / TABLE) as temporary:
                 self.table.to_parquet(temporary, index=False)
             write_text(folder / INFO, write_yaml(self.info.model_dump()))
         self.folder = folder
         return self
-
-
-def _normalise(table: pd.DataFrame) -> pd.DataFrame:
-    """All of COLUMNS present and first, text as tidy strings, numbers as floats, empty strings as blanks."""
-    table = table.reset_index(drop=True).copy()
-    table = table.rename(columns=lambda name: tidy(str(name)))
-    names = list(table.columns)
-    for name in names:
-        if names.count(name) > 1:
-            raise AffuseError(f"The corpus has the column {name!r} twice; rename one.")
-    for name in COLUMNS:
-        if name not in table.columns:
-            table[name] = None
-    extra = [name for name in table.columns if name not in COLUMNS]
-    for name in (*COLUMNS, *(n for n in extra if n.startswith(FEATURE_PREFIX))):
-        if name in NUMBER_COLUMNS:
-            table[name] = pd.to_numeric(table[name], errors="coerce").astype("float64")
-        else:
-            column = table[name]
-            if column.dtype == object:  # names with bytes that are no text, which no table keeps
-                column = column.map(lambda cell: written(cell) if isinstance(cell, str) else cell)
-            text = column.astype("string")
-            if name == "text":
-                text = text.str.normalize("NFC")
-            elif name not in PATH_COLUMNS and name in COLUMNS:
-                text = text.map(tidy, na_action="ignore").astype("string")
-            table[name] = text.mask(text.str.strip() == "")
-    for name in extra:  # other tasks' labels, groups to split by
-        if not name.startswith(FEATURE_PREFIX) and pd.api.types.infer_dtype(table[name]) == "string":
-            table[name] = table[name].map(tidy, na_action="ignore").astype(table[name].dtype)
-    return table[[*COLUMNS, *extra]]

@@ -13,13 +13,13 @@ LABELS = ("emotion", "gender")
 
 
 def alike_notes(table: pd.DataFrame, tasks: Sequence[str] = ()) -> list[str]:
-    """A sentence per column of names or labels in which some differ in case, blanks or Unicode form alone."""
+    """Write a sentence per column of names or labels in which some differ in case, blanks or Unicode form alone."""
     notes = []
     for column in _columns(table, tasks):
         counts = table[column].dropna().astype(str).value_counts()
         groups = spellings(map(str, counts.index))
         if groups:
-            told = [
+            shown = [
                 " and ".join(f"{quote(name)} ({counted(counts[name], 'row')})" for name in group)
                 for group in groups
             ]
@@ -28,12 +28,12 @@ def alike_notes(table: pd.DataFrame, tasks: Sequence[str] = ()) -> list[str]:
                 if column in GROUPS
                 else "they are labels of their own; map one to the other if they are one"
             )
-            notes.append(f"{column}: {listed(told, 5)} differ in case, blanks or form alone; {cure}")
+            notes.append(f"{column}: {listed(shown, 5)} differ in case, blanks or form alone; {cure}")
     return notes
 
 
 def blank_word_notes(table: pd.DataFrame, tasks: Sequence[str] = ()) -> list[str]:
-    """A sentence per column in which a name or label is a word that programs write for nothing: nan, NA, null."""
+    """Write a sentence per column in which a name or label is a word that programs write for nothing: nan, NA."""
     notes = []
     for column in _columns(table, tasks):
         counts = table[column].dropna().astype(str).value_counts()

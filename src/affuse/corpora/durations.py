@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 
 def seconds_of(utterance: Utterance, kind: Literal["audio", "video"]) -> float | None:
-    """Length of an utterance's sound, or of the sound of its video: by the row's times, else by the file's headers.
+    """Measure an utterance's sound, or the sound of its video: by the row's times, else by the file's headers.
 
-    None without such a file, and where neither tells. Not above 0 where the row's start is not in the file.
+    Returns:
+        Seconds; not above 0 where the row's start is not in the file. None without such a file, and where neither
+        times nor headers say.
     """
     path = getattr(utterance, kind)
     if not isinstance(path, Path):  # none, or sound that was decoded already

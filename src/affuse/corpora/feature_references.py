@@ -18,10 +18,18 @@ class Reference(NamedTuple):
 
 
 def split_reference(reference: str, folder: Path = Path()) -> Reference:
-    """Folders and files may have ``#`` in their names too: the longest path that is a file is the path.
+    """Split a reference into its file and what is meant of it.
 
-    Where none is, it ends with the first ``.npy`` or ``.npz`` before a ``#`` or the end, or else at the first ``#``.
-    ``folder``: what relative paths start from.
+    Folders and files may have ``#`` in their names too: the longest path that is a file is the path. Where none is, it
+    ends with the first ``.npy`` or ``.npz`` before a ``#`` or the end, or else at the first ``#``.
+
+    Args:
+        reference: As it was written.
+        folder: What relative paths start from.
+
+    Example:
+        >>> split_reference("faces.npz#s1#3")
+        Reference(path='faces.npz', inside=['s1', '3'])
     """
     parts = reference.split("#")
     choices = [Reference("#".join(parts[:count]), parts[count:]) for count in range(len(parts), 0, -1)]
@@ -33,7 +41,7 @@ def split_reference(reference: str, folder: Path = Path()) -> Reference:
 
 
 def is_reference(reference: Reference) -> bool:
-    """Whether it has the form of one: a file of arrays, and at most key and row behind it."""
+    """Whether it has the form of a reference: a file of arrays, and at most key and row behind it."""
     name = reference.path.lower()
     filled = len(name) > len(".npy") and all(reference.inside)
     return name.endswith((".npy", ".npz")) and filled and len(reference.inside) <= PARTS

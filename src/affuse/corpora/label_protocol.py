@@ -27,12 +27,22 @@ CLASS_SETS: dict[str, dict[str, str]] = {
 
 
 class LabelProtocol(BaseModel):
-    """How turns get their emotion.
+    """How turns get their emotion. Unknown fields are errors.
 
-    ``ties``: "drop" leaves a turn without a consensus of the class set unlabelled. "majority" (the second paper's
-    text) counts again, for "xxx" turns, the external annotators' votes as classes, and draws among the tied classes
-    of the set. "self_report" (the second paper's code) takes, whenever the consensus is outside the set, the
-    speaker's own first label inside it in improvised turns and the external annotators' first in scripted ones.
+    Args:
+        classes: "4+exc" (excited merged into happiness), "4" (without excited) or "6".
+        scenario: "improvised", "scripted" or "both".
+        ties: "drop" leaves a turn without a consensus of the class set unlabelled. "majority" (the second paper's
+            text) counts again, for "xxx" turns, the external annotators' votes as classes, and draws among the tied
+            classes of the set. "self_report" (the second paper's code) takes, whenever the consensus is outside the
+            set, the speaker's own first label inside it in improvised turns and the external annotators' first in
+            scripted ones.
+        seed: Of the draws.
+        keep_unlabelled: False: turns without an emotion are left out of the corpus.
+
+    Example:
+        >>> LabelProtocol(classes="4").label_space
+        ['anger', 'happiness', 'sadness', 'neutral']
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,10 +65,11 @@ class LabelProtocol(BaseModel):
 
     @property
     def label_space(self) -> list[str]:
+        """The classes in their order."""
         return list(dict.fromkeys(self.codes.values()))
 
     def describe(self) -> str:
-        """The protocol in a sentence."""
+        """Describe the protocol in a sentence."""
         names = ", ".join(self.label_space)
         merged = " with excited merged into happiness" if self.classes == "4+exc" else ""
         ties = {

@@ -22,12 +22,11 @@ GENDER_SPELLINGS = {word: gender for gender, words in _SPELLINGS.items() for wor
 
 
 def map_labels(labels: pd.Series, mapping: LabelMap) -> pd.Series:
-    """Each label replaced by ``mapping``: a new name, or None (YAML: null) for blank.
+    """Replace each label by its new name, or by blank (None; YAML: null).
 
-    A label the map does not name keeps its name, unless the map has an entry ``"*"``, which then stands for
-    it: ``{ang: ang, exc: hap, "*": null}``. Blank labels stay blank.
+    A label the map does not name keeps its name, unless the map has an entry ``"*"``, which then stands for it:
+    ``{ang: ang, exc: hap, "*": null}``. Blank labels stay blank.
     """
-
     mapping = {tidy(name): None if other is None else tidy(other) for name, other in mapping.items()}
 
     def renamed(label: str) -> str | None:
@@ -37,18 +36,18 @@ def map_labels(labels: pd.Series, mapping: LabelMap) -> pd.Series:
 
 
 def normalise_gender(values: pd.Series) -> pd.Series:
-    """``f``, ``F``, ``Female``, ``m``, ... as ``female`` and ``male``; any other spelling stays as it is."""
+    """Write ``f``, ``F``, ``Woman``, ``weiblich``, ``m``, ... as ``female`` and ``male``; the rest stays as it is."""
     text = values.astype("string").str.strip()
     return text.str.lower().map(GENDER_SPELLINGS, na_action="ignore").astype("string").fillna(text)
 
 
 def with_labels(table: pd.DataFrame, tasks: Sequence[str]) -> pd.Series:
-    """(rows,) bool: True where every one of the tasks has a label."""
+    """Find the rows that have a label of every task: (rows,) bool."""
     return table[list(tasks)].notna().all(axis=1)
 
 
 def choose(labels: Sequence[str] | None, known: Sequence[str], corpus: str) -> list[str]:
-    """``labels`` in the order of ``known`` (all of them for None). Raises AffuseError on an unknown one."""
+    """Put ``labels`` (None: all) in the order of ``known``; AffuseError on an unknown one."""
     if labels is None:
         return list(known)
     labels = [tidy(label) for label in labels]
@@ -59,7 +58,7 @@ def choose(labels: Sequence[str] | None, known: Sequence[str], corpus: str) -> l
 
 
 def label_spaces(table: pd.DataFrame, emotions: Sequence[str]) -> dict[str, list[str]]:
-    """The label spaces of a corpus with ``emotion`` and ``gender``: the labels that occur, in a set order."""
+    """List the labels of ``emotion`` and ``gender`` that occur, in a set order."""
     spaces = {"emotion": [label for label in emotions if (table["emotion"] == label).any()]}
     if table["gender"].notna().any():
         spaces["gender"] = list(GENDERS)

@@ -37,7 +37,7 @@ def counts(table: pd.DataFrame, info: CorpusInfo) -> pd.DataFrame:
 
 
 def label_counts(table: pd.DataFrame, info: CorpusInfo) -> dict[str, dict[str, int]]:
-    """Task -> label -> utterances, labels in their order; "" counts the blank ones, where there are any."""
+    """Count utterances: task -> label -> number, labels in their order; "" counts the blank ones, if any."""
     found: dict[str, dict[str, int]] = {}
     for task, labels in info.label_spaces.items():
         if task in table.columns:
@@ -49,24 +49,24 @@ def label_counts(table: pd.DataFrame, info: CorpusInfo) -> dict[str, dict[str, i
 
 
 def media_counts(table: pd.DataFrame) -> dict[str, int]:
-    """Modality -> utterances that have it, where any does."""
+    """Count the utterances that have audio, video and text, where any does."""
     found = {name: int(table[name].notna().sum()) for name in ("audio", "video", "text")}
     return {name: number for name, number in found.items() if number}
 
 
 def line(table: pd.DataFrame, info: CorpusInfo) -> str:
-    """The corpus in one line, as ``repr`` shows it."""
+    """Describe a corpus in one line, as ``repr`` shows it."""
     parts = [repr(info.name), counted(len(table), "utterance")]
     if speakers := table["speaker"].nunique():
         parts.append(counted(speakers, "speaker"))
     for task, numbers in label_counts(table, info).items():
-        told = [f"{label or 'blank'} {number}" for label, number in numbers.items()]
-        parts.append(f"{task}: {listed(told, _SHOWN)}")
+        labels = [f"{label or 'blank'} {number}" for label, number in numbers.items()]
+        parts.append(f"{task}: {listed(labels, _SHOWN)}")
     return f"Corpus({', '.join(parts)})"
 
 
 def page(table: pd.DataFrame, info: CorpusInfo, remarks: Sequence[str]) -> str:
-    """The corpus as HTML: title, utterances, speakers, media, counts per label, and the remarks."""
+    """Describe a corpus as HTML: title, utterances, speakers, media, counts per label, and the remarks."""
     media = [f"{name} {number}" for name, number in media_counts(table).items()]
     facts = [counted(len(table), "utterance"), counted(table["speaker"].nunique(), "speaker"), *media]
     body = counts(table, info)

@@ -13,13 +13,16 @@ from affuse.registry import unknown
 
 
 def relabel(corpus: Corpus, maps: Mapping[str, LabelMap], require: Sequence[str] = ()) -> Corpus:
-    """A corpus with the label maps applied, task by task, to its table and its label spaces.
+    """Apply label maps, task by task, to a corpus's table and its label spaces.
 
-    maps:    task (a column) -> its map; see ``map_labels``
-    require: tasks whose label every utterance must have: an utterance left blank in one of them is left out.
-             Without it such utterances stay, since other tasks may still learn from them.
+    Args:
+        corpus: Stays as it is.
+        maps: Task (a column) -> its map; see ``map_labels``.
+        require: Tasks whose label every utterance must have: an utterance left blank in one of them is left out.
+            Without it such utterances stay, since other tasks may still learn from them.
 
-    Raises AffuseError where a task is no column of the table, or where nothing is left.
+    Raises:
+        AffuseError: A task is no column of the table, or nothing is left.
     """
     table = corpus.table.copy()
     spaces = dict(corpus.info.label_spaces)

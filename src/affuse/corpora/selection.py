@@ -47,10 +47,13 @@ class CorpusView(BaseModel):
 
 
 def view(corpus: Corpus, choice: CorpusView) -> tuple[Corpus, list[str]]:
-    """The corpus as ``choice`` has it, and what that left out or changed, in sentences.
+    """Select and change utterances as ``choice`` has it.
 
-    The same corpus where nothing is asked for. Raises AffuseError where the corpus lacks what the choice needs
-    (votes, sides, sound), or nothing is left.
+    Returns:
+        The corpus (the same one where nothing is asked for), and what was left out or changed, in sentences.
+
+    Raises:
+        AffuseError: The corpus lacks what the choice needs (votes, sides, sound), or nothing is left.
     """
     for name, cause in lacking(corpus, choice).items():
         raise AffuseError(f"corpus.{name}: {cause}; {_CURES[name]}.")
@@ -76,7 +79,7 @@ def view(corpus: Corpus, choice: CorpusView) -> tuple[Corpus, list[str]]:
 
 
 def lacking(corpus: Corpus, choice: CorpusView) -> dict[str, str]:
-    """The fields of ``choice`` that this corpus cannot have, each with the cause."""
+    """Find the fields of ``choice`` that this corpus cannot have, each with the cause."""
     from affuse.corpora.readers.iemocap.relabel import has_votes
 
     found = {}

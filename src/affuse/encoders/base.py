@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from affuse.corpora.corpus import Utterance
 from affuse.corpora.feature_references import split_reference
-from affuse.encoders.code import code_of
 from affuse.files import digest
 from affuse.files.names import find
 from affuse.media.clock import clock_rule
 from affuse.media.remarks import remarks
 from affuse.media.sound_rule import sound_rule
 from affuse.options import Checked, Options
+from affuse.origins import code_of
 from affuse.sequence import FeatureSequence
 
 

@@ -14,7 +14,7 @@ _NO_SPREAD = 1e-12
 
 
 class Difference(NamedTuple):
-    """value with its interval, two-sided p value of "no difference", standard error and degrees of freedom."""
+    """A difference with its interval, two-sided p value of "no difference", standard error and degrees of freedom."""
 
     value: float
     low: float
@@ -32,11 +32,24 @@ def paired_difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """``other`` minus ``reference`` in "acc" or "bacc", each averaged over its tables (seeds).
+    """Compare two cells on the same utterances: ``other`` minus ``reference``, each averaged over its tables (seeds).
 
-    Both are confusion matrices (speakers, tables, classes, classes) of the same speakers and utterances; the number
-    of tables may differ. In every resample both cells lose and repeat the same speakers, so what is hard for both
-    cancels. See ``student_difference`` for interval and p value; NaN with fewer than two speakers.
+    In every resample both cells lose and repeat the same speakers, so what is hard for both cancels. See
+    ``student_difference`` for interval and p value.
+
+    Args:
+        reference: (speakers, tables, classes, classes) confusion matrices.
+        other: The same of the other cell, for the same speakers and utterances; the number of tables may differ.
+        metric: "acc" or "bacc".
+        level: Level of the interval.
+        resamples: Bootstrap resamples over speakers.
+        seed: Seed of the resamples.
+
+    Returns:
+        The difference; without interval and p value (NaN) for fewer than two speakers.
+
+    Raises:
+        ValueError: The two are not of the same utterances.
     """
     speakers = len(reference)
     if (
@@ -77,13 +90,21 @@ def paired_mean_difference(
 
 
 def student_difference(value: float, resampled: np.ndarray, df: int, level: float = LEVEL) -> Difference:
-    """value +- t(df) x the standard deviation of the resamples; interval and p value agree by construction.
+    """Give a difference its interval and p value from its bootstrap resamples, by Student's t.
 
-    A percentile interval of ten speakers covers 90 times in 100 where 95 are meant, and its p value ends at one in
-    the number of resamples, which no correction for many comparisons survives; Student's t on the bootstrap's
-    standard error has neither fault (Cameron and Miller 2015, J. Human Resources 50(2)). NaN
-    resamples are left out. Where the resamples do not differ there is nothing to judge by: p is 1 for a
-    difference of 0, else NaN.
+    The interval is value +- t(df) x the standard deviation of the resamples, so interval and p value agree by
+    construction. A percentile interval of ten speakers covers the truth 90 times in 100 instead of 95, and its p value
+    cannot fall below one over the number of resamples, which no correction for many comparisons survives. Student's t
+    on the bootstrap's standard error has neither fault (Cameron and Miller 2015, J. Human Resources 50(2)).
+
+    Args:
+        value: The difference itself.
+        resampled: (resamples,) the difference in every resample; NaN is left out.
+        df: Degrees of freedom: speakers - 1.
+        level: Level of the interval.
+
+    Returns:
+        The difference. If the resamples do not differ, p is 1 for a difference of 0, else NaN.
     """
     kept = resampled[~np.isnan(resampled)]
     if len(kept) < 2 or df < 1:

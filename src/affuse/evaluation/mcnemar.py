@@ -17,10 +17,24 @@ class McNemar(NamedTuple):
 
 
 def mcnemar(reference_right: np.ndarray, other_right: np.ndarray) -> McNemar:
-    """The exact (binomial) test on the discordant utterances; p is 1 where there are none.
+    """Compare the ACC of two cells by the exact (binomial) test on the utterances that only one of them gets right.
 
-    Both: (utterances,) of booleans in the same order. It tests ACC, and takes utterances for independent, which
-    utterances of one speaker are not (McNemar 1947, Psychometrika 12; Dietterich 1998, Neural Computation 10).
+    The test takes utterances for independent, which utterances of one speaker are not (McNemar 1947, Psychometrika 12;
+    Dietterich 1998, Neural Computation 10).
+
+    Args:
+        reference_right: (utterances,) whether the reference is right.
+        other_right: (utterances,) whether the other cell is right, in the same order.
+
+    Returns:
+        The two counts and the two-sided p value; p is 1 if no utterance is right in one cell only.
+
+    Raises:
+        ValueError: The two arrays differ in length.
+
+    Examples:
+        >>> mcnemar([True, True, True, False], [True, False, False, False])
+        McNemar(only_reference=2, only_other=0, p=0.5)
     """
     reference, other = np.asarray(reference_right, bool), np.asarray(other_right, bool)
     if reference.shape != other.shape:

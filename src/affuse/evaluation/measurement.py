@@ -51,7 +51,7 @@ def measure_predictions(
         utterances: Indexed by utterance id: ``speaker`` (null where unknown) and, where known, ``gender`` and
             ``scenario``.
 
-    Example:
+    Examples:
         >>> predictions = pd.DataFrame({
         ...     "id": ["a", "b", "c", "d"], "emotion": ["joy", "joy", "anger", ""],
         ...     "emotion_predicted": ["joy", "anger", "anger", "joy"],

@@ -16,8 +16,8 @@ METRICS = ("acc", "bacc", "macro_f1", "weighted_f1")
 class Metrics:
     """ACC (the field's WA), BACC (the field's UA or UAR), F1 scores, recall per class and counts.
 
-    BACC is the mean recall over the classes that occur among the labels. ``confusion[i, j]`` counts
-    utterances of class i called class j.
+    BACC and macro F1 are means over the classes that occur among the labels. All values are shares from 0 to 1.
+    ``confusion[i, j]`` counts the utterances of class i that were called class j.
     """
 
     acc: float
@@ -32,7 +32,23 @@ class Metrics:
 def measure(
     labels: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray, classes: Sequence[str]
 ) -> Metrics:
-    """Class indices, blanks left out before. Raises ValueError if there is no utterance."""
+    """Measure one task's predictions.
+
+    Args:
+        labels: Class index of every utterance; utterances without a label are left out before.
+        predicted: Predicted class index of every utterance.
+        classes: Names of the classes, in the order of the indices.
+
+    Raises:
+        ValueError: There is no utterance.
+
+    Examples:
+        >>> found = measure([0, 0, 0, 1], [0, 0, 1, 1], ["anger", "neutral"])
+        >>> round(found.acc, 3), round(found.bacc, 3)
+        (0.75, 0.833)
+        >>> found.confusion.tolist()
+        [[2, 1], [0, 1]]
+    """
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     if len(labels) == 0:
         raise ValueError("there is no labelled utterance to measure")

@@ -26,9 +26,11 @@ class WordFolder:
         self._listed = cache(_files)
 
     def files(self, inside: Path) -> list[Path]:
-        """The clip's files, best first: ``talk.wav.srt`` before ``talk.srt`` before ``talk.en.srt``, then by ending in
-        the order of ``SUFFIXES``, those with times before plain text; a name in the clip's own letters before one in
-        other case. What is hidden (``._talk.srt`` of a Mac) is passed over, and what has the name of another clip.
+        """The clip's files, best first.
+
+        ``talk.wav.srt`` comes before ``talk.srt`` before ``talk.en.srt``, then by ending in the order of ``SUFFIXES``,
+        those with times before plain text; a name in the clip's own letters comes before one in other case. What is
+        hidden (``._talk.srt`` of a Mac) is passed over, and what has the name of another clip.
         """
         folder = _below(self.folder, inside.parent)
         if folder is None:

@@ -51,7 +51,7 @@ def find_jobs(
             job = Job(clip, _name(Path(clip.name), names), with_words(settings, clip))
         else:
             job = Job(clip.path, _name(_named(clip), names), _settings_of(clip, settings, texts))
-            if len(os.fsencode(job.path.stem or job.path.name)) > ROOM:
+            if len(os.fsencode(clip.path.stem or clip.path.name)) > ROOM:
                 tell(f"{job.path}: its name leaves no room for an ending; its outputs are called {job.name}.")
         found.append(job)
     return found

@@ -19,7 +19,7 @@ class Judge:
         self.unsure_below = dict(unsure_below)
 
     def answer(self, task: str, probabilities: np.ndarray) -> Answer:
-        """probabilities: (classes,)"""
+        """The answer of one task; probabilities: (classes,)."""
         best = int(probabilities.argmax())
         confidence = round(float(probabilities[best]), 4)
         space = self.spaces[task]
@@ -57,11 +57,12 @@ class Judge:
         return segments
 
     def summary(self, moments: Sequence[Moment]) -> dict[str, Answer]:
+        """Task -> the answer of the whole clip, each moment counting by its seconds; empty without moments."""
         return {task: self.answer(task, p) for task, p in _mean(moments).items()} if moments else {}
 
 
 def _mean(moments: Sequence[Moment]) -> dict[str, np.ndarray]:
-    """task -> (classes,), each moment counting by its seconds."""
+    """Task -> (classes,), each moment counting by its seconds."""
     weights = [moment.end - moment.start for moment in moments]
     return {
         task: np.average([moment.probabilities[task] for moment in moments], axis=0, weights=weights)

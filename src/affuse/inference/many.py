@@ -75,7 +75,7 @@ class Batch:
         return next(self._outcomes)
 
     def _source(self, clip: Any) -> str | Path | Samples:
-        if clip == STANDARD_INPUT and isinstance(clip, str):
+        if isinstance(clip, str) and clip == STANDARD_INPUT:
             if self._copy is None:
                 self._copy = self._stack.enter_context(spooled())
             return str(self._copy)

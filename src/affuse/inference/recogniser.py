@@ -62,8 +62,10 @@ class Recogniser:
         track: int | None = None,
         start: float = 0.0,
     ) -> list[Word]:
-        """Every word of the speech with its times, in one pass over the sound from ``start`` seconds on. Where the
-        model tells the times of phrases only, a phrase's words share its time by their letters."""
+        """Every word of the speech with its times, in one pass over the sound from ``start`` seconds on.
+
+        Where the model gives the times of phrases only, a phrase's words share its time by their letters.
+        """
         words: list[Word] = []
         windows = SoundWindows(SoundStream(path, channel, track, start))
         for span in _pieces(speech):

@@ -58,42 +58,51 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     window: float | None = Field(
-        None,
+        default=None,
         gt=0,
         allow_inf_nan=False,
         description="seconds; None: 95 % of the training clips are shorter; at most 6",
     )
     hop: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="seconds from window to window; None: half a window"
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds from window to window; None: half a window",
     )
     vad: bool | None = Field(
-        None, description="emotion only where somebody speaks; None: unless the model reads faces alone"
+        default=None,
+        description="emotion only where somebody speaks; None: unless the model reads faces alone",
     )
     unsure: float | None = Field(
-        None,
+        default=None,
         ge=0,
         le=1,
         allow_inf_nan=False,
         description="confidence below which a label is unsure; None: from validation",
     )
-    text: Path | None = Field(None, description="file of words (see words.kinds), or a folder of them")
-    words: str | None = Field(None, description="the words themselves, instead of ``text``")
-    asr: str | None = Field(None, description="transformers recogniser, Hub id or folder")
-    side: Literal["left", "right"] | None = Field(None, description="half of the picture with the speaker")
-    face: tuple[_Share, _Share] | None = Field(
-        None, description="the face nearest this point (0 to 1 across, 0 to 1 down); None: the largest"
+    text: Path | None = Field(
+        default=None, description="file of words (see words.formats), or a folder of them"
     )
-    detector: Path | None = Field(None, description="YuNet's ONNX file")
-    channel: int | None = Field(None, ge=0, description="audio channel, from 0; None: the mix of all")
-    track: int | None = Field(None, ge=0, description="audio track, from 0; None: the first")
+    words: str | None = Field(default=None, description="the words themselves, instead of ``text``")
+    asr: str | None = Field(default=None, description="transformers recogniser, Hub id or folder")
+    side: Literal["left", "right"] | None = Field(
+        default=None, description="half of the picture with the speaker"
+    )
+    face: tuple[_Share, _Share] | None = Field(
+        default=None,
+        description="the face nearest this point (0 to 1 across, 0 to 1 down); None: the largest",
+    )
+    detector: Path | None = Field(default=None, description="YuNet's ONNX file")
+    channel: int | None = Field(default=None, ge=0, description="audio channel, from 0; None: the mix of all")
+    track: int | None = Field(default=None, ge=0, description="audio track, from 0; None: the first")
     # what of the file is predicted; a range that is not in the file is that clip's fault, found when it is read
     start: float | None = Field(
-        None, allow_inf_nan=False, description="seconds into the file; None: from its beginning"
+        default=None, allow_inf_nan=False, description="seconds into the file; None: from its beginning"
     )
     end: float | None = Field(
-        None, allow_inf_nan=False, description="seconds into the file; None: to its end"
+        default=None, allow_inf_nan=False, description="seconds into the file; None: to its end"
     )
-    batch: int = Field(16, gt=0, description="windows that run through the network together")
+    batch: int = Field(default=16, gt=0, description="windows that run through the network together")
     device: str = "cpu"
 
     @classmethod

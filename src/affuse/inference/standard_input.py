@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ _BLOCK = 1 << 20  # bytes
 
 
 @contextmanager
-def spooled() -> Iterator[Path]:
+def spooled() -> Generator[Path]:
     """A copy in the temporary folder, removed afterwards.
 
     Raises:

@@ -1,5 +1,8 @@
 """What a file has to offer: sound, pictures, and how long it says it is."""
 
+# pyright: reportUnnecessaryComparison=false
+# PyAV's types do not know that codecs and times may be missing.
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -17,9 +20,14 @@ from affuse.media.samples import Samples
 
 
 class Tracks(NamedTuple):
-    """``seconds`` as the headers say, None where they do not or cannot be believed. A cover picture is no picture
-    track, a track whose codec is unknown is none either. ``notes``: what is particular about the pictures, a sentence
-    each."""
+    """What a file has.
+
+    Attributes:
+        sound: Whether it has sound in a codec that is known.
+        picture: The same for pictures; a cover picture is none.
+        seconds: How long it is by its headers; None where they do not say or cannot be believed.
+        notes: What is particular about the pictures, a sentence each.
+    """
 
     sound: bool
     picture: bool

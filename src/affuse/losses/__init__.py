@@ -1,6 +1,6 @@
 """Losses of one task: ``loss(logits, embedding, labels)``. One file per loss."""
 
-from affuse.losses.base import TaskLoss
+from affuse.losses.base import Reduction, TaskLoss
 from affuse.losses.center import CenterLoss
 from affuse.losses.centers import CenteredLoss
 from affuse.losses.contrastive_center import ContrastiveCenterLoss
@@ -12,6 +12,7 @@ __all__ = [
     "CenteredLoss",
     "ContrastiveCenterLoss",
     "CrossEntropyLoss",
+    "Reduction",
     "TaskLoss",
     "WeightedSum",
 ]

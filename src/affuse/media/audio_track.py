@@ -3,6 +3,9 @@
 Whether decoding begins at the start or behind a seek, a sample has one place: ``_Clock`` says where packets were lost.
 """
 
+# pyright: reportUnnecessaryComparison=false
+# PyAV's types do not know that codecs and times may be missing.
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -115,6 +118,7 @@ class AudioTrack:
         self.close()
 
     def close(self) -> None:
+        """Close the file."""
         self._container.close()
 
     @property
@@ -291,12 +295,13 @@ def _open(path: Path, track: int) -> tuple[InputContainer, AudioStream]:
 
 
 def no_track(path: object, tracks: int, track: int) -> str:
+    """The sentence about a track that is not there."""
     known = "only audio track 0" if tracks == 1 else f"audio tracks 0 to {tracks - 1}"
     return f"{path} has {known}, not track {track}; correct its track, or leave that out."
 
 
 def _name_of(stream: AudioStream) -> str:
-    """ " 'Desktop' (eng)", as far as the file names it."""
+    """Its title and language behind a blank, as in " 'Desktop' (eng)", as far as the file has them."""
     title, language = stream.metadata.get("title", ""), stream.metadata.get("language", "")
     named = f" '{title}'" if title else ""
     return named + (f" ({language})" if language and language != "und" else "")

@@ -28,6 +28,7 @@ class Region(NamedTuple):
     right: int
 
     def cut(self, picture: np.ndarray) -> np.ndarray:
+        """The region of a picture, without a copy."""
         return picture[self.top : self.bottom, self.left : self.right]
 
 

@@ -72,10 +72,12 @@ class Recording:
         self.close()
 
     def close(self) -> None:
+        """Close the file."""
         self._source.close()
 
     @property
     def seconds(self) -> float | None:
+        """When the sound ends, by the headers."""
         return self._source.seconds
 
     def blocks(
@@ -195,6 +197,8 @@ class Recording:
 
     def _say_short(self, found: float) -> None:
         source = self._source
+        if isinstance(self.path, Samples):
+            return
         if isinstance(source, AudioTrack) and source.is_mp4 and (count := films_in(self.path)) > 1:
             self._lose(
                 f"{self.path} holds {count} files joined byte by byte, of which only the first is read, {found:.2f} s; "
@@ -225,6 +229,7 @@ class Recording:
 
 
 def no_channel(path: object, channels: int, channel: int) -> str:
+    """The sentence about a channel that is not there."""
     known = "only channel 0" if channels == 1 else f"channels 0 to {channels - 1}"
     return f"{path} has {known}, not channel {channel}; correct its channel, or leave that out."
 

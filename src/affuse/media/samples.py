@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, NoReturn
 
 import numpy as np
@@ -89,15 +89,16 @@ class Samples:
 
 
 def _checked_rate(rate: Any) -> int:
-    value = _plain(rate)
-    value = value.item() if isinstance(value, np.generic | np.ndarray) and np.size(value) == 1 else value
-    whole = isinstance(value, Integral) or (isinstance(value, Real) and float(value).is_integer())
-    if isinstance(value, bool) or not whole or not _LEAST_RATE <= value <= _MOST_RATE:
+    value: Any = _plain(rate)
+    if isinstance(value, np.generic | np.ndarray) and np.size(value) == 1:
+        value = value.item()
+    number = float(value) if isinstance(value, int | float | Real) and not isinstance(value, bool) else 0.0
+    if not (number.is_integer() and _LEAST_RATE <= number <= _MOST_RATE):
         raise AffuseError(
             f"The sampling rate must be a whole number of Hz from {_LEAST_RATE} to {_MOST_RATE}, not {quote(value)}; "
             f"{_USUAL}."
         )
-    return int(value)
+    return int(number)
 
 
 def _checked_array(samples: Any) -> np.ndarray[Any, Any]:

@@ -30,8 +30,7 @@ class SoundStream:
         start: float = 0.0,
         end: float | None = None,
     ) -> None:
-        """start, end: seconds into the file; as with ``read_waveform``, only this part is decoded where that is
-        possible."""
+        # start, end: seconds into the file; as with ``read_waveform``, only this part is decoded where that is possible
         self.path = path if isinstance(path, Samples) else Path(path)
         self._recording = Recording(self.path, channel, track, row=False)
         self.rate = self._recording.rate
@@ -41,14 +40,17 @@ class SoundStream:
 
     @property
     def fault(self) -> str:
+        """What could not be read, in a sentence, or ``""``; known afterwards."""
         return self._bad or self._recording.fault
 
     @property
     def remarks(self) -> list[str]:
+        """What is particular about the sound that was read."""
         return self._recording.remarks
 
     @property
     def silence(self) -> str:
+        """See ``Recording.silence``."""
         return self._recording.silence
 
     def __iter__(self) -> Iterator[np.ndarray]:

@@ -119,7 +119,7 @@ def _session() -> Any:
     import onnxruntime
 
     threads = torch.get_num_threads()
-    import silero_vad  # noqa: F401  # importing it sets torch to one thread, for everybody
+    import silero_vad  # noqa: F401  # pyright: ignore[reportUnusedImport]  # importing it sets torch to one thread, for everybody
 
     torch.set_num_threads(threads)
     options = onnxruntime.SessionOptions()

@@ -24,8 +24,13 @@ _SHORT = 0.1  # seconds by which an utterance's times and its video may differ w
 
 
 class FaceClip(NamedTuple):
-    """frames: (n, size, size, 3) uint8 RGB, n >= 1. ``fault`` says why there are fewer frames than the utterance's
-    times ask for, and what else is particular about the pictures; "" where nothing is."""
+    """Faces of an utterance.
+
+    Attributes:
+        frames: (n, size, size, 3) uint8 RGB, n >= 1.
+        fault: Why there are fewer frames than the utterance's times ask for, and what else is particular about the
+            pictures; "" where nothing is.
+    """
 
     frames: np.ndarray
     fault: str

@@ -24,10 +24,10 @@ IN_RUN = "model"  # the model folder of a run folder
 INSIDE = "folder:"  # folder:encoders/text names files of the model folder itself
 
 
-def write_index(folder: Path, names: list[str]) -> None:
-    """The list of the folder's files with their digests."""
+def write_index(folder: Path, names: list[str], **more: Any) -> None:
+    """Write the list of the folder's files with their digests, and what else it is to say."""
     files = {name: file_digest(folder / name) for name in names}
-    write_json(folder / INDEX, {"format": FORMAT, "affuse": affuse.__version__, "files": files})
+    write_json(folder / INDEX, {"format": FORMAT, "affuse": affuse.__version__, **more, "files": files})
 
 
 def read_index(folder: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from affuse.errors import AffuseError
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.encoder_files import check_encoders
 from affuse.models.finding import find_folder
+from affuse.models.foreign import check_foreign
 from affuse.models.index import (
     INSIDE,
     LABELS,
@@ -31,11 +32,12 @@ def load_model(source: str | Path) -> Model:
     """The model in evaluation mode, from a model folder, a run folder or the Hub ("owner/name", "owner/name@tag").
 
     Runs no code from the folder and unpickles nothing. An edited README.md is only warned of. Raises AffuseError if
-    there is no model, it was written by a newer affuse, or a file is missing or was altered, be it of an encoder that
-    the model only names.
+    there is no model, it was written by a newer affuse, a part of another package is not installed here, or a file is
+    missing or was altered, be it of an encoder that the model only names.
     """
     folder = find_folder(source)
     check_files(folder)
+    check_foreign(folder)
     recipe = Recipe.load(folder / RECIPE)
     if PREPROCESSING in read_index(folder):
         check_encoders(recipe, read_json(folder / PREPROCESSING), folder)

@@ -10,6 +10,7 @@ from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.encoders.sources import absolute
 from affuse.errors import AffuseError
 from affuse.fusion.base import Fusion
+from affuse.interfaces import SINGULAR
 from affuse.losses.weighted_sum import WeightedSum
 from affuse.options import check, given
 from affuse.recipe import FusionChoice, Modality, Recipe, Task, WeightingChoice
@@ -62,6 +63,33 @@ def resolve_encoders(recipe: Recipe) -> dict[str, ResolvedEncoder]:
         [('text', 'text', 768), ('audio', 'audio', 128)]
     """
     return {name: resolve_encoder(modality, name) for name, modality in recipe.modalities.items()}
+
+
+def parts_of(recipe: Recipe) -> list[tuple[str, str]]:
+    """(family, name) of every part that a recipe names, each once.
+
+    Examples:
+        >>> from affuse import Recipe
+        >>> parts_of(Recipe.load("server"))  # doctest: +NORMALIZE_WHITESPACE
+        [('encoders', 'bert'), ('encoders', 'vggish'), ('fusions', 'concat'), ('losses', 'cross_entropy'),
+         ('weightings', 'static')]
+    """
+    named = [
+        *(("encoders", modality.encoder) for modality in recipe.modalities.values()),
+        ("fusions", recipe.fusion.name),
+        *(("losses", term.name) for task in recipe.tasks.values() for term in task.loss),
+        ("weightings", recipe.weighting.name),
+    ]
+    return list(dict.fromkeys(named))
+
+
+def only_here(recipe: Recipe) -> list[str]:
+    """The parts of a recipe that no worker process can import, for a script or notebook defines them, in words."""
+    return [
+        f"the {SINGULAR[family]} {name!r}"
+        for family, name in parts_of(recipe)
+        if registry.only_here(family, name)
+    ]
 
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:

@@ -14,6 +14,8 @@ from affuse.encoders.pretrained import is_local, pinned
 from affuse.encoders.sources import FILES, local_path
 from affuse.files import replacing, write_json, write_text
 from affuse.models.encoder_files import FIELD, named_sources, source_digests
+from affuse.models.foreign import FIELD as PARTS
+from affuse.models.foreign import foreign_parts
 from affuse.models.index import (
     CARD,
     ENCODERS,
@@ -68,7 +70,8 @@ def save_model(
         write_text(folder / CARD, card)
         names.append(CARD)
     names += sorted(p.relative_to(folder).as_posix() for p in (folder / ENCODERS).rglob("*") if p.is_file())
-    write_index(folder, names)
+    parts = [part._asdict() for part in foreign_parts(recipe)]
+    write_index(folder, names, **({PARTS: parts} if parts else {}))
 
 
 def preprocessing(recipe: Recipe, usable: Recipe) -> dict[str, Any]:

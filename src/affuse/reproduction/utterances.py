@@ -48,7 +48,7 @@ def other_utterances(paper: Paper, definition: Definition, corpus: Corpus, recip
     return (
         f"{OTHERS}: {corpus.info.title} has {_number(sum(found.values()))} here, the "
         f"protocol {_number(sum(stated.classes.values()))}{_beside(stated)} ({', '.join(differing)}). No published "
-        "number is of these; prepare the whole release with 'affuse prepare iemocap', without --classes or --scenario."
+        "number is of these; prepare the whole release, with all its classes and dialogs."
     )
 
 

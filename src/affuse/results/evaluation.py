@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 from affuse.names import counted
 from affuse.results.display import as_html, decimals, percent
 from affuse.training.comparison_folder import PAGE
+from affuse.training.evaluate import TABLES, write_evaluation
 from affuse.training.evaluate import Evaluation as Tables
 from affuse.training.experiment import skipped_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# tables that an evaluation writes, in this order; one that has no line is left out
-TABLES = ("predictions", "metrics", "recalls", "groups", "calibration", "skipped")
 FEW = 10  # utterances below which a class, a group or a bin of confidence holds too few to be looked at
 
 
@@ -116,17 +115,13 @@ class Evaluation(Tables):
         Raises:
             AffuseError: a file of one of these names is there that affuse did not write.
         """
-        from affuse.files import write_csv
         from affuse.files.outputs import Outputs
 
         folder = Path(folder)
         outputs = Outputs.current(folder, "evaluate", overwrite=overwrite, deep=False)
-        outputs.check([folder / f"{name}.csv" for name in TABLES])
+        outputs.check([folder / file for file in TABLES.values()])
         with outputs.writing():
-            for name in TABLES:
-                table = self.skipped_table() if name == "skipped" else getattr(self, name)
-                if len(table) or name == "skipped":
-                    write_csv(folder / f"{name}.csv", table)
+            write_evaluation(self, folder)
         self.folder = folder
         return folder
 

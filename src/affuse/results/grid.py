@@ -115,10 +115,10 @@ class Grid:
         return read_csv(self.folder / SKIPPED)
 
     def report(self) -> Path:
-        """Write ``report.html``, ``report.md`` and ``tables.tex`` anew from what lies in the folder; give the page."""
+        """Write ``report.html``, ``report.md`` and ``tables.tex`` from what lies in the folder; give the page."""
         from affuse.reports.pages.comparison import write_comparison_page
 
-        return write_comparison_page(self.folder)
+        return write_comparison_page(self.folder, self._report)
 
     def __repr__(self) -> str:
         rows = counted(len(self._record["rows"]), "row")

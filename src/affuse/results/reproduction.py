@@ -10,7 +10,8 @@ from affuse.reproduction.protocols import ProtocolNumbers
 from affuse.reproduction.report.record import CLAIMS, EFFECTS, EFFECTS_TABLE, NUMBERS
 from affuse.reproduction.switches import SwitchEffects
 from affuse.results.display import as_html
-from affuse.results.grid import PAGE, Grid
+from affuse.results.grid import Grid
+from affuse.training.comparison_folder import PAGE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ class Reproduction(ProtocolNumbers):
     @classmethod
     def load(cls, folder: str | Path) -> Reproduction:
         """Open the folder of a reproduction that has ended. Raises AffuseError where it is none."""
-        return cls.read(folder)
+        return cls(**vars(ProtocolNumbers.read(folder)))
 
     def to_frame(self) -> pd.DataFrame:
         """``reproduction.csv``: a row per protocol, published row and metric, with its interval."""

@@ -13,6 +13,7 @@ from affuse.training.runfolder import RunFolder, RunResult
 if TYPE_CHECKING:
     import pandas as pd
 
+    from affuse.corpora.corpus import Corpus
     from affuse.models.network import Model
     from affuse.recipe import Recipe
 
@@ -25,6 +26,7 @@ class Run:
     Args:
         folder: The run folder.
         reused: Whether it was finished before it was asked for, so that nothing was trained.
+        corpus: What it was trained on, where that is at hand: its report then shows groups and clips.
 
     Example:
         >>> import affuse
@@ -32,7 +34,7 @@ class Run:
         0.7125
     """
 
-    def __init__(self, folder: str | Path, *, reused: bool = True) -> None:
+    def __init__(self, folder: str | Path, *, reused: bool = True, corpus: Corpus | None = None) -> None:
         self._files = RunFolder(folder)
         result = self._files.result()
         if result is None:
@@ -40,6 +42,7 @@ class Run:
             raise AffuseError(f"{folder} {state}; give a folder that 'affuse train' has finished.")
         self._result: RunResult = result
         self.reused = reused
+        self._corpus = corpus
 
     @classmethod
     def load(cls, folder: str | Path) -> Run:
@@ -183,7 +186,7 @@ class Run:
         from affuse.reports.pages.run import write_run_page
 
         with Outputs(self.folder, "report", overwrite=overwrite, deep=False).writing():
-            return write_run_page(self.folder)
+            return write_run_page(self.folder, self._corpus)
 
     def __repr__(self) -> str:
         scores = ", ".join(f"{task} BACC {percent(found['bacc'])}" for task, found in self.metrics.items())

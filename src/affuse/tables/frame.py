@@ -16,11 +16,11 @@ _CALLED = Path("DataFrame")  # what messages call it
 _TEXTS = (str, int, float, bool, os.PathLike)
 
 
-def read_frame(frame: pd.DataFrame) -> NumberedTable:
+def read_frame(frame: object) -> NumberedTable:
     """Read a data frame as ``read_table`` reads a file with the same cells.
 
-    Numbers become texts (7.0 is ``7``), paths too; null cells are blank. A column whose cells are no texts or numbers
-    (arrays, lists, bytes) is not read.
+    Numbers become texts (7.0 is ``7``), paths too; null cells are blank. An index with a name is a column like any
+    other. A column whose cells are no texts or numbers (arrays, lists, bytes) is not read.
 
     Raises:
         AffuseError: ``frame`` is no data frame, has no rows, or two columns of one name.
@@ -34,11 +34,17 @@ def read_frame(frame: pd.DataFrame) -> NumberedTable:
     columns: dict[str, pd.Series] = {}
     unread: dict[str, str] = {}
     labels = list(frame.index)
-    for position, title in enumerate(frame.columns):
+    cells = [(title, frame.iloc[:, position]) for position, title in enumerate(frame.columns)]
+    cells += [
+        (title, frame.index.get_level_values(level).to_series())
+        for level, title in enumerate(frame.index.names)
+        if title is not None
+    ]
+    for title, column in cells:
         name = tidy(str(title))
         if name in columns or name in unread:
             raise AffuseError(f"The DataFrame has the column {name!r} twice; rename one.")
-        values = frame.iloc[:, position].reset_index(drop=True)
+        values = column.reset_index(drop=True)
         if problem := _unreadable(values):
             row, what = problem
             unread[name] = (

@@ -51,19 +51,19 @@ class NumberedTable:
     labels: Sequence[object] | None = None
 
     def row(self, index: object) -> int:
-        """The number of a row of ``table`` in the file."""
+        """Number a row of ``table`` as the file does."""
         assert isinstance(index, int)
         return index + self.first_row
 
     def place(self, index: object) -> str:
-        """A row of ``table`` as the user finds it: 'row 3', or 'index 'a'' of a data frame."""
+        """Name a row of ``table`` as the user finds it: "row 3", or "index 'a'" of a data frame."""
         if self.labels is None:
             return f"row {self.row(index)}"
         assert isinstance(index, int)
         return f"index {quote(self.labels[index])}"
 
     def error(self, index: object, column: str, problem: str) -> AffuseError:
-        """The error that names file, row and column."""
+        """Make the error that names file, row and column."""
         return AffuseError(f"{self.path}, {self.place(index)}, {column}: {problem}.")
 
     def check_read(self, column: str) -> None:
@@ -78,16 +78,19 @@ class NumberedTable:
                 raise self.error(row, column, f"{quote(text)} is no path: no file has so long a name")
 
     def renamed(self, table: pd.DataFrame, written: pd.DataFrame) -> NumberedTable:
-        """The same rows with other columns."""
+        """Keep the rows under other columns."""
         return replace(self, table=table, written=written)
 
 
 def read_table(path: Path, spare_encoding: str = "") -> NumberedTable:
     """Read .csv (comma, semicolon or tab), .tsv, either of them gzipped, or .parquet.
 
-    spare_encoding: of CSV that is not UTF-8 (nor UTF-16 or UTF-32 with its mark); "": such a file is refused
+    Args:
+        path: The file.
+        spare_encoding: Of CSV that is not UTF-8 (nor UTF-16 or UTF-32 with its mark); "": such a file is refused.
 
-    Raises AffuseError saying what is wrong, and where.
+    Raises:
+        AffuseError: The file is no such table; the sentence says what is wrong, and where.
     """
     if not path.is_file():
         raise AffuseError(f"{path} is not a file; give a .csv, .tsv or .parquet table.")
@@ -105,9 +108,9 @@ def read_table(path: Path, spare_encoding: str = "") -> NumberedTable:
             _refuse_twice(path, names)
             raw = pd.DataFrame(cells, columns=names, dtype="string")
         else:
-            told = _OTHERS.get(kind)
-            told = f"is {told}" if told else "is not a .csv, .tsv or .parquet table; save it as one of them"
-            raise AffuseError(f"{path} {told}.")
+            other = _OTHERS.get(kind)
+            what = f"is {other}" if other else "is not a .csv, .tsv or .parquet table; save it as one of them"
+            raise AffuseError(f"{path} {what}.")
     except OSError as error:
         raise AffuseError(f"{path} cannot be read ({(error.strerror or str(error)).lower()}).") from None
     table, written = texts_of(raw)
@@ -119,7 +122,7 @@ def read_table(path: Path, spare_encoding: str = "") -> NumberedTable:
 
 
 def texts_of(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows that hold something, tidy and as they are written; the index counts all rows from 0."""
+    """Keep the rows that hold something, tidy and as they are written; the index counts all rows from 0."""
     written = raw.apply(lambda column: column.str.strip()) if len(raw.columns) else raw
     written = written.mask(written == "")
     written.index = pd.RangeIndex(len(written))
@@ -129,7 +132,7 @@ def texts_of(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def notes_on_columns(names: list[str], unread: Mapping[str, str]) -> list[str]:
-    """Sentences on columns that are easily taken for one another, and on those that are not read."""
+    """Write sentences on columns that are easily taken for one another, and on those that are not read."""
     return [
         *(
             f"the columns {listed(map(repr, group))} differ in case or blanks alone; each is read by its own name"

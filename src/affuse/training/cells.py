@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import torch
 
@@ -16,6 +16,7 @@ from affuse.progress import Progress
 from affuse.recipe import Recipe
 from affuse.training.cache import FeatureCache
 from affuse.training.comparison_folder import run_folder
+from affuse.training.epoch_count import EpochCount
 from affuse.training.experiment import Experiment, check_network, resolve, set_up
 from affuse.training.run import train_fold
 from affuse.training.runfolder import RunResult
@@ -108,63 +109,77 @@ def _check_distinct(cells: Sequence[Cell]) -> None:
 
 
 def run_cells(
-    experiments: list[Experiment], cells: Sequence[Cell], jobs: int, kept: Kept
+    experiments: list[Experiment], cells: Sequence[Cell], jobs: int, kept: Kept, count: EpochCount
 ) -> Iterator[tuple[Cell, RunResult | AffuseError]]:
     """Train the cells and yield each with its result, or with the error that ended it, as they are done.
 
     A run has one thread, be it here or in a worker: small networks gain nothing from several, and tables do not depend
     on the number of processes.
     """
-    return (
-        _run_here(experiments, cells, kept)
-        if jobs == 1
-        else _run_in_processes(experiments, cells, jobs, kept)
-    )
+    if jobs == 1:
+        return _run_here(experiments, cells, kept, count)
+    return _run_in_processes(experiments, cells, jobs, kept, count)
 
 
 def _run_here(
-    experiments: list[Experiment], cells: Sequence[Cell], kept: Kept
+    experiments: list[Experiment], cells: Sequence[Cell], kept: Kept, count: EpochCount
 ) -> Iterator[tuple[Cell, RunResult | AffuseError]]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        for cell in cells:
+        for i, cell in enumerate(cells):
+            found: RunResult | AffuseError
             try:
-                recipe = cell.variant.recipe
-                result = train_fold(experiments[cell.experiment], recipe, cell.fold, cell.folder, **kept)
+                found = train_fold(
+                    experiments[cell.experiment], cell.variant.recipe, cell.fold, cell.folder,
+                    progress=count.reporting(i), **kept,
+                )  # fmt: skip
             except AffuseError as error:
-                yield cell, error
-            else:
-                yield cell, result
+                found = error
+            count.end(i)
+            yield cell, found
     finally:
         torch.set_num_threads(threads)
 
 
 def _run_in_processes(
-    experiments: list[Experiment], cells: Sequence[Cell], jobs: int, kept: Kept
+    experiments: list[Experiment], cells: Sequence[Cell], jobs: int, kept: Kept, count: EpochCount
 ) -> Iterator[tuple[Cell, RunResult | AffuseError]]:
-    with worker_pool(jobs, _begin_worker, experiments, kept=" Finished cells are kept.") as pool:
+    ends = " Finished cells are kept."
+    with worker_pool(jobs, _begin_worker, experiments, count.done, kept=ends) as pool:
         futures = {
-            pool.submit(_run_cell, cell.experiment, cell.variant.recipe, cell.fold, cell.folder, kept): cell
-            for cell in cells
+            pool.submit(_run_cell, i, cell.experiment, cell.variant.recipe, cell.fold, cell.folder, kept): i
+            for i, cell in enumerate(cells)
         }
-        for future in as_completed(futures):
-            try:
-                result = future.result()
-            except AffuseError as error:
-                yield futures[future], error
-            else:
-                yield futures[future], result
+        running = set(futures)
+        while running:
+            ended, running = wait(running, _LOOK, FIRST_COMPLETED)
+            count.show()
+            for future in ended:
+                found: RunResult | AffuseError
+                try:
+                    found = future.result()
+                except AffuseError as error:
+                    found = error
+                count.end(futures[future])
+                yield cells[futures[future]], found
 
 
-_experiments: list[Experiment] = []  # of this worker process
+_LOOK = 1.0  # seconds between two looks at how far the workers are
+# of this worker process
+_experiments: list[Experiment] = []
+_epochs_done: list[Any] = []  # the one shared array of ``EpochCount``
 
 
-def _begin_worker(experiments: list[Experiment]) -> None:
+def _begin_worker(experiments: list[Experiment], epochs_done: Any) -> None:
     begin_worker()
     torch.set_num_threads(1)
     _experiments[:] = experiments
+    _epochs_done[:] = [epochs_done]
 
 
-def _run_cell(experiment: int, recipe: Recipe, fold: int, folder: Path, kept: Kept) -> RunResult:
-    return train_fold(_experiments[experiment], recipe, fold, folder, **kept)
+def _run_cell(run: int, experiment: int, recipe: Recipe, fold: int, folder: Path, kept: Kept) -> RunResult:
+    def report(epoch: int, row: dict[str, float]) -> None:
+        _epochs_done[0][run] = epoch
+
+    return train_fold(_experiments[experiment], recipe, fold, folder, progress=report, **kept)

@@ -14,10 +14,12 @@ from affuse.errors import AffuseError
 from affuse.failures import SKIPPED
 from affuse.files import write_csv
 from affuse.files.outputs import Outputs
+from affuse.models.parts import only_here
 from affuse.progress import Progress
 from affuse.training.cache import FeatureCache
 from affuse.training.cells import Cell, Kept, plan_cells, run_cells
 from affuse.training.comparison_folder import FAILED, check_comparison_folder, comparison_outputs
+from affuse.training.epoch_count import EpochCount
 from affuse.training.experiment import Experiment, skipped_table
 from affuse.training.runfolder import RunFolder, RunResult
 from affuse.training.variants import Variant
@@ -82,14 +84,17 @@ def compare(
     done = len(comparison.cells) - len(waiting)
     if done:
         progress.say(f"{done} of {len(comparison.cells)} cells are finished already.")
-    advance = progress.start("training", len(waiting))
+    count = EpochCount([cell.variant.recipe.training.epochs for cell in waiting], progress)
+    here = sorted({part for cell in waiting for part in only_here(cell.variant.recipe)})
+    if here and jobs != 1 and device == "cpu":
+        progress.say(f"All runs are made in this process: a script or notebook defines {' and '.join(here)}.")
+        jobs = 1
     jobs = 1 if device != "cpu" else min(jobs or os.cpu_count() or 1, max(1, len(waiting)))
-    for cell, found in run_cells(comparison.experiments, waiting, jobs, kept):
+    for cell, found in run_cells(comparison.experiments, waiting, jobs, kept, count):
         if isinstance(found, AffuseError):
             comparison.failed.append((cell, str(found)))
         else:
             comparison.results[cell.folder] = found
-        advance()
     _write_failed(comparison, out, outputs)
     return comparison
 

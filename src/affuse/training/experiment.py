@@ -20,10 +20,11 @@ from affuse.errors import AffuseError, ClipError
 from affuse.failures import SKIPPED
 from affuse.files import digest
 from affuse.models.encoder_files import source_digests
+from affuse.models.foreign import foreign_code
 from affuse.models.network import Model
 from affuse.models.parts import build_weighting, resolve_encoder, resolve_encoders, with_absolute_paths
 from affuse.names import counted
-from affuse.progress import Progress
+from affuse.progress import Progress, tracked
 from affuse.recipe import Recipe
 from affuse.registry import unknown
 from affuse.training.cache import ContentKeys, FeatureCache
@@ -123,7 +124,7 @@ class Experiment:
 
     def key(self, recipe: Recipe, fold: int) -> str:
         """Digest of everything a cell's result depends on."""
-        return digest(recipe.to_yaml(), self.shared_key, str(fold))
+        return digest(recipe.to_yaml(), self.shared_key, str(fold), *foreign_code(recipe))
 
 
 def set_up(
@@ -222,7 +223,8 @@ def read_clips(
         encoder = (trained or {}).get(name) or resolved[name].make()
         if cache is None or not encoder.cached:
             source = LiveSource(encoder, modality.frozen, {u.id: u for u in utterances}, device)
-            found, skipped, partial = check_live(name, source, [u.id for u in utterances])
+            ids_read = tracked(progress, f"{name} (read once, to check it)", [u.id for u in utterances])
+            found, skipped, partial = check_live(name, source, ids_read)
             present[name] = {id for id, there in found.items() if there}
             plan.keys[name] = None
             contents, encoder_key = ContentKeys(), encoder.features_key

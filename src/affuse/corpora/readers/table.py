@@ -79,8 +79,31 @@ def prepare(
     Args:
         source: The table; CSV and TSV may be gzipped.
         out: The corpus folder to write.
+        audio: The table's name for this column, as for the next ten; "": it has none.
+        video: Paths of video files.
+        text: The words.
+        emotion: Labels.
+        gender: Of the speakers: f, m, female, male and the like.
+        speaker: Names or numbers.
+        session: Names or numbers.
+        dialog: Names or numbers.
+        start: Seconds into the file.
+        end: Seconds into the file.
+        id: Must differ from row to row.
+        columns: Any column of a corpus -> the table's own name for it; another name makes an extra column.
+        labels: Task -> its labels in order, or a map of its labels; None leaves a label blank, "*" is every other.
+        label_spaces: Task -> its labels in order, after a map.
+        require: Tasks whose label every utterance must have; others are left out.
+        media_root: Folder that relative paths start from, itself relative to the working folder or to the table's.
+        name: Of the corpus.
+        full_name: As results show it.
+        licence: In words.
+        language: Such as "en".
+        generated: Made by a program, and called so wherever results are shown.
+        encoding: Of CSV that is not UTF-8.
+        notes: Sentences to keep with the corpus.
         options: A YAML file of these options, or its content; an option that is given beside it goes first.
-        progress: Is told what was guessed.
+        progress: Says what was guessed.
 
     Raises:
         AffuseError: Names the file, the row (as a spreadsheet counts: the header is row 1) and the column.

@@ -18,14 +18,14 @@ ROLE_SPELLINGS = {"train": "train", "validation": "validation", "valid": "valida
 
 
 def assign(table: pd.DataFrame, protocol: SplitProtocol) -> list[np.ndarray]:
-    """For every fold the (n,) role of every row of ``table``, which has ``id`` (sorted) and ``label``."""
+    """Give every row of ``table``, which has ``id`` (sorted) and ``label``, its role in every fold: arrays of (n,)."""
     return [
         _take_validation(table, roles, protocol, fold) for fold, roles in enumerate(_folds(table, protocol))
     ]
 
 
 def overlapping_parts(table: pd.DataFrame, protocol: SplitProtocol) -> list[tuple[str, np.ndarray]]:
-    """For every part of a ``reshuffled`` ratio: (role, (n,) bool).
+    """Take the parts of a ``reshuffled`` ratio: pairs of role and (n,) bool.
 
     The list is shuffled anew for each part and the part's slice taken, so a part's utterances say nothing about
     another part's: of the test part's, the share that also trains is about the training part's ratio.

@@ -12,13 +12,19 @@ from affuse.registry import unknown
 
 
 def make_split(corpus_table: pd.DataFrame, protocol: SplitProtocol, label_column: str) -> Split:
-    """Split the utterances of a corpus table (``Corpus.table``) by a protocol.
+    """Split the utterances of a corpus by a protocol.
 
-    label_column: the task whose classes are balanced; utterances without a label count as one more class
+    The result depends on the ids, labels, groups and seed, not on the order of rows.
 
-    The result depends on the ids, labels, groups and seed, not on the order of rows. Raises AffuseError, with
-    the cure, for one class only, one group only, fewer groups than folds, blank groups, duplicate ids, a
-    class that some fold cannot train or no fold tests, and overlapping speakers.
+    Args:
+        corpus_table: ``Corpus.table``.
+        protocol: How.
+        label_column: The task whose classes are balanced; utterances without a label count as one more class.
+
+    Raises:
+        AffuseError: There is one class or one group only, there are fewer groups than folds, blank groups, duplicate
+            ids, a class that some fold cannot train or no fold tests, or overlapping speakers; the sentence says what
+            to do.
     """
     validation_by = protocol.validation.by if protocol.validation else ()
     for column in dict.fromkeys([label_column, *protocol.by, *validation_by]):
@@ -60,7 +66,7 @@ def make_split(corpus_table: pd.DataFrame, protocol: SplitProtocol, label_column
 def _check_classes(split: Split, label_of: pd.Series, classes: list[str], column: str) -> None:
     """Every class must be trained in every fold and tested in one."""
 
-    def told(label: str) -> str:
+    def described(label: str) -> str:
         return f"{column} {label!r} ({int((label_of == label).sum())} utterances in the corpus)"
 
     tested: set[str] = set()
@@ -68,9 +74,9 @@ def _check_classes(split: Split, label_of: pd.Series, classes: list[str], column
         roles = split.roles(fold)
         for label in sorted(set(classes) - set(label_of[roles["train"]])):
             raise AffuseError(
-                f"Fold {fold} has nothing to train {told(label)} on; leave that class out, or change the "
+                f"Fold {fold} has nothing to train {described(label)} on; leave that class out, or change the "
                 "split: fewer folds, or groups over which the class is spread."
             )
         tested |= set(label_of[roles["test"]])
     for label in sorted(set(classes) - tested):
-        raise AffuseError(f"No fold tests {told(label)}; leave that class out, or use another split.")
+        raise AffuseError(f"No fold tests {described(label)}; leave that class out, or use another split.")

@@ -10,10 +10,12 @@ from affuse.corpora.splits.split import Split
 
 
 def transcript_overlap(corpus_table: pd.DataFrame, split: Split, fold: int) -> float:
-    """Share (0 to 1) of the fold's test utterances whose words occur verbatim in its training part.
+    """Measure how many of a fold's test utterances have words that occur verbatim in its training part.
 
-    Words are compared in lower case without punctuation; utterances without words do not count. NaN where no
-    test utterance has any.
+    Words are compared in lower case without punctuation; utterances without words do not count.
+
+    Returns:
+        A share from 0 to 1; NaN where no test utterance has words.
     """
     texts = corpus_table.set_index("id")["text"].dropna().map(_normal_text)
     texts = texts[texts != ""]

@@ -13,12 +13,17 @@ GROUPED = ("leave_one_group_out", "group_k_fold")
 
 
 class ValidationPart(BaseModel):
-    """How the validation part is taken out of the training part of every fold. Unknown keys are errors.
+    """How the validation part is taken out of the training part of every fold. Unknown fields are errors.
 
     ``{groups: 1}`` takes one whole group of the protocol's ``by``; ``{groups: 2, by: dialog}`` two of another
     column's; ``{fraction: 0.1, by: speaker}`` whole speakers that make about a tenth of the training part;
     ``{fraction: 0.1}`` a tenth of its utterances at random, stratified by label. The groups are those whose
     balance of classes is nearest the whole training part's.
+
+    Args:
+        groups: Number of whole groups; or
+        fraction: Share of the training part, above 0 and below 1.
+        by: Column(s) of the groups.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,15 +46,31 @@ class ValidationPart(BaseModel):
 
 
 class SplitProtocol(BaseModel):
-    """Which utterances train, choose and test. Unknown keys are errors.
+    """Which utterances train, choose and test. Unknown fields are errors.
 
-    kind:
-      ``leave_one_group_out``  every group of ``by`` is the test part of one fold, in the groups' order
-      ``group_k_fold``         ``folds`` folds of whole groups, stratified by label as far as groups allow
-      ``k_fold``               ``folds`` folds of utterances, stratified by label
-      ``ratio``                one fold; shares for train, validation and test of utterances, or of whole
-                               groups where ``by`` is given
-      ``column``               one fold; ``by`` names a column that holds train, validation (dev) or test
+    The kinds:
+
+    - ``leave_one_group_out``: every group of ``by`` is the test part of one fold, in the groups' order
+    - ``group_k_fold``: ``folds`` folds of whole groups, stratified by label as far as groups allow
+    - ``k_fold``: ``folds`` folds of utterances, stratified by label
+    - ``ratio``: one fold; shares for train, validation and test of utterances, or of whole groups where ``by`` is given
+    - ``column``: one fold; ``by`` names a column that holds train, validation (dev) or test
+
+    Args:
+        kind: One of these.
+        by: Column(s) of the groups; the speaker for the grouped kinds if not given.
+        folds: Number of folds of ``group_k_fold`` and ``k_fold``.
+        ratios: Of ``ratio``: train, validation, test; they add to 1.
+        validation: How the validation part is taken; None: there is none, but for that of ``ratio`` and ``column``.
+        allow_speaker_overlap: False: a speaker on both sides of the test is an error. True: it is accepted, and every
+            result stamped.
+        reshuffled: Only of ``ratio``: the list is shuffled anew for every part, so that parts overlap and some
+            utterances are in none (bug 1 of the second paper's code); every result is stamped with the overlap.
+        seed: Of whatever is drawn.
+
+    Example:
+        >>> SplitProtocol(kind="group_k_fold", folds=3).by
+        ('speaker',)
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,4 +1,4 @@
-"""Dealing utterances and groups into parts: seeded by what is dealt, never by its order in a file.
+"""Sampling utterances and groups into parts: seeded by what is sampled, never by its order in a file.
 
 A random order here is the order of hashes of (seed, purpose, name), so the same seed gives the same parts on
 any machine, and one utterance more changes no other's place in that order.
@@ -15,12 +15,12 @@ from affuse.files import digest
 
 
 def shuffled(names: Sequence[str], seed: int, purpose: str) -> list[int]:
-    """Positions of ``names`` (distinct) in a random order that depends on the names, not on their order."""
+    """Shuffle the positions of ``names`` (distinct): the order depends on the names, not on their own order."""
     return sorted(range(len(names)), key=lambda i: (digest(str(seed), purpose, names[i]), names[i]))
 
 
 def deal(ids: Sequence[str], labels: Sequence[str], folds: int, seed: int) -> np.ndarray:
-    """(n,) fold of every utterance: each label's utterances go round the folds like cards.
+    """Deal each label's utterances round the folds like cards: (n,) fold of every utterance.
 
     The next label goes on where the last one stopped, so no two folds differ by more than one utterance, in
     all or in any label.
@@ -33,7 +33,7 @@ def deal(ids: Sequence[str], labels: Sequence[str], folds: int, seed: int) -> np
 
 
 def deal_groups(groups: Sequence[str], labels: Sequence[str], folds: int, seed: int) -> np.ndarray:
-    """(n,) fold of every utterance, whole groups together, stratified by label as far as groups allow.
+    """Deal whole groups to folds, stratified by label as far as groups allow: (n,) fold of every utterance.
 
     scikit-learn's StratifiedGroupKFold; where that leaves a fold empty (it may, with few groups), GroupKFold.
     Needs at least ``folds`` groups.
@@ -58,7 +58,7 @@ def deal_groups(groups: Sequence[str], labels: Sequence[str], folds: int, seed: 
 
 
 def sample(ids: Sequence[str], labels: Sequence[str], fraction: float, seed: int, purpose: str) -> np.ndarray:
-    """(n,) bool: a share of the utterances, stratified: every label gives its share, rounded.
+    """Take a share of the utterances, stratified: every label gives its share, rounded; (n,) bool.
 
     The total is round(fraction * n); labels are rounded down and the largest remainders up.
     """
@@ -79,7 +79,7 @@ def sample(ids: Sequence[str], labels: Sequence[str], fraction: float, seed: int
 def choose_groups(
     groups: Sequence[str], labels: Sequence[str], number: int, fraction: float, seed: int, purpose: str
 ) -> set[str]:
-    """``number`` whole groups that look most like the whole: see ``imbalance``.
+    """Choose the ``number`` whole groups that look most like the whole: see ``imbalance``.
 
     Begins with groups drawn at random and exchanges one for one, the best exchange first, until none helps;
     for one group that is the best there is. Needs ``number`` < the number of groups.
@@ -106,7 +106,7 @@ def choose_groups(
 
 
 def imbalance(part_c: np.ndarray, total_c: np.ndarray, fraction: float) -> np.ndarray:
-    """How unlike the whole a part is: (..., classes) counts -> (...).
+    """Measure how unlike the whole a part is: (..., classes) counts -> (...).
 
     The distance between the class shares (0 to 2), plus how far the part's size is from the wanted fraction,
     plus 1 for each class the part lacks and 10 for each it leaves none of. Rounded, so that no last bit of

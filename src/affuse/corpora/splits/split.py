@@ -23,20 +23,25 @@ SPEAKER_DEPENDENT = "speaker-dependent"
 class Split:
     """Who trains, who validates and who tests in every fold.
 
-    table:              (id, fold, role, speaker), sorted. The speakers (null: unknown) travel along so that a
-                        saved split can be checked on its own.
-    utterance_overlap:  share (0 to 1) of the test utterances that also train or validate, mean over folds; above 0
-                        only under ``protocol.reshuffled``
-    speaker_overlap:    True if in some fold a test speaker also trains or validates; measured
-    validation_overlap: True if in some fold a validation speaker also trains; measured, and never refused:
-                        it is no leak into the test
-    stamp:              "speaker-dependent" (with the overlap of utterances, if any) or "", to be printed with
-                        every result
+    An utterance is at most once in a fold, but for ``protocol.reshuffled``, where it is once in a part. An utterance
+    without a speaker may be anybody's, and counts as overlapping.
 
-    An utterance is at most once in a fold, but for ``protocol.reshuffled``, where it is once in a part.
+    Args:
+        table: Columns id, fold, role, speaker. The speakers (null: unknown) travel along so that a saved split can be
+            checked on its own.
+        protocol: By which it was made.
 
-    Raises AffuseError where a role or an utterance is wrong, or where speakers overlap and the protocol does
-    not allow it. An utterance without a speaker may be anybody's, and counts as overlapping.
+    Attributes:
+        table: The same, sorted.
+        utterance_overlap: Share (0 to 1) of the test utterances that also train or validate, mean over folds; above 0
+            only under ``protocol.reshuffled``.
+        speaker_overlap: True if in some fold a test speaker also trains or validates; measured.
+        validation_overlap: True if in some fold a validation speaker also trains; measured, and never refused: it is no
+            leak into the test.
+        stamp: "speaker-dependent" (with the overlap of utterances, if any) or "", to be printed with every result.
+
+    Raises:
+        AffuseError: A role or an utterance is wrong, or speakers overlap and the protocol does not allow it.
     """
 
     def __init__(self, table: pd.DataFrame, protocol: SplitProtocol) -> None:
@@ -51,15 +56,16 @@ class Split:
 
     @cached_property
     def hash(self) -> str:
-        """Digest of the table and the stamp."""
-        return digest(self.table.to_csv(index=False), self.stamp)
+        """Digest of the table and the stamp, the same on every system."""
+        return digest(self.table.to_csv(index=False, lineterminator="\n"), self.stamp)
 
     @cached_property
     def folds(self) -> list[int]:
+        """The folds' numbers, in order."""
         return sorted(self.table["fold"].unique().tolist())
 
     def roles(self, fold: int) -> dict[str, list[str]]:
-        """The fold's ids by role, each sorted; a role nobody has is an empty list."""
+        """List the fold's ids by role, each sorted; a role nobody has is an empty list."""
         rows = self._rows(fold)
         return {role: rows.loc[rows["role"] == role, "id"].tolist() for role in ROLES}
 
@@ -100,9 +106,10 @@ class Split:
 
     @classmethod
     def load(cls, path: str | Path) -> Split:
-        """Read a saved split and check and measure it again.
+        """Read a saved split, and check and measure it again.
 
-        Raises AffuseError where a file is missing, not a split, or altered since it was saved.
+        Raises:
+            AffuseError: A file is missing, no split, or altered since it was saved.
         """
         path = Path(path)
         facts_path = path.with_suffix(".yaml")
@@ -203,7 +210,7 @@ def _checked(table: pd.DataFrame, protocol: SplitProtocol) -> pd.DataFrame:
 
 
 def speakers_of(table: pd.DataFrame) -> pd.Series:
-    """id -> speaker, null where unknown."""
+    """List the speakers by id, null where unknown."""
     speakers = (
         table["speaker"] if "speaker" in table.columns else pd.Series(None, index=table.index, dtype=object)
     )

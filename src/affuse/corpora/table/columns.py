@@ -142,10 +142,10 @@ def _fits(ours: str, cells: pd.Series, same: bool) -> bool:
 
 
 def _said(guessed: Mapping[str, str]) -> str:
-    told = ", ".join(f"{ours} is {theirs!r}" for ours, theirs in guessed.items())
+    names = ", ".join(f"{ours} is {theirs!r}" for ours, theirs in guessed.items())
     first = next(iter(guessed))
     return (
-        f"Columns were taken by their usual names: {told}; to take another, say "
+        f"Columns were taken by their usual names: {names}; to take another, say "
         f"{argument('columns', {first: 'COLUMN'})}."
     )
 

@@ -30,12 +30,13 @@ def make_ids(table: pd.DataFrame) -> tuple[pd.Series, str]:
     for name in PATH_COLUMNS:
         if name not in table.columns or not table[name].notna().all():
             continue
-        paths = table[name].map(lambda path: PurePosixPath(path).with_suffix(""))
-        stems = paths.map(lambda path: path.name)
+        paths = [PurePosixPath(path).with_suffix("") for path in table[name]]
+        stems = pd.Series([path.name for path in paths], index=table.index)
         files = f"the {name} files' names"
         if stems.is_unique:
             return stems, f"There was no column of ids; they were made from {files}."
-        folders = paths.map(lambda path: "_".join(part for part in path.parts if part not in ("/", "..")))
+        parts = ["_".join(part for part in path.parts if part not in ("/", "..")) for path in paths]
+        folders = pd.Series(parts, index=table.index)
         if folders.is_unique:
             return folders, f"There was no column of ids; they were made from {files} and folders."
         stem_of = stems if table[name].nunique() == stems[~table[name].duplicated()].nunique() else folders

@@ -14,9 +14,9 @@ from affuse.names import counted
 
 
 def find_media(table: pd.DataFrame, root: Path) -> list[str]:
-    """Make paths those of the files on disk, in ``table`` itself; sentences say how many were written otherwise.
+    r"""Make paths those of the files on disk, in ``table`` itself; sentences say how many were written otherwise.
 
-    A name in another Unicode form is the same name, and ``clips\\a.wav``, as Windows writes it, is ``clips/a.wav``.
+    A name in another Unicode form is the same name, and ``clips\a.wav``, as Windows writes it, is ``clips/a.wav``.
     """
     notes: list[str] = []
     for name in PATH_COLUMNS:
@@ -37,15 +37,18 @@ def find_media(table: pd.DataFrame, root: Path) -> list[str]:
 
 
 def _with_slashes(root: Path, path: str) -> str:
-    if "\\" not in path or find(root / path).exists():
-        return path
     slashed = path.replace("\\", "/")
-    return slashed if find(root / slashed).exists() else path
+    if os.sep == "\\" or slashed == path:  # a backslash is no part of a name on Windows
+        return slashed
+    return slashed if not find(root / path).exists() and find(root / slashed).exists() else path
 
 
 def _beside(root: Path, path: str) -> str:
     found = find(root / path)
-    return written(Path(os.path.relpath(found, root)).as_posix()) if found != root / path else path
+    if found == root / path:
+        return path
+    # another drive of Windows has no path from here
+    return written((found if Path(path).is_absolute() else Path(os.path.relpath(found, root))).as_posix())
 
 
 def check_media_root(table: pd.DataFrame, root: Path, source: Path) -> None:
@@ -53,6 +56,6 @@ def check_media_root(table: pd.DataFrame, root: Path, source: Path) -> None:
     paths = [path for name in PATH_COLUMNS if name in table.columns for path in table[name].dropna()]
     if paths and not any(find(root / path).exists() for path in paths):
         raise AffuseError(
-            f"{source}: none of its {counted(len(paths), 'audio and video file')} exists (the first was looked for at "
+            f"{source}: none of its audio and video files exists (the first of {len(paths)} was looked for at "
             f"{root / paths[0]}); name the folder that the paths start from: {argument('media_root', 'FOLDER')}."
         )

@@ -26,9 +26,14 @@ Progress = Callable[[int, int], None]  # files checked so far, files in all
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing wrong. ``row`` counts utterances from 1; None and a blank id: it is about the whole corpus.
+    """One thing that is wrong, or looks so.
 
-    An error makes the row, or the corpus, unusable as it stands; a warning is for the user to judge.
+    Args:
+        row: Counts utterances from 1; None: it is about the whole corpus.
+        id: Of the utterance; "" for the whole corpus.
+        field: The column.
+        message: What is wrong, without a full stop.
+        severity: An error makes the row, or the corpus, unusable as it stands; a warning is for the user to judge.
     """
 
     row: int | None
@@ -45,10 +50,21 @@ class Finding:
 
 
 def validate(corpus: Corpus, progress: Progress | None = None, decode: bool = True) -> list[Finding]:
-    """Every finding, those about the whole corpus first, then by row.
+    """Check a corpus.
 
-    decode:   read every clip's samples and a video frame (finds damage, NaN, silence); False: headers only
-    progress: called with (files checked, files in all) as the media are read, on 2 to 4 threads
+    Args:
+        corpus: Saved or not.
+        progress: Is called with (files checked, files in all) as the media are read, on 2 to 4 threads.
+        decode: Read every clip's samples and a video frame (finds damage, NaN, silence); False: headers only.
+
+    Returns:
+        The findings about the whole corpus first, then by row; an empty list where nothing is wrong.
+
+    Example:
+        >>> import affuse, pandas as pd
+        >>> corpus = affuse.Corpus.from_frame(pd.DataFrame({"text": ["a b", "c d"], "emotion": ["joy", "joy"]}))
+        >>> [str(finding) for finding in validate(corpus)]
+        ["error: corpus, emotion: every labelled utterance is 'joy': there is only one class."]
     """
     table = corpus.table
     ids = ["" if pd.isna(value) else str(value) for value in table["id"]]
@@ -84,7 +100,7 @@ def _check_labels(corpus: Corpus, ids: list[str]) -> Iterator[Finding]:
             what = f"no utterance has the label {', '.join(map(repr, empty))} of the label space"
             yield Finding(None, "", task, what, "warning")
     for task, label in one_class:
-        what = f"every labelled utterance is {label!r}: there is nothing to tell apart"
+        what = f"every labelled utterance is {label!r}: there is only one class"
         yield Finding(None, "", task, what, "warning" if usable else "error")
 
 
@@ -122,13 +138,13 @@ def _check_genders(table: pd.DataFrame, ids: list[str], is_task: bool) -> Iterat
         counts = rows.value_counts()
         if len(counts) < 2:
             continue
-        told = " and ".join(f"{gender} in {count} rows" for gender, count in counts.sort_index().items())
+        found = " and ".join(f"{gender} in {count} rows" for gender, count in counts.sort_index().items())
         # the rows against the majority are the ones to look at; without a majority, all of them
         tie = counts.iloc[0] == counts.iloc[1]
         for row, gender in rows.items():
             if tie or gender != counts.index[0]:
                 assert isinstance(row, int)
-                yield Finding(row + 1, ids[row], "gender", f"speaker {quote(speaker)} is {told}")
+                yield Finding(row + 1, ids[row], "gender", f"speaker {quote(speaker)} is {found}")
 
 
 def _check_rows(corpus: Corpus, ids: list[str]) -> Iterator[Finding]:

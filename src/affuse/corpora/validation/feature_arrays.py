@@ -24,7 +24,7 @@ class FeatureArrays:
         self._widths: dict[str, tuple[int, str]] = {}
 
     def fault(self, name: str, reference: str) -> str:
-        """What is wrong with one row's reference in ``features_<name>``, or ''."""
+        """Say what is wrong with one row's reference in ``features_<name>``; '': nothing."""
         try:
             array = self._array(reference)
         except Exception as error:  # of a damaged file, found when its values are read

@@ -23,7 +23,7 @@ TOLERANCE_SECONDS = 0.1
 
 
 class Span(NamedTuple):
-    """What one row takes of a file. ``row`` is its position in the table."""
+    """What one row takes of a file; ``row`` is its position in the table."""
 
     row: int
     start: float | None  # seconds
@@ -46,7 +46,7 @@ class Fault(NamedTuple):
 
 
 def check_file(kind: str, path: Path, spans: Sequence[Span], decode: bool) -> list[Fault]:
-    """``check_sound`` or ``check_picture``; whatever goes wrong is a fault of the file's rows."""
+    """Check a file's sound (``kind`` "audio") or picture; whatever goes wrong is a fault of the file's rows."""
     try:
         return (check_sound if kind == "audio" else check_picture)(path, spans, decode)
     except Exception as error:
@@ -55,9 +55,12 @@ def check_file(kind: str, path: Path, spans: Sequence[Span], decode: bool) -> li
 
 
 def check_sound(path: Path, spans: Sequence[Span], decode: bool) -> list[Fault]:
-    """Faults of one file's sound in every row that takes some of it, in the words of training and prediction.
+    """Find the faults of one file's sound in every row that takes some of it, in the words of training.
 
-    decode: read the samples too, which finds damage behind the header, NaN and silence
+    Args:
+        path: The file.
+        spans: What the rows take of it.
+        decode: Read the samples too, which finds damage behind the header, NaN and silence.
     """
     return [fault for span in spans for fault in _check_span(path, span, decode)]
 
@@ -90,9 +93,12 @@ def _reaches(path: Path, span: Span) -> bool:
 
 
 def check_picture(path: Path, spans: Sequence[Span], decode: bool) -> list[Fault]:
-    """Faults of one file's picture in every row that takes some of it.
+    """Find the faults of one file's picture in every row that takes some of it.
 
-    decode: decode a frame at each row's start (a whole video would take many times longer than its sound)
+    Args:
+        path: The file.
+        spans: What the rows take of it.
+        decode: Decode a frame at each row's start (a whole video would take many times longer than its sound).
     """
     try:
         if not path.is_file():
@@ -140,11 +146,11 @@ def _check_frames(
 def _out_of_range(span: Span, seconds: float | None, path: Path) -> Fault | None:
     if seconds is None:
         return None
-    told = f"{path}, which is {seconds:.2f} s long"
+    file = f"{path}, which is {seconds:.2f} s long"
     if span.start is not None and span.start >= seconds:
-        return Fault(span.row, f"{span.clock}start", f"{span.start:g} s is not within {told}")
+        return Fault(span.row, f"{span.clock}start", f"{span.start:g} s is not within {file}")
     if span.end is not None and span.end > seconds + TOLERANCE_SECONDS:
-        return Fault(span.row, f"{span.clock}end", f"{span.end:g} s is beyond {told}")
+        return Fault(span.row, f"{span.clock}end", f"{span.end:g} s is beyond {file}")
     return None
 
 

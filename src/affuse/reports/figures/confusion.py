@@ -18,7 +18,7 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], name: str) -> str:
     for i in range(len(classes)):
         for j in range(len(classes)):
             ink = "#ffffff" if share[i, j] > 0.5 else "#12202e"
-            axes.text(j + 0.5, i + 0.5, f"{100 * share[i, j]:.0f}", ha="center", va="center", color=ink)
+            axes.text(j + 0.5, i + 0.5, f"{100 * share[i, j]:.1f}", ha="center", va="center", color=ink)
     axes.set_xticks(np.arange(len(classes)) + 0.5, classes)
     axes.set_yticks(np.arange(len(classes)) + 0.5, classes)
     axes.tick_params(length=0)

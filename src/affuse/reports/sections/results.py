@@ -16,6 +16,11 @@ from affuse.reports.report import Report
 from affuse.reports.tables.results import TITLES
 from affuse.reports.tables.rows import MARK, REFERENCE, Row
 
+_CONFUSIONS = (
+    "Percent of each true class (row) by predicted class (column), one matrix per recipe. The diagonal is the recall; "
+    "large numbers off it are classes that are mixed up."
+)
+
 
 def sections(report: Report) -> list[Section]:
     """One section per task."""
@@ -49,7 +54,7 @@ def _section(report: Report, task: str) -> Section:
         blocks.append(Prose(text, "soft"))
         if report.mark_note and _marks(rows).any():
             blocks.append(Prose(report.mark_note, "soft"))
-        blocks += [Heading("Confusions"), _confusions(report, task)]
+        blocks += [Heading("Confusions"), Prose(_CONFUSIONS, "soft"), _confusions(report, task)]
     caption = (
         "Utterances that have a label of this task. The share of the longest bar is the ACC of always giving that "
         "answer; the more uneven the bars are, the more ACC and BACC differ."
@@ -143,9 +148,6 @@ def _confusions(report: Report, task: str) -> Figures:
         matrix = np.zeros((len(classes), len(classes)))
         for table in row.tables(task, classes):
             matrix += measure_table(table, task, classes).confusion
-        caption = (
-            f"{row.settings['loss']}{f' {MARK}' if row.on_test else ''}: percent of each true class (row) by predicted "
-            "class (column). The diagonal is the recall; large numbers off it are classes that are mixed up."
-        )
-        found.append(Figure(confusion(matrix, classes, f"{task}-{recipe}"), caption, recipe, wide=False))
+        title = f"{recipe}, {row.settings['loss']}{f' {MARK}' if row.on_test else ''}"
+        found.append(Figure(confusion(matrix, classes, f"{task}-{recipe}"), "", title, wide=False))
     return Figures(found)

@@ -57,7 +57,7 @@ def section(report: Report) -> Section | None:
         blocks.append(Prose(could))
         if len(paired):
             reading = [*READING, *([SINGLE] if (paired["reference_is"] == BEST_SINGLE).any() else [])]
-            blocks += [_figures(paired, names, task), _table(paired, names), Prose(NOTE, "soft")]
+            blocks += [*_figures(paired, names, task), _table(paired, names), Prose(NOTE, "soft")]
             blocks.append(Notes("How to read this table", reading))
     if report.failed_note:
         blocks.insert(0, Prose(f"{report.failed_note} The causes are at the end of the page.", "verdict"))
@@ -112,7 +112,7 @@ def _untrained(report: Report, task: str) -> list[Block]:
     ]
 
 
-def _figures(paired: pd.DataFrame, names: list[str], task: str) -> Figures:
+def _figures(paired: pd.DataFrame, names: list[str], task: str) -> list[Block]:
     """A figure for each kind of reference, in which every row stands once."""
     caption = (
         "Difference in BACC of each row from the row it is compared with (dot), with its 95 % interval over speakers "
@@ -137,8 +137,8 @@ def _figures(paired: pd.DataFrame, names: list[str], task: str) -> Figures:
         )
         title = f"Compared with {kind}" if len(kinds) > 1 else ""
         one = differences(rows, f"{task}-{i}")
-        drawn.append(Figure(one.wide, "" if i else caption, title, narrow=one.narrow))
-    return Figures(drawn)
+        drawn.append(Figure(one.wide, "", title, narrow=one.narrow))
+    return [Figures(drawn), Prose(caption, "soft")]
 
 
 def _table(paired: pd.DataFrame, names: list[str]) -> Table:

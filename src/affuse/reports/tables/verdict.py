@@ -94,10 +94,10 @@ def _found(lines: Sequence[Mapping[Any, Any]]) -> str:
             f"{none} statistically significant. {these} significant over speakers but not over trainings, so other "
             f"seeds or folds may not show the same: {words}.{left}"
         )
-    smallest = "" if count == 1 else " with the smallest p value"
+    which = "" if count == 1 else "; the one with the smallest p value"
     return (
-        f"{none} statistically significant. The one{smallest}: {comparison_in_words(by_p[0])}. This does not show that "
-        f"there is no difference.{left}"
+        f"{none} statistically significant{which}: {comparison_in_words(by_p[0])}. This does not show that there is no "
+        f"difference.{left}"
     )
 
 

@@ -98,7 +98,7 @@ def _stamps(record: dict[str, Any]) -> str:
     """Which protocols are speaker-dependent, for every table that leaves the page; '' where none is."""
     stamped = [about for about in record["protocols"] if about["stamp"] != "speaker-independent"]
     told = "; ".join(f"{about['name']}: {about['stamp']}" for about in stamped)
-    return f"Speakers of the test part are heard in training: {told}." if told else ""
+    return f"Speakers of the test part are also in the training part: {told}." if told else ""
 
 
 def _warnings(record: dict[str, Any]) -> list[str]:
@@ -120,7 +120,7 @@ def _claims_table(record: dict[str, Any], frame: pd.DataFrame, claims: pd.DataFr
     judge, reasons, letters = judging(claims), marks_of(frame), letters_of(frame)
     headings = ["claim", "claimed", *([] if judge is None else [f"verdict, {PROTOCOLS[judge]}"]), "published"]
     headings += [PROTOCOLS[name] for name in protocols]
-    headings += [] if judge is None else ["Holm p: speakers / trainings"]
+    headings += [] if judge is None else ["p: speakers / trainings"]
     lines, used = [], {}
     for claim, group in claims.groupby("claim", sort=False):
         of = {line["protocol"]: line for line in group.to_dict("records")}
@@ -157,15 +157,16 @@ def _legend(kind: str, judge: str | None) -> str:
         "tasks (the published ones are of weighted sums over a validation part: only their signs compare)"
     )
     told = (
-        "Claimed: what the paper says of the first row's number beside the second's. "
+        "Claimed: whether the paper says that the first row's number is higher or lower than the second's. "
         f"Numbers: {what}, on the same test utterances, averaged over seeds, with 95 % intervals over speakers."
     )
     if judge is None:
         return told
     return (
-        f"{told} Holm p, {PROTOCOLS[judge]}, corrected over the claims: would other speakers show it, "
-        "would other trainings (other seeds and folds) show it? A claim holds where both are below 0.05 and the "
-        "direction is the one claimed."
+        f'{told} p: of the protocol "{PROTOCOLS[judge]}", corrected for the number of claims (Holm), over speakers '
+        "(would other speakers show it?) and over trainings (would other seeds and folds show it?). A claim is "
+        "confirmed where both are below 0.05 and the direction is the claimed one, and contradicted where it is the "
+        "other one."
     )
 
 
@@ -186,15 +187,15 @@ def _numbers(record: dict[str, Any], frame: pd.DataFrame) -> Section:
         caption = f"{title} of every row under each protocol, with 95 % intervals over speakers."
         of = frame[frame["metric"] == metric]
         if (of["on_test"] != "").any():
-            caption += " Hollow marks: the test part had a hand in it."
+            caption += " Hollow symbols: the test part was used to make the row."
         if of["published"].notna().any():
             whose = "the same" if record["same_corpus"] else "another"
             caption += f" Crosses: the published numbers, of {whose} corpus."
         caption += (
-            " Look at how far the marks of one row lie apart, which is what the protocol is worth, and how far the "
-            "rows do."
+            " The distance between the symbols of one row is the effect of the protocol; compare it with the distance "
+            "between the rows."
             if len(record["protocols"]) > 1
-            else " Look at how far the rows lie apart beside their intervals."
+            else " Compare the distances between the rows with the lengths of their intervals."
         )
         drawn = protocols_figure(frame, metric, title)
         blocks.append(Figure(drawn.wide, caption, narrow=drawn.narrow))
@@ -223,8 +224,8 @@ def _protocol(folder: Path, about: dict[str, Any]) -> Section:
     blocks += [Prose(f"{failure}", "soft") for failure in about["failed"]]
     blocks += _trainings(folder / about["folder"], about["id"])
     if (folder / about["folder"] / PAGE).is_file():
-        link = Cell("every row, interval and figure of this protocol", href=f"{about['folder']}/{PAGE}")
-        blocks.append(Table(["its own report"], [[link]]))
+        link = Cell("all rows, intervals and figures of this protocol", href=f"{about['folder']}/{PAGE}")
+        blocks.append(Table(["report of this protocol"], [[link]]))
     return Section(f"The protocol: {about['name']}", blocks)
 
 

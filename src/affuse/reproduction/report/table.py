@@ -11,7 +11,7 @@ from affuse.reproduction.definition import PROTOCOLS
 from affuse.reproduction.report.values import METRICS, PERCENT
 
 MARKS = "†‡§¶"
-INSIDE = "published inside honest interval"
+INSIDE = "published number in honest interval"
 LEGEND = (
     "ACC and BACC in percent, test utterances of all folds together, mean over seeds; in parentheses the difference to "
     "the published number. Intervals are 95 %: over speakers for ACC and BACC, by Student's t over runs "

@@ -18,7 +18,7 @@ def takes(protocol: LabelProtocol, turn: TurnName) -> bool:
 def label_turn(
     protocol: LabelProtocol, turn: TurnName, consensus: str, votes: list[Vote]
 ) -> tuple[str, str] | tuple[None, None]:
-    """The turn's class and the rule that gave it, or two Nones.
+    """Find the turn's class and the rule that gives it, or two Nones.
 
     Rules: consensus, majority, tie (a seeded draw), self_report, external (first vote inside the set).
     """

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from affuse.inference.words.clock import TIME, seconds
 from affuse.inference.words.cues import Cue, timed
-from affuse.inference.words.said import said_text
+from affuse.inference.words.spoken import said_text
 from affuse.inference.words.subtitles import words_of
+from affuse.inference.words.times import TIME, seconds
 
 _STAMP = re.compile(rf"\s*\[{TIME}\]")
 LINE = re.compile(rf"^\s*\[{TIME}\]", re.M)

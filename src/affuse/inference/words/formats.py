@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from affuse.errors import AffuseError
-from affuse.inference.words import lyrics, rows, stamped, styled, subtitles
-from affuse.inference.words.recognised import is_json
+from affuse.inference.words import line_formats, lrc, pysubs2_formats, subtitles, timestamped_text
+from affuse.inference.words.recogniser_json import is_json
 
 # the ending -> the format; in this order a clip's file of words is chosen where it has several
 SUFFIXES = {
@@ -35,10 +35,10 @@ _PART = 100_000  # letters that are looked at
 
 
 def find_kind(path: Path, text: str) -> str:
-    """subtitles, printed, whisper, labels, table, lyrics, ctm, stamped, textgrid, json, ass, microdvd, mpl2, tmp
-    or plain.
+    """The name of the file's format.
 
-    Raises AffuseError, naming the formats that are read, for any other.
+    It is one of subtitles, printed, whisper, labels, table, lyrics, ctm, stamped, textgrid, json, ass, microdvd, mpl2,
+    tmp and plain. Raises AffuseError, naming the formats that are read, for any other.
     """
     suffix = path.suffix.lower()
     check_suffix(path)
@@ -70,7 +70,7 @@ def _cure() -> str:
 def _by_content(text: str, suffix: str) -> str | None:
     """The format that cannot be mistaken, or None."""
     part = text[:_PART]
-    if suffix in (".csv", ".tsv", "", ".txt") and rows.WHISPER.match(text):
+    if suffix in (".csv", ".tsv", "", ".txt") and line_formats.WHISPER.match(text):
         return "whisper"
     if suffix in (".csv", ".tsv"):
         return "table"
@@ -80,21 +80,21 @@ def _by_content(text: str, suffix: str) -> str | None:
         return "textgrid"
     if is_json(text):
         return "json"
-    if rows.PRINTED.search(part):
+    if line_formats.PRINTED.search(part):
         return "printed"
     if subtitles.SBV.search(part):
         return "subtitles"
-    for kind, begins in styled.BEGINS.items():
+    for kind, begins in pysubs2_formats.BEGINS.items():
         if begins.match(part):
             return kind
     lines = [line for line in part.split("\n") if line.strip()]
-    if lines and 2 * len(lyrics.LINE.findall(part)) >= len(lines):
+    if lines and 2 * len(lrc.LINE.findall(part)) >= len(lines):
         return "lyrics"
-    if rows.are_labels(text):
+    if line_formats.are_labels(text):
         return "labels"
-    if rows.is_ctm(text):
+    if line_formats.is_ctm(text):
         return "ctm"
-    if suffix in ("", ".txt", ".text") and stamped.is_stamped(text):
+    if suffix in ("", ".txt", ".text") and timestamped_text.is_stamped(text):
         return "stamped"
     return "table" if suffix == ".txt" and _is_table(lines) else None
 

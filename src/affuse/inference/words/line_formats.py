@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from affuse.errors import AffuseError
-from affuse.inference.words.clock import TIME, seconds
 from affuse.inference.words.cues import Cue, Times, Word, phrases, timed
-from affuse.inference.words.said import said, said_in_line, said_text
+from affuse.inference.words.spoken import said, said_in_line, said_text
+from affuse.inference.words.times import TIME, seconds
 
 # [00:00.000 --> 00:04.000]  as Whisper prints; [0.00s -> 4.00s]  as faster-whisper's users do
 PRINTED = re.compile(rf"^\s*\[\s*(?:{TIME}|([\d.]+)s?)\s*-+>\s*(?:{TIME}|([\d.]+)s?)\s*\](.*)$", re.M)
@@ -21,6 +21,7 @@ _NO_WORDS = frozenset({"<eps>", "<sil>", "sil", "sp", "spn", "<unk>", "@reject@"
 
 
 def read_printed(path: Path, text: str) -> list[Cue]:
+    """Whisper's printed lines; what is no such line is passed over."""
     cues = []
     for i, line in enumerate(text.split("\n"), start=1):
         found = PRINTED.match(line)

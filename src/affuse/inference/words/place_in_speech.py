@@ -9,8 +9,10 @@ from affuse.media.speech import Span
 
 
 def speech_with(cues: Sequence[Cue], speech: Sequence[Span], seconds: float) -> list[Span]:
-    """The speech, and the time of every cue that none of it touches: whoever wrote the cue heard it. Cues end with
-    the clip, at ``seconds``."""
+    """The speech, and the time of every cue that none of it touches: whoever wrote the cue heard it.
+
+    Cues end with the clip, at ``seconds``.
+    """
     alone = [
         Span(cue.start, min(cue.end, seconds))
         for cue in cues
@@ -25,8 +27,11 @@ def speech_with(cues: Sequence[Cue], speech: Sequence[Span], seconds: float) -> 
 
 
 def place(cues: Sequence[Cue], speech: Sequence[Span]) -> list[Word]:
-    """Every word with its times: its own where the file has them; else the speech of a cue's time is dealt out to its
-    words by their letters; words without times are dealt out in the same way over all of the speech."""
+    """Every word with its times: its own where the file has them.
+
+    Else the speech of a cue's time is shared out to its words by their letters; words without times are spread in the
+    same way over all of the speech.
+    """
     words: list[Word] = []
     for cue in cues:
         if cue.words:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from affuse.errors import AffuseError
 from affuse.inference.words.cues import Cue, Times, timed
-from affuse.inference.words.said import said_in_line, said_text
+from affuse.inference.words.spoken import said_in_line, said_text
 
 # how the first line of a file of each begins; pysubs2's names
 BEGINS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from affuse.errors import AffuseError
 from affuse.inference.words.cues import Cue, Times, Word, phrases, timed
-from affuse.inference.words.said import said, said_text
+from affuse.inference.words.spoken import said, said_text
 
 # aligners' marks for no word (MFA, MAUS, WebMAUS)
 _SILENT = frozenset({"", "sil", "sp", "spn", "<eps>", "<sil>", "<p:>", "<usb>", "<nib>", "#"})

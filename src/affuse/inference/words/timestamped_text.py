@@ -6,9 +6,9 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
-from affuse.inference.words.clock import TIME, seconds
 from affuse.inference.words.cues import Cue, timed
-from affuse.inference.words.said import said_in_line, said_text
+from affuse.inference.words.spoken import said_in_line, said_text
+from affuse.inference.words.times import TIME, seconds
 
 _TIMES = rf"[\[(]?{TIME}(?:\s*[-\u2013\u2014]\s*{TIME})?[\])]?"
 # 0:03 words   (0:03) words   [00:03 - 00:05] words   0:03 alone, the words below (YouTube's transcript)

@@ -40,4 +40,5 @@ def said(tokens: Sequence[str]) -> list[str]:
 
 
 def said_text(text: str) -> str:
+    """``said`` of a whole text."""
     return " ".join(token for token in said(text.split()) if token)

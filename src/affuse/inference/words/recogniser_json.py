@@ -9,7 +9,7 @@ from typing import Any
 
 from affuse.errors import AffuseError
 from affuse.inference.words.cues import Cue, Times, Word, deal, phrases, timed
-from affuse.inference.words.said import said, said_text
+from affuse.inference.words.spoken import said, said_text
 
 _TIME_NAMES = ("start", "begin", "time", "offset", "onset")
 _SHAPES = "Whisper's, WhisperX's, faster-whisper's, whisper.cpp's, transformers', OpenAI's and Vosk's"
@@ -41,6 +41,7 @@ def read_recognised(path: Path, text: str) -> list[Cue]:
 
 
 def is_json(text: str) -> bool:
+    """Whether it is a JSON object or list."""
     if text.lstrip()[:1] not in ("{", "["):
         return False
     try:

@@ -1,0 +1,69 @@
+"""Where a part's code comes from, and which code it is."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+from functools import cache
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from affuse import __version__
+from affuse.files import digest, file_digest
+
+
+class Origin(NamedTuple):
+    """Where a part comes from: a package and its version ("" for a script's), and ``module:name``."""
+
+    package: str
+    version: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.package} {self.version}" if self.package else self.path
+
+
+def path_of(part: Any) -> str:
+    """``module:name`` of a class or function."""
+    return f"{part.__module__}:{part.__qualname__}"
+
+
+def origin_of(part: Any) -> Origin:
+    """The installed package that a class or function is of; without one, of a script or notebook.
+
+    Examples:
+        >>> from affuse.losses import CenterLoss
+        >>> origin_of(CenterLoss).package
+        'affuse'
+    """
+    top = part.__module__.partition(".")[0]
+    if top == "affuse":
+        return Origin("affuse", __version__, path_of(part))
+    packages = [] if top == "__main__" else packages_distributions().get(top, [])
+    return (
+        Origin(packages[0], version(packages[0]), path_of(part))
+        if packages
+        else Origin("", "", path_of(part))
+    )
+
+
+@cache
+def code_of(part: Any) -> str:
+    """A text that changes with the code of someone else's part; of ours the name alone.
+
+    What was computed by a part, features and finished runs, must not outlive a change of it. The text holds the part's
+    full name, the version of its package, and a digest of its source: of the whole module, or in a script or notebook
+    of the class or function alone. Where there is no source, it is new in every process.
+    """
+    if part.__module__.partition(".")[0] == "affuse":
+        return part.__qualname__
+    try:
+        path = inspect.getsourcefile(part)
+        if part.__module__ != "__main__" and path is not None and Path(path).is_file():
+            source = file_digest(Path(path))
+        else:
+            source = digest(inspect.getsource(part))
+    except (OSError, TypeError):
+        source = secrets.token_hex(16)
+    return " ".join([*origin_of(part), source])
