@@ -46,7 +46,10 @@ def summaries(family: str) -> dict[str, str]:
 def _first_line(family: str, name: str) -> str:
     module, _, attribute = PARTS[family].get(name, "").partition(":")
     doc = _docstring(module, attribute) if module.startswith("affuse.") else None
-    doc = doc or inspect.getdoc(get(family, name))
+    try:
+        doc = doc or inspect.getdoc(get(family, name))
+    except AffuseError as error:  # its package cannot be imported; the others can be listed
+        doc = str(error)
     return (doc or "").strip().partition("\n")[0]
 
 

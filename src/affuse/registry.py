@@ -166,7 +166,7 @@ def register(family: str, name: str, part: Part | None = None) -> Part | Callabl
     if part is None:
         return lambda found: register(family, name, found)
     known = _table(family)
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)):
         raise AffuseError(
             f"{quote(name)} cannot be the name of a {SINGULAR[family]}: use lower-case letters, digits and "
             "underscores, beginning with a letter."
@@ -206,6 +206,12 @@ def unscaled(encoder: object) -> bool:
         return bool(get("encoders", encoder).unscaled)
     except AffuseError:  # the field ``encoder`` is checked by itself
         return False
+
+
+def refresh() -> None:
+    """Look for installed packages again, as after a ``pip install`` in a notebook."""
+    _entry_points.cache_clear()
+    _loaded.cache_clear()
 
 
 def is_own(family: str, name: str) -> bool:

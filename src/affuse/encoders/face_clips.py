@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import torch
 from pydantic import Field, model_validator
@@ -38,15 +38,17 @@ class FaceClipOptions(EncoderOptions):
         return self
 
 
-class FaceEncoder(Encoder):
+AnyFaceOptions = TypeVar("AnyFaceOptions", bound=FaceClipOptions)
+
+
+class FaceEncoder(Encoder[AnyFaceOptions]):
     """An encoder of (frames, size, size, 3) uint8 RGB faces; what ``forward`` makes of them is its children's."""
 
     kind: ClassVar[str] = "video"
-    options: FaceClipOptions
 
     @classmethod
     @override
-    def reading_of(cls, options: FaceClipOptions) -> Reading:
+    def reading_of(cls, options: AnyFaceOptions) -> Reading:
         meaning = f"RGB face of 0 to 255, {options.frames_per_second:g} a second"
         return Reading(torch.uint8, (options.size, options.size, 3), meaning)
 

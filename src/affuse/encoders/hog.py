@@ -36,7 +36,7 @@ class HogOptions(FaceClipOptions):
     )
 
 
-class HogEncoder(FaceEncoder):
+class HogEncoder(FaceEncoder[HogOptions]):
     """Histograms of oriented gradients of faces -> (batch, 1, 2 x descriptor) or (batch, frames, descriptor).
 
     The descriptor of a 48 x 48 face has 5 x 5 blocks of 4 cells of 9 orientations: 900 numbers. The deviation over
@@ -55,7 +55,6 @@ class HogEncoder(FaceEncoder):
 
     Options: ClassVar[type[EncoderOptions]] = HogOptions
     unscaled = True
-    options: HogOptions
 
     def __init__(self, options: HogOptions) -> None:
         super().__init__(options)
@@ -71,7 +70,7 @@ class HogEncoder(FaceEncoder):
 
     @classmethod
     @override
-    def check_exportable(cls, options: EncoderOptions) -> None:
+    def check_exportable(cls, options: HogOptions) -> None:
         raise AffuseError(
             "The hog encoder is OpenCV's and cannot be part of an ONNX file; export with --inputs features."
         )

@@ -49,7 +49,7 @@ class LogMelOptions(EncoderOptions):
         return self
 
 
-class LogMelEncoder(Encoder):
+class LogMelEncoder(Encoder[LogMelOptions]):
     """Log-mels as VGGish defines them, and pitch: audio -> (batch, steps, width).
 
     statistics: per step, of every band: mean, standard deviation, minimum, maximum, and the standard deviation
@@ -73,7 +73,6 @@ class LogMelEncoder(Encoder):
     Options = LogMelOptions
     kind = "audio"
     unscaled = True
-    options: LogMelOptions
 
     def __init__(self, options: LogMelOptions) -> None:
         super().__init__(options)

@@ -51,7 +51,7 @@ class VisualOptions(FaceClipOptions):
     channels_last: bool = Field(True, description="memory format of the network")
 
 
-class VisualEncoder(FaceEncoder):
+class VisualEncoder(FaceEncoder[VisualOptions]):
     """Faces at ``frames_per_second`` -> one feature vector each: the mean over the last stage's map.
 
     Only real frames go through the network: padding costs nothing, and batch normalisation never sees it.
@@ -68,7 +68,6 @@ class VisualEncoder(FaceEncoder):
     """
 
     Options: ClassVar[type[EncoderOptions]] = VisualOptions
-    options: VisualOptions
 
     def __init__(self, options: VisualOptions) -> None:
         super().__init__(options)

@@ -59,7 +59,7 @@ class WaveformOptions(EncoderOptions):
         return self
 
 
-class WaveformEncoder(Encoder):
+class WaveformEncoder(Encoder[WaveformOptions]):
     """Sound at ``rate`` -> frames of ``rate / frames_per_second / pool * filters / channel_pool`` features.
 
     The whole waveform is convolved and then cut into frames: a frame sees a quarter of a second to each side.
@@ -77,7 +77,6 @@ class WaveformEncoder(Encoder):
 
     Options: ClassVar[type[EncoderOptions]] = WaveformOptions
     kind: ClassVar[str] = "audio"
-    options: WaveformOptions
 
     def __init__(self, options: WaveformOptions) -> None:
         super().__init__(options)

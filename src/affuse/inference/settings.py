@@ -47,7 +47,7 @@ class SettingsArguments(TypedDict, total=False):
 class Settings(BaseModel):
     """How a clip is read and judged. None leaves a choice to the model's training.
 
-    Example:
+    Examples:
         >>> Settings(window=2.0, side="left").hop is None
         True
         >>> Settings.of({"windw": 2})
@@ -103,7 +103,7 @@ class Settings(BaseModel):
         default=None, allow_inf_nan=False, description="seconds into the file; None: to its end"
     )
     batch: int = Field(default=16, gt=0, description="windows that run through the network together")
-    device: str = "cpu"
+    device: str = Field(default="auto", description="auto, cpu or cuda")
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:

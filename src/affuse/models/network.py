@@ -171,7 +171,7 @@ class Model(nn.Module):
             ClipError: The clip cannot be used.
             AffuseError: Settings that do not fit.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> import affuse
             >>> model = affuse.build("voice-offline")  # untrained: its answers mean nothing
@@ -203,7 +203,7 @@ class Model(nn.Module):
 
         See ``affuse.inference.many.predict_many`` for the arguments. Nothing runs before the batch is iterated over.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> import affuse
             >>> model = affuse.build("voice-offline")

@@ -153,6 +153,7 @@ def read_definition(paper: str, protocol: str) -> Definition:
 
 
 def read_switches(paper: str) -> Switches:
+    """The departures of the authors' code from the paper's text, each to be measured alone."""
     return Switches.model_validate(_yaml(paper, "switches"))
 
 

@@ -28,7 +28,7 @@ class Run:
         reused: Whether it was finished before it was asked for, so that nothing was trained.
         corpus: What it was trained on, where that is at hand: its report then shows groups and clips.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> affuse.Run.load("runs/one").metrics["emotion"]["bacc"]  # doctest: +SKIP
         0.7125
@@ -167,7 +167,9 @@ class Run:
     @property
     def sentences(self) -> list[str]:
         """What must be read with the numbers."""
-        told = [f"Epoch {self.best_epoch} of {self.epochs} counts: {self.chosen_by}."]
+        told: list[str] = []
+        if self.epochs:  # a baseline has none
+            told.append(f"Epoch {self.best_epoch} of {self.epochs} counts: {self.chosen_by}.")
         if self._result.training:
             told.append(self._result.training)
         if self.on_test:

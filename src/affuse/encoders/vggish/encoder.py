@@ -43,7 +43,7 @@ class VGGishOptions(EncoderOptions):
     seed: int = Field(0, description="of random weights")
 
 
-class VGGishEncoder(Encoder):
+class VGGishEncoder(Encoder[VGGishOptions]):
     """VGGish: audio -> (batch, patches, 128), one step per 0.96 s; a shorter clip is one step.
 
     With ``quantise`` (the paper's code) values are whole numbers 0..255, and no gradient reaches the network,
@@ -65,7 +65,6 @@ class VGGishEncoder(Encoder):
 
     Options = VGGishOptions
     kind = "audio"
-    options: VGGishOptions
 
     def __init__(self, options: VGGishOptions) -> None:
         super().__init__(options)
