@@ -9,8 +9,8 @@ from pydantic import Field
 from affuse.corpora.durations import seconds_of
 from affuse.corpora.label_protocol import LabelProtocol
 from affuse.errors import AffuseError
-from affuse.section import Section
 from affuse.names import counted
+from affuse.section import Section
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus  # recipes are read without pandas

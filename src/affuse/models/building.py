@@ -24,7 +24,7 @@ def build(recipe: Recipe | str | Path, label_spaces: Mapping[str, Sequence[str]]
     Raises:
         AffuseError: For a recipe that cannot be read, an option that does not fit, and classes that nobody names.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> model = affuse.build("voice-offline", {"emotion": ["calm", "angry"]})
         >>> model.label_spaces
