@@ -27,10 +27,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import affuse
-import affuse.export.onnx_file
+import affuse.onnx.onnx_file
 from affuse.encoders.long_conv import LongConv1d
-from affuse.export.long_conv import OnnxLongConv
-from affuse.export.onnx_file import export_onnx
+from affuse.onnx.long_conv import OnnxLongConv
+from affuse.onnx.onnx_file import export_onnx
 from affuse.sequence import pad
 
 STEPS = 48_000
@@ -99,7 +99,7 @@ def network(options: argparse.Namespace, folder: Path) -> None:
     torch.manual_seed(0)
     model = affuse.build("mm-dynamic").eval()
     print("mm-dynamic, clips of 6 and 3.1 s, 20 faces")
-    with mock.patch.object(affuse.export.onnx_file, "replace_long_convolutions"):
+    with mock.patch.object(affuse.onnx.onnx_file, "replace_long_convolutions"):
         export_onnx(model, folder / "direct ONNX.onnx")
     export_onnx(model, folder / "blocked ONNX.onnx")
     sessions = {

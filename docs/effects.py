@@ -35,26 +35,24 @@ def fields(changes: Changes) -> str:
 
 def effect(rows: pd.DataFrame, switch: Switch, metrics: list[str]) -> str:
     """'SERVER / center: +1.2 [-0.3, 2.7]' for every row it was measured on."""
-    told = []
+    measured = []
     for row in switch.rows:
         for metric in metrics:
             found = rows[(rows["switch"] == switch.name) & (rows["row"] == row) & (rows["metric"] == metric)]
             if len(found):
                 one = found.iloc[0]
                 what = row if len(metrics) == 1 else f"{row}, {metric.split('_')[0]}"
-                told.append(f"{what}: {one['effect']:+.1f} [{one['low']:+.1f}, {one['high']:+.1f}]")
-    return "<br>".join(told) or "not measured"
+                measured.append(f"{what}: {one['effect']:+.1f} [{one['low']:+.1f}, {one['high']:+.1f}]")
+    return "<br>".join(measured) or "not measured"
 
 
 def main(paper: str, path: str = "") -> None:
     rows = pd.read_csv(path) if path else pd.DataFrame(columns=["switch", "row", "metric"])
     metrics = [name for name in dict.fromkeys(rows["metric"]) if name.endswith("_bacc")]
-    print("| departure | switch | what the code does | source | effect on BACC |\n|---|---|---|---|---|")
+    print("| departure | switch | what the code does | effect on BACC |\n|---|---|---|---|")
     for switch in read_switches(paper).switches:
-        does, section = " ".join(switch.does.split()), switch.source.partition(", ")[2]
-        print(
-            f"| {switch.name} | {fields(switch.set)} | {does} | {section} | {effect(rows, switch, metrics)} |"
-        )
+        does = " ".join(switch.does.split())
+        print(f"| {switch.name} | {fields(switch.set)} | {does} | {effect(rows, switch, metrics)} |")
 
 
 if __name__ == "__main__":

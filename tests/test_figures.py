@@ -9,10 +9,11 @@ import pytest
 
 from affuse.errors import AffuseError
 from affuse.inference.timeline import Answer, Segment, Timeline
+from affuse.reports.figures.confusion import confusion
 from affuse.reports.figures.embedding_maps import embedding_maps
-from affuse.reports.figures.over_training import save_figure, training_figure
-from affuse.reports.figures.page_figures import class_distribution, confusion, forest
+from affuse.reports.figures.lanes import class_distribution, forest
 from affuse.reports.figures.training_curves import training_curves
+from affuse.reports.figures.training_figure import save_figure, training_figure
 
 ODD = "a$_{$ \\frac ^ & <b> 😀 你好"
 
@@ -23,7 +24,7 @@ def test_a_timelines_picture_has_its_words_as_they_stand(tmp_path):
     segment = Segment(0, 9, {ODD: answer}, ("audio",), words)
     name = "caf\udce9 $a_{$.wav"  # a byte of Latin-1
     timeline = Timeline(
-        name, 9.0, [segment], {}, {ODD: [ODD, "_$_$"]}, 2.0, 1.0, [], peaks=np.ones(180, "f4")
+        name, 9.0, [segment], {ODD: answer}, {ODD: [ODD, "_$_$"]}, 2.0, 1.0, [], peaks=np.ones(180, "f4")
     )
     timeline.words = [*timeline.words, None]  # type: ignore[list-item]
     with warnings.catch_warnings():
@@ -33,7 +34,7 @@ def test_a_timelines_picture_has_its_words_as_they_stand(tmp_path):
     shown = [text.get_text() for text in figure.findobj(lambda one: hasattr(one, "get_text"))]
     assert "caf\\xe9 $a_{$.wav" in shown
     assert words.replace("\b", "\\x08") in shown
-    assert {ODD, "_$_$", f"{ODD}, probability"} <= set(shown)
+    assert {ODD, "_$_$", f"9.0 s, 1 segment. Whole clip: {ODD} {ODD} 0.90"} <= set(shown)
     minidom.parse(str(tmp_path / "a.svg"))  # no control characters
 
 
@@ -46,7 +47,7 @@ def test_reports_figures_have_names_as_they_stand(tmp_path):
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph")
         drawn = [
-            forest(pd.DataFrame([row]), 0.5, ODD, "x"), class_distribution({ODD: 3, "$": 2}, "x"),
+            *forest(pd.DataFrame([row]), 0.5, ODD, "x"), *class_distribution({ODD: 3, "$": 2}, "x"),
             confusion(np.eye(2), [ODD, "$"], "x"), training_curves([epochs], "x"),
             embedding_maps({ODD: (points, of)}, [ODD, "b"], "x"),
         ]  # fmt: skip

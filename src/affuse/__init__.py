@@ -5,38 +5,69 @@ Public names are loaded when they are first used, so that importing affuse (and 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from affuse.lazy import lazy
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "AffuseError": "affuse.errors:AffuseError",
     "Corpus": "affuse.corpora.corpus:Corpus",
+    "Evaluation": "affuse.results.evaluation:Evaluation",
+    "FeatureSequence": "affuse.sequence:FeatureSequence",
+    "Grid": "affuse.results.grid:Grid",
+    "Model": "affuse.models.network:Model",
     "Recipe": "affuse.recipe:Recipe",
+    "Reproduction": "affuse.results.reproduction:Reproduction",
+    "Run": "affuse.results.run:Run",
     "Timeline": "affuse.inference.timeline:Timeline",
-    "build": "affuse.models.network:build",
+    "build": "affuse.models.building:build",
+    "compare": "affuse.api.experiments:compare",
+    "demo": "affuse.demonstration:demo",
+    "evaluate": "affuse.api.models:evaluate",
+    "export": "affuse.api.models:export",
+    "list_parts": "affuse.api.reports:list_parts",
     "register": "affuse.registry:register",
     "load": "affuse.models.loading:load_model",
+    "prepare": "affuse.api.corpora:prepare",
+    "pull": "affuse.api.models:pull",
+    "push": "affuse.api.models:push",
+    "report": "affuse.api.reports:report",
+    "reproduce": "affuse.api.experiments:reproduce",
+    "train": "affuse.api.experiments:train",
+    "validate": "affuse.api.corpora:validate",
+    **{name: f"affuse.{name}" for name in ("corpora", "encoders", "fusion", "losses", "weighting")},
 }
-_MODULES = ("corpora", "encoders", "fusion", "losses", "weighting")
 
 if TYPE_CHECKING:
+    from affuse import corpora, encoders, fusion, losses, weighting
+    from affuse.api.corpora import prepare, validate
+    from affuse.api.experiments import compare, reproduce, train
+    from affuse.api.models import evaluate, export, pull, push
+    from affuse.api.reports import list_parts, report
     from affuse.corpora.corpus import Corpus
+    from affuse.demonstration import demo
     from affuse.errors import AffuseError
     from affuse.inference.timeline import Timeline
+    from affuse.models.building import build
     from affuse.models.loading import load_model as load
-    from affuse.models.network import build
+    from affuse.models.network import Model
     from affuse.recipe import Recipe
     from affuse.registry import register
+    from affuse.results.evaluation import Evaluation
+    from affuse.results.grid import Grid
+    from affuse.results.reproduction import Reproduction
+    from affuse.results.run import Run
+    from affuse.sequence import FeatureSequence
 
-__all__ = ["AffuseError", "Corpus", "Recipe", "Timeline", "__version__", "build", "load", "register"]
+__all__ = [
+    "AffuseError", "Corpus", "Evaluation", "FeatureSequence", "Grid", "Model", "Recipe", "Reproduction", "Run",
+    "Timeline", "__version__", "build", "compare", "corpora", "demo", "encoders", "evaluate", "export", "fusion",
+    "list_parts", "load", "losses", "prepare", "pull", "push", "register", "report", "reproduce", "train",
+    "validate", "weighting",
+]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(f"affuse.{name}")
-    if name in _PUBLIC:
-        module, attribute = _PUBLIC[name].split(":")
-        return getattr(import_module(module), attribute)
-    raise AttributeError(f"module 'affuse' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker knows the names above, and no others
+    __getattr__, __dir__ = lazy(__name__, _PUBLIC, __all__)

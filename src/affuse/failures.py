@@ -9,6 +9,7 @@ from pathlib import Path
 from affuse.errors import AffuseError
 from affuse.files.names import shown
 
+SKIPPED = "skipped.csv"  # the list of the clips that a verb left out, with their causes; in whatever folder it writes
 # No clip's fault: every clip after this one would fail in the same way.
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 _PACKAGE = Path(__file__).parent

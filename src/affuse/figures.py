@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,8 +38,42 @@ def save_literally(figure: Figure, target: str | Path | IO[Any], **how: Any) -> 
         literal(figure).savefig(target, **how)
 
 
+@lru_cache(maxsize=10_000)
+def text_inches(text: str, points: float) -> float:
+    """How wide a text is drawn, in inches, in the usual font at so many points."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    shown = text if _can_be_drawn(text) else _drawable(text)
+    with _plain_letters():
+        width, _, _ = text_to_path.get_text_width_height_descent(
+            shown, FontProperties(size=points), ismath=False
+        )
+    return float(width) / 72
+
+
+def cut_to(text: str, inches: float, points: float, *, middle: bool = False) -> str:
+    """The text where it fits into so many inches, else cut with an ellipsis (``middle``: there); "" without room."""
+    if text_inches(text, points) <= inches:
+        return text
+
+    def cut(letters: int) -> str:
+        if middle:
+            return f"{text[: letters - letters // 2].rstrip()}…{text[len(text) - letters // 2 :].lstrip()}"
+        return f"{text[:letters].rstrip()}…"
+
+    fits, too_many = 0, min(len(text), int(inches * 72 / points * 8) + 1)
+    while too_many - fits > 1:
+        letters = (fits + too_many) // 2
+        if text_inches(cut(letters), points) <= inches:
+            fits = letters
+        else:
+            too_many = letters
+    return cut(fits) if fits else ""
+
+
 @contextmanager
-def _plain_letters() -> Iterator[None]:
+def _plain_letters() -> Generator[None]:
     """Ticks are made while the figure is drawn, so their texts need the setting and not only the change."""
     import matplotlib
 
@@ -55,7 +90,7 @@ def _can_be_drawn(text: str) -> bool:
 
 
 def _drawable(text: str) -> str:
-    """Bytes of a file name that are no text, and control characters, as their codes: ``caf\\xe9.wav``."""
+    """Bytes of a file name that are no text, and control characters, as their codes."""
     shown = []
     for letter in text:
         if 0xDC80 <= ord(letter) <= 0xDCFF:

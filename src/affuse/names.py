@@ -18,7 +18,7 @@ BLANK_WORDS = frozenset(
 
 
 def tidy(text: str) -> str:
-    """The text in Unicode's composed form (NFC), its blanks plain, without unseen marks and stray blanks around it.
+    """Write text in Unicode's composed form (NFC), its blanks plain, without unseen marks and blanks around it.
 
     José is one name, however its é was typed. Not for paths: a file system keeps the form as it is.
     """
@@ -28,13 +28,23 @@ def tidy(text: str) -> str:
 
 
 def alike(name: str) -> str:
-    """The same for names that differ in case, blanks or Unicode form alone: ``Anna`` and ``anna``."""
+    """Give names that differ in case, blanks or Unicode form alone one form.
+
+    Example:
+        >>> alike("Anna ") == alike("anna")
+        True
+    """
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join("".join(c for c in plain if unicodedata.category(c) != "Cf").split())
 
 
 def spellings(names: Iterable[str]) -> list[list[str]]:
-    """Names that are alike, together: ``[["Anna", "anna"]]``; groups and names in order."""
+    """Group names that are alike; groups and names are in order.
+
+    Example:
+        >>> spellings(["anna", "Ben", "Anna"])
+        [['Anna', 'anna']]
+    """
     groups: dict[str, list[str]] = {}
     for name in sorted(set(names)):
         groups.setdefault(alike(name), []).append(name)
@@ -42,16 +52,21 @@ def spellings(names: Iterable[str]) -> list[list[str]]:
 
 
 def quote(value: object) -> str:
-    """The value in quotes, shortened: a cell may hold a whole file."""
+    """Write a value in quotes, shortened: a cell may hold a whole file."""
     text = str(value) if isinstance(value, bytes | bytearray) else value
     if isinstance(text, str) and len(text) > _SHOWN:
         return f"{text[: _SHOWN - 3]!r}... ({len(text)} letters)"
-    told = repr(text)
-    return told if len(told) <= 2 * _SHOWN else f"{told[: _SHOWN - 3]}..."
+    quoted = repr(text)
+    return quoted if len(quoted) <= 2 * _SHOWN else f"{quoted[: _SHOWN - 3]}..."
 
 
 def listed(names: Iterable[object], most: int = 20) -> str:
-    """The names with commas between, the first few where there are many."""
+    """Write names with commas between, the first few where there are many.
+
+    Example:
+        >>> listed(["a", "b", "c"], most=2)
+        'a, b, and 1 more'
+    """
     shown = [str(name) if len(str(name)) <= _SHOWN else f"{str(name)[: _SHOWN - 3]}..." for name in names]
     more = [f"and {len(shown) - most} more"] if len(shown) > most else []
     return ", ".join([*shown[:most], *more])
@@ -64,5 +79,10 @@ def near(name: str, known: Sequence[str]) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """'1 row', '2 rows'."""
+    """Count something, in singular or plural.
+
+    Example:
+        >>> counted(1, "row"), counted(2, "row")
+        ('1 row', '2 rows')
+    """
     return f"{number} {what}{'' if number == 1 else 's'}"

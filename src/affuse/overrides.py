@@ -1,20 +1,23 @@
-"""Changes of one field of a recipe: 'optimizer.lr=3e-4', as --set and --over write them."""
+"""Changes of fields of a recipe: {"optimizer.lr": 3e-4}, or 'optimizer.lr=3e-4' as the command line writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import PurePath
 from typing import Any
 
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_value
+
+Overrides = Mapping[str, Any] | Sequence[str]  # field -> value, or 'field=value'
 
 # fields of a recipe whose values are names and labels: text as it is written, be it `no`, `01` or `1.50`
 TEXTS = (
     "name", "description", "tasks.*.classes", "tasks.*.merge", "protocol.by", "protocol.validation.by",
     "corpus.labels.classes",
 )  # fmt: skip
-# `loss=center` and the like on the command line mean the emotion task's field, or the obvious one elsewhere.
+# Short names of fields. Those of a task mean emotion, or the one task of a recipe without emotion.
 SHORTHANDS = {
     "loss": "tasks.emotion.loss",
     "classes": "tasks.emotion.classes",
@@ -25,44 +28,43 @@ SHORTHANDS = {
 }
 
 
-def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> None:
-    """``apply_override`` in order; what is said of ``standardise`` holds, whether before or after the encoder."""
-    for override in overrides:
-        apply_override(data, override)
-    for override in overrides:
-        section, _, rest = override.partition("=")[0].strip().partition(".")
-        name, _, field = rest.partition(".")
+def apply_overrides(data: dict[str, Any], overrides: Overrides) -> None:
+    """Set the fields in ``data`` in order, in place.
+
+    Choosing another encoder, fusion, loss or weighting drops the options of the one before. What is set of
+    ``standardise`` holds, whether it stands before or after the encoder.
+
+    Raises:
+        AffuseError: A field's name is no name of a recipe's field.
+    """
+    pairs = _pairs(overrides)
+    for field, value in pairs:
+        _set(data, field, value)
+    for field, value in pairs:
+        section, _, rest = field.partition(".")
+        name, _, last = rest.partition(".")
         # a modality that was removed meanwhile stays so
-        if (section, field) == ("modalities", "standardise") and name in ("*", *(data.get(section) or {})):
-            apply_override(data, override)
+        if (section, last) == ("modalities", "standardise") and name in ("*", *(data.get(section) or {})):
+            _set(data, field, value)
 
 
 def apply_override(data: dict[str, Any], override: str) -> None:
-    """Set one field of ``data`` in place: 'optimizer.lr=3e-4'. The value is read as YAML.
-
-    Choosing another encoder, fusion, loss or weighting drops the options of the one before;
-    ``modalities.text=null`` removes that modality; ``modalities.*.dropout=0.3`` sets the field of every modality."""
-    key, equals, text = override.partition("=")
-    key = SHORTHANDS.get(key.strip(), key.strip())
-    if not equals or not key:
-        raise AffuseError(f"--set takes key=value, not {override!r}; for example --set optimizer.lr=3e-4.")
-    value = read_value(text, key, TEXTS)
-    before, star, after = key.partition(".*.")
-    if star:
-        section: Any = data
-        for part in before.split("."):
-            section = section.get(part) if isinstance(section, dict) else None
-        if not isinstance(section, dict):
-            raise AffuseError(f"--set {override}: the recipe has no section {before!r}.")
-        for name in list(section):
-            apply_override(data, f"{before}.{name}.{after}={text}")
-        return
-    set_field(data, key, value, f"--set {override}")
+    """Set one field of ``data`` in place: 'optimizer.lr=3e-4'. The value is read as YAML."""
+    for field, value in _pairs([override]):
+        _set(data, field, value)
 
 
-def set_field(data: dict[str, Any], key: str, value: Any, where: str) -> None:
-    """``apply_override`` with the value as it is; ``where`` begins the message of an AffuseError."""
-    *parents, last = SHORTHANDS.get(key, key).split(".")
+def set_field(data: dict[str, Any], field: str, value: Any, where: str = "") -> None:
+    """Set one field of ``data`` in place to the value as it is.
+
+    Args:
+        data: The fields of a recipe.
+        field: Its dotted name, or a short one of ``SHORTHANDS``; no star.
+        value: None for a modality or a task removes it.
+        where: What begins the sentence of an AffuseError; the field's name where it is left out.
+    """
+    where = where or field
+    *parents, last = _full_name(data, field).split(".")
     if len(parents) > 1 and parents[0] in ("modalities", "tasks"):
         _check_name(data.get(parents[0]) or {}, parents[0], parents[1], where)
     node = data
@@ -85,13 +87,65 @@ def set_field(data: dict[str, Any], key: str, value: Any, where: str) -> None:
     node[last] = value
 
 
+def _pairs(overrides: Overrides) -> list[tuple[str, Any]]:
+    if isinstance(overrides, Mapping):
+        return [(str(field).strip(), _plain(value)) for field, value in overrides.items()]
+    pairs: list[tuple[str, Any]] = []
+    for override in [overrides] if isinstance(overrides, str) else overrides:
+        field, equals, text = override.partition("=")
+        if not equals or not field.strip():
+            raise AffuseError(
+                f"{override!r} changes no field of a recipe: write field=value, for example optimizer.lr=3e-4."
+            )
+        field = field.strip()
+        pairs.append((field, read_value(text, SHORTHANDS.get(field, field), TEXTS)))
+    return pairs
+
+
+def _plain(value: Any) -> Any:
+    """The value as YAML would give it: paths as texts, tuples and ranges as lists, NumPy's numbers as Python's."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [_plain(one) for one in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def _set(data: dict[str, Any], field: str, value: Any) -> None:
+    before, star, after = field.partition(".*.")
+    if not star:
+        set_field(data, field, value)
+        return
+    section: Any = data
+    for part in before.split("."):
+        section = section.get(part) if isinstance(section, dict) else None
+    if not isinstance(section, dict):
+        raise AffuseError(f"{field}: the recipe has no section {before!r}.")
+    for name in list(section):
+        _set(data, f"{before}.{name}.{after}", value)
+
+
+def _full_name(data: dict[str, Any], field: str) -> str:
+    full = SHORTHANDS.get(field, field)
+    tasks: list[str] = list(data.get("tasks") or ())
+    if full != field and full.startswith("tasks.emotion.") and tasks and "emotion" not in tasks:
+        last = full.rpartition(".")[2]
+        if len(tasks) > 1:
+            choices = ", ".join(f"tasks.{task}.{last}" for task in tasks)
+            raise AffuseError(f"{field}: the recipe has no task emotion; name the task, one of {choices}.")
+        return f"tasks.{tasks[0]}.{last}"
+    return full
+
+
 def _check_name(known: dict[str, Any], section: str, name: str, where: str) -> None:
     """A new modality or task is welcome; one whose name is nearly that of another is a slip of the keyboard."""
     close = get_close_matches(name, known, n=1, cutoff=0.75)
     if name not in known and close:
         raise AffuseError(
-            f"{where}: the recipe has no {name!r} in {section} (did you mean {close[0]!r}?); one that is to be added "
-            "needs a name less like another's."
+            f"{where}: the recipe has no {name!r} in {section} (did you mean {close[0]!r}?); to add one, give it a "
+            "name less like another's."
         )
 
 

@@ -27,7 +27,7 @@ Part = TypeVar("Part", bound=Callable[..., Any])
 PARTS: dict[str, dict[str, str]] = {
     "corpora": {
         "iemocap": "affuse.corpora.readers.iemocap:prepare",
-        "generated": "affuse.corpora.generated:generate_release",
+        "generated": "affuse.corpora.readers.generated:prepare",
         "emodb": "affuse.corpora.readers.emodb:prepare",
         "ravdess": "affuse.corpora.readers.ravdess:prepare",
         "meld": "affuse.corpora.readers.meld:prepare",

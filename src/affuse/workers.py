@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from affuse import registry
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 
 _STARTING = threading.Lock()
 
@@ -77,7 +77,7 @@ def worker_pool(
         except BrokenProcessPool:
             raise AffuseError(
                 "A worker process was killed, most likely for want of memory; run the same command again with a lower "
-                f"--jobs.{kept}"
+                f"{argument('jobs')}.{kept}"
             ) from None
         except BaseException:
             # Nothing is cancelled (as pool.map would): the pool's thread, which fails all that waits once it finds its

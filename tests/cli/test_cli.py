@@ -1,5 +1,6 @@
 """The command line as a user meets it: real processes, exit codes, one sentence per mistake."""
 
+import json
 import os
 import re
 import signal
@@ -91,7 +92,10 @@ def test_a_table_of_ones_own_is_prepared_and_validated(place, tmp_path):
 
 def test_train_prints_the_test_result_and_says_the_corpus_is_generated(run_folder, place):
     done = affuse("train", "server", place / "corpus", "--out", run_folder, *SMALL, cache=place / "cache")
-    assert re.search(r"emotion \(generated corpus\): test ACC \(WA\) [\d.]+  BACC \(UA\) [\d.]+", done.stdout)
+    assert "Test part of fold 0 (generated corpus)" in done.stdout
+    told = json.loads((run_folder / "results.json").read_text())["metrics"]["emotion"]
+    assert f"{100 * told['acc']:.1f}" in done.stdout.splitlines()[-2]  # percent, one decimal, as everywhere
+    assert "was finished earlier; nothing was run." in done.stderr
     assert (run_folder / "results.json").is_file()
 
 
@@ -126,7 +130,7 @@ def test_compare_prints_the_papers_table_and_goes_on_where_it_was(place, tmp_pat
     assert "contrastive_center" in done.stdout
     assert "generated" in done.stdout
     again = affuse(*arguments, cache=place / "cache")
-    assert "6 of 6 cells are finished already." in again.stderr
+    assert "All 6 runs were finished earlier; nothing was run." in again.stderr
     assert again.stdout == done.stdout
     assert len(pd.read_csv(tmp_path / "c" / "results.csv")) == 3 * 4  # with the baseline
 
@@ -154,7 +158,7 @@ def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place, tmp_path):
     assert "Traceback" not in errors
     assert 0 < done < 9
     again = affuse(*arguments, cache=place / "cache")
-    assert f"{done} of 9 cells are finished already." in again.stderr
+    assert f"{done} of 9 runs were finished earlier." in again.stderr
     assert len(list(tmp_path.rglob("results.json"))) == 9 + 3  # with the baseline
 
 

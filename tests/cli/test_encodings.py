@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,9 +25,12 @@ class Terminal(io.TextIOWrapper):
         return True
 
 
-def run(monkeypatch, kind, encoding, *words):
+def run(
+    monkeypatch: pytest.MonkeyPatch, kind: type[io.TextIOWrapper], encoding: str, *words: object
+) -> tuple[int, bytes, bytes]:
     """Exit code and the bytes of both outputs, which are of that encoding."""
-    streams = {name: kind(io.BytesIO(), encoding=encoding) for name in ("stdout", "stderr")}
+    written = {"stdout": io.BytesIO(), "stderr": io.BytesIO()}
+    streams = {name: kind(buffer, encoding=encoding) for name, buffer in written.items()}
     for name, stream in streams.items():
         monkeypatch.setattr(sys, name, stream)
     monkeypatch.setattr(sys, "argv", ["affuse", *map(str, words)])
@@ -34,16 +38,14 @@ def run(monkeypatch, kind, encoding, *words):
     try:
         main()
     except SystemExit as stop:
-        code = stop.code
-    found = []
+        code = int(stop.code or 0)
     for stream in streams.values():
         stream.flush()
-        found.append(stream.buffer.getvalue())
-    return code, *found
+    return code, written["stdout"].getvalue(), written["stderr"].getvalue()
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = Recipe.parse(
         {"name": "tried", "modalities": {"audio": {"encoder": "logmel", "options": {"bands": 16}}}}
     )
@@ -54,8 +56,8 @@ def model(tmp_path_factory):
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
 def test_words_and_names_go_to_a_pipe_as_utf_8_and_to_a_terminal_as_it_can(
-    monkeypatch, tmp_path, model, encoding
-):
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: Path, encoding: str
+) -> None:
     clip = write_sound(tmp_path / "grün 😀 [i].wav", recording(("neu", 1.5)), RATE)
     (tmp_path / "a.txt").write_text(WORDS, encoding="utf-8")
     command = ["predict", model, clip, "--text", tmp_path / "a.txt", "--no-vad"]
@@ -69,7 +71,7 @@ def test_words_and_names_go_to_a_pipe_as_utf_8_and_to_a_terminal_as_it_can(
     assert "\\U0001f600 \\u4f60\\u597d [/i] :cat:" in out.decode(encoding)
 
 
-def test_other_verbs_print_names_as_they_stand(monkeypatch, tmp_path):
+def test_other_verbs_print_names_as_they_stand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "a [i] 😀 \udce9.csv").write_text("id,text,emotion\n[/i] 😀,a,anger\n", encoding="utf-8")
     source, out = tmp_path / "a [i] 😀 \udce9.csv", tmp_path / "out"
     code, _, err = run(monkeypatch, io.TextIOWrapper, "cp1252", "validate", source)
@@ -84,7 +86,7 @@ def test_other_verbs_print_names_as_they_stand(monkeypatch, tmp_path):
     assert list(Corpus.load(out).table["id"]) == ["[/i] 😀"]
 
 
-def test_a_reader_that_has_seen_enough_is_no_failure():
+def test_a_reader_that_has_seen_enough_is_no_failure() -> None:
     """As `affuse list | head -1`: its pipe is closed before all is printed."""
     read, write = os.pipe()
     listing = subprocess.Popen([sys.executable, "-m", "affuse", "list"], stdout=write, stderr=subprocess.PIPE)

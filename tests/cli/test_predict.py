@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -165,8 +164,8 @@ def test_standard_input(capsys, monkeypatch, model, clips):
     ("words", "said"),
     [
         (["--format", "xml"], "There is no 'xml' among the formats"),
-        (["--format", "json,csv"], "Standard output takes one format, not 2; give --out FOLDER"),
-        (["--plot"], "give --out FOLDER"),
+        (["--format", "json,csv"], "Standard output takes one format, not 2; give --out a folder."),
+        (["--plot"], "give a folder (--out)."),
         (["--face", "left"], "--face takes two numbers from 0 to 1"),
         (["--side", "middle"], "affuse: --side takes left or right, not 'middle'."),
         (["--unsure", "2"], "affuse: --unsure takes a number from 0 to 1, not 2.0."),
@@ -210,7 +209,7 @@ def test_a_model_with_an_altered_or_missing_file(capsys, monkeypatch, model, cli
         assert f"prediction.json {'was altered' if name == 'altered' else 'is missing'}" in ran.err
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(getattr(os, "geteuid", int)() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written(capsys, monkeypatch, model, clips, tmp_path):
     tmp_path.chmod(0o500)
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path / "out")
@@ -225,7 +224,10 @@ def test_an_output_that_is_a_file(capsys, monkeypatch, model, clips, tmp_path):
     assert "cannot be written (file exists); choose another --out" in ran.err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 def test_a_disk_without_room_ends_the_batch_in_one_sentence(capsys, monkeypatch, model, clips, tmp_path):
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # what a full disk does, by a limit of this process
     try:
@@ -262,6 +264,20 @@ def test_a_text_file_is_not_media(capsys, monkeypatch, model, tmp_path):
     assert "words.srt has neither sound nor pictures, and this model reads" in ran.err
 
 
+def test_where_the_system_does_not_know_the_memory_it_is_not_printed(capsys, monkeypatch, model, clips):
+    from affuse.inference.memory import peak_memory
+
+    assert (peak_memory() or 0) > 1e6
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert peak_memory() is None
+    monkeypatch.undo()
+    monkeypatch.setattr("affuse.inference.batch.peak_memory", lambda: None)
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav")
+    assert "peak memory" not in ran.err
+    assert "segment" in ran.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 def test_ctrl_c_ends_in_one_sentence(model, tmp_path):
     (tmp_path / "clips").mkdir()
     for i in range(40):
@@ -282,3 +298,61 @@ def test_ctrl_c_ends_in_one_sentence(model, tmp_path):
     assert "Interrupted; what was written is whole, and the same command starts from the beginning." in errors
     assert "Exception" not in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("name", ["talk.srt", "Talk.JSON", "talk.csv", "talk.vtt", "talk.txt", "talk.png"])
+def test_a_name_with_an_ending_is_a_file(capsys, monkeypatch, model, clips, tmp_path, name):
+    monkeypatch.chdir(tmp_path)
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", f"deep/{name}")
+    assert ran.code == 0, ran.err
+    assert (ran.out, f"Wrote deep/{name}." in ran.err) == ("", True)
+    made = (tmp_path / "deep" / name).read_bytes()
+    assert made.startswith(
+        {"talk.srt": b"1\n00:", "Talk.JSON": b'{\n  "clip"', "talk.csv": b"clip,start", "talk.vtt": b"WEBVTT",
+         "talk.txt": b"0.", "talk.png": b"\x89PNG"}[name]
+    )  # fmt: skip
+    assert {path.name for path in (tmp_path / "deep").iterdir()} == {name, RECORD}
+
+
+def test_what_was_written_is_said(capsys, monkeypatch, model, clips, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", "one")
+    assert "Wrote one/plain.json." in ran.err
+    ran = affuse(
+        capsys, monkeypatch, "predict", model, clips / "deeper", clips / "plain.wav", "gone.wav", "--out", "v.2/",
+        "--format", "srt,csv", "--jobs", 1,
+    )  # fmt: skip
+    assert ran.code == 1
+    assert "Wrote 5 files to v.2/." in ran.err  # skipped.csv among them
+    assert "Skipped: gone.wav does not exist; correct the path." in ran.err
+    assert (tmp_path / "v.2" / "skipped.csv").is_file()
+    ran = affuse(
+        capsys, monkeypatch, "predict", model, clips / "-dash.wav", "--out", "v.2"
+    )  # a folder by now
+    assert "Wrote v.2/-dash.json." in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", "a.srt", "--format", "json"], "a.srt is srt by its ending, and --format says json; give one of the"),
+        (["--out", "a.srt", "--plot"], "a.srt is one file, and --plot writes a picture beside it; give --out a folder"),
+        (["--out", "a.xyz"], "a.xyz ends in .xyz, so its format is not known; a timeline is written as .json, .csv,"),
+        (["--out", "a.xyz"], "; for a folder, write a.xyz/."),
+        (["--out", "a.srt", "gone.wav"], "a.srt is one file, and there are 2 clips; give --out a folder"),
+    ],
+)  # fmt: skip
+def test_outputs_that_contradict_each_other(capsys, monkeypatch, model, clips, tmp_path, words, said):
+    monkeypatch.chdir(tmp_path)
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", *words)
+    assert ran.code == 2
+    assert said in ran.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_not_affuses_stays(capsys, monkeypatch, model, clips, tmp_path):
+    (tmp_path / "talk.srt").write_text("mine")
+    ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path / "talk.srt")
+    assert ran.code == 2
+    assert "is there already and is not affuse's to replace" in ran.err
+    assert (tmp_path / "talk.srt").read_text() == "mine"

@@ -19,19 +19,18 @@ def release(tmp_path_factory):
     )
 
 
-def test_generated_writes_a_release_and_names_the_next_command(tmp_path, capsys, monkeypatch):
-    out = tmp_path / "my release"
+def test_generated_writes_a_release_and_its_corpus(tmp_path, capsys, monkeypatch):
+    out = tmp_path / "my corpus"
     ran = affuse(
         capsys, monkeypatch, "prepare", "generated", out,
         "--sessions", 1, "--dialogs", 2, "--turns", 10, "--seed", 3, "--no-video", "--jobs", 1,
     )  # fmt: skip
     assert ran.code == 0
-    assert "generated release, 10 turns, seed 3" in ran.out
-    assert f"affuse prepare iemocap '{out}' CORPUS_DIR" in ran.err  # quoted: the path has a space
-    assert len(list(out.rglob("sentences/wav/Ses*/Ses*.wav"))) == 10
+    assert f"{out}: generated, 10 utterances" in ran.out
+    assert len(Corpus.load(out)) == len(list(out.rglob("sentences/wav/Ses*/Ses*.wav"))) == 10
     assert not list(out.rglob("*.avi"))
     again = generate_release(tmp_path / "again", sessions=1, dialogs=2, turns=10, seed=3, video=False, jobs=1)
-    assert (again / "displays.csv").read_bytes() == (out / "displays.csv").read_bytes()
+    assert (again / "displays.csv").read_bytes() == (out / "release" / "displays.csv").read_bytes()
 
 
 def test_iemocap_prints_the_counts_and_writes_the_corpus(release, tmp_path, capsys, monkeypatch):
@@ -89,8 +88,16 @@ def test_a_copy_without_a_session_and_with_damage_is_read_and_says_so(release, t
         (["prepare", "iemocap", "{out}/nothing", "{out}"], "is not a folder"),
         (["prepare", "iemocap", "{release}", "{out}", "--classes", "5"], "'4+exc', '4' or '6'"),
         (["prepare", "iemocap", "{release}", "{release}/README.txt"], "README.txt: File exists"),
-        (["prepare", "generated", "{up}"], "no generated release"),
-        (["prepare", "generated", "{out}/new", "--turns", "0"], "turns=0"),
+        (
+            ["prepare", "generated", "{out}/new", "--turns", "0"],
+            "generated.turns is 0; it must be at least 1",
+        ),
+        (["prepare", "iemocapp", "{release}", "{out}"], "did you mean 'iemocap'?"),
+        (["prepare", "iemocap", "{release}", "{out}", "--option", "tie=drop"], "did you mean 'ties'?"),
+        (
+            ["prepare", "iemocap", "{release}", "{out}", "--option", "ties"],
+            "--option: 'ties' is not like KEY=VALUE",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence_and_code_2(release, tmp_path, capsys, monkeypatch, words, sentence):

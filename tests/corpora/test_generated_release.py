@@ -225,7 +225,7 @@ def test_the_command_replaces_no_release_of_other_settings(tmp_path, capsys, mon
     before = {path: path.read_bytes() for path in (tmp_path / "r").rglob("*.txt")}
     refused = affuse(capsys, monkeypatch, *words, "--turns", "7")
     assert refused.code == 2
-    assert "is a generated release of other settings (turns 6); name a new folder" in refused.err.replace(
+    assert "holds a generated corpus of other settings (turns 6); name a new folder" in refused.err.replace(
         "\n", " "
     )
     assert before == {path: path.read_bytes() for path in (tmp_path / "r").rglob("*.txt")}

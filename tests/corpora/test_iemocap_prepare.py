@@ -14,6 +14,7 @@ from affuse.corpora.corpus import Corpus
 from affuse.corpora.generated import generate_release
 from affuse.corpora.readers.iemocap import media, prepare
 from affuse.errors import AffuseError
+from affuse.progress import Quiet
 from corpora.iemocap_disk import HEADER, block, votes, write_dialog, write_small
 
 
@@ -263,7 +264,13 @@ def test_majority_labels_say_which_rule_gave_them(tmp_path):
 
 def test_progress_counts_dialogs(generated, tmp_path):
     calls = []
-    prepare(generated, tmp_path / "c", progress=lambda *call: calls.append(call))
+
+    class Counting(Quiet):
+        def count(self, task: str):
+            assert task == "dialogs"
+            return lambda *call: calls.append(call)
+
+    prepare(generated, tmp_path / "c", progress=Counting())
     assert calls == [(1, 2), (2, 2)]
 
 

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.labels import map_labels, normalise_gender, relabel
+from affuse.corpora.labels import map_labels, normalise_gender
+from affuse.corpora.relabel import relabel
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
 

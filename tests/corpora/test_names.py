@@ -7,10 +7,11 @@ import pytest
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import CorpusInfo
-from affuse.corpora.splits import SplitProtocol, make_split
+from affuse.corpora.splits.making import make_split
+from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.corpora.validation import validate
 from affuse.errors import AffuseError
-from affuse.training.evaluate import of_role
+from affuse.training.evaluate.selection import of_role
 from corpus_files import write_tone
 
 TWO = unicodedata.normalize("NFD", "José"), unicodedata.normalize("NFC", "José")

@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from affuse.corpora.splits import Split, SplitProtocol, make_split
+from affuse.corpora.splits.making import make_split
+from affuse.corpora.splits.protocol import SplitProtocol
+from affuse.corpora.splits.split import Split
 from affuse.errors import AffuseError
 
 WANTED = {"kind": "ratio", "ratios": (0.6, 0.2, 0.2), "reshuffled": True, "allow_speaker_overlap": True}

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from affuse.corpora.readers import emodb, meld, ravdess
-from affuse.corpora.splits import Split, SplitProtocol, make_split, transcript_overlap
+from affuse.corpora.splits.making import make_split
+from affuse.corpora.splits.overlap import transcript_overlap
+from affuse.corpora.splits.protocol import SplitProtocol
+from affuse.corpora.splits.split import Split
 from affuse.errors import AffuseError
 from corpus_files import real
 

@@ -36,7 +36,7 @@ def test_everything_at_once(tmp_path: Path) -> None:
         "labels: {emotion: {exc: hap, hap: hap, xxx: null}}\n"
         "label_spaces: {emotion: [hap, sad]}\n",
     )
-    prepare(source, tmp_path / "out", options)
+    prepare(source, tmp_path / "out", options=options)
     corpus = Corpus.load(tmp_path / "out")
     first, second, third = corpus.utterances()
     assert (first.audio, first.start, first.end) == (tmp_path / "sounds" / "a.wav", 0.25, 0.5)
@@ -49,18 +49,20 @@ def test_everything_at_once(tmp_path: Path) -> None:
     assert corpus.table["comment"].fillna("-").tolist() == ["first, line\nsecond", "NA", "-"]
     assert corpus.info.label_spaces == {"emotion": ["hap", "sad"], "gender": ["female", "male"]}
     assert (corpus.info.name, corpus.info.licence, corpus.info.generated) == ("mine", "own", False)
-    assert second.id == "row3"  # 'a' twice, so the files' names do not tell rows apart
+    assert second.id == "a_2"  # 'a' twice, so the files' names do not tell rows apart
 
 
 def test_require_leaves_unlabelled_rows_out(tmp_path: Path) -> None:
     source = write(tmp_path / "my.csv", "id,text,emotion\n1,a,ang\n2,b,xxx\n3,c,\n")
     options = {"labels": {"emotion": {"ang": "anger", "*": None}}, "require": ["emotion"]}
-    corpus = prepare(source, tmp_path / "out", options)
+    corpus = prepare(source, tmp_path / "out", options=options)
     assert corpus.table["id"].tolist() == ["1"]
     assert corpus.info.label_spaces == {"emotion": ["anger"]}
     assert any("2 rows left out" in note for note in corpus.info.notes)
     with pytest.raises(AffuseError, match="no row has a label for emotion"):
-        prepare(source, tmp_path / "out", {"labels": {"emotion": {"*": None}}, "require": ["emotion"]})
+        prepare(
+            source, tmp_path / "out", options={"labels": {"emotion": {"*": None}}, "require": ["emotion"]}
+        )
 
 
 def test_semicolons_tabs_and_parquet_read_alike(tmp_path: Path) -> None:
@@ -83,12 +85,13 @@ def test_ids_come_from_the_files_names(tmp_path: Path) -> None:
     source = write(tmp_path / "my.csv", "audio\na.wav\nsub/b.wav\n")
     corpus = prepare(source, tmp_path / "out")
     assert corpus.table["id"].tolist() == ["a", "b"]  # b.wav is for validate to miss
-    assert "ids were made from the audio files' names" in corpus.info.notes
+    assert corpus.remarks == ("There was no column of ids; they were made from the audio files' names.",)
 
 
 def test_a_nearly_right_column_is_told(tmp_path: Path) -> None:
-    corpus = prepare(write(tmp_path / "my.csv", "text,Emotion\nhi,x\n"), tmp_path / "out")
-    assert "column 'Emotion' was kept as an extra column; did you mean 'emotion'?" in corpus.info.notes
+    corpus = prepare(write(tmp_path / "my.csv", "id,text,emotoin\n1,hi,x\n"), tmp_path / "out")
+    assert corpus.remarks == ("The column 'emotoin' was kept as an extra one; did you mean 'emotion'?",)
+    assert corpus.info.notes == []
 
 
 @pytest.mark.parametrize(
@@ -114,16 +117,17 @@ def test_a_nearly_right_column_is_told(tmp_path: Path) -> None:
         ("id,text,text\n1,a,b\n", {}, "has the column 'text' twice"),
         ("id,text\n1,a,b\n", {}, "row 2 has 3 cells and the header 2"),
         ('id,text\n1,"a"b\n', {}, "mend the quotes"),
-        ("id,audio\n1,a.wav\n", {}, "none of its 1 audio and video files exists"),
-        ("id,text\n1,a\n", {"columns": {"emotion": "labl"}}, "columns.emotion: There is no 'labl' among"),
+        ("id,audio\n1,a.wav\n", {}, "none of its audio and video files exists (the first of 1"),
+        ("id,text\n1,a\n", {"columns": {"emotion": "labl"}}, "emotion: There is no 'labl' among the columns of"),
         ("id,text\n1,a\n", {"labels": {"mood": {}}}, "There is no 'mood' among the columns"),
-        ("id,text\n1,a\n", {"colums": {}}, "options: colums: Extra inputs are not permitted; its keys are"),
+        ("id,text\n1,a\n", {"colums": {}},
+         "options: There is no 'colums' among the options of a table (did you mean 'columns'?)"),
     ],
 )  # fmt: skip
 def test_errors_name_file_row_and_field(tmp_path: Path, content: str, options: dict, message: str) -> None:
     source = write(tmp_path / "my.csv", content)
     with pytest.raises(AffuseError, match=re.escape(message)):
-        prepare(source, tmp_path / "out", options)
+        prepare(source, tmp_path / "out", options=options)
     assert not (tmp_path / "out").exists()
 
 
@@ -139,7 +143,9 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
         prepare(write(tmp_path / "a.parquet", "x"), tmp_path / "out")
     with pytest.raises(AffuseError, match=r"bad\.yaml cannot be read as YAML"):
         prepare(
-            write(tmp_path / "a.csv", "text\nx\n"), tmp_path / "out", write(tmp_path / "bad.yaml", "a: [")
+            write(tmp_path / "a.csv", "text\nx\n"),
+            tmp_path / "out",
+            options=write(tmp_path / "bad.yaml", "a: ["),
         )
 
 
@@ -153,16 +159,16 @@ def test_another_corpus_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_a_misspelt_target_or_label_is_noted(tmp_path: Path) -> None:
     source = write(tmp_path / "t.csv", "id,text,mood\nx1,words,exc\nx2,more,ang\n")
-    corpus = prepare(source, tmp_path / "out", {"columns": {"emoton": "mood"}})
-    assert "columns.emoton makes an extra column 'emoton'; did you mean 'emotion'?" in corpus.info.notes
+    corpus = prepare(source, tmp_path / "out", options={"columns": {"emoton": "mood"}})
+    assert "The column 'emoton' is an extra one; did you mean 'emotion'?" in corpus.remarks
     options = {"columns": {"emotion": "mood"}, "labels": {"emotion": {"excc": "hap", "*": None}}}
-    notes = prepare(source, tmp_path / "other", {**options, "name": "other"}).info.notes
+    notes = prepare(source, tmp_path / "other", options={**options, "name": "other"}).remarks
     assert any("labels.emotion" in note and "did you mean 'exc'" in note for note in notes)
 
 
 def test_a_renamed_column_is_no_extra_one(tmp_path: Path) -> None:
-    source = write(tmp_path / "t.csv", "Text;Emotion;Speakr\nwords;ang;a\n")
-    notes = prepare(source, tmp_path / "out", {"columns": {"emotion": "Emotion", "text": "Text"}}).info.notes
-    assert [note for note in notes if "extra column" in note] == [
-        "column 'Speakr' was kept as an extra column; did you mean 'speaker'?"
-    ]
+    source = write(tmp_path / "t.csv", "id;Text;Emotion;Speakr\n1;words;ang;a\n")
+    columns = {"emotion": "Emotion", "text": "Text"}
+    assert prepare(source, tmp_path / "out", columns=columns).remarks == (
+        "The column 'Speakr' was kept as an extra one; did you mean 'speaker'?",
+    )

@@ -8,7 +8,7 @@ import pytest
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.readers import emodb, ravdess
 from affuse.corpora.schema import CorpusInfo
-from affuse.corpora.validation import Finding, summarise, validate
+from affuse.corpora.validation import Finding, validate
 from audio_files import sine, write_sound, write_track
 from corpus_files import RATE, real, write_tone
 
@@ -167,14 +167,14 @@ def test_warnings(folder: Path) -> None:
     assert findings[0].message == "it is the same clip as row 1's"
 
 
-def test_summarise(folder: Path) -> None:
+def test_counts(folder: Path) -> None:
     rows = [
         {"emotion": "a", "gender": "female", "speaker": "s", "session": "1"},
         {"emotion": "a", "gender": "male", "speaker": "t", "session": "2"},
         {"emotion": "b", "gender": None, "speaker": "t", "session": "2"},
         {"emotion": None, "gender": "male", "speaker": "t", "session": "1"},
     ]
-    table = summarise(make(folder, rows, label_spaces={"emotion": ["b", "a", "c"]}))
+    table = make(folder, rows, label_spaces={"emotion": ["b", "a", "c"]}).counts()
     expected = pd.DataFrame(
         [
             ("emotion", "b", 1, 1, 0, 1, 0, 0, 1),
@@ -191,7 +191,7 @@ def test_summarise(folder: Path) -> None:
 def test_real_corpora(tmp_path: Path) -> None:
     corpus = emodb.prepare(real("emodb"), tmp_path / "emodb")
     assert validate(corpus) == []
-    counts = summarise(corpus).set_index(["task", "label"])
+    counts = corpus.counts().set_index(["task", "label"])
     assert counts.loc[("emotion", "anger"), "utterances"] == 127
     assert counts.loc[("gender", "female"), "speakers"] == 5
     assert validate(ravdess.prepare(real("ravdess"), tmp_path / "ravdess"), decode=False) == []

@@ -282,7 +282,8 @@ def server(tmp_path, monkeypatch):
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
-            folder.parent.joinpath("log").open("a").write("x")
+            with folder.parent.joinpath("log").open("a") as log:
+                log.write("x")
 
     handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:

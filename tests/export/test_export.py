@@ -17,12 +17,12 @@ import affuse
 from affuse.corpora.corpus import Corpus, Utterance
 from affuse.errors import AffuseError
 from affuse.evaluation.confidence import Confidence
-from affuse.export.check import _Samples, measure_export
-from affuse.export.onnx_file import ExportedNetwork, export_onnx, quantise
 from affuse.media.audio import read_waveform
 from affuse.media.mel import RATE
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.network import Model
+from affuse.onnx.check import _Samples, measure_export
+from affuse.onnx.onnx_file import ExportedNetwork, export_onnx, quantise
 from affuse.recipe import Recipe
 from affuse.registry import PARTS
 from affuse.sequence import FeatureSequence, pad

@@ -17,9 +17,9 @@ from torch.nn import functional
 
 import affuse
 from affuse.encoders.long_conv import LongConv1d
-from affuse.export.long_conv import OnnxLongConv, long_convolution_nodes, replace_long_convolutions
-from affuse.export.onnx_file import export_onnx, quantise
 from affuse.models.network import Model
+from affuse.onnx.long_conv import OnnxLongConv, long_convolution_nodes, replace_long_convolutions
+from affuse.onnx.onnx_file import export_onnx, quantise
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence, pad
 

@@ -16,9 +16,9 @@ from affuse.corpora.corpus import Utterance
 from affuse.encoders.speech import LEAST, SpeechEncoder, SpeechOptions
 from affuse.encoders.whisper_mel import WhisperMel
 from affuse.errors import AffuseError
-from affuse.export import onnx_file as export
-from affuse.export.onnx_file import export_onnx
 from affuse.media.audio import read_waveform
+from affuse.onnx import onnx_file as export
+from affuse.onnx.onnx_file import export_onnx
 from affuse.sequence import FeatureSequence, pad
 from exported import assert_same, batch, build, feed, frozen_encoders
 from tiny_models import tiny_wav2vec2, tiny_whisper

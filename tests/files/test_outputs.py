@@ -2,19 +2,20 @@
 
 import json
 import os
-import resource
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from affuse.corpora.corpus import Corpus
 from affuse.corpora.generated import generate_release
 from affuse.errors import AffuseError
-from affuse.files import replacing, write_json, write_text
+from affuse.files import replacing, write_csv, write_json, write_text
 from affuse.files.names import LONGEST, find, shortened, shown
 from affuse.files.outputs import RECORD, Outputs
 from affuse.training.cache import FeatureCache, default_folder
-from affuse.training.run import check_run_folder
+from affuse.training.runfolder import RunFolder
 from command import affuse
 
 
@@ -31,7 +32,7 @@ def test_own_files_are_replaced_and_edited_ones_are_their_owners(tmp_path):
     write(tmp_path, "one")
     assert len((tmp_path / RECORD).read_text().splitlines()) == 2
     (tmp_path / "a.txt").write_text("mine")
-    with pytest.raises(AffuseError, match=r"a.txt is there already and was changed since .*--overwrite"):
+    with pytest.raises(AffuseError, match=r"a.txt is there already and was changed since .*overwrite=True"):
         write(tmp_path, "three")
     assert (tmp_path / "a.txt").read_text() == "mine"
     write(tmp_path, "three", overwrite=True)
@@ -115,10 +116,10 @@ def test_a_generated_release_with_something_of_the_users_in_it_is_kept(tmp_path)
 
 def test_what_a_killed_run_left_before_its_first_file_is_no_strangers(tmp_path):
     (tmp_path / ".affuse-abc.tmp.json").write_text("")
-    check_run_folder(tmp_path)
+    RunFolder(tmp_path).check_writable()
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(AffuseError, match="holds something that is no run"):
-        check_run_folder(tmp_path)
+        RunFolder(tmp_path).check_writable()
 
 
 def test_names_of_the_longest_kind_are_written(tmp_path):
@@ -158,17 +159,17 @@ def test_the_cache_is_never_in_the_current_folder(monkeypatch, tmp_path, blank):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_folder() == tmp_path / ".cache" / "affuse" / "features"
     monkeypatch.setenv("HOME", "relative")
-    with pytest.raises(AffuseError, match=r"There is no home folder .* --cache"):
+    with pytest.raises(AffuseError, match=r"There is no home folder .* as cache"):
         default_folder()
 
 
 def test_a_cache_that_cannot_be_written_names_the_cure(tmp_path):
     import torch
 
-    with pytest.raises(AffuseError, match=r"whose name is no UTF-8; .* --cache"):
+    with pytest.raises(AffuseError, match=r"whose name is no UTF-8; .* for cache"):
         FeatureCache(tmp_path / os.fsdecode(b"\xe9"))
     (tmp_path / "file").write_text("")
-    with pytest.raises(AffuseError, match=r"cannot be written .* --cache"):
+    with pytest.raises(AffuseError, match=r"cannot be written .* for cache"):
         FeatureCache(tmp_path / "file").put("ab", torch.zeros(1))
 
 
@@ -182,6 +183,7 @@ def test_standard_input_without_room_for_its_copy(capsys, monkeypatch, tmp_path)
 
     monkeypatch.setattr(sys, "stdin", Input)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(
         resource.RLIMIT_FSIZE, (1000, hard)
@@ -208,3 +210,17 @@ def test_a_subfolder_may_have_been_written_on_its_own(tmp_path):
     write(tmp_path / "day", "one")
     write(tmp_path, "two", name="day/a.txt")
     assert (tmp_path / "day" / "a.txt").read_text() == "two"
+
+
+def test_files_and_hashes_are_the_same_on_every_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows ends lines with two characters, unless it is told not to."""
+    corpus = Corpus.from_frame(pd.DataFrame({"text": ["a b", "c d"], "emotion": ["x", "y"]}))
+    before = corpus.hash
+    monkeypatch.setattr(os, "linesep", "\r\n")  # which pandas takes
+    assert corpus.hash == before
+    write_csv(tmp_path / "t.csv", corpus.table[["id", "emotion"]])
+    write_text(tmp_path / "t.txt", "a\nb\n")
+    assert (tmp_path / "t.csv").read_bytes() == b"id,emotion\nutterance1,x\nutterance2,y\n"
+    assert (tmp_path / "t.txt").read_bytes() == b"a\nb\n"

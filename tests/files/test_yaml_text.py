@@ -101,5 +101,5 @@ def test_set_keeps_labels_and_reads_numbers():
     assert recipe.tasks["emotion"].merge == {"null": "a", "1.50": "no"}
     assert recipe.corpus.labels is not None
     assert recipe.corpus.labels.classes == "4"
-    with pytest.raises(AffuseError, match="null is no text as it stands; write it in quotes if it is a name"):
+    with pytest.raises(AffuseError, match="null is not a text; write it in quotes if it is a name"):
         Recipe.load("3m-ser", ["classes=[null, a]"])

@@ -6,7 +6,7 @@ from torch import nn
 
 from affuse.fusion.base import Opinions
 from affuse.fusion.late import LateFusion, LateOptions
-from affuse.models.network import build
+from affuse.models.building import build
 from affuse.recipe import Recipe
 from affuse.registry import get
 from affuse.sequence import pad

@@ -10,7 +10,7 @@ from affuse.inference.face_tracks import LOOKS, FaceTracks, FilmFaces
 from affuse.inference.faces import FaceOptions, FaceWindows
 from affuse.inference.pictures import frame_times
 from affuse.inference.windows import Window
-from affuse.media.faces import Region
+from affuse.media.crop import Region
 from affuse.media.video import read_faces
 from video_files import write_video
 

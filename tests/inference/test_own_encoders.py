@@ -89,7 +89,7 @@ def test_the_answer_is_that_of_the_same_rows_in_an_evaluation(film):
         expected = model(clips).logits["emotion"].double().softmax(dim=1).numpy()
     found = list(segment.answers["emotion"].probabilities.values())
     np.testing.assert_allclose(
-        found, apply_temperature(expected, predictor.temperature["emotion"])[0], atol=1e-4
+        found, apply_temperature(expected, model.defaults.of_task("emotion").temperature)[0], atol=1e-4
     )
 
 
@@ -128,7 +128,7 @@ def test_faces_read_in_a_way_of_ones_own(film):
             assert torch.equal(encoders[name].read(row), tensor)
             assert torch.equal(encoders[name].read_with_fault(row)[0], tensor)
     model = make_model("mirrored")
-    with pytest.raises(AffuseError, match=r"--detector and --face do not reach .*'m_mirrored'.*Mirrored"):
+    with pytest.raises(AffuseError, match=r"detector and face do not reach .*'m_mirrored'.*Mirrored"):
         read(film, model, detector="yunet.onnx")
 
 

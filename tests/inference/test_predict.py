@@ -231,12 +231,12 @@ def test_a_folder_of_words_gives_the_clips_own_or_says_that_it_has_none(clip, be
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"window": 0.01}, "--window takes at least 0.2"),
-        ({"hop": 9}, "--hop takes more than 0 and at most the window's 2 seconds"),
+        ({"window": 0.01}, "window takes at least 0.2"),
+        ({"hop": 9}, "hop takes more than 0 and at most the window's 2 seconds"),
         ({"windows": 2}, "There is no 'windows' among the settings of predict .did you mean 'window'"),
         ({"unsure": 2}, "unsure takes a number from 0 to 1, not 2"),
         ({"side": "middle"}, "side takes left or right, not .middle"),
-        ({"words": "a", "asr": "b"}, "from --text or from --asr, not from both"),
+        ({"words": "a", "asr": "b"}, "Words come from one place: text, words or asr; give one of them"),
         ({"asr": "/no/recogniser"}, "There is no transformers model in"),
         ({"text": "gone.srt"}, "There is no text file gone.srt"),
     ],
@@ -296,7 +296,9 @@ def test_sound_alone_for_a_model_of_faces_says_what_it_needs(clip):
 
 def test_a_model_of_words_asks_for_them(clip, bert):
     model = make_model({"text": {"encoder": "bert", "options": {"model": bert, "output": "mean"}}})
-    with pytest.raises(ClipError, match=r"reads text \(words\); give --text FILE or --asr ID"):
+    with pytest.raises(
+        ClipError, match=r"reads text \(words\); give text \(a file of words\) or asr \(a recogniser\)"
+    ):
         model.predict(clip)
 
 

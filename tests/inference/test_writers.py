@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from affuse.inference.timeline import Answer, Judge, Segment, Timeline
+from affuse.inference.judge import Judge
+from affuse.inference.timeline import Answer, Segment, Timeline
 from affuse.inference.windows import Moment
 from affuse.inference.words import Cue, parse_cues
 from affuse.inference.writers import WRITERS

@@ -19,13 +19,13 @@ def batch():
 
 
 def squared_distance(x, c):
-    return sum((float(a) - float(b)) ** 2 for a, b in zip(x, c, strict=True))
+    return sum((a - b) ** 2 for a, b in zip(x.tolist(), c.tolist(), strict=True))
 
 
 def cross_entropy_by_hand(loss, logits, embedding, labels):
     values = []
     for row, label in zip(logits, labels, strict=True):
-        exponentials = [float(v.exp()) for v in row]
+        exponentials = [v.exp().item() for v in row.detach()]
         values.append(-torch.tensor(exponentials[int(label)] / sum(exponentials)).double().log().item())
     return values
 

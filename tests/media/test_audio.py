@@ -96,7 +96,7 @@ def test_channels(tmp_path, name):
     mean = read_waveform(path, 16000)[:16000]
     tolerance = 1e-4 if name == "a.wav" else 0.08
     assert np.abs(mean - both.mean(axis=1)).max() < tolerance
-    with pytest.raises(ClipError, match=r"has channels 0 to 1, not channel 2; correct the row's channel"):
+    with pytest.raises(ClipError, match=r"has channels 0 to 1, not channel 2; correct its channel"):
         read_waveform(path, 16000, channel=2)
 
 

@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from affuse.corpora.media_checks import Span, check_sound
+from affuse.corpora.validation.media import Span, check_sound
 from affuse.media.audio import probe_audio, read_waveform
 from affuse.media.remarks import remarks
 from affuse.media.sound_stream import SoundStream, SoundWindows

@@ -9,14 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-from affuse.corpora.media_checks import Span, check_picture
+from affuse.corpora.validation.media import Span, check_picture
 from affuse.errors import ClipError
 from affuse.inference.faces import FaceOptions, FaceWindows
 from affuse.inference.tracks import find_tracks
 from affuse.inference.windows import Window
 from affuse.media.clock import picture_tracks
 from affuse.media.container import open_container
-from affuse.media.faces import FaceTracker, Region, SpeakerPlace
+from affuse.media.crop import CropSide, Region
+from affuse.media.face_detector import FaceTracker
 from affuse.media.video import read_faces
 from video_files import cover_first, grey, id3_cover, join_sizes, write_tracks, write_video
 from voices import RATE, recording
@@ -94,7 +95,7 @@ def test_films_joined_byte_by_byte_go_on(tmp_path, suffix, codec):
 
 
 def test_the_place_is_found_anew_with_every_change_of_size():
-    place = SpeakerPlace(None)
+    place = CropSide(None)
     wide = place.region(WIDE[0])
     assert place.region(WIDE[1]) is wide == Region(40, 120, 0, 240)
     assert place.region(TALL[0]) == Region(0, 120, 0, 64)
@@ -135,7 +136,7 @@ def test_a_detector_follows_the_face_of_each_part(tmp_path):
 @pytest.mark.parametrize("shape", [(1, 320, 3), (31, 320, 3), (0, 9, 3), (3, 2000, 3), (16, 16, 3)])
 def test_pictures_too_small_for_the_detector_have_no_face(shape):
     """YuNet answers with infinite boxes there."""
-    from affuse.media.faces import FaceDetector
+    from affuse.media.face_detector import FaceDetector
 
     noise = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
     tracker = FaceTracker(FaceDetector(YUNET))

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from affuse.corpora.media_checks import Span, check_picture, check_sound
+from affuse.corpora.validation.media import Span, check_picture, check_sound
 from affuse.errors import ClipError
 from affuse.media.audio import probe_audio, read_waveform
 from affuse.media.clock import clock_rule

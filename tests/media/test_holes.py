@@ -7,7 +7,7 @@ import pytest
 
 from affuse.corpora.corpus import Utterance
 from affuse.corpora.durations import seconds_of
-from affuse.corpora.media_checks import Span, check_picture, check_sound
+from affuse.corpora.validation.media import Span, check_picture, check_sound
 from affuse.inference.tracks import find_tracks
 from affuse.media.audio import probe_audio, read_waveform
 from affuse.media.sound_stream import SoundStream, SoundWindows

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from affuse.corpora.media_checks import Span, check_sound
+from affuse.corpora.validation.media import Span, check_sound
 from affuse.errors import ClipError
 from affuse.media.audio import read_waveform
 from affuse.media.mixdown import weights_of
@@ -62,7 +62,7 @@ def test_a_stereo_file_is_the_mean_to_the_bit(tmp_path):
 @pytest.mark.parametrize("gain", [-0.8, -1.0])
 def test_channels_that_cancel_are_told_everywhere(tmp_path, gain):
     path = write_sound(tmp_path / "a.wav", np.stack([WAVE, gain * WAVE], axis=1), RATE)
-    cause = "cancel each other in their mix (one seems to be inverted); take one alone with --channel N or"
+    cause = "cancel each other in their mix (one seems to be inverted); take one of them alone with channel=N"
     stream = SoundStream(path)
     list(stream)
     assert [cause in sentence for sentence in stream.remarks] == [True]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from affuse.corpora.media_checks import Span, check_sound
+from affuse.corpora.validation.media import Span, check_sound
 from affuse.errors import ClipError
 from affuse.media.audio import read_waveform
 from affuse.media.remarks import remarks
@@ -21,7 +21,7 @@ def test_the_first_is_read_and_told_and_the_other_by_its_number(tmp_path, suffix
         first = read_waveform(path, RATE)
     np.testing.assert_allclose(first, WAVES["Desktop"], atol=1e-4)
     assert "has 2 audio tracks (0" in said[0]
-    assert "of which 0 is read; name another with --track N or the column track." in said[0]
+    assert "of which 0 is read; choose another with track=N." in said[0]
     assert suffix == "mov" or "(0 'Desktop', 1 'Microphone')" in said[0]
     with remarks() as said:
         other = read_waveform(path, RATE, track=1)
@@ -38,7 +38,7 @@ def test_the_first_is_read_and_told_and_the_other_by_its_number(tmp_path, suffix
 def test_a_silent_first_track_names_the_others(tmp_path):
     path = write_tracks(tmp_path / "a.mkv", WAVES | {"Desktop": np.zeros(RATE)}, RATE)
     with pytest.raises(
-        ClipError, match=r"is silent .*: it has 2 audio tracks .*, of which 0 was read; name another"
+        ClipError, match=r"is silent .*: it has 2 audio tracks .*, of which 0 was read; choose another"
     ):
         read_waveform(path, RATE)
 
@@ -46,7 +46,7 @@ def test_a_silent_first_track_names_the_others(tmp_path):
 def test_a_track_that_is_not_there(tmp_path):
     path = write_sound(tmp_path / "a.wav", WAVES["Desktop"], RATE)
     with pytest.raises(
-        ClipError, match="has only audio track 0, not track 1; correct the row's track or --track"
+        ClipError, match="has only audio track 0, not track 1; correct its track, or leave that out"
     ):
         SoundStream(path, track=1)
     assert len(read_waveform(path, RATE, track=0)) == 4 * RATE

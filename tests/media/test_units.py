@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from affuse.corpora.media_checks import Span, check_sound
+from affuse.corpora.validation.media import Span, check_sound
 from affuse.errors import ClipError
 from affuse.media.audio import read_waveform
 from affuse.media.sound_stream import SoundStream

@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from affuse.errors import AffuseError, ClipError
-from affuse.media.faces import FaceTracker, Region, bar_height, face_window, speaker_region
+from affuse.media.crop import Region, bar_height, face_window, speaker_region
+from affuse.media.face_detector import FaceTracker
 from affuse.media.picture_track import PictureTrack
 from affuse.media.video import read_faces
 from video_files import decode_all, grey, turn_quarter, write_video

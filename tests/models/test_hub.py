@@ -13,8 +13,8 @@ import torch
 
 import affuse
 from affuse.errors import AffuseError
+from affuse.models.finding import find_folder
 from affuse.models.hub import looks_like_id
-from affuse.models.loading import find_folder
 from affuse.models.saving import save_model
 from affuse.models.sharing import pull, push
 from affuse.recipe import Recipe
@@ -105,7 +105,7 @@ def test_an_encoder_of_this_machine_goes_along_only_if_asked(tmp_path, server):
     bert = tiny_bert(tmp_path / "bert")
     model = make_model({"text": {"encoder": "bert", "options": {"model": str(bert)}}})
     save_model(model, tmp_path / "own", card=CARD)
-    with pytest.raises(AffuseError, match=r"path of this machine \(text: .*--self-contained"):
+    with pytest.raises(AffuseError, match=r"path of this machine \(text: .*self_contained=True"):
         push(tmp_path / "own", "me/words")
     assert server.calls == []
     push(tmp_path / "own", "me/words", self_contained=True)
@@ -125,7 +125,7 @@ def test_an_encoder_of_ones_own_that_cannot_be_copied_stays_here(tmp_path, serve
     save_model(model, tmp_path / "own", card=CARD)
     written = (tmp_path / "own" / "recipe.yaml").read_text()
     assert str(tmp_path / "words.txt") in written  # what the encoder says it reads is named from the root
-    with pytest.raises(AffuseError, match=r"path of this machine \(text: .*--self-contained"):
+    with pytest.raises(AffuseError, match=r"path of this machine \(text: .*self_contained=True"):
         push(tmp_path / "own", "me/words")
     with pytest.raises(AffuseError, match=r"words\.txt\) and has no way to copy it"):
         push(tmp_path / "own", "me/words", self_contained=True)
@@ -201,7 +201,7 @@ def test_a_path_whose_first_folder_is_here_is_no_id(tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "affuse.models.loading.download", lambda hub_id: Path(hub_id)
+        "affuse.models.finding.download", lambda hub_id: Path(hub_id)
     )  # nothing may be asked for
     with pytest.raises(
         AffuseError, match=r"There is no model folder runs/nothing \(and runs is a folder here\)"

@@ -188,7 +188,7 @@ def test_the_readers_options_are_checked(here: Path, tmp_path: Path) -> None:
             {"emotoins": ["anger"]},
             "There is no 'emotoins' among the options of prepare folders (did you mean 'emotions'?)",
         ),
-        ({"emotions": "anger"}, "emotions is 'anger', which is not a list"),
+        ({"emotions": "anger"}, "folders.emotions is 'anger', which is not a list"),
     ]:
         with pytest.raises(AffuseError, match=re.escape(message)):
             prepare("folders", tmp_path, tmp_path / "out", options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from affuse.reports.render.page import write_page
+from affuse.reports.pages.comparison import write_comparison_page
 from browser import CHROMIUM, look
 from comparison_folder import make_comparison
 
@@ -18,7 +18,7 @@ def page(tmp_path_factory):
         tmp_path_factory.mktemp("browser") / "c", losses, tight=dict.fromkeys(losses, 2.0),
         on_test={"center": "epoch chosen on the test part"}, tasks=("emotion", "gender"),
     )  # fmt: skip
-    return write_page(folder)
+    return write_comparison_page(folder)
 
 
 @pytest.mark.parametrize("dark", [False, True])

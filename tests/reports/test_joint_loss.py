@@ -15,7 +15,7 @@ from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
 from affuse.evaluation.calibration import probabilities_of, utterance_nll
-from affuse.reports.figures.over_training import save_figure, training_figure
+from affuse.reports.figures.training_figure import save_figure, training_figure
 from affuse.reports.tables.joint_losses import joint_loss_table
 from video_files import grey, write_video
 

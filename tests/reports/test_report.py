@@ -13,16 +13,17 @@ from sklearn.metrics import balanced_accuracy_score, recall_score
 
 from affuse.errors import AffuseError
 from affuse.evaluation.calibration import fit_temperature, probabilities_of
+from affuse.reports.figures.drawing import legend, new_grid
 from affuse.reports.figures.embedding_maps import tsne
 from affuse.reports.numbers import p_value, plain, points, signed
+from affuse.reports.pages.comparison import warnings, write_comparison_page
 from affuse.reports.record import read_record
 from affuse.reports.render.latex import escape
-from affuse.reports.render.page import write_page
 from affuse.reports.report import Report
 from affuse.reports.sections.embeddings import claim_in_words
-from affuse.reports.tables.results import read_predictions
 from affuse.reports.tables.rows import MARK, read_rows, reference_of
 from affuse.reports.tables.verdict import verdict
+from affuse.training.runfolder import RunFolder
 from comparison_folder import CLASSES, make_comparison
 
 LOSSES = {"cross_entropy": 0.8, "center": 0.77, "contrastive_center": 0.55, "cross_entropy+center": 0.5}
@@ -37,7 +38,7 @@ def folder(tmp_path_factory):
         tight={"cross_entropy": 2.0, "center": 2.0, "contrastive_center": 2.0, "cross_entropy+center": 8.0},
         on_test={"cross_entropy+center": "epoch chosen on the test part"},
     )
-    write_page(made)
+    write_comparison_page(made)
     return made
 
 
@@ -45,7 +46,7 @@ def predicted_by(folder, loss):
     """seed -> fold -> the test predictions, straight from the files."""
     return {
         seed: [
-            read_predictions(folder / "runs" / f"loss={loss},seed={seed}" / f"fold{k}", "test")
+            RunFolder(folder / "runs" / f"loss={loss},seed={seed}" / f"fold{k}").predictions("test")
             for k in range(4)
         ]
         for seed in (0, 1)
@@ -87,7 +88,48 @@ def test_the_paired_tests_derived_again(folder):
         expected[loss] = largest
     assert table["bacc_p_holm"].to_dict() == pytest.approx(expected, nan_ok=True)
     assert table["resampled_p_holm"].isna().tolist() == [False, False, True]
-    assert list(table["verdict"]) == ["no effect shown", "lower", "not judged"]
+    assert list(table["verdict"]) == ["not significant", "lower", "not judged"]
+
+
+def test_transcripts_are_warned_of_only_where_text_is_read(tmp_path: Path) -> None:
+    made = make_comparison(tmp_path / "c", {"cross_entropy": 0.7}, each=6, seeds=(0,))
+    record = json.loads((made / "comparison.json").read_text())
+    found = {}
+    for name, reads in (("audio", None), ("text", None), ("features", True), ("text", False)):
+        row = record["rows"][0] | {"transcript_overlap": 0.189, "modalities": {name: "x"}}
+        row |= {} if reads is None else {"reads_text": reads}
+        found[name, reads] = any(
+            "18.9 %" in text for text in warnings(record | {"rows": [row]}, Report.read(made))
+        )
+    assert found == {
+        ("audio", None): False,
+        ("text", None): True,
+        ("features", True): True,
+        ("text", False): False,
+    }
+
+
+def test_the_contents_lead_to_every_section(folder: Path) -> None:
+    html = (folder / "report.html").read_text("utf-8")
+    links = re.findall(r'<a href="#(section-\d+)">(.*?)</a>', html)
+    assert links == re.findall(r'<h2 id="(section-\d+)">(.*?)</h2>', html)
+    assert len(links) > 6
+
+
+def test_a_legend_takes_as_many_lines_as_its_words_need() -> None:
+    """Drawn, and measured: no word of it is cut at the figure's edge."""
+    for names in (
+        ["anger", "happiness", "neutral", "sadness"],
+        ["a rather long name of a class"] * 6,
+        ["a"] * 8,
+    ):
+        figure, (axes,) = new_grid(1, 1, 3.0, 2.4)
+        handles = [axes.plot([0, 1], [i, i], "o")[0] for i in range(len(names))]
+        legend(figure, handles, names, columns=4)
+        figure.draw_without_rendering()
+        shown = figure.legends[0].get_window_extent()
+        assert shown.x0 >= figure.bbox.x0, names
+        assert shown.x1 <= figure.bbox.x1, names
 
 
 def test_a_row_is_compared_with_the_most_like_row_under_cross_entropy(tmp_path):
@@ -124,23 +166,28 @@ def test_under_one_loss_a_row_is_compared_with_the_one_that_has_its_modalities(t
     assert [None if row is None else row.settings["recipe"] for row in found] == [None, "a", "a", "static"]
 
 
-def test_the_verdict_is_two_plain_sentences(folder):
+def test_the_verdict_is_in_plain_sentences(folder):
     html = (folder / "report.html").read_text("utf-8")
     said = re.findall(r'<p class="verdict">(.*?)</p>', html)
-    assert len(said) == 2
-    assert said[0].startswith("1 of 3 differences is shown: contrastive_center loses")
-    assert said[0].endswith("(not judged, since the test part had a hand in them: 1).")
+    assert len(said) == 1
+    assert said[0].startswith(
+        "1 of the 3 differences is statistically significant (p &lt; 0.05 over speakers and over"
+    )
+    assert said[0].endswith("Not judged: 1 because the test part was used to make one of the two rows.")
     line = pd.read_csv(folder / "paired_tests.csv").iloc[1]
-    assert f"loses {-100 * line['bacc_difference']:.1f} BACC points [" in said[0]
-    assert f"{signed(line['utterances'], 0)} of 144 utterances; Holm p" in said[0]
-    assert "144 test utterances of 8 speakers" in said[1]
+    assert (
+        f"contrastive_center against cross_entropy: BACC {signed(100 * line['bacc_difference'])} points (95 % interval "
+        f"{plain(100 * line['bacc_low'])} to {plain(100 * line['bacc_high'])}; " in said[0]
+    )
+    assert f"{-line['utterances']:.0f} fewer of 144 utterances correct; p" in said[0]
+    assert "<p>With 144 test utterances of 8 speakers, a true difference of " in html
 
 
 def one_line(**changes):
     line = {
         "reference": "cross_entropy", "n": 933, "speakers": 10, "bacc_difference": 0.004, "bacc_low": -0.009,
         "bacc_high": 0.017, "bacc_p_holm": 0.52, "utterances": 3.2, "bacc_detectable": 0.021,
-        "verdict": "no effect shown",
+        "verdict": "not significant", "resampled_p_holm": 0.61,
     } | changes  # fmt: skip
     return pd.DataFrame([line])
 
@@ -148,42 +195,50 @@ def one_line(**changes):
 def test_verdicts_of_one_comparison_in_words():
     found, could = verdict(one_line(), ["contrastive_center"], 933)
     assert found.replace("\u00a0", " ") == (
-        "contrastive_center adds +0.4 BACC points [\u22120.9, 1.7] over cross_entropy (3 of 933 utterances; "
-        "Holm p = 0.52): no effect shown."
+        "The difference is not statistically significant: contrastive_center against cross_entropy: BACC +0.4 points "
+        "(95 % interval \u22120.9 to 1.7; 3 more of 933 utterances correct; p = 0.52 over speakers, p = 0.61 over "
+        "trainings). This does not show that there is no difference."
     )
-    assert "finds a true difference of 2.1 BACC points four times in five" in could
-    shown = verdict(one_line(verdict="higher", bacc_p_holm=0.0002), ["x"], 933)[0]
-    assert shown.endswith("Holm p\u00a0< 0.001): an effect is shown.")
-    assert "not shown over trainings" in verdict(one_line(verdict="lower in these runs"), ["x"], 933)[0]
+    assert "a true difference of 2.1 BACC points is found with a probability of 80 %" in could
+    shown = verdict(one_line(verdict="higher", bacc_p_holm=0.0002, resampled_p_holm=0.01), ["x"], 933)[0]
+    assert shown.startswith("The difference is statistically significant")
+    assert "p <\u00a00.001 over speakers, p =\u00a00.010 over trainings" in shown
+    lower = verdict(one_line(verdict="lower in these runs", utterances=-1.0), ["x"], 933)[0]
+    assert "significant over speakers but not over trainings" in lower
+    assert "1 fewer of 933 utterances correct" in lower
+    assert "as many of 1 utterance correct" in verdict(one_line(utterances=0.0, n=1), ["x"], 1)[0]
     nothing = dict.fromkeys(("bacc_low", "bacc_high", "bacc_p_holm", "bacc_detectable"), np.nan)
     untested = verdict(one_line(**nothing, verdict="not tested"), ["x"], 933)
-    assert untested[0].endswith("(3 of 933 utterances; not tested): not tested.")
-    assert "cannot say" in untested[1]
+    assert untested[0].startswith(
+        "The difference cannot be tested, because that takes test utterances of at least two"
+    )
+    assert untested[0].endswith("(3 more of 933 utterances correct; not tested).")
+    assert "it is not known how large a difference would have to be" in untested[1]
 
 
 def test_verdicts_of_none_and_of_many():
     alone = verdict(pd.DataFrame(), [], 933)
-    assert "one row only" in alone[0]
+    assert "only one row" in alone[0]
     assert "933 test utterances" in alone[1]
     two = pd.concat([one_line(), one_line(bacc_p_holm=0.2)])
     assert verdict(two, ["a", "b"], 933)[0].startswith(
-        "None of 2 differences is shown; the nearest to one: b adds"
+        "None of the 2 differences is statistically significant; the one with the smallest p value: b against"
     )
     five = pd.concat([one_line(verdict="higher", bacc_p_holm=0.01)] * 5)
     assert "and 2 more in the table." in verdict(five, list("abcde"), 933)[0]
     judged = verdict(one_line(verdict="not judged"), ["x"], 933)[0]
-    assert judged == "The difference is not judged, since the test part had a hand in it."
+    assert judged == "The only difference is not judged, because the test part was used to make the rows."
     partly = pd.concat([one_line(), one_line(verdict="higher in these runs")])
     assert verdict(partly, ["a", "b"], 933)[0].startswith(
-        "None of 2 differences is shown to outlast these trainings"
+        "None of the 2 differences is statistically significant. 1 is significant over speakers but not over trainings"
     )
 
 
-def test_whatever_the_test_part_had_a_hand_in_is_marked(folder):
+def test_whatever_the_test_part_was_used_for_is_marked(folder):
     html = (folder / "report.html").read_text("utf-8")
     marked, bare = f"cross_entropy+center {MARK}", re.compile(rf"cross_entropy\+center(?! {MARK})[^+\w]")
     for section in re.findall(r"<section>(.*?)</section>", html, re.DOTALL):
-        title = re.search("<h2>(.*?)</h2>", section)[1]
+        title = re.search("<h2 id=.*?>(.*?)</h2>", section)[1]
         if title.startswith(("Mistakes", "What was run", "Corpus", "Skipped")):
             continue
         text = re.sub(r"<(?!/?text).*?>", " ", section)
@@ -191,8 +246,10 @@ def test_whatever_the_test_part_had_a_hand_in_is_marked(folder):
         rows = [line for line in text.splitlines() if "cross_entropy+center" in line]
         assert rows, title
         assert not [line for line in rows if bare.search(line + " ")], title
-        assert f"{MARK} The test part had a hand in this row (epoch chosen on the test part)" in text, title
-    assert "The test part had a hand in 1 of 4 rows" in re.findall("<li>(.*?)</li>", html)[0]
+        assert f"{MARK} The test part was used to make this row (epoch chosen on the test part)" in text, (
+            title
+        )
+    assert "The test part was used to make 1 of 4 rows" in re.findall("<li>(.*?)</li>", html)[0]
     assert marked in (folder / "report.md").read_text("utf-8")
     assert r"cross\_entropy+center \textdaggerdbl{}" in (folder / "tables.tex").read_text("utf-8")
     for name in ("paired_tests", "calibration", "reliability", "groups", "embeddings"):
@@ -207,7 +264,7 @@ def test_the_temperature_comes_from_the_validation_part_alone(folder, tmp_path):
     table = pd.read_csv(folder / "calibration.csv").set_index("loss")
     runs = sorted((folder / "runs").glob("loss=center,seed=*/fold*"))
     fitted = [
-        fit_temperature(*probabilities_of(read_predictions(run, "validation"), "emotion", CLASSES)).value
+        fit_temperature(*probabilities_of(RunFolder(run).predictions("validation"), "emotion", CLASSES)).value
         for run in runs
     ]
     assert table.loc["center", "temperature"] == pytest.approx(np.mean(fitted))
@@ -216,7 +273,7 @@ def test_the_temperature_comes_from_the_validation_part_alone(folder, tmp_path):
         predictions = pd.read_csv(run / "predictions.csv")
         predictions.loc[predictions["role"] == "test", "emotion"] = "anger"
         predictions.to_csv(run / "predictions.csv", index=False)
-    write_page(copy)
+    write_comparison_page(copy)
     after = pd.read_csv(copy / "calibration.csv").set_index("loss")
     assert after.loc["center", "temperature"] == pytest.approx(np.mean(fitted))
     assert after.loc["center", "ece"] != pytest.approx(table.loc["center", "ece"])
@@ -240,10 +297,10 @@ def test_the_claim_about_clusters_is_judged_by_numbers(folder):
     table[numbers] = table[numbers].apply(pd.to_numeric)
     assert table["silhouette"].iloc[3] > 0.7 > 0.4 > table["silhouette"].iloc[1]
     assert "holds here for 1 of 3 rows" in claim_in_words(table)
-    assert "holds here: of 1 rows" in claim_in_words(table.iloc[[0, 3]])
+    assert "holds here. Of 1 row with a center loss" in claim_in_words(table.iloc[[0, 3]])
     worse = table.iloc[[0, 3]].assign(silhouette_difference=-0.5, ratio_difference=0.5)
     assert "is not shown here" in claim_in_words(worse)
-    assert "speak 2 of 2 numbers" in claim_in_words(worse)
+    assert "2 of the 2 numbers are worse" in claim_in_words(worse)
     assert claim_in_words(table.iloc[[0]]) == ""
 
 
@@ -265,18 +322,18 @@ def test_mistakes_lead_to_their_clips(folder):
     share = (every["emotion"] != every["emotion_predicted"]).groupby(every["id"]).mean()
     assert dict(zip(table["id"], table["wrong"], strict=True)) == pytest.approx(share[share > 0].to_dict())
     assert (table["wrong"].diff().dropna() <= 0).all()
-    links = re.findall(r'<a href="(.*?)">(.*?)</a>', (folder / "report.html").read_text("utf-8"))
-    assert links
+    links = re.findall(r'<a href="([^#]*?)">(.*?)</a>', (folder / "report.html").read_text("utf-8"))
+    assert len(links) == min(15, len(table))  # one table of them
     assert all(href == f"../corpus/{id}.wav" for href, id in links)
 
 
 def test_two_tasks_have_their_own_lines(tmp_path):
     losses = {"cross_entropy": 0.8, "center": 0.6}
     made = make_comparison(tmp_path / "c", losses, each=9, seeds=(0,), tasks=("emotion", "mood"))
-    write_page(made)
+    write_comparison_page(made)
     assert list(pd.read_csv(made / "paired_tests.csv")["task"]) == ["emotion", "mood"]
     html = (made / "report.html").read_text("utf-8")
-    assert len(re.findall('<p class="verdict">', html)) == 4
+    assert len(re.findall('<p class="verdict">', html)) == 2
     ids = re.findall(r'\bid="(.*?)"', html)
     assert len(ids) == len(set(ids))
     assert "Results: mood" in html
@@ -290,9 +347,9 @@ def test_one_row_without_validation_seeds_or_people(tmp_path):
         table = pd.read_csv(path)
         table[table["role"] == "test"].to_csv(path, index=False)
     (made / "paired_tests.csv").write_text("of other rows")
-    write_page(made)
+    write_comparison_page(made)
     html = (made / "report.html").read_text("utf-8")
-    for sentence in ("one row only", "no validation part", "no utterances.csv", "One seed"):
+    for sentence in ("only one row", "no validation part", "no utterances.csv", "There is one seed"):
         assert sentence in html
     assert not (made / "paired_tests.csv").exists()
     assert pd.read_csv(made / "calibration.csv")["ece_scaled"].isna().all()
@@ -305,14 +362,14 @@ def test_classes_called_without_probabilities_are_not_calibrated(tmp_path):
         for name in CLASSES:
             table[f"emotion_p_{name}"] = (table["emotion_predicted"] == name).astype(float)
         table.to_csv(path, index=False)
-    write_page(made)
+    write_comparison_page(made)
     assert list(pd.read_csv(made / "calibration.csv")["loss"]) == ["cross_entropy"]
 
 
 def test_runs_of_no_row_and_interrupted_comparisons_are_told(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     shutil.copytree(copy / "runs" / "loss=center,seed=0", copy / "runs" / "loss=center,seed=7")
-    write_page(copy)
+    write_comparison_page(copy)
     assert "4 runs in this folder belong to no row of this report" in (copy / "report.html").read_text(
         "utf-8"
     )
@@ -321,15 +378,15 @@ def test_runs_of_no_row_and_interrupted_comparisons_are_told(folder, tmp_path):
     with pytest.raises(
         AffuseError, match="was interrupted or still runs: 35 of the 36 runs begun are finished"
     ):
-        write_page(copy)
+        write_comparison_page(copy)
     with pytest.raises(AffuseError, match="not a comparison's folder"):
-        write_page(tmp_path)
+        write_comparison_page(tmp_path)
 
 
 def test_the_same_folder_gives_the_same_bytes(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     names = ["report.html", "report.md", "tables.tex", *(path.name for path in folder.glob("*.csv"))]
-    write_page(copy)
+    write_comparison_page(copy)
     for name in names:
         assert (copy / name).read_bytes() == (folder / name).read_bytes(), name
 
@@ -377,4 +434,4 @@ def test_a_report_names_what_is_missing(folder, tmp_path):
     with pytest.raises(
         AffuseError, match=r"results\.csv and comparison\.json are not of the same comparison"
     ):
-        write_page(copy)
+        write_comparison_page(copy)

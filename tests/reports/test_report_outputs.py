@@ -1,7 +1,7 @@
 """``affuse report`` replaces its own pages, and nobody else's."""
 
 from affuse.files.outputs import RECORD
-from affuse.training.compare import FILES, check_comparison_folder, comparison_outputs
+from affuse.training.comparison_folder import FILES, check_comparison_folder, comparison_outputs
 from command import affuse
 from comparison_folder import make_comparison
 

@@ -12,8 +12,8 @@ import yaml
 from affuse.recipe import Recipe
 from affuse.reports.description import base_of, changed_fields, encoder_in_words
 from affuse.reports.figures.training_curves import with_joint
+from affuse.reports.pages.comparison import write_comparison_page
 from affuse.reports.record import read_record
-from affuse.reports.render.page import write_page
 from affuse.reports.report import Report
 from affuse.reports.sections.embeddings import claim_in_words
 from affuse.reports.sections.training import kept_in_words
@@ -55,13 +55,13 @@ def folder(tmp_path_factory):
     for row in record["rows"]:
         row["stamp"] = "speaker-dependent"
     (made / "comparison.json").write_text(json.dumps(record))
-    write_page(made)
+    write_comparison_page(made)
     return made
 
 
 def test_a_row_that_was_cut_off_is_not_judged_and_its_numbers_stand(folder):
     table = pd.read_csv(folder / "paired_tests.csv", keep_default_na=False).set_index("loss")
-    assert table["verdict"].to_dict() == {"contrastive_center": "no effect shown", "center": "not judged"}
+    assert table["verdict"].to_dict() == {"contrastive_center": "not significant", "center": "not judged"}
     assert table.loc["center", "trainings"] == "center: 8 of 8 runs were still improving at the end"
     assert table.loc["contrastive_center", "trainings"] == ""
     assert float(table.loc["center", "bacc_difference"]) < -0.2
@@ -76,17 +76,21 @@ def test_a_row_that_was_cut_off_is_not_judged_and_its_numbers_stand(folder):
 
 
 def test_every_page_says_so_with_the_cure(folder):
-    said = "1 of 3 rows did not train well enough for a verdict. center: 8 of 8 runs were still improving at the end. "
+    said = "1 of 3 rows did not train well enough to be judged: center: 8 of 8 runs were still improving at the end. "
     said += "Try more training.epochs; then compare again."
     first = verdict_sentences(Report.read(folder))
     assert first[1] == said
-    assert first[0].endswith("no effect shown (not judged, since networks did not train well enough: 1).")
+    assert first[0].startswith("None of the 2 differences is statistically significant")
+    assert first[0].endswith("Not judged: 1 because a network did not train well enough.")
     html, text = ((folder / name).read_text("utf-8") for name in ("report.html", "report.md"))
-    assert re.findall(r'<p class="verdict">(.*?)</p>', html)[1] == said
-    assert said in text
+    cure = "1 of 3 rows did not train well enough to be judged. Try more training.epochs; then compare again."
+    assert re.findall(r'<p class="verdict">(.*?)</p>', html)[1] == cure
+    for shown in (html, text):
+        assert cure in shown
+        assert "center: 8 of 8 runs were still improving at the end" in shown
     assert "| center | 8 | 0 | 8 | 0 | 20 | 20 |" in text
     latex = " ".join((folder / "tables.tex").read_text().split())
-    told = "Not trained well enough for a verdict: center: 8 of 8 runs were still improving at the end."
+    told = "Not trained well enough to be judged: center: 8 of 8 runs were still improving at the end."
     assert latex.count(told) == latex.count(r"\begin{table}") > 3
 
 
@@ -102,7 +106,7 @@ def test_every_table_is_stamped(folder):
         name: {"speaker-dependent"} for name in stamped
     }
     latex = (folder / "tables.tex").read_text()
-    told = "All rows are speaker-dependent: speakers of the test part are heard in training."
+    told = "All rows are speaker-dependent: speakers of the test part are also in the training part."
     assert latex.count(told) == latex.count(r"\begin{table}")
 
 
@@ -112,11 +116,8 @@ def test_all_rows_that_did_not_train_leave_no_verdict(tmp_path):
     trained_so(sorted(made.glob("runs/*/fold*")), flat, flat, np.full(20, 0.33), 1)
     report = Report.read(made)
     said = verdict_sentences(report)
-    assert (
-        said[0]
-        == "The difference is not judged, since the networks behind it did not train well enough (next sentence)."
-    )
-    assert said[1].startswith("2 of 2 rows did not train well enough for a verdict. cross_entropy: BACC ")
+    assert said[0] == "The only difference is not judged, because networks did not train well enough."
+    assert said[1].startswith("2 of 2 rows did not train well enough to be judged: cross_entropy: BACC ")
     assert "is no better than chance (33.3; p = " in said[1]
     assert "4 of 4 runs never left the start" in said[1]
     assert "modalities.NAME.standardise=true" in said[1]
@@ -145,7 +146,7 @@ def test_cures_are_those_of_the_causes():
         cures_of("8 of 9 runs were still improving at the end; 1 of 9 runs diverged")[0]
         == "more training.epochs"
     )
-    assert "tell nothing of the labels" in cures_of("BACC 25.0 is no better than chance (25.0; p = 0.5)")[0]
+    assert "do not depend on the labels" in cures_of("BACC 25.0 is no better than chance (25.0; p = 0.5)")[0]
     assert trainings_in_words(pd.DataFrame({"trainings": ["", ""]}), ["a", "b"]) == ""
 
 
@@ -170,15 +171,15 @@ def test_the_best_single_modality_is_chosen_on_validation_never_on_test(tmp_path
 
 def test_the_epoch_that_was_kept_is_told_as_it_was_chosen(folder, tmp_path):
     rows = read_rows(folder, read_record(folder))
-    assert kept_in_words(rows) == "The epoch that was kept is the best one on the validation part, by BACC."
+    assert kept_in_words(rows) == "The kept epoch is the best by BACC on the validation part."
     made = make_comparison(tmp_path / "c", {"cross_entropy": 0.8, "center": 0.8}, each=6, seeds=(0,))
     values = np.linspace(1, 0.5, 4)
     trained_so(sorted(made.glob("runs/*center*/*")), values, values, values, 4, select="last")
     trained_so(sorted(made.glob("runs/*entropy*/*")), values, values, values, 4, criterion="loss")
     told = kept_in_words(read_rows(made, read_record(made)))
     assert told == (
-        "The epoch that was kept is the best one on the validation part, by loss (cross_entropy); the epoch that was "
-        "kept is the last one, whatever the curves say (center)."
+        "The kept epoch is the best by loss on the validation part (cross_entropy); the kept epoch is the last one, as "
+        "the recipe says (center)."
     )
 
 
@@ -233,12 +234,12 @@ def test_rows_with_failed_runs_are_named_and_the_claim_on_clusters_is_of_trained
     record["rows"][1]["cells"][0]["finished"] = False
     (copy / "comparison.json").write_text(json.dumps(record))
     said = verdict_sentences(Report.read(copy))
-    assert said[0].startswith("Left out and not judged, since runs failed: contrastive_center (1 of 8 runs).")
-    assert said[1].startswith("The difference is not judged")
+    assert said[0].startswith("Left out, because runs failed: contrastive_center (1 of 8 runs).")
+    assert said[1].startswith("The only difference is not judged")
     table = pd.DataFrame({
         "loss": ["center", "cross_entropy+center"], "reference": "cross_entropy", "silhouette_p": 0.001,
         "ratio_p": 0.001, "silhouette_difference": 0.2, "ratio_difference": -0.2,
         "trainings": ["", "4 of 4 runs never left the start"],
     })  # fmt: skip
-    assert "holds here: of 1 rows" in claim_in_words(table)
+    assert "holds here. Of 1 row with a center loss" in claim_in_words(table)
     assert claim_in_words(table.iloc[1:]) == ""

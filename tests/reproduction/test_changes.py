@@ -13,8 +13,8 @@ def test_every_changed_field_is_told_once_with_both_values():
     kept = {name: getattr(full, name) for name in ("protocol", "optimizer", "fusion", "head")}
     small, other = small.model_copy(update=kept), other.model_copy(update=kept)
     assert changes_in_words([(small, full), (small, other)]) == (
-        "Beside the encoders, not as in full: training.epochs 30 (in full 101 or 200); training.batch_size 32 (in full "
-        "1); "
+        "Besides the encoders, these settings differ from the full form: training.epochs 30 (in full 101 or 200); "
+        "training.batch_size 32 (in full 1); "
         "training.schedule none (in full every 30, factor 0.1)."
     )
     assert changes_in_words([(full, full)]) == ""
@@ -23,7 +23,8 @@ def test_every_changed_field_is_told_once_with_both_values():
 def test_fusion_and_head_are_told_too():
     here = Recipe.load("3m-ser", ["fusion.options.heads=2", "head.dropout=0.45"])
     assert changes_in_words([(here, Recipe.load("3m-ser"))]) == (
-        "Beside the encoders, not as in full: fusion.options.heads 2 (in full 8); head.dropout 0.45 (in full 0.5)."
+        "Besides the encoders, these settings differ from the full form: fusion.options.heads 2 (in full 8); "
+        "head.dropout 0.45 (in full 0.5)."
     )
 
 

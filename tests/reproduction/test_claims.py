@@ -9,17 +9,17 @@ from sklearn.metrics import balanced_accuracy_score, log_loss
 
 from affuse.reports.record import read_record
 from affuse.reports.tables.paired_nll import compare_nll
-from affuse.reports.tables.results import read_predictions
 from affuse.reports.tables.rows import read_rows
 from affuse.reports.tables.utterances import read_utterances
 from affuse.reproduction.definition import Claim, papers, published, read_definition, read_paper
-from affuse.reproduction.report.claims import COLUMNS, HOLDS, OPPOSITE, claims_table
+from affuse.reproduction.report.claims import COLUMNS, HOLDS, ONLY_RUNS, OPPOSITE, OPPOSITE_RUNS, claims_table
 from affuse.reproduction.report.verdict import (
     chance_in_words,
     claims_in_words,
     protocols_in_words,
     published_in_words,
 )
+from affuse.training.runfolder import RunFolder
 from comparison_folder import CLASSES, make_comparison
 
 SKILLS = {"cross_entropy": 0.75, "center": 0.48, "contrastive_center": 0.98, "cross_entropy+center": 0.73}
@@ -75,7 +75,7 @@ def test_differences_are_those_of_the_predictions(table, folder):
             scores = []
             for name in ("cross_entropy", loss):
                 parts = [
-                    read_predictions(p, "test")
+                    RunFolder(p).predictions("test")
                     for p in (folder / "runs" / f"loss={name},seed={seed}").iterdir()
                 ]
                 of = pd.concat(parts)
@@ -94,8 +94,8 @@ def test_differences_are_those_of_the_predictions(table, folder):
 def test_a_verdict_takes_direction_speakers_and_trainings(table):
     assert table.loc["SERVER / center", "verdict"] == HOLDS
     assert table.loc["SERVER / contrastive_center", "verdict"] == OPPOSITE
-    assert table.loc["SERVER / cross_entropy + center", "verdict"] == "the opposite, in these runs only"
-    assert table.loc["SERVER / cross_entropy", "verdict"] == "no effect shown"  # against itself
+    assert table.loc["SERVER / cross_entropy + center", "verdict"] == OPPOSITE_RUNS
+    assert table.loc["SERVER / cross_entropy", "verdict"] == "not significant"  # against itself
     assert table.loc["3M-SER / center", "verdict"] == "not tested"  # no such row here
     assert np.isnan(table.loc["3M-SER / center", "difference"])
 
@@ -107,16 +107,14 @@ def test_holms_correction_is_over_the_claims_that_could_be_tested(table):
         assert table.loc[p.index, f"{test}_holm"].to_numpy() == pytest.approx(stepped)
 
 
-def test_what_the_test_part_had_a_hand_in_is_not_judged(paper, folder):
+def test_what_the_test_part_was_used_for_is_not_judged(paper, folder):
     frame = numbers("coded", NAMES, on_test="epoch chosen on the test part")
     found = claims_table(paper, frame, {"coded": folder})
     assert list(found.columns) == COLUMNS
     assert set(found["verdict"][:3]) == {"not judged"}
     assert set(found["on_test"][:3]) == {"epoch chosen on the test part"}
     assert found[["p_holm", "resampled_p_holm"]].isna().all(axis=None)
-    assert claims_in_words(found) == [
-        "No claim is judged: everything here was chosen on the test part, or trained on it."
-    ]
+    assert claims_in_words(found) == ["No claim is judged, because the test part was used to make every row."]
 
 
 def test_a_row_of_several_lambdas_is_the_chosen_one(paper, folder, tmp_path):
@@ -164,7 +162,7 @@ def test_nll_of_two_tasks_derived_with_scikit_learn(tmp_path):
 
     def nll(row, seed):
         of = pd.concat(
-            read_predictions(p, "test") for p in (made / "runs" / f"loss={row},seed={seed}").iterdir()
+            RunFolder(p).predictions("test") for p in (made / "runs" / f"loss={row},seed={seed}").iterdir()
         )
         total = 0.0
         for task in tasks:
@@ -189,21 +187,23 @@ def test_nll_of_two_tasks_derived_with_scikit_learn(tmp_path):
 def test_sentences_of_claims(table):
     told = claims_in_words(table.reset_index())
     assert told[0].startswith(
-        "Under the honest protocol, of the paper's 5 claims: 1 held, 1 met by the opposite, 1 met by the opposite in "
-        "these runs only, 1 not shown, 1 not tested. "
+        "Under the honest protocol, of the paper's 5 claims: 1 confirmed, 1 contradicted, 1 contradicted over speakers "
+        "but not over trainings, 1 neither, 1 not tested. "
     )
-    assert "(claimed: lower; Holm p, speakers < 0.001, trainings = 0.009)" in told[0]
-    assert told[1].startswith("A comparison of this size (240 test utterances of 8 speakers) finds")
+    assert "claimed: lower; p <\u00a00.001 over speakers, p =\u00a00.009 over trainings)" in told[0]
+    assert told[1].startswith("With 240 test utterances of 8 speakers, a true difference of ")
     alone = claims_in_words(table.reset_index().query("row == 'SERVER / cross_entropy'"))
-    assert alone[0].startswith("Under the honest protocol none of the paper's 1 claims is shown; nearest: ")
-    assert alone[0].endswith(": no effect shown.")
+    assert alone[0].startswith(
+        "Under the honest protocol, none of the paper's claims is confirmed or contradicted: no difference is "
+        "significant."
+    )
 
 
 def lines_of(**changed):
     line = {
         "protocol": "honest", "row": "A", "over": "B", "better": "higher", "metric": "bacc", "difference": 4.0,
         "low": 1.0, "high": 7.0, "p_holm": 0.01, "resampled_p": 0.3, "resampled_p_holm": 0.3, "n": 100,
-        "speakers": 4.0, "detectable": 5.0, "verdict": "in these runs only",
+        "speakers": 4.0, "detectable": 5.0, "verdict": ONLY_RUNS,
     }  # fmt: skip
     return pd.DataFrame([line | changed])
 
@@ -211,23 +211,23 @@ def lines_of(**changed):
 def test_sentences_say_what_was_not_tested():
     told = claims_in_words(lines_of())[0]
     assert told == (
-        "Under the honest protocol none of the paper's 1 claims is shown to outlast these trainings; 1 would show "
-        "with other speakers, but in these runs only: A against B +4.0 BACC points [1.0, 7.0] (claimed: higher; Holm "
-        "p, speakers = 0.010, trainings = 0.30)."
+        "Under the honest protocol, none of the paper's claims is confirmed. 1 is significant over speakers but not "
+        "over trainings, so other seeds or folds may not show the same: A against B: +4.0 BACC points (95 % interval "
+        "1.0 to 7.0; claimed: higher; p =\u00a00.010 over speakers, p =\u00a00.30 over trainings)."
     )
     one = claims_in_words(lines_of(resampled_p=np.nan, resampled_p_holm=np.nan, protocol="written"))[0]
     assert one.startswith(
-        "As written, on a random split, none of the paper's 1 claims could be tested over trainings, of which each "
-        "row has one; over speakers alone 1 would show: A against B"
+        "As written, on a random split, none of the paper's claims could be tested over trainings, because each row "
+        "has only one. Over speakers alone, 1 is significant: A against B"
     )
     untested = claims_in_words(lines_of(verdict="not tested", p_holm=np.nan))
-    assert untested == ["Under the honest protocol none of the paper's 1 claims could be tested."]
+    assert untested == ["Under the honest protocol, none of the paper's claims could be tested."]
 
 
 def test_a_comparison_too_small_to_show_anything_says_so():
     assert claims_in_words(lines_of(detectable=138.6))[1] == (
-        "A comparison of this size (100 test utterances of 4 speakers) can show nothing: no true difference is as "
-        "large as it would have to be."
+        "With 100 test utterances of 4 speakers, no difference can be found: it would have to be larger than any can "
+        "be."
     )
     assert "138.600 nats" in claims_in_words(lines_of(detectable=138.6, metric="nll"))[1]
 
@@ -242,8 +242,8 @@ def test_networks_at_chance_are_told():
         columns=["row", "metric", "protocol", "value", "low"],
     )  # fmt: skip
     assert chance_in_words(frame, {"emotion": 4, "gender": 2}) == [
-        "In 2 of 3 honest rows the interval of emotion BACC holds chance (25.0): that these networks have learnt "
-        "anything is not shown, so no difference can be."
+        "In 2 of 3 rows (honest), the interval of emotion BACC contains chance (25.0 %): it is not shown that these "
+        "networks have learnt anything, so no difference between them can be shown."
     ]
     one_run = frame.assign(low=np.nan)
     assert len(chance_in_words(one_run, {"emotion": 4, "gender": 2})) == 1  # the value itself
@@ -264,19 +264,22 @@ def test_sentences_of_protocols_and_published_numbers():
         columns=["row", "metric", "protocol", "value", "inside", "on_test"],
     ).assign(trainings="")
     assert protocols_in_words(frame) == (
-        "Against honest numbers of the same rows on this corpus, emotion comes out +1.0 BACC points as written "
-        "(rows from \u22121.0 to +3.0) and +6.0 BACC points as coded (rows from +2.0 to +10.0), where the test part "
-        "had a hand in 1 of the 2 rows."
+        "Compared with the honest protocol on the same rows and corpus, emotion BACC is +1.0 points as written (from "
+        "\u22121.0 to +3.0 by row) and +6.0 points as coded (from +2.0 to +10.0 by row; the test part was used to make "
+        "1 of the 2 rows)."
     )
     assert protocols_in_words(frame[frame["protocol"] != "honest"]) == ""
-    assert published_in_words(frame) == "1 of the 3 published numbers lies inside the honest interval."
+    assert (
+        published_in_words(frame)
+        == "1 of the 3 published numbers lies inside the interval of the honest protocol."
+    )
     # a row that did not train says nothing of a protocol, nor of the paper
     told = {"A": "3 of 3 runs never left the start", "B": ""}
     untrained = frame.assign(trainings=frame["row"].map(told))
     assert protocols_in_words(untrained).startswith(
-        "Against honest numbers of the same rows on this corpus, emotion comes out \u22121.0 BACC points as written "
+        "Compared with the honest protocol on the same rows and corpus, emotion BACC is \u22121.0 points as written"
     )
-    assert published_in_words(untrained) == "0 of the 2 published numbers lie inside the honest interval."
+    assert published_in_words(untrained).startswith("0 of the 2 published numbers lie inside the interval")
 
 
 def test_claims_of_rows_that_did_not_train_are_not_judged(paper, folder, tmp_path):
@@ -295,10 +298,11 @@ def test_claims_of_rows_that_did_not_train_are_not_judged(paper, folder, tmp_pat
     assert np.isnan(line["resampled_p_holm"])
     assert found.loc["SERVER / center", "p_holm"] == pytest.approx(3 * found.loc["SERVER / center", "p"])
     told = claims_in_words(found.reset_index())
-    assert told[0].endswith(" Not judged, since networks did not train well enough: 1 (see Trainings).")
+    assert told[0].endswith(
+        " 1 claim is not judged, because networks did not train well enough (see Trainings)."
+    )
     assert told[1].startswith("Try standardised features")
     alone = claims_in_words(found.loc[["SERVER / contrastive_center"]].reset_index())
     assert alone[0] == (
-        "Under the honest protocol none of the paper's 1 claims is judged: the networks behind them did not train well "
-        "enough."
+        "Under the honest protocol, none of the paper's claims is judged, because networks did not train well enough."
     )

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.protocol import SplitProtocol
 from affuse.corpora.schema import CorpusInfo
+from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.errors import AffuseError
 from affuse.recipe import Recipe
 from affuse.reproduction.definition import (
@@ -16,7 +16,8 @@ from affuse.reproduction.definition import (
     read_paper,
     read_switches,
 )
-from affuse.reproduction.grid import Form, build_recipe, choose_split, make_grid
+from affuse.reproduction.form import Form
+from affuse.reproduction.grid import build_recipe, choose_split, make_grid
 from corpus_files import real
 
 
@@ -208,7 +209,7 @@ def test_small_and_quick_forms_need_no_download_and_spare_epochs():
 def test_quick_runs_two_folds_of_the_second_paper_and_says_so():
     found = grid("dynamic-loss", "honest", quick=True)
     assert found.folds == [0, 1]
-    assert "Only the first 2 folds are run (--quick)." in found.notes
+    assert "Only the first 2 folds are run (quick form)." in found.notes
     assert grid("dynamic-loss", "written", quick=True).folds is None
     assert grid("multi-loss", "honest", quick=True).folds is None
 

@@ -8,9 +8,9 @@ import pytest
 
 from affuse.corpora.generated import generate_release
 from affuse.corpora.readers.iemocap import prepare
-from affuse.reports.tables.results import read_predictions
 from affuse.reproduction.report.values import joint_numbers
-from affuse.training.compare import Cell
+from affuse.training.cells import Cell
+from affuse.training.runfolder import RunFolder
 from command import affuse
 
 SPACES = {"emotion": ["a", "b"], "gender": ["f", "m"]}
@@ -72,5 +72,5 @@ def test_the_grid_as_coded(corpus, tmp_path, capsys, monkeypatch):
     assert static["value"].astype(float).tolist() == [0.5]
     folder = next((out / "coded" / "runs").glob("row=MM-dynamic,seed=0/fold0"))
     train = set(pd.read_csv(folder / "split.csv", dtype=str).query("role == 'train'")["id"])
-    assert train & set(read_predictions(folder, "test")["id"])
+    assert train & set(RunFolder(folder).predictions("test")["id"])
     assert "show the other half of the picture" in result.err.replace("\n", " ")

@@ -11,13 +11,13 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from affuse.corpora.corpus import Corpus
 from affuse.evaluation.over_runs import over_runs
-from affuse.reports.tables.results import read_predictions
 from affuse.reproduction import switches as switching
 from affuse.reproduction.definition import Switch, Switches, published
 from affuse.reproduction.report.page import write_reproduction_page
 from affuse.reproduction.report.table import numbers_table
 from affuse.reproduction.report.values import COLUMNS
 from affuse.reproduction.utterances import OTHERS
+from affuse.training.runfolder import RunFolder
 from browser import CHROMIUM, look
 from command import affuse
 from small_corpus import make_corpus
@@ -92,7 +92,7 @@ def test_values_are_those_of_the_runs_predictions(frame, ran):
     for protocol, folds in (("written", 1), ("honest", 3)):
         folders = sorted((out / protocol / "runs").glob("row=SERVER___cross_entropy,seed=0/fold*"))
         assert len(folders) == folds
-        table = pd.concat([read_predictions(folder, "test") for folder in folders])
+        table = pd.concat([RunFolder(folder).predictions("test") for folder in folders])
         for metric, function in (("acc", accuracy_score), ("bacc", balanced_accuracy_score)):
             row = frame.query(
                 f"protocol == '{protocol}' and row == 'SERVER / cross_entropy' and metric == '{metric}'"
@@ -106,7 +106,7 @@ def test_the_best_lambda_on_test_is_reported_and_marked(frame, ran):
     out = ran[0]
     found = {}
     for folder in (out / "coded" / "runs").glob("row=3M-SER___contrastive_center,_lambda_*"):
-        table = read_predictions(folder / "fold0", "test")
+        table = RunFolder(folder / "fold0").predictions("test")
         found[folder.name.split("lambda_")[1].split(",")[0]] = accuracy_score(
             table["emotion"], table["emotion_predicted"]
         )
@@ -140,14 +140,14 @@ def test_whatever_was_chosen_on_test_is_marked_in_every_file(frame, ran):
 def test_no_published_number_is_inside_the_interval_of_another_corpus(frame, ran):
     assert frame[frame["protocol"] == "honest"]["low"].astype(float).notna().all()
     assert set(frame["inside"]) == {""}
-    assert "inside honest interval" not in (ran[0] / "report.md").read_text()
+    assert "in honest interval" not in (ran[0] / "report.md").read_text()
 
 
 def test_every_page_says_that_it_is_quick_small_and_generated(ran):
     out = ran[0]
     for name in ("report.html", "report.md"):
         text = (out / name).read_text()
-        assert "Quick: fewer epochs, seeds or folds than in full" in text
+        assert "Quick: fewer epochs, seeds or folds than in full; see each protocol" in text
         assert "small (generated)" in text
         assert "MiniLM" in text
         assert "1 seed: an honest table takes three or more." in text
@@ -166,7 +166,7 @@ def test_the_page_has_the_verdict_the_claims_and_what_the_small_form_changes(ran
     scores = []
     for row in (line["over"], line["row"]):
         folders = (out / "honest" / "runs").glob(f"row={re.sub(r'[^a-zA-Z0-9_.+-]', '_', row)},seed=0/fold*")
-        table = pd.concat([read_predictions(folder, "test") for folder in folders])
+        table = pd.concat([RunFolder(folder).predictions("test") for folder in folders])
         scores.append(100 * balanced_accuracy_score(table["emotion"], table["emotion_predicted"]))
     assert line["difference"] == pytest.approx(scores[1] - scores[0])
     page, text, latex = (
@@ -174,8 +174,8 @@ def test_the_page_has_the_verdict_the_claims_and_what_the_small_form_changes(ran
     )
     for shown in (page, text):
         assert "of the paper" in shown
-        assert "Against honest numbers of the same rows on this corpus, emotion comes out" in shown
-        assert "Beside the encoders, not as in full: " in shown
+        assert "Compared with the honest protocol on the same rows and corpus, emotion BACC is" in shown
+        assert "Besides the encoders, these settings differ from the full form: " in shown
         assert "training.batch_size 32 (in full 1)" in shown  # as coded
         assert "training.epochs 1 (in full 101 or 250 or 200)" in shown
     assert latex.count(r"\begin{table}") == 2
@@ -244,7 +244,7 @@ def test_rows_whose_cells_fail_are_told_and_nothing_of_an_earlier_run_is(
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
 def test_the_page_in_a_browser(ran, tmp_path, width, dark):
     seen = look(ran[0] / "report.html", width, dark, tmp_path)
-    assert (seen["wide"], seen["dark"], seen["figures"]) == (width, dark, 1)
+    assert (seen["wide"], seen["dark"], seen["figures"]) == (width, dark, 2)  # for a desk and for a telephone
     for fault in ("faults", "out", "dim", "unsorted"):
         assert seen[fault] == [], fault
     assert not seen["scrolls"]
@@ -276,7 +276,7 @@ def test_a_second_run_trains_nothing_and_report_makes_the_page_again(place, ran,
             ["multi-loss", "C", "--protocol", "honest,writen"],
             "no 'writen' among the protocols (did you mean 'written'?)",
         ),
-        (["multi-loss", "C", "--protocol", ","], "--protocol names none"),
+        (["multi-loss", "C", "--protocol", ","], "protocols names none"),
         (["multi-loss", "C", "--seeds", "0,x"], "--seeds takes different whole numbers"),
         (["multi-loss", "C", "--encoders", "tiny"], "--encoders takes paper or small"),
         (["dynamic-loss", "C"], "has no pictures (column 'video' is blank"),
@@ -382,7 +382,7 @@ def test_the_table_by_hand():
         {
             "row": "R", "metric": "ACC (WA)", "published": "80.27 (a)", "as written": "70.0 (\u221210.3)",
             "as coded": "82.0†‡ (+1.7) lambda 0.5", "honest": "66.0 [61.0, 71.0] (\u221214.2)",
-            "published inside honest interval": "no",
+            "published number in honest interval": "no",
         }
     ]  # fmt: skip
     assert found.notes == [
@@ -418,7 +418,7 @@ def test_a_switchs_effect_is_switched_minus_base_over_seeds(place, tmp_path, cap
 
     def acc(name, seed):
         folders = (runs / f"row=SERVER___cross_entropy__{name},seed={seed}").glob("fold*")
-        table = pd.concat([read_predictions(folder, "test") for folder in folders])
+        table = pd.concat([RunFolder(folder).predictions("test") for folder in folders])
         assert len(table) == 36
         return 100 * accuracy_score(table["emotion"], table["emotion_predicted"])
 

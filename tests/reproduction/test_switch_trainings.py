@@ -2,9 +2,10 @@
 
 from affuse.recipe import Recipe
 from affuse.reproduction.definition import Switch
-from affuse.reproduction.switches import effects, untrained_variants
+from affuse.reproduction.effects import effects, untrained_variants
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import Variant, compare
+from affuse.training.compare import compare
+from affuse.training.variants import Variant
 from quiet import Quiet
 from small_corpus import make_corpus
 

@@ -7,7 +7,8 @@ from affuse.corpora.corpus import Corpus
 from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
 from affuse.corpora.schema import CorpusInfo
 from affuse.reproduction.definition import PROTOCOLS, papers, read_definition, read_paper
-from affuse.reproduction.grid import Form, make_grid
+from affuse.reproduction.form import Form
+from affuse.reproduction.grid import make_grid
 from affuse.reproduction.report.values import inside
 from affuse.reproduction.utterances import OTHERS, check_utterances, utterances_in_words
 from command import affuse

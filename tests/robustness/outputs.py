@@ -48,6 +48,29 @@ def _linked(place: Place) -> Command:
     )
 
 
+@situation("output-a-file")
+def _file(place: Place) -> Command:
+    def check(place: Place) -> None:
+        assert (place.folder / "talk.srt").read_text().startswith("1\n00:00:0")
+
+    return Command(["predict", place.model, speech(place), "--out", "talk.srt"], check)
+
+
+@situation("output-a-file-for-several")
+def _several(place: Place) -> Command:
+    return Command(["predict", place.model, speech(place), "gone.wav", "--out", "talk.srt"])
+
+
+@situation("output-a-file-of-another-format")
+def _contradiction(place: Place) -> Command:
+    return Command(["predict", place.model, speech(place), "--out", "talk.srt", "--format", "json"])
+
+
+@situation("output-unknown-ending")
+def _ending(place: Place) -> Command:
+    return Command(["predict", place.model, speech(place), "--out", "talk.xyz"])
+
+
 @situation("output-foreign")
 def _foreign(place: Place) -> Command:
     speech(place)

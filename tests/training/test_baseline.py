@@ -12,10 +12,10 @@ from sklearn.preprocessing import StandardScaler
 
 from affuse.corpora.corpus import Corpus
 from affuse.recipe import Recipe
-from affuse.reports.tables.results import read_predictions
 from affuse.training.baseline import GRID, pool, prepare
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up
+from affuse.training.runfolder import RunFolder
 from command import affuse
 from quiet import Quiet
 from small_corpus import make_corpus
@@ -78,7 +78,7 @@ def test_the_baseline_by_scikit_learn_alone(ran):
         search.fit(scaler.transform(train), labels, groups=speakers[roles["train"]])
         result = json.loads((folder / "results.json").read_text())
         assert result["c"]["emotion"] == search.best_params_["C"]
-        test = read_predictions(folder, "test")
+        test = RunFolder(folder).predictions("test")
         assert test["id"].tolist() == roles["test"]
         expected = search.predict_proba(scaler.transform(np.stack([x[id] for id in roles["test"]])))
         columns = [f"emotion_p_{name}" for name in experiment.labelled.spaces["emotion"]]

@@ -10,12 +10,14 @@ from affuse.recipe import Recipe
 from affuse.reports.record import read_record, write_record
 from affuse.reports.sections.setting import FILES as DESCRIBED
 from affuse.reports.tables.convergence import training_table
-from affuse.reports.tables.results import collect_results, read_predictions
+from affuse.reports.tables.results import collect_results
 from affuse.reports.tables.rows import read_rows
-from affuse.reports.tables.statistics import TABLES
 from affuse.training.baseline import add_baseline
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import FILES, Variant, compare
+from affuse.training.compare import compare
+from affuse.training.comparison_folder import FILES, STATISTICS
+from affuse.training.runfolder import RunFolder
+from affuse.training.variants import Variant
 from quiet import Quiet
 from small_corpus import make_corpus
 
@@ -71,7 +73,7 @@ def test_where_training_has_one_class_of_a_task_the_baseline_names_it(tmp_path):
     comparison = run(two, tmp_path / "out", [variant("server", changes)])
     assert comparison.failed == []
     (folder,) = {c.folder for c in comparison.cells if c.variant.baseline and c.fold == 0}
-    test = read_predictions(folder, "test")
+    test = RunFolder(folder).predictions("test")
     assert set(test["gender_predicted"]).isdisjoint(test["gender"])
 
 
@@ -90,6 +92,6 @@ def test_its_runs_are_counted_once(corpus, tmp_path):
 
 
 def test_every_table_of_a_report_is_known_as_an_output():
-    tables = {f"{name}.csv" for name in TABLES}
+    tables = {*STATISTICS.values()}
     assert tables <= set(FILES)
     assert tables <= set(DESCRIBED)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from affuse.corpora.corpus import Utterance
-from affuse.corpora.media_checks import Span, check_file
+from affuse.corpora.validation.media import Span, check_file
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.errors import AffuseError, ClipError
 from affuse.failures import cause_of, trace_of

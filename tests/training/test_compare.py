@@ -7,12 +7,15 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
+from affuse.axes import axes_of
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
 from affuse.evaluation.intervals import speaker_confusions, speaker_interval
-from affuse.reports.tables.results import collect_results, markdown_table, paper_table, read_predictions
+from affuse.reports.tables.results import collect_results, markdown_table, paper_table
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import compare, make_variants, parse_axes
+from affuse.training.compare import compare
+from affuse.training.runfolder import RunFolder
+from affuse.training.variants import make_variants
 from quiet import Quiet
 from small_corpus import make_corpus
 
@@ -40,27 +43,27 @@ OVER = ["loss=cross_entropy,cross_entropy+center", "seed=0,1"]
 def run(place, out, over=OVER, changes=(), jobs=1, **options):
     corpus, cache = place
     progress = Quiet()
-    variants = make_variants("server", parse_axes(over), [*SMALL, *changes])
+    variants = make_variants("server", axes_of(over), [*SMALL, *changes])
     return compare(variants, corpus, out, cache, progress, jobs=jobs, **options), progress
 
 
 def test_axes_and_their_mistakes():
-    assert parse_axes(["loss=a, b", "seed=0,1"]) == {"loss": ["a", "b"], "seed": ["0", "1"]}
+    assert axes_of(["loss=a, b", "seed=0,1"]) == {"loss": ["a", "b"], "seed": ["0", "1"]}
     for bad, message in [
         (["loss"], "axis=value"), (["=a"], "axis=value"), (["seed="], "axis=value"),
         (["seed=0,0"], "stands twice"), (["seed=0", "seed=1"], "names the axis 'seed' twice"),
     ]:  # fmt: skip
         with pytest.raises(AffuseError, match=message):
-            parse_axes(bad)
+            axes_of(bad)
 
 
 def test_an_empty_value_is_no_axis_of_one():
     with pytest.raises(AffuseError, match="a value is empty; write null where none is meant"):
-        parse_axes(["training.patience=,2"])
+        axes_of(["training.patience=,2"])
 
 
 def test_variants_are_the_product_and_recipe_is_an_axis():
-    variants = make_variants("server", parse_axes(["recipe=server,3m-ser", "loss=center,cross_entropy"]), [])
+    variants = make_variants("server", axes_of(["recipe=server,3m-ser", "loss=center,cross_entropy"]), [])
     assert [(v.recipe.name, v.recipe.tasks["emotion"].loss[0].name) for v in variants] == [
         ("server", "center"), ("server", "cross_entropy"), ("3m-ser", "center"), ("3m-ser", "cross_entropy"),
     ]  # fmt: skip
@@ -85,7 +88,7 @@ def test_every_utterance_is_tested_once_per_seed_and_the_table_says_what_sklearn
         by_seed = []
         for seed in (0, 1):
             folders = [tmp_path / "runs" / f"loss={loss},seed={seed}" / f"fold{k}" for k in range(3)]
-            table = pd.concat([read_predictions(folder, "test") for folder in folders])
+            table = pd.concat([RunFolder(folder).predictions("test") for folder in folders])
             assert sorted(table["id"]) == sorted(corpus.table["id"])
             by_seed.append(table)
         for name, function in [("acc", accuracy_score), ("bacc", balanced_accuracy_score)]:
@@ -118,13 +121,15 @@ def test_finished_cells_are_never_run_again_and_unfinished_ones_are(place, tmp_p
     first = sorted(times)[0]
     (first.parent / "results.json").unlink()  # as an interrupted cell is
     _, progress = run(place, tmp_path, ["loss=cross_entropy", "seed=0,1"])
-    assert progress.totals["training"] == 4
-    assert "2 of 6 cells are finished already." in progress.said
+    assert progress.counts["epochs of 4 runs"][-1] == (8, 8)
+    assert "2 of 6 runs were finished earlier." in progress.said
     for path, time in times.items():
         assert (path.stat().st_mtime_ns == time) == (path != first)
 
 
-@pytest.mark.parametrize(("option", "what"), [("subsets", "--subsets"), ("keep_models", "model folder")])
+@pytest.mark.parametrize(
+    ("option", "what"), [("subsets", "leave out subsets"), ("keep_models", "model folder")]
+)
 def test_what_an_svm_cannot_do_is_told_before_anything_is_done(place, tmp_path, option, what):
     with pytest.raises(AffuseError, match=what):
         run(place, tmp_path / "out", ["seed=0"], ["tasks.emotion.classifier=svm"], **{option: True})
@@ -133,13 +138,14 @@ def test_what_an_svm_cannot_do_is_told_before_anything_is_done(place, tmp_path, 
 
 def test_other_settings_in_the_same_folder_are_refused(place, tmp_path):
     run(place, tmp_path, ["seed=0"])
-    with pytest.raises(AffuseError, match="another recipe, corpus, split or seed; choose another --out"):
+    with pytest.raises(AffuseError, match="another recipe, corpus, split or seed; choose another out"):
         run(place, tmp_path, ["seed=0"], ["lr=1e-5"])
 
 
 def test_processes_give_the_tables_of_one_process(place, tmp_path):
     run(place, tmp_path / "one", ["seed=0,1"], jobs=1, folds=[0])
-    run(place, tmp_path / "two", ["seed=0,1"], jobs=2, folds=[0])
+    _, progress = run(place, tmp_path / "two", ["seed=0,1"], jobs=2, folds=[0])
+    assert progress.counts["epochs of 2 runs"][-1] == (4, 4)
     for seed in (0, 1):
         one, two = (
             (tmp_path / n / "runs" / f"seed={seed}" / "fold0" / "predictions.csv").read_text()
@@ -166,7 +172,7 @@ def test_bad_clips_are_left_out_and_listed(tmp_path):
     skipped = pd.read_csv(tmp_path / "out" / "skipped.csv")
     assert skipped["id"].tolist() == ["s0_anger_0"]
     assert "s0_anger_0.wav" in skipped["cause"][0]
-    tested = pd.concat([read_predictions(folder, "test") for folder in comparison.results])
+    tested = pd.concat([RunFolder(folder).predictions("test") for folder in comparison.results])
     assert "s0_anger_0" not in set(tested["id"])
     assert len(tested) == 35
 
@@ -175,7 +181,7 @@ def test_numbers_that_look_like_ids_stay_text(tmp_path):
     (tmp_path / "predictions.csv").write_text(
         "id,role,fold,emotion,emotion_predicted,emotion_p_NA,emotion_p_1\n007,test,0,NA,1,0.25,0.75\n"
     )
-    row = read_predictions(tmp_path, "test").iloc[0]
+    row = RunFolder(tmp_path).predictions("test").iloc[0]
     assert (row["id"], row["emotion"], row["emotion_predicted"], row["emotion_p_1"]) == (
         "007",
         "NA",

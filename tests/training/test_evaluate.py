@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,13 +18,13 @@ from affuse.files.outputs import RECORD
 from affuse.models.loading import load_model
 from affuse.recipe import Recipe
 from affuse.training.cache import FeatureCache
-from affuse.training.evaluate import evaluate_model
+from affuse.training.evaluate import evaluate_model, rename_labels
 from affuse.training.experiment import set_up
-from affuse.training.label_fit import rename_labels
 from affuse.training.run import train_fold
 from command import affuse
 from quiet import Quiet
 from small_corpus import make_corpus
+from tiny_models import tiny_bert
 from video_files import write_video
 
 TRAINING = [
@@ -142,7 +143,7 @@ def test_what_another_corpus_cannot_have_is_said_and_a_split_needs_all(released,
     assert progress.said[0].startswith(
         "The model's recipe has corpus.labels, which is not applied: small keeps no votes"
     )
-    with pytest.raises(AffuseError, match=r"corpus\.labels, and small keeps no votes .*leave --split out\.$"):
+    with pytest.raises(AffuseError, match=r"corpus\.labels, and small keeps no votes .*leave split out\.$"):
         evaluate_model(model, small, cache, Quiet(), split=out / "split.csv")
 
 
@@ -203,7 +204,7 @@ def test_every_role_can_be_asked_for_and_all_is_called_flattering(voices):
     assert "These numbers flatter the model: of the 72 utterances some were seen in training" in " ".join(
         progress.said
     )
-    with pytest.raises(AffuseError, match="--role takes train, validation, test or all, not 'tets'"):
+    with pytest.raises(AffuseError, match="role takes train, validation, test or all, not 'tets'"):
         evaluate_model(model, corpus, cache, Quiet(), role="tets")
 
 
@@ -227,7 +228,7 @@ def test_a_renamed_copy_and_a_subset_are_recognised_by_their_sound(voices, tmp_p
     learnt = corpus.table["id"].isin(of_role(out, "train"))
     subset = copy_of(corpus, tmp_path / "subset", lambda table: table[learnt])
     with pytest.raises(
-        AffuseError, match=r"All \d+ utterances of theirs were seen in training .* give --role all"
+        AffuseError, match=r"All \d+ utterances of theirs were seen in training .* give role='all'"
     ):
         evaluate_model(model, subset, cache, Quiet())
 
@@ -286,17 +287,18 @@ def test_labels_that_fit_in_one_class_or_none_are_refused_with_both_lists(voices
         evaluate_model(model, theirs, cache, Quiet())
     assert str(caught.value) == (
         "The emotion labels of theirs (angry 8, neutral 8, sad 8) are not those of the model (anger, sadness, "
-        "neutral): only neutral is among both. Say which are meant by --map angry=anger, once for each label."
+        "neutral): only neutral is among both. Say which are meant by rename={'angry': 'anger'}, with a pair for each "
+        "label."
     )
     none = relabelled(fresh, {"anger": "angry", "sadness": "sad", "neutral": "calm"})
     with pytest.raises(AffuseError, match="none is among both"):
         evaluate_model(model, none, cache, Quiet())
     german = relabelled(fresh, {"anger": "Wut", "sadness": "Trauer", "neutral": "egal"})
-    with pytest.raises(AffuseError, match="--map THEIRS=OURS"):  # no guess that would mislead
+    with pytest.raises(AffuseError, match=r"rename=\{'THEIRS': 'OURS'\}"):  # no guess that would mislead
         evaluate_model(model, german, cache, Quiet())
     mapped = rename_labels(theirs, {"angry": "anger", "sad": "sadness"})
     assert evaluate_model(model, mapped, cache, Quiet()).recalls["n"].tolist() == [8, 8, 8]
-    with pytest.raises(AffuseError, match="--map angri: There is no 'angri'"):
+    with pytest.raises(AffuseError, match="rename angri: There is no 'angri'"):
         rename_labels(theirs, {"angri": "anger"})
 
 
@@ -316,3 +318,23 @@ def test_labels_of_which_some_fit_are_measured_and_said(voices, tmp_path):
     assert "Every emotion label is anger: ACC and BACC are the recall of that class alone" in " ".join(
         progress.said
     )
+
+
+def test_a_trained_encoder_reads_for_itself_wherever_it_began(tmp_path: Path) -> None:
+    """Its weights are the model's; the folder that training began with may be gone, and the model's has none."""
+    corpus, bert = make_corpus(tmp_path / "one"), tiny_bert(tmp_path / "bert")
+    recipe = Recipe.load(
+        "server",
+        [
+            "modalities.audio=null",
+            f"modalities.text.options.model={bert}",
+            "modalities.text.frozen=false",
+            "epochs=1",
+        ],
+    )
+    cache, out = FeatureCache(tmp_path / "cache"), tmp_path / "run"
+    experiment = set_up(corpus, recipe, cache, Quiet())
+    train_fold(experiment, experiment.recipe, 0, out)
+    shutil.rmtree(bert)
+    found = evaluate_model(load_model(out), corpus, cache, Quiet(), split=out / "split.csv")
+    assert_same(found.predictions, out)

@@ -13,9 +13,10 @@ from affuse.reproduction.definition import read_definition, read_paper
 from affuse.reproduction.grid import Grid
 from affuse.reproduction.running import check_grid
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import Variant, compare
+from affuse.training.compare import compare
 from affuse.training.experiment import read_clips, set_up
 from affuse.training.run import train_fold
+from affuse.training.variants import Variant
 from quiet import Quiet
 from small_corpus import make_corpus
 from tiny_models import tiny_wav2vec2

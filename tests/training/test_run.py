@@ -19,7 +19,8 @@ from affuse.training.data import Clips
 from affuse.training.embeddings import read_embeddings, write_embeddings
 from affuse.training.experiment import set_up
 from affuse.training.module import NonFiniteLoss
-from affuse.training.run import check_run_folder, train_fold
+from affuse.training.run import train_fold
+from affuse.training.runfolder import RunFolder
 from quiet import Quiet
 from small_corpus import make_corpus
 from tiny_models import tiny_bert
@@ -90,7 +91,7 @@ def test_the_embeddings_are_the_kept_models_of_the_test_part(place, tmp_path):
     ids, embedding = read_embeddings(tmp_path / "run" / "embeddings.npz")
     assert ids == experiment.roles(0)["test"]
     model = load_model(tmp_path / "run").eval()
-    opened = experiment.clips.open(dict(model.encoders.items()))
+    opened = experiment.open_clips(model)
     for id, row in zip(ids, embedding, strict=True):
         clip = Clips([id], opened, experiment.labelled.codes)
         with torch.inference_mode():
@@ -310,7 +311,7 @@ def test_a_trained_text_encoder_changes(place, tmp_path):
 
 def test_a_model_folder_predicts_what_the_run_predicted(place, tmp_path):
     from affuse.training.data import Clips
-    from affuse.training.run import predict_table
+    from affuse.training.prediction import predict_table
 
     experiment = prepared(place)
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
@@ -349,7 +350,7 @@ def test_lightning_is_recent_enough():
 
 def test_a_feature_that_never_varies_is_only_shifted(place):
     from affuse.models.network import Model
-    from affuse.training.run import fit_standardisers
+    from affuse.training.standardise import fit_standardisers
 
     class Constant:
         ids = ("a", "b")
@@ -366,7 +367,7 @@ def test_a_feature_that_never_varies_is_only_shifted(place):
 
 
 def test_a_term_of_weight_0_trains_no_classifier():
-    from affuse.models.network import build
+    from affuse.models.building import build
 
     assert not build(Recipe.load("server", ["loss=0*cross_entropy+center"])).heads
 
@@ -376,12 +377,12 @@ def test_a_folder_of_something_else_is_no_run_folder(tmp_path):
     (tmp_path / "notes" / "mine.txt").write_text("mine")
     (tmp_path / "file").write_text("")
     with pytest.raises(
-        AffuseError, match=r"notes holds something that is no run; choose a new folder for --out"
+        AffuseError, match=r"notes holds something that is no run; choose a new folder for out"
     ):
-        check_run_folder(tmp_path / "notes")
-    with pytest.raises(AffuseError, match=r"cannot be written: .*file is a file; choose another --out"):
-        check_run_folder(tmp_path / "file" / "run")
+        RunFolder(tmp_path / "notes").check_writable()
+    with pytest.raises(AffuseError, match=r"cannot be written: .*file is a file; choose another out"):
+        RunFolder(tmp_path / "file" / "run").check_writable()
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun" / "environment.json").write_text("{}")
     for fine in ("begun", "new", "new/deep"):
-        check_run_folder(tmp_path / fine)
+        RunFolder(tmp_path / fine).check_writable()

@@ -10,18 +10,20 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
+from affuse.models.building import build
 from affuse.models.loading import load_model
-from affuse.models.network import build
 from affuse.recipe import Recipe
+from affuse.reports.pages.comparison import write_comparison_page
 from affuse.reports.record import write_record
-from affuse.reports.render.page import write_page
-from affuse.reports.tables.results import collect_results, read_predictions
+from affuse.reports.tables.results import collect_results
 from affuse.reports.tables.subsets import SUBSETS, collect_subsets, subset_table
 from affuse.sequence import pad
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import Variant, compare
+from affuse.training.compare import compare
 from affuse.training.evaluate import evaluate_model
-from affuse.training.subsets import SUBSET_PREDICTIONS, subsets_of
+from affuse.training.runfolder import SUBSET_PREDICTIONS, RunFolder
+from affuse.training.subsets import subsets_of
+from affuse.training.variants import Variant
 from command import affuse
 from quiet import Quiet
 from small_corpus import make_corpus
@@ -75,10 +77,10 @@ def test_subsets_in_order():
 def test_the_full_set_is_the_runs_own_prediction(compared):
     comparison, _ = compared
     for folder in comparison.results:
-        table = read_predictions(folder, "test", SUBSET_PREDICTIONS)
+        table = RunFolder(folder).subset_predictions("test")
         full = table[table["modalities"] == "audio+face"].drop(columns="modalities")
         pd.testing.assert_frame_equal(
-            full.reset_index(drop=True), read_predictions(folder, "test").reset_index(drop=True)
+            full.reset_index(drop=True), RunFolder(folder).predictions("test").reset_index(drop=True)
         )
 
 
@@ -90,7 +92,7 @@ def test_a_subset_is_what_evaluate_gives_from_those_modalities(place, compared, 
     alone = evaluate_model(
         load_model(folder), corpus, cache, Quiet(), split=folder / "split.csv", modalities=[modality]
     )
-    table = read_predictions(folder, "test", SUBSET_PREDICTIONS)
+    table = RunFolder(folder).subset_predictions("test")
     table = table[table["modalities"] == modality]
     assert sorted(alone.predictions["id"]) == sorted(table["id"])
     columns = [name for name in table.columns if "_p_" in name]
@@ -109,7 +111,7 @@ def test_the_table_is_scikit_learns(place, compared):
         values = {"acc": [], "bacc": []}
         for seed in (0, 1):
             folders = [out / "runs" / f"seed={seed}" / f"fold{k}" for k in range(3)]
-            table = pd.concat([read_predictions(folder, "test", SUBSET_PREDICTIONS) for folder in folders])
+            table = pd.concat([RunFolder(folder).subset_predictions("test") for folder in folders])
             table = table[table["modalities"] == name]
             values["acc"].append(accuracy_score(table["emotion"], table["emotion_predicted"]))
             values["bacc"].append(balanced_accuracy_score(table["emotion"], table["emotion_predicted"]))
@@ -160,9 +162,9 @@ def test_the_page_shows_them(compared):
     comparison, out = compared
     collect_results(comparison).to_csv(out / "results.csv", index=False)
     write_record(comparison, out)
-    assert "Missing modalities" not in write_page(out).read_text()
+    assert "Missing modalities" not in write_comparison_page(out).read_text()
     collect_subsets(comparison).to_csv(out / SUBSETS, index=False)
-    page = write_page(out).read_text()
+    page = write_comparison_page(out).read_text()
     assert "Missing modalities: emotion (generated corpus)" in page
     assert page.count('<td class="key">audio+face</td>') == 1
 

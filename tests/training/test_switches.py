@@ -12,12 +12,12 @@ from affuse.errors import AffuseError
 from affuse.files import digest
 from affuse.models.loading import load_model
 from affuse.recipe import Recipe
-from affuse.reports.tables.results import read_predictions
 from affuse.sequence import pad
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up
 from affuse.training.module import TrainingModule
 from affuse.training.run import train_fold
+from affuse.training.runfolder import RunFolder
 from command import affuse
 from quiet import Quiet
 from small_corpus import make_corpus
@@ -62,7 +62,7 @@ def test_the_epoch_may_be_chosen_on_the_test_part_and_the_run_says_so(place, tmp
     best = ranked.sort_values(["first", "then"], ascending=False).iloc[0]
     assert result.best_epoch == best["epoch"]
     # the peek: no other epoch would have shown a better number
-    test = read_predictions(tmp_path, "test")
+    test = RunFolder(tmp_path).predictions("test")
     acc = (test["emotion"] == test["emotion_predicted"]).mean()
     if criterion == "acc":
         assert acc == pytest.approx(history["test_acc_emotion"].max())
@@ -127,11 +127,11 @@ def test_an_rbf_svm_classifies_the_embeddings(place, tmp_path):
 
     labels = experiment.labelled.table.set_index("id")["emotion"]
     machine = SVC().fit(embedding(roles["train"]), labels[roles["train"]].to_numpy(str))
-    called = read_predictions(tmp_path / "svm", "test").set_index("id")
+    called = RunFolder(tmp_path / "svm").predictions("test").set_index("id")
     expected = machine.predict(embedding(roles["test"]))
     assert called.loc[roles["test"], "emotion_predicted"].tolist() == expected.tolist()
     assert set(np.unique(called[[c for c in called if "_p_" in c]])) == {0.0, 1.0}
-    nearest = read_predictions(tmp_path / "nearest", "test").set_index("id")
+    nearest = RunFolder(tmp_path / "nearest").predictions("test").set_index("id")
     assert not nearest["emotion_p_anger"].isin([0, 1]).all()
 
 
@@ -177,7 +177,7 @@ def test_overlapping_parts_train_on_test_utterances_and_every_file_says_so(place
     said = json.loads((tmp_path / "results.json").read_text())
     assert said["on_test"] == "test utterances in training"
     assert "of the test utterances train or validate too" in said["stamp"]
-    assert set(read_predictions(tmp_path, "test")["id"]) == set(roles["test"])
+    assert set(RunFolder(tmp_path).predictions("test")["id"]) == set(roles["test"])
 
 
 def test_short_clips_are_left_out_of_the_whole_experiment_and_told(place, tmp_path):

@@ -6,11 +6,13 @@ import errno
 import io
 import os
 import sys
-from typing import TextIO
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, TextIO
 
 import typer
 
 import affuse
+from affuse.calls import recorded_as
 from affuse.cli import (
     compare,
     demo,
@@ -25,32 +27,57 @@ from affuse.cli import (
     train,
     validate,
 )  # fmt: skip
-from affuse.cli.verbs import Verbs
+from affuse.cli.flags import command_line, sentence
+from affuse.cli.verbs import VerbGroup, Verbs
 from affuse.errors import AffuseError
 from affuse.files.names import shown
 
+
+class _Affuse(VerbGroup):
+    """All verbs, in the order of their use."""
+
+    panels: ClassVar[Mapping[str, Sequence[str]]] = {
+        "Corpora": ("prepare", "validate"),
+        "Training and comparison": ("train", "compare", "reproduce", "evaluate", "report"),
+        "Models": ("predict", "export", "push", "pull"),
+        "More": ("list", "demo"),
+    }
+
+
 app = Verbs(
     name="affuse",
-    help="Train, compare and run models that tell emotion and gender from voice, words and face.\n\n"
-    "Exit codes: 0 done; 1 done, but some items were skipped; 2 bad input, nothing done; 130 interrupted.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    cls=_Affuse,
+    help="Train, compare and run models that tell emotion and gender from voice, words and face.",
+    epilog="""\b
+First steps:
+  affuse demo                                  all of it on a generated corpus
+  affuse prepare csv TABLE.csv CORPUS          your own files
+  affuse train voice-offline CORPUS --out RUN  a model from the voice
+  affuse predict RUN CLIP                      a timeline of a recording
+
+Exit codes: 0 done; 1 done, but some items were skipped; 2 bad input, nothing done; 130 interrupted.""",
 )
-app.add_typer(prepare.app, name="prepare")
-app.command("validate")(validate.validate)
-app.command("train")(train.train)
-app.command("compare")(compare.compare)
-app.command("reproduce")(reproduce.reproduce)
-app.command("evaluate")(evaluate.evaluate)
-app.command("predict")(predict.predict)
-app.command("report")(report.report)
-app.command("export")(export.export)
-app.command("push")(hub.push)
-app.command("pull")(hub.pull)
-app.command("demo")(demo.demo)
-app.command("list")(listing.list_parts)
+app.add_typer(
+    prepare.app, name="prepare", short_help="Read a corpus, or a table of your own, into a corpus folder."
+)
+app.command("validate", short_help="Check a corpus folder: rows, media files, labels.")(validate.validate)
+app.command("train", short_help="Train one model; write a run folder.")(train.train)
+app.command("compare", short_help="Train every combination of settings; write tables and a report.")(
+    compare.compare
+)
+app.command("reproduce", short_help="Run a paper's experiments beside its published numbers.")(
+    reproduce.reproduce
+)
+app.command("evaluate", short_help="Measure a trained model on a corpus.")(evaluate.evaluate)
+app.command("predict", short_help="Write a timeline of emotion and gender of a recording.")(predict.predict)
+app.command("report", short_help="Write the report of a comparison again.")(report.report)
+app.command("export", short_help="Write a model as one ONNX file.")(export.export)
+app.command("push", short_help="Upload a model to the Hugging Face Hub.")(hub.push)
+app.command("pull", short_help="Download a model from the Hugging Face Hub.")(hub.pull)
+app.command("list", short_help="List losses, weightings, encoders, fusions, corpora and recipes.")(
+    listing.list_parts
+)
+app.command("demo", short_help="Run both papers' comparisons on a generated corpus.")(demo.demo)
 
 
 def _version(wanted: bool) -> None:
@@ -72,9 +99,10 @@ def main() -> None:
     """Run the command line; bad input is one sentence on standard error and exit code 2."""
     _open_outputs()
     try:
-        app()
+        with recorded_as(command_line()):
+            app(prog_name="affuse")
     except AffuseError as error:
-        _fail(str(error))
+        _fail(sentence(error))
     except (KeyboardInterrupt, SystemExit) as stop:
         # typer turns Ctrl-C into exit code 130 without a word
         if isinstance(stop, SystemExit) and stop.code != 130:
@@ -117,8 +145,10 @@ def _open_outputs() -> None:
 
 
 def _take_any_text(stream: TextIO) -> None:
-    """A pipe or a file gets UTF-8, as the files of --out do, whatever the locale's encoding; a terminal its own. What
-    neither can hold (emoji in cp1252, bytes of a file name that are no text) is written as its code."""
+    """Give a pipe or a file UTF-8, whatever the locale's encoding, as the files of --out; a terminal its own.
+
+    What neither can hold (emoji in cp1252, bytes of a file name that are no text) is written as its code.
+    """
     if isinstance(stream, io.TextIOWrapper):
         encoding = stream.encoding if stream.isatty() else "utf-8"
         stream.reconfigure(encoding=encoding, errors="backslashreplace")

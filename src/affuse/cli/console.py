@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
+from affuse.cli.flags import flag
+from affuse.devices import choose_device
 from affuse.files.names import shown
+from affuse.names import counted
 from affuse.progress import Bars, Lines, reporting
+
+__all__ = ["bars", "choose_device", "messages", "out", "print_table", "report_skipped"]
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +38,7 @@ messages = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 def bars() -> AbstractContextManager[Bars | Lines]:
     """Live bars on a terminal; on anything else the messages, and a line a minute."""
-    return reporting(messages)
+    return reporting(messages, flag)
 
 
 def print_table(table: pd.DataFrame, title: str | None = None) -> None:
@@ -49,44 +52,21 @@ def print_table(table: pd.DataFrame, title: str | None = None) -> None:
     out.print(shown)
 
 
-def command_line() -> str:
-    """What was typed, as a shell takes it."""
-    return shlex.join(["affuse", *sys.argv[1:]])
+def report_skipped(table: pd.DataFrame, where: object) -> int:
+    """Say how many clips were skipped, or used in part; the exit code that follows from the skipped.
 
-
-def choose_device(device: str) -> str:
-    """ "auto" -> "cuda" where a GPU is at hand, else "cpu"."""
-    import torch
-
-    from affuse.errors import AffuseError
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device not in ("cpu", "cuda"):
-        raise AffuseError(f"--device takes auto, cpu or cuda, not {device!r}.")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise AffuseError(f"--device {device}: no GPU is at hand; use --device cpu.")
-    return device
-
-
-def report_skipped(skipped: list, where: object, partial: Sequence = ()) -> int:
-    """Say how many clips were skipped, or used in part; the exit code that follows from the skipped."""
-    if partial:
-        count = len({clip.id for clip in partial})
-        messages.print(
-            shown(
-                f"{count} utterance{'s' if count > 1 else ''} used in part, the first: {partial[0].id}: "
-                f"{partial[0].cause} All of them are in {where}."
-            ),
-            soft_wrap=True,
-        )
-    if not skipped:
-        return 0
-    first = skipped[0]
-    count = len({skip.id for skip in skipped})
-    messages.print(
-        shown(f"{count} utterance{'s' if count > 1 else ''} skipped, the first: {first.id}: {first.cause}"),
-        soft_wrap=True,
-    )
-    messages.print(shown(f"All causes are in {where}."), soft_wrap=True)
-    return 1
+    Args:
+        table: As ``skipped.csv`` has it: id, modality, cause, used.
+        where: The file that holds all causes.
+    """
+    code = 0
+    for used, done in (("in part", "used in part"), ("no", "skipped")):
+        rows = table[table["used"] == used]
+        if not len(rows):
+            continue
+        count = counted(rows["id"].nunique(), "utterance")
+        first = rows.iloc[0]
+        told = f"{count} {done}, the first: {first['id']}: {first['cause']} All causes are in {where}."
+        messages.print(shown(told), soft_wrap=True)
+        code = max(code, int(used == "no"))
+    return code

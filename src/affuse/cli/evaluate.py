@@ -8,95 +8,58 @@ from typing import Annotated
 import typer
 
 from affuse.cli.predict import OVERWRITE_HELP
-from affuse.cli.train import CACHE_HELP
-
-TABLES = ("predictions.csv", "metrics.csv", "recalls.csv", "groups.csv", "calibration.csv", "skipped.csv")
+from affuse.cli.train import CACHE_HELP, DEVICE_HELP
+from affuse.failures import SKIPPED
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Model folder (or the run folder that holds it).")],
-    corpus: Annotated[Path, typer.Argument(help="Corpus folder that 'affuse prepare' wrote.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for predictions.csv and metrics.csv.")
-    ] = None,
-    split: Annotated[
-        Path | None, typer.Option(help="A run's split.csv: measure only the utterances of one role in it.")
+    model: Annotated[str, typer.Argument(help="Model folder, run folder or Hub id.")],
+    corpus: Annotated[Path, typer.Argument(help="Folder that 'affuse prepare' wrote.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for predictions and tables.")] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", help="A label that the model calls otherwise: angry=anger. May be given again."
+        ),
     ] = None,
     role: Annotated[
         str | None,
         typer.Option(
-            help="Measure the utterances of this part of the model's training: train, validation, test, or all of them "
-            "(default: those that it was not trained on; with --split: test)."
+            help="Measure this part of the model's training: train, validation, test or all. Default: what it was not "
+            "trained on; with --split: test."
         ),
     ] = None,
-    map_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            help="A label of the corpus that the model calls otherwise: angry=anger. Again for others.",
-        ),
+    split: Annotated[
+        Path | None, typer.Option(help="A run's split.csv: measure one role of it, see --role.")
     ] = None,
     modalities: Annotated[
-        str | None,
-        typer.Option(help="Give the model only these, e.g. audio,text; the rest is masked as missing."),
+        str | None, typer.Option(help="Give the model only these, such as audio,text; mask the others.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
+    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
 ) -> None:
-    """A trained model on a corpus: ACC, BACC, F1, intervals over speakers, recall, and the gap by gender.
+    """Measure a trained model on a corpus, with intervals over speakers.
 
     Utterances that the model was trained on are recognised, in a copy of its corpus too, and left out.
     """
-    from contextlib import nullcontext
+    import affuse
+    from affuse.cli.console import bars, messages, print_table, report_skipped
 
-    from affuse.cli.console import bars, choose_device, messages, print_table, report_skipped
-    from affuse.corpora.corpus import Corpus
-    from affuse.files import write_csv
-    from affuse.files.outputs import Outputs
-    from affuse.models.loading import files_of, load_model
-    from affuse.training.cache import FeatureCache, default_folder
-    from affuse.training.evaluate import evaluate_model
-    from affuse.training.experiment import skipped_table
-    from affuse.training.label_fit import rename_labels
-
-    renamed = dict(_pair(text) for text in map_ or ())
     given = None if modalities is None else [name.strip() for name in modalities.split(",") if name.strip()]
-    outputs = None if out is None else Outputs(out, "evaluate", overwrite=overwrite, deep=False)
-    if outputs is not None:  # before the features, which may take an hour
-        read = [*files_of(model), *([] if split is None else [split])]
-        outputs.check([outputs.folder / name for name in TABLES], read)
-    loaded = rename_labels(Corpus.load(corpus), renamed)
-    if outputs is not None:
-        outputs.make_folder()
-    with outputs.writing() if outputs is not None else nullcontext(), bars() as progress:
-        found = evaluate_model(
-            load_model(model), loaded, FeatureCache(cache or default_folder()), progress,
-            choose_device(device), split=split, role=role, modalities=given, run=model,
+    with bars() as progress:
+        found = affuse.evaluate(
+            model, corpus, out, split=split, role=role, rename=dict(map(_pair, map_ or ())), modalities=given,
+            overwrite=overwrite, cache=cache, device=device, progress=progress,
         )  # fmt: skip
-    only = "" if given is None else f" from {', '.join(given)} alone"
-    name = f"{loaded.info.title}{only}{', training utterances included' if found.trained else ''}"
-    print_table(found.metrics.round(4), f"{name}: metrics")
-    for note in found.notes:
-        messages.print(note, markup=False, soft_wrap=True)
-    print_table(found.recalls.round(4), "Recall per class (rows: true class; columns: called)")
-    print_table(found.calibration.round(4), "Calibration: expected calibration error (ECE), NLL in nats")
-    if len(found.groups):
-        print_table(
-            found.groups.round(4), "By the corpus's annotation of gender, by dialog type, and the gaps"
-        )
-    if out is not None and outputs is not None:
-        with outputs.writing():
-            write_csv(out / "predictions.csv", found.predictions)
-            write_csv(out / "metrics.csv", found.metrics)
-            write_csv(out / "recalls.csv", found.recalls)
-            if len(found.groups):
-                write_csv(out / "groups.csv", found.groups)
-            write_csv(out / "calibration.csv", found.calibration)
-            write_csv(out / "skipped.csv", skipped_table(found.skipped, found.partial))
-        messages.print(f"Tables are in {out}.")
-    where = out / "skipped.csv" if out else "skipped.csv with --out"
-    raise typer.Exit(report_skipped(found.skipped, where, found.partial))
+    for title, table in found.tables:
+        print_table(table, title)
+    for sentence in found.sentences:
+        messages.print(sentence, soft_wrap=True)
+    if out is not None:
+        messages.print(f"Tables are in {out}.", soft_wrap=True)
+    where = out / SKIPPED if out else f"{SKIPPED} with --out"
+    raise typer.Exit(report_skipped(found.skipped_table(), where))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -2,43 +2,60 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from typing import Annotated
 
 import typer
 
+_WIDEST = 100  # longer lines are hard to read
+
 
 def list_parts(
     family: Annotated[
-        str, typer.Argument(help="losses, weightings, encoders, fusions, corpora or recipes; blank: all.")
+        str, typer.Argument(help="losses, weightings, encoders, fusions, corpora or recipes (default: all).")
     ] = "",
 ) -> None:
-    """What this affuse has: parts by name, with what they are."""
-
+    """List the parts that recipes can name, and the packaged recipes, with what each is."""
+    import affuse
+    from affuse.catalogue import FAMILIES
     from affuse.cli.console import out
-    from affuse.errors import AffuseError
-    from affuse.files.yaml_text import read_yaml
-    from affuse.recipe import packaged_recipes
-    from affuse.registry import PARTS, get, names, unknown
 
-    families = [*PARTS, "recipes"]
-    if family and family not in families:
-        raise AffuseError(f"{unknown(family, families, 'lists')}.")
-    for name in [family] if family else families:
+    for name in [family] if family else FAMILIES:
+        found = {part: f"{text}{_origin(name, part)}" for part, text in affuse.list_parts(name).items()}
         if not family:
-            out.print(name, style="bold")
-        if name == "recipes":
-            lines = {
-                recipe: " ".join(
-                    read_yaml(resource.read_text(encoding="utf-8"), recipe)["description"].split()
-                )
-                for recipe, resource in packaged_recipes().items()
+            out.print(f"{name.capitalize()}:")
+            found = {
+                part: _first_sentence(text) if name == "recipes" else text for part, text in found.items()
             }
-        else:
-            lines = {part: _summary(get(name, part)) for part in names(name)}
-        width = max(map(len, lines))
-        for part, text in lines.items():
-            out.print(f"  {part:<{width}}  {text}", markup=False, soft_wrap=True)
+        out.print(_table(found), soft_wrap=True)
+        if not family and name != FAMILIES[-1]:
+            out.print()
 
 
-def _summary(part: object) -> str:
-    return (part.__doc__ or "").strip().splitlines()[0] if part.__doc__ else ""
+def _table(rows: dict[str, str]) -> str:
+    """The names, and beside them the texts, folded to the width of the terminal."""
+    width = max(map(len, rows))
+    room = min(shutil.get_terminal_size().columns, _WIDEST) - 1
+    lines: list[str] = []
+    for name, text in rows.items():
+        lines += textwrap.wrap(
+            f"  {name:<{width}}  {text}",
+            max(room, width + 24),
+            subsequent_indent=" " * (width + 4),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
+
+
+def _origin(family: str, name: str) -> str:
+    """' [package 1.2]' of a part that is not affuse's own."""
+    from affuse.registry import is_own, origin
+
+    return "" if family == "recipes" or is_own(family, name) else f" [{origin(family, name)}]"
+
+
+def _first_sentence(text: str) -> str:
+    sentence, stop, _ = text.partition(". ")
+    return sentence + stop.strip()

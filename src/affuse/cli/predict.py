@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.files.names import shown
 from affuse.names import counted
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from affuse.inference.batch import Job, Outcome
+    from affuse.inference.batch import Outcome
+    from affuse.inference.many import Batch
     from affuse.inference.writers import Writer
 
 OVERWRITE_HELP = (
@@ -33,11 +32,19 @@ def predict(
         ),
     ],
     format_: Annotated[
-        str,
-        typer.Option("--format", help="json, csv, srt, vtt, audacity; several with --out, commas between."),
-    ] = "json",
+        str | None,
+        typer.Option(
+            "--format",
+            help="json (default), csv, srt, vtt, audacity; several for a folder, commas between.",
+        ),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder to write; without it, standard output.")
+        str | None,
+        typer.Option(
+            "--out",
+            help="A file of one clip (talk.srt, talk.csv, talk.png: the ending is the format), or a folder (a name "
+            "without an ending, or with / at its end); without it, standard output.",
+        ),
     ] = None,
     window: Annotated[
         float | None,
@@ -83,96 +90,64 @@ def predict(
         int | None, typer.Option(help="Audio track, from 0, of a file that has several (default: the first).")
     ] = None,
     plot: Annotated[
-        bool, typer.Option("--plot", help="With --out: a picture of every timeline too.")
+        bool, typer.Option("--plot", help="With a folder as --out: a picture of every timeline too.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes (default: one per core).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="The whole traceback of what nobody expected of a clip.")
+        bool, typer.Option("--verbose", help="Print the whole traceback of an unexpected failure.")
     ] = False,
 ) -> None:
-    """What is felt when in audio or video of any length: segments with label, probabilities and confidence."""
-    import os
-    from contextlib import ExitStack
+    """Emotion over time in audio or video of any length: segments with label, probabilities and confidence."""
+    from affuse.cli.console import choose_device
+    from affuse.cli.flags import sentence
+    from affuse.inference.many import predict_many
+    from affuse.inference.timeline_files import writers_of
 
-    from affuse.cli.console import choose_device, messages
-    from affuse.cli.standard_input import named, spooled
-    from affuse.cli.timeline_files import TimelineFiles, print_timeline
-    from affuse.inference.batch import predict_jobs
-    from affuse.inference.jobs import find_jobs
-    from affuse.inference.settings import Settings
-
-    writers = _writers(format_, out)
-    if plot and out is None:
-        raise AffuseError("--plot writes a picture beside the timelines; give --out FOLDER.")
-    settings = Settings.of({
-        "window": window, "hop": hop, "vad": vad, "unsure": unsure, "text": text, "asr": asr, "side": side,
-        "face": _point(face), "detector": detector, "channel": channel, "track": track,
-        "device": choose_device(device),
-    }, mark="--")  # fmt: skip
-    files = None if out is None else TimelineFiles(out, writers, plot, overwrite)
-    tell = partial(messages.print, soft_wrap=True, markup=False)
-    with ExitStack() as stack:
-        copy = stack.enter_context(spooled()) if "-" in clips else None
-        found = find_jobs([str(copy) if clip == "-" else clip for clip in clips], settings, tell)
-        if out is None and len(found) > 1 and writers[0].name not in ("json", "csv"):
-            raise AffuseError(
-                f"--format {writers[0].name} of {len(found)} clips needs --out FOLDER; json and csv can be piped."
-            )
-        if files is not None:
-            files.check(found, _inputs(model, clips, found))
-            stack.enter_context(files.outputs.writing())
-            _tell_names(found, messages)
-        # a GPU holds one process's model and windows; as many as cores would fill its memory with contexts
-        processes = 1 if settings.device != "cpu" else min(jobs or os.cpu_count() or 1, len(found))
-        skipped: list[Outcome] = []
-        seconds = wall = 0.0
-        for number, outcome in enumerate(predict_jobs(model, found, processes)):
-            if copy is not None and outcome.job.path == copy:
-                outcome = named(outcome, copy)
-            timeline = outcome.timeline
-            if timeline is not None and files is not None:
-                outcome = files.write(outcome)
-            if timeline is None or outcome.timeline is None:
-                skipped.append(outcome)
-                if verbose and outcome.trace:
-                    messages.print(outcome.trace, soft_wrap=True, markup=False)
-                continue
-            if timeline.warning and number == len(skipped):
-                messages.print(timeline.warning, soft_wrap=True, markup=False)
-            _tell(outcome, messages)
-            seconds, wall = seconds + timeline.seconds, wall + outcome.wall_seconds
-            if files is None:
-                print_timeline(timeline, writers[0], first=number == len(skipped), alone=len(found) == 1)
-        if len(found) == 1 and skipped:
-            raise AffuseError(skipped[0].cause)
-        if files is not None and skipped:
-            files.write_skipped(skipped)
-    if len(found) > 1:
-        messages.print(
-            f"{len(found) - len(skipped)} of {len(found)} clips, {seconds:.1f} s, on {processes} processes.",
-            soft_wrap=True,
+    formats = None if format_ is None else [name.strip() for name in format_.split(",") if name.strip()]
+    writers = writers_of(formats or ["json"]) if out is None else []
+    if len(writers) > 1:
+        raise AffuseError(
+            f"Standard output takes one format, not {len(writers)}; give {argument('out')} a folder."
         )
-    for outcome in skipped:
-        messages.print(f"Skipped: {outcome.cause}", soft_wrap=True, markup=False)
-    if skipped:
+    batch = predict_many(
+        model, clips, out=out, formats=formats, plot=plot, overwrite=overwrite, jobs=jobs,
+        window=window, hop=hop, vad=vad, unsure=unsure, text=text, asr=asr, face=_point(face), detector=detector,
+        side=side,  # type: ignore[arg-type]  # checked, with a sentence
+        channel=channel, track=track, device=choose_device(device),
+    )  # fmt: skip
+    if out is None and len(batch) > 1 and writers[0].name not in ("json", "csv"):
+        raise AffuseError(
+            f"{argument('formats', writers[0].name)} of {len(batch)} clips needs a folder ({argument('out')}); json "
+            "and csv can be piped."
+        )
+    for note in batch.notes:
+        _say(note)
+    seconds, warned = 0.0, False
+    for outcome in batch:
+        if outcome.timeline is None:
+            if len(batch) == 1:
+                raise outcome.error or AffuseError(outcome.cause)
+            if verbose and outcome.trace:
+                _say(outcome.trace, escaped=True)
+            continue
+        if outcome.timeline.warning and not warned:
+            _say(outcome.timeline.warning)
+        _say_what_was_found(outcome)
+        seconds += outcome.timeline.seconds
+        if out is None:
+            _print_timeline(outcome, writers[0], first=not warned, alone=len(batch) == 1)
+        warned = True
+    if len(batch) > 1:
+        done = len(batch) - len(batch.skipped)
+        processes = f"{batch.processes} process{'' if batch.processes == 1 else 'es'}"
+        _say(f"{done} of {len(batch)} clips, {seconds:.1f} s, on {processes}.")
+    _say_what_was_written(batch, out)
+    for outcome in batch.skipped:
+        _say(f"Skipped: {sentence(outcome.error) if outcome.error else outcome.cause}")
+    if batch.skipped:
         raise typer.Exit(1)
-
-
-def _writers(formats: str, out: Path | None) -> list[Writer]:
-    from affuse.inference.writers import WRITERS
-    from affuse.registry import unknown
-
-    names = [name.strip() for name in formats.split(",") if name.strip()]
-    for name in names:
-        if name not in WRITERS:
-            raise AffuseError(f"--format: {unknown(name, list(WRITERS), 'formats')}.")
-    if not names:
-        raise AffuseError(f"--format takes {', '.join(WRITERS)}.")
-    if out is None and len(names) > 1:
-        raise AffuseError(f"Standard output takes one format, not {len(names)}; give --out FOLDER.")
-    return [WRITERS[name]() for name in dict.fromkeys(names)]
 
 
 def _point(face: str | None) -> tuple[float, float] | None:
@@ -183,40 +158,50 @@ def _point(face: str | None) -> tuple[float, float] | None:
     except ValueError:
         x = y = -1.0
     if not (0 <= x <= 1 and 0 <= y <= 1):
-        raise AffuseError(f"--face takes two numbers from 0 to 1, as in 0.25,0.5, not {face!r}.")
+        raise AffuseError(f"{argument('face')} takes two numbers from 0 to 1, as in 0.25,0.5, not {face!r}.")
     return x, y
 
 
-def _inputs(model: str, sources: list[str], jobs: list[Job]) -> list[Path]:
-    """What is read besides the clips: none of it may become an output."""
-    from affuse.models.loading import files_of
+def _say(message: str, escaped: bool = False) -> None:
+    """On standard error, as it stands; ``escaped``: it has lines, and its odd letters are escaped already."""
+    from affuse.cli.console import messages
 
-    named = {one for job in jobs for one in (job.settings.text, job.settings.detector) if one is not None}
-    return [*files_of(model), *(Path(source) for source in sources), *sorted(named)]
-
-
-def _tell_names(jobs: list[Job], messages: Console) -> None:
-    from affuse.inference.jobs import is_shortened
-
-    for job in jobs:
-        if is_shortened(job):
-            messages.print(
-                shown(f"{job.path}: its name leaves no room for an ending; its outputs are called {job.name}."),
-                soft_wrap=True, markup=False,
-            )  # fmt: skip
+    messages.print(message if escaped else shown(message), soft_wrap=True, markup=False)
 
 
-def _tell(outcome: Outcome, messages: Console) -> None:
+def _say_what_was_found(outcome: Outcome) -> None:
     timeline = outcome.timeline
     assert timeline is not None
-    clip = shown(timeline.clip)
     factor = outcome.wall_seconds / timeline.seconds
-    messages.print(
-        f"{clip}: {timeline.seconds:.1f} s in {outcome.wall_seconds:.1f} s (real-time factor {factor:.3f}), "
-        f"{counted(len(timeline.segments), 'segment')}, peak memory {outcome.peak_bytes / 1e6:.0f} MB.",
-        soft_wrap=True, markup=False,
-    )  # fmt: skip
+    peak = "" if outcome.peak_bytes is None else f", peak memory {outcome.peak_bytes / 1e6:.0f} MB"
+    _say(
+        f"{timeline.clip}: {timeline.seconds:.1f} s in {outcome.wall_seconds:.1f} s (real-time factor {factor:.3f}), "
+        f"{counted(len(timeline.segments), 'segment')}{peak}."
+    )
     if not timeline.segments:
-        messages.print(f"{clip}: nobody speaks; --no-vad takes the whole clip.", soft_wrap=True, markup=False)
+        _say(f"{timeline.clip}: nobody speaks in it; --no-vad takes the whole clip.")
     for fault in timeline.faults:
-        messages.print(fault, soft_wrap=True, markup=False)
+        _say(fault)
+
+
+def _say_what_was_written(batch: Batch, out: str | None) -> None:
+    if len(batch.files) == 1:
+        _say(f"Wrote {batch.files[0]}.")
+    elif batch.files:
+        _say(f"Wrote {len(batch.files)} files to {str(out).rstrip('/')}/.")
+
+
+def _print_timeline(outcome: Outcome, writer: Writer, *, first: bool, alone: bool) -> None:
+    """To standard output: one header for all tables, one line for each of many JSONs."""
+    from affuse.inference.writers import CsvWriter, JsonWriter
+
+    timeline = outcome.timeline
+    assert timeline is not None
+    if isinstance(writer, CsvWriter):
+        text = writer.text(timeline, header=first)
+    elif isinstance(writer, JsonWriter) and not alone:
+        text = writer.line(timeline)
+    else:
+        text = writer.text(timeline)
+    sys.stdout.write(text)
+    sys.stdout.flush()

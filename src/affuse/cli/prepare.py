@@ -1,152 +1,132 @@
-"""``affuse prepare``: one sub-command per corpus."""
+"""``affuse prepare``: a sub-command for every reader in the registry, made from the reader's own options."""
 
 from __future__ import annotations
 
-import os
-import shlex
-from contextlib import AbstractContextManager
+import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.main import get_command
 
-from affuse.cli.verbs import Verbs
-from affuse.errors import AffuseError
+from affuse import registry
+from affuse.cli.verbs import VerbGroup, Verbs
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
 
-app = Verbs(help="Read a release, or a table of your own, into a corpus folder.", no_args_is_help=True)
-
-Source = Annotated[Path, typer.Argument(help="Where the release lies.")]
-Out = Annotated[Path, typer.Argument(help="Corpus folder to write.")]
-Overwrite = Annotated[
-    bool,
-    typer.Option(
-        "--overwrite", help="Replace a corpus that was edited since, or files that affuse did not write."
-    ),
-]
-Emotions = Annotated[str | None, typer.Option(help="Keep only these, comma-separated (default: all).")]
+# The first sentences of our own readers, so that the list of them imports none.
+ABOUT = {
+    "csv": "Your own table: .csv (comma, semicolon or tab), .tsv or .parquet, with any columns of a corpus.",
+    "iemocap": "IEMOCAP as it is on disk, or anything in its shape; counts are checked against the published ones.",
+    "emodb": "EmoDB: its files at any folder depth (wav or flac), or the CSV beside them.",
+    "ravdess": "RAVDESS: its files at any folder depth (wav, flac, mp4), or the CSV beside them.",
+    "meld": "MELD: its CSV files, and its mp4 clips where they lie beside them, at any folder depth.",
+    "generated": "A corpus made by a program, in IEMOCAP's layout and with known ceilings: for the demo and for tests.",
+}
 
 
-@app.command()
-def emodb(source: Source, out: Out, emotions: Emotions = None, overwrite: Overwrite = False) -> None:
-    """EmoDB: its files at any folder depth (wav or flac), or the CSV beside them."""
-    from affuse.corpora.readers.emodb import prepare
+class Readers(VerbGroup):
+    """The readers by name, ours and those of installed packages; each is imported when it is asked for."""
 
-    with _writing(out, overwrite):
-        _tell(prepare(source, out, _names(emotions)))
+    def list_commands(self, ctx: Any) -> list[str]:
+        """List our own readers, those of others, and what works on a corpus folder."""
+        names = registry.names("corpora")
+        return [*ABOUT, *(name for name in names if name not in ABOUT), *self.commands]
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Make the command of a reader.
 
-@app.command()
-def ravdess(
-    source: Source,
-    out: Out,
-    vocal: Annotated[str, typer.Option(help="speech, song or both.")] = "speech",
-    emotions: Emotions = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """RAVDESS: its files at any folder depth (wav, flac, mp4), or the CSV beside them."""
-    from affuse.corpora.readers.ravdess import prepare
+        Raises:
+            AffuseError: There is no such reader; the sentence has the nearest name.
+        """
+        return self.commands.get(cmd_name) or _command(cmd_name)
 
-    with _writing(out, overwrite):
-        _tell(prepare(source, out, vocal, _names(emotions)))  # type: ignore[arg-type]
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the readers without importing them."""
+        rows = [(name, self._about(name)) for name in self.list_commands(ctx)]
+        with formatter.section("Corpora"):
+            formatter.write_dl([row for row in rows if row[0] not in self.commands])
+        with formatter.section("Corpus folders"):
+            formatter.write_dl([row for row in rows if row[0] in self.commands])
 
-
-@app.command()
-def meld(source: Source, out: Out, overwrite: Overwrite = False) -> None:
-    """MELD: its CSV files, and its mp4 clips where they lie beside them."""
-    from affuse.corpora.readers.meld import prepare
-
-    with _writing(out, overwrite):
-        _tell(prepare(source, out))
+    def _about(self, name: str) -> str:
+        if name in self.commands:
+            return self.commands[name].short_help or self.commands[name].help or ""
+        return ABOUT.get(name) or f"Of {registry.origin('corpora', name)}."
 
 
-@app.command()
-def iemocap(
-    source: Annotated[
-        Path, typer.Argument(help="The release's root: the folder that holds Session1 to Session5.")
-    ],
-    out: Out,
-    classes: Annotated[
-        str,
-        typer.Option(help="4+exc (excited merged into happiness), 4 (without excited) or 6."),
-    ] = "4+exc",
-    scenario: Annotated[str, typer.Option(help="both, improvised or scripted.")] = "both",
-    ties: Annotated[
-        str,
-        typer.Option(help="Turns without a consensus among the classes: drop, majority or self_report."),
-    ] = "drop",
-    seed: Annotated[int, typer.Option(help="Of the draws among tied classes (--ties majority).")] = 0,
-    keep_unlabelled: Annotated[
+app = Verbs(
+    cls=Readers,
+    help="Read a release, or a table of your own, into a corpus folder.\n\n"
+    "'affuse prepare NAME --help' has the options of each.",
+)
+
+
+def _command(name: str) -> Any:
+    from affuse.cli.reader_options import command_of
+
+    reader = registry.get("corpora", name)
+    about, _, _ = inspect.cleandoc(reader.__doc__ or "").partition("\n\nArgs:")
+
+    def call(source: Path | None, out: Path, options: dict[str, Any], overwrite: bool) -> None:
+        _prepare(name, source, out, options, overwrite)
+
+    alone = Verbs()
+    takes_source = "source" in inspect.signature(reader).parameters
+    fields = registry.options("corpora", name).model_fields
+    alone.command(name)(command_of(fields, about.replace("``", ""), takes_source, call))
+    return get_command(alone)
+
+
+def _prepare(name: str, source: Path | None, out: Path, options: dict[str, Any], overwrite: bool) -> None:
+    from affuse.cli.console import bars
+    from affuse.corpora.corpus_files import BY
+    from affuse.corpora.reader import prepare
+    from affuse.files.outputs import Outputs
+
+    with Outputs(out, BY, overwrite=overwrite).writing(), bars() as progress:
+        corpus = prepare(name, source, out, options, progress=progress)
+    _print_counts(corpus)
+    _print_corpus(corpus)
+
+
+@app.command("trim", short_help="Cut the clips of a corpus to their speech, as 'affuse predict' does.")
+def trim_(
+    source: Annotated[Path, typer.Argument(help="Corpus folder that another 'affuse prepare' wrote.")],
+    out: Annotated[Path, typer.Argument(help="Corpus folder to write.")],
+    overwrite: Annotated[
         bool,
-        typer.Option(help="Keep turns without an emotion: they have speaker, gender, words and ratings."),
-    ] = True,
-    overwrite: Overwrite = False,
+        typer.Option(
+            "--overwrite", help="Replace a corpus that was edited since, or files that affuse did not write."
+        ),
+    ] = False,
 ) -> None:
-    """IEMOCAP as it is on disk, or anything in its shape; counts are checked against the published ones."""
+    """Write a corpus whose clips begin and end with speech: training then hears what 'affuse predict' hears."""
     from affuse.cli.console import bars
-    from affuse.corpora.readers.iemocap import prepare
+    from affuse.corpora.corpus import Corpus
+    from affuse.corpora.corpus_files import BY, INFO, TABLE, corpus_outputs
+    from affuse.corpora.trim import trim
+    from affuse.files.outputs import Outputs
 
-    with _writing(out, overwrite), bars() as progress:
-        corpus = prepare(
-            source, out, classes=classes, scenario=scenario, ties=ties, seed=seed,  # type: ignore[arg-type]
-            keep_unlabelled=keep_unlabelled, progress=progress.count("dialogs"),
-        )  # fmt: skip
-    print_self_check(corpus)
-    _tell(corpus)
-
-
-@app.command()
-def generated(
-    out: Annotated[Path, typer.Argument(help="Release folder to write, in the exact layout of IEMOCAP's.")],
-    sessions: Annotated[int, typer.Option(help="Sessions of two actors each.")] = 5,
-    dialogs: Annotated[int, typer.Option(help="Dialogs per session.")] = 8,
-    turns: Annotated[int, typer.Option(help="Turns in all.")] = 1000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
-    video: Annotated[
-        bool, typer.Option(help="Draw the faces (most of the time and room), or voices and words only.")
-    ] = True,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes (default: one per core).")] = None,
-) -> None:
-    """A release made by a program, with IEMOCAP's layout and known ceilings: for demo and tests."""
-    from affuse.cli.console import messages
-    from affuse.cli.console import out as output
-    from affuse.corpora.generated.release import settings_of
-
-    wanted = {"sessions": sessions, "dialogs": dialogs, "turns": turns, "seed": seed, "video": video}
-    found = settings_of(out)
-    if found not in ({}, wanted):  # a corpus may have been prepared from it
-        settings = ", ".join(f"{name} {value}" for name, value in found.items() if value != wanted[name])
-        raise AffuseError(f"{out} is a generated release of other settings ({settings}); name a new folder.")
-    root = generate(out, sessions=sessions, dialogs=dialogs, turns=turns, seed=seed, video=video, jobs=jobs)
-    output.print(f"{root}: generated release, {turns} turns, seed {seed}", markup=False, soft_wrap=True)
-    messages.print(
-        f"Next: affuse prepare iemocap {shlex.quote(str(root))} CORPUS_DIR", markup=False, soft_wrap=True
-    )
+    loaded = Corpus.load(source)
+    # before the clips, which take a while
+    corpus_outputs(out, [source / TABLE, source / INFO], overwrite=overwrite)
+    with Outputs(out, BY, overwrite=overwrite).writing():
+        with bars() as progress:
+            corpus = trim(loaded, progress.count("clips"))
+        _print_corpus(corpus.save(out))
 
 
-def generate(
-    out: Path, *, sessions: int, dialogs: int, turns: int, seed: int, video: bool, jobs: int | None
-) -> Path:
-    """``generate_release`` with a progress bar and one process per core."""
-    from affuse.cli.console import bars
-    from affuse.corpora.generated import generate_release
-
-    with bars() as progress:
-        return generate_release(
-            out, sessions=sessions, dialogs=dialogs, turns=turns, seed=seed, video=video,
-            jobs=jobs or os.cpu_count() or 1, progress=progress.count("generated dialogs"),
-        )  # fmt: skip
-
-
-def print_self_check(corpus: Corpus) -> None:
-    """The counts of the release against the published ones: totals, and whatever differs."""
+def _print_counts(corpus: Corpus) -> None:
+    """The counts of the release against the published ones, where its reader made them: totals, and what differs."""
     from affuse.cli.console import messages, print_table
-    from affuse.corpora.readers.iemocap.prepare import COUNTS
+    from affuse.corpora.corpus_files import COUNTS
     from affuse.files import read_csv
 
     assert corpus.folder is not None
+    if not (corpus.folder / COUNTS).is_file():
+        return
     counts = read_csv(corpus.folder / COUNTS, ("found", "published", "difference"))
     totals = (counts["scenario"] == "all") & (counts["gender"] == "all") & (
         (counts["session"] == "all") | (counts["label"] == "all")
@@ -166,67 +146,19 @@ def print_self_check(corpus: Corpus) -> None:
         )  # fmt: skip
 
 
-@app.command()
-def csv(
-    source: Annotated[Path, typer.Argument(help="Table of your own: .csv, .tsv or .parquet.")],
-    out: Out,
-    options: Annotated[
-        Path | None,
-        typer.Option(help="YAML file: columns (renames), labels (maps), label_spaces, media_root, name, ..."),
-    ] = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """A table of your own with any subset of the corpus columns."""
-    from affuse.corpora.readers.table import prepare
-
-    with _writing(out, overwrite):
-        _tell(prepare(source, out, options))
-
-
-@app.command("trim")
-def trim_(
-    source: Annotated[Path, typer.Argument(help="Corpus folder that another 'affuse prepare' wrote.")],
-    out: Out,
-    overwrite: Overwrite = False,
-) -> None:
-    """A corpus whose clips begin and end with speech: training then hears what 'affuse predict' hears."""
-    from affuse.cli.console import bars
-    from affuse.corpora.corpus import Corpus
-    from affuse.corpora.corpus_files import INFO, TABLE, corpus_outputs
-    from affuse.corpora.trim import trim
-
-    loaded = Corpus.load(source)
-    corpus_outputs(
-        out, [source / TABLE, source / INFO], overwrite=overwrite
-    )  # before the clips, which take a while
-    with _writing(out, overwrite):
-        with bars() as progress:
-            corpus = trim(loaded, progress.count("clips"))
-        _tell(corpus.save(out))
-
-
-def _writing(out: Path, overwrite: bool) -> AbstractContextManager[object]:
-    from affuse.corpora.corpus_files import BY
-    from affuse.files.outputs import Outputs
-
-    return Outputs(out, BY, overwrite=overwrite).writing()
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _tell(corpus: Corpus) -> None:
+def _print_corpus(corpus: Corpus) -> None:
     from affuse.cli.console import messages, out
+    from affuse.corpora.overview import label_counts
     from affuse.files.names import shown
+    from affuse.names import counted
 
     table = corpus.table
-    out.print(shown(f"{corpus.folder}: {corpus.info.title}, {len(table)} utterances"), soft_wrap=True)
-    for task, space in corpus.info.label_spaces.items():
-        counts = table[task].value_counts()
-        parts = [f"{label} {counts.get(label, 0)}" for label in space]
-        blank = int(table[task].isna().sum())
-        out.print(f"  {task}: {', '.join(parts)}" + (f", blank {blank}" if blank else ""), soft_wrap=True)
+    out.print(
+        shown(f"{corpus.folder}: {corpus.info.title}, {counted(len(table), 'utterance')}"), soft_wrap=True
+    )
+    for task, numbers in label_counts(table, corpus.info).items():
+        parts = [f"{label or 'blank'} {number}" for label, number in numbers.items()]
+        out.print(f"  {task}: {', '.join(parts)}", soft_wrap=True)
     out.print(f"  speakers: {table['speaker'].nunique()}")
     for note in corpus.info.notes:
         messages.print(f"  note: {shown(note)}", soft_wrap=True, markup=False)

@@ -11,20 +11,16 @@ from affuse.cli.predict import OVERWRITE_HELP
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder that 'affuse compare' or 'affuse reproduce' wrote.")],
+    folder: Annotated[Path, typer.Argument(help="What 'affuse train', 'compare' or 'reproduce' wrote.")],
+    corpus: Annotated[
+        Path | None, typer.Option(help="Of a run: its corpus, to show groups of speakers and clips.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
 ) -> None:
-    """The HTML page of a comparison or a reproduction, again, from what lies in its folder."""
-    from affuse.cli.console import out
-    from affuse.reports.render.page import write_page
-    from affuse.reproduction.report.page import write_reproduction_page
-    from affuse.reproduction.report.record import is_reproduction, reproduction_outputs
-    from affuse.training.compare import comparison_outputs
+    """Write the HTML page of a run, a comparison or a reproduction again."""
+    import affuse
+    from affuse.cli.console import bars, out
 
-    if is_reproduction(folder):
-        with reproduction_outputs(folder, overwrite).writing():
-            page = write_reproduction_page(folder)
-    else:
-        with comparison_outputs(folder, overwrite).writing():
-            page = write_page(folder)
-    out.print(f"The report is {page}: open it in a browser.", markup=False, soft_wrap=True)
+    with bars():
+        page = affuse.report(folder, corpus=corpus, overwrite=overwrite)
+    out.print(f"The report is {page}: open it in a browser.", soft_wrap=True)

@@ -7,62 +7,43 @@ from typing import Annotated
 
 import typer
 
-SET_HELP = "Change one field of the recipe, e.g. optimizer.lr=3e-4; may be given again."
-CACHE_HELP = "Folder of the feature cache (default: $AFFUSE_CACHE or the user's cache folder)."
+SET_HELP = "Change one field of the recipe, such as optimizer.lr=3e-4. May be given again."
+CACHE_HELP = "Folder of cached features. Default: AFFUSE_CACHE, or your cache folder."
+DEVICE_HELP = "auto, cpu or cuda."
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="Packaged recipe (see 'affuse list recipes') or YAML file.")],
-    corpus: Annotated[Path, typer.Argument(help="Corpus folder that 'affuse prepare' wrote.")],
+    recipe: Annotated[str, typer.Argument(help="Name ('affuse list recipes') or YAML file.")],
+    corpus: Annotated[Path, typer.Argument(help="Folder that 'affuse prepare' wrote.")],
     out: Annotated[Path, typer.Option("--out", help="Run folder to write.")],
-    fold: Annotated[int, typer.Option(help="Fold of the protocol to train and test.")] = 0,
-    seed: Annotated[int | None, typer.Option(help="Seed (default: the recipe's).")] = None,
+    fold: Annotated[int, typer.Option(help="Fold to test; the others train.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Random seed. Default: the recipe's.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
+    device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
-    live: Annotated[bool, typer.Option("--live", help="Encode in every step instead of caching.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Encode at every step, cache nothing.")] = False,
     self_contained: Annotated[
         bool, typer.Option("--self-contained", help="Copy frozen encoders into the model folder.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Train one fold with one seed; choose the epoch on validation, test once, write a run folder."""
-    from affuse.cli.console import bars, choose_device, messages, report_skipped
-    from affuse.cli.console import out as output
-    from affuse.corpora.corpus import Corpus
-    from affuse.recipe import Recipe
-    from affuse.training.cache import FeatureCache, default_folder
-    from affuse.training.experiment import set_up
-    from affuse.training.run import check_run_folder, train_fold
+    """Train one fold with one seed and test it once.
 
-    check_run_folder(out)  # before the features, which may take an hour
-    overrides = list(set_ or []) + ([] if seed is None else [f"seed={seed}"])
-    chosen = Recipe.load(recipe, overrides)
-    loaded = Corpus.load(corpus)
-    store = None if live else FeatureCache(cache or default_folder())
+    The epoch is chosen on validation. If you stop it with Ctrl-C, the same command goes on where it was.
+    """
+    import affuse
+    from affuse.cli.console import bars, messages, print_table, report_skipped
+    from affuse.failures import SKIPPED
+
     with bars() as progress:
-        experiment = set_up(loaded, chosen, store, progress, choose_device(device), [fold])
-        advance = progress.start("epochs", experiment.recipe.training.epochs)
-        result = train_fold(
-            experiment, experiment.recipe, fold, out, self_contained=self_contained,
-            progress=lambda epoch, row: advance(),
+        run = affuse.train(
+            recipe, corpus, out, fold=fold, seed=seed, set=set_, device=device, cache=cache, live=live,
+            self_contained=self_contained, progress=progress,
         )  # fmt: skip
-    generated = " (generated corpus)" if loaded.info.generated else ""
-    select = experiment.recipe.training.select
-    if select == "validation":
-        there = experiment.split.roles(fold).get("validation")
-        chosen_by = "was best on validation" if there else "counts: no validation part"
-    else:
-        chosen_by = "was best on the test part" if select == "test" else "counts: the last"
-    messages.print(f"{out}: epoch {result.best_epoch} of {result.epochs} {chosen_by}.", soft_wrap=True)
-    if experiment.recipe.on_test:
-        messages.print(f"These numbers flatter: {experiment.recipe.on_test}.", soft_wrap=True)
-    for task, metrics in result.metrics.items():
-        recalls = ", ".join(
-            f"{name} {100 * value:.1f}" if value == value else f"{name} -"
-            for name, value in metrics["recall"].items()
-        )
-        output.print(
-            f"{task}{generated}: test ACC (WA) {100 * metrics['acc']:.2f}  BACC (UA) {100 * metrics['bacc']:.2f}  "
-            f"macro F1 {100 * metrics['macro_f1']:.2f}  n {metrics['n']}  recall: {recalls}"
-        )
-    raise typer.Exit(report_skipped(experiment.skipped, out / "skipped.csv", experiment.partial))
+    if run.reused:
+        messages.print(f"{out} was finished earlier; nothing was run.", soft_wrap=True)
+    generated = " (generated corpus)" if run.generated else ""
+    print_table(run.summary(), f"Test part of fold {run.fold}{generated}")
+    for sentence in run.sentences:
+        messages.print(sentence, soft_wrap=True)
+    messages.print(f"Run and model are in {out}.", soft_wrap=True)
+    raise typer.Exit(report_skipped(run.skipped, out / SKIPPED))

@@ -9,30 +9,27 @@ import typer
 
 
 def validate(
-    corpus: Annotated[Path, typer.Argument(help="Corpus folder that 'affuse prepare' wrote.")],
+    corpus: Annotated[Path, typer.Argument(help="Folder that 'affuse prepare' wrote.")],
     decode: Annotated[
-        bool, typer.Option(help="Read every sample (finds damage, NaN, silence) or headers only.")
+        bool,
+        typer.Option("--decode/--no-decode", help="Read every sample, or only the headers of the files."),
     ] = True,
 ) -> None:
-    """Check every row, file, label and count; one line per finding; exit code 2 if there is an error."""
+    """Check every row, file, label and count of a corpus folder.
+
+    Prints a line per finding. The exit code is 2 if one of them is an error.
+    """
+    import affuse
     from affuse.cli.console import bars, out, print_table
-    from affuse.corpora.corpus import Corpus
-    from affuse.corpora.validation import summarise
-    from affuse.corpora.validation import validate as check
+    from affuse.names import counted
 
-    loaded = Corpus.load(corpus)
+    loaded = affuse.Corpus.load(corpus)
     with bars() as progress:
-        advance = None
-
-        def show(done: int, total: int) -> None:
-            nonlocal advance
-            advance = advance or progress.start("media files", total)
-            advance()
-
-        findings = check(loaded, show, decode)
-    print_table(summarise(loaded), f"{loaded.info.title}")
+        findings = affuse.validate(loaded, decode=decode, progress=progress)
+    print_table(loaded.counts(), loaded.info.title)
     for finding in findings:
-        out.print(str(finding), markup=False, soft_wrap=True)
+        out.print(str(finding), soft_wrap=True)
     errors = sum(finding.severity == "error" for finding in findings)
-    out.print(f"{len(loaded)} utterances: {errors} errors, {len(findings) - errors} warnings.")
+    warnings = counted(len(findings) - errors, "warning")
+    out.print(f"{counted(len(loaded), 'utterance')}: {counted(errors, 'error')}, {warnings}.")
     raise typer.Exit(2 if errors else 0)

@@ -1,20 +1,38 @@
-"""The group of verbs; an option that takes one value is refused when it is given twice."""
+"""The commands and groups of the command line: their help, and the options that may be given once only."""
 
 from __future__ import annotations
 
+import inspect
+import typing
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
+
+# what stands after an option in its help, by the type of its value
+WORDS: dict[Any, str] = {Path: "PATH", str: "TEXT", int: "N", float: "NUMBER"}
 
 
 class Verb(TyperCommand):
-    """A verb whose options say nothing in vain: the last of several values would silently be the only one."""
+    """A command whose help fits 80 columns, and whose options are not given twice in vain."""
+
+    def __init__(self, name: str | None, **options: Any) -> None:
+        super().__init__(name, **options)
+        types = typing.get_type_hints(inspect.unwrap(self.callback)) if self.callback else {}
+        for param in self.params:
+            if param.metavar is None:
+                named = param.param_type_name == "argument"
+                param.metavar = (param.name or "").upper() if named else _word(types.get(param.name or ""))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As the parent does. Raises a usage error, exit code 2, naming the option that stands twice."""
+        """Read the arguments as the parent does.
+
+        Raises:
+            click.UsageError: An option with one value stands twice: the last would silently be the only one.
+        """
         _, _, order = self.make_parser(ctx).parse_args(args=list(args))
         given = Counter(one for one in order if one.param_type_name == "option")
         for option, times in given.items():
@@ -25,10 +43,89 @@ class Verb(TyperCommand):
                 ctx.fail(f"{name} is given {'twice' if times == 2 else f'{times} times'}; {cure}.")
         return super().parse_args(ctx, args)
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Name the arguments as a manual does: RECIPE, not {RECIPE}."""
+        return [
+            piece.translate({ord("{"): None, ord("}"): None}) for piece in super().collect_usage_pieces(ctx)
+        ]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, then the options."""
+        rows: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for param in self.get_params(ctx):
+            if param.param_type_name == "argument":
+                name = f"{param.metavar}{'...' if param.nargs != 1 else ''}"
+                rows["Arguments"].append((name, getattr(param, "help", None) or ""))
+            elif (record := param.get_help_record(ctx)) is not None:
+                rows["Options"].append(record)
+        for title, listed in rows.items():
+            if listed:
+                with formatter.section(title):
+                    formatter.write_dl(listed)
+
+
+class VerbGroup(TyperGroup):
+    """A group of commands: listed under ``panels`` and in their order, each with a whole sentence.
+
+    Without a command it prints its help, and the exit code is 0.
+    """
+
+    panels: ClassVar[Mapping[str, Sequence[str]]] = {}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """List the names in the order of the panels."""
+        named = [name for names in self.panels.values() for name in names if name in self.commands]
+        return [*named, *(name for name in self.commands if name not in named)]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments as the parent does; none at all asks for help."""
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help())
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write each panel; what is in none stands under 'Commands'."""
+        names = self.list_commands(ctx)
+        panels = {title: [name for name in some if name in names] for title, some in self.panels.items()}
+        panels["Commands"] = [name for name in names if not any(name in some for some in panels.values())]
+        for title, some in panels.items():
+            if some:
+                width = max(map(len, names))
+                with formatter.section(title):
+                    formatter.write_dl([(f"{name:<{width}}", _about(self.commands[name])) for name in some])
+
 
 class Verbs(typer.Typer):
-    """A typer application all of whose commands are of ``Verb``."""
+    """A typer application whose commands are ``Verb`` and whose help is plain text."""
 
-    def command(self, name: str | None = None, **options: Any) -> Callable:  # type: ignore[override]
-        """As the parent does."""
-        return super().command(name, **{"cls": Verb, **options})
+    def __init__(self, **options: Any) -> None:
+        defaults: dict[str, Any] = {
+            "cls": VerbGroup,
+            "no_args_is_help": True,
+            "add_completion": False,
+            "pretty_exceptions_enable": False,
+            "rich_markup_mode": None,  # boxes leave too little room for words at 80 columns, and cut them
+            "context_settings": {"help_option_names": ["-h", "--help"]},
+        }
+        super().__init__(**{**defaults, **options})
+
+    def command(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, name: str | None = None, **options: Any
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Register a command as the parent does."""
+        chosen: dict[str, Any] = {"cls": Verb, **options}
+        return super().command(name, **chosen)
+
+
+def _word(kind: Any) -> str:
+    """The word for a value of an annotation: TEXT of ``list[str] | None``."""
+    if kind in WORDS:
+        return WORDS[kind]
+    found = [_word(one) for one in typing.get_args(kind) if one is not type(None)]
+    return found[0] if found else "TEXT"
+
+
+def _about(command: Any) -> str:
+    """What is said of a command in a list: its short help, else its help's first paragraph."""
+    return command.short_help or " ".join(inspect.cleandoc(command.help or "").partition("\n\n")[0].split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,20 +11,21 @@ import pandas as pd
 import yaml
 from pydantic import ValidationError
 
-from affuse.corpora.corpus_files import INFO, TABLE, corpus_outputs
+from affuse.corpora import overview
+from affuse.corpora.corpus_files import INFO, TABLE, check_corpus_folder, corpus_outputs
+from affuse.corpora.normalise import normalise
 from affuse.corpora.schema import (
-    COLUMNS,
     FEATURE_PREFIX,
     INFO_TEXTS,
-    NUMBER_COLUMNS,
-    PATH_COLUMNS,
     CorpusInfo,
+    first_problem,
 )
-from affuse.errors import AffuseError
+from affuse.corpora.table import check_table, table_options
+from affuse.errors import AffuseError, name_arguments
 from affuse.files import digest, replacing, write_text
-from affuse.files.names import find, written
-from affuse.files.yaml_text import needs_quotes, read_yaml_file, write_yaml
-from affuse.names import tidy
+from affuse.files.names import find
+from affuse.files.yaml_text import read_yaml_file, write_yaml
+from affuse.tables import read_frame
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,10 +51,17 @@ class Utterance:
     video_end: float | None = None  # seconds
 
     def waveform(self, rate: int, end: float | None = None) -> np.ndarray:
-        """(samples,) float32, mono, at ``rate`` Hz: the row's piece of its sound, from its channel of its track.
+        """Read the row's piece of its sound, from its channel of its track. The row has audio.
 
-        end: seconds into the file, where the row's own end is not the one to stop at
-        Raises ClipError as ``media.audio.read_waveform`` does. The row has audio.
+        Args:
+            rate: Samples per second.
+            end: Seconds into the file, where the row's own end is not the one to stop at.
+
+        Returns:
+            (samples,) float32, mono.
+
+        Raises:
+            ClipError: The sound cannot be used; see ``media.audio.read_waveform``.
         """
         from affuse.media.audio import read_waveform  # decoders are slow to import
 
@@ -71,28 +79,152 @@ class Utterance:
 class Corpus:
     """A table of utterances and what is known about it.
 
-    ``table`` has every column of ``schema.COLUMNS`` (blank: null) and may have more. ``folder`` is where it
-    was read from or written to; relative feature paths resolve against it, media against ``media_root``.
+    Made by ``affuse.prepare``, read by ``Corpus.load``, or made from a data frame by ``Corpus.from_frame``. It can be
+    trained on whether it was saved or not.
+
+    Args:
+        table: One row per utterance, with any of the columns of ``schema.COLUMNS`` (blank: null) and others.
+        info: What the table means and where it came from (``corpus.yaml``).
+        folder: Where it was read from or written to; relative feature paths resolve against it, media against
+            ``media_root``.
+        remarks: What was guessed or passed over when the table was read, in sentences; not saved.
+
+    Example:
+        >>> import affuse, pandas as pd
+        >>> frame = pd.DataFrame({"text": ["go away", "how nice"], "emotion": ["anger", "happiness"]})
+        >>> corpus = affuse.Corpus.from_frame(frame, name="mine")
+        >>> corpus
+        Corpus('mine', 2 utterances, emotion: anger 1, happiness 1)
+        >>> len(corpus)
+        2
+        >>> corpus.table["id"].tolist()
+        ['utterance1', 'utterance2']
     """
 
-    def __init__(self, table: pd.DataFrame, info: CorpusInfo, folder: str | Path | None = None) -> None:
-        self.table = _normalise(table)
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        info: CorpusInfo,
+        folder: str | Path | None = None,
+        remarks: Sequence[str] = (),
+    ) -> None:
+        self.table = normalise(table)
         self.info = info
         self.folder = None if folder is None else Path(folder)
+        self.remarks = tuple(name_arguments(remark) for remark in remarks)
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __repr__(self) -> str:
-        return f"Corpus({self.info.name!r}, {len(self)} utterances)"
+        return overview.line(self.table, self.info)
+
+    def _repr_html_(self) -> str:
+        return overview.page(self.table, self.info, self.remarks)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        name: str = "corpus",
+        title: str | None = None,
+        labels: Mapping[str, Sequence[str] | Mapping[str, str | None]] | None = None,
+        media_root: str | Path | None = None,
+        columns: Mapping[str, str] | None = None,
+        require: Sequence[str] = (),
+        licence: str = "",
+        language: str = "",
+        notes: Sequence[str] = (),
+    ) -> Corpus:
+        """Make a corpus of a data frame, with the checks of ``affuse prepare csv``.
+
+        The columns are those of a corpus (``audio``, ``video``, ``text``, ``start``, ``end``, ``speaker``, ``gender``,
+        ``emotion``, ..., ``features_<name>``), in any order and case, or bear one of their usual names (Filename, Sex,
+        Label, ...); ``remarks`` of what comes back says which were taken. Others are kept. Nothing is written: use
+        ``save`` to keep it.
+
+        Args:
+            frame: One row per utterance; null cells are blank.
+            name: Of the corpus.
+            title: As results show it; None: the name.
+            labels: Task -> its classes in order, or a map of its labels (None: leave blank); a task that is not named
+                here takes the labels it finds, sorted.
+            media_root: Folder that relative paths start from; None: the working folder.
+            columns: Column of the corpus -> the frame's own name for it; "": it has none.
+            require: Tasks whose label every utterance must have; others are left out.
+            licence: Of the corpus, in words.
+            language: Of the words, such as "en".
+            notes: Sentences to keep with the corpus; model cards show them.
+
+        Raises:
+            AffuseError: Something is wrong; the sentence names the index and the column.
+
+        Example:
+            >>> import affuse, pandas as pd
+            >>> frame = pd.DataFrame(
+            ...     {"Transcript": ["go away", "how nice"], "Label": ["ang", "hap"], "Sex": ["F", "m"], "Spk": [1, 2]}
+            ... )
+            >>> corpus = affuse.Corpus.from_frame(frame, name="mine", labels={"emotion": ["hap", "ang"]})
+            >>> corpus
+            Corpus('mine', 2 utterances, 2 speakers, emotion: hap 1, ang 1, gender: female 1, male 1)
+            >>> corpus.to_frame()[["id", "text", "speaker", "gender", "emotion"]].values.tolist()
+            [['utterance1', 'go away', '1', 'female', 'ang'], ['utterance2', 'how nice', '2', 'male', 'hap']]
+            >>> affuse.Corpus.from_frame(frame.assign(Sex=["F", "?"]))
+            Traceback (most recent call last):
+            ...
+            affuse.errors.AffuseError: DataFrame, index 1, gender: There is no '?' among the labels of 'gender' \
+(there are female, male); map it: labels={'gender': {'?': '...'}}, or to null to leave it blank.
+        """
+        base = Path(media_root).expanduser().absolute() if media_root else Path.cwd()
+        options = table_options(
+            {
+                "columns": {} if columns is None else dict(columns),
+                "labels": {
+                    task: dict(one) if isinstance(one, Mapping) else list(one)
+                    for task, one in ({} if labels is None else labels).items()
+                },
+                "require": list(require),
+                "media_root": str(base),
+                "name": name,
+                "full_name": title or "",
+                "licence": licence,
+                "language": language,
+                "notes": list(notes),
+            }
+        )
+        checked = check_table(read_frame(frame), options, base, name)
+        return cls(checked.table, checked.info, remarks=checked.remarks)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A copy of the table: one row per utterance, blank cells null."""
+        return self.table.copy()
+
+    def counts(self) -> pd.DataFrame:
+        """Count utterances and speakers by label, gender and session.
+
+        Returns:
+            A row per task and label (blank label: ""): ``task``, ``label``, ``utterances``, ``speakers``, then the
+            utterances by gender (``female``, ``male``, ``gender unknown``) and by session (``session <name>``), where
+            there are any.
+
+        Example:
+            >>> import affuse, pandas as pd
+            >>> frame = pd.DataFrame({"text": ["a b", "c d"], "emotion": ["joy", "fear"], "speaker": ["x", "x"]})
+            >>> affuse.Corpus.from_frame(frame).counts().values.tolist()
+            [['emotion', 'fear', 1, 1], ['emotion', 'joy', 1, 1]]
+        """
+        return overview.counts(self.table, self.info)
 
     @property
     def media_root(self) -> Path:
+        """The folder that relative media paths start from."""
         root = find(self.info.media_root)
         return root if root.is_absolute() or self.folder is None else self.folder / root
 
     @property
     def feature_names(self) -> list[str]:
+        """The names behind ``features_``."""
         return [
             name.removeprefix(FEATURE_PREFIX)
             for name in self.table.columns
@@ -106,7 +238,10 @@ class Corpus:
         A blank column ``track`` leaves it as it was before there was one.
         """
         table = self.table if self.table["track"].notna().any() else self.table.drop(columns="track")
-        return digest(table.to_csv(index=False), yaml.safe_dump(self.info.label_spaces, sort_keys=True))
+        return digest(
+            table.to_csv(index=False, lineterminator="\n"),
+            yaml.safe_dump(self.info.label_spaces, sort_keys=True),
+        )
 
     def utterances(self) -> Iterator[Utterance]:
         """Every row, in table order, with paths resolved."""
@@ -145,13 +280,21 @@ class Corpus:
 
     @classmethod
     def load(cls, folder: str | Path) -> Corpus:
-        """Read a corpus folder. Raises AffuseError naming the file and field that is wrong."""
+        """Read a corpus folder.
+
+        Args:
+            folder: Where ``affuse.prepare`` or ``save`` wrote it.
+
+        Raises:
+            AffuseError: It is no corpus folder, or a file is damaged; the sentence names file and field.
+
+        Example:
+            >>> import affuse
+            >>> affuse.Corpus.load("corpora/emodb")  # doctest: +SKIP
+            Corpus('emodb', 535 utterances, 10 speakers, ...)
+        """
         folder = Path(folder)
-        for name in (INFO, TABLE):
-            if not (folder / name).is_file():
-                raise AffuseError(
-                    f"{folder} is not a corpus folder: it has no {name}; make one with 'affuse prepare'."
-                )
+        check_corpus_folder(folder)
         try:
             info = CorpusInfo.model_validate(read_yaml_file(folder / INFO, INFO_TEXTS))
         except ValidationError as error:
@@ -169,60 +312,29 @@ class Corpus:
         return cls(table, info, folder)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Corpus:
-        """Write the folder (the table first, ``corpus.yaml`` last, each atomically) and return it as loaded.
+        """Write the corpus folder, the table first and ``corpus.yaml`` last, each atomically.
 
-        Raises AffuseError for a folder with files of these names that affuse did not write, or that were edited
-        since, and for another corpus's; with ``overwrite`` they are replaced.
+        Args:
+            folder: Where to.
+            overwrite: Replace files that affuse did not write, or that were edited since, and another corpus.
+
+        Returns:
+            This corpus, whose ``folder`` is now that one.
+
+        Raises:
+            AffuseError: The folder has such files.
         """
         folder = Path(folder)
         outputs = corpus_outputs(folder, overwrite=overwrite)
         if not outputs.overwrite and (folder / INFO).is_file():
             other = Corpus.load(folder).info.name
             if other != self.info.name:
-                raise AffuseError(f"{folder} holds the corpus {other!r}; choose another folder or remove it.")
+                raise AffuseError(
+                    f"{folder} holds the corpus {other!r}; choose another folder, or remove it."
+                )
         with outputs.writing():
             with replacing(folder / TABLE) as temporary:
                 self.table.to_parquet(temporary, index=False)
             write_text(folder / INFO, write_yaml(self.info.model_dump()))
         self.folder = folder
         return self
-
-
-def first_problem(error: Exception) -> str:
-    """The first finding of a pydantic error as 'field: message', or the error's own first line."""
-    if isinstance(error, ValidationError):
-        finding = error.errors()[0]
-        where = ".".join(str(part) for part in finding["loc"])
-        return f"{where or 'the file'}: {needs_quotes(dict(finding)) or finding['msg']}"
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _normalise(table: pd.DataFrame) -> pd.DataFrame:
-    """All of COLUMNS present and first, text as tidy strings, numbers as floats, empty strings as blanks."""
-    table = table.reset_index(drop=True).copy()
-    table = table.rename(columns=lambda name: tidy(str(name)))
-    names = list(table.columns)
-    for name in names:
-        if names.count(name) > 1:
-            raise AffuseError(f"The corpus has the column {name!r} twice; rename one.")
-    for name in COLUMNS:
-        if name not in table.columns:
-            table[name] = None
-    extra = [name for name in table.columns if name not in COLUMNS]
-    for name in (*COLUMNS, *(n for n in extra if n.startswith(FEATURE_PREFIX))):
-        if name in NUMBER_COLUMNS:
-            table[name] = pd.to_numeric(table[name], errors="coerce").astype("float64")
-        else:
-            column = table[name]
-            if column.dtype == object:  # names with bytes that are no text, which no table keeps
-                column = column.map(lambda cell: written(cell) if isinstance(cell, str) else cell)
-            text = column.astype("string")
-            if name == "text":
-                text = text.str.normalize("NFC")
-            elif name not in PATH_COLUMNS and name in COLUMNS:
-                text = text.map(tidy, na_action="ignore").astype("string")
-            table[name] = text.mask(text.str.strip() == "")
-    for name in extra:  # other tasks' labels, groups to split by
-        if not name.startswith(FEATURE_PREFIX) and pd.api.types.infer_dtype(table[name]) == "string":
-            table[name] = table[name].map(tidy, na_action="ignore").astype(table[name].dtype)
-    return table[[*COLUMNS, *extra]]

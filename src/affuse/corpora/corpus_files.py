@@ -8,21 +8,38 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from affuse.errors import AffuseError
 from affuse.files.outputs import Outputs
 
 TABLE = "utterances.parquet"
 INFO = "corpus.yaml"
+COUNTS = "counts.csv"  # what a reader counted in the release against the published numbers, if it did
 BY = "prepare"
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-def writes_corpus(*beside: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """For a reader with the arguments ``source`` and ``out``: nothing is read before it is known that the corpus may
-    be written to ``out``.
+def check_corpus_folder(folder: str | Path) -> None:
+    """Refuse what is no corpus folder, without reading it: a wrong name is answered before pandas is imported.
 
-    beside: files that it writes besides table and info. Raises AffuseError where one of them is there and is not
-    affuse's, was edited, or is what the reader reads (``source``, ``options``).
+    Raises:
+        AffuseError: The folder lacks one of the two files.
+    """
+    for name in (INFO, TABLE):
+        if not (Path(folder) / name).is_file():
+            raise AffuseError(
+                f"{folder} is not a corpus folder: it has no {name}; make one with 'affuse prepare'."
+            )
+
+
+def writes_corpus(*beside: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Decorate a reader: nothing is read before it is known that the corpus may be written to ``out``.
+
+    The reader has the arguments ``source`` and ``out``; it raises AffuseError where one of its files is there and is
+    not affuse's, was edited, or is what it reads (``source``, ``options``).
+
+    Args:
+        *beside: Files that it writes besides table and info.
     """
 
     def decorate(reader: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -43,7 +60,7 @@ def writes_corpus(*beside: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]
 def corpus_outputs(
     folder: str | Path, inputs: Sequence[Path] = (), beside: Sequence[str] = (), overwrite: bool = False
 ) -> Outputs:
-    """The outputs of a corpus folder, checked."""
+    """The outputs of a corpus folder, checked: AffuseError where one may not be written."""
     folder = Path(folder)
     outputs = Outputs.current(folder, BY, overwrite=overwrite)
     outputs.check([folder / name for name in (TABLE, INFO, *beside)], inputs)

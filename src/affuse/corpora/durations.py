@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from affuse.corpora.corpus import Utterance
 from affuse.errors import ClipError
+
+if TYPE_CHECKING:
+    from affuse.corpora.corpus import Utterance
 
 
 def seconds_of(utterance: Utterance, kind: Literal["audio", "video"]) -> float | None:
-    """Length of an utterance's sound, or of the sound of its video: by the row's times, else by the file's headers.
+    """Measure an utterance's sound, or the sound of its video: by the row's times, else by the file's headers.
 
-    None without such a file, and where neither tells. Not above 0 where the row's start is not in the file.
+    Returns:
+        Seconds; not above 0 where the row's start is not in the file. None without such a file, and where neither
+        times nor headers say.
     """
     path = getattr(utterance, kind)
     if not isinstance(path, Path):  # none, or sound that was decoded already

@@ -1,4 +1,4 @@
-"""Label maps: renaming, merging (``exc`` -> ``hap``) and dropping labels, as data."""
+"""Labels of a table: maps that rename, merge (``exc`` -> ``hap``) and drop them, spellings of gender, label spaces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import GENDERS
 from affuse.errors import AffuseError
 from affuse.names import tidy
@@ -15,21 +14,19 @@ from affuse.registry import unknown
 LabelMap = Mapping[str, str | None]
 OTHERWISE = "*"  # a map's entry for every label it does not name
 
-GENDER_SPELLINGS = {
-    "f": "female",
-    "female": "female",
-    "m": "male",
-    "male": "male",
+_SPELLINGS = {
+    "female": "f female fem feminine woman women girl w weiblich frau",
+    "male": "m male masc masculine man men boy männlich maennlich mann",
 }
+GENDER_SPELLINGS = {word: gender for gender, words in _SPELLINGS.items() for word in words.split()}
 
 
 def map_labels(labels: pd.Series, mapping: LabelMap) -> pd.Series:
-    """Each label replaced by ``mapping``: a new name, or None (YAML: null) for blank.
+    """Replace each label by its new name, or by blank (None; YAML: null).
 
-    A label the map does not name keeps its name, unless the map has an entry ``"*"``, which then stands for
-    it: ``{ang: ang, exc: hap, "*": null}``. Blank labels stay blank.
+    A label the map does not name keeps its name, unless the map has an entry ``"*"``, which then stands for it:
+    ``{ang: ang, exc: hap, "*": null}``. Blank labels stay blank.
     """
-
     mapping = {tidy(name): None if other is None else tidy(other) for name, other in mapping.items()}
 
     def renamed(label: str) -> str | None:
@@ -39,46 +36,18 @@ def map_labels(labels: pd.Series, mapping: LabelMap) -> pd.Series:
 
 
 def normalise_gender(values: pd.Series) -> pd.Series:
-    """``f``, ``F``, ``Female``, ``m``, ... as ``female`` and ``male``; any other spelling stays as it is."""
+    """Write ``f``, ``F``, ``Woman``, ``weiblich``, ``m``, ... as ``female`` and ``male``; the rest stays as it is."""
     text = values.astype("string").str.strip()
     return text.str.lower().map(GENDER_SPELLINGS, na_action="ignore").astype("string").fillna(text)
 
 
-def relabel(corpus: Corpus, maps: Mapping[str, LabelMap], require: Sequence[str] = ()) -> Corpus:
-    """A corpus with the label maps applied, task by task, to its table and its label spaces.
-
-    maps:    task (a column) -> its map; see ``map_labels``
-    require: tasks whose label every utterance must have: an utterance left blank in one of them is left out.
-             Without it such utterances stay, since other tasks may still learn from them.
-
-    Raises AffuseError where a task is no column of the table, or where nothing is left.
-    """
-    table = corpus.table.copy()
-    spaces = dict(corpus.info.label_spaces)
-    for task in (*maps, *require):
-        if task not in table.columns:
-            raise AffuseError(f"{unknown(task, list(table.columns), 'columns of ' + corpus.info.name)}.")
-    for task, mapping in maps.items():
-        table[task] = map_labels(table[task], mapping)
-        if task in spaces:
-            renamed = map_labels(pd.Series(spaces[task], dtype="string"), mapping)
-            spaces[task] = list(dict.fromkeys(renamed.dropna()))
-    table = table[with_labels(table, require)]
-    if table.empty:
-        raise AffuseError(
-            f"{corpus.info.name}: no utterance is left after the label maps for {', '.join(maps)}; "
-            "compare them with the labels in the table."
-        )
-    return Corpus(table, corpus.info.model_copy(update={"label_spaces": spaces}), corpus.folder)
-
-
 def with_labels(table: pd.DataFrame, tasks: Sequence[str]) -> pd.Series:
-    """(rows,) bool: True where every one of the tasks has a label."""
+    """Find the rows that have a label of every task: (rows,) bool."""
     return table[list(tasks)].notna().all(axis=1)
 
 
 def choose(labels: Sequence[str] | None, known: Sequence[str], corpus: str) -> list[str]:
-    """``labels`` in the order of ``known`` (all of them for None). Raises AffuseError on an unknown one."""
+    """Put ``labels`` (None: all) in the order of ``known``; AffuseError on an unknown one."""
     if labels is None:
         return list(known)
     labels = [tidy(label) for label in labels]
@@ -89,7 +58,7 @@ def choose(labels: Sequence[str] | None, known: Sequence[str], corpus: str) -> l
 
 
 def label_spaces(table: pd.DataFrame, emotions: Sequence[str]) -> dict[str, list[str]]:
-    """The label spaces of a corpus with ``emotion`` and ``gender``: the labels that occur, in a set order."""
+    """List the labels of ``emotion`` and ``gender`` that occur, in a set order."""
     spaces = {"emotion": [label for label in emotions if (table["emotion"] == label).any()]}
     if table["gender"].notna().any():
         spaces["gender"] = list(GENDERS)

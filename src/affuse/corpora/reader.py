@@ -51,7 +51,7 @@ def prepare(
         AffuseError: No such reader or option, a wrong value, or what the reader refuses.
     """
     reader = registry.get("corpora", name)
-    checked = check(registry.options("corpora", name), options, "options", f"prepare {name}")
+    checked = check(registry.options("corpora", name), options, name, f"prepare {name}")
     given: dict[str, Any] = {"out": Path(out)}
     parameters = inspect.signature(reader).parameters
     if "source" in parameters:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from affuse.files.names import written
+from affuse.files.yaml_text import needs_quotes
 from affuse.names import tidy
 
 FORMAT = 1
@@ -49,7 +50,7 @@ SIDES = ("left", "right")
 
 
 # fields of corpus.yaml that hold names and labels: text as it is written, be it `no` or `01`
-INFO_TEXTS = ("name", "source", "licence", "language", "media_root", "label_spaces", "notes")
+INFO_TEXTS = ("name", "full_name", "source", "licence", "language", "media_root", "label_spaces", "notes")
 
 
 class CorpusInfo(BaseModel):
@@ -59,6 +60,7 @@ class CorpusInfo(BaseModel):
 
     format: Literal[1] = FORMAT
     name: str = Field(min_length=1)
+    full_name: str = ""  # as results show it; blank: the name
     generated: bool = False  # True: made by a program, and called generated wherever results are shown
     source: str = ""  # where the release was read from
     licence: str = ""
@@ -80,7 +82,8 @@ class CorpusInfo(BaseModel):
     @property
     def title(self) -> str:
         """The name as results show it: a generated corpus is always called generated."""
-        return f"{self.name} (generated)" if self.generated and self.name != "generated" else self.name
+        title = self.full_name or self.name
+        return f"{title} (generated)" if self.generated and title != "generated" else title
 
     @field_validator("label_spaces")
     @classmethod
@@ -90,3 +93,12 @@ class CorpusInfo(BaseModel):
             if len(set(labels)) != len(labels):
                 raise ValueError(f"label space {task!r} names a label twice: {labels}")
         return spaces
+
+
+def first_problem(error: Exception) -> str:
+    """The first finding of a pydantic error as 'field: message', or the error's own first line."""
+    if isinstance(error, ValidationError):
+        finding = error.errors()[0]
+        where = ".".join(str(part) for part in finding["loc"])
+        return f"{where or 'the file'}: {needs_quotes(dict(finding)) or finding['msg']}"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -16,10 +16,20 @@ from affuse.media.speech import RATE, Span, find_speech
 
 
 def trim(corpus: Corpus, progress: Callable[[int, int], None] = lambda done, total: None) -> Corpus:
-    """The corpus with every clip's times from its first speech to its last, as ``affuse predict`` lays its windows.
+    """Cut every clip's times to its first and last speech, as ``affuse predict`` lays its windows.
 
     A clip without sound, or whose sound cannot be read or has no speech, keeps its times; a note counts them, with the
-    first cause. The corpus is not saved. Raises AffuseError for a corpus without any sound.
+    first cause.
+
+    Args:
+        corpus: Stays as it is.
+        progress: Is called with (clips done, all clips).
+
+    Returns:
+        The new corpus, which is not saved.
+
+    Raises:
+        AffuseError: The corpus has no sound at all.
     """
     table = corpus.table.copy()
     utterances = list(corpus.utterances())
@@ -59,9 +69,11 @@ def trim(corpus: Corpus, progress: Callable[[int, int], None] = lambda done, tot
 
 
 def speech_of(utterance: Utterance) -> Span | None:
-    """From the first speech to the last, in seconds after the utterance's start; None where there is none.
+    """Find the first and the last speech, in seconds after the utterance's start; None where there is none.
 
-    Raises ClipError for sound that cannot be used, AffuseError where no detector is installed.
+    Raises:
+        ClipError: The sound cannot be used.
+        AffuseError: No detector is installed.
     """
     if utterance.audio is None or isinstance(utterance.audio, Sound):
         return None

@@ -5,9 +5,9 @@ Public names are loaded when they are first used: OpenCV, decoders and transform
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from affuse.lazy import lazy
 
 if TYPE_CHECKING:
     from affuse.encoders.base import Encoder, EncoderOptions, Reading
@@ -61,16 +61,6 @@ _WHERE = {
     "waveform": ("WaveformEncoder", "WaveformOptions"),
 }
 
-
-if not TYPE_CHECKING:  # a type checker knows the names above, and no others
-
-    def __dir__() -> list[str]:
-        return __all__
-
-    def __getattr__(name: str) -> Any:
-        for module, names in _WHERE.items():
-            if name in names:
-                return getattr(import_module(f"affuse.encoders.{module}"), name)
-        close = get_close_matches(name, __all__, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise AttributeError(f"module 'affuse.encoders' has no attribute {name!r}{hint}")
+if not TYPE_CHECKING:
+    _PUBLIC = {name: f"affuse.encoders.{module}:{name}" for module, names in _WHERE.items() for name in names}
+    __getattr__, __dir__ = lazy(__name__, _PUBLIC, __all__)

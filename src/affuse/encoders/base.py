@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from affuse.corpora.corpus import Utterance
-from affuse.corpora.references import split_reference
+from affuse.corpora.feature_references import split_reference
 from affuse.files import digest
 from affuse.files.names import find
 from affuse.media.clock import clock_rule

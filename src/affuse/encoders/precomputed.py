@@ -15,7 +15,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
-from affuse.corpora.references import split_reference
+from affuse.corpora.feature_references import split_reference
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.errors import AffuseError, ClipError
 from affuse.files import digest

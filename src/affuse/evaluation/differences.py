@@ -34,9 +34,28 @@ def paired_difference(
 ) -> Difference:
     """``other`` minus ``reference`` in "acc" or "bacc", each averaged over its tables (seeds).
 
-    Both are confusion matrices (speakers, tables, classes, classes) of the same speakers and utterances; the number
-    of tables may differ. In every resample both cells lose and repeat the same speakers, so what is hard for both
-    cancels. See ``student_difference`` for interval and p value; NaN with fewer than two speakers.
+    In every resample both rows lose and repeat the same speakers, so what is hard for both cancels.
+
+    Args:
+        reference: Confusion matrices (speakers, tables, classes, classes), see ``intervals.speaker_confusions``.
+        other: The same of the other row: the same speakers and utterances; the number of tables may differ.
+        metric: "acc" or "bacc".
+        level: Of the interval.
+        resamples: How many.
+        seed: Of the resamples.
+
+    Returns:
+        See ``student_difference`` for interval and p value; NaN with fewer than two speakers.
+
+    Raises:
+        ValueError: The two are not of the same utterances.
+
+    Examples:
+        >>> reference = np.array([[[[8, 2], [2, 8]]], [[[7, 3], [3, 7]]], [[[9, 1], [1, 9]]]])
+        >>> other = np.array([[[[9, 1], [1, 9]]], [[[9, 1], [1, 9]]], [[[10, 0], [1, 9]]]])
+        >>> found = paired_difference(reference, other, "acc")
+        >>> round(found.value, 3), bool(found.low < found.value < found.high)
+        (0.117, True)
     """
     speakers = len(reference)
     if (
@@ -59,12 +78,18 @@ def paired_mean_difference(
 ) -> Difference:
     """The mean over utterances of a difference that each utterance has, by bootstrap over speakers.
 
-    sums:   (speakers, tasks) differences added up over a speaker's utterances (and over seeds)
-    counts: (speakers, tasks) how many utterances those are; the tasks' means are added up
+    A resample in which a task has no utterance is left out.
 
-    A resample in which a task has no utterance is left out. Interval and p value as ``paired_difference``, with the
-    degrees of freedom of the task that the fewest speakers have: their spread is known no better. NaN where a task has
-    fewer than two.
+    Args:
+        sums: (speakers, tasks) differences added up over a speaker's utterances (and over seeds).
+        counts: (speakers, tasks) how many utterances those are; the tasks' means are added up.
+        level: Of the interval.
+        resamples: How many.
+        seed: Of the resamples.
+
+    Returns:
+        Interval and p value as ``paired_difference``, with the degrees of freedom of the task that the fewest speakers
+        have: their spread is known no better. NaN where a task has fewer than two.
     """
     value = float((sums.sum(axis=0) / counts.sum(axis=0)).sum())
     df = int((counts > 0).sum(axis=0).min()) - 1
@@ -77,13 +102,20 @@ def paired_mean_difference(
 
 
 def student_difference(value: float, resampled: np.ndarray, df: int, level: float = LEVEL) -> Difference:
-    """value +- t(df) x the standard deviation of the resamples; interval and p value agree by construction.
+    """The interval value +- t(df) x the standard deviation of the resamples, and the p value that agrees with it.
 
     A percentile interval of ten speakers covers 90 times in 100 where 95 are meant, and its p value ends at one in
     the number of resamples, which no correction for many comparisons survives; Student's t on the bootstrap's
-    standard error has neither fault (Cameron and Miller 2015, J. Human Resources 50(2)). NaN
-    resamples are left out. Where the resamples do not differ there is nothing to judge by: p is 1 for a
-    difference of 0, else NaN.
+    standard error has neither fault (Cameron and Miller 2015, J. Human Resources 50(2)).
+
+    Args:
+        value: The difference on all speakers.
+        resampled: (resamples,) differences; NaN ones are left out.
+        df: Degrees of freedom.
+        level: Of the interval.
+
+    Returns:
+        Where the resamples do not differ there is nothing to judge by: p is 1 for a difference of 0, else NaN.
     """
     kept = resampled[~np.isnan(resampled)]
     if len(kept) < 2 or df < 1:

@@ -9,9 +9,16 @@ from statsmodels.stats.multitest import multipletests
 
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Holm's step-down adjusted p values; a NaN is no test: it stays NaN and does not count.
+    """Holm's step-down adjusted p values.
 
     Compared with the level, they keep the chance of a single false alarm in the whole table below it (Holm 1979).
+
+    Args:
+        p: A NaN is no test: it stays NaN and does not count.
+
+    Examples:
+        >>> holm([0.01, 0.04, float("nan")]).tolist()
+        [0.02, 0.04, nan]
     """
     p = np.asarray(p, float)
     adjusted = np.full(p.shape, np.nan)
@@ -25,8 +32,14 @@ def over_seeds(p: Sequence[float] | np.ndarray) -> float:
     """One p value of tests repeated over seeds on the same utterances: twice their median, 1 at most.
 
     Valid however the seeds depend on each other (Meinshausen, Meier and Buehlmann 2009, J. Am. Stat. Assoc. 104,
-    gamma = 1/2); pooling the seeds' counts would take the same utterances for new ones. A single p value stays
-    as it is.
+    gamma = 1/2); pooling the seeds' counts would take the same utterances for new ones.
+
+    Args:
+        p: NaN ones are left out; a single one stays as it is.
+
+    Examples:
+        >>> over_seeds([0.01, 0.02, 0.3])
+        0.04
     """
     p = np.asarray(p, float)
     p = p[~np.isnan(p)]

@@ -13,11 +13,23 @@ ALPHA = 0.05
 
 
 def detectable_difference(error: float, df: int, power: float = POWER, alpha: float = ALPHA) -> float:
-    """The true difference that a two-sided t test at level ``alpha`` finds with probability ``power``.
+    """The true difference that a two-sided t test finds with a given probability.
 
-    error: standard error of the difference (of ``paired_difference``: speakers, pairing and seeds are in it); df:
-    its degrees of freedom. Solves P(|T'| > t(1 - alpha / 2, df)) = power for the noncentral T' with df and
-    noncentrality difference / error (Cohen 1988, ch. 2). NaN where the error is not known, or 0.
+    Solves P(|T'| > t(1 - alpha / 2, df)) = power for the noncentral T' with df and noncentrality difference / error
+    (Cohen 1988, ch. 2).
+
+    Args:
+        error: Standard error of the difference (of ``paired_difference``: speakers, pairing and seeds are in it).
+        df: Its degrees of freedom.
+        power: The probability.
+        alpha: The test's level.
+
+    Returns:
+        In the unit of ``error``; NaN where that is not known, or 0.
+
+    Examples:
+        >>> round(detectable_difference(0.01, 9), 4)
+        0.0315
     """
     if not error > 0 or df < 1:
         return float("nan")
@@ -33,11 +45,22 @@ def detectable_difference(error: float, df: int, power: float = POWER, alpha: fl
 
 
 def detectable_by_mcnemar(n: int, discordant: float, power: float = POWER, alpha: float = ALPHA) -> float:
-    """The difference in ACC that McNemar's test on n independent utterances finds with probability ``power``.
+    """The difference in ACC that McNemar's test on independent utterances finds with a given probability.
 
-    discordant: share of the utterances, 0 to 1, that exactly one of two cells gets right. Solves
-    n d^2 = (z(1 - alpha / 2) sqrt(discordant) + z(power) sqrt(discordant - d^2))^2 (Connor 1987,
-    Biometrics 43). NaN where even d = discordant is too small to find.
+    Solves n d^2 = (z(1 - alpha / 2) sqrt(discordant) + z(power) sqrt(discordant - d^2))^2 (Connor 1987, Biometrics 43).
+
+    Args:
+        n: Utterances.
+        discordant: Share of them, 0 to 1, that exactly one of two rows gets right.
+        power: The probability.
+        alpha: The test's level.
+
+    Returns:
+        0 to 1; NaN where even d = discordant is too small to find.
+
+    Examples:
+        >>> round(detectable_by_mcnemar(1000, 0.1), 3)
+        0.028
     """
     a, b = float(stats.norm.ppf(1 - alpha / 2)), float(stats.norm.ppf(power))
 

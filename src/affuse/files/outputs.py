@@ -10,12 +10,12 @@ import json
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.files import file_digest, watching
 
 RECORD = ".affuse-written"
@@ -23,11 +23,13 @@ _current: ContextVar[Outputs | None] = ContextVar("outputs", default=None)
 
 
 class Outputs:
-    """The files of one command below ``folder``.
+    """The files of one command below a folder.
 
-    by: what writes them, such as "predict": a file of another command is not replaced either
-    overwrite: files that affuse did not write may be replaced, inputs still not
-    deep: files of its subfolders are its files too, and not another command's
+    Args:
+        folder: Where they are.
+        by: What writes them, such as "predict": a file of another command is not replaced either.
+        overwrite: Files that affuse did not write may be replaced; inputs still not.
+        deep: Files of its subfolders are its files too, and not another command's.
     """
 
     def __init__(self, folder: str | Path, by: str, *, overwrite: bool = False, deep: bool = True) -> None:
@@ -40,8 +42,10 @@ class Outputs:
 
     @classmethod
     def current(cls, folder: str | Path, by: str, *, overwrite: bool = False, deep: bool = True) -> Outputs:
-        """Those whose ``writing`` is around the caller, if they are of this folder and command; else new ones, which
-        may overwrite where those around may."""
+        """Find those whose ``writing`` is around the caller, if they are of this folder and command.
+
+        Else new ones are made, which may overwrite where those around may.
+        """
         around = _current.get()
         if around is None:
             return cls(folder, by, overwrite=overwrite, deep=deep)
@@ -68,9 +72,14 @@ class Outputs:
                 self._adopted.append(self._line(name, mark))
 
     def check(self, files: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
-        """Before any work. Raises AffuseError naming the first of ``files`` that may not be written.
+        """Check, before any work, that files may be written.
 
-        inputs: files that the command reads; those that do not exist are no matter
+        Args:
+            files: What will be written.
+            inputs: Files that the command reads; those that do not exist do not matter.
+
+        Raises:
+            AffuseError: One may not; the sentence names the first.
         """
         read = {mark for path in inputs if not path.is_dir() and (mark := _identity(path)) is not None}
         foreign = []
@@ -87,7 +96,7 @@ class Outputs:
             raise self._refusal(foreign[0], more)
 
     def make_folder(self) -> None:
-        """Before any work: the folder is made, and can be written. Raises AffuseError."""
+        """Make the folder, before any work; AffuseError where it cannot be written."""
         self._made = not os.path.lexists(self.folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -97,8 +106,8 @@ class Outputs:
             raise unwritable(self.folder, error) from None
 
     @contextmanager
-    def writing(self) -> Iterator[Outputs]:
-        """What ``files.replacing`` writes below the folder meanwhile is recorded, and refused as by ``check``.
+    def writing(self) -> Generator[Outputs]:
+        """Record what ``files.replacing`` writes below the folder meanwhile, and refuse it as ``check`` does.
 
         A folder that was made for work that is then refused is taken away again.
         """
@@ -159,7 +168,8 @@ class Outputs:
         edited = self._name(path) in self._known
         why = "was changed since affuse wrote it" if edited else "is not affuse's to replace"
         return AffuseError(
-            f"{path}{more} is there already and {why}; move it, write elsewhere, or add --overwrite to replace it."
+            f"{path}{more} is there already and {why}; move it, write elsewhere, or add "
+            f"{argument('overwrite', True)} to replace it."
         )
 
 
@@ -169,13 +179,13 @@ def is_empty(folder: Path) -> bool:
 
 
 def unwritable(out: Path, error: OSError) -> AffuseError:
-    """What is told of a folder that cannot be written."""
+    """Make the error for a folder that cannot be written."""
     reason = (error.strerror or str(error)).lower()
-    return AffuseError(f"{out} cannot be written ({reason}); choose another --out.")
+    return AffuseError(f"{out} cannot be written ({reason}); choose another {argument('out')}.")
 
 
 def _read(record: Path, by: str) -> defaultdict[str, set[str]]:
-    """file -> digests of what was written there; a line that is damaged or another command's does not count."""
+    """Digests of what was written, by file; a line that is damaged or another command's does not count."""
     known: defaultdict[str, set[str]] = defaultdict(set)
     try:
         lines = record.read_text(encoding="utf-8", errors="replace").splitlines()

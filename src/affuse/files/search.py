@@ -20,12 +20,16 @@ _SYNC = 0x47  # the first byte of each
 
 
 def media_files(folder: Path, suffixes: Collection[str], *, broken: bool = False) -> list[Path]:
-    """Files of these kinds at any depth, relative to ``folder``; suffixes match in any case.
+    """Find files of these kinds at any depth, relative to ``folder``; suffixes match in any case.
 
     Hidden files and folders (``._name`` of macOS, ``.Trash-1000``) and ``JUNK`` are passed over, unless ``folder``
     itself is one. Folders that are links are followed; each folder is searched once, however many links lead
     there, by its own name if it has one below ``folder``. TypeScript is not taken for a transport stream (``.ts``).
-    broken: links to files that are not there, and folders that may not be read, are found too: who opens them says so
+
+    Args:
+        folder: Where to search.
+        suffixes: In lower case, with their point.
+        broken: Find links to files that are not there, and folders that may not be read, too: who opens them says so.
     """
     found, closed = [], list[Path]()
     for path in _walk(folder, closed):
@@ -73,8 +77,10 @@ def _has_packets(head: bytes) -> bool:
 
 
 def _walk(folder: Path, closed: list[Path]) -> Iterator[Path]:
-    """Every file below a folder, relative to it: real folders first, then those behind links. ``closed`` gets the
-    folders that may not be read."""
+    """Walk every file below a folder, relative to it: real folders first, then those behind links.
+
+    ``closed`` gets the folders that may not be read.
+    """
     seen: set[tuple[int, int]] = set()
     waiting, linked = deque([Path()]), deque[Path]()
     while waiting or linked:

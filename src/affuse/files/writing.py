@@ -8,7 +8,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -28,7 +28,7 @@ watching: ContextVar[tuple[Watch, ...]] = ContextVar("watching", default=())
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path) -> Generator[Path]:
     """Yield a temporary path beside ``path``; rename it onto ``path`` only if the block succeeds.
 
     Readers therefore see the old file or the new one, never half of one. The parent folder is made. The temporary
@@ -60,7 +60,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
 def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 text atomically; bytes of a file name that are no text become escapes (``files/names.py``)."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors=ESCAPES)
+        temporary.write_text(
+            text, encoding="utf-8", errors=ESCAPES, newline="\n"
+        )  # the same bytes on Windows
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -76,18 +78,21 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
     bare = any("\r" in cell for name in table.columns for cell in table[name] if isinstance(cell, str))
     with replacing(path) as temporary:
         quoting = csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
-        table.to_csv(temporary, index=False, errors=ESCAPES, quoting=quoting)
+        table.to_csv(temporary, index=False, errors=ESCAPES, quoting=quoting, lineterminator="\n")
 
 
 def read_csv(path: str | Path, numbers: Collection[str] | Callable[[str], bool] = ()) -> pd.DataFrame:
     """Read a table that ``write_csv`` wrote. The one reader of affuse's own CSV files.
 
-    numbers: the columns of numbers, or whether a column is one; they are whole numbers where every cell is one, else
-             floats (blank: NaN). All other columns are texts as they were written (blank: ""): a setting, label or id
-             that reads ``null``, ``NA``, ``01`` or ``yes`` is that text.
+    Args:
+        path: The file; one without any column gives a table without any.
+        numbers: The columns of numbers, or whether a column is one; they are whole numbers where every cell is one,
+            else floats (blank: NaN). All other columns are texts as they were written (blank: ""): a setting, label or
+            id that reads ``null``, ``NA``, ``01`` or ``yes`` is that text.
 
-    A file without any column has none. Raises OSError where there is no such file, and AffuseError, naming file, row
-    and column, for a damaged one.
+    Raises:
+        OSError: There is no such file.
+        AffuseError: It is damaged; the sentence names file, row and column.
     """
     import pandas as pd
 
@@ -110,7 +115,12 @@ def read_csv(path: str | Path, numbers: Collection[str] | Callable[[str], bool] 
 
 
 def digest(*parts: str | bytes) -> str:
-    """A 32-digit hex digest of the parts in order; part boundaries count."""
+    """Digest parts in order, to 32 hex digits; part boundaries count.
+
+    Example:
+        >>> digest("ab", "c") == digest("a", "bc"), len(digest("a"))
+        (False, 32)
+    """
     state = hashlib.blake2b(digest_size=16)
     for part in parts:
         # a file name may hold bytes that are no text
@@ -121,7 +131,7 @@ def digest(*parts: str | bytes) -> str:
 
 
 def file_digest(path: str | Path) -> str:
-    """A 32-digit hex digest of a file's bytes."""
+    """Digest a file's bytes, to 32 hex digits."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 

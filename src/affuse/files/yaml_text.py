@@ -29,10 +29,20 @@ _DEPTH = 100
 
 
 def read_yaml(text: str, where: str, texts: Sequence[str] = ()) -> Any:
-    """The one document of ``text``; ``where`` begins the message of an AffuseError.
+    r"""Read the one document of a text.
 
-    texts: dotted paths (``tasks.*.classes``; ``*`` is any key) at and below which every scalar but null is text as it
-           is written: labels and names
+    Args:
+        text: YAML.
+        where: How the message of an error begins.
+        texts: Dotted paths (``tasks.*.classes``; ``*`` is any key) at and below which every scalar but null is text as
+            it is written: labels and names.
+
+    Raises:
+        AffuseError: It is no YAML, holds several documents, a key twice, or tags.
+
+    Example:
+        >>> read_yaml("a: 010\nb: no\nc: 1e-4", "text", ["b"])
+        {'a': 10, 'b': 'no', 'c': 0.0001}
     """
     try:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
@@ -45,7 +55,7 @@ def read_yaml(text: str, where: str, texts: Sequence[str] = ()) -> Any:
 
 
 def read_yaml_file(path: str | Path, texts: Sequence[str] = ()) -> Any:
-    """``read_yaml`` of a file in UTF-8. Raises AffuseError where there is none, or where it is in another encoding."""
+    """Read a file in UTF-8 as ``read_yaml`` does; AffuseError where there is none, or in another encoding."""
     try:
         data = Path(path).read_bytes()
     except OSError as error:
@@ -59,7 +69,7 @@ def read_yaml_file(path: str | Path, texts: Sequence[str] = ()) -> Any:
 
 
 def read_value(text: str, path: str, texts: Sequence[str] = ()) -> Any:
-    """The value of ``path=text`` on a command line; what is no YAML is a text."""
+    """Read the value of ``path=text`` on a command line; what is no YAML is a text."""
     patterns = [tuple(one.split(".")) for one in texts]
     try:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
@@ -71,8 +81,34 @@ def read_value(text: str, path: str, texts: Sequence[str] = ()) -> Any:
 
 
 def write_yaml(value: Any) -> str:
-    """Block style, keys in their order; ``read_yaml`` gives the value back, and so does any reader of YAML 1.1."""
+    """Write YAML in block style, keys in their order; ``read_yaml`` and any reader of YAML 1.1 give the value back."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+def flow_text(value: Any) -> str:
+    """One line that ``read_value`` reads as this value. Raises TypeError for what YAML has no form for.
+
+    Example:
+        >>> flow_text([{"name": "center", "weight": 0.5}]), flow_text("no"), flow_text(1e-5), flow_text(None)
+        ('[{name: center, weight: 0.5}]', "'no'", '1.0e-05', 'null')
+    """
+    if isinstance(value, str) and isinstance(resolve(value), str) and _is_bare(value):
+        return value
+    try:
+        text = yaml.dump(
+            value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9
+        )
+    except yaml.representer.RepresenterError as error:
+        raise TypeError(str(error)) from None
+    return text.removesuffix("\n").removesuffix("\n...").removesuffix("...").strip()
+
+
+def _is_bare(text: str) -> bool:
+    """Whether the text, as it stands, is read as itself."""
+    try:
+        return read_value(text, "value") == text
+    except AffuseError:  # a tag
+        return False
 
 
 class _Reading:
@@ -146,12 +182,12 @@ def resolve(text: str) -> Any:
 
 
 def needs_quotes(finding: Mapping[str, Any]) -> str:
-    """What to do about a finding of pydantic's: a text was wanted, and YAML has read something else; or ""."""
+    """Say what to do where pydantic wanted a text and YAML has read something else; "": it is something else."""
     value = finding["input"]
     if finding["type"] != "string_type" or not (value is None or isinstance(value, bool | int | float)):
         return ""
-    told = "null" if value is None else str(value).lower()
-    return f"{told} is no text as it stands; write it in quotes if it is a name"
+    word = "null" if value is None else str(value).lower()
+    return f"{word} is not a text; write it in quotes if it is a name"
 
 
 def _fits(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
@@ -163,10 +199,10 @@ def _fits(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
 def _problem(error: Exception, text: str) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         line = error.problem_mark.line + 1
-        told = " ".join(str(error.problem or error.context).split())
+        what = " ".join(str(error.problem or error.context).split())
         if "\t" in (text.splitlines() or [""])[min(line, len(text.splitlines())) - 1]:
-            told += "; indent with blanks, not tabs"
-        return f"line {line}: {told}"
+            what += "; indent with blanks, not tabs"
+        return f"line {line}: {what}"
     return "it is nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
 
 

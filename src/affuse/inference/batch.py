@@ -1,98 +1,96 @@
-"""Many clips: on all cores, past failures, each with its time and memory."""
+"""One clip of many: predicted past whatever failure, with its time and memory."""
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from affuse.errors import ClipError
+from affuse.errors import AffuseError, ClipError
 from affuse.failures import cause_of, trace_of
 from affuse.files.names import shown, written
+from affuse.inference.memory import peak_memory
 from affuse.inference.settings import Settings
 from affuse.inference.timeline import Timeline
+from affuse.media.samples import Samples
 
 if TYPE_CHECKING:
     from affuse.inference.predict import Predictor
+    from affuse.models.network import Model
 
 
 @dataclass(frozen=True)
 class Job:
-    """One clip, and what is particular to it."""
+    """One clip, and what is particular to it.
 
-    path: Path
-    name: str  # of its outputs, without a suffix
+    Attributes:
+        path: The file, or sound in memory.
+        name: What its outputs are called, without an ending.
+        settings: How it is predicted.
+    """
+
+    path: Path | Samples
+    name: str
     settings: Settings
 
 
 class Outcome(NamedTuple):
-    """``timeline`` is None where the clip failed; ``cause`` says why, and ``trace`` where nobody expected it.
+    """What became of one clip.
 
-    peak_bytes: of the process, so far.
+    Attributes:
+        job: The clip.
+        timeline: None where the clip failed.
+        cause: Why it failed, in one sentence, else "".
+        wall_seconds: How long it took.
+        peak_bytes: Of the process, so far; None where the system does not tell (Windows).
+        trace: The whole traceback of a failure that nobody expected.
+        error: What was raised, where it was expected.
+        files: What was written.
     """
 
     job: Job
     timeline: Timeline | None
     cause: str
     wall_seconds: float
-    peak_bytes: int
+    peak_bytes: int | None
     trace: str = ""
+    error: AffuseError | None = None
+    files: tuple[Path, ...] = ()
 
-
-def predict_jobs(model: str | Path, jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
-    """Outcomes in the order of the jobs, as they are ready. One process: this one, with all of its threads.
-
-    Whatever goes wrong with a clip is its outcome; with several processes, even where it kills one. Raises AffuseError
-    for a model or settings that cannot be used: that is no clip's fault.
-    """
-    worker = Worker(model)
-    settings = jobs[0].settings
-    if any(job.settings != settings for job in jobs):  # words of each clip's own are that clip's fault
-        settings = settings.model_copy(update={"text": None, "words": None})
-    worker.predictor(settings)
-    if processes == 1 or len(jobs) == 1:
-        yield from map(worker.run, jobs)
-        return
-    del worker
-    from affuse.inference.processes import run_in_processes
-
-    yield from run_in_processes(model, jobs, min(processes, len(jobs)))
+    @property
+    def clip(self) -> str:
+        """The clip's path, or "array"."""
+        return self.job.path.name if isinstance(self.job.path, Samples) else str(self.job.path)
 
 
 def predict_one(predictor: Predictor, job: Job) -> Outcome:
     """A clip that cannot be used is an outcome like any other, whatever the exception."""
     began = time.perf_counter()
-    timeline, cause, trace = None, "", ""
+    timeline, cause, trace, expected = None, "", "", None
     try:
-        _check_place(job.path)
+        if isinstance(job.path, Path):
+            _check_place(job.path)
         timeline = predictor.predict(job.path)
         timeline.clip = written(timeline.clip)
         timeline.faults = [shown(fault) for fault in timeline.faults]
     except Exception as error:
         cause, trace = cause_of(error, job.path, "cannot be predicted"), trace_of(error)
-    return Outcome(job, timeline, cause, time.perf_counter() - began, peak_memory(), trace)
-
-
-def peak_memory() -> int:
-    """Bytes: the most this process has had in memory at once."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+        expected = error if isinstance(error, AffuseError) else None
+    return Outcome(job, timeline, cause, time.perf_counter() - began, peak_memory(), trace, expected)
 
 
 class Worker:
     """The model, and its encoders, which are the same for every job but for words and the like."""
 
-    def __init__(self, model: str | Path) -> None:
+    def __init__(self, model: Model | str | Path) -> None:
         from affuse.models.loading import load_model
 
-        self.model = load_model(model)
+        self.model = load_model(model) if isinstance(model, str | Path) else model
         self._last: tuple[Settings, Predictor] | None = None
 
     def predictor(self, settings: Settings) -> Predictor:
+        """Made for these settings, with what the last one has loaded."""
         from affuse.inference.predict import Predictor
 
         if self._last is None:
@@ -102,16 +100,18 @@ class Worker:
         return self._last[1]
 
     def run(self, job: Job) -> Outcome:
+        """The outcome of one clip, whatever happens."""
         try:
             predictor = self.predictor(job.settings)
         except Exception as error:  # words of this clip that cannot be read
             cause = cause_of(error, job.path, "cannot be predicted")
-            return Outcome(job, None, cause, 0.0, peak_memory(), trace_of(error))
+            expected = error if isinstance(error, AffuseError) else None
+            return Outcome(job, None, cause, 0.0, peak_memory(), trace_of(error), expected)
         return predict_one(predictor, job)
 
 
 def _check_place(path: Path) -> None:
-    """Told as it is: a link without its file is not a misspelt path, a closed folder no damaged file."""
+    """Say it as it is: a link without its file is not a misspelt path, a closed folder no damaged file."""
     if path.is_dir():
         raise ClipError(f"{path} is a folder that may not be read; change its permissions.")
     if not path.is_symlink() or path.exists():

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from affuse.errors import ClipError
 from affuse.inference.settings import Settings
 from affuse.inference.words import Cue
+from affuse.media.samples import Samples
 
 _SHORT = 0.5  # seconds by which a file may end before the range does, without a word
 
@@ -21,7 +22,7 @@ class ClipRange(NamedTuple):
     end: float | None
 
     @classmethod
-    def of(cls, path: Path, settings: Settings) -> ClipRange:
+    def of(cls, path: Path | Samples, settings: Settings) -> ClipRange:
         """What the settings ask of the file. Raises ClipError for a range that no file has."""
         start, end = settings.start, settings.end
         for name, value in (("start", start), ("end", end)):
@@ -49,7 +50,7 @@ class ClipRange(NamedTuple):
         """How long the file is, as far as is known: ``heard`` if it was read to its end, else what it says itself."""
         return heard if self.end is None else max(heard, math.inf if stated is None else stated)
 
-    def remarks(self, path: Path, seconds: float) -> list[str]:
+    def remarks(self, path: Path | Samples, seconds: float) -> list[str]:
         """What is to be said where the file ends at ``seconds``, within the range. Raises ClipError before it."""
         if self.whole:
             return []

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from affuse.errors import AffuseError, argument
 from affuse.inference.settings import Settings
 from affuse.inference.words import SUFFIXES
+from affuse.media.samples import Samples
 
 # talk.en.srt, talk.pt-BR.vtt, talk.en-orig.vtt (YouTube), talk.en.sdh.srt: a language, and what players add to it
 _LANGUAGE = re.compile(r"\.[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*(?:\.(?:forced|sdh|cc|hi|auto|default|orig))?")
@@ -24,9 +26,11 @@ class WordFolder:
         self._listed = cache(_files)
 
     def files(self, inside: Path) -> list[Path]:
-        """The clip's files, best first: ``talk.wav.srt`` before ``talk.srt`` before ``talk.en.srt``, then by ending in
-        the order of ``SUFFIXES``, those with times before plain text; a name in the clip's own letters before one in
-        other case. What is hidden (``._talk.srt`` of a Mac) is passed over, and what has the name of another clip.
+        """The clip's files, best first.
+
+        ``talk.wav.srt`` comes before ``talk.srt`` before ``talk.en.srt``, then by ending in the order of ``SUFFIXES``,
+        those with times before plain text; a name in the clip's own letters comes before one in other case. What is
+        hidden (``._talk.srt`` of a Mac) is passed over, and what has the name of another clip.
         """
         folder = _below(self.folder, inside.parent)
         if folder is None:
@@ -43,10 +47,19 @@ class WordFolder:
         return [file for _, file in sorted(found)]
 
 
-def with_words(settings: Settings, clip: Path) -> Settings:
-    """The settings of one clip: its file in the place of a folder of words, if there is one."""
+def with_words(settings: Settings, clip: Path | Samples) -> Settings:
+    """The settings of one clip: its file in the place of a folder of words, if there is one.
+
+    Raises:
+        AffuseError: A folder of words for an array, which has no name to look for.
+    """
     if settings.text is None or not settings.text.is_dir():
         return settings
+    if isinstance(clip, Samples):
+        raise AffuseError(
+            f"{settings.text} is a folder, and an array has no name to look for in it; give {argument('text')} the "
+            "file of its words."
+        )
     files = WordFolder(settings.text).files(Path(clip.name))
     return settings.model_copy(update={"text": files[0]}) if files else settings
 

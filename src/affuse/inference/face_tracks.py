@@ -11,11 +11,12 @@ import numpy as np
 
 from affuse.inference.pictures import Pictures, frame_times
 from affuse.inference.windows import Window
-from affuse.media.faces import MARGIN, FaceDetector, Region, SpeakerPlace
+from affuse.media.crop import CropSide, Region
+from affuse.media.face_detector import MARGIN, FaceDetector
 
 LOOKS = 5.0  # a second: faces move little in between, and a look costs more than decoding
 _LOST = 1.0  # seconds without a face after which a track is over
-_SMOOTH = 2  # looks to each side over which a face's place is the median, as in media.faces
+_SMOOTH = 2  # looks to each side over which a face's place is the median, as in media.face_detector
 _REACH = 1.0  # sides of its box that a face may move from look to look
 _BETWEEN = 0.5  # looks by which a window may miss the nearest one: it lies between two
 
@@ -139,7 +140,7 @@ def look_for_faces(
 
     Raises AffuseError where ``detector`` is not YuNet's ONNX file.
     """
-    found, place, film = FaceDetector(detector), SpeakerPlace(side), FilmFaces()
+    found, place, film = FaceDetector(detector), CropSide(side), FilmFaces()
     tracks: FaceTracks | None = None
     seen: np.ndarray | None = None
     faces = np.zeros((0, 4))

@@ -16,7 +16,7 @@ from affuse.inference.face_tracks import FilmFaces, look_for_faces
 from affuse.inference.pictures import Frame, Pictures, frame_times
 from affuse.inference.windows import Window
 from affuse.media.clock import not_begun
-from affuse.media.faces import Region, SpeakerPlace, resize
+from affuse.media.crop import CropSide, Region, resize
 
 
 class FaceOptions(NamedTuple):
@@ -47,11 +47,11 @@ class FaceWindows:
             tracks = look_for_faces(self.path, self.windows, self.options.detector, self.options.side)
         waiting: dict[int, list[np.ndarray]] = {}
         following = 0  # the next window to be given
-        places: dict[int, SpeakerPlace] = {}
+        places: dict[int, CropSide] = {}
         pictures = Pictures(self.path, frame_times(self.windows, self.options.fps, self.options.seconds))
         for frame, picture in pictures:
             if picture is not None:
-                place = places.setdefault(frame.window, SpeakerPlace(self.options.side))
+                place = places.setdefault(frame.window, CropSide(self.options.side))
                 square = self._square(tracks, frame, picture, place)
                 if square is not None:
                     face = resize(square.cut(picture), self.options.size)
@@ -73,7 +73,7 @@ class FaceWindows:
         return np.stack(faces)
 
     def _square(
-        self, tracks: FilmFaces | None, frame: Frame, picture: np.ndarray, place: SpeakerPlace
+        self, tracks: FilmFaces | None, frame: Frame, picture: np.ndarray, place: CropSide
     ) -> Region | None:
         if tracks is None:
             square = place.window(picture)

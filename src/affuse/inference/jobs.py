@@ -1,4 +1,4 @@
-"""What ``affuse predict`` has to do: a job per clip."""
+"""A job per clip: what the named files, folders, patterns and tables come to, and what their outputs are called."""
 
 from __future__ import annotations
 
@@ -7,51 +7,64 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.files.names import LONGEST, shortened
 from affuse.inference.batch import Job
 from affuse.inference.clip_files import Clip, find_clips
 from affuse.inference.clip_table import is_table, read_clips
-from affuse.inference.companions import WordFolder
+from affuse.inference.companions import WordFolder, with_words
 from affuse.inference.settings import Settings
+from affuse.media.samples import Samples
 
 ROOM = LONGEST - 15  # bytes for a name without its ending, of which .labels.txt is the longest
 
 
 def find_jobs(
-    sources: Sequence[str], settings: Settings, tell: Callable[[str], None] = lambda sentence: None
+    sources: Sequence[str | Path | Samples],
+    settings: Settings,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> list[Job]:
-    """One job per clip, in order, each clip once. ``settings.text`` may be a folder with a text file per clip.
+    """One job per clip, in order, each clip once.
 
-    ``tell`` hears of what a table has and cannot be obeyed, which file of words was taken where a clip has several, and
-    of one file for many clips. Raises AffuseError for a source that is not there, or that names no clip, and for a
-    folder of words that fits none.
+    Args:
+        sources: Files, folders, patterns, tables of clips, and sound in memory.
+        settings: Of all of them; ``text`` may be a folder with a file of words for each.
+        tell: Hears of what a table has and cannot be obeyed, which file of words was taken where a clip has several,
+            of one file for many clips, and of a name that is too long for its outputs.
+
+    Raises:
+        AffuseError: A source is not there or names no clip, or a folder of words fits none.
     """
-    clips: dict[tuple[object, ...], Clip] = {}
+    clips: dict[tuple[object, ...], Clip | Samples] = {}
     for source in sources:
-        for clip in read_clips(Path(source), tell) if is_table(Path(source)) else find_clips(source):
+        if isinstance(source, Samples):
+            clips[(id(source),)] = source
+            continue
+        for clip in read_clips(Path(source), tell) if is_table(Path(source)) else find_clips(str(source)):
             real = os.path.realpath(clip.path)  # one clip, by whatever name or link it was found
             clips.setdefault((real, clip.words, clip.settings), clip)
     names = {"skipped"}  # a batch's skipped.csv is no clip's
-    found = []
-    texts = _texts([*clips.values()], settings, tell)
+    found: list[Job] = []
+    texts = _texts([clip for clip in clips.values() if isinstance(clip, Clip)], settings, tell)
     for clip in clips.values():
-        found.append(Job(clip.path, _name(_named(clip), names), _settings_of(clip, settings, texts)))
+        if isinstance(clip, Samples):
+            job = Job(clip, _name(Path(clip.name), names), with_words(settings, clip))
+        else:
+            job = Job(clip.path, _name(_named(clip), names), _settings_of(clip, settings, texts))
+            if len(os.fsencode(clip.path.stem or clip.path.name)) > ROOM:
+                tell(f"{job.path}: its name leaves no room for an ending; its outputs are called {job.name}.")
+        found.append(job)
     return found
 
 
-def is_shortened(job: Job) -> bool:
-    """Whether its outputs cannot have the clip's whole name."""
-    return len(os.fsencode(job.path.stem or job.path.name)) > ROOM
-
-
 def _texts(clips: Sequence[Clip], settings: Settings, tell: Callable[[str], None]) -> dict[Path, Path]:
-    """Clip below its folder -> its file of words, where ``--text`` names a folder of them."""
+    """Clip below its folder -> its file of words, where ``text`` names a folder of them."""
     folder = settings.text
-    if folder is None or not folder.is_dir():
+    if folder is None or not clips or not folder.is_dir():
         if folder is not None and len(clips) > 1:
             tell(
-                f"All {len(clips)} clips get the words of {folder}; give --text a folder with a file for each."
+                f"All {len(clips)} clips get the words of {folder}; to give each clip its own, name a folder with "
+                "a file for each."
             )
         return {}
     words = WordFolder(folder, [clip.inside for clip in clips])
@@ -76,7 +89,9 @@ def _settings_of(clip: Clip, settings: Settings, texts: dict[Path, Path]) -> Set
         changes["text"] = texts[clip.inside]
     if clip.words is not None:
         if settings.text is not None or settings.asr is not None:
-            raise AffuseError("The table has a column text already; leave --text and --asr out.")
+            raise AffuseError(
+                f"The table has a column text already; leave {argument('text')} and {argument('asr')} out."
+            )
         changes["words"] = clip.words
     changes |= dict(clip.settings)
     return Settings.of(settings.model_dump() | changes) if changes else settings

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from affuse.encoders.pretrained import locate
-from affuse.errors import AffuseError, ClipError
+from affuse.errors import AffuseError, ClipError, argument
 from affuse.inference.words import Cue, Word, composed, place
 from affuse.media.audio import read_waveform
+from affuse.media.samples import Samples
 from affuse.media.sound_stream import SoundStream, SoundWindows
 from affuse.media.speech import Span
 
@@ -36,8 +37,8 @@ class Recogniser:
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).strip().splitlines()[0]
             raise AffuseError(
-                f"The recogniser {model!r} could not be loaded ({reason}); give --asr a Hub id that this machine can "
-                "reach or a folder with config.json, weights and tokenizer."
+                f"The recogniser {model!r} could not be loaded ({reason}); give {argument('asr')} a Hub id that this "
+                "machine can reach or a folder with config.json, weights and tokenizer."
             ) from None
         self._times = self._timestamps()
 
@@ -55,14 +56,16 @@ class Recogniser:
 
     def hear(
         self,
-        path: Path,
+        path: Path | Samples,
         channel: int | None,
         speech: Sequence[Span],
         track: int | None = None,
         start: float = 0.0,
     ) -> list[Word]:
-        """Every word of the speech with its times, in one pass over the sound from ``start`` seconds on. Where the
-        model tells the times of phrases only, a phrase's words share its time by their letters."""
+        """Every word of the speech with its times, in one pass over the sound from ``start`` seconds on.
+
+        Where the model gives the times of phrases only, a phrase's words share its time by their letters.
+        """
         words: list[Word] = []
         windows = SoundWindows(SoundStream(path, channel, track, start))
         for span in _pieces(speech):

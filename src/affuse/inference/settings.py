@@ -1,14 +1,15 @@
-"""How a clip is predicted: what the options of ``affuse predict`` and ``Model.predict`` say."""
+"""How a clip is predicted: the keyword arguments of ``Model.predict``, which are the options of ``affuse predict``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
+from affuse.names import quote
 from affuse.registry import unknown
 
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -22,53 +23,95 @@ _TAKES = {
 }  # fmt: skip
 
 
+class SettingsArguments(TypedDict, total=False):
+    """The fields of ``Settings`` as keyword arguments, for editors and type checkers; paths may be text there."""
+
+    window: float | None
+    hop: float | None
+    vad: bool | None
+    unsure: float | None
+    text: str | Path | None
+    words: str | None
+    asr: str | None
+    side: Literal["left", "right"] | None
+    face: tuple[float, float] | None
+    detector: str | Path | None
+    channel: int | None
+    track: int | None
+    start: float | None
+    end: float | None
+    batch: int
+    device: str
+
+
 class Settings(BaseModel):
-    """Every field has a default; None leaves the choice to the model's training."""
+    """How a clip is read and judged. None leaves a choice to the model's training.
+
+    Example:
+        >>> Settings(window=2.0, side="left").hop is None
+        True
+        >>> Settings.of({"windw": 2})
+        Traceback (most recent call last):
+        affuse.errors.AffuseError: There is no 'windw' among the settings of predict (did you mean 'window'?).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     window: float | None = Field(
-        None,
+        default=None,
         gt=0,
         allow_inf_nan=False,
         description="seconds; None: 95 % of the training clips are shorter; at most 6",
     )
     hop: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="seconds from window to window; None: half a window"
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds from window to window; None: half a window",
     )
     vad: bool | None = Field(
-        None, description="emotion only where somebody speaks; None: unless the model reads faces alone"
+        default=None,
+        description="emotion only where somebody speaks; None: unless the model reads faces alone",
     )
     unsure: float | None = Field(
-        None,
+        default=None,
         ge=0,
         le=1,
         allow_inf_nan=False,
         description="confidence below which a label is unsure; None: from validation",
     )
-    text: Path | None = Field(None, description="file of words (see words.kinds), or a folder of them")
-    words: str | None = Field(None, description="the words themselves, instead of ``text``")
-    asr: str | None = Field(None, description="transformers recogniser, Hub id or folder")
-    side: Literal["left", "right"] | None = Field(None, description="half of the picture with the speaker")
-    face: tuple[_Share, _Share] | None = Field(
-        None, description="the face nearest this point (0 to 1 across, 0 to 1 down); None: the largest"
+    text: Path | None = Field(
+        default=None, description="file of words (see words.formats), or a folder of them"
     )
-    detector: Path | None = Field(None, description="YuNet's ONNX file")
-    channel: int | None = Field(None, ge=0, description="audio channel, from 0; None: the mix of all")
-    track: int | None = Field(None, ge=0, description="audio track, from 0; None: the first")
+    words: str | None = Field(default=None, description="the words themselves, instead of ``text``")
+    asr: str | None = Field(default=None, description="transformers recogniser, Hub id or folder")
+    side: Literal["left", "right"] | None = Field(
+        default=None, description="half of the picture with the speaker"
+    )
+    face: tuple[_Share, _Share] | None = Field(
+        default=None,
+        description="the face nearest this point (0 to 1 across, 0 to 1 down); None: the largest",
+    )
+    detector: Path | None = Field(default=None, description="YuNet's ONNX file")
+    channel: int | None = Field(default=None, ge=0, description="audio channel, from 0; None: the mix of all")
+    track: int | None = Field(default=None, ge=0, description="audio track, from 0; None: the first")
     # what of the file is predicted; a range that is not in the file is that clip's fault, found when it is read
     start: float | None = Field(
-        None, allow_inf_nan=False, description="seconds into the file; None: from its beginning"
+        default=None, allow_inf_nan=False, description="seconds into the file; None: from its beginning"
     )
     end: float | None = Field(
-        None, allow_inf_nan=False, description="seconds into the file; None: to its end"
+        default=None, allow_inf_nan=False, description="seconds into the file; None: to its end"
     )
-    batch: int = Field(16, gt=0, description="windows that run through the network together")
+    batch: int = Field(default=16, gt=0, description="windows that run through the network together")
     device: str = "cpu"
 
     @classmethod
-    def of(cls, values: Mapping[str, Any], mark: str = "") -> Settings:
-        """Raises AffuseError naming the setting that is unknown or wrong, as it was written: ``mark`` is before it."""
+    def of(cls, values: Mapping[str, Any]) -> Settings:
+        """Settings of keyword arguments.
+
+        Raises:
+            AffuseError: A setting that is unknown, with the nearest name, or whose value is wrong.
+        """
         for name in values:
             if name not in cls.model_fields:
                 raise AffuseError(f"{unknown(name, list(cls.model_fields), 'settings of predict')}.")
@@ -77,5 +120,5 @@ class Settings(BaseModel):
         except ValidationError as error:
             name = str(error.errors()[0]["loc"][0])
             raise AffuseError(
-                f"{mark}{name} takes {_TAKES.get(name, 'text')}, not {values[name]!r}."
+                f"{argument(name)} takes {_TAKES.get(name, 'text')}, not {quote(values[name])}."
             ) from None

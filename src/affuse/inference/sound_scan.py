@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from affuse.media.samples import Samples
 from affuse.media.sound_stream import SoundStream
 from affuse.media.speech import Span, SpeechDetector
 
@@ -14,9 +15,15 @@ PEAK_SECONDS = 0.05
 
 
 class SoundScan(NamedTuple):
-    """seconds: when the sound, or the range of it, ends; spans of speech (all of it without detection); peaks: the
-    loudest sample of every ``PEAK_SECONDS`` of the range, 0 to 1; fault: what could not be decoded, or ""; remarks:
-    what is particular about the rest."""
+    """What one pass over the sound has found.
+
+    Attributes:
+        seconds: When the sound, or the range of it, ends.
+        speech: Spans in which somebody speaks; all of it without detection.
+        peaks: The loudest sample of every ``PEAK_SECONDS`` of the range, 0 to 1.
+        fault: What could not be decoded, or "".
+        remarks: What is particular about the rest.
+    """
 
     seconds: float
     speech: list[Span]
@@ -26,15 +33,26 @@ class SoundScan(NamedTuple):
 
 
 def scan_sound(
-    path: Path,
+    path: Path | Samples,
     channel: int | None,
     detect: bool,
     start: float = 0.0,
     end: float | None = None,
     track: int | None = None,
 ) -> SoundScan:
-    """Decode the sound once, of the range alone where ``start`` or ``end`` (seconds) is given; times count from the
-    file's beginning. Raises ClipError where there is none to decode."""
+    """Decode the sound once; times count from the file's beginning.
+
+    Args:
+        path: A file, or samples in memory.
+        channel: From 0; None is the mix of all.
+        detect: Whether speech is looked for.
+        start: Seconds; only the range from here on is decoded.
+        end: Seconds; None is the end of the sound.
+        track: From 0; None is the first.
+
+    Raises:
+        ClipError: There is no sound to decode.
+    """
     stream = SoundStream(path, channel, track, start, end)
     first = stream.position
     detector = SpeechDetector(stream.rate) if detect else None

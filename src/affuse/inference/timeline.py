@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,16 +10,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from affuse.files.names import written
-from affuse.inference.windows import Moment
-from affuse.inference.words import Word, text_between
+from affuse.errors import AffuseError
+from affuse.files import write_text
+from affuse.files.names import shown, written
+from affuse.inference.words import Word
+from affuse.names import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 class Answer(NamedTuple):
-    """Of one task. ``confidence`` is the label's probability, calibrated; ``unsure``: it is below the threshold."""
+    """What the model says of one task.
+
+    Attributes:
+        label: The most probable class.
+        confidence: The label's probability, calibrated, from 0 to 1.
+        unsure: Whether it is below the threshold.
+        probabilities: Class -> probability; they sum to 1 but for rounding.
+    """
 
     label: str
     confidence: float
@@ -28,26 +37,60 @@ class Answer(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """Neighbouring moments whose answers are the same. Seconds of the clip."""
+    """Neighbouring moments whose answers are the same.
+
+    Attributes:
+        start: Seconds of the clip.
+        end: Seconds of the clip.
+        answers: Task -> answer.
+        modalities: Those that some window of the segment had.
+        text: The words said in it, "" where none are known.
+    """
 
     start: float
     end: float
-    answers: dict[str, Answer]  # task -> answer
-    modalities: tuple[str, ...]  # that some window of the segment had
-    text: str  # words said in it, "" where none are known
+    answers: dict[str, Answer]
+    modalities: tuple[str, ...]
+    text: str
 
 
 class Picture(NamedTuple):
-    """A face for the plot: (size, size, 3) uint8 RGB."""
+    """A face for the plot: (size, size, 3) uint8 RGB, at ``time`` seconds of the clip."""
 
     time: float
     pixels: np.ndarray
 
 
-@dataclass
+@dataclass(repr=False)
 class Timeline:
-    """``segments`` in order; where nobody speaks there is none. ``summary``: task -> the clip's own answer, from
-    probabilities averaged over the segments' seconds; empty where there is no segment."""
+    """Emotion (and the model's other tasks) over time, in one clip. It prints as one line; a notebook shows a picture.
+
+    Attributes:
+        clip: The file, or "array" for samples in memory.
+        seconds: How long the clip is.
+        segments: In order; where nobody speaks there is none.
+        summary: Task -> the clip's own answer, from probabilities averaged over the segments' seconds; empty where
+            there is no segment.
+        spaces: Task -> its classes.
+        window: Seconds of a window.
+        hop: Seconds from window to window.
+        words: With their times, where words are known.
+        faults: What of the clip could not be used, and why, in sentences.
+        warning: What should be known of the model, whatever the clip.
+        start: Where ``seconds`` begin, if a range of the file was predicted; all times count from the file's beginning.
+        peaks: The loudest sample of each 1/20 s, for ``plot``.
+        pictures: Some faces, for ``plot``.
+
+    Example:
+        >>> sure = Answer("anger", 0.9, False, {"anger": 0.9, "neutral": 0.1})
+        >>> segment = Segment(0.5, 2.0, {"emotion": sure}, ("audio",), "")
+        >>> timeline = Timeline("talk.wav", 2.5, [segment], {"emotion": sure}, {"emotion": ["anger", "neutral"]}, 2, 1)
+        >>> timeline
+        Timeline('talk.wav': 2.5 s, 1 segment, emotion: anger 0.90)
+        >>> timeline.to_frame()[["start", "end", "emotion", "emotion_confidence"]]
+           start  end emotion  emotion_confidence
+        0    0.5  2.0   anger                 0.9
+    """
 
     clip: str
     seconds: float
@@ -56,23 +99,37 @@ class Timeline:
     spaces: dict[str, list[str]]
     window: float
     hop: float
-    words: list[Word] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)  # what of the clip could not be used, and why
-    warning: str = ""  # about the model, whatever the clip
-    start: float = (
-        0.0  # where ``seconds`` begin, if a range of the file was predicted; all times count from the file's
-    )
-    # for plot(): the loudest sample of each 1/20 s, and some faces
-    peaks: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32), repr=False)
-    pictures: list[Picture] = field(default_factory=list, repr=False)
+    words: list[Word] = field(default_factory=list[Word])
+    faults: list[str] = field(default_factory=list[str])
+    warning: str = ""
+    start: float = 0.0
+    peaks: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    pictures: list[Picture] = field(default_factory=list[Picture])
+
+    def __repr__(self) -> str:
+        answers = [
+            f"{shown(task)}: {shown(answer.label)}{'?' if answer.unsure else ''} {answer.confidence:.2f}"
+            for task, answer in self.summary.items()
+        ]
+        found = ", ".join([f"{self.seconds:.1f} s", counted(len(self.segments), "segment"), *answers])
+        return f"Timeline({shown(self.clip)!r}: {found})"
+
+    def _repr_html_(self) -> str:
+        """The picture and the first segments, for notebooks."""
+        from affuse.inference.notebook import timeline_html
+
+        return timeline_html(self)
 
     def to_frame(self) -> pd.DataFrame:
-        """A row per segment: start, end; per task <task>, <task>_confidence, <task>_unsure, <task>_p_<class>;
-        modalities (joined by +), text."""
+        """A row per segment.
+
+        Columns: ``start`` and ``end`` in seconds; for each task ``<task>``, ``<task>_confidence``, ``<task>_unsure``
+        and ``<task>_p_<class>`` for each class; ``modalities`` (joined by +) and ``text``.
+        """
         columns = ["start", "end"]
         for task, space in self.spaces.items():
             columns += [task, f"{task}_confidence", f"{task}_unsure", *(f"{task}_p_{name}" for name in space)]
-        rows = []
+        rows: list[dict[str, Any]] = []
         for segment in self.segments:
             row: dict[str, Any] = {"start": segment.start, "end": segment.end}
             for task, answer in segment.answers.items():
@@ -86,7 +143,7 @@ class Timeline:
         return pd.DataFrame(rows, columns=[*columns, "modalities", "text"])
 
     def to_dict(self) -> dict[str, Any]:
-        """What ``--format json`` writes."""
+        """What the JSON file holds."""
         return {
             "clip": written(self.clip),
             "start": round(self.start, 3),
@@ -94,12 +151,12 @@ class Timeline:
             "window": self.window,
             "hop": self.hop,
             "labels": self.spaces,
-            "summary": {task: _plain(answer) for task, answer in self.summary.items()},
+            "summary": {task: answer._asdict() for task, answer in self.summary.items()},
             "segments": [
                 {
                     "start": round(one.start, 3),
                     "end": round(one.end, 3),
-                    **{task: _plain(answer) for task, answer in one.answers.items()},
+                    **{task: answer._asdict() for task, answer in one.answers.items()},
                     "modalities": list(one.modalities),
                     "text": one.text,
                 }
@@ -109,70 +166,45 @@ class Timeline:
             "warning": self.warning,
         }
 
+    def save(self, path: str | Path) -> Path:
+        """Write a file, whole or not at all; its ending chooses the format.
+
+        Args:
+            path: .json, .csv, .srt, .vtt, .txt (Audacity's labels), or a picture: .png, .svg, .pdf. A file of that name
+                is replaced, unless it is the clip itself.
+
+        Returns:
+            The path.
+
+        Raises:
+            AffuseError: Another ending, the clip's own name, or a folder that cannot be written.
+        """
+        from affuse.files.outputs import unwritable
+        from affuse.inference.writers import PICTURES, WRITERS, format_of
+
+        path = Path(path)
+        kind = format_of(path)
+        if path.exists() and os.path.exists(self.clip) and path.samefile(self.clip):
+            raise AffuseError(f"{path} is the clip itself, and saving would replace it; choose another name.")
+        try:
+            if kind in PICTURES:
+                self.plot(path)
+            else:
+                write_text(path, WRITERS[kind]().text(self))
+        except OSError as error:
+            raise unwritable(path, error) from None
+        return path
+
     def plot(self, path: str | Path | None = None, task: str | None = None) -> Figure:
-        """Waveform, faces, words and ``task`` (the first) over time; written to ``path`` if given (svg, png, pdf)."""
+        """Draw faces, sound, words, and the probabilities of every task over time.
+
+        Args:
+            path: Where the picture is written (png, svg, pdf); None only draws.
+            task: One task alone; None draws all of them.
+
+        Raises:
+            AffuseError: There is no such task, or no such kind of picture.
+        """
         from affuse.inference.plot import plot_timeline
 
-        return plot_timeline(self, path, task or next(iter(self.spaces)))
-
-
-class Judge:
-    """From probabilities to answers: the label spaces and the confidences that are too low to tell."""
-
-    def __init__(self, spaces: Mapping[str, Sequence[str]], unsure_below: Mapping[str, float]) -> None:
-        self.spaces = {task: list(space) for task, space in spaces.items()}
-        self.unsure_below = dict(unsure_below)
-
-    def answer(self, task: str, probabilities: np.ndarray) -> Answer:
-        """probabilities: (classes,)"""
-        best = int(probabilities.argmax())
-        confidence = round(float(probabilities[best]), 4)
-        space = self.spaces[task]
-        named = {name: round(float(p), 4) for name, p in zip(space, probabilities, strict=True)}
-        return Answer(space[best], confidence, confidence < self.unsure_below[task], named)
-
-    def segments(
-        self, moments: Sequence[Moment], given: Sequence[tuple[str, ...]], words: Sequence[Word]
-    ) -> list[Segment]:
-        """Neighbouring moments of one span with the same label in every task become one segment.
-
-        given: the modalities of each window. A segment's probabilities are the mean over its seconds.
-        """
-        groups: list[list[Moment]] = []
-        for moment in moments:
-            last = groups[-1][-1] if groups else None
-            same = (
-                last is not None
-                and last.span == moment.span
-                and abs(last.end - moment.start) < 1e-6
-                and all(last.probabilities[t].argmax() == p.argmax() for t, p in moment.probabilities.items())
-            )
-            if same:
-                groups[-1].append(moment)
-            else:
-                groups.append([moment])
-        segments = []
-        for group in groups:
-            start, end = group[0].start, group[-1].end
-            answers = {task: self.answer(task, p) for task, p in _mean(group).items()}
-            used = {name for moment in group for i in moment.windows for name in given[i]}
-            order = dict.fromkeys(name for names in given for name in names)
-            modalities = tuple(name for name in order if name in used)
-            segments.append(Segment(start, end, answers, modalities, text_between(words, start, end)))
-        return segments
-
-    def summary(self, moments: Sequence[Moment]) -> dict[str, Answer]:
-        return {task: self.answer(task, p) for task, p in _mean(moments).items()} if moments else {}
-
-
-def _mean(moments: Sequence[Moment]) -> dict[str, np.ndarray]:
-    """task -> (classes,), each moment counting by its seconds."""
-    weights = [moment.end - moment.start for moment in moments]
-    return {
-        task: np.average([moment.probabilities[task] for moment in moments], axis=0, weights=weights)
-        for task in moments[0].probabilities
-    }
-
-
-def _plain(answer: Answer) -> dict[str, Any]:
-    return answer._asdict()
+        return plot_timeline(self, path, list(self.spaces) if task is None else [task])

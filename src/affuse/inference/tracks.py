@@ -1,5 +1,8 @@
 """What a file has to offer: sound, pictures, and how long it says it is."""
 
+# pyright: reportUnnecessaryComparison=false
+# PyAV's types do not know that codecs and times may be missing.
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -13,12 +16,18 @@ from affuse.media.clock import clock_end, picture_tracks
 from affuse.media.container import open_container
 from affuse.media.picture_track import no_pictures, picture_notes
 from affuse.media.regular_file import check_file
+from affuse.media.samples import Samples
 
 
 class Tracks(NamedTuple):
-    """``seconds`` as the headers say, None where they do not or cannot be believed. A cover picture is no picture
-    track, a track whose codec is unknown is none either. ``notes``: what is particular about the pictures, a sentence
-    each."""
+    """What a file has.
+
+    Attributes:
+        sound: Whether it has sound in a codec that is known.
+        picture: The same for pictures; a cover picture is none.
+        seconds: How long it is by its headers; None where they do not say or cannot be believed.
+        notes: What is particular about the pictures, a sentence each.
+    """
 
     sound: bool
     picture: bool
@@ -26,8 +35,14 @@ class Tracks(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def find_tracks(path: Path) -> Tracks:
-    """Raises ClipError for a file that is missing, empty or not media."""
+def find_tracks(path: Path | Samples) -> Tracks:
+    """What is in a file, or in an array, which is sound alone.
+
+    Raises:
+        ClipError: The file is missing, empty or not media.
+    """
+    if isinstance(path, Samples):
+        return Tracks(True, False, path.seconds)
     check_file(path, row=False)
     try:
         with open_container(path) as container:

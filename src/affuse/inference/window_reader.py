@@ -15,13 +15,14 @@ from torch import Tensor
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder
 from affuse.encoders.face_clips import FaceEncoder
-from affuse.errors import AffuseError, ClipError
+from affuse.errors import AffuseError, ClipError, argument
 from affuse.inference.faces import FaceOptions, FaceWindows
 from affuse.inference.settings import Settings
 from affuse.inference.timeline import Picture
 from affuse.inference.tracks import Tracks
 from affuse.inference.windows import Window
 from affuse.inference.words import Word, text_between
+from affuse.media.samples import Samples
 from affuse.media.sound import Sound
 from affuse.media.sound_stream import SoundStream, SoundWindows
 
@@ -40,7 +41,7 @@ class WindowReader:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | Samples,
         tracks: Tracks,
         encoders: Mapping[str, Encoder],
         settings: Settings,
@@ -60,7 +61,10 @@ class WindowReader:
         self._faces = {
             name: FaceWindows(path, windows, self._face_options(encoder))
             for name, encoder in encoders.items()
-            if isinstance(encoder, FaceEncoder) and _reads_plainly(encoder) and tracks.picture
+            if isinstance(path, Path)
+            and isinstance(encoder, FaceEncoder)
+            and _reads_plainly(encoder)
+            and tracks.picture
         }
         self._check_settings()
 
@@ -89,14 +93,15 @@ class WindowReader:
 
     def _utterance(self, i: int, window: Window) -> Utterance:
         """A window as a row of a corpus would name it, so that every encoder reads it as it reads those."""
-        sound: Sound | Path | None = self.path if self._tracks.sound else None
+        file = self.path if isinstance(self.path, Path) else None
+        sound: Sound | Path | None = file if self._tracks.sound else None
         if self._sound is not None:
             heard = self._sound.read(window.start, window.end)
             sound = heard if len(heard.samples) else None
         return Utterance(
             id=f"window {i} ({window.start:.2f} s)",
             audio=sound,
-            video=self.path if self._tracks.picture else None,
+            video=file if self._tracks.picture else None,
             text=text_between(self.words, window.start, window.end) or None,
             start=window.start,
             end=window.end,
@@ -117,7 +122,7 @@ class WindowReader:
             return
         if self.settings.detector or self.settings.face:
             raise AffuseError(
-                f"--detector and --face do not reach the modality {own[0]!r}, whose encoder "
+                f"{argument('detector')} and {argument('face')} do not reach the modality {own[0]!r}, whose encoder "
                 f"({type(self.encoders[own[0]]).__name__}) reads pictures in its own way; leave them out."
             )
 
@@ -126,7 +131,8 @@ class WindowReader:
         detector = settings.detector or (None if options.detector is None else Path(options.detector))
         if settings.face is not None and detector is None:
             raise AffuseError(
-                "--face chooses among the faces that a detector finds; give --detector too, YuNet's ONNX file."
+                f"{argument('face')} chooses among the faces that a detector finds; give {argument('detector')} too, "
+                "YuNet's ONNX file."
             )
         return FaceOptions(
             options.frames_per_second, options.seconds, options.size, settings.side, detector, settings.face

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.media.speech import Span
 
 LEAST_WINDOW = 0.2  # seconds
@@ -36,11 +36,11 @@ class Moment(NamedTuple):
 def check_lengths(window: float, hop: float) -> None:
     """Raises AffuseError for lengths that lay no windows."""
     if not window >= LEAST_WINDOW:
-        raise AffuseError(f"--window takes at least {LEAST_WINDOW} seconds, not {window:g}.")
+        raise AffuseError(f"{argument('window')} takes at least {LEAST_WINDOW} seconds, not {window:g}.")
     if not 0 < hop <= window:
         raise AffuseError(
-            f"--hop takes more than 0 and at most the window's {window:g} seconds, not {hop:g}; a longer one would "
-            "leave gaps."
+            f"{argument('hop')} takes more than 0 and at most the window's {window:g} seconds, not {hop:g}; a "
+            "longer one would leave gaps."
         )
 
 

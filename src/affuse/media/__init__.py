@@ -1,1 +1,1 @@
-
+"""One file -> waveform, frames, face crops, speech spans; nothing learns here."""

@@ -25,8 +25,11 @@ _AT_ONCE = 2**20  # samples: most clips are one block, and are not copied
 
 
 class AudioInfo(NamedTuple):
-    """What a file's headers say. ``seconds`` is when the sound ends, None where they do not say (a stream that was
-    never closed) or cannot be believed (a clock that jumps by hours)."""
+    """What a file's headers say.
+
+    ``seconds`` is when the sound ends, None where they do not say (a stream that was never closed) or cannot be
+    believed (a clock that jumps by hours).
+    """
 
     rate: int  # Hz
     channels: int
@@ -57,21 +60,20 @@ def read_waveform(
     samples, silent (peak below -90 dBFS), with NaN or infinite samples, and for a range or channel that does
     not exist.
     """
-    silence = ""
     if isinstance(path, Sound):
-        mono, native, silence, path = path.cut(start, end), path.rate, path.silence, path.path
+        source, mono, native, silence = path.path, path.cut(start, end), path.rate, path.silence
         if not len(mono):
-            raise ClipError(f"{path}{_range(start, end)} holds no audio samples; the sound ends before.")
+            raise ClipError(f"{source}{_range(start, end)} holds no audio samples; the sound ends before.")
     else:
-        path = Path(path)
-        _check_range(path, start, end)
-        mono, native, silence = _decode(path, start, end, channel, track)
-    _check_samples(path, mono, start, end, silence)
+        source = Path(path)
+        _check_range(source, start, end)
+        mono, native, silence = _decode(source, start, end, channel, track)
+    _check_samples(source, mono, start, end, silence)
     if native != rate:
         mono = soxr.resample(mono, native, rate)
         if not len(mono):
             raise ClipError(
-                f"{path}{_range(start, end)} is shorter than one sample at {rate} Hz; take a longer range."
+                f"{source}{_range(start, end)} is shorter than one sample at {rate} Hz; take a longer range."
             )
     return np.ascontiguousarray(mono, dtype=np.float32)
 
@@ -126,7 +128,7 @@ def _check_range(path: Path, start: float | None, end: float | None) -> None:
 
 
 def _check_samples(
-    path: Path, mono: np.ndarray, start: float | None, end: float | None, silence: str
+    path: object, mono: np.ndarray, start: float | None, end: float | None, silence: str
 ) -> None:
     peak = max(float(mono.max()), -float(mono.min()))  # NaN if any sample is
     if not math.isfinite(peak) or not np.isfinite(mono).all():

@@ -3,6 +3,9 @@
 Whether decoding begins at the start or behind a seek, a sample has one place: ``_Clock`` says where packets were lost.
 """
 
+# pyright: reportUnnecessaryComparison=false
+# PyAV's types do not know that codecs and times may be missing.
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -115,6 +118,7 @@ class AudioTrack:
         self.close()
 
     def close(self) -> None:
+        """Close the file."""
         self._container.close()
 
     @property
@@ -282,7 +286,7 @@ def _open(path: Path, track: int) -> tuple[InputContainer, AudioStream]:
         container.close()
         raise ClipError(
             f"{path} has sound in a codec that FFmpeg does not know, or that is protected (DRM); convert it"
-            f"{', or name another of its audio tracks with --track N' if len(streams) > 1 else ''}."
+            f"{', or choose another of its audio tracks' if len(streams) > 1 else ''}."
         )
     stream.codec_context.thread_type = (
         "NONE"  # audio decoding gains nothing from threads; workers are processes
@@ -290,13 +294,14 @@ def _open(path: Path, track: int) -> tuple[InputContainer, AudioStream]:
     return container, stream
 
 
-def no_track(path: Path, tracks: int, track: int) -> str:
+def no_track(path: object, tracks: int, track: int) -> str:
+    """The sentence about a track that is not there."""
     known = "only audio track 0" if tracks == 1 else f"audio tracks 0 to {tracks - 1}"
-    return f"{path} has {known}, not track {track}; correct the row's track or --track, or leave it out."
+    return f"{path} has {known}, not track {track}; correct its track, or leave that out."
 
 
 def _name_of(stream: AudioStream) -> str:
-    """ " 'Desktop' (eng)", as far as the file names it."""
+    """Its title and language behind a blank, as in " 'Desktop' (eng)", as far as the file has them."""
     title, language = stream.metadata.get("title", ""), stream.metadata.get("language", "")
     named = f" '{title}'" if title else ""
     return named + (f" ({language})" if language and language != "und" else "")

@@ -5,6 +5,9 @@ codec delays hide or move is in the times of the decoded frames already; a strea
 file of sound alone counts from its first sample instead.
 """
 
+# pyright: reportUnnecessaryComparison=false
+# PyAV's types do not know that codecs and times may be missing.
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -105,8 +108,10 @@ def not_begun(last: float, begin: float | None) -> bool:
 
 
 def picture_tracks(container: InputContainer) -> list[VideoStream]:
-    """Every reader's picture tracks, the first one being the one to read. A cover, a chapter's thumbnails and a still
-    picture are none."""
+    """Every reader's picture tracks, the first one being the one to read.
+
+    A cover, a chapter's thumbnails and a still picture are none.
+    """
     from av.stream import Disposition
 
     if container.format.name == "image2" or container.format.name.endswith("_pipe"):

@@ -92,8 +92,10 @@ def _ogg_streams(file: io.BufferedReader, size: int) -> list[int]:
 
 
 def _flac_files(file: io.BufferedReader, begin: int) -> list[int]:
-    """begin: where the first one's ``fLaC`` is, behind its tag; a later one's tag is left at the end of the part before
-    it."""
+    """The parts of a file of flac files; ``begin``: where the first one's ``fLaC`` is, behind its tag.
+
+    A later one's tag is left at the end of the part before it.
+    """
     begins, at = [0], begin
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         while (at := data.find(_FLAC, at + 4)) > 0:
@@ -127,20 +129,25 @@ class PartFile(io.RawIOBase):
         self._at = 0
 
     def readable(self) -> bool:
+        """See ``io.RawIOBase``."""
         return True
 
     def seekable(self) -> bool:
+        """See ``io.RawIOBase``."""
         return True
 
     def tell(self) -> int:
+        """See ``io.RawIOBase``."""
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """See ``io.RawIOBase``; bytes of the part."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._part.end - self._part.begin}
         self._at = max(0, base[whence] + offset)
         return self._at
 
     def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]
+        """See ``io.RawIOBase``."""
         begin = self._part.begin + self._at
         self._file.seek(begin)
         data = bytearray(self._file.read(max(0, min(len(buffer), self._part.end - begin))))
@@ -153,6 +160,7 @@ class PartFile(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
+        """See ``io.RawIOBase``."""
         if not self.closed:
             self._file.close()
         super().close()

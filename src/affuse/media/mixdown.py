@@ -70,6 +70,7 @@ class CancelMeter:
         self._loud = self._quiet = 0.0
 
     def hear(self, samples_tc: np.ndarray, mixed: np.ndarray, layout: str) -> None:
+        """A block, (time, channels), and its mix, (time,)."""
         for at in range(0, len(mixed), self._rate):
             part_tc, part = samples_tc[at : at + self._rate], mixed[at : at + self._rate]
             # a view of one channel is strided, and BLAS takes strides
@@ -85,6 +86,7 @@ class CancelMeter:
                 self._close()
 
     def cancels(self) -> bool:
+        """Whether the channels cancel each other in most of what was heard."""
         self._close()
         return self._quiet > _SHARE * self._loud
 

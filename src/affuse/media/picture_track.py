@@ -1,5 +1,8 @@
 """The picture track of one media file through PyAV (FFmpeg): the pictures nearest to given times."""
 
+# pyright: reportUnnecessaryComparison=false
+# PyAV's types do not know that codecs and times may be missing.
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator

@@ -20,16 +20,17 @@ from affuse.media.mixdown import CancelMeter, mix
 from affuse.media.one_rate import Chunk, at_one_rate
 from affuse.media.regular_file import check_file
 from affuse.media.riff import promised_share
+from affuse.media.samples import Samples
 from affuse.media.sound_file import SoundFiles, open_sound
 from affuse.media.units import scale_of
 from affuse.names import counted
 
 _SHORT = 0.5  # seconds by which a file may be shorter than its headers say, without a word
 _CANCEL = (
-    "but they cancel each other in their mix (one seems to be inverted); take one alone with --channel N or the column "
-    "channel"
+    "but they cancel each other in their mix (one seems to be inverted); take one of them "
+    "alone with channel=N"
 )
-_OTHER_TRACK = "name another with --track N or the column track"
+_OTHER_TRACK = "choose another with track=N"
 
 
 class Recording:
@@ -42,13 +43,14 @@ class Recording:
     """
 
     def __init__(
-        self, path: Path, channel: int | None = None, track: int | None = None, row: bool = True
+        self, path: Path | Samples, channel: int | None = None, track: int | None = None, row: bool = True
     ) -> None:
         """channel, track: from 0; None is the mix of all channels, and the first audio track.
 
         row: whether a corpus's row names the file
         """
-        check_file(path, row)
+        if isinstance(path, Path):
+            check_file(path, row)
         self.path, self.channel, self.track = path, channel, track
         self.fault = ""
         self.remarks: list[str] = []
@@ -70,10 +72,12 @@ class Recording:
         self.close()
 
     def close(self) -> None:
+        """Close the file."""
         self._source.close()
 
     @property
     def seconds(self) -> float | None:
+        """When the sound ends, by the headers."""
         return self._source.seconds
 
     def blocks(
@@ -146,6 +150,7 @@ class Recording:
             reached = round(chunk.position) + len(chunk.samples_tc)
         if not isinstance(source, SoundFiles) or not source.broken or source.is_joined:
             return
+        assert isinstance(self.path, Path)
         try:  # damage: FFmpeg goes on behind it where it can
             with AudioTrack(self.path, self.track) as track:
                 yield from track.chunks(reached, size)
@@ -192,6 +197,8 @@ class Recording:
 
     def _say_short(self, found: float) -> None:
         source = self._source
+        if isinstance(self.path, Samples):
+            return
         if isinstance(source, AudioTrack) and source.is_mp4 and (count := films_in(self.path)) > 1:
             self._lose(
                 f"{self.path} holds {count} files joined byte by byte, of which only the first is read, {found:.2f} s; "
@@ -221,14 +228,17 @@ class Recording:
             self.fault = sentence
 
 
-def no_channel(path: Path, channels: int, channel: int) -> str:
+def no_channel(path: object, channels: int, channel: int) -> str:
+    """The sentence about a channel that is not there."""
     known = "only channel 0" if channels == 1 else f"channels 0 to {channels - 1}"
-    return (
-        f"{path} has {known}, not channel {channel}; correct the row's channel or --channel, or leave it out."
-    )
+    return f"{path} has {known}, not channel {channel}; correct its channel, or leave that out."
 
 
-def _open(path: Path, track: int | None) -> SoundFiles | AudioTrack:
+def _open(path: Path | Samples, track: int | None) -> SoundFiles | AudioTrack | Samples:
+    if isinstance(path, Samples):
+        if track:
+            raise ClipError(no_track(path, 1, track))
+        return path
     sound = open_sound(path)
     if sound is None:
         return AudioTrack(path, track)
@@ -245,8 +255,10 @@ def _open(path: Path, track: int | None) -> SoundFiles | AudioTrack:
     return sound
 
 
-def file_scale(path: Path, track: int | None = None) -> tuple[float, str]:
-    """``units.scale_of`` of a file of floats. Raises ClipError."""
+def file_scale(path: Path | Samples, track: int | None = None) -> tuple[float, str]:
+    """``units.scale_of`` of a file or an array of floats. Raises ClipError."""
+    if isinstance(path, Samples):
+        return scale_of(path, (chunk.samples_tc for chunk in path.chunks(0, path.rate)))
     status = path.stat()
     return _scale_of(path, track, status.st_size, status.st_mtime_ns)
 

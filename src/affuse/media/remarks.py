@@ -6,7 +6,7 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -14,7 +14,7 @@ _listening: ContextVar[list[str] | None] = ContextVar("remarks", default=None)
 
 
 @contextmanager
-def remarks() -> Iterator[list[str]]:
+def remarks() -> Generator[list[str]]:
     """The sentences said within the block, each once."""
     heard: list[str] = []
     token = _listening.set(heard)
@@ -25,6 +25,7 @@ def remarks() -> Iterator[list[str]]:
 
 
 def remark(sentences: Iterable[str]) -> None:
+    """Say them to whoever listens around the caller."""
     heard = _listening.get()
     if heard is not None:
         heard += [sentence for sentence in sentences if sentence not in heard]

@@ -3,6 +3,9 @@
 FFmpeg passes such times on as they are, and reads the length off the last ones.
 """
 
+# pyright: reportUnnecessaryComparison=false
+# PyAV's types do not know that codecs and times may be missing.
+
 from __future__ import annotations
 
 from functools import lru_cache

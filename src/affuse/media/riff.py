@@ -37,8 +37,10 @@ def is_cut(path: Path) -> bool:
 
 
 def promised_share(path: Path) -> float:
-    """How many times as much sound as there is a file's headers promise: above 1 where it was cut, below where more
-    follows than they tell of, which is no chunk either."""
+    """How many times as much sound as there is a file's headers promise.
+
+    Above 1 where it was cut; below 1 where more follows than the headers speak of, which is no chunk either.
+    """
     size = path.stat().st_size
     with open(path, "rb") as stream:
         data = find_data(stream, 0, size)
@@ -56,8 +58,10 @@ def promised_share(path: Path) -> float:
 
 
 def find_data(stream: BinaryIO, at: int, size: int) -> Data | None:
-    """The samples of the file that begins at byte ``at`` of ``stream``, which has ``size`` bytes; None where it is of
-    another kind, or has none."""
+    """The samples of the file that begins at byte ``at`` of ``stream``, which has ``size`` bytes.
+
+    None where it is of another kind, or has no samples.
+    """
     stream.seek(at)
     head = stream.read(24)
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from affuse.errors import ClipError
+from affuse.media.samples import Samples
+
 
 def bounds(start: float | None, end: float | None, rate: int) -> tuple[int, int | None]:
     """The samples of a range in seconds: from the first up to the last, which is left out; None: the file's end.
@@ -27,7 +30,7 @@ class Sound:
     samples: np.ndarray
     rate: int
     first: int
-    path: Path
+    path: Path | Samples
     silence: str = ""
 
     def __str__(self) -> str:
@@ -35,6 +38,11 @@ class Sound:
 
     def __fspath__(self) -> str:
         """For what opens the file itself, as it does in training; start and end then say which part."""
+        if isinstance(self.path, Samples):
+            raise ClipError(
+                "The array is not a file, and an encoder of this model opens its file itself; write the samples to a "
+                "file (for example by soundfile.write) and give its path."
+            )
         return str(self.path)
 
     def cut(self, start: float | None, end: float | None) -> np.ndarray:

@@ -56,11 +56,13 @@ class SoundFiles:
 
     @property
     def seconds(self) -> float | None:
+        """By what is there; None where it is not known."""
         if any(sound.frames >= _UNKNOWN_FRAMES for sound in self._sounds):
             return None
         return sum(sound.frames / sound.samplerate for sound in self._sounds)
 
     def close(self) -> None:
+        """Close the file."""
         for sound in self._sounds:
             sound.close()
 
@@ -127,7 +129,7 @@ def _open(path: Path, part: Part | None) -> soundfile.SoundFile:
 
 
 def _layout(path: Path, channels: int) -> str:
-    """soundfile does not tell it."""
+    """Soundfile does not tell it."""
     if channels <= 2:
         return ""
     import av  # slow to import

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from affuse.media.recording import Recording
+from affuse.media.samples import Samples
 from affuse.media.sound import Sound, bounds
 
 
@@ -23,15 +24,14 @@ class SoundStream:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | Samples,
         channel: int | None = None,
         track: int | None = None,
         start: float = 0.0,
         end: float | None = None,
     ) -> None:
-        """start, end: seconds into the file; as with ``read_waveform``, only this part is decoded where that is
-        possible."""
-        self.path = Path(path)
+        # start, end: seconds into the file; as with ``read_waveform``, only this part is decoded where that is possible
+        self.path = path if isinstance(path, Samples) else Path(path)
         self._recording = Recording(self.path, channel, track, row=False)
         self.rate = self._recording.rate
         self._first, self._last = bounds(start, end, self.rate)
@@ -40,14 +40,17 @@ class SoundStream:
 
     @property
     def fault(self) -> str:
+        """What could not be read, in a sentence, or ``""``; known afterwards."""
         return self._bad or self._recording.fault
 
     @property
     def remarks(self) -> list[str]:
+        """What is particular about the sound that was read."""
         return self._recording.remarks
 
     @property
     def silence(self) -> str:
+        """See ``Recording.silence``."""
         return self._recording.silence
 
     def __iter__(self) -> Iterator[np.ndarray]:

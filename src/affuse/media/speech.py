@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import soxr
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 
 RATE = 16_000
 _FRAME, _CONTEXT = 512, 64  # samples of a frame (32 ms), and of the one before that the network sees again
@@ -114,12 +114,12 @@ def _session() -> Any:
     if spec is None or spec.origin is None or find_spec("onnxruntime") is None:
         raise AffuseError(
             "Finding speech needs the packages silero-vad and onnxruntime: pip install silero-vad onnxruntime, "
-            "or give --no-vad to take the whole clip as speech."
+            f"or take the whole clip as speech ({argument('vad', False)})."
         )
     import onnxruntime
 
     threads = torch.get_num_threads()
-    import silero_vad  # noqa: F401  # importing it sets torch to one thread, for everybody
+    import silero_vad  # noqa: F401  # pyright: ignore[reportUnusedImport]  # importing it sets torch to one thread, for everybody
 
     torch.set_num_threads(threads)
     options = onnxruntime.SessionOptions()

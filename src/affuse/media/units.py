@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from affuse.errors import ClipError
+from affuse.media.samples import Samples
 
 # Mixes and decoders exceed 1 by a little, mixes in floats by 12 dB and more: up to here nothing is wrong.
 _USUAL_PEAK = 8.0
@@ -18,7 +19,7 @@ _LEAST, _MOST = 1 / 64, 2.0
 _BEYOND = 0.01
 
 
-def scale_of(path: Path, blocks: Iterator[np.ndarray]) -> tuple[float, str]:
+def scale_of(path: Path | Samples, blocks: Iterator[np.ndarray]) -> tuple[float, str]:
     """What the samples are to be multiplied with, and a sentence on it where that is not 1.
 
     blocks: all of the file, whatever is asked of it: a quiet range alone would tell nothing

@@ -15,7 +15,8 @@ import numpy as np
 
 from affuse.errors import ClipError
 from affuse.media.clock import not_begun
-from affuse.media.faces import FaceDetector, FaceTracker, Region, SpeakerPlace, face_window, resize
+from affuse.media.crop import CropSide, Region, face_window, resize
+from affuse.media.face_detector import FaceDetector, FaceTracker
 from affuse.media.picture_track import PictureTrack
 
 _SLACK = 1e-6  # seconds: a duration that is a whole number of frames but for rounding
@@ -23,8 +24,13 @@ _SHORT = 0.1  # seconds by which an utterance's times and its video may differ w
 
 
 class FaceClip(NamedTuple):
-    """frames: (n, size, size, 3) uint8 RGB, n >= 1. ``fault`` says why there are fewer frames than the utterance's
-    times ask for, and what else is particular about the pictures; "" where nothing is."""
+    """Faces of an utterance.
+
+    Attributes:
+        frames: (n, size, size, 3) uint8 RGB, n >= 1.
+        fault: Why there are fewer frames than the utterance's times ask for, and what else is particular about the
+            pictures; "" where nothing is.
+    """
 
     frames: np.ndarray
     fault: str
@@ -45,7 +51,7 @@ def read_faces(
 
     start, end: seconds; None is the file's own. ``seconds``: at most so many from the start
     side: ``left`` or ``right`` half of the picture, None for the whole of it. Letterbox bars are left out
-    detector: path of YuNet's ONNX file; None takes the fixed window (``media.faces.face_window``), which is
+    detector: path of YuNet's ONNX file; None takes the fixed window (``media.crop.face_window``), which is
         also taken where the detector finds no face in any frame
 
     Variable frame rates, display rotation and odd sizes are as good as any. Where pictures change their size, place and
@@ -73,7 +79,7 @@ def read_faces(
     windows = None
     if detector is not None:
         windows = _found_windows(path, _times(begin, fps, wanted), side, FaceDetector(detector))
-    place = SpeakerPlace(side)
+    place = CropSide(side)
     kept = bytearray()
     n = 0
     last: tuple[np.ndarray, Region] | None = None
@@ -116,7 +122,7 @@ def _found_windows(
     path: Path, times: Iterable[float], side: str | None, detector: FaceDetector
 ) -> list[Region]:
     """The square of every frame; a stretch of pictures of one size has a face of its own, or the fixed window."""
-    place = SpeakerPlace(side)
+    place = CropSide(side)
     stretches: list[tuple[Region, FaceTracker]] = []
     with PictureTrack(path) as track:
         for picture in track.pictures(times):

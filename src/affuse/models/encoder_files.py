@@ -8,7 +8,7 @@ from typing import Any
 
 from affuse.encoders.pretrained import PACKAGE
 from affuse.encoders.sources import digests, find_files, is_pinned, local_path
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.recipe import Modality, Recipe
 from affuse.registry import get
 
@@ -69,7 +69,7 @@ def _check(what: str, option: str, value: str, revision: str | None, known: dict
     if named is not None and path is None and option != "detector":  # predict --detector may name another
         raise AffuseError(
             f"{what} is {value}, which is not there; put it back (a link will do), or where it still is, write the "
-            "model with --self-contained, which copies it into the model's folder."
+            f"model with {argument('self_contained', True)}, which copies it into the model's folder."
         )
     if named is not None and not named.is_absolute() and known is None:
         raise AffuseError(

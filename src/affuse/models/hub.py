@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from affuse.encoders.pretrained import check_hub_cache
 from affuse.errors import AffuseError
 from affuse.models.index import INDEX, read_index
 
@@ -28,6 +27,8 @@ def download(hub_id: str) -> Path:
     model that is not affuse's, a missing token and no network.
     """
     from huggingface_hub import hf_hub_download, snapshot_download
+
+    from affuse.encoders.pretrained import check_hub_cache
 
     repository, revision = parts_of(hub_id)
     check_hub_cache()

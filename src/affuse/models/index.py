@@ -20,6 +20,7 @@ CARD = "README.md"
 PREDICTION = "prediction.json"  # clip lengths, temperatures, thresholds; older folders have none
 INDEX = "index.json"
 ENCODERS = "encoders"  # a folder for each encoder whose original is not needed any more
+IN_RUN = "model"  # the model folder of a run folder
 INSIDE = "folder:"  # folder:encoders/text names files of the model folder itself
 
 
@@ -30,7 +31,7 @@ def write_index(folder: Path, names: list[str], **more: Any) -> None:
 
 
 def read_index(folder: Path) -> dict[str, str]:
-    """file -> digest. Raises AffuseError for a newer format and for what is no index."""
+    """File -> digest. Raises AffuseError for a newer format and for what is no index."""
     index = read_json(folder / INDEX)
     try:
         written = int(index["format"])

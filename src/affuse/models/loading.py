@@ -11,10 +11,9 @@ from affuse.encoders.pretrained import weights_follow
 from affuse.errors import AffuseError
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.encoder_files import check_encoders
+from affuse.models.finding import find_folder
 from affuse.models.foreign import check_foreign
-from affuse.models.hub import download, looks_like_id
 from affuse.models.index import (
-    INDEX,
     INSIDE,
     LABELS,
     PREDICTION,
@@ -53,36 +52,6 @@ def load_model(source: str | Path) -> Model:
     if PREDICTION in read_index(folder):
         model.defaults = PredictionDefaults.model_validate(read_json(folder / PREDICTION))
     return model.eval()
-
-
-def find_folder(source: str | Path) -> Path:
-    """The model folder itself: of a run folder its ``model``, of a Hub id the download."""
-    folder = Path(source)
-    for candidate in (folder, folder / "model"):
-        if (candidate / INDEX).is_file():
-            return candidate
-    if not folder.exists():
-        if looks_like_id(str(source)):
-            # a path that was misspelt is not asked for at the Hub, which may take long to say no
-            if "@" not in str(source) and Path(folder.parts[0]).is_dir():
-                raise AffuseError(
-                    f"There is no model folder {source} (and {folder.parts[0]} is a folder here); correct the path, or "
-                    f"write {source}@main for the Hub's model of that name."
-                )
-            return download(str(source))
-        raise AffuseError(
-            f"There is no model folder {source}; give a folder that 'affuse train' wrote or a Hub id."
-        )
-    raise AffuseError(f"{folder} is not a model folder: it has no {INDEX}; 'affuse train' writes one.")
-
-
-def files_of(source: str | Path) -> list[Path]:
-    """The files of a model folder, or of the one in a run folder; none where this machine has no such folder."""
-    folder = Path(source)
-    for candidate in (folder, folder / "model"):
-        if (candidate / INDEX).is_file():
-            return [candidate / INDEX, *(candidate / name for name in read_index(candidate))]
-    return []
 
 
 def _inside(recipe: Recipe, folder: Path) -> Recipe:

@@ -57,13 +57,22 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """An <svg> element and what to see in it. ``wide``: on a telephone it scrolls instead of shrinking."""
+    """An <svg> element and what to see in it.
+
+    Args:
+        svg: The element.
+        caption: What it shows, and what to look for.
+        title: Above it.
+        wide: On a telephone it scrolls instead of shrinking.
+        narrow: Takes its place on a telephone; "": nothing does.
+    """
 
     kind: ClassVar[str] = "figure"
     svg: str
     caption: str
     title: str = ""
     wide: bool = True
+    narrow: str = ""
 
 
 @dataclass(frozen=True)

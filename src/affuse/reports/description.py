@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from affuse.overrides import SHORTHANDS
 from affuse.recipe import Recipe, packaged_recipes
+from affuse.registry import get
 
 _ABOUT = {"name", "description", "seed"}  # told elsewhere
 _SOURCES = ("model", "weights", "network", "name")  # options that say which network or features an encoder is
@@ -56,6 +57,19 @@ def encoder_in_words(part: Mapping[str, Any]) -> str:
     words += ["standardised"] if part.get("standardise") else []
     words += [f"taken from {100 * part['dropout']:g} % of the training clips"] if part.get("dropout") else []
     return ", ".join(words)
+
+
+def reads_text(recipe: Recipe) -> bool:
+    """Whether any modality is the words that are said, be they encoded here or before."""
+    return any(
+        "text" in name or getattr(get("encoders", part.encoder), "kind", "") == "text"
+        for name, part in recipe.modalities.items()
+    )
+
+
+def loss_in_words(terms: Sequence[Mapping[str, Any]]) -> str:
+    """'cross_entropy + 0.5 center (theta 2)', of a task's loss."""
+    return _text(list(terms))
 
 
 def describe_protocol(protocol: Mapping[str, Any]) -> str:

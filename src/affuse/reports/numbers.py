@@ -7,6 +7,7 @@ import math
 from affuse.reports.blocks import Cell
 
 MINUS = "\u2212"
+NBSP = "\u00a0"  # a sign and its number stay on one line
 INTERVAL = "95 % interval"  # heading of the interval of the column before it
 UNKNOWN = "-"  # a column of nothing else is left out
 
@@ -34,6 +35,23 @@ def p_value(p: float) -> str:
     if math.isnan(p):
         return UNKNOWN
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def equals(p: float) -> str:
+    """'= 0.52', '< 0.001' or 'unknown', to stand behind 'p' in a sentence."""
+    text = p_value(p)
+    text = text.replace(" ", NBSP)
+    return "unknown" if text == UNKNOWN else text if text.startswith("<") else f"={NBSP}{text}"
+
+
+def percent_interval(low: float, high: float) -> str:
+    """An interval of shares in percent, to stand behind its number: ' [55.1, 69.0]'; '' where there is none."""
+    return "" if math.isnan(low) else f" [{plain(100 * low)}, {plain(100 * high)}]"
+
+
+def count_cell(count: float) -> Cell:
+    """How many: '1,234'."""
+    return Cell(f"{round(count):,}", float(count))
 
 
 def percent_cell(value: float) -> Cell:

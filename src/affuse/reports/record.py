@@ -10,11 +10,14 @@ from typing import Any
 import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_json
-from affuse.reports.description import base_of, changed_fields, encoder_in_words
+from affuse.reports.description import base_of, changed_fields, encoder_in_words, reads_text
 from affuse.reports.tables.results import rows_of
 from affuse.reports.tables.utterances import write_utterances
-from affuse.training.compare import RECORD, RUNS, Cell, Comparison
-from affuse.training.run import RESULTS, environment
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
+from affuse.training.comparison_folder import RECORD, runs_of
+from affuse.training.environment import versions
+from affuse.training.runfolder import RunFolder
 
 FORMAT = 1
 
@@ -63,27 +66,28 @@ def read_record(folder: Path) -> dict[str, Any]:
         if begun:
             raise AffuseError(
                 f"{folder} holds a comparison that was interrupted or still runs: {finished} of the {begun} runs begun "
-                "are finished. Run the same 'affuse compare' again: it goes on there and ends with the report."
+                "are finished. Run the same comparison again: it goes on there and ends with the report."
             )
         raise AffuseError(
-            f"{folder} is not a comparison's folder: it has no {RECORD}; give the --out folder of 'affuse compare'."
+            f"{folder} is not a comparison's folder: it has no {RECORD}; name a folder that a comparison was written "
+            "into."
         )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         version = record["format"]
     except (ValueError, KeyError, TypeError):
-        raise AffuseError(f"{path} is damaged; run the same 'affuse compare' again to write it.") from None
+        raise AffuseError(f"{path} is damaged; run the same comparison again to write it.") from None
     if version != FORMAT:
         raise AffuseError(
-            f"{path} has format {version}, this affuse reads {FORMAT}; run 'affuse compare' again."
+            f"{path} has format {version}, this affuse reads {FORMAT}; run the same comparison again."
         )
     return record
 
 
 def count_runs(folder: Path) -> tuple[int, int]:
     """Run folders below a comparison's folder: begun in all, and finished."""
-    begun = [path.parent for path in folder.glob(RUNS)]
-    return len(begun), sum((run / RESULTS).is_file() for run in begun)
+    begun = runs_of(folder)
+    return len(begun), sum(run.finished for run in begun)
 
 
 def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], out: Path) -> dict[str, Any]:
@@ -98,6 +102,7 @@ def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], ou
         "description": "" if changed else " ".join(recipe.description.split()),
         "changed": changed,
         "modalities": {name: encoder_in_words(part.model_dump()) for name, part in recipe.modalities.items()},
+        "reads_text": reads_text(recipe),
         "fusion": "none" if cells[0].variant.baseline else recipe.fusion.name,
         "baseline": bool(cells[0].variant.baseline),
         "protocol": recipe.protocol.model_dump(mode="json"),
@@ -119,7 +124,7 @@ def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], ou
 
 
 def _tasks(comparison: Comparison) -> dict[str, dict[str, Any]]:
-    """task -> its classes, in order, with the labelled utterances of each."""
+    """Task -> its classes, in order, with the labelled utterances of each."""
     tasks: dict[str, dict[str, Any]] = {}
     for experiment in comparison.experiments:
         for task, space in experiment.labelled.spaces.items():
@@ -131,21 +136,9 @@ def _tasks(comparison: Comparison) -> dict[str, dict[str, Any]]:
 
 
 def _versions(comparison: Comparison) -> dict[str, str]:
-    about_run = {
-        "key",
-        "corpus",
-        "generated",
-        "corpus_hash",
-        "split_hash",
-        "stamp",
-        "view",
-        "transcript_overlap",
-        "fold",
-    }
-    cell = comparison.cells[0]
-    found = environment(comparison.experiments[cell.experiment], cell.fold, "")
+    found = versions(comparison.experiments[comparison.cells[0].experiment])
     # of the processes that trained, not of this one
-    runs = [path for one in comparison.results if (path := one / "environment.json").is_file()]
-    threads = json.loads(runs[0].read_text(encoding="utf-8")).get("threads") if runs else None
+    runs = [run for one in comparison.results if (run := RunFolder(one)).begun]
+    threads = runs[0].environment().get("threads") if runs else None
     found |= {"threads": "unknown" if threads is None else f"{threads} per run, {os.cpu_count()} cores"}
-    return {name: str(value) for name, value in found.items() if name not in about_run}
+    return {name: str(value) for name, value in found.items()}

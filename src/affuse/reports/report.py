@@ -12,10 +12,12 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.files import read_csv
+from affuse.progress import Progress
 from affuse.reports.record import read_record
 from affuse.reports.tables.results import RESULT_NUMBERS
 from affuse.reports.tables.rows import MARK, Row, read_rows
 from affuse.reports.tables.statistics import Statistics, compute_statistics
+from affuse.training.comparison_folder import RECORD, RESULTS
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,15 @@ class Report:
     statistics: Statistics
 
     @classmethod
-    def read(cls, folder: Path) -> Report:
-        """From comparison.json, results.csv and the runs. Raises AffuseError where they are missing or damaged."""
+    def read(cls, folder: Path, progress: Progress | None = None) -> Report:
+        """From comparison.json, results.csv and the runs. Raises AffuseError where they are missing or damaged.
+
+        ``progress``: hears of the statistics, which take minutes where there are many rows of a large corpus.
+        """
         record = read_record(folder)
         results = read_results(folder)
         rows = read_rows(folder, record)
-        return cls(folder, record, results, rows, compute_statistics(folder, record, rows))
+        return cls(folder, record, results, rows, compute_statistics(folder, record, rows, progress))
 
     @property
     def title(self) -> str:
@@ -54,7 +59,7 @@ class Report:
             return ""
         names = ", ".join(row.name_among(self.rows) for row in stamped)
         which = "All rows are" if len(stamped) == len(self.rows) else f"{names}: these rows are"
-        return f"{which} {stamped[0].stamp}: speakers of the test part are heard in training."
+        return f"{which} {stamped[0].stamp}: speakers of the test part are also in the training part."
 
     @cached_property
     def untrained_note(self) -> str:
@@ -65,7 +70,7 @@ class Report:
         told = [
             f"{self.name_of(of)}{', ' + of['task'] if several else ''}: {of['trainings']}" for of in lines
         ]
-        return f"Not trained well enough for a verdict: {'; '.join(told)}." if told else ""
+        return f"Not trained well enough to be judged: {'; '.join(told)}." if told else ""
 
     @property
     def failed_note(self) -> str:
@@ -78,7 +83,7 @@ class Report:
                 axes = [a for a in entry["settings"] if len({e["settings"].get(a) for e in entries}) > 1]
                 name = ", ".join(str(entry["settings"][axis]) for axis in axes or entry["settings"])
                 told.append(f"{name} ({failed} of {len(entry['cells'])} runs)")
-        return f"Left out and not judged, since runs failed: {'; '.join(told)}." if told else ""
+        return f"Left out, because runs failed: {'; '.join(told)}." if told else ""
 
     @property
     def notes(self) -> str:
@@ -101,10 +106,13 @@ class Report:
 
     @property
     def mark_note(self) -> str:
-        """What the mark behind a row means; '' where no row has it."""
+        """What the sign behind a row means; '' where no row has it."""
         if not self.on_test:
             return ""
-        return f"{MARK} The test part had a hand in this row ({'; '.join(self.on_test)}): no estimate for new speakers."
+        return (
+            f"{MARK} The test part was used to make this row ({'; '.join(self.on_test)}), so its numbers are no "
+            "estimate for new speakers."
+        )
 
     def classes(self, task: str) -> list[str]:
         """The task's classes in order."""
@@ -116,8 +124,8 @@ class Report:
             if all(str(line[axis]) == str(value) for axis, value in row.settings.items()):
                 return row.name_among(self.rows)
         raise AffuseError(
-            f"{self.folder}: results.csv and comparison.json are not of the same comparison; run the same 'affuse "
-            "compare' again to write both."
+            f"{self.folder}: {RESULTS} and {RECORD} are not of the same comparison; run the same "
+            "comparison again to write both."
         )
 
     def of_task(self, table: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -136,8 +144,8 @@ class Report:
 
 def read_results(folder: Path) -> pd.DataFrame:
     """``results.csv``, settings as text. Raises AffuseError where there is none."""
-    path = folder / "results.csv"
+    path = folder / RESULTS
     if not path.is_file():
-        raise AffuseError(f"{path} is missing; run the same 'affuse compare' again to write it.")
+        raise AffuseError(f"{path} is missing; run the same comparison again to write it.")
     table = read_csv(path, RESULT_NUMBERS)
     return table if len(table.columns) else pd.DataFrame(columns=["task"])

@@ -1,4 +1,4 @@
-"""What a small or quick form, or a caller's --set, changes of a protocol's recipes: its text tells of the full form."""
+"""What a small or quick form, or a caller's own changes, change in a protocol's recipes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from affuse.recipe import Recipe
 
-# Encoders are told by the small form's own description, and by --set.
+# Encoders are described by the small form itself, and by the caller's own changes.
 _SECTIONS = ("corpus", "protocol", "tasks", "fusion", "head", "weighting", "optimizer", "training")
 
 
 def changes_in_words(pairs: Sequence[tuple[Recipe, Recipe]]) -> str:
-    """'Beside the encoders, not as in full: training.batch_size 32 (in full 1); ...', or ''.
+    """'Besides the encoders, these settings differ from the full form: training.batch_size 32 (in full 1); ...', or ''.
 
     ``pairs``: (recipe that is run, the same in full) of every row.
     """
@@ -26,7 +26,9 @@ def changes_in_words(pairs: Sequence[tuple[Recipe, Recipe]]) -> str:
                     if text not in values:
                         values.append(text)
     told = [f"{field} {_listed(here)} (in full {_listed(full)})" for field, (here, full) in found.items()]
-    return f"Beside the encoders, not as in full: {'; '.join(told)}." if told else ""
+    return (
+        f"Besides the encoders, these settings differ from the full form: {'; '.join(told)}." if told else ""
+    )
 
 
 def _fields(recipe: Recipe) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pydantic import Field
 from affuse.errors import AffuseError
 from affuse.files import read_csv
 from affuse.files.yaml_text import read_yaml
-from affuse.recipe import Part
+from affuse.recipe_sections import Section as Part
 from affuse.registry import unknown
 
 PROTOCOLS = {"written": "as written", "coded": "as coded", "honest": "honest"}  # and what tables call them
@@ -141,20 +141,19 @@ def papers() -> list[str]:
 def read_paper(name: str) -> Paper:
     """AffuseError with the nearest name if there is no such paper."""
     if name not in papers():
-        raise AffuseError(f"{unknown(name, papers(), 'papers')}; for example affuse reproduce {papers()[0]}.")
+        raise AffuseError(f"{unknown(name, papers(), 'papers')}.")
     return Paper.model_validate(_yaml(name, "paper"))
 
 
 def read_definition(paper: str, protocol: str) -> Definition:
     """AffuseError with the nearest name if there is no such protocol."""
     if protocol not in PROTOCOLS:
-        raise AffuseError(
-            f"{unknown(protocol, list(PROTOCOLS), 'protocols')}; for example --protocol written,honest."
-        )
+        raise AffuseError(f"{unknown(protocol, list(PROTOCOLS), 'protocols')}.")
     return Definition.model_validate(_yaml(paper, protocol))
 
 
 def read_switches(paper: str) -> Switches:
+    """The departures of the authors' code from the paper's text, each to be measured alone."""
     return Switches.model_validate(_yaml(paper, "switches"))
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.protocol import SplitProtocol
 from affuse.corpora.readers.iemocap.relabel import has_votes
+from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.errors import AffuseError
 from affuse.overrides import apply_override, set_field
 from affuse.recipe import Recipe
-from affuse.registry import unknown
 from affuse.reproduction.changes import changes_in_words
 from affuse.reproduction.definition import Changes, Definition, GridCell, Paper
-from affuse.training.compare import Variant
+from affuse.reproduction.form import Form, check_prefixes, split_prefix
+from affuse.training.variants import Variant
 
 LEAST_GROUPS = 3  # one to test, one to validate, one to train
 MISSING = {"votes": "keeps no annotators' votes", "sides": "does not show two people side by side"}
@@ -33,20 +32,6 @@ class Grid:
     other_utterances: list[str] = field(
         default_factory=list
     )  # why the paper's corpus is not the paper's here
-
-
-@dataclass(frozen=True)
-class Form:
-    """What the caller chose: the networks, the budget, and changes of their own."""
-
-    small: bool = False
-    quick: bool = False
-    seeds: tuple[int, ...] | None = None
-    overrides: tuple[str, ...] = ()  # 'key=value', or 'recipe:key=value' for the cells of one recipe
-
-    @property
-    def is_small(self) -> bool:
-        return self.small or self.quick
 
 
 def make_grid(paper: Paper, protocol: str, definition: Definition, corpus: Corpus, form: Form) -> Grid:
@@ -74,7 +59,7 @@ def make_grid(paper: Paper, protocol: str, definition: Definition, corpus: Corpu
                 grid.variants.append(Variant(settings, chosen.changed([f"seed={seed}"])))
     if form.quick and paper.quick.folds is not None and SplitProtocol.model_validate(split).kind != "ratio":
         grid.folds = list(range(paper.quick.folds))
-        grid.notes.append(f"Only the first {paper.quick.folds} folds are run (--quick).")
+        grid.notes.append(f"Only the first {paper.quick.folds} folds are run (quick form).")
     if changed := changes_in_words(pairs):
         grid.notes.append(changed)
     return grid
@@ -107,21 +92,6 @@ def build_recipe(
         if prefix in ("", cell.recipe):
             apply_override(data, text)
     return Recipe.parse(data, where)
-
-
-def split_prefix(override: str) -> tuple[str, str]:
-    """'3m-ser:lr=1e-3' -> ('3m-ser', 'lr=1e-3'); without a recipe's name the first is ''."""
-    match = re.fullmatch(r"([\w-]+):([\w.*]+=.*)", override, re.DOTALL)
-    return (match[1], match[2]) if match else ("", override)
-
-
-def check_prefixes(form: Form, recipes: set[str]) -> None:
-    for override in form.overrides:
-        prefix = split_prefix(override)[0]
-        if prefix and prefix not in recipes:
-            raise AffuseError(
-                f"--set {override}: {unknown(prefix, sorted(recipes), 'recipes of this grid')}."
-            )
 
 
 def check_corpus(paper: Paper, corpus: Corpus) -> None:

@@ -7,19 +7,20 @@ from pathlib import Path
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.splits import make_split
-from affuse.corpora.view import view
+from affuse.corpora.selection import view
+from affuse.corpora.splits.making import make_split
 from affuse.errors import AffuseError
 from affuse.files import write_csv
 from affuse.progress import Progress
+from affuse.reports.pages.comparison import write_comparison_page
 from affuse.reports.record import write_record
-from affuse.reports.render.page import write_page
 from affuse.reports.tables.results import collect_results
 from affuse.reproduction.definition import Definition, Paper
-from affuse.reproduction.grid import Form, Grid
+from affuse.reproduction.grid import Grid
 from affuse.reproduction.utterances import check_utterances
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import Comparison, compare, comparison_outputs
+from affuse.training.compare import Comparison, compare
+from affuse.training.comparison_folder import RESULTS, comparison_outputs
 from affuse.training.data import label_table
 from affuse.training.inputs import absent_modalities
 
@@ -40,7 +41,7 @@ def check_grid(grid: Grid, paper: Paper, definition: Definition, corpus: Corpus)
             for name, what in absent_modalities(recipe, viewed).items():
                 raise AffuseError(
                     f"No utterance of {corpus.info.name} has {what}, which the paper's {name} networks read; "
-                    "'affuse compare' leaves out a modality that a corpus lacks."
+                    "a comparison of one's own recipe leaves out a modality that a corpus lacks."
                 )
             make_split(label_table(viewed, recipe).table, recipe.protocol, next(iter(recipe.tasks)))
     recipes = [variant.recipe for variant in grid.variants]
@@ -67,25 +68,7 @@ def run_grid(
     progress.say("Writing the protocol's report.")
     results = collect_results(comparison)
     with comparison_outputs(out).writing():
-        write_csv(out / "results.csv", results)
+        write_csv(out / RESULTS, results)
         write_record(comparison, out, command)
-        write_page(out)
+        write_comparison_page(out, progress=progress)
     return comparison, results
-
-
-def form_notes(paper: Paper, form: Form, switches: bool = False) -> list[str]:
-    """What was smaller than the paper, in sentences; ``switches`` have seeds and folds of their own."""
-    notes = []
-    if form.is_small:
-        notes.append(f"These are not the paper's networks but {' '.join(paper.small.description.split())}.")
-    if form.quick:
-        budget = ", ".join(f"{key}={value}" for key, value in paper.quick.set.items())
-        where = budget if switches else "fewer epochs, seeds or folds than in full, told with each protocol"
-        notes.append(f"Quick: {where}.")
-    if form.overrides:
-        notes.append(f"Changed by --set: {', '.join(form.overrides)}.")
-    if not switches and form.seeds is not None and len(form.seeds) < 3:
-        notes.append(
-            f"{len(form.seeds)} seed{'s' if len(form.seeds) > 1 else ''}: an honest table takes three or more."
-        )
-    return notes

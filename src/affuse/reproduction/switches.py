@@ -2,54 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
-from affuse.evaluation.over_runs import over_runs
-from affuse.evaluation.predictions import measure_table
-from affuse.progress import Progress
-from affuse.reports.tables.results import read_predictions, rows_of
-from affuse.reports.tables.rows import Row, Run
-from affuse.reproduction.definition import Changes, Paper, Switch, read_definition, read_switches
-from affuse.reproduction.grid import (
-    MISSING,
-    Form,
-    build_recipe,
-    check_corpus,
-    check_prefixes,
-    choose_split,
-    conditions,
-    meets,
-)
-from affuse.reproduction.report.claims import untrained_rows
+from affuse.files import write_csv, write_text
+from affuse.progress import Progress, Quiet
+from affuse.reports.tables.results import markdown_table
+from affuse.reproduction.definition import Changes, Paper, Switch, read_definition, read_paper, read_switches
+from affuse.reproduction.effects import BASE, effects, effects_table, untrained_variants
+from affuse.reproduction.form import Form, check_prefixes, form_notes
+from affuse.reproduction.grid import MISSING, build_recipe, check_corpus, choose_split, conditions, meets
+from affuse.reproduction.report.record import EFFECTS, EFFECTS_TABLE, reproduction_outputs
 from affuse.reproduction.utterances import check_utterances
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import Cell, Comparison, Variant, compare
+from affuse.training.compare import compare
+from affuse.training.variants import Variant
 
-BASE = "base"
+
+@dataclass(frozen=True)
+class SwitchEffects:
+    """What ``run_switches`` found.
+
+    Args:
+        folder: Where its files are: ``switches.csv``, ``switches.md`` and the runs.
+        effects: The rows of ``switches.csv``: see ``effects.effects``.
+        title: Of the table.
+        notes: What must be said of the numbers, in sentences.
+        failed: Runs that failed: their folder and why.
+        skipped: Ids of utterances that could not be read, each once.
+    """
+
+    folder: Path
+    effects: pd.DataFrame
+    title: str
+    notes: list[str]
+    failed: list[str]
+    skipped: list[str]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """For a terminal: a line per switch and row, the effect on each metric in percentage points."""
+        return effects_table(self.effects)
+
+
+@dataclass
+class _Plan:
+    """Variants by name, and which of them are compared: switch, row, names of base and switched."""
+
+    variants: dict[str, Variant]
+    pairs: list[tuple[Switch, str, str, str]]
+    notes: list[str]
+    seeds: tuple[int, ...]
 
 
 def run_switches(
-    name: str,
-    paper: Paper,
+    paper: str,
     corpus: Corpus,
-    out: Path,
-    form: Form,
+    out: str | Path,
+    *,
+    form: Form | None = None,
     cache: FeatureCache,
-    progress: Progress,
-    jobs: int | None,
-    device: str,
-) -> tuple[pd.DataFrame, list[str], list[tuple[Cell, str]]]:
-    """Train base and switched cells; ``effects`` of them, notes, and the cells that failed.
+    jobs: int | None = None,
+    device: str = "cpu",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> SwitchEffects:
+    """Train base and switched rows, and write ``switches.csv`` and ``switches.md`` into ``out``.
 
-    Runs of one seed share their random split, which is drawn by the seed too. Finished cells are never run again.
+    Runs of one seed share their random split, which is drawn by the seed too. Finished runs are never run again.
+
+    Args:
+        paper: A name of ``definition.papers``.
+        corpus: The corpus to train and test on.
+        out: Folder of the two files and the runs.
+        form: Small or quick networks, seeds, changed settings; default: the paper's networks.
+        cache: Of features.
+        jobs: Processes; default: one per core.
+        device: "cpu" or "cuda".
+        overwrite: Whether files that affuse did not write may be replaced.
+        progress: What is told while it runs; default: nothing.
+
+    Raises:
+        AffuseError: The corpus lacks what the paper or all switches need, ``form`` names an unknown recipe, or ``out``
+            holds something else.
     """
+    out, form, progress = Path(out), form or Form(), progress or Quiet()
+    about = read_paper(paper)
+    with reproduction_outputs(out, overwrite).writing():
+        plan = _plan(paper, about, corpus, form)
+        variants = list(plan.variants.values())
+        comparison = compare(variants, corpus, out, cache, progress, jobs=jobs, device=device)
+        untrained = untrained_variants(comparison)
+        if untrained:
+            told = "; ".join(f"{row}: {why}" for row, why in untrained.items())
+            plan.notes.append(
+                f"These did not train well enough, so that effects beside them may be no more than that: {told}."
+            )
+        found = SwitchEffects(
+            folder=out,
+            effects=effects(plan.pairs, comparison, plan.seeds, untrained),
+            title=f"One switch at a time, on {corpus.info.title}",
+            notes=[*form_notes(about, form, switches=True), *plan.notes],
+            failed=[
+                f"{cell.folder.relative_to(out).as_posix()}: {cause}" for cell, cause in comparison.failed
+            ],
+            skipped=sorted({skip.id for one in comparison.experiments for skip in one.skipped}),
+        )
+        write_csv(out / EFFECTS, found.effects)
+        write_text(out / EFFECTS_TABLE, "\n\n".join([markdown_table(found.table), *found.notes]) + "\n")
+    return found
+
+
+def _plan(name: str, paper: Paper, corpus: Corpus, form: Form) -> _Plan:
+    """Base and switched variants of every switch that the corpus has the columns for."""
     plan = read_switches(name)
     definition = read_definition(name, plan.protocol)
     check_corpus(paper, corpus)
@@ -57,17 +126,15 @@ def run_switches(
     split = choose_split(definition.splits, corpus, plan.protocol)
     conditional, notes = conditions(definition.where, corpus)
     cells = {cell.row: cell for cell in definition.cells}
-    seeds = form.seeds or tuple(plan.seeds)
     common: Changes = {"protocol": split} | definition.set | conditional | plan.set
-    variants: dict[str, Variant] = {}
-    pairs: list[tuple[Switch, str, str, str]] = []  # switch, row, names of its base and its switched variant
+    made = _Plan({}, [], notes, form.seeds or tuple(plan.seeds))
 
     def add(name: str, row: str, changes: Changes) -> str:
-        for seed in seeds:
+        for seed in made.seeds:
             drawn = {**changes.get("protocol", split), "seed": seed}
             last = changes | {"seed": seed, "protocol": drawn}
             recipe = build_recipe(paper, cells[row], common | cells[row].set, definition.encoders, form, last)
-            variants[f"{name}/{seed}"] = Variant({"row": name, "seed": str(seed)}, recipe)
+            made.variants[f"{name}/{seed}"] = Variant({"row": name, "seed": str(seed)}, recipe)
         return name
 
     bases: dict[tuple[str, str], str] = {}
@@ -78,111 +145,16 @@ def run_switches(
         for row in switch.rows:
             key = row, repr(switch.base)
             if key not in bases:
-                bases[key] = add(
-                    f"{row}: {f'{BASE} of {switch.name}' if switch.base else BASE}", row, switch.base
-                )
+                called = f"{BASE} of {switch.name}" if switch.base else BASE
+                bases[key] = add(f"{row}: {called}", row, switch.base)
             switched = add(f"{row}: {switch.name}", row, switch.base | switch.set)
-            pairs.append((switch, row, bases[key], switched))
-    if not pairs:
+            made.pairs.append((switch, row, bases[key], switched))
+    if not made.pairs:
         raise AffuseError(f"{corpus.info.name} has what none of the switches needs; see docs/protocols.md.")
-    comparison = compare(list(variants.values()), corpus, out, cache, progress, jobs=jobs, device=device)
-    notes += check_utterances(paper, definition, corpus, [one.recipe for one in variants.values()][:1])
+    notes += check_utterances(paper, definition, corpus, [one.recipe for one in made.variants.values()][:1])
     notes.append(
         f"Base: the {plan.protocol} protocol{' in its small form' if form.is_small else ''}. Seeds: "
-        f"{', '.join(map(str, seeds))}. Effect: switched minus base, mean over seeds with its 95 % interval by "
+        f"{', '.join(map(str, made.seeds))}. Effect: switched minus base, mean over seeds with its 95 % interval by "
         "Student's t; it shows the noise of training and splitting on this corpus, not that of another corpus."
     )
-    untrained = untrained_variants(comparison)
-    if untrained:
-        told = "; ".join(f"{row}: {why}" for row, why in untrained.items())
-        notes.append(
-            f"These did not train well enough, so that effects beside them may be no more than that: {told}."
-        )
-    return effects(pairs, comparison, seeds, untrained), notes, comparison.failed
-
-
-def untrained_variants(comparison: Comparison) -> dict[str, str]:
-    """Name of a base or switched variant -> why its trainings are not to be judged by; see ``reports.convergence``."""
-    found = {}
-    for settings, cells in rows_of(comparison).items():
-        if any(cell.folder not in comparison.results for cell in cells):
-            continue
-        runs = [
-            Run(cell.folder, cell.fold, cell.variant.recipe.seed, {"best_epoch": done.best_epoch})
-            for cell in cells
-            for done in [comparison.results[cell.folder]]
-        ]
-        recipe, experiment = cells[0].variant.recipe, comparison.experiments[cells[0].experiment]
-        row = Row(dict(settings), tuple(recipe.modalities), experiment.split.hash, recipe.on_test, runs)
-        if why := untrained_rows([row], experiment.labelled.spaces).get(row):
-            found[row.settings["row"]] = why
-    return found
-
-
-def effects(
-    pairs: Sequence[tuple[Switch, str, str, str]],
-    comparison: Comparison,
-    seeds: Sequence[int],
-    untrained: Mapping[str, str] | None = None,
-) -> pd.DataFrame:
-    """One row per switch, row and metric: base, switched, effect, low, high (percent), seeds, on_test, trainings.
-
-    trainings: of base and switched, why they did not train well enough (``untrained_variants``), blank where they did.
-    """
-    untrained = untrained or {}
-    found = {}
-    for name in dict.fromkeys(name for _, _, *names in pairs for name in names):
-        for seed in seeds:
-            cells = [
-                cell
-                for cell in comparison.cells
-                if cell.variant.settings["row"] == name and cell.variant.recipe.seed == seed
-            ]
-            if all(cell.folder in comparison.results for cell in cells):
-                spaces = comparison.experiments[cells[0].experiment].labelled.spaces
-                found[name, seed] = _pooled_metrics(cells, spaces)
-    on_test = {cell.variant.settings["row"]: cell.variant.recipe.on_test for cell in comparison.cells}
-    rows: list[dict[str, Any]] = []
-    for switch, row, base, switched in pairs:
-        pair = {BASE: untrained.get(base), "switched": untrained.get(switched)}
-        trainings = " | ".join(f"{name}: {why}" for name, why in pair.items() if why)
-        both = [seed for seed in seeds if (base, seed) in found and (switched, seed) in found]
-        for metric in found[base, both[0]] if both else ():
-            of_base = np.array([100 * found[base, seed][metric] for seed in both])
-            of_switched = np.array([100 * found[switched, seed][metric] for seed in both])
-            effect, low, high = over_runs(of_switched - of_base)
-            rows.append(
-                {
-                    "switch": switch.name, "row": row, "metric": metric, "base": of_base.mean(),
-                    "switched": of_switched.mean(), "effect": effect, "low": low, "high": high, "seeds": len(both),
-                    "on_test": on_test[switched], "trainings": trainings,
-                    "does": " ".join(switch.does.split()), "source": switch.source,
-                }
-            )  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def effects_table(effects: pd.DataFrame) -> pd.DataFrame:
-    """Switch, row and, for each metric, 'base -> switched: effect [low, high]' in percent points."""
-    lines = []
-    for (switch, row), group in effects.groupby(["switch", "row"], sort=False) if len(effects) else ():
-        mark = "†" if group["on_test"].iloc[0] else ""
-        line: dict[str, object] = {"switch": f"{switch}{mark}", "row": row}
-        for one in group.to_dict("records"):
-            interval = "" if np.isnan(one["low"]) else f" [{one['low']:+.1f}, {one['high']:+.1f}]"
-            line[f"{one['metric'].replace('_', ' ').replace('bacc', 'BACC').replace('acc', 'ACC')}"] = (
-                f"{one['base']:.1f} → {one['switched']:.1f}: {one['effect']:+.1f}{interval}"
-            )
-        lines.append(line)
-    return pd.DataFrame(lines).fillna("")
-
-
-def _pooled_metrics(cells: Sequence[Cell], spaces: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """ACC and BACC (0 to 1) by task over the test utterances of all folds of one seed."""
-    table = pd.concat([read_predictions(cell.folder, "test") for cell in cells], ignore_index=True)
-    found = {}
-    for task, space in spaces.items():
-        if table[task].isin(list(space)).any():
-            measured = measure_table(table, task, space)
-            found |= {f"{task}_acc": measured.acc, f"{task}_bacc": measured.bacc}
-    return found
+    return made

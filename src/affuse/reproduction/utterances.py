@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.view import view
+from affuse.corpora.selection import view
 from affuse.recipe import Recipe
 from affuse.reproduction.definition import Definition, Paper, Utterances
 from affuse.training.data import label_table
@@ -19,7 +19,7 @@ def is_corpus_of(paper: Paper, corpus: Corpus) -> bool:
 
 
 def utterances_in_words(paper: Paper, definition: Definition) -> str:
-    """'The protocol's utterances of iemocap: 2,280 (anger 289, ...).'"""
+    """A sentence: 'The protocol's utterances of iemocap: 2,280 (anger 289, ...)'."""
     stated = definition.utterances
     return f"The protocol's utterances of {paper.corpus}: {_listed(stated.classes)}{_beside(stated)}."
 
@@ -48,7 +48,7 @@ def other_utterances(paper: Paper, definition: Definition, corpus: Corpus, recip
     return (
         f"{OTHERS}: {corpus.info.title} has {_number(sum(found.values()))} here, the "
         f"protocol {_number(sum(stated.classes.values()))}{_beside(stated)} ({', '.join(differing)}). No published "
-        "number is of these; prepare the whole release with 'affuse prepare iemocap', without --classes or --scenario."
+        "number is of these; prepare the whole release, with all its classes and dialogs."
     )
 
 

@@ -1,4 +1,4 @@
-"""Parquet to columns of texts; columns whose cells are no texts (sound in bytes, lists) are told, never printed."""
+"""Parquet to columns of texts; columns whose cells are no texts (sound in bytes, lists) are named, never printed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ _WHOLE = 2**53  # above it not every whole number has a float
 
 
 def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The columns of texts (null: blank), and for every other column what its first cell holds.
+    """Read a parquet file.
 
     An index with a name is a column like any other. A column of {bytes, path} as the Hub's datasets write it is read
-    where it has paths alone. Raises AffuseError for a damaged file.
+    where it has paths alone.
+
+    Returns:
+        The columns of texts (null: blank), and for every other column what its first cell holds, in a sentence.
+
+    Raises:
+        AffuseError: The file is damaged, or has a column twice.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -55,7 +61,7 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         if problem:
             unread[name] = problem
         else:
-            columns[name] = _texts(column)
+            columns[name] = as_texts(column.to_pandas())
     return pd.DataFrame(columns, index=pd.RangeIndex(found.num_rows)), unread
 
 
@@ -84,9 +90,8 @@ def _decoded(name: str, column: Any) -> tuple[Any, str]:
     return column, f"row {_first(column)}, {name}: it holds bytes, where a text or number is read"
 
 
-def _texts(column: Any) -> pd.Series:
-    """Strings; whole numbers lose a float's '.0'."""
-    values = column.to_pandas()
+def as_texts(values: pd.Series) -> pd.Series:
+    """Write cells as strings; whole numbers lose a float's '.0'."""
     if pd.api.types.is_float_dtype(values):
         known = values.dropna()
         if known.mod(1).eq(0).all() and known.abs().lt(_WHOLE).all():

@@ -6,7 +6,7 @@ files that affuse writes are read by ``files.read_csv``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,9 +32,14 @@ _OTHERS = {
 class NumberedTable:
     """A table of strings (blank: null) that knows its file and its rows' numbers there.
 
-    The index of ``table`` counts the file's rows from 0; ``first_row`` is what the user calls that one. Its texts are
-    tidy (``names.tidy``); ``written`` has them as they stand in the file, for paths. ``unread``: columns whose cells
-    are no texts (sound in bytes, lists) -> what is there, in a sentence. ``notes``: what should be known of the table.
+    Args:
+        path: The file, as messages show it; for a table in memory what it is called there.
+        table: Its tidy texts (``names.tidy``); the index counts the file's rows from 0.
+        first_row: What the user calls row 0.
+        written: The texts as they stand in the file, for paths.
+        unread: Columns whose cells are no texts (sound in bytes, lists) -> what is there, in a sentence.
+        notes: What should be known of the table.
+        labels: Of a table in memory: what its own index calls each row.
     """
 
     path: Path
@@ -43,35 +48,49 @@ class NumberedTable:
     written: pd.DataFrame = field(default_factory=pd.DataFrame)
     unread: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    labels: Sequence[object] | None = None
 
     def row(self, index: object) -> int:
+        """Number a row of ``table`` as the file does."""
         assert isinstance(index, int)
         return index + self.first_row
 
+    def place(self, index: object) -> str:
+        """Name a row of ``table`` as the user finds it: "row 3", or "index 'a'" of a data frame."""
+        if self.labels is None:
+            return f"row {self.row(index)}"
+        assert isinstance(index, int)
+        return f"index {quote(self.labels[index])}"
+
     def error(self, index: object, column: str, problem: str) -> AffuseError:
-        return AffuseError(f"{self.path}, row {self.row(index)}, {column}: {problem}.")
+        """Make the error that names file, row and column."""
+        return AffuseError(f"{self.path}, {self.place(index)}, {column}: {problem}.")
 
     def check_read(self, column: str) -> None:
-        """Raises AffuseError if the file has the column and its cells are no texts."""
+        """Raise AffuseError if the file has the column and its cells are no texts."""
         if column in self.unread:
             raise AffuseError(f"{self.path}, {self.unread[column]}.")
 
     def check_paths(self, column: str) -> None:
-        """Raises AffuseError naming the first row in which the column is longer than the path of any file."""
+        """Raise AffuseError naming the first row in which the column is longer than the path of any file."""
         for row, text in self.written[column].dropna().items():
             if too_long(text):
                 raise self.error(row, column, f"{quote(text)} is no path: no file has so long a name")
 
     def renamed(self, table: pd.DataFrame, written: pd.DataFrame) -> NumberedTable:
+        """Keep the rows under other columns."""
         return replace(self, table=table, written=written)
 
 
 def read_table(path: Path, spare_encoding: str = "") -> NumberedTable:
     """Read .csv (comma, semicolon or tab), .tsv, either of them gzipped, or .parquet.
 
-    spare_encoding: of CSV that is not UTF-8 (nor UTF-16 or UTF-32 with its mark); "": such a file is refused
+    Args:
+        path: The file.
+        spare_encoding: Of CSV that is not UTF-8 (nor UTF-16 or UTF-32 with its mark); "": such a file is refused.
 
-    Raises AffuseError saying what is wrong, and where.
+    Raises:
+        AffuseError: The file is no such table; the sentence says what is wrong, and where.
     """
     if not path.is_file():
         raise AffuseError(f"{path} is not a file; give a .csv, .tsv or .parquet table.")
@@ -89,26 +108,38 @@ def read_table(path: Path, spare_encoding: str = "") -> NumberedTable:
             _refuse_twice(path, names)
             raw = pd.DataFrame(cells, columns=names, dtype="string")
         else:
-            told = _OTHERS.get(kind)
-            told = f"is {told}" if told else "is not a .csv, .tsv or .parquet table; save it as one of them"
-            raise AffuseError(f"{path} {told}.")
+            other = _OTHERS.get(kind)
+            what = f"is {other}" if other else "is not a .csv, .tsv or .parquet table; save it as one of them"
+            raise AffuseError(f"{path} {what}.")
     except OSError as error:
         raise AffuseError(f"{path} cannot be read ({(error.strerror or str(error)).lower()}).") from None
+    table, written = texts_of(raw)
+    if table.empty and not unread:
+        raise AffuseError(f"{path} has no rows; it needs a header and one row per utterance.")
+    first_row = 1 if kind == ".parquet" else 2  # a parquet file has no header row
+    notes += notes_on_columns(list(table.columns), unread)
+    return NumberedTable(path, table, first_row, written, unread, tuple(notes))
+
+
+def texts_of(raw: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Keep the rows that hold something, tidy and as they are written; the index counts all rows from 0."""
     written = raw.apply(lambda column: column.str.strip()) if len(raw.columns) else raw
     written = written.mask(written == "")
     written.index = pd.RangeIndex(len(written))
     written = written[written.notna().any(axis=1)]  # blank lines; the others keep their numbers
     table = written.apply(lambda column: column.map(tidy, na_action="ignore").astype("string"))
-    table = table.mask(table == "")
-    if table.empty and not unread:
-        raise AffuseError(f"{path} has no rows; it needs a header and one row per utterance.")
-    first_row = 1 if kind == ".parquet" else 2  # a parquet file has no header row
-    notes += [
-        f"the columns {listed(map(repr, group))} differ in case or blanks alone; each is read by its own name"
-        for group in _alike(list(table.columns))
+    return table.mask(table == ""), written
+
+
+def notes_on_columns(names: list[str], unread: Mapping[str, str]) -> list[str]:
+    """Write sentences on columns that are easily taken for one another, and on those that are not read."""
+    return [
+        *(
+            f"the columns {listed(map(repr, group))} differ in case or blanks alone; each is read by its own name"
+            for group in _alike(names)
+        ),
+        *(f"{problem}: left out" for problem in unread.values()),
     ]
-    notes += [f"{problem}: left out" for problem in unread.values()]
-    return NumberedTable(path, table, first_row, written, unread, tuple(notes))
 
 
 def _refuse_twice(path: Path, names: list[str]) -> None:

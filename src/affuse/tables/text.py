@@ -7,7 +7,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -23,8 +23,13 @@ _TRIED = 50  # rows by which a separator is chosen where the header has several
 
 
 class Rows(NamedTuple):
-    """names: of the columns; cells: of every row below the header, as many as there are names; notes: what was left
-    out."""
+    """A table of texts.
+
+    Args:
+        names: Of the columns.
+        cells: Of every row below the header, as many as there are names.
+        notes: What was left out.
+    """
 
     names: list[str]
     cells: list[list[str]]
@@ -32,10 +37,14 @@ class Rows(NamedTuple):
 
 
 def read_rows(path: Path, spare_encoding: str = "") -> Rows:
-    """The rows of a .csv, .tsv or .txt file, gzipped or not; blank lines are rows of blank cells.
+    """Read a .csv, .tsv or .txt file, gzipped or not; blank lines are rows of blank cells.
 
-    Raises AffuseError for text in an encoding that is not known, for quotes that do not close, and for rows with more
-    or fewer cells than the header.
+    Args:
+        path: The file.
+        spare_encoding: Of text that is not UTF-8; "": it is refused.
+
+    Raises:
+        AffuseError: The encoding is not known, quotes do not close, or a row has more or fewer cells than the header.
     """
     text = _decoded(path, spare_encoding)
     separator = None
@@ -143,9 +152,9 @@ def _decoded(path: Path, spare: str) -> str:
         if spare:
             return data.decode(spare, errors="replace")
         line = data[: error.start].count(b"\n") + 1
-        told = "UTF-8" if encoding == "utf-8-sig" else encoding.upper()
+        expected = "UTF-8" if encoding == "utf-8-sig" else encoding.upper()
         raise AffuseError(
-            f"{path}, line {line} is not {told}; save the file as UTF-8 (in Excel: CSV UTF-8)."
+            f"{path}, line {line} is not {expected}; save the file as UTF-8 (in Excel: CSV UTF-8)."
         ) from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
@@ -157,7 +166,7 @@ def _decoded(path: Path, spare: str) -> str:
 
 
 @contextmanager
-def _long_cells() -> Iterator[None]:
+def _long_cells() -> Generator[None]:
     """The limit of csv's cells is one for the whole process: it is put back."""
     before = csv.field_size_limit(_LONGEST)
     try:

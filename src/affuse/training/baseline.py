@@ -5,7 +5,6 @@ What a network is worth is told by what does without one. The row goes through t
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,13 +14,18 @@ import numpy as np
 import pandas as pd
 
 from affuse.errors import AffuseError
-from affuse.evaluation.predictions import measure_table, prediction_table
-from affuse.files import digest, write_csv, write_json, write_text
+from affuse.evaluation.predictions import prediction_table
+from affuse.files import digest
 from affuse.progress import Progress
-from affuse.training.compare import Cell, Comparison, Variant, describe, slug
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
+from affuse.training.comparison_folder import run_folder
+from affuse.training.environment import environment
 from affuse.training.experiment import Experiment
 from affuse.training.features import Source
-from affuse.training.run import RESULTS, RunResult, environment, measures_as_json, read_result
+from affuse.training.run import measured
+from affuse.training.runfolder import RunFolder, RunResult
+from affuse.training.variants import Variant, describe, folder_name
 
 NAME, CLASSIFIER = "baseline", "logistic regression"
 DESCRIPTION = (
@@ -56,12 +60,12 @@ def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) ->
             continue
         settings = _settings(cells)
         # a row of another split is another run, even where the settings do not tell them apart
-        place = Path(out) / "runs" / slug({NAME: CLASSIFIER, "split": split[:8]}, NAME)
+        row_folder = folder_name({NAME: CLASSIFIER, "split": split[:8]}, NAME)
         folds = list(dict.fromkeys(cell.fold for cell in cells))
         advance = progress.start(NAME, len(folds))
         pooled: dict[str, np.ndarray] = {}
         for fold in folds:
-            folder = place / f"fold{fold}"
+            folder = run_folder(Path(out), row_folder, fold)
             key = digest(NAME, DESCRIPTION, repr((GRID, INNER)), experiment.shared_key, *names, str(fold))
             cells_of_fold = []
             for seed in dict.fromkeys(cell.variant.recipe.seed for cell in cells):
@@ -77,7 +81,8 @@ def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) ->
                     Cell(Variant(settings, recipe, baseline=CLASSIFIER), number, fold, folder)
                 )
             comparison.cells += cells_of_fold
-            done = read_result(folder, key) if _is_of(folder, key) else None
+            run = RunFolder(folder)
+            done = run.result() if run.recorded().get("key") == key else None
             try:
                 if done is None:
                     bad = {skip.id for skip in experiment.skipped}
@@ -132,28 +137,23 @@ def train_baseline(
         if role in parts
     ]
     predictions = pd.concat(tables, ignore_index=True)
-    test = predictions[predictions["role"] == "test"]
-    measured = {
-        task: measures_as_json(measure_table(test, task, space))
-        for task, space in experiment.labelled.spaces.items()
-        if (test[task] != "").any()
-    }
-    write_json(folder / "environment.json", environment(experiment, fold, key))
-    write_text(folder / "baseline.txt", DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)) + "\n")
-    write_csv(folder / "split.csv", experiment.split.table.query("fold == @fold"))
-    write_csv(folder / "predictions.csv", predictions)
-    result = {
-        "key": key, "fold": fold, "seed": 0, "best_epoch": 0, "epochs": 0, "c": chosen,
-        "utterances": {role: len(ids) for role, ids in roles.items()}, "parameters": parameters,
-        "seconds": round(time.perf_counter() - began, 1), "finished": time.strftime("%Y-%m-%d"),
-        "stamp": experiment.split.stamp, "on_test": "", "metrics": measured,
-    }  # fmt: skip
-    write_json(folder / RESULTS, result)
-    return RunResult(folder, fold, 0, 0, 0, measured)
+    run = RunFolder(folder)
+    run.write_environment(environment(experiment, fold, key))
+    run.write_baseline(DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)))
+    run.write_split(experiment.split.table.query("fold == @fold"))
+    run.write_predictions(predictions)
+    result = RunResult(
+        folder, fold, 0, 0, 0, measured(experiment, predictions),
+        key=key, utterances={role: len(ids) for role, ids in roles.items()}, parameters=parameters,
+        seconds=round(time.perf_counter() - began, 1), finished=time.strftime("%Y-%m-%d"),
+        stamp=experiment.split.stamp, c=chosen,
+    )  # fmt: skip
+    run.write_result(result)
+    return result
 
 
 def pool(sources: Mapping[str, Source], names: Sequence[str], ids: Sequence[str]) -> dict[str, np.ndarray]:
-    """id -> (2 x widths of all modalities,) mean and deviation over time; NaN where a modality is missing."""
+    """Id -> (2 x widths of all modalities,) mean and deviation over time; NaN where a modality is missing."""
     widths: dict[str, int] = {}
     found: dict[str, dict[str, np.ndarray]] = {id: {} for id in ids}
     for name in names:
@@ -170,7 +170,7 @@ def pool(sources: Mapping[str, Source], names: Sequence[str], ids: Sequence[str]
 
 
 def prepare(rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """role -> (utterances, features), imputed and z-scored by the training part, turned into its own directions.
+    """Role -> (utterances, features), imputed and z-scored by the training part, turned into its own directions.
 
     With more features than utterances the penalised solution lies in the span of the training part, so the turn (its
     singular vectors) changes no probability and makes the fit many times cheaper.
@@ -223,11 +223,6 @@ def _features(experiment: Experiment) -> list[str]:
         if part.frozen
         and ((plan.keys[name] is not None and plan.cache is not None) or part.encoder == "precomputed")
     ]
-
-
-def _is_of(folder: Path, key: str) -> bool:
-    path = folder / RESULTS
-    return path.is_file() and json.loads(path.read_text(encoding="utf-8"))["key"] == key
 
 
 def _row_names(splits: Sequence[Sequence[Cell]]) -> list[str]:

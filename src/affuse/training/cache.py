@@ -18,7 +18,7 @@ from torch import Tensor
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.files import digest, file_digest, replacing
 from affuse.files.names import written
 
@@ -41,7 +41,8 @@ def default_folder() -> Path:
             base = Path()
         if not base.is_absolute():
             raise AffuseError(
-                "There is no home folder to keep the feature cache in; give a folder with --cache, or set AFFUSE_CACHE."
+                f"There is no home folder to keep the feature cache in; give a folder as {argument('cache')}, or set "
+                "AFFUSE_CACHE."
             )
     return base / "affuse" / "features"
 
@@ -61,7 +62,7 @@ class FeatureCache:
         if written(str(self.folder.absolute())) != str(self.folder.absolute()):
             raise AffuseError(
                 f"The feature cache cannot be in {self.folder}, whose name is no UTF-8; choose another "
-                "folder with --cache."
+                f"folder for {argument('cache')}."
             )
         self.version = digest("features", "1")  # change when the meaning of a cached tensor changes
 
@@ -104,11 +105,11 @@ class FeatureCache:
             if error.errno in FULL:
                 raise AffuseError(
                     f"The disk that holds the feature cache {self.folder} is full; free some space or choose "
-                    "another folder with --cache."
+                    f"another folder for {argument('cache')}."
                 ) from None
             raise AffuseError(
                 f"The feature cache {self.folder} cannot be written ({error.strerror}); choose another folder "
-                "with --cache."
+                f"for {argument('cache')}."
             ) from None
 
 

@@ -33,15 +33,25 @@ _UNKNOWN = "not known to affuse: see where it comes from"
 _NAMES = {"acc": "ACC (WA)", "bacc": "BACC (UA)"}
 
 
-def model_card(model: Model, experiment: Experiment, fold: int, test: pd.DataFrame) -> str:
-    """The text of README.md; ``test`` is the run's prediction table of the test part."""
+def model_card(
+    model: Model, experiment: Experiment, fold: int, test: pd.DataFrame, training: str = ""
+) -> str:
+    """The text of README.md.
+
+    Args:
+        model: with its prediction defaults.
+        experiment: that it was trained in.
+        fold: of the experiment's split.
+        test: the run's prediction table of the test part.
+        training: why the numbers say little of the method, "" where the network trained (``convergence``).
+    """
     measured = _measure(experiment, test)
     return "\n".join(
         [
             _front_matter(model, experiment, measured),
             *_introduction(model),
             *_data(experiment, fold, model.recipe),
-            *_results(experiment, test, measured),
+            *_results(experiment, test, measured, training),
             *_confidence(model),
             *_limits(experiment),
             *_licences(model, experiment),
@@ -173,7 +183,7 @@ def _chosen(recipe: Recipe, validation: bool) -> str:
 
 
 def _measure(experiment: Experiment, test: pd.DataFrame) -> dict[str, dict[str, Interval]]:
-    """task -> metric -> value with its interval over speakers; tasks without a test label are left out."""
+    """Task -> metric -> value with its interval over speakers; tasks without a test label are left out."""
     speakers = experiment.labelled.table.set_index("id")["speaker"]
     found = {}
     for task, space in experiment.labelled.spaces.items():
@@ -184,9 +194,9 @@ def _measure(experiment: Experiment, test: pd.DataFrame) -> dict[str, dict[str, 
 
 
 def _results(
-    experiment: Experiment, test: pd.DataFrame, measured: Mapping[str, Mapping[str, Interval]]
+    experiment: Experiment, test: pd.DataFrame, measured: Mapping[str, Mapping[str, Interval]], training: str
 ) -> list[str]:
-    lines = ["## Results on the test part", ""]
+    lines = ["## Results on the test part", "", *([f"**{training}**", ""] if training else [])]
     if experiment.corpus.info.generated:
         lines += ["On a generated corpus: they say nothing about people.", ""]
     lines += ["| task | metric | value | 95 % interval over speakers |", "|---|---|---|---|"]

@@ -1,119 +1,45 @@
-"""Many cells: recipes x losses x seeds x folds, finished ones skipped, the rest spread over processes."""
+"""A comparison: recipes x losses x seeds x folds. A finished run is never made again."""
 
 from __future__ import annotations
 
-import itertools
 import os
-import re
-from collections.abc import Callable, Sequence
-from concurrent.futures import as_completed
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypedDict
 
 import pandas as pd
-import torch
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
-from affuse.files import digest, write_csv
-from affuse.files.names import shortened
-from affuse.files.outputs import Outputs, is_empty
+from affuse.failures import SKIPPED
+from affuse.files import write_csv
+from affuse.files.outputs import Outputs
 from affuse.models.parts import only_here
 from affuse.progress import Progress
-from affuse.recipe import Recipe, loss_name
 from affuse.training.cache import FeatureCache
-from affuse.training.experiment import Experiment, check_network, resolve, set_up, skipped_table
-from affuse.training.run import RunResult, has_model, read_result, train_fold
-from affuse.training.subsets import has_subsets
-from affuse.training.svm import check_keepable, check_subsets
-from affuse.workers import begin_worker, worker_pool
-
-RECORD = "comparison.json"
-RUNS = "runs/*/*/environment.json"  # every run that was begun
-# What a comparison writes into its folder, besides its runs
-FILES = (
-    RECORD, "results.csv", "results.md", "subsets.csv", "joint_losses.csv", "utterances.csv", "skipped.csv",
-    "failed.csv", "report.html", "report.md", "tables.tex", "paired_tests.csv", "trainings.csv", "calibration.csv",
-    "reliability.csv", "groups.csv", "embeddings.csv", "mistakes.csv",
-)  # fmt: skip
-
-
-class Variant(NamedTuple):
-    """One point of the axes: what was set, and the recipe that came of it."""
-
-    settings: dict[str, str]  # axis -> value, as given
-    recipe: Recipe
-    base: Recipe | None = None  # the recipe before anything was set in it
-    baseline: str = ""  # the classical classifier that stands in this row's place; "": a network
-
-
-class Cell(NamedTuple):
-    """One run to make: a variant, the experiment that has its features and split, and a fold."""
-
-    variant: Variant
-    experiment: int
-    fold: int
-    folder: Path
-
-
-class Kept(TypedDict):
-    """What a cell leaves besides its predictions; see ``train_fold``."""
-
-    keep_model: bool
-    subsets: bool
+from affuse.training.cells import Cell, Kept, plan_cells, run_cells
+from affuse.training.comparison_folder import FAILED, check_comparison_folder, comparison_outputs
+from affuse.training.epoch_count import EpochCount
+from affuse.training.experiment import Experiment, skipped_table
+from affuse.training.runfolder import RunFolder, RunResult
+from affuse.training.variants import Variant
 
 
 @dataclass
 class Comparison:
-    """Every cell's result, and what could not be done."""
+    """Every run's result, and what could not be done.
+
+    Args:
+        experiments: what the cells share (``Cell.experiment`` is a number of this list).
+        cells: every run, finished or not.
+        results: run folder -> result.
+        failed: the cells without a result, each with its cause.
+    """
 
     experiments: list[Experiment]
     cells: list[Cell]
-    results: dict[Path, RunResult]
-    failed: list[tuple[Cell, str]]
-
-
-def parse_axes(over: Sequence[str]) -> dict[str, list[str]]:
-    """['loss=a,b', 'seed=0,1'] -> {'loss': ['a', 'b'], 'seed': ['0', '1']}."""
-    axes: dict[str, list[str]] = {}
-    for item in over:
-        name, equals, values = item.partition("=")
-        split = [value.strip() for value in values.split(",")]
-        if "" in split and any(split):
-            raise AffuseError(f"--over {item}: a value is empty; write null where none is meant.")
-        split = [value for value in split if value]
-        if not equals or not name.strip() or not split:
-            raise AffuseError(f"--over takes axis=value,value, not {item!r}; for example --over seed=0,1,2.")
-        if name.strip() in axes:
-            raise AffuseError(f"--over names the axis {name.strip()!r} twice; give its values in one list.")
-        if len(set(split)) < len(split):
-            raise AffuseError(f"--over {item}: a value stands twice.")
-        axes[name.strip()] = split
-    return axes
-
-
-def make_variants(source: str, axes: dict[str, list[str]], overrides: Sequence[str]) -> list[Variant]:
-    """The product of the axes, in order; the axis ``recipe`` chooses the recipe itself.
-
-    Options set for a modality that only some of the axis' recipes have are left out for the others.
-    """
-    modalities = {name: set(Recipe.load(name).modalities) for name in axes.get("recipe", [])}
-    variants = []
-    for values in itertools.product(*axes.values()):
-        settings = dict(zip(axes, values, strict=True))
-        chosen = settings.get("recipe", source)
-        changes = [f"{axis}={value}" for axis, value in settings.items() if axis not in ("recipe", "fold")]
-        absent = set().union(*modalities.values()) - modalities.get(chosen, set()) if modalities else set()
-        own = [text for text in overrides if not _options_of(text, absent)]
-        variants.append(Variant(settings, Recipe.load(chosen, [*own, *changes]), Recipe.load(chosen)))
-    return variants
-
-
-def _options_of(override: str, modalities: set[str]) -> bool:
-    """Whether 'modalities.video.options.size=48' sets an option of one of ``modalities``."""
-    parts = override.partition("=")[0].strip().split(".")
-    return len(parts) > 3 and parts[0] == "modalities" and parts[1] in modalities and parts[2] == "options"
+    results: dict[Path, RunResult] = field(default_factory=dict[Path, RunResult])
+    failed: list[tuple[Cell, str]] = field(default_factory=list[tuple[Cell, str]])
 
 
 def compare(
@@ -129,178 +55,78 @@ def compare(
     keep_models: bool = False,
     subsets: bool = False,
 ) -> Comparison:
-    """Train every variant on every fold (or on ``folds``). A finished cell is never run again.
+    """Train every variant on every fold. A run that fails, its loss diverging say, is listed and the others go on.
 
-    Cells run in ``jobs`` processes of one thread each (default: one per core; one process where a GPU is
-    used): small networks gain nothing from several threads. A cell whose loss diverges is reported and the
-    others go on. ``subsets`` tests every subset of each cell's modalities too.
+    Args:
+        variants: the rows (``variants.make_variants``).
+        corpus: for all of them.
+        out: the comparison's folder; what is finished there is kept.
+        cache: of features.
+        progress: is told of features and runs.
+        folds: of each split; None: all.
+        jobs: processes of one thread each; None: one per core. One process where a GPU is used.
+        device: cpu or cuda.
+        keep_models: keep every run's model folder.
+        subsets: test every subset of each run's modalities too.
+
+    Raises:
+        AffuseError: before any training, where ``out`` is no comparison's folder or a variant does not fit the corpus.
     """
     out = Path(out)
     outputs = comparison_outputs(out)
     check_comparison_folder(out, outputs)
-    experiments: list[Experiment] = []
-    known: dict[str, int] = {}
-    cells: list[Cell] = []
-    for variant in variants:
-        recipe = resolve(variant.recipe, corpus)
-        if subsets:
-            check_subsets(recipe)
-        if keep_models:
-            check_keepable(recipe)
-        shared = _shared_part(recipe)
-        if shared not in known:
-            known[shared] = len(experiments)
-            experiments.append(set_up(corpus, variant.recipe, cache, progress, device, folds or ()))
-        experiment = experiments[known[shared]]
-        check_network(recipe, experiment.labelled.spaces)
-        for fold in folds if folds is not None else experiment.split.folds:
-            folder = out / "runs" / slug(variant.settings, variant.recipe.name) / f"fold{fold}"
-            cells.append(Cell(variant._replace(recipe=recipe), known[shared], fold, folder))
-    if len({cell.folder for cell in cells}) < len(cells):
-        raise AffuseError("Two points of --over have the same folder name; make their values differ more.")
-    check_rows(cells)
-    comparison = Comparison(experiments, cells, {}, [])
-    skipped = [skip for experiment in experiments for skip in experiment.skipped]
-    partial = [clip for experiment in experiments for clip in experiment.partial]
-    with outputs.writing():
-        table = skipped_table(list(dict.fromkeys(skipped)), list(dict.fromkeys(partial)))
-        write_csv(out / "skipped.csv", table)
-    waiting = []
-    for cell in cells:
-        key = experiments[cell.experiment].key(cell.variant.recipe, cell.fold)
-        done = read_result(cell.folder, key)
-        wanting = (keep_models and not has_model(cell.folder)) or (subsets and not has_subsets(cell.folder))
-        if done is None or wanting:
-            waiting.append(cell)
-        else:
-            comparison.results[cell.folder] = done
-    if len(waiting) < len(cells):
-        progress.say(f"{len(cells) - len(waiting)} of {len(cells)} cells are finished already.")
-    advance = progress.start("training", len(waiting))
+    kept = Kept(keep_model=keep_models, subsets=subsets)
+    comparison = Comparison(
+        *plan_cells(variants, corpus, out, cache, progress, folds=folds, device=device, kept=kept)
+    )
+    _write_skipped(comparison, out, outputs)
+    waiting = _unfinished(comparison, kept)
+    done = len(comparison.cells) - len(waiting)
+    if done:
+        all_of = "All" if not waiting else f"{done} of"
+        ended = "; nothing was run" if not waiting else ""
+        progress.say(f"{all_of} {len(comparison.cells)} runs were finished earlier{ended}.")
+    count = EpochCount([cell.variant.recipe.training.epochs for cell in waiting], progress)
     here = sorted({part for cell in waiting for part in only_here(cell.variant.recipe)})
     if here and jobs != 1 and device == "cpu":
         progress.say(f"All runs are made in this process: a script or notebook defines {' and '.join(here)}.")
         jobs = 1
     jobs = 1 if device != "cpu" else min(jobs or os.cpu_count() or 1, max(1, len(waiting)))
-    run = _run_here if jobs == 1 else _run_in_processes
-    run(comparison, waiting, jobs, {"keep_model": keep_models, "subsets": subsets}, advance)
-    (out / "failed.csv").unlink(missing_ok=True)
-    if comparison.failed:
-        rows = [(str(cell.folder.relative_to(out)), cause) for cell, cause in comparison.failed]
-        with outputs.writing():
-            write_csv(out / "failed.csv", pd.DataFrame(rows, columns=["run", "cause"]))
+    for cell, found in run_cells(comparison.experiments, waiting, jobs, kept, count):
+        if isinstance(found, AffuseError):
+            comparison.failed.append((cell, str(found)))
+        else:
+            comparison.results[cell.folder] = found
+    _write_failed(comparison, out, outputs)
     return comparison
 
 
-def comparison_outputs(folder: Path, overwrite: bool = False) -> Outputs:
-    """What may be written into a comparison's folder: FILES. A folder of an affuse that kept no record is trusted."""
-    outputs = Outputs.current(folder, "compare", overwrite=overwrite, deep=False)
-    if not outputs.recorded and next(folder.glob(RUNS), None) is not None:
-        # an interrupted one has two of them
-        outputs.adopt(FILES if (folder / RECORD).is_file() else ("skipped.csv", "failed.csv"))
-    return outputs
+def _unfinished(comparison: Comparison, kept: Kept) -> list[Cell]:
+    """The cells that are to be run; results of the others are taken from their folders."""
+    waiting: list[Cell] = []
+    for cell in comparison.cells:
+        run = RunFolder(cell.folder)
+        done = run.result(comparison.experiments[cell.experiment].key(cell.variant.recipe, cell.fold))
+        lacking = (kept["keep_model"] and not run.has_model) or (kept["subsets"] and not run.has_subsets)
+        if done is None or lacking:
+            waiting.append(cell)
+        else:
+            comparison.results[cell.folder] = done
+    return waiting
 
 
-def check_comparison_folder(out: Path, outputs: Outputs) -> None:
-    """AffuseError if ``out`` cannot be a comparison's folder, or a file in it is its user's."""
-    if (out / "environment.json").is_file():
-        raise AffuseError(f"{out} is the folder of a single run; choose another --out.")
-    place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not place.is_dir():
-        raise AffuseError(f"{out} cannot be written: {place} is a file; choose another --out.")
-    known = outputs.recorded or (out / RECORD).is_file() or next(out.glob(RUNS), None) is not None
-    if place == out and not known and not is_empty(out):
-        raise AffuseError(f"{out} holds something that is no comparison; choose a new folder for --out.")
-    outputs.check([out / name for name in FILES])
+def _write_skipped(comparison: Comparison, out: Path, outputs: Outputs) -> None:
+    skipped = [skip for experiment in comparison.experiments for skip in experiment.skipped]
+    partial = [clip for experiment in comparison.experiments for clip in experiment.partial]
+    with outputs.writing():
+        table = skipped_table(list(dict.fromkeys(skipped)), list(dict.fromkeys(partial)))
+        write_csv(out / SKIPPED, table)
 
 
-def _shared_part(recipe: Recipe) -> str:
-    """What features, labels and split depend on."""
-    labels = {task: (choice.classes, choice.merge) for task, choice in recipe.tasks.items()}
-    # modality dropout comes after the features
-    modalities = {name: part.model_copy(update={"dropout": 0.0}) for name, part in recipe.modalities.items()}
-    seen = recipe.corpus.model_dump_json(), recipe.protocol.model_dump_json()
-    return digest(repr(labels), *seen, repr(modalities))
-
-
-def slug(settings: dict[str, str], name: str) -> str:
-    """A folder name: 'loss=cross_entropy+center,seed=0'."""
-    parts = [f"{axis}={value}" for axis, value in settings.items() if axis != "fold"]
-    # no file system takes a name of more than 255 bytes, and the folder of a recipe may be a part of it
-    return shortened(re.sub(r"[^\w.+=,-]", "_", ",".join(parts)) or name, 200)
-
-
-def _run_here(
-    comparison: Comparison,
-    waiting: Sequence[Cell],
-    jobs: int,
-    keep: Kept,
-    advance: Callable[[], None],
-) -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in a worker: the tables do not depend on the number of processes
-    try:
-        for cell in waiting:
-            experiment = comparison.experiments[cell.experiment]
-            try:
-                result = train_fold(experiment, cell.variant.recipe, cell.fold, cell.folder, **keep)
-                comparison.results[cell.folder] = result
-            except AffuseError as error:
-                comparison.failed.append((cell, str(error)))
-            advance()
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _run_in_processes(
-    comparison: Comparison,
-    waiting: Sequence[Cell],
-    jobs: int,
-    keep: Kept,
-    advance: Callable[[], None],
-) -> None:
-    with worker_pool(jobs, _begin_worker, comparison.experiments, kept=" Finished cells are kept.") as pool:
-        futures = {
-            pool.submit(_run_cell, cell.experiment, cell.variant.recipe, cell.fold, cell.folder, keep): cell
-            for cell in waiting
-        }
-        for future in as_completed(futures):
-            cell = futures[future]
-            try:
-                comparison.results[cell.folder] = future.result()
-            except AffuseError as error:
-                comparison.failed.append((cell, str(error)))
-            advance()
-
-
-_experiments: list[Experiment] = []  # of this worker process
-
-
-def _begin_worker(experiments: list[Experiment]) -> None:
-    begin_worker()
-    torch.set_num_threads(1)
-    _experiments[:] = experiments
-
-
-def _run_cell(experiment: int, recipe: Recipe, fold: int, folder: Path, keep: Kept) -> RunResult:
-    return train_fold(_experiments[experiment], recipe, fold, folder, **keep)
-
-
-def check_rows(cells: Sequence[Cell]) -> None:
-    """AffuseError if two cells would be counted as one: the same row of the table, seed and fold."""
-    seen = {(*describe(cell.variant).items(), cell.variant.recipe.seed, cell.fold) for cell in cells}
-    if len(seen) < len(cells):
-        raise AffuseError(
-            "Two points of --over are the same row of the table; name each loss and recipe once."
-        )
-
-
-def describe(variant: Variant) -> dict[str, str]:
-    """The axes that name a row of a table: recipe and loss always, then what was varied; not seed or fold."""
-    recipe = variant.recipe
-    if variant.baseline:
-        return {"recipe": recipe.name, "loss": variant.baseline} | variant.settings
-    task = "emotion" if "emotion" in recipe.tasks else next(iter(recipe.tasks))
-    row = {"recipe": variant.settings.get("recipe", recipe.name), "loss": loss_name(recipe.tasks[task].loss)}
-    shown = {"recipe", "loss", "tasks.emotion.loss", "seed", "fold"}
-    return row | {axis: value for axis, value in variant.settings.items() if axis not in shown}
+def _write_failed(comparison: Comparison, out: Path, outputs: Outputs) -> None:
+    """The list of an earlier time is taken away where nothing failed now."""
+    (out / FAILED).unlink(missing_ok=True)
+    if comparison.failed:
+        rows = [(str(cell.folder.relative_to(out)), cause) for cell, cause in comparison.failed]
+        with outputs.writing():
+            write_csv(out / FAILED, pd.DataFrame(rows, columns=["run", "cause"]))

@@ -117,7 +117,7 @@ class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
         codes: Mapping[str, Mapping[str, int]],
     ) -> None:
         self.ids = list(ids)
-        self.sources = sources
+        self.sources = dict(sources)
         self.labels = {task: torch.tensor([code[id] for id in self.ids]) for task, code in codes.items()}
 
     def __len__(self) -> int:
@@ -163,6 +163,7 @@ class BucketBatches(Sampler[list[int]]):
         return self
 
     def set_epoch(self, epoch: int) -> None:
+        """Choose the order of the next pass."""
         self.epoch = epoch
 
     def __len__(self) -> int:

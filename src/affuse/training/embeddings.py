@@ -1,4 +1,4 @@
-"""``embeddings.npz`` of a run folder: the embedding of every test utterance, for maps and their numbers."""
+"""The file of a run's test embeddings: the numpy arrays ``id`` and ``embedding``, in half precision where it fits."""
 
 from __future__ import annotations
 
@@ -6,26 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from affuse.errors import AffuseError
 from affuse.files import replacing
-from affuse.models.network import Model
-from affuse.training.data import Clips, batches
-
-EMBEDDINGS = "embeddings.npz"
-
-
-def embed(model: Model, clips: Clips, batch_size: int, device: str = "cpu") -> np.ndarray:
-    """(clips, width) float32 embeddings in the clips' order, in evaluation mode."""
-    model.eval().to(device)
-    index, rows = [], []
-    with torch.inference_mode():
-        for batch in batches(clips, batch_size):
-            output = model({name: sequence.to(device) for name, sequence in batch.clips.items()})
-            index.append(batch.index.numpy())
-            rows.append(output.embedding.float().cpu().numpy())
-    return np.concatenate(rows)[np.argsort(np.concatenate(index))]
 
 
 def write_embeddings(path: str | Path, ids: Sequence[str], embedding: np.ndarray) -> None:
@@ -37,7 +20,11 @@ def write_embeddings(path: str | Path, ids: Sequence[str], embedding: np.ndarray
 
 
 def read_embeddings(path: str | Path) -> tuple[list[str], np.ndarray]:
-    """Ids and (n, width) float32. Raises AffuseError if the file is damaged; nothing in it is unpickled."""
+    """Ids and (n, width) float32. Nothing in the file is unpickled.
+
+    Raises:
+        AffuseError: if the file is damaged.
+    """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             ids, embedding = arrays["id"], arrays["embedding"].astype(np.float32)

@@ -10,18 +10,21 @@ import numpy as np
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.splits import Split, make_split, transcript_overlap
-from affuse.corpora.view import view
+from affuse.corpora.selection import view
+from affuse.corpora.splits.making import make_split
+from affuse.corpora.splits.overlap import transcript_overlap
+from affuse.corpora.splits.split import Split
 from affuse.encoders.base import Encoder
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
+from affuse.failures import SKIPPED
 from affuse.files import digest
 from affuse.models.encoder_files import source_digests
 from affuse.models.foreign import foreign_code
 from affuse.models.network import Model
 from affuse.models.parts import build_weighting, resolve_encoder, resolve_encoders, with_absolute_paths
 from affuse.names import counted
-from affuse.progress import Progress
+from affuse.progress import Progress, tracked
 from affuse.recipe import Recipe
 from affuse.registry import unknown
 from affuse.training.cache import ContentKeys, FeatureCache
@@ -84,6 +87,7 @@ class Experiment:
 
     @property
     def skipped(self) -> list[Skipped]:
+        """Clips that could not be used."""
         return self.clips.skipped
 
     @property
@@ -98,14 +102,18 @@ class Experiment:
         known = [share for share in shares if not np.isnan(share)]
         return float(np.mean(known)) if known else float("nan")
 
+    def open_clips(self, model: Model) -> dict[str, Source]:
+        """Modality -> its clips in this process, as ``model`` takes them; its own encoders read for it."""
+        return self.clips.open(model.trained_encoders)
+
     def roles(self, fold: int) -> dict[str, list[str]]:
-        """role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
+        """Role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
         check_fold(self.split, fold)
         bad = {skip.id for skip in self.skipped}
         roles = {role: [id for id in ids if id not in bad] for role, ids in self.split.roles(fold).items()}
         for role in ("train", "validation", "test"):
             if not roles.get(role) and (role != "validation" or self.split.roles(fold).get(role)):
-                raise AffuseError(f"Fold {fold} has no usable {role} utterance; see skipped.csv.")
+                raise AffuseError(f"Fold {fold} has no usable {role} utterance; see {SKIPPED}.")
         return roles
 
     @cached_property
@@ -183,10 +191,19 @@ def read_clips(
     progress: Progress,
     device: str = "cpu",
     require: bool = True,
+    trained: Mapping[str, Encoder] | None = None,
 ) -> ClipPlan:
     """Read or encode the clips of ``ids`` in every modality of the recipe, through the cache if there is one.
 
-    ``require``: raise AffuseError if a modality is missing from every utterance.
+    Args:
+        corpus: Where the clips are named.
+        recipe: Resolved on the corpus.
+        ids: Of the utterances to be read.
+        cache: Of features; None: nothing is kept, and every clip is tried once.
+        progress: Is told of each modality.
+        device: Where frozen encoders run: cpu or cuda.
+        require: Raise AffuseError if a modality is missing from every utterance.
+        trained: Modality -> the encoder of a trained network, which reads for it; its own source may be gone.
     """
     wanted = set(ids)
     utterances = [u for u in corpus.utterances() if u.id in wanted]
@@ -203,10 +220,11 @@ def read_clips(
             present[name], plan.contents[name] = set(), digest()
             plan.keys[name] = dict.fromkeys((u.id for u in utterances), None)
             continue
-        encoder = resolved[name].make()
+        encoder = (trained or {}).get(name) or resolved[name].make()
         if cache is None or not encoder.cached:
             source = LiveSource(encoder, modality.frozen, {u.id: u for u in utterances}, device)
-            found, skipped, partial = check_live(name, source, [u.id for u in utterances])
+            ids_read = tracked(progress, f"{name} (read once, to check it)", [u.id for u in utterances])
+            found, skipped, partial = check_live(name, source, ids_read)
             present[name] = {id for id, there in found.items() if there}
             plan.keys[name] = None
             contents, encoder_key = ContentKeys(), encoder.features_key
@@ -252,8 +270,11 @@ def read_clips(
 
 
 def resolve(recipe: Recipe, corpus: Corpus) -> Recipe:
-    """Fill in what only this machine and the corpus know: encoders' paths from the root, so that an experiment is the
-    same from every working folder, the modalities that the corpus has, and the widths of pre-extracted features."""
+    """Fill in what only this machine and the corpus know.
+
+    That is encoders' paths from the root, so that an experiment is the same from every working folder; the modalities
+    that the corpus has; and the widths of pre-extracted features.
+    """
     recipe, _ = without_absent(with_absolute_paths(recipe), corpus)
     changes = []
     for name, modality in recipe.modalities.items():

@@ -1,62 +1,60 @@
-"""One cell: one fold of one recipe with one seed, trained, tested once, written as a run folder."""
+"""One run: one fold of one recipe with one seed, trained, tested once, written as a run folder."""
 
 from __future__ import annotations
 
-import json
-import logging
-import platform
-import signal
 import time
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import numpy as np
 import pandas as pd
 import torch
-from torch.utils.data import DataLoader
 
-import affuse
-from affuse.errors import AffuseError
 from affuse.evaluation.metrics import Metrics
-from affuse.evaluation.predictions import measure_table, prediction_table
-from affuse.files import write_csv, write_json, write_text
-from affuse.files.outputs import is_empty
+from affuse.evaluation.predictions import measure_table
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.loading import load_model
-from affuse.models.network import Model, Standardiser
+from affuse.models.network import Model
 from affuse.models.saving import save_model
 from affuse.recipe import Recipe
 from affuse.training.calibration import prediction_defaults
-from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState, load_state
+from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState
 from affuse.training.card import model_card
-from affuse.training.data import BucketBatches, Clips, batches
-from affuse.training.embeddings import EMBEDDINGS, embed, write_embeddings
+from affuse.training.convergence import training_in_words
+from affuse.training.data import Clips
+from affuse.training.environment import environment
 from affuse.training.experiment import Experiment, skipped_table
-from affuse.training.features import Source
+from affuse.training.fitting import fit
 from affuse.training.module import NonFiniteLoss, TrainingModule
+from affuse.training.prediction import Answers, answer, table_of
+from affuse.training.runfolder import RunFolder, RunResult
 from affuse.training.seen import remember
-from affuse.training.subsets import SUBSET_PREDICTIONS, has_subsets, predict_subsets
-from affuse.training.svm import check_keepable, fit_machines
-
-RESULTS = "results.json"  # written last: a run folder that has it is finished
-STATE = "state/last.ckpt"
+from affuse.training.standardise import fit_standardisers
+from affuse.training.subsets import predict_subsets
+from affuse.training.svm import check_keepable, fit_svms
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """What a finished run folder says in ``results.json``."""
+@dataclass
+class _Run:
+    """What the steps of one run share."""
 
-    folder: Path
+    experiment: Experiment
+    recipe: Recipe
     fold: int
-    seed: int
-    best_epoch: int
-    epochs: int
-    metrics: dict[str, dict[str, Any]]  # task -> acc, bacc, ... on the test part
+    folder: RunFolder
+    roles: dict[str, list[str]]
+    parts: dict[str, Clips]  # role -> its clips
+    model: Model
+
+    @property
+    def device(self) -> str:
+        return self.experiment.clips.device
+
+    @property
+    def batch_size(self) -> int:
+        return self.recipe.training.batch_size
 
 
 def train_fold(
@@ -72,275 +70,157 @@ def train_fold(
 ) -> RunResult:
     """Train, choose the epoch by ``training.select``, predict validation and test, write the run folder.
 
-    ``recipe`` may differ from the experiment's in what features and split do not depend on. A finished folder
-    is returned as it is; an interrupted one goes on from its last saved epoch. ``self_contained`` copies frozen
-    encoders into the model folder. ``subsets`` adds the test part's
-    predictions from every subset of the modalities; a finished folder gets them from its model, or, where it kept
-    none, from training again. Raises AffuseError if the folder holds another experiment, and NonFiniteLoss if the loss
-    diverges (after saving the best model so far, where models are kept).
+    A finished folder is returned as it is; an interrupted one goes on from its last saved epoch.
+
+    Args:
+        experiment: what ``set_up`` made ready.
+        recipe: may differ from the experiment's in what features and split do not depend on.
+        fold: of the experiment's split.
+        out: the run folder.
+        keep_model: write the model folder too.
+        self_contained: copy frozen encoders into the model folder.
+        subsets: predict the test part from every subset of the modalities too; a finished folder gets that from its
+            model or, where it kept none, from training again.
+        progress: called with (epoch, its row of ``metrics.csv``) after each epoch.
+
+    Raises:
+        AffuseError: if the folder holds another run.
+        NonFiniteLoss: if the loss diverges; the best model so far is saved before, where models are kept.
     """
-    out = Path(out)
     if keep_model:
         check_keepable(recipe)
-    key = experiment.key(recipe, fold)
-    finished = read_result(out, key)
-    roles = experiment.roles(fold)
-    if finished is not None and (has_model(out) or not keep_model):
-        if subsets and not has_subsets(out) and has_model(out):
-            trained = load_model(out)
-            opened = experiment.clips.open(dict(trained.encoders.items()))  # type: ignore[arg-type]
-            test = Clips(roles["test"], opened, experiment.labelled.codes)
-            _write_subsets(trained, test, fold, out, experiment.clips.device)
-        if not subsets or has_subsets(out):
-            return finished
+    folder, key = RunFolder(out), experiment.key(recipe, fold)
+    finished = _finished(experiment, fold, folder, key, keep_model, subsets)
+    if finished is not None:
+        return finished
     began = time.perf_counter()
-    check_run_folder(out)
-    write_json(
-        out / "environment.json", environment(experiment, fold, key)
-    )  # first: it marks the folder as a run's
-    write_text(out / "recipe.yaml", recipe.to_yaml())
-    write_csv(out / "split.csv", experiment.split.table.query("fold == @fold"))
-    write_csv(out / "skipped.csv", skipped_table(experiment.skipped, experiment.partial))
+    run = _prepare(experiment, recipe, fold, folder, key)
+    module, kept = _fit(run, keep_model, progress)
+    answers = {
+        role: answer(run.model, run.parts[role], run.batch_size, run.device)
+        for role in ("validation", "test")
+        if role in run.parts and len(run.parts[role])
+    }
+    predictions = _predictions(run, answers)
+    metrics = measured(experiment, predictions)
+    training = training_in_words(
+        pd.DataFrame(module.history), kept, recipe.training, predictions, experiment.labelled.spaces
+    )
+    folder.write_predictions(predictions)
+    folder.write_embeddings(run.parts["test"].ids, answers["test"].embedding)
+    if subsets:
+        _write_subsets(run)
+    if keep_model:
+        _write_model(run, predictions, training, self_contained)
+    result = RunResult(
+        folder.path, fold, recipe.seed, kept, len(module.history), metrics,
+        key=key,
+        utterances={role: len(ids) for role, ids in run.roles.items()},
+        parameters=run.model.trainable_parameters(),
+        seconds=round(time.perf_counter() - began, 1),
+        finished=time.strftime("%Y-%m-%d"),
+        stamp=experiment.split.stamp,
+        on_test=recipe.on_test,
+        training=training,
+        last_epoch=module.history[-1],
+    )  # fmt: skip
+    folder.write_result(result)
+    return result
 
+
+def _finished(
+    experiment: Experiment, fold: int, folder: RunFolder, key: str, keep_model: bool, subsets: bool
+) -> RunResult | None:
+    """The result of a folder that has all that is asked for, once its model has answered from subsets; else None."""
+    result = folder.result(key)
+    if result is None or (keep_model and not folder.has_model):
+        return None
+    if subsets and not folder.has_subsets:
+        if not folder.has_model:
+            return None
+        model = load_model(folder.model)
+        roles = experiment.roles(fold)
+        parts = {"test": Clips(roles["test"], experiment.open_clips(model), experiment.labelled.codes)}
+        _write_subsets(_Run(experiment, model.recipe, fold, folder, roles, parts, model))
+    return result
+
+
+def _prepare(experiment: Experiment, recipe: Recipe, fold: int, folder: RunFolder, key: str) -> _Run:
+    """The folder's first files, the untrained network, and each part's clips."""
+    roles = experiment.roles(fold)
+    folder.check_writable()
+    folder.write_environment(environment(experiment, fold, key))
+    folder.write_recipe(recipe)
+    folder.write_split(experiment.split.table.query("fold == @fold"))
+    folder.write_skipped(skipped_table(experiment.skipped, experiment.partial))
     torch.manual_seed(recipe.seed)
     model = Model(recipe, experiment.labelled.spaces)
-    opened = experiment.clips.open(dict(model.encoders.items()))  # type: ignore[arg-type]
+    opened = experiment.open_clips(model)
     fit_standardisers(model, opened, roles["train"])
     parts = {role: Clips(ids, opened, experiment.labelled.codes) for role, ids in roles.items()}
-    module = TrainingModule(recipe, model, roles["train"])
-    best = KeepBest(recipe.training)
-    saver = SaveResumeState(out / STATE)
-    callbacks: list[L.Callback] = [CloseEpoch(), best, saver]
-    if progress is not None:
-        callbacks.append(ReportEpoch(progress))
-    try:
-        _fit(module, recipe, parts, callbacks, out / STATE, experiment.clips.device)
-    except NonFiniteLoss as error:
-        write_csv(out / "metrics.csv", pd.DataFrame(module.history))
-        if best.weights is None or not keep_model:
-            raise
-        model.load_state_dict(best.weights)
-        model.defaults = PredictionDefaults(seen=remember(experiment.corpus, roles))
-        save_model(model, out / "model")
-        raise NonFiniteLoss(
-            f"{error} The weights of epoch {best.epoch} are kept in {out / 'model'}."
-        ) from None
-    assert best.weights is not None
-    model.load_state_dict(best.weights)
-    write_csv(out / "metrics.csv", pd.DataFrame(module.history))
-
-    batch_size, device = recipe.training.batch_size, experiment.clips.device
-    machines = fit_machines(model, parts["train"], batch_size, device)
-    tables = [
-        predict_table(model, parts[role], role, fold, batch_size, device, machines)
-        for role in ("validation", "test")
-        if role in parts and len(parts[role])
-    ]
-    predictions = pd.concat(tables, ignore_index=True)
-    write_csv(out / "predictions.csv", predictions)
-    embedding = embed(model, parts["test"], recipe.training.batch_size, experiment.clips.device)
-    write_embeddings(out / EMBEDDINGS, parts["test"].ids, embedding)
-    if subsets:
-        _write_subsets(model, parts["test"], fold, out, experiment.clips.device)
-    test = predictions[predictions["role"] == "test"]
-    if keep_model:
-        model.defaults = prediction_defaults(experiment, roles, predictions)
-        card = model_card(model, experiment, fold, test)
-        save_model(model, out / "model", card=card, self_contained=self_contained)
-    (out / STATE).unlink(missing_ok=True)
-    measured = {
-        task: measures_as_json(measure_table(test, task, space))
-        for task, space in experiment.labelled.spaces.items()
-        if (test[task] != "").any()
-    }
-    result = {
-        "key": key,
-        "fold": fold,
-        "seed": recipe.seed,
-        "best_epoch": best.epoch,
-        "epochs": len(module.history),
-        "utterances": {role: len(ids) for role, ids in roles.items()},
-        "parameters": model.trainable_parameters(),
-        "seconds": round(time.perf_counter() - began, 1),  # since it was last begun or resumed
-        "finished": time.strftime("%Y-%m-%d"),
-        "stamp": experiment.split.stamp,
-        "on_test": recipe.on_test,
-        "metrics": measured,
-        "last_epoch": module.history[-1],
-    }
-    write_json(out / RESULTS, result)
-    return RunResult(out, fold, recipe.seed, best.epoch, len(module.history), measured)
-
-
-def _write_subsets(model: Model, test: Clips, fold: int, out: Path, device: str) -> None:
-    table = predict_subsets(model, test, "test", fold, model.recipe.training.batch_size, device)
-    write_csv(out / SUBSET_PREDICTIONS, table)
-
-
-def has_model(folder: Path) -> bool:
-    """Whether a run folder holds its model."""
-    return (folder / "model" / "index.json").is_file()
-
-
-def check_run_folder(out: Path) -> None:
-    """AffuseError if ``out`` cannot be a run folder: it holds something else, or is below a file."""
-    place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not place.is_dir():
-        raise AffuseError(f"{out} cannot be written: {place} is a file; choose another --out.")
-    if place == out and not is_empty(out) and not (out / "environment.json").is_file():
-        raise AffuseError(f"{out} holds something that is no run; choose a new folder for --out.")
-
-
-def read_result(folder: Path, key: str | None = None) -> RunResult | None:
-    """The result of a finished run folder; None if it is not finished. AffuseError if it is another's."""
-    path = folder / RESULTS
-    if path.is_file():
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if key is not None and data["key"] != key:
-            raise AffuseError(
-                f"{folder} holds a finished run of another recipe, corpus, split or seed; choose another --out."
-            )
-        return RunResult(
-            folder, data["fold"], data["seed"], data["best_epoch"], data["epochs"], data["metrics"]
-        )
-    begun = folder / "environment.json"
-    if key is not None and begun.is_file() and json.loads(begun.read_text())["key"] != key:
-        raise AffuseError(
-            f"{folder} holds an unfinished run of another recipe, corpus, split or seed; remove it or choose "
-            "another --out."
-        )
-    return None
+    return _Run(experiment, recipe, fold, folder, roles, parts, model)
 
 
 def _fit(
-    module: TrainingModule,
-    recipe: Recipe,
-    parts: Mapping[str, Clips],
-    callbacks: list[L.Callback],
-    state: Path,
-    device: str,
-) -> None:
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    train = parts["train"]
-    sampler = BucketBatches(train.lengths(), recipe.training.batch_size, recipe.seed)
-    loader = DataLoader(train, batch_sampler=sampler, collate_fn=train.collate)
-    validation = parts.get(module.watched)
-    trainer = L.Trainer(
-        accelerator="gpu" if device.startswith("cuda") else "cpu",
-        devices=1,
-        max_epochs=recipe.training.epochs,
-        precision=recipe.training.precision,
-        callbacks=callbacks,
-        default_root_dir=state.parent,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-    )
-    resume = str(state) if load_state(state) else None
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
-        try:
-            trainer.fit(
-                module,
-                loader,
-                batches(validation, recipe.training.batch_size)
-                if validation is not None and len(validation)
-                else None,
-                ckpt_path=resume,
-                weights_only=True,
-            )
-        except SystemExit:  # Lightning answers Ctrl-C with exit(1), and has SIGINT ignored from then on
-            if not trainer.interrupted:
-                raise
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt from None
+    run: _Run, keep_model: bool, progress: Callable[[int, dict[str, float]], None] | None
+) -> tuple[TrainingModule, int]:
+    """Train; the model has the weights of the chosen epoch afterwards. Gives the module, and that epoch from 1."""
+    module = TrainingModule(run.recipe, run.model, run.roles["train"])
+    best = KeepBest(run.recipe.training)
+    callbacks: list[L.Callback] = [CloseEpoch(), best, SaveResumeState(run.folder.state)]
+    if progress is not None:
+        callbacks.append(ReportEpoch(progress))
+    try:
+        fit(module, run.recipe, run.parts, callbacks, run.folder.state, run.device)
+    except NonFiniteLoss as error:
+        run.folder.write_metrics(module.history)
+        if best.weights is None or not keep_model:
+            raise
+        run.model.load_state_dict(best.weights)
+        run.model.defaults = PredictionDefaults(seen=remember(run.experiment.corpus, run.roles))
+        save_model(run.model, run.folder.model)
+        raise NonFiniteLoss(
+            f"{error} The weights of epoch {best.epoch} are kept in {run.folder.model}."
+        ) from None
+    run.folder.write_metrics(module.history)
+    assert best.weights is not None
+    run.model.load_state_dict(best.weights)
+    return module, best.epoch
 
 
-def predict_table(
-    model: Model,
-    clips: Clips,
-    role: str,
-    fold: int,
-    batch_size: int,
-    device: str = "cpu",
-    machines: Mapping[str, Any] | None = None,
-) -> pd.DataFrame:
-    """The prediction table of one part, in its order; ``machines`` classify for their tasks.
-
-    A support vector machine gives no probabilities: the class it calls has 1.
-    """
-    model.eval().to(device)
-    probabilities = {task: np.zeros((len(clips), len(space))) for task, space in model.label_spaces.items()}
-    machines = machines or {}
-    with torch.inference_mode():
-        for batch in batches(clips, batch_size):
-            output = model({name: sequence.to(device) for name, sequence in batch.clips.items()})
-            for task, machine in machines.items():
-                called = machine.predict(output.embedding.double().cpu().numpy())
-                probabilities[task][batch.index.numpy(), called] = 1.0
-            for task, logits in output.logits.items():
-                if task in machines:
-                    continue
-                probabilities[task][batch.index.numpy()] = logits.double().softmax(dim=1).cpu().numpy()
-    labels = {task: codes.numpy() for task, codes in clips.labels.items()}
-    return prediction_table(clips.ids, role, fold, probabilities, labels, model.label_spaces)
+def _predictions(run: _Run, answers: dict[str, Answers]) -> pd.DataFrame:
+    """The prediction tables of the parts, one after another; SVMs classify for their tasks."""
+    svms = fit_svms(run.model, run.parts["train"], run.batch_size, run.device)
+    tables = [
+        table_of(run.model, found, run.parts[role], role, run.fold, svms) for role, found in answers.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
-def fit_standardisers(model: Model, opened: Mapping[str, Source], ids: list[str]) -> None:
-    """Mean and deviation of each feature over the steps of the training part, summed in float64."""
-    for name, standardiser in model.standardisers.items():
-        assert isinstance(standardiser, Standardiser)
-        if name in model.encoders:
-            raise AffuseError(
-                f"modalities.{name}: standardise needs frozen features, this encoder is trained."
-            )
-        count, total, squares, shift = 0, torch.zeros(()), torch.zeros(()), None
-        for id in ids:
-            clip = opened[name].load(id)
-            if clip is not None:
-                # sums about the first step: E[x^2] - E[x]^2 of a large constant is noise, not 0
-                shift = clip[0].double() if shift is None else shift
-                steps = clip.double() - shift
-                count, total, squares = (
-                    count + len(steps),
-                    total + steps.sum(0),
-                    squares + steps.square().sum(0),
-                )
-        if count and shift is not None:
-            mean = total / count
-            deviation = (squares / count - mean.square()).clamp(min=0).sqrt()
-            standardiser.fit((mean + shift).float(), deviation.float())
-
-
-def environment(experiment: Experiment, fold: int, key: str) -> dict[str, Any]:
-    """What the numbers of this run depend on besides its recipe."""
-    overlap = experiment.transcript_overlap
+def measured(experiment: Experiment, predictions: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Task -> metrics of the test part as ``results.json`` has them; tasks without a test label are left out."""
+    test = predictions[predictions["role"] == "test"]
     return {
-        "key": key,
-        "affuse": affuse.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        **{name: version(name) for name in ("torch", "lightning", "transformers", "numpy", "scikit-learn")},
-        "threads": torch.get_num_threads(),
-        "device": experiment.clips.device,
-        "corpus": experiment.corpus.info.title,
-        "generated": experiment.corpus.info.generated,
-        "corpus_hash": experiment.corpus.hash,
-        "split_hash": experiment.split.hash,
-        "stamp": experiment.split.stamp,
-        "view": experiment.notes,  # what the recipe's view of the corpus left out or changed
-        # share of test utterances whose words occur verbatim in training, mean over folds; null without words
-        "transcript_overlap": None if np.isnan(overlap) else round(overlap, 6),
-        "fold": fold,
+        task: _as_json(measure_table(test, task, space))
+        for task, space in experiment.labelled.spaces.items()
+        if (test[task] != "").any()
     }
 
 
-def measures_as_json(metrics: Metrics) -> dict[str, Any]:
-    """A task's metrics as ``results.json`` has them."""
+def _write_subsets(run: _Run) -> None:
+    table = predict_subsets(run.model, run.parts["test"], "test", run.fold, run.batch_size, run.device)
+    run.folder.write_subset_predictions(table)
+
+
+def _write_model(run: _Run, predictions: pd.DataFrame, training: str, self_contained: bool) -> None:
+    """The model folder, with what prediction needs to know of the training, and its card."""
+    run.model.defaults = prediction_defaults(run.experiment, run.roles, predictions)
+    test = predictions[predictions["role"] == "test"]
+    card = model_card(run.model, run.experiment, run.fold, test, training)
+    save_model(run.model, run.folder.model, card=card, self_contained=self_contained)
+
+
+def _as_json(metrics: Metrics) -> dict[str, Any]:
     return {
         "acc": metrics.acc,
         "bacc": metrics.bacc,

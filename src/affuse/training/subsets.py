@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from affuse.evaluation.predictions import prediction_table
 from affuse.models.network import Model
+from affuse.models.running import run_batches_with
+from affuse.sequence import FeatureSequence
 from affuse.training.data import Clips, batches
-
-SUBSET_PREDICTIONS = "subset_predictions.csv"
 
 
 def subsets_of(modalities: Sequence[str]) -> list[tuple[str, ...]]:
-    """Every subset but the empty one, small ones first, each in the order given."""
+    """Every subset but the empty one, small ones first, each in the order given.
+
+    Example:
+        >>> subsets_of(["audio", "text"])
+        [('audio',), ('text',), ('audio', 'text')]
+    """
     return [subset for size in range(1, len(modalities) + 1) for subset in combinations(modalities, size)]
-
-
-def has_subsets(folder: Path) -> bool:
-    """Whether a run folder holds its test part's predictions from every subset."""
-    return (folder / SUBSET_PREDICTIONS).is_file()
 
 
 def predict_subsets(
@@ -35,27 +36,48 @@ def predict_subsets(
     Clips are read, and trained encoders run, once for all subsets. An utterance that has none of a subset's
     modalities is left out of its table: nothing was there to answer from.
     """
-    model.eval().to(device)
     subsets = subsets_of(list(model.recipe.modalities))
     answered = np.zeros((len(subsets), len(clips)), dtype=bool)
     probabilities = [
         {task: np.zeros((len(clips), len(space))) for task, space in model.label_spaces.items()}
         for _ in subsets
     ]
-    with torch.inference_mode():
-        for batch in batches(clips, batch_size):
-            rows = batch.index.numpy()
-            sequences = model.encode({name: clip.to(device) for name, clip in batch.clips.items()})
-            none = torch.zeros(len(rows), dtype=torch.bool, device=device)
-            for i, subset in enumerate(subsets):
-                kept = {n: s if n in subset else s.keep(none) for n, s in sequences.items()}
-                answered[i, rows] = torch.stack([s.present for s in kept.values()]).any(dim=0).cpu().numpy()
-                for task, logits in model.fuse(kept).logits.items():
-                    probabilities[i][task][rows] = logits.double().softmax(dim=1).cpu().numpy()
+
+    def from_subsets(given: dict[str, FeatureSequence]) -> list[_FromSubset]:
+        return _from_subsets(model, given, subsets)
+
+    for batch, answers in run_batches_with(from_subsets, model, batches(clips, batch_size), device):
+        rows = batch.index.numpy()
+        for i, one in enumerate(answers or ()):
+            answered[i, rows] = one.present.cpu().numpy()
+            for task, logits in one.logits.items():
+                probabilities[i][task][rows] = logits.double().softmax(dim=1).cpu().numpy()
     labels = {task: codes.numpy() for task, codes in clips.labels.items()}
-    tables = []
+    tables: list[pd.DataFrame] = []
     for i, subset in enumerate(subsets):
         table = prediction_table(clips.ids, role, fold, probabilities[i], labels, model.label_spaces)
         table.insert(0, "modalities", "+".join(subset))
         tables.append(table[answered[i]])
     return pd.concat(tables, ignore_index=True)
+
+
+class _FromSubset(NamedTuple):
+    """present: (batch,) whether the clip has anything of the subset; logits: task -> (batch, classes)."""
+
+    present: Tensor
+    logits: dict[str, Tensor]
+
+
+def _from_subsets(
+    model: Model, clips: dict[str, FeatureSequence], subsets: Sequence[tuple[str, ...]]
+) -> list[_FromSubset]:
+    """The answers from each subset, the other modalities masked."""
+    sequences = model.encode(clips)
+    count = len(next(iter(clips.values())).mask)
+    none = torch.zeros(count, dtype=torch.bool, device=next(iter(clips.values())).mask.device)
+    found: list[_FromSubset] = []
+    for subset in subsets:
+        kept = {name: s if name in subset else s.keep(none) for name, s in sequences.items()}
+        present = torch.stack([s.present for s in kept.values()]).any(dim=0)
+        found.append(_FromSubset(present, model.fuse(kept).logits))
+    return found

@@ -6,50 +6,53 @@ which the paper does not say.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.recipe import Recipe
 from affuse.training.data import Clips
-from affuse.training.embeddings import embed
+from affuse.training.prediction import Classifier, answer
 
 if TYPE_CHECKING:
     from affuse.models.network import Model
 
 
-def fit_machines(model: Model, train: Clips, batch_size: int, device: str = "cpu") -> dict[str, Any]:
-    """task -> SVC fitted on the training part's embeddings, for the tasks whose ``classifier`` is svm.
+def fit_svms(model: Model, train: Clips, batch_size: int, device: str = "cpu") -> dict[str, Classifier]:
+    """Task -> SVC fitted on the training part's embeddings, for the tasks whose ``classifier`` is svm.
 
     Embeddings are taken in evaluation mode; utterances without the task's label are left out.
     """
-    tasks = [task for task, choice in model.recipe.tasks.items() if choice.classifier == "svm"]
+    tasks = svm_tasks(model.recipe)
     if not tasks:
         return {}
     from sklearn.svm import SVC
 
-    embedding_nd = embed(model, train, batch_size, device)
-    machines = {}
+    embedding_nd = answer(model, train, batch_size, device).embedding
+    svms: dict[str, Classifier] = {}
     for task in tasks:
         labels = train.labels[task].numpy()
-        machines[task] = SVC().fit(embedding_nd[labels >= 0], labels[labels >= 0])
-    return machines
+        svms[task] = SVC().fit(embedding_nd[labels >= 0], labels[labels >= 0])
+    return svms
+
+
+def svm_tasks(recipe: Recipe) -> list[str]:
+    """The tasks that a support vector machine classifies."""
+    return [task for task, choice in recipe.tasks.items() if choice.classifier == "svm"]
 
 
 def check_subsets(recipe: Recipe) -> None:
-    """Raises AffuseError if a task is classified by a machine, fitted on embeddings of all modalities together."""
-    for task, choice in recipe.tasks.items():
-        if choice.classifier == "svm":
-            raise AffuseError(
-                f"tasks.{task}.classifier: an svm is fitted on embeddings of all modalities; leave out --subsets, or "
-                "set classifier: auto."
-            )
+    """Raise AffuseError if a task is classified by an SVM, which is fitted on embeddings of all modalities together."""
+    for task in svm_tasks(recipe):
+        raise AffuseError(
+            f"tasks.{task}.classifier: an SVM is fitted on embeddings of all modalities; leave out "
+            f"{argument('subsets')}, or set classifier: auto."
+        )
 
 
 def check_keepable(recipe: Recipe) -> None:
-    """Raises AffuseError if a task is classified by a machine, which no model folder holds."""
-    for task, choice in recipe.tasks.items():
-        if choice.classifier == "svm":
-            raise AffuseError(
-                f"tasks.{task}.classifier: an svm is fitted after training and is no part of a model folder; run "
-                "'affuse compare' without --keep-models, which keeps its predictions, or set classifier: auto."
-            )
+    """Raise AffuseError if a task is classified by an SVM, which no model folder holds."""
+    for task in svm_tasks(recipe):
+        raise AffuseError(
+            f"tasks.{task}.classifier: an SVM is fitted after training and is no part of a model folder; compare "
+            f"without {argument('keep_models')}, which keeps its predictions, or set classifier: auto."
+        )

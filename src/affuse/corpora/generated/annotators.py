@@ -58,7 +58,7 @@ class Evaluation:
     ratings: tuple[Rating, ...]
 
     def mean_rating(self) -> tuple[float, float, float]:
-        """Mean of the external annotators: valence, activation, dominance. Self-ratings do not count."""
+        """Average the external annotators: valence, activation, dominance. Self-ratings do not count."""
         external = [r for r in self.ratings if r.annotator.startswith("E")]
         return (
             float(np.mean([r.valence for r in external])),
@@ -68,7 +68,7 @@ class Evaluation:
 
 
 def evaluate(dialog: Dialog, seed: int) -> list[Evaluation]:
-    """The annotators' work on every turn of a dialog."""
+    """Make the annotators' work on every turn of a dialog."""
     return [_evaluate(turn, dialog, stream(seed, "annotators", turn.id)) for turn in dialog.turns]
 
 
@@ -86,8 +86,8 @@ def _evaluate(turn: Turn, dialog: Dialog, rng: np.random.Generator) -> Evaluatio
     ]
     ratings = [Rating(annotator, *_rate(turn.meant, rng)) for annotator in ("E3", "E4")]
     if dialog.improvised:  # only improvised dialogs were judged by the actors themselves
-        felt = turn.meant if rng.random() < 0.65 else _near(turn.meant, rng)[0]
-        labels = (felt, _near(felt, rng)[0]) if rng.random() < 0.15 else (felt,)
+        reported = turn.meant if rng.random() < 0.65 else _near(turn.meant, rng)[0]
+        labels = (reported, _near(reported, rng)[0]) if rng.random() < 0.15 else (reported,)
         votes.append(Vote(f"{turn.gender}1", labels, ""))
         ratings.append(Rating(f"{turn.gender}1", *_rate(turn.meant, rng)))
     return Evaluation(turn, tuple(votes), tuple(ratings))

@@ -19,8 +19,8 @@ LABEL_MIX = {
 }  # fmt: skip
 MAIN = ("neu", "hap", "exc", "ang", "sad")
 
-# P(shown | meant) over (neutral, joy, anger, sadness). Voice tells arousal well and valence less (joy and
-# anger mix, neutral and sadness mix); face and words tell valence well, and words miss much.
+# P(shown | meant) over (neutral, joy, anger, sadness). Voice shows arousal well and valence less (joy and
+# anger mix, neutral and sadness mix); face and words show valence well, and words miss much.
 _SHOWN = {
     "audio": {
         "neu": (0.70, 0.05, 0.05, 0.20),

@@ -56,14 +56,26 @@ def generate_release(
     jobs: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write a generated release to the folder ``out`` and return it.
+    """Write a generated release.
 
-    ``dialogs`` counts per session, ``turns`` in all. ``jobs`` processes share the dialogs; one seed gives the
-    same bytes for any number of them. ``progress(done, dialogs in all)`` is called after each dialog. With
-    ``jobs`` above 1 a script must guard its main code with ``if __name__ == "__main__"``, as for any process pool.
+    The folder appears only when whole; an earlier generated release there is replaced. With ``jobs`` above 1 a script
+    must guard its main code with ``if __name__ == "__main__"``, as for any process pool.
 
-    The folder appears only when whole. An earlier generated release there is replaced; anything else raises
-    AffuseError, and so do impossible sizes.
+    Args:
+        out: The folder to write.
+        sessions: Sessions of two actors each.
+        dialogs: Dialogs per session.
+        turns: Turns in all.
+        seed: One seed gives the same bytes for any number of processes.
+        video: Draw the faces.
+        jobs: Processes that share the dialogs.
+        progress: Is called with (dialogs done, all dialogs) after each.
+
+    Returns:
+        The folder.
+
+    Raises:
+        AffuseError: The folder holds something else, or the sizes are impossible.
     """
     out = Path(out)
     if jobs < 1:
@@ -104,7 +116,7 @@ def generate_release(
 def _check_nothing_lost(old: Path, new: Path) -> None:
     """AffuseError where the old release holds a file that is no part of it, or that somebody changed.
 
-    Of a release of other settings only what lies beside its sessions can be told from its own files.
+    Of a release of other settings only what lies beside its sessions is known not to be its own.
     """
     same = settings_of(old) == settings_of(new)
     for path in sorted(one for one in old.rglob("*") if one.is_symlink() or not one.is_dir()):
@@ -117,7 +129,7 @@ def _check_nothing_lost(old: Path, new: Path) -> None:
 
 
 def settings_of(release: str | Path) -> dict[str, object]:
-    """sessions, dialogs, turns, seed and video of a whole generated release; empty where there is none."""
+    """Read sessions, dialogs, turns, seed and video of a whole generated release; empty where there is none."""
     try:
         stamp = json.loads((Path(release) / STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -126,7 +138,7 @@ def settings_of(release: str | Path) -> dict[str, object]:
 
 
 def write_dialog(root: Path, seed: int, video: bool, dialog: Dialog) -> None:
-    """Everything the release has about one dialog."""
+    """Write everything the release has about one dialog."""
     cv2.setNumThreads(1)  # the dialogs are shared among processes already
     session = root / f"Session{dialog.session}"
     folder = session / "dialog"
@@ -171,7 +183,7 @@ def write_dialog(root: Path, seed: int, video: bool, dialog: Dialog) -> None:
 
 
 def displays_table(plan: list[Dialog]) -> pd.DataFrame:
-    """What each turn was made to show: id, label, meant, and one column per modality."""
+    """List what each turn was made to show: id, label, meant, and one column per modality."""
     return pd.DataFrame(
         [
             {"id": t.id, "label": t.label, "meant": t.meant, **{m: t.shown[m] for m in MODALITIES}}
@@ -182,8 +194,10 @@ def displays_table(plan: list[Dialog]) -> pd.DataFrame:
 
 
 def known(plan: list[Dialog]) -> dict[str, object]:
-    """The rest of ``ceilings.json``: the design's probabilities, its exact ceilings, and the ideal observer's
-    accuracy on just these turns, which differs from its ceiling by chance."""
+    """Compute the rest of ``ceilings.json``: the design's probabilities and its exact ceilings.
+
+    Also the ideal observer's accuracy on just these turns, which differs from its ceiling by chance.
+    """
     turns = [turn for dialog in plan for turn in dialog.turns]
     here: dict[str, dict[str, float]] = {}
     for name, classes in CLASS_SETS.items():

@@ -45,11 +45,12 @@ class Dialog:
 
     @property
     def seconds(self) -> float:
+        """How long the recording is."""
         return max((turn.end for turn in self.turns), default=0.0) + 0.4
 
 
 def plan_release(sessions: int, dialogs: int, turns: int, seed: int) -> list[Dialog]:
-    """Every dialog of the release; ``dialogs`` per session, ``turns`` in all."""
+    """Plan every dialog of the release; ``dialogs`` per session, ``turns`` in all; AffuseError for impossible sizes."""
     for name, value, least in (("sessions", sessions, 1), ("dialogs", dialogs, 1), ("turns", turns, 1)):
         if value < least:
             raise AffuseError(f"{name}={value}: a generated release needs at least {least}.")
@@ -70,7 +71,7 @@ def plan_release(sessions: int, dialogs: int, turns: int, seed: int) -> list[Dia
 
 
 def dialog_names(session: int, number: int) -> list[str]:
-    """Names as in the release: improvised and scripted, each gender wearing the markers equally often.
+    """Name dialogs as the release does: improvised and scripted, each gender wearing the markers equally often.
 
     Odd sessions have the release's suffixes: impro05a beside impro05b, script01_1 beside script01_1b.
     """

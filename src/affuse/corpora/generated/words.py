@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# Topics are shared by all displays, so they tell nothing.
+# Topics are shared by all displays, so they show nothing.
 _TOPICS = (
     "the car", "the house", "my brother", "the wedding", "the new job", "this letter", "the airport", "your sister",
     "the bank", "the trip", "the dog", "our dinner", "the phone call", "my license", "the school", "the concert",

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
+from pydantic import Field
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.corpus_files import writes_corpus
@@ -78,13 +80,26 @@ NAME = re.compile(r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[WLEAFTN]
 
 
 @writes_corpus()
-def prepare(source: str | Path, out: str | Path, emotions: Sequence[str] | None = None) -> Corpus:
-    """Read an EmoDB release (wav or flac, any folder depth, or ``utterances.csv``) into a corpus folder.
+def prepare(
+    source: str | Path,
+    out: str | Path,
+    *,
+    emotions: Annotated[
+        Sequence[str] | None, Field(description="keep only these (default: all seven)")
+    ] = None,
+) -> Corpus:
+    """EmoDB: its files at any folder depth (wav or flac), or the CSV beside them.
 
-    emotions: keep only these (None: all seven)
+    Beside the usual columns the table has ``sentence`` (a01 ... b10): ten sentences said in every emotion, so that the
+    words carry none.
 
-    Beside the usual columns the table has ``sentence`` (a01 ... b10): ten sentences said in every emotion, so
-    the words carry none. Raises AffuseError where ``source`` holds no EmoDB file.
+    Args:
+        source: The folder that holds the release, with ``utterances.csv`` or without.
+        out: The corpus folder to write.
+        emotions: Keep only these; None: all seven.
+
+    Raises:
+        AffuseError: The folder holds no EmoDB file, or none of these emotions.
     """
     source = check_folder(source, "EmoDB")
     listing = source / LISTING

@@ -46,13 +46,18 @@ TIME = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{1,3})")
 
 @writes_corpus()
 def prepare(source: str | Path, out: str | Path) -> Corpus:
-    """Read the MELD release's CSV files, at any depth, and its clips, where present, into a corpus folder.
+    """MELD: its CSV files, and its mp4 clips where they lie beside them, at any folder depth.
 
     Beside the usual columns: ``split`` (train, validation, test: the official split), ``sentiment``,
     ``episode`` and ``episode_start``/``episode_end`` (seconds into the episode, not into the clip).
     ``session`` is the season; ``dialog`` is unique over the splits.
 
-    Raises AffuseError where none of the CSV files is found, or one is not as released.
+    Args:
+        source: The folder that holds the release.
+        out: The corpus folder to write.
+
+    Raises:
+        AffuseError: None of the CSV files is found, or one is not as released.
     """
     source = check_folder(source, "MELD")
     found = {word: _listing(source, word) for word in SPLITS}
@@ -137,9 +142,9 @@ def _read(path: Path, word: str) -> pd.DataFrame:
 
 
 def repair(text: str) -> str:
-    """Mis-encoded characters mended (``Iâ€™m``, ``I\\x92m``), quotes straight, white space single.
+    r"""Mend mis-encoded characters (``Iâ€™m``, ``I\x92m``), make quotes straight and white space single.
 
-    The release mixes straight and curly quotes for the same word, which a tokenizer would tell apart.
+    The release mixes straight and curly quotes for the same word, which a tokenizer takes for two words.
     """
     return " ".join(ftfy.fix_text(text).split())
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.corpus_files import writes_corpus
@@ -69,13 +70,13 @@ NAME = re.compile(
 def prepare(
     source: str | Path,
     out: str | Path,
-    vocal: Vocal = "speech",
-    emotions: Sequence[str] | None = None,
+    *,
+    vocal: Annotated[Vocal, Field(description="which recordings")] = "speech",
+    emotions: Annotated[
+        Sequence[str] | None, Field(description="keep only these (default: all eight)")
+    ] = None,
 ) -> Corpus:
-    """Read a RAVDESS release (wav, flac, mp4 at any depth, or ``utterances.csv``) into a corpus folder.
-
-    vocal:    speech, song or both
-    emotions: keep only these (None: all eight)
+    """RAVDESS: its files at any folder depth (wav, flac, mp4), or the CSV beside them.
 
     A take's sound is its audio-only file or, without one, the sound track of its audio-video mp4; its picture
     is that mp4 or the video-only one. Beside the usual columns the table has ``vocal``, ``intensity``,
@@ -83,7 +84,14 @@ def prepare(
     in ``source``, a column ``features_au`` refers to its rows, written to ``features/au.npy`` in the corpus
     folder.
 
-    Raises AffuseError where ``source`` holds no RAVDESS file.
+    Args:
+        source: The folder that holds the release, with ``utterances.csv`` or without.
+        out: The corpus folder to write.
+        vocal: "speech", "song" or "both".
+        emotions: Keep only these; None: all eight.
+
+    Raises:
+        AffuseError: The folder holds no RAVDESS file, or none that is wanted.
     """
     source, out = check_folder(source, "RAVDESS"), Path(out)
     if vocal not in ("speech", "song", "both"):

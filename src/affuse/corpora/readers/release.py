@@ -1,4 +1,4 @@
-"""What the release readers share: finding media files by name, and telling what was left out."""
+"""What the readers of releases share: finding media files by name, and sentences on what was left out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.files import search
-from affuse.names import listed
+from affuse.names import counted, listed
 from affuse.tables import read_table
 
 AUDIO = (".wav", ".flac")
@@ -18,7 +18,7 @@ VIDEO = (".mp4",)
 
 
 def check_folder(source: str | Path, release: str) -> Path:
-    """``source`` as an absolute path. Raises AffuseError unless it is a folder."""
+    """Make ``source`` an absolute path; AffuseError unless it is a folder."""
     source = Path(source)
     if not source.exists():
         raise AffuseError(f"{source} does not exist; give the folder that holds the {release} release.")
@@ -28,13 +28,13 @@ def check_folder(source: str | Path, release: str) -> Path:
 
 
 def media_files(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    """``files.search.media_files``, shallowest first, then by path; paths are relative to ``folder``."""
+    """Find media files, shallowest first, then by path, relative to ``folder``; see ``files.search.media_files``."""
     found = search.media_files(folder, suffixes)
     return sorted(found, key=lambda path: (len(path.parts), path.as_posix()))
 
 
 def first_of_each(paths: Iterable[Path], key: Callable[[Path], str]) -> tuple[list[Path], list[Path]]:
-    """The first path of every key, and the duplicates that were left out."""
+    """Keep the first path of every key; also returns the duplicates that were left out."""
     seen: set[str] = set()
     kept, left = [], []
     for path in paths:
@@ -45,7 +45,7 @@ def first_of_each(paths: Iterable[Path], key: Callable[[Path], str]) -> tuple[li
 
 
 def split_by_name(paths: Iterable[Path], pattern: re.Pattern[str]) -> tuple[list[Path], list[Path]]:
-    """Paths whose stem is of the pattern, and the others."""
+    """Divide paths into those whose stem is of the pattern, and the others."""
     parsed, odd = [], []
     for path in paths:
         (parsed if pattern.fullmatch(path.stem) else odd).append(path)
@@ -53,17 +53,16 @@ def split_by_name(paths: Iterable[Path], pattern: re.Pattern[str]) -> tuple[list
 
 
 def note_of(paths: Sequence[Path | str], what: str) -> list[str]:
-    """One note naming the first few of the paths, or none: '3 files left out, <what>: a.wav, b.wav, ...'."""
+    """Write one note that names the first few of the paths, or none: '3 files left out, <what>: a.wav, ...'."""
     if not paths:
         return []
     shown = ", ".join(str(path) for path in paths[:5])
     more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-    files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
-    return [f"{files} left out, {what}: {shown}{more}"]
+    return [f"{counted(len(paths), 'file')} left out, {what}: {shown}{more}"]
 
 
 def note_of_counts(table: pd.DataFrame, published: dict[str, int], what: str) -> list[str]:
-    """One note where the number of utterances per emotion differs from the published one, or none."""
+    """Write one note where the number of utterances per emotion differs from the published one, or none."""
     counts = table["emotion"].value_counts()
     odd = [
         f"{label} {counts.get(label, 0)} of {number}"
@@ -74,9 +73,10 @@ def note_of_counts(table: pd.DataFrame, published: dict[str, int], what: str) ->
 
 
 def read_listing(path: Path, required: Sequence[str]) -> pd.DataFrame:
-    """A CSV that lists a release: every cell a string, empty where blank; ``file`` as it is written.
+    """Read a CSV that lists a release: every cell a string, empty where blank; ``file`` as it is written.
 
-    Raises AffuseError naming the file and the columns it lacks.
+    Raises:
+        AffuseError: Columns are missing; the sentence names the file and them.
     """
     numbered = read_table(path)
     table = numbered.table.fillna("")

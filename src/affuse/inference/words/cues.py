@@ -23,8 +23,10 @@ class Word(NamedTuple):
 
 
 class Cue(NamedTuple):
-    """Some words and when they are said; both times None where the file does not tell. ``words``: the same words with
-    a time each, or none."""
+    """Some words and when they are said; both times are None where the file does not say.
+
+    ``words``: the same words with a time each, or none.
+    """
 
     start: float | None
     end: float | None
@@ -33,8 +35,11 @@ class Cue(NamedTuple):
 
 
 class Transcript(NamedTuple):
-    """A file of words. ``whole``: a table whose times are whole numbers, which may be milliseconds; ``bare``: its times
-    are numbers without hours and minutes, which may be of another unit."""
+    """A file of words.
+
+    ``whole``: a table whose times are whole numbers, which may be milliseconds; ``bare``: its times are numbers without
+    hours and minutes, which may be of another unit.
+    """
 
     cues: list[Cue]
     path: Path | None = None
@@ -66,8 +71,10 @@ class Times(NamedTuple):
 
 
 def timed(cues: Iterable[Cue]) -> list[Cue]:
-    """Cues with words in them; one without an end, or of no length, lasts until the next begins, or as long as its
-    letters take to say."""
+    """Cues with words in them, each with an end.
+
+    One without an end, or of no length, lasts until the next begins, or as long as its letters take to say.
+    """
     cues = [cue for cue in cues if cue.text]
     starts = sorted({cue.start for cue in cues if cue.start is not None})
     closed = []

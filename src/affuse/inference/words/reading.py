@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affuse.errors import AffuseError
-from affuse.inference.words.aligned import read_textgrid
+from affuse.errors import AffuseError, argument
 from affuse.inference.words.cues import Cue, Transcript
-from affuse.inference.words.kinds import check_suffix, find_kind
-from affuse.inference.words.lyrics import read_lyrics
-from affuse.inference.words.recognised import read_recognised
-from affuse.inference.words.rows import read_ctm, read_labels, read_printed, read_whisper_rows
-from affuse.inference.words.stamped import read_stamped
-from affuse.inference.words.styled import read_styled
+from affuse.inference.words.decode_text import read_text
+from affuse.inference.words.formats import check_suffix, find_kind
+from affuse.inference.words.line_formats import read_ctm, read_labels, read_printed, read_whisper_rows
+from affuse.inference.words.lrc import read_lyrics
+from affuse.inference.words.pysubs2_formats import read_styled
+from affuse.inference.words.recogniser_json import read_recognised
 from affuse.inference.words.subtitles import parse_cues
 from affuse.inference.words.table import read_table_words
-from affuse.inference.words.text_files import read_text
+from affuse.inference.words.textgrid import read_textgrid
+from affuse.inference.words.timestamped_text import read_stamped
 
 _BARE = ("whisper", "json", "ctm", "labels", "textgrid")  # kinds whose times are plain numbers
 
 
 def read_transcript(path: str | Path) -> Transcript:
-    """The cues of a file: subtitles, a recogniser's output, an alignment, a table or plain text (see ``kinds``).
+    """The cues of a file: subtitles, a recogniser's output, an alignment, a table or plain text (see ``formats``).
 
     Raises AffuseError, one sentence, for a file that is missing, is not UTF-8 (or UTF-16 with its mark), is of a format
     that is not read, or has no words or no cue where its kind promises some.
@@ -38,7 +38,7 @@ def read_transcript(path: str | Path) -> Transcript:
         what = "no words"
         if kind not in ("plain", "json"):
             what = f"no {path.suffix[1:].upper()} cue" if path.suffix else "no cue"
-        raise AffuseError(f"{path} has {what} in it; give another --text or leave it out.")
+        raise AffuseError(f"{path} has {what} in it; give another {argument('text')} or leave it out.")
     return Transcript(cues, path, whole=kind == "whisper", bare=kind in _BARE)
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from affuse.errors import AffuseError
-from affuse.inference.words.clock import TIME, seconds
 from affuse.inference.words.cues import Cue, Word, deal, timed
-from affuse.inference.words.rolling import new_lines
-from affuse.inference.words.said import said, said_in_line, said_text
+from affuse.inference.words.rolling_captions import new_lines
+from affuse.inference.words.spoken import said, said_in_line, said_text
+from affuse.inference.words.times import TIME, seconds
 
 ARROW = re.compile(rf"^\s*{TIME}\s*(?:-{{1,3}}\s?>|[\u2013\u2014→]>?)\s*{TIME}(?=\s|$)", re.M)
 SBV = re.compile(rf"^\s*{TIME}\s*,\s*{TIME}\s*$", re.M)
@@ -35,10 +35,11 @@ class _Raw(NamedTuple):
 
 
 def parse_cues(text: str, path: str | Path = "the text") -> list[Cue]:
-    """Cues of SRT, WebVTT or SBV text. Numbers, identifiers, settings, notes and styles are passed over, mark-up,
-    speakers' labels and sounds in brackets are taken out. Lines that a rolling caption carries over count once.
+    """Cues of SRT, WebVTT or SBV text.
 
-    Raises AffuseError, naming ``path``, for times that cannot be read, and for a cue that ends before it starts.
+    Numbers, identifiers, settings, notes and styles are passed over; mark-up, speakers' labels and sounds in brackets
+    are taken out. Lines that a rolling caption carries over count once. Raises AffuseError, naming ``path``, for times
+    that cannot be read, and for a cue that ends before it starts.
     """
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     arrow = ARROW if ARROW.search(text) else SBV
@@ -55,8 +56,10 @@ def parse_cues(text: str, path: str | Path = "the text") -> list[Cue]:
 
 
 def words_of(text: str, start: float, end: float) -> tuple[Word, ...]:
-    """Words with times of their own (``so <00:01.700>then``, seconds of the clip); none without, or where the times go
-    backward."""
+    """Words with times of their own, as in ``so <00:01.700>then``.
+
+    Seconds of the clip; none where there are no times, or where they go backward.
+    """
     pieces = _INLINE.split(text)  # text, then hours, minutes, seconds, fraction, text of each
     edges = [start, *(seconds(tuple(pieces[i : i + 4])) for i in range(1, len(pieces), 5)), end]
     if len(edges) == 2 or edges != sorted(edges):

@@ -12,4 +12,5 @@ class AudacityWriter(Writer):
     name, suffix = "audacity", ".labels.txt"
 
     def text(self, timeline: Timeline) -> str:
+        """See ``Writer``."""
         return "".join(f"{one.start:.6f}\t{one.end:.6f}\t{say(one)}\n" for one in timeline.segments)

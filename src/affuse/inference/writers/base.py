@@ -13,7 +13,7 @@ from affuse.inference.timeline import Answer, Segment, Timeline
 class Writer(ABC):
     """A timeline as text."""
 
-    name: ClassVar[str]  # as --format takes it
+    name: ClassVar[str]  # as formats= takes it
     suffix: ClassVar[str]  # of the file
 
     @abstractmethod

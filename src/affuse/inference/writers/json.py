@@ -14,6 +14,7 @@ class JsonWriter(Writer):
     name, suffix = "json", ".json"
 
     def text(self, timeline: Timeline) -> str:
+        """See ``Writer``."""
         return json.dumps(timeline.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
     def line(self, timeline: Timeline) -> str:

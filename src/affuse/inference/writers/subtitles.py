@@ -9,7 +9,7 @@ from affuse.inference.writers.base import Writer, say
 
 
 def clock(seconds: float, point: str) -> str:
-    """01:02:03,456"""
+    """As in 01:02:03,456."""
     thousandths = round(seconds * 1000)
     minutes, thousandths = divmod(thousandths, 60_000)
     hours, minutes = divmod(minutes, 60)
@@ -22,6 +22,7 @@ class SrtWriter(Writer):
     name, suffix = "srt", ".srt"
 
     def text(self, timeline: Timeline) -> str:
+        """See ``Writer``."""
         cues = []
         for i, one in enumerate(timeline.segments, start=1):
             lines = [str(i), f"{clock(one.start, ',')} --> {clock(one.end, ',')}", say(one), one.text]
@@ -35,6 +36,7 @@ class VttWriter(Writer):
     name, suffix = "vtt", ".vtt"
 
     def text(self, timeline: Timeline) -> str:
+        """See ``Writer``."""
         cues = ["WEBVTT\n"]
         for one in timeline.segments:
             # an arrow or a tag in the words would end the cue or be swallowed

@@ -13,6 +13,7 @@ class CsvWriter(Writer):
     name, suffix = "csv", ".csv"
 
     def text(self, timeline: Timeline, header: bool = True) -> str:
+        """See ``Writer``; without ``header`` the rows alone, to follow another clip's."""
         table = timeline.to_frame()
         for column in ("start", "end"):
             table[column] = table[column].astype(float).round(3)

@@ -7,8 +7,10 @@ Every figure is drawn on a clear ground with its lines and letters in a marker c
 from __future__ import annotations
 
 import io
+import math
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from affuse.figures import save_literally
 
@@ -20,7 +22,15 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 # beside the colour, for readers who do not see it and for grey prints
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "<", ">", "*")
 INK = "#010203"  # stands for the page's ink until the SVG is written
-INCHES = 6.0  # width of a figure at its natural size: still legible on a telephone
+INCHES = 6.0  # width of a figure at its natural size
+NARROW = 3.7  # the same for a telephone
+
+
+class Drawing(NamedTuple):
+    """A figure as two <svg> elements: for a desk, and for a telephone, where the labels stand above the lines."""
+
+    wide: str
+    narrow: str
 
 
 def new_figure(height: float, width: float = INCHES) -> tuple[Figure, Any]:
@@ -73,12 +83,22 @@ def dress(axes: Any) -> None:
 
 
 def legend(figure: Figure, handles: list[Any], labels: list[str], columns: int = 4, size: int = 9) -> None:
-    """A legend above the panels, in the page's ink."""
+    """A legend above the panels, in the page's ink, in as many columns as its texts have room for."""
+    room = figure.get_figwidth() - 0.2
+    fitting = next((n for n in range(columns, 1, -1) if _legend_width(labels, n, size) <= room), 1)
     shown = figure.legend(
-        handles, labels, loc="outside upper center", ncols=columns, frameon=False, fontsize=size
+        handles, labels, loc="outside upper center", ncols=fitting, frameon=False, fontsize=size
     )
     for text in shown.get_texts():
         text.set_color(INK)
+
+
+def _legend_width(labels: Sequence[str], columns: int, size: int) -> float:
+    """In inches, about: a letter is 0.6 of its height wide; the handle and the gaps are 5 letters' heights."""
+    letters = size / 72
+    lines = math.ceil(len(labels) / columns)
+    parts = [labels[start : start + lines] for start in range(0, len(labels), lines)]
+    return sum(max(0.6 * len(text) for text in part) * letters + 5 * letters for part in parts)
 
 
 def as_svg(figure: Figure, name: str) -> str:

@@ -11,11 +11,12 @@ from affuse.reports.figures.drawing import COLOURS, INK, as_svg, legend, new_gri
 PARTS = ("train", "validation", "test")  # test: where the epoch was chosen on it
 
 
-def training_curves(tables: Sequence[pd.DataFrame], name: str) -> str:
+def training_curves(tables: Sequence[pd.DataFrame], name: str, kept: int | None = None) -> str:
     """``metrics.csv`` of a row's runs: the mean over runs by epoch, as long as any run goes on.
 
     Above, per task: the unweighted loss, training solid, the watched part dashed; with several tasks also the joint
-    loss as weighted in each epoch, in the page's ink. Below, with several tasks: their weights.
+    loss as weighted in each epoch, in the page's ink. Below, with several tasks: their weights. ``kept``: the epoch
+    whose weights were kept, an upright line.
     """
     every = pd.concat([with_joint(table) for table in tables]).groupby("epoch").mean()
     tasks = tasks_of(every)
@@ -42,6 +43,8 @@ def training_curves(tables: Sequence[pd.DataFrame], name: str) -> str:
         low, high = grid[1].get_ylim()
         grid[1].set(xlabel="epoch", ylabel="weight", ylim=(min(0.0, low), max(1.0, high)))
     for axes in grid:
+        if kept is not None:
+            axes.axvline(kept, color=INK, lw=0.9, ls=(0, (1, 2)))
         axes.grid(color=INK, alpha=0.12, lw=0.6)
         axes.xaxis.get_major_locator().set_params(integer=True)
         if panels == 2 and axes is grid[0]:  # six curves leave no room inside

@@ -1,1 +1,1 @@
-"""A report as HTML, Markdown and LaTeX."""
+"""Sections as HTML, Markdown and LaTeX."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from affuse.reports.blocks import Block, Facts, Figure, Figures, Heading, Notes, Prose, Section, Table
+from affuse.training.comparison_folder import PAGE
 
 
 def to_markdown(title: str, lead: str, warnings: Sequence[str], sections: Sequence[Section]) -> str:
@@ -28,7 +29,7 @@ def _block(block: Block) -> str:
             return _table(block)
         case Figure():
             title = f" ({block.title})" if block.title else ""
-            return f"*Figure in report.html{title}{': ' if block.caption else ''}{block.caption}*"
+            return f"*Figure in {PAGE}{title}{': ' if block.caption else ''}{block.caption}*"
         case Figures(figures=figures):
             return "\n\n".join(_block(figure) for figure in figures)
         case Facts(items=items):

@@ -10,12 +10,13 @@ from affuse.reports.numbers import number_cell, percent_cell
 from affuse.reports.report import Report
 
 _PANELS = 12
-_NOTE = (
-    "confidence: mean probability of the class called; ECE: expected calibration error over {bins} "
-    "equally wide bins, in "
-    "points: how far confidence and accuracy part; chance alone gives some of it, more with fewer utterances. NLL in "
-    "nats per utterance. The temperature is fitted on each run's validation part alone, with a prior at 1; above 1 the "
-    "row was too sure of itself, below 1 not sure enough. It changes no decision."
+READING = (
+    "Confidence: the mean probability of the answers given. ECE, the expected calibration error, is how far confidence "
+    "and accuracy differ, on a scale from 0 to 1, averaged over ten bins of confidence; even a perfectly calibrated "
+    "model has an ECE above 0, and a larger one the fewer utterances there are. NLL: mean negative log likelihood of "
+    "the true class, in nats. Where a temperature is given, it was fitted on the validation part, never on the test "
+    "part, with a prior that draws it to 1: above 1 the model was overconfident, below 1 underconfident. "
+    '"Scaled" is after division of the logits by it, which changes no answer.'
 )
 
 
@@ -37,8 +38,8 @@ def section(report: Report) -> Section | None:
                     Cell(name),
                     percent_cell(one["confidence"]),
                     percent_cell(one["acc"]),
-                    percent_cell(one["ece"]),
-                    percent_cell(one["ece_scaled"]),
+                    number_cell(one["ece"], 3),
+                    number_cell(one["ece_scaled"], 3),
                     number_cell(one["nll"], 3),
                     number_cell(one["nll_scaled"], 3),
                     number_cell(one["temperature"], 2),
@@ -51,8 +52,8 @@ def section(report: Report) -> Section | None:
             blocks.append(Heading(task))
         headings = [
             "row",
-            "confidence",
-            "ACC (WA)",
+            "confidence, %",
+            "ACC (WA), %",
             "ECE",
             "ECE, scaled",
             "NLL",
@@ -62,11 +63,12 @@ def section(report: Report) -> Section | None:
         drawn = reliability_curves(dict(list(panels.items())[:_PANELS]), task)
         more = f" The first {_PANELS} rows are drawn." if len(panels) > _PANELS else ""
         caption = (
-            "How often a row is right (upright) where it is so sure (across); the area of a dot is its share of the "
-            "utterances. On the dotted line the row means what it says; below it promises too much, above too little. "
-            f"Scaling should bring the diamonds nearer to the line than the circles are.{more}"
+            "Share of correct answers (vertical) by the confidence of the answer (horizontal); the area of a dot is "
+            "its share of the utterances. On the dotted line a row is perfectly calibrated; below the line it is "
+            "overconfident, above it underconfident. The diamonds, after scaling, should lie nearer to the line than "
+            f"the circles.{more}"
         )
-        note = _NOTE.format(bins=int(table["bins"].iloc[0])) + _evidence(table)
+        note = READING + _evidence(table)
         blocks += [Figure(drawn, caption), Table(headings, lines), Prose(note, "soft")]
     if blocks and report.on_test:
         blocks.append(Prose(report.mark_note, "soft"))
@@ -74,18 +76,17 @@ def section(report: Report) -> Section | None:
 
 
 def _evidence(table: pd.DataFrame) -> str:
-    """What temperatures rest on little or on nothing; "" where none does."""
+    """Which temperatures are uncertain or were not fitted; "" where none."""
     if "evidence" not in table.columns:  # of an older affuse
         return ""
     told = ""
     if unfitted := int(table["unfitted"].sum()):
         runs = "1 run has" if unfitted == 1 else f"{unfitted} runs have"
-        told += (
-            f" {runs} no temperature (1 is counted): no validation answer is wrong, or all have one label."
-        )
+        told += f" {runs} no fitted temperature (1 is used): no validation answer is wrong, or all have one label."
     if (table["evidence"] < 0.5).any():
         told += (
-            f" Temperatures rest on little: {100 * table['evidence'].min():.0f} to {100 * table['evidence'].max():.0f} "
-            "% of what is known of them comes from validation utterances, the rest is the prior's."
+            f" The temperatures are uncertain: only {100 * table['evidence'].min():.0f} to "
+            f"{100 * table['evidence'].max():.0f} % of the information on them comes from validation utterances, the "
+            "rest from the prior."
         )
     return told

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from affuse.evaluation.power import ALPHA
+from affuse.names import counted
 from affuse.reports.blocks import Block, Cell, Figure, Prose, Section, Table
 from affuse.reports.figures.embedding_maps import embedding_maps
 from affuse.reports.numbers import number_cell, p_cell, plain
@@ -15,10 +16,10 @@ from affuse.reports.tables.rows import Row
 
 _MAPS = 6
 _NOTE = (
-    "Both numbers are taken in each run's own embedding space, before t-SNE, and averaged over folds and seeds. "
-    "silhouette: -1 to 1, more is tighter. intra/inter: distance to the mean of the own class over the "
-    "distance between "
-    "class means, less is tighter. p by the corrected resampled t test, not corrected for the number of rows."
+    "Both numbers are measured in each run's own embedding space, before t-SNE, and averaged over folds and seeds. "
+    "Silhouette: from \u22121 to 1, higher means tighter clusters. Intra/inter: mean distance to the mean of the own "
+    "class, divided by the mean distance between class means; lower means tighter. p: corrected resampled t test, not "
+    "corrected for the number of rows."
 )
 
 
@@ -68,13 +69,12 @@ def claim_in_words(table: pd.DataFrame) -> str:
         if both == n
         else "is not shown here"
         if both == 0
-        else f"holds here for {both} of {n} rows"
+        else f"holds here for {both} of {counted(n, 'row')}"
     )
     return (
-        f"The claim that center losses give tighter clusters than cross-entropy {held}: of {n} rows with "
-        f"one, {words[0]} "
-        f"and {words[1]}; both with p < 0.05 in {both}. Against the claim, with p < 0.05, speak {against} "
-        f"of {2 * n} numbers."
+        f"The claim that center losses give tighter clusters than cross-entropy {held}. Of {counted(n, 'row')} with a "
+        f"center loss, {words[0]} and {words[1]}; both with p < 0.05 in {both}. {against} of the {2 * n} numbers are "
+        "worse than under cross-entropy with p < 0.05."
     )
 
 
@@ -110,17 +110,16 @@ def _maps(report: Report, task: str, table: pd.DataFrame) -> tuple[str, str] | N
         else "several recipes"
     )
     return drawn, (
-        f"t-SNE of the test embeddings of fold {first.fold}, seed {first.seed} ({same}), all panels on "
-        "one scale; t-SNE shows "
-        "neighbours, not distances, so trust the numbers: the silhouette above each map is the mean over all folds and "
-        "seeds."
+        f"t-SNE of the test embeddings of fold {first.fold}, seed {first.seed} ({same}), all maps on the same scale. "
+        "t-SNE shows which points are neighbours, not how far apart they are, so compare the numbers: the silhouette "
+        "above each map is the mean over all folds and seeds."
     )
 
 
 def _table(report: Report, table: pd.DataFrame) -> Table:
     headings = [
         "row",
-        "against",
+        "compared with",
         "silhouette",
         "sd",
         "difference",

@@ -6,8 +6,9 @@ import math
 
 import pandas as pd
 
+from affuse.names import counted
 from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
-from affuse.reports.figures import page_figures
+from affuse.reports.figures.lanes import speaker_dots
 from affuse.reports.numbers import UNKNOWN, difference_cell, p_cell, percent_cell
 from affuse.reports.report import Report
 
@@ -36,7 +37,7 @@ def _grouping(report: Report, table: pd.DataFrame, grouping: str) -> list[Block]
     gaps = table[table["p"].notna() | table["group"].str.contains(" - ", regex=False)]
     groups = [group for group in dict.fromkeys(table["group"]) if group not in set(gaps["group"])]
     recalls = [m for m in dict.fromkeys(table["metric"]) if m.startswith("recall_")]
-    headings = ["row", *(f"BACC, {group}" for group in groups), "gap [95 %]", "p"]
+    headings = ["row", *(f"BACC, {group}" for group in groups), "difference [95 %]", "p"]
     headings += [m.removeprefix("recall_") for m in recalls]
     lines = []
     for row in report.rows:
@@ -56,13 +57,15 @@ def _grouping(report: Report, table: pd.DataFrame, grouping: str) -> list[Block]
         lines.append(line)
     about = table.drop_duplicates("group")
     sizes = ", ".join(
-        f"{one.group} {one.n} of {one.speakers} speakers" for one in about.itertuples() if one.group in groups
+        f"{line['group']} {line['n']} of {counted(int(line['speakers']), 'speaker')}"
+        for line in about.to_dict("records")
+        if line["group"] in groups
     )
     names = f"{gaps['group'].iloc[0].replace(' - ', ' minus ')}" if len(gaps) else "none"
     note = (
-        f"Percent: BACC, and the recall of each class ({' / '.join(groups)}). Gap: {names}, in points, "
-        "with its interval by bootstrap over "
-        f"speakers; p is not corrected for the number of rows. Utterances: {sizes}."
+        f"BACC and the recall of each class ({' / '.join(groups)}) in percent. Difference: BACC of {names}, in "
+        "percentage points, with its interval by bootstrap over speakers; p is not corrected for the number of rows. "
+        f"Utterances: {sizes}."
     )
     if grouping == "gender":
         note += " Gender is the corpus's annotation of the speaker."
@@ -96,12 +99,12 @@ def _speakers(report: Report, table: pd.DataFrame, task: str) -> list[Block]:
     gender = people["gender"] if "gender" in people.columns else pd.Series(dtype=str)
     left = f" The first {_DOTTED} rows are drawn." if len(set(names)) > _DOTTED else ""
     caption = (
-        "Test accuracy of every speaker (dot) in every row, and the mean over speakers (bar). Look at how far the dots "
-        "spread: that spread, not the number of utterances, sets the width of the intervals; a dot far "
-        "to the left is a "
-        f"speaker the row does not understand.{left}"
+        "Test accuracy of every speaker (dot) in every row, and the mean over speakers (bar). How far the dots of a "
+        "row are apart, more than the number of utterances, decides how wide its interval is. A dot far to the left is "
+        f"a speaker whom the row recognises badly.{left}"
     )
+    drawn = speaker_dots(rows, gender, "ACC (WA)", task)
     return [
         Heading("By speaker"),
-        Figure(page_figures.speaker_dots(rows, gender, "ACC (WA)", task), caption),
+        Figure(drawn.wide, caption, narrow=drawn.narrow),
     ]

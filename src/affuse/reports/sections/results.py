@@ -1,4 +1,4 @@
-"""Results of one task: forest plot, the table, what is taken for what, how the classes are distributed."""
+"""Results of one task: plot, table, confusions, class distribution."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ import pandas as pd
 
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
-from affuse.reports.figures import page_figures
+from affuse.reports.figures.confusion import confusion
+from affuse.reports.figures.lanes import class_distribution, forest
 from affuse.reports.numbers import INTERVAL, UNKNOWN, interval_cell, percent_cell
 from affuse.reports.report import Report
 from affuse.reports.tables.results import TITLES
 from affuse.reports.tables.rows import MARK, REFERENCE, Row
+
+_CONFUSIONS = (
+    "Percent of each true class (row) by predicted class (column), one matrix per recipe. The diagonal is the recall; "
+    "large numbers off it are classes that are mixed up."
+)
 
 
 def sections(report: Report) -> list[Section]:
@@ -36,26 +42,29 @@ def _section(report: Report, task: str) -> Section:
         ceiling = bool(rows["ceiling"].notna().any())
         blocks += [_forest(report, rows, majority, ceiling, task), _table(rows, ceiling)]
         text = (
-            "Percent, over the test utterances of all folds together, mean over seeds; intervals over "
-            "speakers; sd columns are of ACC. ACC is plain accuracy (the field's WA), BACC the mean "
-            "recall over classes "
-            "(the field's UA)."
+            "In percent, over the test utterances of all folds together, mean over seeds, with 95 % intervals over "
+            "speakers. ACC is plain accuracy (the field's WA); BACC is the mean recall over classes (the field's UA). "
+            "sd: standard deviation of ACC. n: test utterances."
         )
         if ceiling:
             text += (
-                " The ceiling is computed exactly from how the corpus was generated; by chance of the draw a model "
-                "may end a little above it."
+                " The ceiling is the best possible value, computed from how the corpus was generated; by chance a "
+                "model may be a little above it."
             )
         blocks.append(Prose(text, "soft"))
         if report.mark_note and _marks(rows).any():
             blocks.append(Prose(report.mark_note, "soft"))
-        blocks += [Heading("What is taken for what"), _confusions(report, task)]
+        blocks += [Heading("Confusions"), Prose(_CONFUSIONS, "soft"), _confusions(report, task)]
     caption = (
-        "Utterances that carry a label of this task. The longest bar is the share that a model gets by always giving "
-        "that answer: the more uneven the bars, the further ACC and BACC part."
+        "Utterances that have a label of this task. The share of the longest bar is the ACC of always giving that "
+        "answer; the more uneven the bars are, the more ACC and BACC differ."
     )
-    drawn = page_figures.class_distribution(facts["counts"], task)
-    return Section(title, [*blocks, Heading("Class distribution"), Figure(drawn, caption)], paper=True)
+    drawn = class_distribution(facts["counts"], task)
+    return Section(
+        title,
+        [*blocks, Heading("Class distribution"), Figure(drawn.wide, caption, narrow=drawn.narrow)],
+        paper=True,
+    )
 
 
 def _fixed(rows: pd.DataFrame) -> list[str]:
@@ -65,7 +74,7 @@ def _fixed(rows: pd.DataFrame) -> list[str]:
 
 
 def _marks(rows: pd.DataFrame) -> pd.Series:
-    """Whether the test part had a hand in each line."""
+    """Whether the test part was used to make each line."""
     if "on_test" not in rows.columns:
         return pd.Series(False, index=rows.index)
     return ~rows["on_test"].fillna("").astype(str).str.lower().isin(("", "false", "none", "0"))
@@ -75,24 +84,21 @@ def _forest(report: Report, rows: pd.DataFrame, majority: float | None, ceiling:
     acc = rows[rows["metric"] == "acc"]
     labels = [report.name_of(line) for line in acc.to_dict("records")]
     numbers = {name: acc[name].to_numpy(float) for name in ("value", "low", "high", "ceiling")}
-    drawn = page_figures.forest(
+    drawn = forest(
         pd.DataFrame({"label": labels, "group": acc["recipe"].to_numpy(), **numbers}),
         majority,
         TITLES["acc"],
         task,
     )
-    caption = "Test accuracy of every row (dot) with its 95 % interval (line), one colour per recipe."
+    caption = "ACC of every row on the test part (dot) with its 95 % interval (line), one colour per recipe."
     if ceiling:
         caption += (
-            " The upright bar is the ceiling: the best that any model could reach from the same modalities."
+            " The vertical bar is the ceiling: the best that any model could reach from the same modalities."
         )
     if majority is not None:
-        caption += " Dotted: always answering the commonest class."
-    near = " and near their bars" if ceiling else ""
-    caption += (
-        f" Look for dots far from the dotted line{near}; the verdict, not overlap, tells whether rows differ."
-    )
-    return Figure(drawn, caption)
+        caption += " The dotted line is the ACC of always answering the commonest class."
+    caption += " Whether two rows differ is said by the verdict, not by whether their intervals overlap."
+    return Figure(drawn.wide, caption, narrow=drawn.narrow)
 
 
 def _table(rows: pd.DataFrame, with_ceiling: bool) -> Table:
@@ -142,12 +148,6 @@ def _confusions(report: Report, task: str) -> Figures:
         matrix = np.zeros((len(classes), len(classes)))
         for table in row.tables(task, classes):
             matrix += measure_table(table, task, classes).confusion
-        caption = (
-            f"{row.settings['loss']}{f' {MARK}' if row.on_test else ''}: percent of each true class (row) "
-            "by what it was "
-            "called (column). The diagonal is the recall; look off it for classes that are mixed up."
-        )
-        found.append(
-            Figure(page_figures.confusion(matrix, classes, f"{task}-{recipe}"), caption, recipe, wide=False)
-        )
+        title = f"{recipe}, {row.settings['loss']}{f' {MARK}' if row.on_test else ''}"
+        found.append(Figure(confusion(matrix, classes, f"{task}-{recipe}"), "", title, wide=False))
     return Figures(found)

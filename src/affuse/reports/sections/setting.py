@@ -5,34 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from affuse.failures import SKIPPED
 from affuse.reports.blocks import Block, Cell, Facts, Notes, Prose, Section, Table
 from affuse.reports.description import describe_protocol
 from affuse.reports.numbers import UNKNOWN
 from affuse.reports.report import Report
 from affuse.reports.tables.rows import Row
-from affuse.reports.tables.statistics import TABLES
+from affuse.training.comparison_folder import JOINT_LOSSES, LATEX, MARKDOWN, RESULTS, STATISTICS, SUBSETS
 
 _SKIPPED = 30
 FILES = {
-    "results.csv": "every cell's metrics with intervals",
-    "paired_tests.csv": "every comparison with its tests",
-    "trainings.csv": "whether the trainings behind each row trained",
-    "calibration.csv": "calibration and temperatures",
-    "reliability.csv": "the reliability curves",
-    "groups.csv": "metrics by gender, dialog type and speaker, and the gaps",
-    "embeddings.csv": "silhouette and intra/inter-class ratio",
-    "mistakes.csv": "every utterance that some run gets wrong",
-    "joint_losses.csv": "losses and weights of joint training",
-    "subsets.csv": "models with some of their modalities",
-    "report.md": "this report's words and tables",
-    "tables.tex": "tables for a paper, with booktabs",
+    RESULTS: "every cell's metrics with intervals",
+    STATISTICS["paired_tests"]: "every comparison with its tests",
+    STATISTICS["trainings"]: "whether the trainings behind each row trained",
+    STATISTICS["calibration"]: "calibration and temperatures",
+    STATISTICS["reliability"]: "the reliability curves",
+    STATISTICS["groups"]: "metrics by gender, dialog type and speaker, and the gaps",
+    STATISTICS["embeddings"]: "silhouette and intra/inter-class ratio",
+    STATISTICS["mistakes"]: "every utterance that some run gets wrong",
+    JOINT_LOSSES: "losses and weights of joint training",
+    SUBSETS: "models with some of their modalities",
+    MARKDOWN: "this report's words and tables",
+    LATEX: "tables for a paper, with booktabs",
 }
-_WRITTEN = {"report.md", "tables.tex"}  # with the page itself
+_WRITTEN = {MARKDOWN, LATEX}  # with the page itself
 
 
 def sections(report: Report) -> list[Section]:
     """Setting, corpus and software, skipped and failed."""
-    return [_run(report), _software(report), _left_out(report)]
+    record = report.record
+    skipped = [(skip["id"], skip["modality"], skip["cause"]) for skip in record["skipped"]]
+    failed = [(failure["run"], failure["cause"]) for failure in record["failed"]]
+    return [_run(report), _software(report), skipped_section(skipped, failed)]
 
 
 def _run(report: Report) -> Section:
@@ -58,7 +62,7 @@ def _run(report: Report) -> Section:
         ]
         for name, of in lines.items()
     ]
-    headings = ["recipe", "reads", "fusion", "losses", "as packaged, or changed"]
+    headings = ["recipe", "modalities and encoders", "fusion", "losses", "description, or changes"]
     blocks: list[Block] = [Table(headings, cells, prose=True)]
     if command := report.record.get("command"):
         blocks.append(Facts([("command", command)]))
@@ -68,8 +72,8 @@ def _run(report: Report) -> Section:
 
 
 _SPENT = (
-    "Parameters that were trained, in one run; epochs of every run, of those allowed; minutes of all its runs "
-    "together, of one process each, without reading and encoding the clips."
+    "Parameters trained: in one run. Epochs: of every run, of those allowed. Minutes: of all runs of the row together, "
+    "without reading and encoding the clips."
 )
 
 
@@ -142,8 +146,8 @@ def _software(report: Report) -> Section:
     blocks: list[Block] = [Facts([(str(name), str(value)) for name, value in facts])]
     if corpus["notes"]:
         blocks.append(Notes(f"Notes of the corpus ({len(corpus['notes'])})", corpus["notes"]))
-    made = {f"{name}.csv" for name in TABLES if len(getattr(report.statistics, name))}
-    unmade = {f"{name}.csv" for name in TABLES} - made
+    made = {file for name, file in STATISTICS.items() if len(getattr(report.statistics, name))}
+    unmade = {*STATISTICS.values()} - made
     there = [
         f"{name}: {what}"
         for name, what in FILES.items()
@@ -153,15 +157,20 @@ def _software(report: Report) -> Section:
     return Section("Corpus and software", blocks)
 
 
-def _left_out(report: Report) -> Section:
-    skipped, blocks = report.record["skipped"], []
+def skipped_section(skipped: Sequence[tuple[str, str, str]], failed: Sequence[tuple[str, str]]) -> Section:
+    """What could not be used, and which runs failed."""
+    return Section("Skipped and failed" if failed else "Skipped utterances", left_out(skipped, failed))
+
+
+def left_out(skipped: Sequence[tuple[str, str, str]], failed: Sequence[tuple[str, str]]) -> list[Block]:
+    """skipped: utterance, modality, cause; failed: run, cause."""
+    blocks: list[Block] = []
     if skipped:
-        lines = [[Cell(s["id"]), Cell(s["modality"]), Cell(s["cause"])] for s in skipped[:_SKIPPED]]
+        lines = [[Cell(id), Cell(modality), Cell(cause)] for id, modality, cause in skipped[:_SKIPPED]]
         blocks.append(Table(["utterance", "modality", "cause"], lines, prose=True))
         if len(skipped) > _SKIPPED:
-            blocks.append(Prose(f"{len(skipped) - _SKIPPED} more are in skipped.csv."))
+            blocks.append(Prose(f"{len(skipped) - _SKIPPED} more are in {SKIPPED}."))
     else:
         blocks.append(Prose("No utterance was skipped."))
-    for failure in report.record["failed"]:
-        blocks.append(Prose(f"{failure['run']} failed: {failure['cause']}"))
-    return Section("Skipped and failed", blocks)
+    blocks += [Prose(f"{run} failed: {cause}") for run, cause in failed]
+    return blocks

@@ -7,11 +7,9 @@ from affuse.reports.report import Report
 from affuse.reports.tables.subsets import read_subsets, subset_table
 
 _NOTE = (
-    "Each trained model, tested on the same utterances with only the named modalities; the others are "
-    "masked as if they "
-    "were missing. Percent: mean over seeds ± standard deviation over seeds [95 % interval over "
-    "speakers]; n "
-    "counts the utterances that have any of them."
+    "Each trained model, tested on the same utterances with only the named modalities; the others are masked as if "
+    "they were missing. In percent: mean over seeds ± standard deviation over seeds [95 % interval over speakers]. n: "
+    "the utterances that have at least one of these modalities."
 )
 
 

@@ -1,4 +1,4 @@
-"""Training: whether it trained, losses by epoch and, for several tasks, the joint loss and the weights' way."""
+"""Training: whether it trained, losses by epoch and, for several tasks, the joint loss and the task weights."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from affuse.reports.tables.rows import Row
 
 _DRAWN = 12
 _NOTE = (
-    "A training never left the start where its loss does not fall, or where one of its first two epochs was the best "
-    "of five or more and its answers are no better than chance; it was still improving where the best epoch is in the "
-    "last tenth of those allowed and the curve goes on; it diverged where its loss ends above where it began. A row is "
-    "not judged where its BACC is no better than chance (p: chance; one-sided, 5\u00a0%), where more than a fifth of "
-    "its runs never left the start or diverged, or more than a third did one of the three. Its numbers stand."
+    "A run never left the start if its loss does not fall, or if one of its first two epochs was the best of five or "
+    "more and its answers are no better than chance. It was still improving if the best epoch is in the last tenth of "
+    "those allowed and the curve still falls. It diverged if its loss ends above its first value. A row is not judged "
+    "if its BACC is no better than chance (p: chance; one-sided, 5\u00a0%), if more than a fifth of its runs never "
+    "left the start or diverged, or if any of the three is true of more than a third. Its numbers are shown all the "
+    "same."
 )
 
 
@@ -85,11 +86,10 @@ def _in_words(report: Report) -> str:
     """What the figures show, and which epoch was kept."""
     several = len(report.record["tasks"]) > 1
     text = (
-        "Unweighted loss of each task by epoch, training solid, the part that is watched dashed. Look for the epoch "
-        "from which the "
-        "dashed line rises while the solid one falls: there the network begins to learn its utterances by heart. "
+        "Unweighted loss of each task by epoch: the training part solid, the part that is measured after every epoch "
+        "dashed. Where the dashed curve rises while the solid one falls, the network begins to overfit. "
         + (JOINT if several else "")
-        + f"Losses of two kinds are on two scales. {kept_in_words(report.rows)}"
+        + f"Different losses have different scales. {kept_in_words(report.rows)}"
     )
     if report.on_test:
         text += f" {report.mark_note}"
@@ -98,8 +98,8 @@ def _in_words(report: Report) -> str:
 
 
 JOINT = (
-    "Black (white on a dark page): the joint loss, as weighted in that epoch. Below, the weight of each task in it; "
-    "one that goes to 0 is no longer learnt. "
+    "Black (white on a dark page): the joint loss, with the weights of that epoch. Below it: the weight of each task; "
+    "a task whose weight goes to 0 is no longer learnt. "
 )
 
 
@@ -117,13 +117,18 @@ def kept_in_words(rows: Sequence[Row]) -> str:
 
 
 def _kept(row: Row) -> str:
+    return f"the kept epoch is {criterion_in_words(row)}"
+
+
+def criterion_in_words(row: Row) -> str:
+    """'the best by BACC on the validation part', or why it is the last one."""
     if row.select == "last":
-        return "the epoch that was kept is the last one, whatever the curves say"
+        return "the last one, as the recipe says"
     watched = any(c.startswith(f"{row.watched}_loss_") for run in row.runs for c in run.metrics.columns)
     if not watched:
-        return "there was no part to choose an epoch on: the last one was kept"
+        return "the last one, since there is no part to choose it on"
     criterion = row.recipe.get("training", {}).get("criterion", "bacc")
-    by = {"bacc": "BACC", "acc": "ACC", "loss": "loss", "last_batch": "the loss of one batch drawn anew"}[
+    by = {"bacc": "BACC", "acc": "ACC", "loss": "loss", "last_batch": "the loss of one randomly drawn batch"}[
         criterion
     ]
-    return f"the epoch that was kept is the best one on the {row.watched} part, by {by}"
+    return f"the best by {by} on the {row.watched} part"

@@ -1,34 +1,42 @@
-"""The verdict: two sentences per task, every comparison with its tests, a forest plot of the differences."""
+"""The verdict: a few sentences per task, every comparison with its tests, a plot of the differences."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
-from affuse.reports.figures import page_figures
+from affuse.names import counted
+from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Notes, Prose, Section, Table
+from affuse.reports.figures.lanes import differences
 from affuse.reports.numbers import difference_cell, number_cell, p_cell, signed
 from affuse.reports.report import Report
-from affuse.reports.tables.convergence import trainings_in_words
+from affuse.reports.tables.convergence import cures_of, trainings_in_words
 from affuse.reports.tables.paired import BEST_SINGLE, UNJUDGED
 from affuse.reports.tables.verdict import verdict
+from affuse.training.comparison_folder import STATISTICS
 
 HEADINGS = (
-    "row", "against", "verdict", "BACC, difference [95 %]", "utterances", "Holm p, speakers",
-    "Holm p, trainings", "Holm p, McNemar", "detectable",
+    "row", "compared with", "verdict", "BACC difference [95 %]", "utterances correct", "p, speakers", "p, trainings",
+    "p, McNemar", "detectable",
 )  # fmt: skip
 NOTE = (
-    "Differences in percentage points on the same test utterances, averaged over seeds. Holm p, speakers: paired "
-    "bootstrap of the BACC difference, clustered by speaker; would other speakers show it? Holm p, "
-    "trainings: corrected "
-    "resampled t over folds and seeds; would other trainings show it? McNemar takes utterances for independent. "
-    "utterances: how many more are right, of all (the difference in ACC is in paired_tests.csv). "
-    "detectable: the true BACC difference, in points, that this pair of "
-    "rows would show four times in five at the 5 % level. Every p value is corrected for all lines of the table that "
-    "are judged."
+    "Differences are in percentage points, on the same test utterances, averaged over seeds. All p values are "
+    "two-sided and corrected for the number of judged lines in this table (Holm)."
+)
+READING = (
+    'verdict: "higher" or "lower" where both p, speakers and p, trainings are below 0.05; "in these runs" where '
+    'only p, speakers is: other seeds or folds may not show the same; "not significant" does not mean that there is '
+    "no difference",
+    "utterances correct: how many more (+) or fewer (\u2212) than the row it is compared with, of all; the difference "
+    f"in ACC is in {STATISTICS['paired_tests']}",
+    "p, speakers: would other speakers show it? Paired bootstrap of the BACC difference that resamples speakers",
+    "p, trainings: would other trainings show it? Corrected resampled t test over folds and seeds",
+    "p, McNemar: assumes that utterances are independent, which they are not; it decides nothing",
+    "detectable: the true difference in BACC, in points, that this pair of rows would show with a probability of 80 % "
+    "at the 5 % level, before the correction",
 )
 SINGLE = (
-    " Rows of several modalities are compared with the best single modality as well, chosen by BACC on validation: "
-    "what fusion is worth."
+    "Rows of several modalities are also compared with the best single modality, chosen by its BACC on the validation "
+    "part: that is what fusion adds"
 )
 
 
@@ -36,10 +44,7 @@ def section(report: Report) -> Section | None:
     """A verdict per task that has results."""
     blocks: list[Block] = []
     for task in report.record["tasks"]:
-        n = max(
-            (sum(len(t) for t in row.tables(task, report.classes(task))[:1]) for row in report.rows),
-            default=0,
-        )
+        n = _tested(report, task)
         if not n:
             continue
         paired = report.of_task(report.statistics.paired_tests, task)
@@ -47,12 +52,13 @@ def section(report: Report) -> Section | None:
         if len(report.record["tasks"]) > 1:
             blocks.append(Heading(task))
         found, could = verdict(paired, names, n)
-        blocks += [
-            Prose(text, "verdict") for text in (found, untrained_in_words(report, task), could) if text
-        ]
+        blocks.append(Prose(found, "verdict"))
+        blocks += _untrained(report, task)
+        blocks.append(Prose(could))
         if len(paired):
-            note = NOTE + (SINGLE if (paired["reference_is"] == BEST_SINGLE).any() else "")
-            blocks += [*_figures(paired, names, task), _table(paired, names), Prose(note, "soft")]
+            reading = [*READING, *([SINGLE] if (paired["reference_is"] == BEST_SINGLE).any() else [])]
+            blocks += [*_figures(paired, names, task), _table(paired, names), Prose(NOTE, "soft")]
+            blocks.append(Notes("How to read this table", reading))
     if report.failed_note:
         blocks.insert(0, Prose(f"{report.failed_note} The causes are at the end of the page.", "verdict"))
     if not blocks:
@@ -63,13 +69,23 @@ def section(report: Report) -> Section | None:
 
 
 def verdict_sentences(report: Report) -> list[str]:
-    """The first words of the page, for a terminal: what was found and what could have been, by task."""
-    found = section(report)
-    return (
-        [block.text for block in found.blocks if isinstance(block, Prose) and block.tone == "verdict"]
-        if found
-        else []
-    )
+    """The verdict for a terminal: what was found, which rows did not train, and what could have been found, by task."""
+    sentences = [report.failed_note] if report.failed_note else []
+    for task in report.record["tasks"]:
+        n = _tested(report, task)
+        if n:
+            paired = report.of_task(report.statistics.paired_tests, task)
+            found, could = verdict(paired, [report.name_of(line) for line in paired.to_dict("records")], n)
+            parts = [text for text in (found, untrained_in_words(report, task), could) if text]
+            several = len(report.record["tasks"]) > 1
+            sentences += [f"{task}: {text}" if several and not i else text for i, text in enumerate(parts)]
+    return sentences
+
+
+def _tested(report: Report, task: str) -> int:
+    """Labelled test utterances of the first seed, of the row that has most."""
+    classes = report.classes(task)
+    return max((sum(len(t) for t in row.tables(task, classes)[:1]) for row in report.rows), default=0)
 
 
 def untrained_in_words(report: Report, task: str) -> str:
@@ -78,18 +94,35 @@ def untrained_in_words(report: Report, task: str) -> str:
     return trainings_in_words(table, [report.name_of(line) for line in table.to_dict("records")])
 
 
+def _untrained(report: Report, task: str) -> list[Block]:
+    """The same for the page: what to try in a sentence, the rows in a list."""
+    table = report.of_task(report.statistics.trainings, task)
+    lines = [line for line in table.to_dict("records") if line["trainings"]]
+    if not lines:
+        return []
+    rows = f"{len(lines)} of {counted(len(table), 'row')} did" if len(table) > 1 else "This row did"
+    cures = "; ".join(cures_of("; ".join(str(line["trainings"]) for line in lines)))
+    return [
+        Prose(f"{rows} not train well enough to be judged. Try {cures}; then compare again.", "verdict"),
+        Notes(
+            "Why they are not judged",
+            [f"{report.name_of(line)}: {line['trainings']}" for line in lines],
+            open=True,
+        ),
+    ]
+
+
 def _figures(paired: pd.DataFrame, names: list[str], task: str) -> list[Block]:
     """A figure for each kind of reference, in which every row stands once."""
     caption = (
-        "Difference in BACC of every row from the row it is compared with (dot) and its 95 % interval "
-        "over speakers (line). "
-        "Look for lines that keep off the upright at 0; a diamond is a difference that the tests show after Holm's "
-        "correction."
+        "Difference in BACC of each row from the row it is compared with (dot), with its 95 % interval over speakers "
+        "(line). A line that does not cross 0 is significant over speakers before the correction for the number of "
+        "comparisons; a diamond is significant over speakers and over trainings after it."
     )
     if (paired["verdict"] == UNJUDGED).any():
-        caption += " What is not judged is drawn, not tested."
+        caption += " Differences that are not judged are drawn, but not tested."
     kinds = list(dict.fromkeys(paired["reference_is"]))
-    drawn: list[Block] = []
+    drawn: list[Figure] = []
     for i, kind in enumerate(kinds):
         of_kind = (paired["reference_is"] == kind).to_numpy()
         part = paired[of_kind]
@@ -102,9 +135,10 @@ def _figures(paired: pd.DataFrame, names: list[str], task: str) -> list[Block]:
                 "shown": part["verdict"].isin(("higher", "lower")).to_numpy(),
             }
         )
-        title = f"Against {kind}" if len(kinds) > 1 else ""
-        drawn.append(Figure(page_figures.differences(rows, f"{task}-{i}"), "" if i else caption, title))
-    return drawn
+        title = f"Compared with {kind}" if len(kinds) > 1 else ""
+        one = differences(rows, f"{task}-{i}")
+        drawn.append(Figure(one.wide, "", title, narrow=one.narrow))
+    return [Figures(drawn), Prose(caption, "soft")]
 
 
 def _table(paired: pd.DataFrame, names: list[str]) -> Table:
@@ -123,4 +157,4 @@ def _table(paired: pd.DataFrame, names: list[str]) -> Table:
                 number_cell(100 * line["bacc_detectable"], 1),
             ]
         )
-    return Table(HEADINGS, lines, page_only=("Holm p, McNemar", "detectable"))
+    return Table(HEADINGS, lines, page_only=("p, McNemar", "detectable"))

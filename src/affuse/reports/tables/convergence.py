@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,23 +22,19 @@ from affuse.evaluation.convergence import (
 )
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.numbers import p_value
-from affuse.reports.tables.rows import Row, Run
+from affuse.reports.tables.rows import Row, Run, uncounted
+from affuse.training.convergence import CHANCE, CURES
 
 STATES = (NEVER_LEFT, IMPROVING, DIVERGED)
 FEW, MANY = (
     1 / 5,
     1 / 3,
 )  # of a row's runs: more that never left or diverged, more of any kind, and it is not judged
-CURES = {
-    NEVER_LEFT: "standardised features (modalities.NAME.standardise=true), another optimizer.lr",
-    IMPROVING: "more training.epochs",
-    DIVERGED: "a lower optimizer.lr, optimizer.clip_norm",
-    "chance": "standardised features (modalities.NAME.standardise=true), more training.epochs, another optimizer.lr; "
-    "or the features tell nothing of the labels",
-}  # fmt: skip
 
 
-def training_table(rows: Sequence[Row], task: str, space: Sequence[str]) -> pd.DataFrame:
+def training_table(
+    rows: Sequence[Row], task: str, space: Sequence[str], advance: Callable[[], None] = uncounted
+) -> pd.DataFrame:
     """One line per row that has test utterances of the task.
 
     runs; of them trained, never_left, improving, diverged and unknown (a row without epochs, as the baseline, has
@@ -50,6 +46,7 @@ def training_table(rows: Sequence[Row], task: str, space: Sequence[str]) -> pd.D
     """
     lines = []
     for row in rows:
+        advance()
         tables = row.tables(task, space)
         if not tables:
             continue
@@ -78,7 +75,7 @@ def why_not_judged(line: Mapping[str, Any]) -> str:
     told = []
     if line["chance_p"] >= LEVEL:
         told.append(
-            f"BACC {100 * line['bacc']:.1f} is no better than chance ({100 * line['chance']:.1f}; p = "
+            f"BACC {100 * line['bacc']:.1f} is {CHANCE} ({100 * line['chance']:.1f}; p = "
             f"{p_value(line['chance_p'])})"
         )
     if told or bad > FEW * runs or bad + line["improving"] > MANY * runs:
@@ -120,16 +117,15 @@ def trainings_in_words(table: pd.DataFrame, names: Sequence[str]) -> str:
     if not lines:
         return ""
     told = "; ".join(f"{name}: {line['trainings']}" for name, line in lines)
-    cures = cures_of(told)
     rows = f"{len(lines)} of {len(names)} rows did" if len(names) > 1 else "This row did"
-    return f"{rows} not train well enough for a verdict. {told}. Try {'; '.join(cures)}; then compare again."
+    return f"{rows} not train well enough to be judged: {told}. Try {'; '.join(cures_of(told))}; then compare again."
 
 
 def cures_of(told: str) -> list[str]:
-    """What to try, for what ``why_not_judged`` says; chance has a cure of its own, which holds most of the others."""
-    chance = "no better than chance" in told
+    """What to try, for what ``why_not_judged`` says; that for chance contains most of the others."""
+    chance = CHANCE in told
     states = [state for state in STATES if state in told and not (chance and state != DIVERGED)]
-    return [CURES[state] for state in (["chance", *states] if chance else states)]
+    return [CURES[state] for state in ([CHANCE, *states] if chance else states)]
 
 
 def _usually_late(row: Row) -> bool:

@@ -14,9 +14,10 @@ import pandas as pd
 
 from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.evaluation.predictions import measure_table
-from affuse.files import read_csv
-from affuse.reports.tables.results import TITLES, read_predictions, rows_of
-from affuse.training.compare import Cell, Comparison
+from affuse.reports.tables.results import TITLES, rows_of
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
+from affuse.training.runfolder import RunFolder
 
 PARTS = ("validation", "test")
 
@@ -58,10 +59,10 @@ def joint_losses(comparison: Comparison) -> pd.DataFrame:
 
 
 def _of_seed(cells: Sequence[Cell], spaces: dict[str, list[str]]) -> dict[str, float]:
-    last = pd.DataFrame(read_csv(cell.folder / "metrics.csv", lambda name: True).iloc[-1] for cell in cells)
+    last = pd.DataFrame(RunFolder(cell.folder).metrics().iloc[-1] for cell in cells)
     found = {f"weight_{task}": float(last[f"weight_{task}"].mean()) for task in spaces}
     for part in PARTS:
-        table = pd.concat([read_predictions(cell.folder, part) for cell in cells], ignore_index=True)
+        table = pd.concat([RunFolder(cell.folder).predictions(part) for cell in cells], ignore_index=True)
         if not len(table):
             continue
         losses = {

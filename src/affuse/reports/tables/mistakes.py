@@ -14,7 +14,7 @@ def mistakes(rows: Sequence[Row], task: str, space: Sequence[str], utterances: p
 
     id, task, stamp (of the rows counted), label; called: the commonest wrong class; wrong: share of the tests
     (rows x seeds) that are wrong; tests; confidence: mean probability of the wrong calls; then what ``utterances.csv``
-    knows of it. Rows that the test part had a hand in are left out unless all are such.
+    knows of it. Rows that the test part was used for are left out unless all are such.
     """
     counted = [row for row in rows if not row.on_test] or list(rows)
     tables = [table for row in counted for table in row.tables(task, space)]

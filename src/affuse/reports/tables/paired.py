@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,15 @@ from affuse.evaluation.p_values import holm, over_seeds
 from affuse.evaluation.power import ALPHA, detectable_difference
 from affuse.evaluation.predictions import measure_table
 from affuse.evaluation.resampled_t import corrected_resampled_t
-from affuse.reports.tables.rows import Row, best_single, reference_of
+from affuse.reports.tables.rows import Row, best_single, reference_of, uncounted
 
-UNJUDGED, UNTESTED, NO_EFFECT, THESE_RUNS = "not judged", "not tested", "no effect shown", "in these runs"
-LIKEST, BEST_SINGLE = "the row most like it", "the best single modality on validation"
+UNJUDGED, UNTESTED, NOT_SIGNIFICANT, THESE_RUNS = (
+    "not judged",
+    "not tested",
+    "not significant",
+    "in these runs",
+)
+LIKEST, BEST_SINGLE = "the most similar row", "the best single modality (chosen on validation)"
 _TESTS = ("bacc", "acc", "mcnemar", "resampled")
 
 
@@ -28,6 +33,7 @@ def paired_tests(
     space: Sequence[str],
     speakers: pd.Series,
     untrained: Mapping[Row, str] | None = None,
+    advance: Callable[[], None] = uncounted,
 ) -> pd.DataFrame:
     """One line per row and reference (``references_of``) with common test utterances.
 
@@ -37,9 +43,10 @@ def paired_tests(
     only_this, only_reference: right in one of the two alone; mcnemar_p: over seeds as twice the median;
     resampled_*: corrected resampled t over folds and seeds, of BACC; *_holm: corrected over the lines of this
     table. verdict: "higher" or "lower" where bacc_p_holm and resampled_p_holm are below 5 %; "higher in these runs"
-    where only the first is: new speakers would see it, new trainings may not; "not judged" where the test part had
-    a hand in either row, or where ``untrained`` (row -> why, in words) has one of them, which ``trainings`` then says:
-    no p value allows for that, and such lines have no Holm p. ``speakers``: utterance id -> speaker.
+    where only the first is: it holds for new speakers, but new trainings may not show it; "not judged" where the test
+    part was used to make either row, or where ``untrained`` (row -> why, in words) has one of them, which ``trainings``
+    then says: no p value allows for that, and such lines have no Holm p. ``speakers``: utterance id -> speaker;
+    ``advance`` is called after each row.
     """
     lines = []
     for row in rows:
@@ -55,6 +62,7 @@ def paired_tests(
                     "trainings": why_untrained(row, reference, untrained or {}),
                 }
                 lines.append(row.settings | about | line)
+        advance()
     table = pd.DataFrame(lines)
     if not len(table):
         return table
@@ -97,14 +105,14 @@ def why_untrained(row: Row, reference: Row, untrained: Mapping[Row, str]) -> str
 def judge(difference: float, speakers_p: float, trainings_p: float, unjudged: str) -> str:
     """By Holm's p values: over speakers, and then over trainings, of which the test over speakers knows nothing.
 
-    ``unjudged``: why no p value judges the difference (the test part had a hand in it, or a row did not train), or "".
+    ``unjudged``: why no p value judges the difference (the test part was used, or a row did not train), or "".
     """
     if unjudged:
         return UNJUDGED
     if np.isnan(speakers_p):
         return UNTESTED
     if speakers_p >= ALPHA:
-        return NO_EFFECT
+        return NOT_SIGNIFICANT
     direction = "higher" if difference > 0 else "lower"
     return direction if trainings_p < ALPHA else f"{direction} {THESE_RUNS}"
 
@@ -157,7 +165,7 @@ def compare_rows(
 def common_tables(
     reference: Row, row: Row, task: str, space: Sequence[str]
 ) -> tuple[dict[int, pd.DataFrame], dict[int, pd.DataFrame]]:
-    """seed -> test table of either row, with the labelled utterances that all of these tables have, in one order.
+    """Seed -> test table of either row, with the labelled utterances that all of these tables have, in one order.
 
     An utterance is known by its fold too: some protocols test it in several.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,13 @@ import pandas as pd
 from affuse.evaluation.intervals import speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table
-from affuse.files import read_csv
 from affuse.models.parts import resolve_encoders
 from affuse.recipe import Recipe
-from affuse.training.compare import Cell, Comparison, describe
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
 from affuse.training.experiment import Experiment
+from affuse.training.runfolder import RunFolder
+from affuse.training.variants import describe
 
 # field names of the metrics, with the field's other names for them
 TITLES = {"acc": "ACC (WA)", "bacc": "BACC (UA)", "macro_f1": "macro F1", "weighted_f1": "weighted F1"}
@@ -43,7 +44,9 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
             continue
         experiment = comparison.experiments[cells[0].experiment]
         speakers = experiment.labelled.table.set_index("id")["speaker"]
-        by_seed = tables_by_seed((c.variant.recipe.seed, read_predictions(c.folder, "test")) for c in cells)
+        by_seed = tables_by_seed(
+            (c.variant.recipe.seed, RunFolder(c.folder).predictions("test")) for c in cells
+        )
         for task, space in experiment.labelled.spaces.items():
             tables = [table for table in by_seed.values() if table[task].isin(space).any()]
             if not tables:
@@ -125,21 +128,6 @@ def tables_by_seed(parts: Iterable[tuple[int, pd.DataFrame]]) -> dict[int, pd.Da
     for seed, table in parts:
         grouped.setdefault(seed, []).append(table)
     return {seed: pd.concat(tables, ignore_index=True) for seed, tables in sorted(grouped.items())}
-
-
-def read_predictions(folder: Path, role: str, file: str = "predictions.csv") -> pd.DataFrame:
-    """The rows of one role of a run's prediction table; text stays text (an id may look like a number)."""
-    table = read_csv(folder / file)
-    for name in table.columns:
-        if name == "fold" or any(f"{task}_predicted" in table.columns for task in _tasks_of(name)):
-            table[name] = table[name].astype(int if name == "fold" else float)
-    return table[table["role"] == role]
-
-
-def _tasks_of(column: str) -> list[str]:
-    """The tasks of which ``column`` may be a class's probability: <task>_p_<class>."""
-    parts = column.split("_p_")
-    return ["_p_".join(parts[:i]) for i in range(1, len(parts))]
 
 
 def _fold_deviation(tables: list[pd.DataFrame], task: str, space: list[str], metric: str) -> float:

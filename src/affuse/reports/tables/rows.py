@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,16 +12,17 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.evaluation.predictions import measure_table
-from affuse.files import read_csv
-from affuse.files.yaml_text import read_yaml_file
-from affuse.overrides import TEXTS
-from affuse.reports.record import RECORD
-from affuse.reports.tables.results import read_predictions, tables_by_seed
-from affuse.training.embeddings import EMBEDDINGS, read_embeddings
+from affuse.reports.tables.results import tables_by_seed
+from affuse.training.comparison_folder import RECORD
+from affuse.training.runfolder import PREDICTIONS, RunFolder
 
 REFERENCE = "cross_entropy"
 # stands behind whatever was chosen or measured with the help of the test part
 MARK = "‡"
+
+
+def uncounted() -> None:
+    """Called after each row of a table, where nobody counts them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Run:
 
     @property
     def utterances(self) -> dict[str, int]:
-        """role -> how many; empty where the run does not say."""
+        """Role -> how many; empty where the run does not say."""
         return self.result.get("utterances") or {}
 
     @property
@@ -47,23 +47,21 @@ class Run:
     @cached_property
     def test(self) -> pd.DataFrame:
         """Its test predictions."""
-        return read_predictions(self.folder, "test")
+        return RunFolder(self.folder).predictions("test")
 
     @cached_property
     def validation(self) -> pd.DataFrame:
         """Its validation predictions; no rows where the protocol has none."""
-        return read_predictions(self.folder, "validation")
+        return RunFolder(self.folder).predictions("validation")
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """``metrics.csv``, a row per epoch; empty where the run is of an older kind."""
-        path = self.folder / "metrics.csv"
-        return read_csv(path, lambda name: True) if path.is_file() else pd.DataFrame()
+        return RunFolder(self.folder).metrics()
 
     def embeddings(self) -> tuple[list[str], Any] | None:
         """Ids and (n, width) of the test part; None where the run is from before they were kept."""
-        path = self.folder / EMBEDDINGS
-        return read_embeddings(path) if path.is_file() else None
+        return RunFolder(self.folder).embeddings()
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +84,7 @@ class Row:
     @cached_property
     def recipe(self) -> dict[str, Any]:
         """The resolved recipe of its runs, by sections; empty where they kept none."""
-        path = self.runs[0].folder / "recipe.yaml"
-        return (read_yaml_file(path, TEXTS) or {}) if path.is_file() else {}
+        return RunFolder(self.runs[0].folder).recipe_fields()
 
     @property
     def epochs(self) -> int | None:
@@ -106,7 +103,7 @@ class Row:
 
     @cached_property
     def tests(self) -> dict[int, pd.DataFrame]:
-        """seed -> test predictions of all folds."""
+        """Seed -> test predictions of all folds."""
         return tables_by_seed((run.seed, run.test) for run in self.runs)
 
     def tables(self, task: str, space: Sequence[str]) -> list[pd.DataFrame]:
@@ -114,7 +111,7 @@ class Row:
         return [t for t in self.tests.values() if task in t.columns and t[task].isin(list(space)).any()]
 
     def name_among(self, rows: Sequence[Row]) -> str:
-        """The settings that tell it from ``rows``, in one line, marked if the test part had a hand in it."""
+        """The settings that tell it from ``rows``, in one line, marked if the test part was used for it."""
         axes = [a for a in self.settings if len({row.settings.get(a) for row in rows}) > 1] or ["loss"]
         axes = ["row"] if "row" in axes else axes  # the published row that 'affuse reproduce' stands for
         text = ", ".join(str(self.settings[axis]) for axis in axes if axis in self.settings)
@@ -133,21 +130,16 @@ def read_rows(folder: Path, record: dict[str, Any]) -> list[Row]:
         runs, on_test = [], str(entry.get("on_test") or "")
         for cell in entry["cells"]:
             place = folder / cell["folder"]
-            if not (place / "predictions.csv").is_file():
+            if not RunFolder(place).has_predictions:
                 raise AffuseError(
-                    f"{place} has no predictions.csv, which {RECORD} names; run the same 'affuse compare' again."
+                    f"{place} has no {PREDICTIONS}, which {RECORD} names; run the same comparison again."
                 )
-            result = _result(place)
+            result = RunFolder(place).recorded()
             on_test = on_test or str(result.get("on_test") or "")
             runs.append(Run(place, cell["fold"], cell["seed"], result))
         about = entry["settings"], tuple(entry["modalities"]), entry["split_hash"], on_test, runs
         rows.append(Row(*about, str(entry.get("stamp") or ""), bool(entry.get("baseline"))))
     return rows
-
-
-def _result(folder: Path) -> dict[str, Any]:
-    path = folder / "results.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def best_single(rows: Sequence[Row], split_hash: str, task: str, space: Sequence[str]) -> Row | None:
@@ -176,8 +168,9 @@ def best_single(rows: Sequence[Row], split_hash: str, task: str, space: Sequence
 
 
 def reference_of(row: Row, rows: Sequence[Row]) -> Row | None:
-    """What a row is compared with: of the rows under cross-entropy on the same split, the one most like it
-    (in its settings, then in its modalities).
+    """What a row is compared with: of the rows under cross-entropy on the same split, the most similar one.
+
+    Similar: in its settings, then in its modalities.
 
     A row under cross-entropy itself is compared with the first one before it that has its modalities (MM-dynamic with
     MM-static, not with sound alone), else with the first of all; without any such row, all are with the first row.

@@ -15,14 +15,13 @@ from affuse.reports.tables.results import (
     RESULT_NUMBERS,
     ceiling,
     paper_table,
-    read_predictions,
     rows_of,
     tables_by_seed,
 )
 from affuse.training.compare import Comparison
-from affuse.training.subsets import SUBSET_PREDICTIONS, has_subsets, subsets_of
-
-SUBSETS = "subsets.csv"
+from affuse.training.comparison_folder import SUBSETS
+from affuse.training.runfolder import RunFolder
+from affuse.training.subsets import subsets_of
 
 
 def collect_subsets(comparison: Comparison) -> pd.DataFrame:
@@ -33,14 +32,14 @@ def collect_subsets(comparison: Comparison) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     for row, cells in rows_of(comparison).items():
-        if any(cell.folder not in comparison.results or not has_subsets(cell.folder) for cell in cells):
+        if any(
+            cell.folder not in comparison.results or not RunFolder(cell.folder).has_subsets for cell in cells
+        ):
             continue
         experiment = comparison.experiments[cells[0].experiment]
         recipe = cells[0].variant.recipe
         speakers = experiment.labelled.table.set_index("id")["speaker"]
-        tested = (
-            (c.variant.recipe.seed, read_predictions(c.folder, "test", SUBSET_PREDICTIONS)) for c in cells
-        )
+        tested = ((c.variant.recipe.seed, RunFolder(c.folder).subset_predictions()) for c in cells)
         by_seed = tables_by_seed(tested).values()
         for subset in subsets_of(list(recipe.modalities)):
             name = "+".join(subset)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from affuse.corpora.corpus import Corpus, Utterance
 from affuse.files import read_csv, write_csv
+from affuse.training.comparison_folder import UTTERANCES
 
-UTTERANCES = "utterances.csv"
 COLUMNS = ("speaker", "gender", "scenario", "dialog", "session")
 
 

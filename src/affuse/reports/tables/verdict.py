@@ -1,151 +1,161 @@
-"""The verdict on a comparison in two plain sentences, generated from its tests."""
+"""The verdict on a comparison in a few plain sentences, generated from its tests."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from affuse.evaluation.power import ALPHA, POWER, detectable_by_mcnemar
-from affuse.reports.numbers import p_value, plain, points, signed
-from affuse.reports.tables.paired import NO_EFFECT, THESE_RUNS, UNJUDGED, UNTESTED
+from affuse.names import counted
+from affuse.reports.numbers import equals, plain, signed
+from affuse.reports.tables.paired import THESE_RUNS, UNJUDGED, UNTESTED
 
-_TOLD = 3  # effects in words; more are in the table
+_SHOWN = 3  # differences in words; more are in the table
 _DISCORDANT = 0.1
-_NBSP = "\u00a0"  # p and its value stay on one line
+SIGNIFICANT = "p < 0.05 over speakers and over trainings, corrected for the number of comparisons"
 
 
-def verdict(paired: pd.DataFrame, names: list[str], n: int) -> tuple[str, str]:
+def verdict(paired: pd.DataFrame, names: Sequence[str], n: int) -> tuple[str, str]:
     """What was found, and what could have been found.
 
-    paired: lines of one task of ``paired_tests.csv``; names: how each line is called; n: labelled test utterances.
+    Args:
+        paired: The lines of one task of ``paired_tests.csv``.
+        names: How each line's row is called.
+        n: Labelled test utterances.
     """
     if not len(paired):
-        return "There is nothing to compare: one row only.", _could_find_alone(n)
+        return "There is only one row, so nothing is compared.", _could_find_alone(n)
     lines = [line | {"name": name} for line, name in zip(paired.to_dict("records"), names, strict=True)]
-    return _found(lines), _could_find(paired)
-
-
-def comparison_in_words(line: dict[Any, Any]) -> str:
-    """'center adds +0.4 BACC points [−0.9, 1.7] over cross_entropy (3 of 933 utterances; Holm p = 0.52)'."""
-    value = line["bacc_difference"]
-    amount = f"{plain(abs(100 * value))} BACC points"
-    interval = points(line["bacc_low"], line["bacc_high"])
-    if value < 0:
-        change = f"loses {amount}{f' {interval}' if interval else ''} against"
-    else:
-        change = f"adds {'+' if value > 0 else ''}{amount}{f' {interval}' if interval else ''} over"
-    p = (
-        f"Holm p{_NBSP}{_equals(line['bacc_p_holm'])}"
-        if line["bacc_p_holm"] == line["bacc_p_holm"]
-        else "not tested"
+    could = could_find(
+        100 * paired["bacc_detectable"], int(paired["n"].max()), int(paired["speakers"].max()), "BACC points"
     )
-    net = signed(line["utterances"], 0).removeprefix("+")
-    return f"{line['name']} {change} {line['reference']} ({net} of {line['n']} utterances; {p})"
+    return _found(lines), could
 
 
-def _found(lines: list[dict[Any, Any]]) -> str:
+def comparison_in_words(line: Mapping[Any, Any]) -> str:
+    """'center against cross_entropy: BACC +0.4 points (95 % interval −0.9 to 1.7; 3 more of 933 utterances ...)'."""
+    parts: list[str] = []
+    if line["bacc_low"] == line["bacc_low"]:
+        parts.append(f"95 % interval {plain(100 * line['bacc_low'])} to {plain(100 * line['bacc_high'])}")
+    parts.append(_utterances(line))
+    parts.append(_p_values(line))
+    pair = f"{line['name']} against {line['reference']}"
+    return f"{pair}: BACC {signed(100 * line['bacc_difference'])} points ({'; '.join(parts)})"
+
+
+def _p_values(line: Mapping[Any, Any]) -> str:
+    """'p = 0.52 over speakers, p = 0.61 over trainings'."""
+    speakers, trainings = line["bacc_p_holm"], line.get("resampled_p_holm", float("nan"))
+    if speakers != speakers:
+        return "not tested"
+    told = f"p {equals(speakers)} over speakers"
+    return told if trainings != trainings else f"{told}, p {equals(trainings)} over trainings"
+
+
+def _utterances(line: Mapping[Any, Any]) -> str:
+    """'3 more of 933 utterances correct'; means over seeds need not be whole."""
+    amount = plain(abs(line["utterances"]), 0)
+    if amount == "0":
+        return f"as many of {counted(line['n'], 'utterance')} correct"
+    return f"{amount} {'more' if line['utterances'] > 0 else 'fewer'} of {counted(line['n'], 'utterance')} correct"
+
+
+def _found(lines: Sequence[Mapping[Any, Any]]) -> str:
     count = len(lines)
     judged = [line for line in lines if line["verdict"] != UNJUDGED]
     left = _left(lines)
     if not judged:
-        what = "The difference is" if count == 1 else f"None of {count} differences is"
-        return f"{what}{' not' if count == 1 else ''} judged, since {_why(lines)}."
-    if count == 1:
-        return f"{comparison_in_words(lines[0])}: {_outcome(lines[0]['verdict'])}."
+        what = "The only difference is not" if count == 1 else f"None of the {count} differences is"
+        return f"{what} judged, because {_why(lines)}."
     tested = [line for line in judged if line["verdict"] != UNTESTED]
     if not tested:
-        return f"None of {count} differences can be tested: that takes test utterances of two speakers at least{left}."
+        what = "The difference cannot" if count == 1 else f"None of the {count} differences can"
+        shown = f": {comparison_in_words(lines[0])}" if count == 1 else ""
+        return f"{what} be tested, because that takes test utterances of at least two speakers{shown}.{left}"
     sure = [line for line in tested if line["verdict"] in ("higher", "lower")]
-    partly = [line for line in tested if line["verdict"].endswith(THESE_RUNS)]
+    partly = [line for line in tested if str(line["verdict"]).endswith(THESE_RUNS)]
     by_p = sorted(sure or partly or tested, key=lambda line: line["bacc_p_holm"])
-    told = "; ".join(comparison_in_words(line) for line in by_p[:_TOLD])
-    told += f"; and {len(by_p) - _TOLD} more in the table" if len(by_p) > _TOLD else ""
-    told += left
+    words = "; ".join(comparison_in_words(line) for line in by_p[:_SHOWN])
+    words += f"; and {len(by_p) - _SHOWN} more in the table" if len(by_p) > _SHOWN else ""
     if sure:
-        return f"{len(sure)} of {count} differences {'is' if len(sure) == 1 else 'are'} shown: {told}."
-    if partly:
-        return (
-            f"None of {count} differences is shown to outlast these trainings; {len(partly)} would show with other "
-            f"speakers, but in these runs only: {told}."
+        what = (
+            "The difference is"
+            if count == 1
+            else f"{len(sure)} of the {count} differences {'is' if len(sure) == 1 else 'are'}"
         )
-    nearest = comparison_in_words(by_p[0])
-    return f"None of {count} differences is shown; the nearest to one: {nearest}: {NO_EFFECT}{left}."
+        return f"{what} statistically significant ({SIGNIFICANT}): {words}.{left}"
+    none = "The difference is not" if count == 1 else f"None of the {count} differences is"
+    if partly:
+        these = "It is" if count == 1 else f"{len(partly)} {'is' if len(partly) == 1 else 'are'}"
+        return (
+            f"{none} statistically significant. {these} significant over speakers but not over trainings, so other "
+            f"seeds or folds may not show the same: {words}.{left}"
+        )
+    which = "" if count == 1 else "; the one with the smallest p value"
+    return (
+        f"{none} statistically significant{which}: {comparison_in_words(by_p[0])}. This does not show that there is no "
+        f"difference.{left}"
+    )
 
 
-def _left(lines: list[dict[Any, Any]]) -> str:
-    """' (not judged, since the test part had a hand in them: 1; since networks did not train ...: 2)', or ''."""
+def _left(lines: Sequence[Mapping[Any, Any]]) -> str:
+    """' Not judged: 3, of which 1 because the test part was used to make them ...', or ''."""
+    used = sum(bool(line.get("on_test")) for line in lines)
+    untrained = sum(bool(line.get("trainings")) and not line.get("on_test") for line in lines)
     counts = {
-        "the test part had a hand in them": sum(bool(line.get("on_test")) for line in lines),
-        "networks did not train well enough": sum(
-            bool(line.get("trainings")) and not line.get("on_test") for line in lines
-        ),
+        "the test part was used to make one of the two rows": used,
+        "a network did not train well enough": untrained,
     }
-    told = "; ".join(f"since {why}: {count}" for why, count in counts.items() if count)
-    return f" (not judged, {told})" if told else ""
+    reasons = [f"{count} because {why}" for why, count in counts.items() if count]
+    return f" Not judged: {', '.join(reasons)}." if reasons else ""
 
 
-def _why(lines: list[dict[Any, Any]]) -> str:
+def _why(lines: Sequence[Mapping[Any, Any]]) -> str:
     """Of lines none of which is judged."""
     untrained = [bool(line.get("trainings")) for line in lines]
     if all(untrained):
-        return "the networks behind it did not train well enough (next sentence)"
-    hand = "the test part had a hand in it"
-    return (
-        f"{hand}, or the networks behind it did not train well enough (next sentence)"
-        if any(untrained)
-        else hand
-    )
-
-
-def _outcome(verdict: str) -> str:
-    if verdict in (UNTESTED, NO_EFFECT):
-        return verdict
-    if verdict.endswith(THESE_RUNS):
-        return "an effect in these runs, not shown over trainings"
-    return "an effect is shown"
-
-
-def _could_find(paired: pd.DataFrame) -> str:
-    return could_find(
-        100 * paired["bacc_detectable"], int(paired["n"].max()), int(paired["speakers"].max()), "BACC points"
-    )
+        return "networks did not train well enough"
+    used = "the test part was used to make the rows"
+    return f"{used}, or their networks did not train well enough" if any(untrained) else used
 
 
 def could_find(
     detectable: pd.Series, n: int, speakers: int, unit: str, digits: int = 1, largest: float = 100.0
 ) -> str:
-    """What a comparison of n test utterances would show four times in five: the median of its lines' differences.
+    """What a comparison of this size would find with a power of 80 %: the median over its lines.
 
-    No true difference is beyond ``largest``.
+    Args:
+        detectable: Of each line, in ``unit``; NaN where it is not known.
+        n: Test utterances.
+        speakers: Of how many speakers.
+        unit: For example "BACC points".
+        digits: Decimals.
+        largest: No true difference is larger.
     """
     found = detectable.dropna()
-    size = f"A comparison of this size ({n} test utterances of {speakers} speakers)"
+    size = f"{counted(n, 'test utterance')} of {counted(speakers, 'speaker')}"
     if not len(found):
-        return f"{size} cannot say what it would find."
+        return f"With {size}, it is not known how large a difference would have to be to be found."
     middle = float(np.median(found))
     if middle >= largest:
-        return f"{size} can show nothing: no true difference is as large as it would have to be."
-    more = " before the correction for several comparisons" if len(detectable) > 1 else ""
+        return f"With {size}, no difference can be found: it would have to be larger than any can be."
+    more = ", before the correction for several comparisons" if len(detectable) > 1 else ""
     return (
-        f"{size} finds a true difference of {plain(middle, digits)} {unit} four times in five"
-        f"{more}; smaller ones it will mostly miss."
+        f"With {size}, a true difference of {plain(middle, digits)} {unit} is found with a probability of "
+        f"{100 * POWER:.0f} %{more}; smaller ones will mostly be missed."
     )
 
 
 def _could_find_alone(n: int) -> str:
+    size = counted(n, "test utterance")
     found = detectable_by_mcnemar(n, _DISCORDANT, POWER, ALPHA)
     if np.isnan(found):
-        return f"With {n} test utterances hardly any difference could be shown."
+        return f"With {size}, hardly any difference from another row could be found."
     return (
-        f"On {n} test utterances McNemar's test finds a true difference of {plain(100 * found)} ACC points four "
-        f"times in five, if two rows disagree on {100 * _DISCORDANT:.0f} % of them and speakers do not "
-        "matter; they do, "
-        "so count on more."
+        f"With {size}, McNemar's test finds a true difference of {plain(100 * found)} ACC points from another row with "
+        f"a probability of {100 * POWER:.0f} %, if the two disagree on {100 * _DISCORDANT:.0f} % of the utterances and "
+        "speakers do not differ. They do, so the difference has to be larger."
     )
-
-
-def _equals(p: float) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"={_NBSP}{text}"

@@ -13,7 +13,7 @@ from affuse.evaluation.p_values import holm
 from affuse.reports.record import read_record
 from affuse.reports.tables.convergence import reasons_of, training_table
 from affuse.reports.tables.paired import (
-    NO_EFFECT,
+    NOT_SIGNIFICANT,
     THESE_RUNS,
     UNJUDGED,
     UNTESTED,
@@ -36,10 +36,10 @@ NUMBERS = (  # the columns of numbers
     "published", "difference", "low", "high", "p", "p_holm", "resampled_p", "resampled_p_holm", "n", "speakers",
     "detectable",
 )  # fmt: skip
-JUDGES = ("honest", "written")  # the protocols whose tests the page tells, the first that was run
+JUDGES = ("honest", "written")  # the protocol whose tests judge the claims: the first that was run
 NOTES = " | "  # between the notes on two published numbers
-HOLDS, OPPOSITE = "holds", "the opposite is shown"
-ONLY_RUNS, OPPOSITE_RUNS = "in these runs only", "the opposite, in these runs only"
+HOLDS, OPPOSITE = "confirmed", "contradicted"
+ONLY_RUNS, OPPOSITE_RUNS = "confirmed in these runs only", "contradicted in these runs only"
 _EMPTY = dict.fromkeys(
     ("difference", "low", "high", "p", "resampled_p", "speakers", "detectable"), float("nan")
 ) | {"n": 0}
@@ -51,10 +51,10 @@ def claims_table(paper: Paper, frame: pd.DataFrame, folders: Mapping[str, Path])
     difference: of BACC in percentage points (classification), or of the unweighted NLL of the test part in nats
     (joint), on the same test utterances, with its 95 % interval; *_holm: Holm's p values over the claims of a
     protocol. published: the difference of the printed numbers, for the joint loss a difference of weighted sums over
-    the validation part, which no unweighted mean can be compared with. verdict: "holds" where the claimed direction is
-    shown over speakers and over trainings, "the opposite is shown", "in these runs only" or "the opposite, in these
-    runs only" (over speakers alone), "no effect shown", "not judged" where the test part had a hand in a row, or where
-    its trainings did not train, which ``trainings`` tells (no Holm p then), "not tested". stamp: of the protocol's
+    the validation part, which no unweighted mean can be compared with. verdict: "confirmed" where the claimed direction
+    is significant over speakers and over trainings, "contradicted" where the other is, either "in these runs only"
+    where it is over speakers alone, "not significant", "not judged" where the test part was used to make a row, or
+    where its trainings did not train, which ``trainings`` says (no Holm p then), "not tested". stamp: of the protocol's
     split. note: what is known against the published numbers.
     """
     lines: list[dict[str, Any]] = []
@@ -74,7 +74,7 @@ def claims_table(paper: Paper, frame: pd.DataFrame, folders: Mapping[str, Path])
             trainings = "" if None in pair else why_untrained(pair[1], pair[0], untrained)  # type: ignore[arg-type]
             of_protocol.append(line | {"stamp": stamp, "on_test": "; ".join(reasons), "trainings": trainings})
         for test in ("p", "resampled_p"):
-            # no p value judges what the test part had a hand in, or what did not train
+            # no p value judges what the test part was used for, or what did not train
             tested = [
                 float("nan") if line["on_test"] or line["trainings"] else line[test] for line in of_protocol
             ]
@@ -87,7 +87,7 @@ def claims_table(paper: Paper, frame: pd.DataFrame, folders: Mapping[str, Path])
 
 
 def judging(claims: pd.DataFrame) -> str | None:
-    """The protocol whose tests are told in words; None where only runs with a hand of the test part are there."""
+    """The protocol whose tests judge the claims; None where the test part was used to make all runs."""
     return next((name for name in JUDGES if name in set(claims["protocol"])), None)
 
 
@@ -149,7 +149,7 @@ def _verdict(line: Mapping[str, Any]) -> str:
     found = judge(
         line["difference"], line["p_holm"], line["resampled_p_holm"], line["on_test"] or line["trainings"]
     )
-    if found in (UNJUDGED, UNTESTED, NO_EFFECT):
+    if found in (UNJUDGED, UNTESTED, NOT_SIGNIFICANT):
         return found
     if found.endswith(THESE_RUNS):
         return ONLY_RUNS if found.startswith(line["better"]) else OPPOSITE_RUNS

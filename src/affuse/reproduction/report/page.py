@@ -11,11 +11,10 @@ import pandas as pd
 from affuse.files import write_text
 from affuse.reports.blocks import Block, Cell, Facts, Figure, Figures, Heading, Notes, Prose, Section, Table
 from affuse.reports.numbers import UNKNOWN, p_cell, plain, signed
-from affuse.reports.record import RECORD as COMPARISON
 from affuse.reports.record import read_record as read_comparison
+from affuse.reports.render.html import to_html
 from affuse.reports.render.latex import to_latex
 from affuse.reports.render.markdown import to_markdown
-from affuse.reports.render.page import LATEX, MARKDOWN, PAGE, render
 from affuse.reports.sections.training import JOINT, curves, kept_in_words, trainings_table
 from affuse.reports.tables.convergence import training_table
 from affuse.reports.tables.results import TITLES
@@ -33,6 +32,8 @@ from affuse.reproduction.report.verdict import (
     published_in_words,
 )
 from affuse.reproduction.utterances import OTHERS
+from affuse.training.comparison_folder import LATEX, MARKDOWN, PAGE
+from affuse.training.comparison_folder import RECORD as COMPARISON
 
 _FILES = {
     NUMBERS: "every number with its interval",
@@ -52,7 +53,7 @@ def write_reproduction_page(folder: str | Path) -> Path:
     with reproduction_outputs(folder).writing():
         write_text(folder / LATEX, to_latex(record["title"], sections, _stamps(record)))
         write_text(folder / MARKDOWN, to_markdown(record["title"], lead, told, sections))
-        write_text(folder / PAGE, render(record["title"], lead, told, sections))
+        write_text(folder / PAGE, to_html(record["title"], lead, told, sections))
     return folder / PAGE
 
 
@@ -97,7 +98,7 @@ def _stamps(record: dict[str, Any]) -> str:
     """Which protocols are speaker-dependent, for every table that leaves the page; '' where none is."""
     stamped = [about for about in record["protocols"] if about["stamp"] != "speaker-independent"]
     told = "; ".join(f"{about['name']}: {about['stamp']}" for about in stamped)
-    return f"Speakers of the test part are heard in training: {told}." if told else ""
+    return f"Speakers of the test part are also in the training part: {told}." if told else ""
 
 
 def _warnings(record: dict[str, Any]) -> list[str]:
@@ -119,7 +120,7 @@ def _claims_table(record: dict[str, Any], frame: pd.DataFrame, claims: pd.DataFr
     judge, reasons, letters = judging(claims), marks_of(frame), letters_of(frame)
     headings = ["claim", "claimed", *([] if judge is None else [f"verdict, {PROTOCOLS[judge]}"]), "published"]
     headings += [PROTOCOLS[name] for name in protocols]
-    headings += [] if judge is None else ["Holm p: speakers / trainings"]
+    headings += [] if judge is None else ["p: speakers / trainings"]
     lines, used = [], {}
     for claim, group in claims.groupby("claim", sort=False):
         of = {line["protocol"]: line for line in group.to_dict("records")}
@@ -156,15 +157,16 @@ def _legend(kind: str, judge: str | None) -> str:
         "tasks (the published ones are of weighted sums over a validation part: only their signs compare)"
     )
     told = (
-        "Claimed: what the paper says of the first row's number beside the second's. "
+        "Claimed: whether the paper says that the first row's number is higher or lower than the second's. "
         f"Numbers: {what}, on the same test utterances, averaged over seeds, with 95 % intervals over speakers."
     )
     if judge is None:
         return told
     return (
-        f"{told} Holm p, {PROTOCOLS[judge]}, corrected over the claims: would other speakers show it, "
-        "would other trainings (other seeds and folds) show it? A claim holds where both are below 0.05 and the "
-        "direction is the one claimed."
+        f'{told} p: of the protocol "{PROTOCOLS[judge]}", corrected for the number of claims (Holm), over speakers '
+        "(would other speakers show it?) and over trainings (would other seeds and folds show it?). A claim is "
+        "confirmed where both are below 0.05 and the direction is the claimed one, and contradicted where it is the "
+        "other one."
     )
 
 
@@ -185,17 +187,18 @@ def _numbers(record: dict[str, Any], frame: pd.DataFrame) -> Section:
         caption = f"{title} of every row under each protocol, with 95 % intervals over speakers."
         of = frame[frame["metric"] == metric]
         if (of["on_test"] != "").any():
-            caption += " Hollow marks: the test part had a hand in it."
+            caption += " Hollow symbols: the test part was used to make the row."
         if of["published"].notna().any():
             whose = "the same" if record["same_corpus"] else "another"
             caption += f" Crosses: the published numbers, of {whose} corpus."
         caption += (
-            " Look at how far the marks of one row lie apart, which is what the protocol is worth, and how far the "
-            "rows do."
+            " The distance between the symbols of one row is the effect of the protocol; compare it with the distance "
+            "between the rows."
             if len(record["protocols"]) > 1
-            else " Look at how far the rows lie apart beside their intervals."
+            else " Compare the distances between the rows with the lengths of their intervals."
         )
-        blocks.append(Figure(protocols_figure(frame, metric, title), caption))
+        drawn = protocols_figure(frame, metric, title)
+        blocks.append(Figure(drawn.wide, caption, narrow=drawn.narrow))
     blocks += [numbers_table(frame), Prose(LEGEND, "soft")]
     blocks += [Prose(text, "soft") for text in record["caveats"]]
     title = "Published and found" + (" (generated corpus)" if record["generated"] else "")
@@ -221,8 +224,8 @@ def _protocol(folder: Path, about: dict[str, Any]) -> Section:
     blocks += [Prose(f"{failure}", "soft") for failure in about["failed"]]
     blocks += _trainings(folder / about["folder"], about["id"])
     if (folder / about["folder"] / PAGE).is_file():
-        link = Cell("every row, interval and figure of this protocol", href=f"{about['folder']}/{PAGE}")
-        blocks.append(Table(["its own report"], [[link]]))
+        link = Cell("all rows, intervals and figures of this protocol", href=f"{about['folder']}/{PAGE}")
+        blocks.append(Table(["report of this protocol"], [[link]]))
     return Section(f"The protocol: {about['name']}", blocks)
 
 

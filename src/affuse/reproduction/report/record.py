@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,14 @@ from affuse.reproduction.report.claims import claims_table, untrained_rows
 from affuse.reproduction.report.values import COLUMNS, ProtocolRun, reproduction_rows, same_corpus
 from affuse.reproduction.report.values import NUMBERS as FRAME_NUMBERS
 from affuse.reproduction.utterances import utterances_in_words
+from affuse.training.comparison_folder import LATEX, MARKDOWN, PAGE
+from affuse.training.comparison_folder import RECORD as COMPARISON
 
 RECORD = "reproduction.json"
 NUMBERS, CLAIMS = "reproduction.csv", "claims.csv"
+EFFECTS, EFFECTS_TABLE = "switches.csv", "switches.md"
 # What a reproduction writes into its folder, besides a comparison's folder per protocol
-FILES = (RECORD, NUMBERS, CLAIMS, "report.html", "report.md", "tables.tex", "switches.csv", "switches.md")
+FILES = (RECORD, NUMBERS, CLAIMS, PAGE, MARKDOWN, LATEX, EFFECTS, EFFECTS_TABLE)
 FORMAT = 3
 _KEYS = {
     "affuse", "command", "title", "paper", "kind", "corpus", "same_corpus", "generated", "classes", "notes", "caveats",
@@ -110,6 +113,15 @@ def read_record(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFram
         f"{folder / RECORD} has format {record['format']}, this affuse reads {FORMAT}; run the same 'affuse reproduce' "
         "again (finished runs are kept)."
     )
+
+
+def skipped_ids(folder: Path, record: Mapping[str, Any]) -> list[str]:
+    """Ids of the utterances that were skipped under any protocol, each once; a protocol's folder may be gone."""
+    found: set[str] = set()
+    for about in record["protocols"]:
+        if (folder / about["folder"] / COMPARISON).is_file():
+            found |= {skip["id"] for skip in read_comparison(folder / about["folder"])["skipped"]}
+    return sorted(found)
 
 
 def _untrained(out: Path, runs: Sequence[ProtocolRun]) -> dict[tuple[str, str], str]:

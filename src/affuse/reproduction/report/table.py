@@ -11,7 +11,7 @@ from affuse.reproduction.definition import PROTOCOLS
 from affuse.reproduction.report.values import METRICS, PERCENT
 
 MARKS = "†‡§¶"
-INSIDE = "published inside honest interval"
+INSIDE = "published number in honest interval"
 LEGEND = (
     "ACC and BACC in percent, test utterances of all folds together, mean over seeds; in parentheses the difference to "
     "the published number. Intervals are 95 %: over speakers for ACC and BACC, by Student's t over runs "
@@ -20,9 +20,10 @@ LEGEND = (
 
 
 def numbers_table(frame: pd.DataFrame) -> Table:
-    """Of ``reproduction_rows``. Cells read 'value (difference to the published number)', honest ones 'value [low, high]
-    (difference)'. Letters point at what is known against a published number, † ‡ § ¶ at what was chosen on the test
-    part.
+    """A line per published row and metric, of ``values.reproduction_rows``.
+
+    Cells read 'value (difference to the published number)', honest ones 'value [low, high] (difference)'. Letters point
+    at what is known against a published number, † ‡ § ¶ at what was chosen on the test part.
     """
     protocols = [name for name in PROTOCOLS if name in set(frame["protocol"])]
     reasons = marks_of(frame)

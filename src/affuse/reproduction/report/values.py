@@ -10,12 +10,13 @@ import pandas as pd
 
 from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.evaluation.over_runs import over_runs
-from affuse.files import read_csv
-from affuse.reports.tables.results import TITLES, read_predictions, rows_of
+from affuse.reports.tables.results import TITLES, rows_of
 from affuse.reproduction.definition import Definition, Paper, published
 from affuse.reproduction.grid import Grid
 from affuse.reproduction.utterances import is_corpus_of
-from affuse.training.compare import Cell, Comparison
+from affuse.training.cells import Cell
+from affuse.training.compare import Comparison
+from affuse.training.runfolder import RunFolder
 
 COLUMNS = [
     "paper", "table", "row", "metric", "published", "note", "protocol", "value", "low", "high", "seeds", "n", "inside",
@@ -120,7 +121,7 @@ def note_of(numbers: pd.DataFrame, row: str, metric: str) -> str:
 
 
 def inside(row: Mapping[Any, Any], same: bool) -> str:
-    """yes or no, whether a line's published number lies in its honest interval; '' where they cannot be compared.
+    """Yes or no, whether a line's published number lies in its honest interval; '' where they cannot be compared.
 
     same: whether both are of the paper's utterances.
     """
@@ -176,9 +177,9 @@ def joint_numbers(
     cell: Cell, comparison: Comparison, spaces: Mapping[str, Sequence[str]]
 ) -> dict[str, float]:
     """Of one run: NLL over its validation part (sum, weighted as at the chosen epoch; mean, unweighted), weights."""
-    history = read_csv(cell.folder / "metrics.csv", lambda name: True).set_index("epoch")
+    history = RunFolder(cell.folder).metrics().set_index("epoch")
     last, best = history.iloc[-1], history.loc[comparison.results[cell.folder].best_epoch]
-    table = read_predictions(cell.folder, "validation")
+    table = RunFolder(cell.folder).predictions("validation")
     losses = {task: utterance_nll(*probabilities_of(table, task, space)) for task, space in spaces.items()}
     found = {f"weight_{task}": float(last[f"weight_{task}"]) for task in spaces}
     if len(table):

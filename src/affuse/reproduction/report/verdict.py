@@ -8,66 +8,64 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.reports.numbers import UNKNOWN, p_value, plain, signed
+from affuse.names import counted
+from affuse.reports.numbers import equals, plain, signed
 from affuse.reports.tables.convergence import cures_of
-from affuse.reports.tables.paired import NO_EFFECT, UNJUDGED, UNTESTED
+from affuse.reports.tables.paired import NOT_SIGNIFICANT, UNJUDGED, UNTESTED
 from affuse.reports.tables.verdict import could_find
 from affuse.reproduction.definition import PROTOCOLS
 from affuse.reproduction.report.claims import HOLDS, ONLY_RUNS, OPPOSITE, OPPOSITE_RUNS, judging
 
-_TOLD = 3  # claims in words; the others are in the table
+_SHOWN = 3  # claims in words; the others are in the table
 _COUNTED = {
-    HOLDS: "held", OPPOSITE: "met by the opposite", ONLY_RUNS: "seen in these runs only",
-    OPPOSITE_RUNS: "met by the opposite in these runs only", NO_EFFECT: "not shown",
+    HOLDS: "confirmed", OPPOSITE: "contradicted", ONLY_RUNS: "confirmed over speakers but not over trainings",
+    OPPOSITE_RUNS: "contradicted over speakers but not over trainings", NOT_SIGNIFICANT: "neither",
     UNJUDGED: "not judged", UNTESTED: "not tested",
 }  # fmt: skip
 UNITS = {"bacc": "BACC points", "nll": "nats"}
 
 
 def claims_in_words(claims: pd.DataFrame) -> list[str]:
-    """Which claims the runs of the judging protocol bear out, and what they could show."""
+    """Which claims the runs of the judging protocol confirm, and what they could have shown."""
     judge = judging(claims)
     if judge is None:
-        return ["No claim is judged: everything here was chosen on the test part, or trained on it."]
+        return ["No claim is judged, because the test part was used to make every row."]
     lines = claims[claims["protocol"] == judge].to_dict("records")
-    where = "Under the honest protocol" if judge == "honest" else "As written, on a random split,"
-    of_all = f"of the paper's {len(lines)} claims"
+    where = "Under the honest protocol" if judge == "honest" else "As written, on a random split"
+    of_all = f"of the paper's {len(lines)} claims" if len(lines) > 1 else "of the paper's claims"
     tested = [line for line in lines if line["verdict"] not in (UNTESTED, UNJUDGED)]
     untrained = sum(bool(line.get("trainings")) for line in lines)
-    left = (
-        f" Not judged, since networks did not train well enough: {untrained} (see Trainings)."
-        if untrained
-        else ""
-    )
+    left = ""
+    if untrained:
+        are = "claim is" if untrained == 1 else "claims are"
+        left = f" {untrained} {are} not judged, because networks did not train well enough (see Trainings)."
     if not tested:
-        could = (
-            "is judged: the networks behind them did not train well enough"
-            if untrained
-            else "could be tested"
-        )
-        return [f"{where} none {of_all} {could}.", *_cures(lines)]
+        could = "is judged, because networks did not train well enough" if untrained else "could be tested"
+        return [f"{where}, none {of_all} {could}.", *_cures(lines)]
     shown = [line for line in tested if line["verdict"] in (HOLDS, OPPOSITE)]
     only = [line for line in tested if line["verdict"] in (ONLY_RUNS, OPPOSITE_RUNS)]
-    told = sorted(shown or only or tested, key=lambda line: (line["p_holm"], -abs(line["difference"])))
-    words = "; ".join(claim_in_words(line) for line in told[:_TOLD])
+    by_p = sorted(shown or only or tested, key=lambda line: (line["p_holm"], -abs(line["difference"])))
+    words = "; ".join(claim_in_words(line) for line in by_p[:_SHOWN])
     if shown:
         counts = {word: sum(line["verdict"] == found for line in lines) for found, word in _COUNTED.items()}
         listed = ", ".join(f"{n} {word}" for word, n in counts.items() if n)
-        more = f"; and {len(told) - _TOLD} more in the table" if len(told) > _TOLD else ""
-        first = f"{where.removesuffix(',')}, {of_all}: {listed}. {words}{more}."
+        more = f"; and {len(by_p) - _SHOWN} more in the table" if len(by_p) > _SHOWN else ""
+        first = f"{where}, {of_all}: {listed}. {words}{more}."
     elif only and all(np.isnan(line["resampled_p"]) for line in only):
         first = (
-            f"{where} none {of_all} could be tested over trainings, of which each row has one; over speakers alone "
-            f"{len(only)} would show: {words}."
+            f"{where}, none {of_all} could be tested over trainings, because each row has only one. Over speakers "
+            f"alone, {len(only)} {'is' if len(only) == 1 else 'are'} significant: {words}."
         )
     elif only:
         first = (
-            f"{where} none {of_all} is shown to outlast these trainings; {len(only)} would show with other "
-            f"speakers, but in these runs only: {words}."
+            f"{where}, none {of_all} is confirmed. {len(only)} {'is' if len(only) == 1 else 'are'} significant over "
+            f"speakers but not over trainings, so other seeds or folds may not show the same: {words}."
         )
     else:
-        first = f"{where} none {of_all} is shown; nearest: {claim_in_words(told[0])}: {NO_EFFECT}."
-    first += left
+        first = (
+            f"{where}, none {of_all} is confirmed or contradicted: no difference is significant. The one with the "
+            f"smallest p value: {claim_in_words(by_p[0])}."
+        )
     metric = tested[0]["metric"]
     found = could_find(
         pd.Series([line["detectable"] for line in tested]),
@@ -77,7 +75,7 @@ def claims_in_words(claims: pd.DataFrame) -> list[str]:
         digits_of(metric),
         largest=100.0 if metric == "bacc" else np.inf,
     )
-    return [first, *_cures(lines), found]
+    return [first + left, *_cures(lines), found]
 
 
 def _cures(lines: Sequence[Mapping[Any, Any]]) -> list[str]:
@@ -92,21 +90,17 @@ def digits_of(metric: str) -> int:
 
 
 def claim_in_words(line: Mapping[Any, Any]) -> str:
-    """'3M-SER / center against 3M-SER / cross_entropy -0.4 BACC points [-1.7, 0.9] (claimed: lower; ...)'."""
+    """A claim's two rows with the difference, its interval, the claimed direction and both p values."""
     digits = digits_of(line["metric"])
-    interval = ""
+    parts: list[str] = []
     if not np.isnan(line["low"]):
-        interval = f" [{plain(line['low'], digits)}, {plain(line['high'], digits)}]"
-    return (
-        f"{line['row']} against {line['over']} {signed(line['difference'], digits)} {UNITS[line['metric']]}{interval} "
-        f"(claimed: {line['better']}; Holm p, speakers {_equals(line['p_holm'])}, trainings "
-        f"{_equals(line['resampled_p_holm'])})"
-    )
-
-
-def _equals(p: float) -> str:
-    text = p_value(p)
-    return "unknown" if text == UNKNOWN else text if text.startswith("<") else f"= {text}"
+        parts.append(f"95 % interval {plain(line['low'], digits)} to {plain(line['high'], digits)}")
+    parts += [
+        f"claimed: {line['better']}",
+        f"p {equals(line['p_holm'])} over speakers, p {equals(line['resampled_p_holm'])} over trainings",
+    ]
+    difference = f"{signed(line['difference'], digits)} {UNITS[line['metric']]}"
+    return f"{line['row']} against {line['over']}: {difference} ({'; '.join(parts)})"
 
 
 def protocols_in_words(frame: pd.DataFrame) -> str:
@@ -125,19 +119,17 @@ def protocols_in_words(frame: pd.DataFrame) -> str:
         more = (values[protocol] - values["honest"]).dropna()
         if not len(more):
             continue
-        spread = f" (rows from {signed(more.min())} to {signed(more.max())})" if len(more) > 1 else ""
         touched = rows[
             (rows["protocol"] == protocol) & rows["row"].isin(more.index) & (rows["on_test"] != "")
         ]
-        hand = (
-            f", where the test part had a hand in {len(touched)} of the {len(more)} rows"
-            if len(touched)
-            else ""
-        )
-        parts.append(f"{signed(more.mean())} BACC points {PROTOCOLS[protocol]}{spread}{hand}")
+        about = [f"from {signed(more.min())} to {signed(more.max())} by row"] if len(more) > 1 else []
+        if len(touched):
+            about.append(f"the test part was used to make {len(touched)} of the {counted(len(more), 'row')}")
+        spread = f" ({'; '.join(about)})" if about else ""
+        parts.append(f"{signed(more.mean())} points {PROTOCOLS[protocol]}{spread}")
     if not parts:
         return ""
-    return f"Against honest numbers of the same rows on this corpus, emotion comes out {' and '.join(parts)}."
+    return f"Compared with the honest protocol on the same rows and corpus, emotion BACC is {' and '.join(parts)}."
 
 
 def chance_in_words(frame: pd.DataFrame, classes: Mapping[str, int]) -> list[str]:
@@ -152,8 +144,9 @@ def chance_in_words(frame: pd.DataFrame, classes: Mapping[str, int]) -> list[str
         idle = int((lowest <= chance + 1e-9).sum())
         if idle:
             told.append(
-                f"In {idle} of {len(rows)} {PROTOCOLS[str(judge)]} rows the interval of {task} BACC holds chance "
-                f"({plain(chance)}): that these networks have learnt anything is not shown, so no difference can be."
+                f"In {idle} of {counted(len(rows), 'row')} ({PROTOCOLS[str(judge)]}), the interval of {task} BACC "
+                f"contains chance ({plain(chance)} %): it is not shown that these networks have learnt anything, so no "
+                "difference between them can be shown."
             )
     return told
 
@@ -165,4 +158,5 @@ def published_in_words(frame: pd.DataFrame) -> str:
         return ""
     count = inside.count("yes")
     lie = "lies" if count == 1 else "lie"
-    return f"{count} of the {len(inside)} published numbers {lie} inside the honest interval."
+    numbers = counted(len(inside), "published number")
+    return f"{count} of the {numbers} {lie} inside the interval of the honest protocol."

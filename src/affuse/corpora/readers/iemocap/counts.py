@@ -46,14 +46,17 @@ _IMPROVISED_GENDER = {
 _GENDER_MAIN = {"female": (131, 148, 370, 506, 328), "male": (158, 136, 293, 593, 280)}
 
 COLUMNS = ["session", "scenario", "gender", "label", "published", "found"]
-_TOLD = 12  # differences told one by one
+_LISTED = 12  # differences that are given one by one
 
 
 @dataclass(frozen=True)
 class SelfCheck:
-    """``table``: one row per count, columns COLUMNS and difference ("all": not narrowed by this column).
+    """Counts of a release beside the published ones.
 
-    ``sentences``: what to tell the user, agreement included.
+    Args:
+        table: One row per count, columns COLUMNS and difference ("all": not narrowed by this column).
+        sentences: What the user should know, agreement included.
+        compared: False: a generated release, which is counted only.
     """
 
     table: pd.DataFrame
@@ -62,10 +65,11 @@ class SelfCheck:
 
 
 def self_check(table: pd.DataFrame, generated: bool = False) -> SelfCheck:
-    """Count ``table`` (columns session, scenario, gender, emotion_raw; every turn of the release, before any
-    protocol leaves some out) and compare it with the published counts of the sessions it has.
+    """Count the turns of a release and compare them with the published counts of the sessions it has.
 
-    A generated release is counted and not compared.
+    Args:
+        table: Columns session, scenario, gender, emotion_raw; every turn, before a protocol leaves some out.
+        generated: The release was made by a program: it is counted and not compared.
     """
     sessions = sorted(table["session"].unique())
     whole = set(BY_SESSION) <= set(sessions)
@@ -83,7 +87,7 @@ def self_check(table: pd.DataFrame, generated: bool = False) -> SelfCheck:
             compared=False,
         )
     counted["difference"] = counted["found"] - counted["published"]
-    return SelfCheck(counted, _tell(counted, sessions), compared=True)
+    return SelfCheck(counted, _sentences(counted, sessions), compared=True)
 
 
 def _expected() -> list[tuple[str, str, str, str, int]]:
@@ -120,7 +124,7 @@ def _count(table: pd.DataFrame, session: str, scenario: str, gender: str, label:
     return int(chosen.sum())
 
 
-def _tell(counted: pd.DataFrame, sessions: list[str]) -> list[str]:
+def _sentences(counted: pd.DataFrame, sessions: list[str]) -> list[str]:
     sentences = []
     missing = [session for session in BY_SESSION if session not in sessions]
     if missing:
@@ -132,9 +136,9 @@ def _tell(counted: pd.DataFrame, sessions: list[str]) -> list[str]:
     if not differing:
         sentences.append(f"All {len(counted)} counts agree with the published ones.")
         return sentences
-    sentences += [_difference(row) for row in differing[:_TOLD]]
-    if len(differing) > _TOLD:
-        sentences.append(f"{len(differing) - _TOLD} more counts differ; counts.csv has them all.")
+    sentences += [_difference(row) for row in differing[:_LISTED]]
+    if len(differing) > _LISTED:
+        sentences.append(f"{len(differing) - _LISTED} more counts differ; counts.csv has them all.")
     return sentences
 
 

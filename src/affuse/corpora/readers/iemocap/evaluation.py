@@ -31,6 +31,7 @@ class Vote:
 
     @property
     def is_self(self) -> bool:
+        """Whether an actor judged herself or himself."""
         return is_self(self.annotator)
 
 
@@ -46,6 +47,7 @@ class Rating:
 
     @property
     def is_self(self) -> bool:
+        """Whether an actor judged herself or himself."""
         return is_self(self.annotator)
 
 
@@ -65,12 +67,12 @@ class Evaluated:
 
 
 def is_self(annotator: str) -> bool:
-    """External annotators are E1, E2, ...; F and M are the actors."""
+    """Whether an annotator is an actor (F1, M1, ...): the external ones are E1, E2, ..."""
     return not annotator.startswith("E")
 
 
 def read_evaluation(path: Path, dialog: str) -> tuple[list[Evaluated], list[str]]:
-    """Every turn of one dialog's file, in order, and one sentence per line that could not be read.
+    """Read every turn of one dialog's file, in order; also one sentence per line that could not be read.
 
     A broken turn line loses its own block and nothing else.
     """

@@ -1,119 +1,66 @@
-"""Label protocols as data: which classes, which scenario, and what becomes of turns without a usable consensus."""
+"""A turn's emotion by a label protocol, from its consensus and its annotators' votes."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
-
+from affuse.corpora.label_protocol import LabelProtocol
 from affuse.corpora.readers.iemocap.evaluation import Vote
 from affuse.corpora.readers.iemocap.names import TurnName
 from affuse.files import digest
 
-Classes = Literal["4+exc", "4", "6"]
-Scenario = Literal["improvised", "scripted", "both"]
-Ties = Literal["drop", "majority", "self_report"]
 
-# Class set -> the release's code -> class, in the order of the label space. "4+exc" merges excited into happiness,
-# as the first paper does and most later work; "4" is the second paper's code.
-CLASS_SETS: dict[str, dict[str, str]] = {
-    "4+exc": {"ang": "anger", "hap": "happiness", "exc": "happiness", "sad": "sadness", "neu": "neutral"},
-    "4": {"ang": "anger", "hap": "happiness", "sad": "sadness", "neu": "neutral"},
-    "6": {
-        "ang": "anger", "hap": "happiness", "exc": "excitement", "sad": "sadness", "neu": "neutral",
-        "fru": "frustration",
-    },
-}  # fmt: skip
+def takes(protocol: LabelProtocol, turn: TurnName) -> bool:
+    """Whether the turn's scenario is wanted."""
+    return protocol.scenario in ("both", turn.scenario)
 
 
-class LabelProtocol(BaseModel):
-    """How turns get their emotion.
+def label_turn(
+    protocol: LabelProtocol, turn: TurnName, consensus: str, votes: list[Vote]
+) -> tuple[str, str] | tuple[None, None]:
+    """Find the turn's class and the rule that gives it, or two Nones.
 
-    ``ties``: "drop" leaves a turn without a consensus of the class set unlabelled. "majority" (the second paper's
-    text) counts again, for "xxx" turns, the external annotators' votes as classes, and draws among the tied classes
-    of the set. "self_report" (the second paper's code) takes, whenever the consensus is outside the set, the
-    speaker's own first label inside it in improvised turns and the external annotators' first in scripted ones.
+    Rules: consensus, majority, tie (a seeded draw), self_report, external (first vote inside the set).
     """
+    if consensus in protocol.codes:
+        return protocol.codes[consensus], "consensus"
+    if protocol.ties == "majority" and consensus == "xxx":
+        return _count_again(protocol, turn, votes)
+    if protocol.ties == "self_report":
+        return _first_vote(protocol, turn, votes)
+    return None, None
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    classes: Classes = "4+exc"
-    scenario: Scenario = "both"
-    ties: Ties = "drop"
-    seed: int = 0
-    keep_unlabelled: bool = True  # False: turns without an emotion are left out of the corpus
-
-    @field_validator("classes", mode="before")
-    @classmethod
-    def _from_number(cls, value: object) -> object:
-        return str(value) if isinstance(value, int) else value  # YAML reads 4 as a number
-
-    @property
-    def codes(self) -> dict[str, str]:
-        """The release's code -> class."""
-        return CLASS_SETS[self.classes]
-
-    @property
-    def label_space(self) -> list[str]:
-        return list(dict.fromkeys(self.codes.values()))
-
-    def takes(self, turn: TurnName) -> bool:
-        """Whether the turn's scenario is wanted."""
-        return self.scenario in ("both", turn.scenario)
-
-    def label(self, turn: TurnName, consensus: str, votes: list[Vote]) -> tuple[str, str] | tuple[None, None]:
-        """The turn's class and the rule that gave it, or two Nones.
-
-        Rules: consensus, majority, tie (a seeded draw), self_report, external (first vote inside the set).
-        """
-        if consensus in self.codes:
-            return self.codes[consensus], "consensus"
-        if self.ties == "majority" and consensus == "xxx":
-            return self._count_again(turn, votes)
-        if self.ties == "self_report":
-            return self._first_vote(turn, votes)
+def _count_again(
+    protocol: LabelProtocol, turn: TurnName, votes: list[Vote]
+) -> tuple[str, str] | tuple[None, None]:
+    """The class with most external votes. Votes are counted as classes, so "4+exc" adds excited to happiness."""
+    tally = Counter(
+        name
+        for vote in votes
+        if not vote.is_self
+        for name in {protocol.codes.get(label, label) for label in vote.labels}
+    )
+    if not tally:
         return None, None
-
-    def _count_again(self, turn: TurnName, votes: list[Vote]) -> tuple[str, str] | tuple[None, None]:
-        """The class with most external votes. Votes are counted as classes, so "4+exc" adds excited to happiness."""
-        tally = Counter(
-            name
-            for vote in votes
-            if not vote.is_self
-            for name in {self.codes.get(label, label) for label in vote.labels}
-        )
-        if not tally:
-            return None, None
-        most = max(tally.values())
-        top = sorted(name for name, number in tally.items() if number == most)
-        inside = [name for name in top if name in self.label_space]
-        if not inside:
-            return None, None
-        if len(top) == 1:
-            return top[0], "majority"
-        # keyed by the turn, so that the order of files and the presence of others change nothing
-        return inside[int(digest(str(self.seed), turn.id), 16) % len(inside)], "tie"
-
-    def _first_vote(self, turn: TurnName, votes: list[Vote]) -> tuple[str, str] | tuple[None, None]:
-        own = turn.scenario == "improvised"
-        for vote in votes:
-            if vote.annotator.startswith(turn.letter) if own else not vote.is_self:
-                for label in vote.labels:
-                    if label in self.codes:
-                        return self.codes[label], "self_report" if own else "external"
+    most = max(tally.values())
+    top = sorted(name for name, number in tally.items() if number == most)
+    inside = [name for name in top if name in protocol.label_space]
+    if not inside:
         return None, None
+    if len(top) == 1:
+        return top[0], "majority"
+    # keyed by the turn, so that the order of files and the presence of others change nothing
+    return inside[int(digest(str(protocol.seed), turn.id), 16) % len(inside)], "tie"
 
-    def describe(self) -> str:
-        """The protocol in a sentence."""
-        names = ", ".join(self.label_space)
-        merged = " with excited merged into happiness" if self.classes == "4+exc" else ""
-        ties = {
-            "drop": "turns without a consensus among these have no emotion",
-            "majority": f"ties go to the external annotators' majority, a draw (seed {self.seed}) among equals",
-            "self_report": "turns without a consensus among these take the speaker's own report (improvised) or the "
-            "first external vote (scripted) inside them",
-        }[self.ties]
-        scenario = "improvised and scripted" if self.scenario == "both" else f"only {self.scenario}"
-        left_out = "" if self.keep_unlabelled else "; turns without an emotion are left out"
-        return f"Labels: {names}{merged}; {scenario} dialogs; {ties}{left_out}."
+
+def _first_vote(
+    protocol: LabelProtocol, turn: TurnName, votes: list[Vote]
+) -> tuple[str, str] | tuple[None, None]:
+    own = turn.scenario == "improvised"
+    for vote in votes:
+        if vote.annotator.startswith(turn.letter) if own else not vote.is_self:
+            for label in vote.labels:
+                if label in protocol.codes:
+                    return protocol.codes[label], "self_report" if own else "external"
+    return None, None

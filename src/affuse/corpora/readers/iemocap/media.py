@@ -1,4 +1,4 @@
-"""Are the sound and picture there and whole? Headers are read, nothing is decoded."""
+"""Whether sound and picture are there and whole; headers are read, nothing is decoded."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ class VideoState:
 
 
 def check_sentence(path: Path, seconds: float) -> str:
-    """Why a sentence wav of a turn lasting ``seconds`` cannot be used, or ""."""
+    """Say why the wav of a turn that lasts ``seconds`` cannot be used; "": it can."""
     try:
-        info = soundfile.info(os.fsencode(path))  # type: ignore[arg-type]  # bytes are taken as they are
+        # bytes are taken as they are, but for Windows, where names are texts
+        info = soundfile.info(str(path) if os.name == "nt" else os.fsencode(path))  # type: ignore[arg-type]
         cut = is_cut(path)
     except (soundfile.LibsndfileError, OSError) as error:
         return f"the wav cannot be read ({_reason(path, error)})"
@@ -45,7 +46,7 @@ def check_sentence(path: Path, seconds: float) -> str:
 
 
 def check_video(path: Path) -> VideoState:
-    """How long a dialog's video is; 0 s with a note where it cannot be used at all."""
+    """Measure a dialog's video; 0 s with a note where it cannot be used at all."""
     try:
         cut = is_cut(path)
         with open_container(path) as container:
@@ -70,7 +71,7 @@ def _last_packet(container: InputContainer, stream: VideoStream) -> float:
     try:
         for packet in container.demux(stream):
             time = packet.dts if packet.pts is None else packet.pts
-            if time is not None and packet.time_base is not None:
+            if time is not None and packet.time_base:
                 last = max(last, float(time * packet.time_base))
     except av.error.FFmpegError:
         pass

@@ -30,19 +30,28 @@ class TurnName:
 
     @property
     def speaker(self) -> str:
+        """Session and gender letter: "Ses01_F"."""
         return f"{self.session}_{self.letter}"
 
     @property
     def gender(self) -> str:
+        """Of the speaker: female or male."""
         return GENDER[self.letter]
 
     @property
     def side(self) -> str:
+        """The half of the picture that shows the speaker."""
         return side_of(self.dialog, self.letter)
 
 
 def parse_turn(name: str) -> TurnName | None:
-    """The parts of a turn's name, or None if it is not one (``..._MXX0``, ``M``)."""
+    """Read a turn's name; None if it is not one (``..._MXX0``, ``M``).
+
+    Example:
+        >>> turn = parse_turn("Ses03M_impro05a_F012")
+        >>> turn.dialog, turn.speaker, turn.gender, turn.side
+        ('Ses03M_impro05a', 'Ses03_F', 'female', 'right')
+    """
     match = _TURN.fullmatch(name)
     if match is None:
         return None
@@ -57,7 +66,7 @@ def parse_turn(name: str) -> TurnName | None:
 
 
 def side_of(dialog: str, letter: str) -> str:
-    """Which half of the picture shows the speaker: the actor wearing the markers sits left.
+    """Find the half of the picture that shows the speaker: the actor wearing the markers sits left.
 
     Left exactly when ``dialog[5]`` (the marker's letter) is the speaker's letter.
     """

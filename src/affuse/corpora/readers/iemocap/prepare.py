@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from affuse.corpora.corpus import Corpus, first_problem
-from affuse.corpora.corpus_files import writes_corpus
+from affuse.corpora.corpus import Corpus
+from affuse.corpora.corpus_files import COUNTS, writes_corpus
+from affuse.corpora.label_protocol import Classes, LabelProtocol, Scenario, Ties
 from affuse.corpora.readers.iemocap.counts import SelfCheck, self_check
 from affuse.corpora.readers.iemocap.evaluation import Evaluated, read_evaluation
-from affuse.corpora.readers.iemocap.labels import Classes, LabelProtocol, Scenario, Ties
+from affuse.corpora.readers.iemocap.labels import label_turn, takes
 from affuse.corpora.readers.iemocap.media import UNUSABLE, VideoState, check_sentence, check_video
 from affuse.corpora.readers.iemocap.names import TurnName, parse_turn
 from affuse.corpora.readers.iemocap.release import SessionFiles, find_sessions, read_stamp
 from affuse.corpora.readers.iemocap.transcripts import read_transcript
-from affuse.corpora.schema import GENDERS, CorpusInfo
+from affuse.corpora.schema import GENDERS, CorpusInfo, first_problem
 from affuse.errors import AffuseError
 from affuse.files import replacing, write_csv
 from affuse.files.names import written
+from affuse.names import counted
+from affuse.progress import Progress, Quiet
 
 ANNOTATIONS = "annotations.parquet"  # every vote and rating, beside utterances.parquet
-COUNTS = "counts.csv"  # the self-check's table
-_TOLD = 20  # findings and gaps told one by one
+_LISTED = 20  # findings that are given one by one
 
 ANNOTATION_TYPES = {
     "id": "string",
@@ -45,23 +47,40 @@ def prepare(
     source: str | Path,
     out: str | Path,
     *,
-    classes: Classes = "4+exc",
-    scenario: Scenario = "both",
-    ties: Ties = "drop",
-    seed: int = 0,
-    keep_unlabelled: bool = True,
-    progress: Callable[[int, int], None] | None = None,
+    classes: Annotated[
+        Classes, Field(description="4+exc merges excited into happiness, 4 leaves it out")
+    ] = "4+exc",
+    scenario: Annotated[Scenario, Field(description="which dialogs")] = "both",
+    ties: Annotated[
+        Ties, Field(description="what becomes of turns without a consensus among the classes")
+    ] = "drop",
+    seed: Annotated[int, Field(description="of the draws among tied classes (ties: majority)")] = 0,
+    keep_unlabelled: Annotated[
+        bool, Field(description="keep turns without an emotion: they have speaker, gender, words and ratings")
+    ] = True,
+    progress: Progress | None = None,
 ) -> Corpus:
-    """Read the release below ``source`` into a corpus folder ``out``.
+    """IEMOCAP as it is on disk, or anything in its shape; counts are checked against the published ones.
 
     The options are ``LabelProtocol``'s. ``audio`` is the turn's own wav (start and end blank), ``video`` the
     dialog's avi (video_start and video_end in seconds), ``side`` the speaker's half of it. Beyond the usual columns:
     ``emotion_raw`` (consensus code), ``scenario``, ``marker`` (gender letter of the actor wearing markers), and
-    ``audio_note`` and ``video_note``: why the file is blank. ``out`` also gets ANNOTATIONS and COUNTS; what was
-    missing or odd is told in ``info.notes``. ``progress(done, all)`` counts dialogs.
+    ``audio_note`` and ``video_note``: why the file is blank. ``out`` also gets ANNOTATIONS and COUNTS; ``info.notes``
+    says what was missing or odd.
 
-    Raises AffuseError where ``source`` is not the release's root, a text file cannot be opened, an option is
-    unknown, or no turn is left.
+    Args:
+        source: The release's root: the folder that holds Session1 to Session5.
+        out: The corpus folder to write.
+        classes: See ``LabelProtocol``, as for the next four.
+        scenario: "improvised", "scripted" or "both".
+        ties: "drop", "majority" or "self_report".
+        seed: Of the draws.
+        keep_unlabelled: Keep turns without an emotion.
+        progress: Counts the dialogs.
+
+    Raises:
+        AffuseError: ``source`` is not the release's root, a text file cannot be opened, an option is wrong, or no turn
+            is left.
     """
     try:
         protocol = LabelProtocol(
@@ -75,18 +94,18 @@ def prepare(
 
     reading = _Reading(root, protocol, check_known=stamp is None)
     dialogs = sum(len(session.evaluations) for session in sessions)
+    count = (progress or Quiet()).count("dialogs")
     for session in sessions:
         for dialog in session.evaluations:
             reading.read_dialog(session, dialog)
-            if progress is not None:
-                progress(reading.dialogs, dialogs)
+            count(reading.dialogs, dialogs)
     if not reading.rows:
         raise AffuseError(
             f"{root} has no labelled turn in any dialog/EmoEvaluation; unpack the release again."
         )
     table = pd.DataFrame(reading.rows)
     check = self_check(table, generated=stamp is not None)
-    notes = [protocol.describe(), *check.sentences, *_gaps(table), *reading.told()]
+    notes = [protocol.describe(), *check.sentences, *_gaps(table), *reading.shown_findings()]
     if stamp and len(sessions) < stamp.get("sessions", 0):
         notes.append(
             f"This copy has {len(sessions)} of the {stamp['sessions']} sessions that were generated."
@@ -146,7 +165,7 @@ class _Reading:
                 )
                 continue
             self._seen.add(turn.id)
-            emotion, rule = self.protocol.label(name, turn.label, turn.votes)
+            emotion, rule = label_turn(self.protocol, name, turn.label, turn.votes)
             wav = session.sentences.get(turn.id)
             audio_note = "no wav" if wav is None else check_sentence(wav, turn.end - turn.start)
             video_note = self._video_note(name, turn, video)
@@ -174,15 +193,18 @@ class _Reading:
                     "marker": name.marker,
                     "audio_note": audio_note or None,
                     "video_note": video_note or None,
-                    "taken": self.protocol.takes(name),
+                    "taken": takes(self.protocol, name),
                 }
             )
             self.annotations += annotation_rows(turn)
 
-    def told(self) -> list[str]:
+    def shown_findings(self) -> list[str]:
         """The findings, the first of them one by one."""
-        more = len(self.findings) - _TOLD
-        return [*self.findings[:_TOLD], *([f"{more} more lines could not be read."] if more > 0 else [])]
+        more = len(self.findings) - _LISTED
+        return [
+            *self.findings[:_LISTED],
+            *([f"{counted(more, 'more line')} could not be read."] if more > 0 else []),
+        ]
 
     def _video_note(self, name: TurnName, turn: Evaluated, video: VideoState) -> str:
         if self.check_known and (name.dialog, name.letter) in UNUSABLE:
@@ -196,7 +218,7 @@ class _Reading:
 
 
 def annotation_rows(turn: Evaluated) -> list[dict]:
-    """One row per categorical label and per attribute rating of one turn, as ANNOTATION_TYPES has them."""
+    """Make a row per categorical label and per attribute rating of one turn, as ANNOTATION_TYPES has them."""
     rows: list[dict] = [
         {"id": turn.id, "annotator": v.annotator, "kind": "categorical", "self": v.is_self, "label": label,
          "comment": v.comment or None}
@@ -221,11 +243,13 @@ def _gaps(table: pd.DataFrame) -> list[str]:
         several = "; ".join(f"{reason} ({number})" for reason, number in reasons.most_common(5))
         rest = "" if len(reasons) <= 5 else f"; and {len(reasons) - 5} other reasons"
         sentences.append(
-            f"{sum(reasons.values())} of {len(table)} turns have no usable {what}: {several}{rest}. They stay, "
-            f"with the reason in {column}_note."
+            f"{sum(reasons.values())} of {counted(len(table), 'turn')} have no usable {what}: {several}{rest}. "
+            f"They stay, with the reason in {column}_note."
         )
     if silent := sum(words is None for words in table["text"]):
-        sentences.append(f"{silent} of {len(table)} turns have no words: their transcription lacks them.")
+        sentences.append(
+            f"{silent} of {counted(len(table), 'turn')} have no words: their transcription lacks them."
+        )
     return sentences
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.label_protocol import LabelProtocol
 from affuse.corpora.readers.iemocap.evaluation import Vote
-from affuse.corpora.readers.iemocap.labels import LabelProtocol
+from affuse.corpora.readers.iemocap.labels import label_turn, takes
 from affuse.corpora.readers.iemocap.names import parse_turn
 from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
 from affuse.errors import AffuseError
@@ -22,10 +23,17 @@ def has_votes(corpus: Corpus) -> bool:
 
 
 def relabel_votes(corpus: Corpus, rule: LabelProtocol) -> Corpus:
-    """The corpus with the emotions (and the turns) that ``prepare`` would have given it under ``rule``.
+    """Give a corpus the emotions (and the turns) that ``prepare`` would have given it under ``rule``.
 
-    The corpus must have votes. Turns that were left out when it was prepared stay out. Ceilings hold for one rule
-    only and go, unless this one gives the same labels. Raises AffuseError where nothing is left.
+    Turns that were left out when it was prepared stay out. Ceilings hold for one rule only and go, unless this one
+    gives the same labels.
+
+    Args:
+        corpus: Must have votes; stays as it is.
+        rule: The label protocol.
+
+    Raises:
+        AffuseError: Nothing is left.
     """
     votes = _read_votes(corpus)
     table = corpus.table.copy()
@@ -34,8 +42,8 @@ def relabel_votes(corpus: Corpus, rule: LabelProtocol) -> Corpus:
         turn = parse_turn(id)
         label = source = None
         if turn is not None:
-            label, source = rule.label(turn, consensus, votes.get(id, []))
-        taken.append(turn is not None and rule.takes(turn))
+            label, source = label_turn(rule, turn, consensus, votes.get(id, []))
+        taken.append(turn is not None and takes(rule, turn))
         emotions.append(label)
         sources.append(source)
     table["emotion"] = pd.array(emotions, dtype="string")
@@ -55,12 +63,12 @@ def relabel_votes(corpus: Corpus, rule: LabelProtocol) -> Corpus:
 
 
 def _labels(table: pd.DataFrame) -> dict[str, str]:
-    """id -> emotion, where there is one."""
+    """The emotion of each id that has one."""
     return dict(table.dropna(subset=["emotion"])[["id", "emotion"]].itertuples(index=False))
 
 
 def _read_votes(corpus: Corpus) -> dict[str, list[Vote]]:
-    """id -> every annotator's votes, in the order of the release."""
+    """Every annotator's votes by id, in the order of the release."""
     assert corpus.folder is not None
     try:
         rows = pd.read_parquet(corpus.folder / ANNOTATIONS)

@@ -28,10 +28,11 @@ class SessionFiles:
 
 
 def find_sessions(source: str | Path) -> list[SessionFiles]:
-    """The sessions directly below ``source``, in order, with their files.
+    """List the sessions directly below ``source``, in order, with their files.
 
-    Raises AffuseError where ``source`` is not the release's root; one folder too high or too low, it says which is
-    meant.
+    Raises:
+        AffuseError: ``source`` is not the release's root; one folder too high or too low, the sentence says which is
+            meant.
     """
     root = Path(source)
     if not root.is_dir():
@@ -45,7 +46,7 @@ def find_sessions(source: str | Path) -> list[SessionFiles]:
 
 
 def session_folders(root: Path) -> dict[int, Path]:
-    """Number -> folder of each session directly below ``root``. Its own path may contain "Session" as it likes."""
+    """Find the sessions' folders directly below ``root``, by number. Its own path may have "Session" in it."""
     found = {}
     for entry in _entries(root):
         match = _SESSION.fullmatch(entry.name)
@@ -55,7 +56,7 @@ def session_folders(root: Path) -> dict[int, Path]:
 
 
 def read_stamp(root: Path) -> dict | None:
-    """What a generated release says about itself, or None for a real one. Raises AffuseError when damaged."""
+    """Read what a generated release says about itself; None for a real one, AffuseError where it is damaged."""
     path = root / _STAMP
     if not path.is_file():
         return None
@@ -68,7 +69,7 @@ def read_stamp(root: Path) -> dict | None:
 
 
 def read_lines(path: Path) -> list[str]:
-    """A text file's lines. The release is latin-1; copies that were re-saved as UTF-8 are read as such."""
+    """Read a text file's lines. The release is latin-1; copies that were re-saved as UTF-8 are read as such."""
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -12,7 +12,7 @@ _LINE = re.compile(r"(Ses\w+)\s*\[\s*[\d.]+\s*-\s*[\d.]+\s*\]\s*:\s*(.*)")
 
 
 def read_transcript(path: Path) -> dict[str, str]:
-    """Turn -> words, tokens such as [LAUGHTER] and later colons kept.
+    """Read the words by turn, with tokens such as [LAUGHTER] and later colons.
 
     Lines without a turn's name (``M: sorry``) and segments nobody labelled (``..._MXX0``) are passed over: the
     release has them.

@@ -1,0 +1,194 @@
+"""``affuse.evaluate``, ``affuse.export``, ``affuse.push`` and ``affuse.pull``: what is done with a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from affuse.api.inputs import check_corpus, check_model, open_cache, open_corpus
+from affuse.calls import recorded
+from affuse.devices import choose_device
+from affuse.errors import AffuseError, argument
+from affuse.progress import Heard, watched
+
+if TYPE_CHECKING:
+    from affuse.corpora.corpus import Corpus
+    from affuse.models.network import Model
+    from affuse.progress import Progress
+    from affuse.results.evaluation import Evaluation
+    from affuse.results.run import Run
+
+
+@recorded
+def evaluate(
+    model: str | Path | Model | Run,
+    corpus: Corpus | str | Path,
+    out: str | Path | None = None,
+    *,
+    split: str | Path | None = None,
+    role: str | None = None,
+    rename: Mapping[str, str] | None = None,
+    modalities: Iterable[str] | None = None,
+    overwrite: bool = False,
+    cache: str | Path | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure a trained model on a corpus: ACC, BACC, F1, intervals over speakers, recall, gaps by gender.
+
+    Utterances that the model was trained on are recognised, in a copy of its corpus too, and left out.
+
+    Args:
+        model: A model folder, a run folder, a Hub id, or what ``affuse.load`` or ``affuse.train`` gave.
+        corpus: A corpus, or its folder.
+        out: Folder for the tables; None: nothing is written.
+        split: A run's split.csv: only the utterances of one role in it are measured.
+        role: "train", "validation", "test" or "all"; None: those that the model was not trained on, and with ``split``
+            its test part.
+        rename: Label of the corpus -> the model's label for it.
+        modalities: Those that the model is given, the others masked; None: all of its own.
+        overwrite: Replace files that affuse did not write, or that were edited since.
+        cache: Folder of the feature cache; None: $AFFUSE_CACHE, or the user's cache folder.
+        device: "auto", "cpu" or "cuda".
+        progress: What it reports to; None: bars in a terminal or notebook, else nothing.
+
+    Raises:
+        AffuseError: There is no model, labels that are not the model's, or nothing is left to measure.
+
+    Example:
+        >>> import affuse
+        >>> found = affuse.evaluate("runs/one", "corpora/other", rename={"angry": "anger"})  # doctest: +SKIP
+        >>> found.to_frame()  # doctest: +SKIP
+    """
+    check_model(model)
+    check_corpus(corpus)
+    # what is wrong so far is answered at once: these import torch
+    from affuse.files.outputs import Outputs
+    from affuse.models.finding import files_of
+    from affuse.models.loading import load_model
+    from affuse.models.network import Model
+    from affuse.results.evaluation import Evaluation
+    from affuse.results.run import Run
+    from affuse.training.evaluate import TABLES, evaluate_model, rename_labels
+
+    source = model.folder if isinstance(model, Run) else model
+    folder = None if isinstance(source, Model) else Path(source)
+    given = None if modalities is None else tuple(modalities)
+    split = None if split is None else Path(split)
+    outputs = None if out is None else Outputs(out, "evaluate", overwrite=overwrite, deep=False)
+    if outputs is not None:  # before the features, which may take an hour
+        read = [*([] if folder is None else files_of(folder)), *([] if split is None else [split])]
+        outputs.check([outputs.folder / file for file in TABLES.values()], read)
+    opened = rename_labels(open_corpus(corpus), dict(rename or {}))
+    if outputs is not None:
+        outputs.make_folder()
+    with outputs.writing() if outputs is not None else nullcontext(), watched(progress) as watching:
+        trained = source if isinstance(source, Model) else load_model(source)
+        heard = Heard(watching)
+        tables = evaluate_model(
+            trained, opened, open_cache(cache), heard, choose_device(device),
+            split=split, role=role, modalities=given, run=folder,
+        )  # fmt: skip
+        found = Evaluation(
+            **vars(tables), modalities=given, said=heard.sentences, model=str(folder or trained.recipe.name)
+        )
+        if out is not None:
+            found.save(out, overwrite=overwrite)
+    return found
+
+
+@recorded
+def export(
+    model: str | Path | Model | Run,
+    out: str | Path,
+    *,
+    inputs: Literal["features", "raw"] = "features",
+    int8: bool = False,
+    overwrite: bool = False,
+) -> Path:
+    """Write a model as one ONNX file with named inputs and outputs, any batch size and length; give its path.
+
+    Args:
+        model: A model folder, a run folder, a Hub id, or what ``affuse.load`` or ``affuse.train`` gave.
+        out: The file.
+        inputs: "features": frozen encoders stay outside; "raw": they are part of the file too.
+        int8: 8-bit weights (dynamic quantisation).
+        overwrite: Replace a file that affuse did not write, or that was edited since.
+
+    Raises:
+        AffuseError: ``out`` is a folder, or the model has a part that ONNX has no form for.
+
+    Example:
+        >>> import affuse
+        >>> affuse.export("runs/one", "model.onnx")  # doctest: +SKIP
+        PosixPath('model.onnx')
+    """
+    if inputs not in ("features", "raw"):
+        raise AffuseError(f"{argument('inputs')} takes features or raw, not {inputs!r}.")
+    path = Path(out)
+    if path.is_dir():
+        raise AffuseError(f"{path} is a folder; name a file, for example {path / 'model.onnx'}.")
+    check_model(model)
+    # what is wrong so far is answered at once: these import torch
+    from affuse.files.outputs import Outputs
+    from affuse.models.finding import files_of
+    from affuse.models.loading import load_model
+    from affuse.models.network import Model
+    from affuse.onnx.onnx_file import export_onnx
+    from affuse.results.run import Run
+
+    source = model.folder if isinstance(model, Run) else model
+    outputs = Outputs(path.parent, "export", overwrite=overwrite, deep=False)
+    outputs.check([path], [] if isinstance(source, Model) else files_of(source))
+    outputs.make_folder()
+    with outputs.writing():
+        export_onnx(
+            source if isinstance(source, Model) else load_model(source), path, inputs=inputs, int8=int8
+        )
+    return path
+
+
+@recorded
+def push(model: str | Path, hub_id: str, *, private: bool = False, self_contained: bool = False) -> str:
+    """Upload a model folder to the Hugging Face Hub; give the address of its page.
+
+    Args:
+        model: A model folder, or the run folder that holds it.
+        hub_id: "owner/name". The token is that of ``hf auth login``, or $HF_TOKEN.
+        private: Make a new model private.
+        self_contained: Upload the frozen encoders too; mind their licences.
+
+    Raises:
+        AffuseError: There is no intact model, no token, or the Hub cannot be reached.
+
+    Example:
+        >>> import affuse
+        >>> affuse.push("runs/one", "me/my-model", private=True)  # doctest: +SKIP
+        'https://huggingface.co/me/my-model'
+    """
+    from affuse.models.sharing import push as upload
+
+    return upload(model, hub_id, private=private, self_contained=self_contained)
+
+
+@recorded
+def pull(hub_id: str, out: str | Path) -> Path:
+    """Download a model folder from the Hugging Face Hub, check every file of it, and give its path.
+
+    Args:
+        hub_id: "owner/name", or "owner/name@revision".
+        out: A new folder.
+
+    Raises:
+        AffuseError: There is no such model, a file of it was altered, or ``out`` is there already.
+
+    Example:
+        >>> import affuse
+        >>> affuse.pull("owner/model", "models/theirs")  # doctest: +SKIP
+        PosixPath('models/theirs')
+    """
+    from affuse.models.sharing import pull as fetch
+
+    return fetch(hub_id, out)

@@ -1,0 +1,33 @@
+"""Which device computes."""
+
+from __future__ import annotations
+
+from affuse.errors import AffuseError, argument
+
+
+def choose_device(device: str = "auto") -> str:
+    """Choose "cpu" or "cuda".
+
+    Args:
+        device: "auto" is a GPU where one is at hand, "cpu" and "cuda" are themselves.
+
+    Raises:
+        AffuseError: another name, or "cuda" without a GPU.
+
+    Example:
+        >>> choose_device("cpu")
+        'cpu'
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise AffuseError(f"{argument('device')} takes auto, cpu or cuda, not {device!r}.")
+    if device == "cpu":
+        return device
+    import torch  # slow to import
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise AffuseError(
+            f"{argument('device', 'cuda')}: no GPU is at hand; use {argument('device', 'cpu')}."
+        )
+    return "cpu"

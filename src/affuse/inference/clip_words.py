@@ -1,0 +1,78 @@
+"""Where the words of a clip come from: a file, a text, or a recogniser that hears them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from affuse.errors import AffuseError, argument
+from affuse.inference.settings import Settings
+from affuse.inference.sound_scan import SoundScan
+from affuse.inference.words import Cue, Transcript, Word, composed, place, read_transcript
+from affuse.media.samples import Samples
+
+if TYPE_CHECKING:
+    from affuse.inference.recogniser import Recogniser
+
+
+class ClipWords:
+    """The words of the settings, read once for every clip that has these settings.
+
+    Args:
+        settings: ``text``, ``words`` or ``asr`` of them, at most one.
+        like: Whose recogniser is used again where it is the same one.
+
+    Raises:
+        AffuseError: More than one source of words, a file of words that cannot be read, no such recogniser.
+    """
+
+    def __init__(self, settings: Settings, like: ClipWords | None = None) -> None:
+        self._settings = settings
+        self.transcript = self._read()
+        self._recogniser: Recogniser | None = None
+        if like is not None and like._settings.asr == settings.asr:
+            self._recogniser = like._recogniser
+        elif settings.asr is not None:
+            from affuse.inference.recogniser import Recogniser
+
+            self._recogniser = Recogniser(settings.asr, settings.device)
+
+    def known(self, sound: bool) -> bool:
+        """Whether there are words for a clip that has sound or has none."""
+        return bool(self.transcript.cues) or (self._recogniser is not None and sound)
+
+    def missing(self, clip: Path | Samples) -> list[str]:
+        """What is to be said where a folder of words has no file for the clip: it is in the settings still."""
+        folder = self._settings.text
+        if folder is None or not folder.is_dir():
+            return []
+        return [f"No words for {clip} in {folder}: predicted without."]
+
+    def words(self, clip: Path | Samples, heard: SoundScan, cues: Sequence[Cue]) -> list[Word]:
+        """Every word with its times, seconds of the clip.
+
+        Args:
+            clip: What a recogniser listens to.
+            heard: Where somebody speaks.
+            cues: Those of ``transcript`` that fit the clip.
+        """
+        if self._recogniser is None:
+            return place(cues, heard.speech)
+        settings = self._settings
+        return self._recogniser.hear(
+            clip, settings.channel, heard.speech, settings.track, settings.start or 0.0
+        )
+
+    def _read(self) -> Transcript:
+        settings = self._settings
+        if sum(given is not None for given in (settings.text, settings.words, settings.asr)) > 1:
+            raise AffuseError(
+                f"Words come from one place: {argument('text')}, {argument('words')} or {argument('asr')}; give one of "
+                "them."
+            )
+        if settings.words is not None and settings.words.strip():
+            return Transcript([Cue(None, None, " ".join(composed(settings.words).split()))])
+        if settings.text is None or settings.text.is_dir():
+            return Transcript([])
+        return read_transcript(settings.text)

@@ -1,0 +1,70 @@
+"""From probabilities over time to answers: which label, how sure, and where one segment ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from affuse.inference.timeline import Answer, Segment
+from affuse.inference.windows import Moment
+from affuse.inference.words import Word, text_between
+
+
+class Judge:
+    """From probabilities to answers: the label spaces and the confidences that are too low to tell."""
+
+    def __init__(self, spaces: Mapping[str, Sequence[str]], unsure_below: Mapping[str, float]) -> None:
+        self.spaces = {task: list(space) for task, space in spaces.items()}
+        self.unsure_below = dict(unsure_below)
+
+    def answer(self, task: str, probabilities: np.ndarray) -> Answer:
+        """The answer of one task; probabilities: (classes,)."""
+        best = int(probabilities.argmax())
+        confidence = round(float(probabilities[best]), 4)
+        space = self.spaces[task]
+        named = {name: round(float(p), 4) for name, p in zip(space, probabilities, strict=True)}
+        return Answer(space[best], confidence, confidence < self.unsure_below[task], named)
+
+    def segments(
+        self, moments: Sequence[Moment], given: Sequence[tuple[str, ...]], words: Sequence[Word]
+    ) -> list[Segment]:
+        """Neighbouring moments of one span with the same label in every task become one segment.
+
+        given: the modalities of each window. A segment's probabilities are the mean over its seconds.
+        """
+        groups: list[list[Moment]] = []
+        for moment in moments:
+            last = groups[-1][-1] if groups else None
+            same = (
+                last is not None
+                and last.span == moment.span
+                and abs(last.end - moment.start) < 1e-6
+                and all(last.probabilities[t].argmax() == p.argmax() for t, p in moment.probabilities.items())
+            )
+            if same:
+                groups[-1].append(moment)
+            else:
+                groups.append([moment])
+        segments = []
+        for group in groups:
+            start, end = group[0].start, group[-1].end
+            answers = {task: self.answer(task, p) for task, p in _mean(group).items()}
+            used = {name for moment in group for i in moment.windows for name in given[i]}
+            order = dict.fromkeys(name for names in given for name in names)
+            modalities = tuple(name for name in order if name in used)
+            segments.append(Segment(start, end, answers, modalities, text_between(words, start, end)))
+        return segments
+
+    def summary(self, moments: Sequence[Moment]) -> dict[str, Answer]:
+        """Task -> the answer of the whole clip, each moment counting by its seconds; empty without moments."""
+        return {task: self.answer(task, p) for task, p in _mean(moments).items()} if moments else {}
+
+
+def _mean(moments: Sequence[Moment]) -> dict[str, np.ndarray]:
+    """Task -> (classes,), each moment counting by its seconds."""
+    weights = [moment.end - moment.start for moment in moments]
+    return {
+        task: np.average([moment.probabilities[task] for moment in moments], axis=0, weights=weights)
+        for task in moments[0].probabilities
+    }

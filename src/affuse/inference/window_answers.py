@@ -1,0 +1,136 @@
+"""The network's answer to every window of a clip, in batches: what was read -> features -> probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from affuse.encoders.base import Encoder
+from affuse.evaluation.calibration import apply_temperature
+from affuse.inference.window_reader import Reading
+from affuse.models.network import Model
+from affuse.models.running import run_batches
+from affuse.sequence import FeatureSequence, pad
+
+_T = TypeVar("_T")
+
+
+class WindowAnswers(NamedTuple):
+    """What the network said of the windows of one clip.
+
+    Attributes:
+        probabilities: Task -> (windows, classes), calibrated; NaN where a window had nothing to go by.
+        given: The modalities of each window.
+        causes: Why a modality could not be read, each cause once.
+    """
+
+    probabilities: dict[str, np.ndarray]
+    given: list[tuple[str, ...]]
+    causes: list[str]
+
+
+class _WindowBatch(NamedTuple):
+    """Some windows as the network takes them, and as they were read (see ``WindowReader``)."""
+
+    clips: dict[str, FeatureSequence]
+    index: Tensor
+    windows: list[Reading]
+
+
+class WindowNetwork:
+    """A model with its frozen encoders, which are loaded once.
+
+    Args:
+        model: In evaluation mode.
+        device: Where it runs, "cpu" or "cuda".
+        batch: Windows that run through the network together.
+        encoders: Modality -> encoder, where they are loaded already.
+    """
+
+    def __init__(
+        self, model: Model, device: str, batch: int, encoders: Mapping[str, Encoder] | None = None
+    ) -> None:
+        self.model, self.device = model, device
+        self.encoders = dict(encoders) if encoders is not None else self._load_encoders()
+        self.temperature = {task: model.defaults.of_task(task).temperature for task in model.label_spaces}
+        # trained picture networks hold the activations of every frame of a batch at once
+        trained = any(
+            encoder.kind == "video" and not model.recipe.modalities[name].frozen
+            for name, encoder in self.encoders.items()
+        )
+        self._size = min(batch, 2) if trained else batch
+
+    def answer(
+        self, readings: Iterable[Reading], count: int, advance: Callable[[int, int], None]
+    ) -> WindowAnswers:
+        """The answers to ``count`` windows in order; ``advance`` hears of (windows done, all windows)."""
+        spaces = self.model.label_spaces
+        found = {task: np.full((count, len(space)), np.nan) for task, space in spaces.items()}
+        given: list[tuple[str, ...]] = []
+        causes: dict[str, None] = {}
+        for batch, output in run_batches(self.model, self._window_batches(readings), self.device):
+            if output is not None:
+                present = torch.stack([sequence.present for sequence in batch.clips.values()])
+                some = present.any(dim=0).cpu().numpy()
+                rows = batch.index.numpy()[some]
+                for task, logits in output.logits.items():
+                    p = logits.double().softmax(dim=1).cpu().numpy()[some]
+                    found[task][rows] = apply_temperature(p, self.temperature[task])
+            for tensors, cause in batch.windows:
+                given.append(tuple(name for name, tensor in tensors.items() if tensor is not None))
+                causes |= dict.fromkeys(cause)
+            advance(len(given), count)
+        return WindowAnswers(found, given, list(causes))
+
+    def _window_batches(self, readings: Iterable[Reading]) -> Iterator[_WindowBatch]:
+        done = 0
+        for windows in _batches(readings, self._size):
+            clips = self._encode([tensors for tensors, _ in windows])
+            yield _WindowBatch(clips, torch.arange(done, done + len(windows)), windows)
+            done += len(windows)
+
+    def _load_encoders(self) -> dict[str, Encoder]:
+        encoders: dict[str, Encoder] = {}
+        for name, resolved in self.model.resolved.items():
+            if resolved.frozen:
+                encoders[name] = resolved.make().eval().to(self.device)
+            else:
+                encoders[name] = self.model.encoders[name]  # type: ignore[assignment]
+        return encoders
+
+    def _encode(self, rows: Sequence[dict[str, Tensor | None]]) -> dict[str, FeatureSequence]:
+        """A batch of windows as the network takes it; a modality that no window has is left out."""
+        clips: dict[str, FeatureSequence] = {}
+        for name, encoder in self.encoders.items():
+            tensors = [row.get(name) for row in rows]
+            if all(tensor is None for tensor in tensors):
+                continue
+            if not self.model.recipe.modalities[name].frozen:
+                clips[name] = pad(tensors).to(self.device)
+                continue
+            # a window of faces is a batch of frames already
+            size = 1 if encoder.kind == "video" else len(tensors)
+            features: list[Tensor | None] = []
+            with torch.inference_mode():
+                for part in _batches(tensors, size):
+                    if all(tensor is None for tensor in part):
+                        features += [None] * len(part)
+                        continue
+                    output: FeatureSequence = encoder(pad(part).to(self.device))
+                    features += [
+                        values[mask] if bool(mask.any()) else None
+                        for values, mask in zip(output.values, output.mask, strict=True)
+                    ]
+            clips[name] = pad(features)
+        return {name: clip.to(self.device) for name, clip in clips.items()}
+
+
+def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch

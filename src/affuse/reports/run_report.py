@@ -1,0 +1,150 @@
+"""What the page of one run is made from, read once from its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from affuse.errors import AffuseError
+from affuse.evaluation.measurement import Measurement, measure_predictions
+from affuse.recipe import Recipe
+from affuse.reports.description import reads_text
+from affuse.reports.tables.calibration import calibration_tables
+from affuse.reports.tables.convergence import training_table
+from affuse.reports.tables.mistakes import mistakes
+from affuse.reports.tables.rows import Row, Run
+from affuse.reports.tables.utterances import read_utterances
+from affuse.training.comparison_folder import UTTERANCES, is_comparison
+from affuse.training.runfolder import RunFolder
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A finished run's folder, read. Nothing is written.
+
+    Args:
+        folder: The run's folder.
+        recipe: As it was run.
+        environment: ``environment.json``: versions, corpus, split and what the recipe's view of the corpus changed.
+        row: The run as a table's only row.
+        spaces: Task -> its classes, of the tasks that the run was trained for.
+        utterances: Indexed by id: speaker and, where known, gender, scenario, clip.
+        measured: Its answers on the test part.
+        calibration: ``tables.calibration.calibration_tables`` of all tasks.
+        trainings: ``tables.convergence.training_table`` of all tasks.
+        mistakes: ``tables.mistakes.mistakes`` of all tasks.
+        skipped: Utterances that could not be read: id, modality, cause.
+    """
+
+    folder: Path
+    recipe: Recipe
+    environment: dict[str, Any]
+    row: Row
+    spaces: dict[str, list[str]]
+    utterances: pd.DataFrame
+    measured: Measurement
+    calibration: tuple[pd.DataFrame, pd.DataFrame]
+    trainings: pd.DataFrame
+    mistakes: pd.DataFrame
+    skipped: pd.DataFrame
+
+    @property
+    def run(self) -> Run:
+        """The run itself."""
+        return self.row.runs[0]
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether the model reads words."""
+        return reads_text(self.recipe)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> RunReport:
+        """From a run's folder alone. Raises AffuseError where it is no run, or is not finished."""
+        files = RunFolder(folder)
+        recorded, environment = _finished(files), files.environment()
+        recipe = files.recipe()
+        run = Run(files.path, int(recorded["fold"]), int(recorded["seed"]), recorded)
+        settings = {"recipe": recipe.name, "loss": "this run"}
+        on_test = str(recorded.get("on_test") or "")
+        stamp = str(environment.get("stamp") or "")
+        modalities = tuple(recipe.modalities)
+        row = Row(settings, modalities, str(environment.get("split_hash") or ""), on_test, [run], stamp)
+        spaces = {task: classes for task in recipe.tasks if (classes := _classes(run.test, task))}
+        utterances = _utterances(files)
+        calibrated = [calibration_tables([row], task, space) for task, space in spaces.items()]
+        return cls(
+            files.path,
+            recipe,
+            environment,
+            row,
+            spaces,
+            utterances,
+            measure_predictions(run.test, spaces, utterances),
+            (_joined([one for one, _ in calibrated]), _joined([curve for _, curve in calibrated])),
+            _joined([training_table([row], task, space) for task, space in spaces.items()]),
+            _joined([mistakes([row], task, space, utterances) for task, space in spaces.items()]),
+            files.skipped(),
+        )
+
+
+def _finished(files: RunFolder) -> dict[str, Any]:
+    """The result. Raises AffuseError where there is none, or it is damaged."""
+    if not files.begun:
+        raise AffuseError(
+            f"{files.path} is not the folder of a run; name one that a training was written into."
+        )
+    if not files.finished:
+        raise AffuseError(
+            f"The run in {files.path} is not finished; train it again: it goes on where it was."
+        )
+    recorded: dict[str, Any] = {}
+    try:
+        recorded = files.recorded()
+        whole = {"fold", "seed"} <= set(recorded)
+    except (ValueError, TypeError):
+        whole = False
+    if not whole:
+        raise AffuseError(f"The result in {files.path} is damaged; train the run again in a new folder.")
+    return recorded
+
+
+def _classes(predictions: pd.DataFrame, task: str) -> list[str]:
+    """In the order of the label space; none where no test utterance has a label of the task."""
+    prefix = f"{task}_p_"
+    classes = [name.removeprefix(prefix) for name in predictions.columns if name.startswith(prefix)]
+    return classes if classes and predictions[task].isin(classes).any() else []
+
+
+def _utterances(files: RunFolder) -> pd.DataFrame:
+    """Of the run's own utterances.csv, its comparison's, or its split, which knows the speakers alone."""
+    above = files.path.absolute().parents
+    places = [files.path, *(above[2:3] if len(above) > 2 and is_comparison(above[2]) else ())]
+    for place in places:
+        if (place / UTTERANCES).is_file():
+            found = read_utterances(place)
+            return found if place == files.path or "clip" not in found.columns else _links_from(found, 3)
+    split = files.split()
+    if "speaker" not in split.columns:
+        return read_utterances(files.path)
+    found = split.drop_duplicates("id").set_index("id")[["speaker"]]
+    return found.mask(found == "")
+
+
+def _links_from(utterances: pd.DataFrame, below: int) -> pd.DataFrame:
+    """The clips' links as seen from a folder so many levels below."""
+    up = "../" * below
+    return utterances.assign(
+        clip=[
+            link if not isinstance(link, str) or ":" in link.partition("#")[0] else up + link
+            for link in utterances["clip"]
+        ]
+    )
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()

@@ -1,0 +1,1 @@
+"""What the public functions give back: objects that show themselves and hold the files' numbers."""

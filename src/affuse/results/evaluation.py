@@ -1,0 +1,162 @@
+"""What ``affuse.evaluate`` found: a trained model on a corpus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from affuse.names import counted
+from affuse.results.display import as_html, decimals, percent
+from affuse.training.comparison_folder import PAGE
+from affuse.training.evaluate import TABLES, write_evaluation
+from affuse.training.evaluate import Evaluation as Tables
+from affuse.training.experiment import skipped_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEW = 10  # utterances below which a class, a group or a bin of confidence holds too few to be looked at
+
+
+@dataclass
+class Evaluation(Tables):
+    """A trained model measured on a corpus.
+
+    Args:
+        folder: Where its tables were written; None: nowhere.
+        modalities: Those that the model was given; None: all of its own.
+        model: What the model is called.
+        said: What was left out or changed before measuring, in sentences.
+
+    Its tables hold shares from 0 to 1: ``predictions``, ``metrics`` (task, metric, value, low, high, n, speakers),
+    ``recalls`` by class, ``groups`` (by gender and dialog type, and the gaps) and ``calibration``; ``skipped`` and
+    ``partial`` are clips that were not used, or only in part.
+    """
+
+    folder: Path | None = None
+    modalities: tuple[str, ...] | None = None
+    model: str = ""
+    said: list[str] = field(default_factory=list[str])
+
+    @property
+    def title(self) -> str:
+        """Which corpus was measured, from which modalities, and whether the model knew some of it."""
+        only = "" if self.modalities is None else f" from {', '.join(self.modalities)} alone"
+        return f"{self.corpus.info.title}{only}{', training utterances included' if self.trained else ''}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """The metrics with their 95 % intervals over speakers: task, metric, value, low, high, n, speakers."""
+        return self.metrics.copy()
+
+    def summary(self) -> pd.DataFrame:
+        """A line per task, for reading: ACC, BACC and F1 in percent with intervals, ECE and NLL, and n."""
+        import pandas as pd
+
+        lines: list[dict[str, Any]] = []
+        for task, group in self.metrics.groupby("task", sort=False) if len(self.metrics) else ():
+            of = {row["metric"]: row for row in group.to_dict("records")}
+            cells = {name: percent(row["value"], row["low"], row["high"]) for name, row in of.items()}
+            line = {"task": task, "ACC (WA) [95 %]": cells["acc"], "BACC (UA) [95 %]": cells["bacc"]}
+            line |= {"macro F1": cells["macro_f1"], "weighted F1": cells["weighted_f1"]}
+            if not self.small:
+                calibration = self.calibration[self.calibration["task"] == task].iloc[0]
+                line |= {"ECE": decimals(calibration["ece"]), "NLL": decimals(calibration["nll"])}
+            lines.append(line | {"n": of["acc"]["n"], "speakers": of["acc"]["speakers"]})
+        return pd.DataFrame(lines)
+
+    def recall_table(self) -> pd.DataFrame:
+        """For reading: a line per class, its recall in percent and what its utterances were called."""
+        table = self.recalls.copy()
+        if len(table):
+            table["recall"] = [percent(value) for value in table["recall"]]
+            called = [name for name in table.columns if str(name).startswith("called ")]
+            table[called] = table[called].apply(lambda column: ["" if x != x else f"{x:g}" for x in column])
+        return table
+
+    def group_table(self) -> pd.DataFrame:
+        """For reading: ACC and BACC by group in percent, and the gaps between groups in points."""
+        import pandas as pd
+
+        lines: list[dict[str, Any]] = []
+        for row in self.groups.to_dict("records"):
+            line: dict[str, Any] = {name: row[name] for name in ("task", "grouping", "group", "metric")}
+            line["metric"] = str(line["metric"]).upper()
+            line["value [95 %]"] = percent(row["value"], row["low"], row["high"])
+            p = row.get("p", float("nan"))
+            lines.append(
+                line | {"n": row["n"], "speakers": row["speakers"], "p": "" if p != p else f"{p:.3f}"}
+            )
+        return pd.DataFrame(lines)
+
+    @property
+    def small(self) -> bool:
+        """Whether so few utterances were measured that classes, groups and calibration say nothing."""
+        return len(self.predictions) < FEW
+
+    @property
+    def tables(self) -> list[tuple[str, pd.DataFrame]]:
+        """Titles and tables for reading: those that this many utterances fill."""
+        found = [(f"{self.title}: {counted(len(self.predictions), 'utterance')}", self.summary())]
+        if not self.small:
+            found.append(("Recall per class (rows: true class; columns: answers)", self.recall_table()))
+            if len(self.groups):
+                title = "By the corpus's annotation of gender and by dialog type, with the gaps"
+                found.append((title, self.group_table()))
+        return found
+
+    @property
+    def sentences(self) -> list[str]:
+        """What must be read with the numbers."""
+        few = f"Only {counted(len(self.predictions), 'utterance')}: too few for recall per class, gaps and calibration."
+        return [*self.notes, *([few] if self.small else [])]
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write its tables as CSV files; give the folder.
+
+        Raises:
+            AffuseError: a file of one of these names is there that affuse did not write.
+        """
+        from affuse.files.outputs import Outputs
+
+        folder = Path(folder)
+        outputs = Outputs.current(folder, "evaluate", overwrite=overwrite, deep=False)
+        outputs.check([folder / file for file in TABLES.values()])
+        with outputs.writing():
+            write_evaluation(self, folder)
+        self.folder = folder
+        return folder
+
+    def report(self, path: str | Path | None = None, *, overwrite: bool = False) -> Path:
+        """Write the evaluation's page and give its path.
+
+        Args:
+            path: The file; default: ``report.html`` in the folder of the tables, or in the working folder.
+            overwrite: Replace a file that affuse did not write, or that was edited since.
+        """
+        from affuse.files.outputs import Outputs
+        from affuse.reports.pages.evaluation import write_evaluation_page
+
+        page = Path(path or (self.folder or Path()) / PAGE)
+        outputs = Outputs.current(page.parent, "report", overwrite=overwrite, deep=False)
+        outputs.check([page])
+        with outputs.writing():
+            return write_evaluation_page(self, page, self.model)
+
+    def skipped_table(self) -> pd.DataFrame:
+        """``skipped.csv``: id, modality, cause, and whether the clip was not used or used in part."""
+        return skipped_table(self.skipped, self.partial)
+
+    def __repr__(self) -> str:
+        scores = [
+            f"{row['task']} BACC {percent(row['value'])}"
+            for row in self.metrics.to_dict("records")
+            if row["metric"] == "bacc"
+        ]
+        return (
+            f"Evaluation({self.title!r}, {counted(len(self.predictions), 'utterance')}: {', '.join(scores)})"
+        )
+
+    def _repr_html_(self) -> str:
+        tables = [table for _, table in self.tables]
+        return as_html(self.tables[0][0], tables, [*self.said, *self.sentences])

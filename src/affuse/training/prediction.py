@@ -1,0 +1,100 @@
+"""A trained model on one part of an experiment: probabilities, embeddings, and the prediction table made of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+
+from affuse.evaluation.predictions import prediction_table
+from affuse.models.running import run_batches
+from affuse.training.data import Clips, batches
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from affuse.models.network import Model
+
+
+class Classifier(Protocol):
+    """What classifies embeddings in the network's place (sklearn's ``SVC``, once fitted)."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """(utterances, width) -> (utterances,) class indices."""
+        ...
+
+
+class Answers(NamedTuple):
+    """Of every utterance of a part, in the part's order.
+
+    probabilities: task -> (utterances, classes) float64.
+    embedding: (utterances, width) float32.
+    """
+
+    probabilities: dict[str, np.ndarray]
+    embedding: np.ndarray
+
+
+def answer(model: Model, clips: Clips, batch_size: int, device: str = "cpu") -> Answers:
+    """Run the model over a part, in batches of like lengths.
+
+    Args:
+        model: in evaluation mode afterwards.
+        clips: the part; it may not be empty.
+        batch_size: which changes speed and not one digit that is written.
+        device: cpu or cuda.
+    """
+    probabilities = {task: np.zeros((len(clips), len(space))) for task, space in model.label_spaces.items()}
+    embedding = np.zeros((0, 0), np.float32)
+    for batch, output in run_batches(model, batches(clips, batch_size), device):
+        if output is None:
+            continue
+        rows = batch.index.numpy()
+        for task, logits in output.logits.items():
+            probabilities[task][rows] = logits.double().softmax(dim=1).cpu().numpy()
+        found = output.embedding.float().cpu().numpy()
+        if not len(embedding):
+            embedding = np.zeros((len(clips), found.shape[1]), np.float32)
+        embedding[rows] = found
+    return Answers(probabilities, embedding)
+
+
+def predict_table(
+    model: Model,
+    clips: Clips,
+    role: str,
+    fold: int,
+    batch_size: int,
+    device: str = "cpu",
+) -> pd.DataFrame:
+    """The prediction table of one part, in its order; see ``evaluation.predictions``."""
+    return table_of(model, answer(model, clips, batch_size, device), clips, role, fold)
+
+
+def table_of(
+    model: Model,
+    answers: Answers,
+    clips: Clips,
+    role: str,
+    fold: int,
+    svms: Mapping[str, Classifier] | None = None,
+) -> pd.DataFrame:
+    """Answers as a prediction table, in the part's order.
+
+    Args:
+        model: what answered.
+        answers: of ``clips``.
+        clips: the part, with its labels.
+        role: train, validation or test.
+        fold: of the split.
+        svms: task -> what classifies its embeddings in the network's place. A support vector machine gives no
+            probabilities: the class that it calls has 1.
+    """
+    probabilities = dict(answers.probabilities)
+    for task, svm in (svms or {}).items():
+        called = svm.predict(answers.embedding.astype(np.float64))
+        probabilities[task] = np.zeros_like(probabilities[task])
+        probabilities[task][np.arange(len(called)), called] = 1.0
+    labels = {task: codes.numpy() for task, codes in clips.labels.items()}
+    return prediction_table(clips.ids, role, fold, probabilities, labels, model.label_spaces)
