@@ -16,11 +16,11 @@ import affuse
 SOURCE = Path(affuse.__file__).parent
 LAYERS = [  # names in src/affuse; a module imports its own layer and those before it
     "calls devices errors failures figures files lazy names progress tables",  # know nothing of affuse's parts
-    "axes interfaces options origins overrides registry sequence workers",
+    "parts sequence workers",
     "evaluation", "media", "losses", "weighting", "fusion", "corpora", "encoders",
-    "catalogue recipe recipe_errors recipe_sections",
+    "recipe",
     "models", "inference", "training", "onnx", "reports", "reproduction",
-    "results", "api", "demonstration", "cli", "__main__",
+    "results", "api", "cli", "__main__",
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 # (module that imports, module that is imported) -> why it may, although the order or a circle says otherwise
@@ -31,6 +31,8 @@ SUGAR = {
     ("affuse.models.network", "affuse.inference.settings"): "Model.predict",
     ("affuse.models.network", "affuse.inference.timeline"): "Model.predict's type",
     ("affuse.inference.timeline", "affuse.inference.plot"): "Timeline.plot",
+    ("affuse.inference.timeline", "affuse.inference.notebook"): "Timeline._repr_html_",
+    ("affuse.inference.timeline", "affuse.inference.writers"): "Timeline.save",
 }
 
 

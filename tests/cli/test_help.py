@@ -117,8 +117,8 @@ def test_lists_are_folded_to_the_terminal(
 def test_what_is_listed_is_the_first_line_of_the_parts_docstring() -> None:
     import inspect
 
-    from affuse.catalogue import summaries
-    from affuse.registry import PARTS, get
+    from affuse.api.catalogue import summaries
+    from affuse.parts.registry import PARTS, get
 
     for family in PARTS:
         for name, line in summaries(family).items():

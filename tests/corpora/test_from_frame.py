@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 
 import affuse
-from affuse.axes import axes_of
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.readers.table import prepare
 from affuse.errors import AffuseError
+from affuse.recipe.axes import axes_of
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import compare
 from affuse.training.variants import make_variants

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 import soundfile
 
-from affuse import registry
 from affuse.corpora.reader import prepare
 from affuse.errors import AffuseError
 from affuse.models.loading import load_model
+from affuse.parts import registry
 from affuse.recipe import Recipe
 from affuse.training.experiment import check_network
 from command import affuse

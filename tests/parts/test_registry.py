@@ -13,7 +13,6 @@ from pydantic import Field
 
 import affuse
 import command
-from affuse import registry
 from affuse.corpora.corpus import Corpus, Utterance
 from affuse.encoders import Encoder, EncoderOptions, LogMelEncoder, LogMelOptions, Reading
 from affuse.errors import AffuseError
@@ -23,8 +22,9 @@ from affuse.models.loading import load_model
 from affuse.models.network import Model
 from affuse.models.parts import only_here
 from affuse.models.saving import save_model
-from affuse.options import Options
-from affuse.origins import code_of
+from affuse.parts import registry
+from affuse.parts.options import Options
+from affuse.parts.origins import code_of
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence
 from affuse.weighting import SoftmaxWeighting, Weighting

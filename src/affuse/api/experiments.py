@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from affuse.api.inputs import check_corpus, open_cache, open_corpus
-from affuse.axes import axes_of, overrides_of
 from affuse.calls import current_call, recorded
 from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
 from affuse.progress import watched
+from affuse.recipe.axes import axes_of, overrides_of
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -59,7 +59,7 @@ def train(
     Raises:
         AffuseError: A value that does not fit the recipe or the corpus, or ``out`` holds something else.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> run = affuse.train("3m-ser", "corpora/emodb", "runs/one", set={"optimizer.lr": 3e-4})  # doctest: +SKIP
         >>> run.metrics["emotion"]["bacc"]  # doctest: +SKIP
@@ -134,7 +134,7 @@ def compare(
         AffuseError: A value that does not fit, or ``out`` holds something else. A run that fails (its loss diverges)
             is no error: see ``Grid.failed``.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> grid = affuse.compare("3m-ser", "corpora/emodb", "runs/grid", over={"seed": range(3)})  # doctest: +SKIP
         >>> grid.verdict  # doctest: +SKIP
@@ -225,7 +225,7 @@ def reproduce(
     Raises:
         AffuseError: An unknown name, or a corpus that lacks what the paper needs.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> found = affuse.reproduce("multi-loss", "corpora/iemocap", "runs/paper", quick=True)  # doctest: +SKIP
         >>> found.to_frame().query("metric == 'bacc'")  # doctest: +SKIP

@@ -25,7 +25,7 @@ def report(folder: str | Path, *, corpus: Corpus | str | Path | None = None, ove
     Raises:
         AffuseError: The folder is none of these, or holds no finished work.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> affuse.report("runs/grid")  # doctest: +SKIP
         PosixPath('runs/grid/report.html')
@@ -62,11 +62,11 @@ def list_parts(family: str) -> dict[str, str]:
     Raises:
         AffuseError: An unknown family.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> list(affuse.list_parts("losses"))[:3]
         ['cross_entropy', 'center', 'contrastive_center']
     """
-    from affuse.catalogue import summaries
+    from affuse.api.catalogue import summaries
 
     return summaries(family)

@@ -18,7 +18,7 @@ def list_parts(
 ) -> None:
     """List the parts that recipes can name, and the packaged recipes, with what each is."""
     import affuse
-    from affuse.catalogue import FAMILIES
+    from affuse.api.catalogue import FAMILIES
     from affuse.cli.console import out
 
     for name in [family] if family else FAMILIES:
@@ -51,7 +51,7 @@ def _table(rows: dict[str, str]) -> str:
 
 def _origin(family: str, name: str) -> str:
     """' [package 1.2]' of a part that is not affuse's own."""
-    from affuse.registry import is_own, origin
+    from affuse.parts.registry import is_own, origin
 
     return "" if family == "recipes" or is_own(family, name) else f" [{origin(family, name)}]"
 

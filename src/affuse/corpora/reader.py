@@ -8,9 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from affuse import registry
 from affuse.errors import AffuseError
-from affuse.options import arguments, check
+from affuse.parts import registry
+from affuse.parts.options import arguments, check
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus

@@ -16,8 +16,8 @@ from affuse.files.names import find
 from affuse.media.clock import clock_rule
 from affuse.media.remarks import remarks
 from affuse.media.sound_rule import sound_rule
-from affuse.options import Checked, Options
-from affuse.origins import code_of
+from affuse.parts.options import Checked, Options
+from affuse.parts.origins import code_of
 from affuse.sequence import FeatureSequence
 
 

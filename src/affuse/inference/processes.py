@@ -58,8 +58,10 @@ def predict_jobs(model: Model | str | Path, jobs: Sequence[Job], processes: int)
 def run_in_processes(model: str | Path, jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
     """Outcomes in the order of the jobs. A job whose process died beside others is tried once more, alone.
 
-    A pool of the standard library fails everything that waits when one of its processes dies. Raises AffuseError where
-    a process dies while it loads the model.
+    A pool of the standard library fails everything that waits when one of its processes dies.
+
+    Raises:
+        AffuseError: Where a process dies while it loads the model.
     """
     waiting, again = deque(range(len(jobs))), deque[int]()
     done: dict[int, Outcome] = {}

@@ -14,8 +14,8 @@ from affuse.errors import AffuseError
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.layers import Standardiser, TaskHead
 from affuse.models.parts import build_fusion, build_loss, resolve_encoders, with_absolute_paths
+from affuse.parts.registry import unknown
 from affuse.recipe import Modality, Recipe, Task
-from affuse.registry import unknown
 from affuse.sequence import FeatureSequence
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Model(nn.Module):
             ClipError: The clip cannot be used.
             AffuseError: Settings that do not fit.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> import affuse
             >>> model = affuse.build("voice-offline")  # untrained: its answers mean nothing
@@ -203,7 +203,7 @@ class Model(nn.Module):
 
         See ``affuse.inference.many.predict_many`` for the arguments. Nothing runs before the batch is iterated over.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> import affuse
             >>> model = affuse.build("voice-offline")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from affuse import registry
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.encoders.sources import absolute
 from affuse.errors import AffuseError
 from affuse.fusion.base import Fusion
-from affuse.interfaces import SINGULAR
 from affuse.losses.weighted_sum import WeightedSum
-from affuse.options import arguments, check
+from affuse.parts import registry
+from affuse.parts.interfaces import SINGULAR
+from affuse.parts.options import arguments, check
 from affuse.recipe import FusionChoice, Modality, Recipe, Task, WeightingChoice
 from affuse.weighting.base import Weighting
 

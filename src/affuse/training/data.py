@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
+from affuse.parts.registry import unknown
 from affuse.recipe import Recipe
-from affuse.registry import unknown
 from affuse.sequence import FeatureSequence, pad
 from affuse.training.features import Source
 

@@ -24,9 +24,9 @@ from affuse.models.foreign import foreign_code
 from affuse.models.network import Model
 from affuse.models.parts import build_weighting, resolve_encoder, resolve_encoders, with_absolute_paths
 from affuse.names import counted
+from affuse.parts.registry import unknown
 from affuse.progress import Progress, tracked
 from affuse.recipe import Recipe
-from affuse.registry import unknown
 from affuse.training.cache import ContentKeys, FeatureCache
 from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import CachedSource, LiveSource, Skipped, Source, check_live, extract

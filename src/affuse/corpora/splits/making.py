@@ -8,7 +8,7 @@ from affuse.corpora.splits.folds import assign, overlapping_parts
 from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.corpora.splits.split import Split, speakers_of
 from affuse.errors import AffuseError
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 
 
 def make_split(corpus_table: pd.DataFrame, protocol: SplitProtocol, label_column: str) -> Split:

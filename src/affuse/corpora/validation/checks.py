@@ -18,7 +18,7 @@ from affuse.corpora.schema import FEATURE_PREFIX, GENDERS, SIDES
 from affuse.corpora.validation.feature_arrays import FeatureArrays
 from affuse.corpora.validation.media import Severity, Span, check_file
 from affuse.names import quote
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 
 _COUNTED = ("channel", "track")  # columns of whole numbers from 0
 Progress = Callable[[int, int], None]  # files checked so far, files in all

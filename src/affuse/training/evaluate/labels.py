@@ -10,8 +10,8 @@ import pandas as pd
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.relabel import relabel
 from affuse.errors import AffuseError, argument
+from affuse.parts.registry import unknown
 from affuse.recipe import Task
-from affuse.registry import unknown
 
 
 def rename_labels(corpus: Corpus, renamed: Mapping[str, str]) -> Corpus:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from affuse.errors import AffuseError
 from affuse.names import tidy
-from affuse.registry import check_name, unscaled
+from affuse.parts.registry import check_name, unscaled
 
 
 class Section(BaseModel):

@@ -15,12 +15,13 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar, overload
 
-from affuse import __version__, interfaces
+from affuse import __version__
 from affuse.errors import AffuseError
-from affuse.interfaces import SINGULAR
 from affuse.names import near, quote
-from affuse.options import Options, options_of
-from affuse.origins import Origin, origin_of, path_of
+from affuse.parts import interfaces
+from affuse.parts.interfaces import SINGULAR
+from affuse.parts.options import Options, options_of
+from affuse.parts.origins import Origin, origin_of, path_of
 
 Part = TypeVar("Part", bound=Callable[..., Any])
 

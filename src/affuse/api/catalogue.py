@@ -6,13 +6,14 @@ import ast
 import inspect
 from pathlib import Path
 
+import affuse
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_yaml
+from affuse.parts.registry import PARTS, get, names, unknown
 from affuse.recipe import packaged_recipes
-from affuse.registry import PARTS, get, names, unknown
 
 FAMILIES = (*PARTS, "recipes")
-_SOURCE = Path(__file__).parent
+_SOURCE = Path(affuse.__file__).parent
 
 
 def summaries(family: str) -> dict[str, str]:
