@@ -21,13 +21,15 @@ from affuse.media.clock import clock_rule
 class FaceClipOptions(EncoderOptions):
     """Which pictures of a video, and what part of each; the defaults are Chae et al.'s (2018)."""
 
-    frames_per_second: float = Field(25.0, gt=0, description="pictures taken")
-    seconds: float | None = Field(6.0, gt=0, description="the clip's first so many seconds; null: all of it")
-    size: int = Field(96, ge=48, description="rows and columns of a face")
-    crop: Literal["window", "detect"] = Field(
-        "window", description="a fixed place in the speaker's half, or a face detector's"
+    frames_per_second: float = Field(default=25.0, gt=0, description="pictures taken")
+    seconds: float | None = Field(
+        default=6.0, gt=0, description="the clip's first so many seconds; null: all of it"
     )
-    detector: str | None = Field(None, description="of crop: detect; the path of YuNet's ONNX file")
+    size: int = Field(default=96, ge=48, description="rows and columns of a face")
+    crop: Literal["window", "detect"] = Field(
+        default="window", description="a fixed place in the speaker's half, or a face detector's"
+    )
+    detector: str | None = Field(default=None, description="of crop: detect; the path of YuNet's ONNX file")
 
     @model_validator(mode="after")
     def _detector_named(self) -> Self:

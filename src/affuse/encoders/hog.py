@@ -28,11 +28,11 @@ ORIENTATIONS = 9
 class HogOptions(FaceClipOptions):
     """Cheap by default: small faces, a few frames a second, the whole clip."""
 
-    frames_per_second: float = Field(2.5, gt=0)
-    seconds: float | None = Field(None, gt=0)
-    size: int = Field(48, ge=48, multiple_of=CELL)
+    frames_per_second: float = Field(default=2.5, gt=0)
+    seconds: float | None = Field(default=None, gt=0)
+    size: int = Field(default=48, ge=48, multiple_of=CELL)
     steps: Literal["clip", "frames"] = Field(
-        "clip", description="one step, mean and deviation over the clip's frames; or a step per frame"
+        default="clip", description="one step, mean and deviation over the clip's frames; or a step per frame"
     )
 
 

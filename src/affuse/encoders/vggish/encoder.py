@@ -32,15 +32,17 @@ class VGGishOptions(EncoderOptions):
     """Defaults are the first paper's code: public weights, whitened, quantised."""
 
     weights: str | None = Field(
-        "download",
+        default="download",
         description="the network: a path, a URL whose file name has its hash, 'download', or null: random",
     )
     pca_weights: str | None = Field(
-        "download", description="the PCA parameters, likewise; unused without pca"
+        default="download", description="the PCA parameters, likewise; unused without pca"
     )
-    pca: bool = Field(True, description="whiten by AudioSet's PCA")
-    quantise: bool = Field(True, description="clamp to [-2, 2] and round to the codes 0..255; no gradient")
-    seed: int = Field(0, description="of random weights")
+    pca: bool = Field(default=True, description="whiten by AudioSet's PCA")
+    quantise: bool = Field(
+        default=True, description="clamp to [-2, 2] and round to the codes 0..255; no gradient"
+    )
+    seed: int = Field(default=0, description="of random weights")
 
 
 class VGGishEncoder(Encoder[VGGishOptions]):
