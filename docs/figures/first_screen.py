@@ -38,29 +38,48 @@ def subtitles(corpus: Corpus, path: Path) -> None:
 
 
 def shrink(picture: Path, width: int) -> None:
-    """The picture in at most ``width`` pixels across and 128 colours."""
+    """The picture in at most ``width`` pixels across."""
     image = Image.open(picture).convert("RGB")
     image.thumbnail((width, image.height), Image.Resampling.LANCZOS)
-    image.quantize(128, dither=Image.Dither.NONE).save(picture, optimize=True)
+    image.save(picture, optimize=True)  # fewer colours would give two labels of the legend the same one
 
 
 def main(work: Path) -> None:
     corpus, runs = work / "corpus", work / "runs"
-    if not (work / "release").exists():
-        run("prepare", "generated", work / "release", "--turns", 400)
-        run("prepare", "iemocap", work / "release", corpus)
-    run("train", "demo-server-face", corpus, "--out", runs / "one", "--fold", 0)
+    if not corpus.exists():
+        run("prepare", "generated", corpus, "--turns", 400)
+    run(
+        "train",
+        "demo-server-face",
+        corpus,
+        "--out",
+        runs / "one",
+        "--fold",
+        0,
+        "--set",
+        "tasks.gender.loss=cross_entropy",
+    )
     subtitles(affuse.Corpus.load(corpus), work / f"{DIALOG}.srt")
-    film = work / "release/Session1/dialog/avi/DivX" / f"{DIALOG}.avi"
+    film = corpus / "release/Session1/dialog/avi/DivX" / f"{DIALOG}.avi"
     timelines = work / "timelines"
-    run("predict", runs / "one", film, "--out", timelines, "--plot", "--side", "left",
+    run("predict", runs / "one", film, "--out", timelines, "--plot", "--side", "left", "--window", 2,
         "--text", work / f"{DIALOG}.srt", "--overwrite")  # fmt: skip
     shutil.copy(timelines / f"{DIALOG}.png", FIGURES / "timeline.png")
     shrink(FIGURES / "timeline.png", 1200)
 
     if not (runs / "losses" / "report.html").exists():
         losses = "loss=cross_entropy,center,cross_entropy+center"
-        run("compare", "demo-3m-ser", corpus, "--out", runs / "losses", "--over", losses, "--over", "seed=0,1,2")
+        run(
+            "compare",
+            "demo-3m-ser",
+            corpus,
+            "--out",
+            runs / "losses",
+            "--over",
+            losses,
+            "--over",
+            "seed=0,1,2",
+        )
     run("report", runs / "losses")
     if CHROMIUM is None:
         sys.exit("The picture of the report needs Chromium.")

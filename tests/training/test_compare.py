@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from affuse.axes import axes_of
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
 from affuse.evaluation.intervals import speaker_confusions, speaker_interval
+from affuse.recipe.axes import axes_of
 from affuse.reports.tables.results import collect_results, markdown_table, paper_table
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import compare

@@ -31,10 +31,10 @@ def prepare(
     Raises:
         AffuseError: An unknown corpus or option, or a release that is not as it should be.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> affuse.prepare("emodb", "downloads/emodb", "corpora/emodb", emotions=["anger", "neutral"])  # doctest: +SKIP
-        Corpus('emodb', 206 utterances, 10 speakers, emotion: anger 127, neutral 79, gender: female 106, male 100)
+        Corpus('emodb', 206 utterances, 10 speakers, emotion: anger 127, neutral 79, ...)
     """
     from affuse.corpora.reader import prepare as read
 
@@ -56,7 +56,7 @@ def validate(
     Returns:
         What is wrong: each finding has a ``row``, ``id``, ``field``, ``message`` and ``severity`` (error or warning).
 
-    Example:
+    Examples:
         >>> import affuse
         >>> [str(finding) for finding in affuse.validate("corpora/emodb")]  # doctest: +SKIP
         []

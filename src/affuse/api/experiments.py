@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from affuse.api.inputs import check_corpus, open_cache, open_corpus
-from affuse.axes import axes_of, overrides_of
 from affuse.calls import current_call, recorded
 from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
 from affuse.progress import watched
+from affuse.recipe.axes import axes_of, overrides_of
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -59,7 +59,7 @@ def train(
     Raises:
         AffuseError: A value that does not fit the recipe or the corpus, or ``out`` holds something else.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> run = affuse.train("3m-ser", "corpora/emodb", "runs/one", set={"optimizer.lr": 3e-4})  # doctest: +SKIP
         >>> run.metrics["emotion"]["bacc"]  # doctest: +SKIP
@@ -134,29 +134,24 @@ def compare(
         AffuseError: A value that does not fit, or ``out`` holds something else. A run that fails (its loss diverges)
             is no error: see ``Grid.failed``.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> grid = affuse.compare("3m-ser", "corpora/emodb", "runs/grid", over={"seed": range(3)})  # doctest: +SKIP
         >>> grid.verdict  # doctest: +SKIP
     """
-    from affuse.recipe import Recipe
+    from affuse.training.variants import make_variants
 
     out = Path(out)
     axes = axes_of(over)
     chosen = _folds(axes.pop("fold", None), folds)
-    for name in axes.get("recipe", ()):
-        Recipe.load(name)
-    if "recipe" not in axes:
-        Recipe.load(recipe, overrides_of(set))
+    variants = make_variants(recipe, axes, overrides_of(set))
     check_corpus(corpus)
     # what is wrong so far is answered at once: these import torch and lightning
     from affuse.results.comparison_files import write_comparison
     from affuse.training.baseline import add_baseline
     from affuse.training.compare import compare as run
     from affuse.training.comparison_folder import comparison_outputs
-    from affuse.training.variants import make_variants
 
-    variants = make_variants(recipe, axes, overrides_of(set))
     opened, store, device = open_corpus(corpus), open_cache(cache), choose_device(device)
     with comparison_outputs(out, overwrite).writing():
         with watched(progress) as watching:
@@ -230,7 +225,7 @@ def reproduce(
     Raises:
         AffuseError: An unknown name, or a corpus that lacks what the paper needs.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> found = affuse.reproduce("multi-loss", "corpora/iemocap", "runs/paper", quick=True)  # doctest: +SKIP
         >>> found.to_frame().query("metric == 'bacc'")  # doctest: +SKIP

@@ -57,7 +57,7 @@ def evaluate(
     Raises:
         AffuseError: There is no model, labels that are not the model's, or nothing is left to measure.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> found = affuse.evaluate("runs/one", "corpora/other", rename={"angry": "anger"})  # doctest: +SKIP
         >>> found.to_frame()  # doctest: +SKIP
@@ -120,7 +120,7 @@ def export(
     Raises:
         AffuseError: ``out`` is a folder, or the model has a part that ONNX has no form for.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> affuse.export("runs/one", "model.onnx")  # doctest: +SKIP
         PosixPath('model.onnx')
@@ -163,7 +163,7 @@ def push(model: str | Path, hub_id: str, *, private: bool = False, self_containe
     Raises:
         AffuseError: There is no intact model, no token, or the Hub cannot be reached.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> affuse.push("runs/one", "me/my-model", private=True)  # doctest: +SKIP
         'https://huggingface.co/me/my-model'
@@ -184,7 +184,7 @@ def pull(hub_id: str, out: str | Path) -> Path:
     Raises:
         AffuseError: There is no such model, a file of it was altered, or ``out`` is there already.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> affuse.pull("owner/model", "models/theirs")  # doctest: +SKIP
         PosixPath('models/theirs')

@@ -15,7 +15,7 @@ UNKNOWN = "-"
 def percent(value: float, low: float = float("nan"), high: float = float("nan")) -> str:
     """A share in percent with one decimal, and its interval where there is one.
 
-    Example:
+    Examples:
         >>> percent(2 / 3), percent(2 / 3, 0.5, 0.81), percent(float("nan"))
         ('66.7', '66.7 [50.0, 81.0]', '-')
     """

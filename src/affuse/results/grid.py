@@ -32,7 +32,7 @@ class Grid:
         folder: The comparison's folder.
         report: Its content, where it has been read already.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> grid = affuse.Grid.load("runs/grid")  # doctest: +SKIP
         >>> grid.to_frame().query("metric == 'bacc'")[["loss", "value", "low", "high"]]  # doctest: +SKIP

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Reproduction(ProtocolNumbers):
     """A paper's grid under its protocols; ``affuse.reproduce`` gives one, ``Reproduction.load`` opens one again.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> affuse.Reproduction.load("runs/paper").verdict  # doctest: +SKIP
     """

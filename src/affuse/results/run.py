@@ -28,7 +28,7 @@ class Run:
         reused: Whether it was finished before it was asked for, so that nothing was trained.
         corpus: What it was trained on, where that is at hand: its report then shows groups and clips.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> affuse.Run.load("runs/one").metrics["emotion"]["bacc"]  # doctest: +SKIP
         0.7125
