@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -49,7 +49,7 @@ class WorkerContext(SpawnContext):
 
 
 @contextmanager
-def _without_main() -> Iterator[None]:
+def _without_main() -> Generator[None]:
     """``multiprocessing`` asks ``sys.modules`` what the caller's script is; for a moment there is none."""
     with _STARTING:
         main = sys.modules["__main__"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def parts_of(hub_id: str) -> tuple[str, str | None]:
 
 
 @contextmanager
-def explained(hub_id: str) -> Iterator[None]:
+def explained(hub_id: str) -> Generator[None]:
     """The Hub's many failures as one sentence each."""
     from huggingface_hub import errors
 

@@ -29,7 +29,7 @@ class Standardiser(nn.Module):
         mask = sequence.mask.reshape(*sequence.mask.shape, *[1] * (sequence.values.dim() - 2))
         return FeatureSequence((sequence.values - self.mean) / self.deviation * mask, sequence.mask)
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:  # type: ignore[override]
         for name in ("mean", "deviation"):  # statistics have the shape of the features they were fitted on
             if prefix + name in state_dict:
                 setattr(self, name, torch.empty_like(state_dict[prefix + name]))

@@ -122,12 +122,13 @@ def train_baseline(
         known = codes >= 0
         parameters += len(space) * (rows["train"].shape[1] + 1)
         there = np.unique(codes[known])
+        fitted = None
         if len(there) > 1:
-            chosen[task], model = fit(parts["train"][known], codes[known], groups[known])
+            chosen[task], fitted = fit(parts["train"][known], codes[known], groups[known])
         for role, x in parts.items():
             table = np.zeros((len(x), len(space)))
             # of one class alone nothing can be learnt but its name, of none nothing
-            table[:, there] = model.predict_proba(x) if len(there) > 1 else 1.0
+            table[:, there] = 1.0 if fitted is None else fitted.predict_proba(x)
             probabilities[role][task] = table if len(there) else table + 1 / len(space)
     tables = [
         prediction_table(

@@ -49,7 +49,9 @@ def make_variants(
         chosen = settings.get("recipe", source)
         changes = [f"{axis}={value}" for axis, value in settings.items() if axis not in ("recipe", "fold")]
         absent = (
-            set[str]().union(*modalities.values()) - modalities.get(chosen, set()) if modalities else set()
+            set[str]().union(*modalities.values()) - modalities.get(settings.get("recipe", ""), set())
+            if modalities
+            else set()
         )
         own = [text for text in overrides if not _sets_option_of(text, absent)]
         variants.append(Variant(settings, Recipe.load(chosen, [*own, *changes]), Recipe.load(chosen)))

@@ -108,7 +108,7 @@ def _seen_as(roles: dict[str, str], ids: Sequence[str]) -> str:
     counts = {role: sum(roles.get(id) == role for id in ids) for role in ("train", "validation")}
     told = [
         f"{count} to {purpose}"
-        for (role, count), purpose in zip(counts.items(), ("learn from", "choose the epoch"), strict=True)
+        for count, purpose in zip(counts.values(), ("learn from", "choose the epoch"), strict=True)
         if count
     ]
     return f"seen in training ({', '.join(told)})"
