@@ -114,7 +114,7 @@ def test_the_parts_are_listed(site: Path, tmp_path: Path) -> None:
 
 def test_names_are_read_without_importing_a_part(site: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from affuse import registry; print(registry.names('losses')[-1]); "
+        "import sys; from affuse.parts import registry; print(registry.names('losses')[-1]); "
         "print([m for m in ('mylab', 'torch') if m in sys.modules])"
     )
     ran = python("-c", code, site=site, cwd=tmp_path)
