@@ -15,7 +15,7 @@ from transformers import BertConfig, BertModel
 from affuse.encoders.vggish.network import VGGish
 from affuse.encoders.vggish.postprocess import Whitening, quantise
 from affuse.losses import CrossEntropyLoss
-from affuse.models.network import build
+from affuse.models.building import build
 from affuse.sequence import pad
 
 CLIPS = 256

@@ -126,7 +126,13 @@ def test_a_stage_of_unknown_length_is_named_before_its_first_step() -> None:
     lines.pulse()
     clock.now += BETWEEN_LINES
     hear(2, 4)
-    assert text.getvalue().splitlines() == ["dialogs, 20 s", "dialogs: 2 of 4, 1 min, about 1 min left"]
+    clock.now += BETWEEN_LINES
+    hear(3, 4)
+    assert text.getvalue().splitlines() == [
+        "dialogs, 20 s",
+        "dialogs: 2 of 4, 1 min",  # how many of them were done earlier is not known
+        "dialogs: 3 of 4, 2 min, about 1 min left",
+    ]
 
 
 def test_the_log_of_a_real_run_gets_lines(tmp_path: Path) -> None:

@@ -253,3 +253,11 @@ def test_packaged_recipes_say_what_they_are_in_a_first_sentence_that_fits_a_line
     for name in packaged_recipes():
         first = " ".join(Recipe.load(name).description.split()).split(". ")[0]
         assert 20 < len(first) <= 120, f"{name}: {first}"
+
+
+@pytest.mark.parametrize(
+    "field", ["protocol.seed", "protocol.validation.groups", "protocol.folds", "corpus.min_seconds"]
+)
+def test_a_truth_value_is_no_number_in_any_section(field: str) -> None:
+    with pytest.raises(AffuseError, match=f"{field}.*should be a number, not false"):
+        Recipe.load("server", {field: False})

@@ -22,13 +22,13 @@ _PUBLIC = {
     "Reproduction": "affuse.results.reproduction:Reproduction",
     "Run": "affuse.results.run:Run",
     "Timeline": "affuse.inference.timeline:Timeline",
-    "build": "affuse.models.network:build",
+    "build": "affuse.models.building:build",
     "compare": "affuse.api.experiments:compare",
-    "demo": "affuse.demonstration:demo",
+    "demo": "affuse.api.demonstration:demo",
     "evaluate": "affuse.api.models:evaluate",
     "export": "affuse.api.models:export",
     "list_parts": "affuse.api.reports:list_parts",
-    "register": "affuse.registry:register",
+    "register": "affuse.parts.registry:register",
     "load": "affuse.models.loading:load_model",
     "prepare": "affuse.api.corpora:prepare",
     "pull": "affuse.api.models:pull",
@@ -43,17 +43,18 @@ _PUBLIC = {
 if TYPE_CHECKING:
     from affuse import corpora, encoders, fusion, losses, weighting
     from affuse.api.corpora import prepare, validate
+    from affuse.api.demonstration import demo
     from affuse.api.experiments import compare, reproduce, train
     from affuse.api.models import evaluate, export, pull, push
     from affuse.api.reports import list_parts, report
     from affuse.corpora.corpus import Corpus
-    from affuse.demonstration import demo
     from affuse.errors import AffuseError
     from affuse.inference.timeline import Timeline
+    from affuse.models.building import build
     from affuse.models.loading import load_model as load
-    from affuse.models.network import Model, build
+    from affuse.models.network import Model
+    from affuse.parts.registry import register
     from affuse.recipe import Recipe
-    from affuse.registry import register
     from affuse.results.evaluation import Evaluation
     from affuse.results.grid import Grid
     from affuse.results.reproduction import Reproduction

@@ -79,6 +79,8 @@ def _plain_letters() -> Generator[None]:
 
     with warnings.catch_warnings(), matplotlib.rc_context({"text.parse_math": False, "text.usetex": False}):
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from")
+        # a name that leaves no room for the axes: the picture is drawn without the layout then
+        warnings.filterwarnings("ignore", message="constrained_layout not applied")
         warnings.filterwarnings(
             "ignore", message="Matplotlib currently does not support"
         )  # some scripts, as of India

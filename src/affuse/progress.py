@@ -174,6 +174,8 @@ class Lines(Said):
     def _hear(self, stage: _Stage, done: int | None = None, total: int | None = None) -> None:
         with self._lock:  # files may be read on several threads
             now = self._clock()
+            if stage.total is None:  # its first report: some of it may have been done earlier
+                stage.reckon_from(now, done or 0)
             stage.done = stage.done + 1 if done is None else done
             stage.total = total or stage.total
             self._stage = stage
@@ -199,6 +201,10 @@ class _Stage:
     def finished(self) -> bool:
         return self.total is not None and self.done >= self.total
 
+    def reckon_from(self, now: float, done: int) -> None:
+        """What is left is reckoned from the steps after these."""
+        self._then = now, done
+
     def line(self, now: float) -> str:
         """'audio: 20 of 100, 40 s, about 3 min left': the rest at the pace since the line before."""
         text = self.task if self.total is None else f"{self.task}: {self.done} of {self.total}"
@@ -209,7 +215,7 @@ class _Stage:
                 f", about {in_words((now - before) / (self.done - steps) * (self.total - self.done))} left"
             )
         if self.done > steps:
-            self._then = now, self.done
+            self.reckon_from(now, self.done)
         self.due, self.spoke = now + BETWEEN_LINES, True
         return text
 

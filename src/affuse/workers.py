@@ -15,8 +15,8 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
 from typing import Any
 
-from affuse import registry
 from affuse.errors import AffuseError, argument
+from affuse.parts import registry
 
 _STARTING = threading.Lock()
 

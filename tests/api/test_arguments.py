@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affuse.axes import axes_of, overrides_of
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import flow_text, read_value
 from affuse.recipe import Recipe
+from affuse.recipe.axes import axes_of, overrides_of
 
 LETTERS = st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\x85\u2028\u2029\ufeff")
 SCALARS = (

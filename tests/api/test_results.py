@@ -60,6 +60,7 @@ def test_a_run_has_the_numbers_of_its_files(run: affuse.Run) -> None:
     predictions = pd.read_csv(run.folder / "predictions.csv")
     pd.testing.assert_frame_equal(run.predictions, predictions, check_exact=True, check_dtype=False)
     assert (run.best_epoch, run.epochs) == (recorded["best_epoch"], recorded["epochs"])
+    assert recorded["training"] in " ".join(run.sentences)  # why the numbers say little, where they do
     tested = predictions[predictions["role"] == "test"]
     assert values["acc"] == (tested["emotion"] == tested["emotion_predicted"]).mean()
 
@@ -96,12 +97,11 @@ def test_what_is_no_run_is_one_sentence(place: Path, tmp_path: Path) -> None:
 
 
 def test_a_grid_has_the_numbers_of_its_files(grid: affuse.Grid) -> None:
-    written = pd.read_csv(grid.folder / "results.csv", keep_default_na=False)
+    written = pd.read_csv(grid.folder / "results.csv")
     frame = grid.to_frame()
     assert list(frame.columns) == list(written.columns)
     for name in ("value", "low", "high"):
-        expected = pd.to_numeric(written[name].replace("", "nan"))
-        pd.testing.assert_series_equal(frame[name], expected, check_exact=True)
+        pd.testing.assert_series_equal(frame[name], written[name], check_exact=True)
     assert set(frame["loss"]) == {"cross_entropy", "center", "logistic regression"}
     row = frame[(frame["loss"] == "center") & (frame["metric"] == "acc")].iloc[0]
     tables = pd.concat(
@@ -122,6 +122,8 @@ def test_a_grid_is_opened_again_with_its_verdict(grid: affuse.Grid) -> None:
     assert all(sentence in text for sentence in grid.verdict)
     assert opened.report() == grid.folder / "report.html"
     assert len(opened.runs) == 2 * 3
+    baseline = next(path for path in sorted((grid.folder / "runs").iterdir()) if "baseline" in path.name)
+    assert "Epoch" not in _notebook(affuse.Run.load(baseline / "fold0"))
     assert opened.failed == []
     assert not len(opened.skipped)
     assert "\n" not in repr(grid)

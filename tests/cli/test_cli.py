@@ -130,7 +130,7 @@ def test_compare_prints_the_papers_table_and_goes_on_where_it_was(place, tmp_pat
     assert "contrastive_center" in done.stdout
     assert "generated" in done.stdout
     again = affuse(*arguments, cache=place / "cache")
-    assert "6 of 6 cells are finished already." in again.stderr
+    assert "All 6 runs were finished earlier; nothing was run." in again.stderr
     assert again.stdout == done.stdout
     assert len(pd.read_csv(tmp_path / "c" / "results.csv")) == 3 * 4  # with the baseline
 
@@ -158,7 +158,7 @@ def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place, tmp_path):
     assert "Traceback" not in errors
     assert 0 < done < 9
     again = affuse(*arguments, cache=place / "cache")
-    assert f"{done} of 9 cells are finished already." in again.stderr
+    assert f"{done} of 9 runs were finished earlier." in again.stderr
     assert len(list(tmp_path.rglob("results.json"))) == 9 + 3  # with the baseline
 
 

@@ -216,7 +216,7 @@ def test_what_is_finished_is_not_done_again(folder, words, capsys, monkeypatch):
     (folder.parent / "corpus" / RECORD).unlink()  # as an earlier affuse left it
     ran = affuse(capsys, monkeypatch, *words)
     assert ran.code == 0
-    assert "30 of 30 cells are finished already." in ran.err
+    assert "All 30 runs were finished earlier; nothing was run." in ran.err
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("results.json")} == before
     other = affuse(capsys, monkeypatch, *words, "--seed", 1)
     assert other.code == 2

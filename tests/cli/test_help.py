@@ -117,12 +117,31 @@ def test_lists_are_folded_to_the_terminal(
 def test_what_is_listed_is_the_first_line_of_the_parts_docstring() -> None:
     import inspect
 
-    from affuse.catalogue import summaries
-    from affuse.registry import PARTS, get
+    from affuse.api.catalogue import summaries
+    from affuse.parts.registry import PARTS, get
 
     for family in PARTS:
         for name, line in summaries(family).items():
             assert line == (inspect.getdoc(get(family, name)) or "").splitlines()[0], f"{family}: {name}"
+
+
+def test_parts_of_other_packages_are_listed_with_their_package_be_it_broken(tmp_path: Path) -> None:
+    about = tmp_path / "focal_losses-1.2.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: focal-losses\nVersion: 1.2\n")
+    (about / "entry_points.txt").write_text("[affuse.losses]\nfocal = nowhere_to_be_found:FocalLoss\n")
+    source = str(Path(__file__).parents[2] / "src")
+    done = subprocess.run(
+        [sys.executable, "-m", "affuse", "list", "losses"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([source, str(tmp_path)])},
+    )
+    assert done.returncode == 0, done.stderr
+    text = " ".join(done.stdout.split())
+    assert "contrastive_center" in text
+    assert "focal The loss 'focal' of focal-losses 1.2 cannot be imported" in text
+    assert text.endswith("[focal-losses 1.2]")
 
 
 @pytest.fixture(scope="module")
@@ -148,13 +167,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("train server corpus --out y --set modalities.audio.encoder=vgish", "did you mean 'vggish'"),
         ("compare serverr corpus --out y", "did you mean 'server'"),
         ("compare server corpus --out y --over recipe=serverr", "did you mean 'server'"),
+        ("compare server corpus --out y --over los=a,b", "did you mean 'tasks.emotion.loss'"),
+        ("compare server corpus --out y --over loss=centre,center", "did you mean 'center'"),
         ("compare server nowhere --out y", "nowhere is not a corpus folder"),
         ("reproduce multi-los corpus --out y", "did you mean 'multi-loss'"),
         ("reproduce multi-loss nowhere --out y", "nowhere is not a corpus folder"),
         ("evaluate nowhere corpus", "no model folder nowhere"),
         ("export nowhere model.onnx", "no model folder nowhere"),
+        ("predict nowhere clip.wav", "no model folder nowhere"),
+        ("report nowhere", "There is no folder nowhere"),
+        ("push nowhere me/model", "no model folder nowhere"),
         ("validate nowhere", "nowhere is not a corpus folder"),
-        ("prepare emodbb x y", "Did you mean 'emodb'"),
+        ("prepare emodbb x y", "did you mean 'emodb'"),
     ],
 )
 def test_a_wrong_name_is_answered_before_anything_heavy_is_imported(

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from pydantic import Field
 
-from affuse import registry
 from affuse.cli.prepare import ABOUT
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import CorpusInfo
+from affuse.parts import registry
 from command import affuse
 from corpus_files import write_tone
 

@@ -17,9 +17,10 @@ import affuse
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.readers.table import prepare
 from affuse.errors import AffuseError
+from affuse.recipe.axes import axes_of
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import compare
-from affuse.training.variants import make_variants, parse_axes
+from affuse.training.variants import make_variants
 from corpus_files import write_tone
 from quiet import Quiet
 from small_corpus import make_corpus
@@ -139,7 +140,7 @@ def test_a_corpus_that_was_never_saved_is_trained_on_elsewhere(
         "modalities.text=null", "modalities.audio.encoder=logmel", "modalities.audio.options.bands=16", "epochs=1",
         "protocol.kind=group_k_fold", "protocol.folds=2", "protocol.validation.fraction=0.2",
     ]  # fmt: skip
-    variants = make_variants("server", parse_axes(["seed=0"]), changes)
+    variants = make_variants("server", axes_of(["seed=0"]), changes)
     found = compare(variants, corpus, tmp_path / "out", FeatureCache(tmp_path / "cache"), Quiet())
     assert len(found.results) == 2
     assert not found.failed

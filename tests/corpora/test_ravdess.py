@@ -100,7 +100,7 @@ def test_action_units_follow_their_keys(tmp_path: Path) -> None:
         found.append(np.load(path)[int(row)].tolist() if reference else None)
     assert found == [[3, 4, 5], None, [0, 1, 2]]
     notes = "\n".join(corpus.info.notes)
-    assert "1 utterances have no row in face_action_units.npz: 01-04-01-01-02-02" in notes
+    assert "1 utterance without a row in face_action_units.npz: 01-04-01-01-02-02" in notes
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_no_sound_at_all_and_no_gender_are_told(tmp_path):
     words = Corpus(pd.DataFrame({"id": ["a"], "text": ["b"], "side": ["left"]}), CorpusInfo(name="words"))
     with pytest.raises(AffuseError, match="has sound whose length is known"):
         view(words, CorpusView(min_seconds=1))
-    with pytest.raises(AffuseError, match="1 utterances have no gender"):
+    with pytest.raises(AffuseError, match="1 utterance without gender"):
         view(words, CorpusView(side="gender"))
 
 

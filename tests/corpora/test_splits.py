@@ -204,7 +204,7 @@ def blank(column: str, rows: int) -> pd.DataFrame:
         ),
         (corpus_table(), {"kind": "ratio"}, "stamped speaker-dependent"),
         (corpus_table(), {"kind": "column", "by": "role"}, "Speakers overlap: in fold 0"),
-        (blank("speaker", 3), {"by": "session"}, "3 utterances have no speaker and may be of one in both"),
+        (blank("speaker", 3), {"by": "session"}, "3 utterances without a speaker may be of one in both"),
         (corpus_table(), {"by": "gender", "validation": {"groups": 1}}, "have one gender"),
         (
             corpus_table(),
@@ -230,7 +230,7 @@ def blank(column: str, rows: int) -> pd.DataFrame:
         (
             change(emotion=[("rare" if i == 0 else f"e{i % 2}") for i in range(48)]),
             {},
-            r"Fold 0 has nothing to train emotion 'rare' \(1 utterances .* leave that class out",
+            r"Fold 0 has nothing to train emotion 'rare' \(1 utterance .* leave that class out",
         ),
         (
             change(emotion=[("rare" if i == 0 else f"e{i % 2}") for i in range(48)]),
@@ -327,7 +327,7 @@ def test_check_against_the_corpus() -> None:
     table = corpus_table()
     split = make_split(table, SplitProtocol(), "emotion")
     split.check(table)
-    with pytest.raises(AffuseError, match=r"names 1 utterances that the corpus does not have .*'s0_0'"):
+    with pytest.raises(AffuseError, match=r"names 1 utterance that the corpus does not have .*'s0_0'"):
         split.check(table.iloc[1:])
     with pytest.raises(AffuseError, match="another speaker for 8 utterances"):
         split.check(table.replace({"speaker": {"s0": "t0"}}))

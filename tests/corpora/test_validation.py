@@ -143,7 +143,7 @@ def test_speaker_with_two_genders(folder: Path) -> None:
     rows += [{"speaker": "t", "gender": "male"}, {"gender": "male"}, {"gender": "female"}]
     (finding,) = validate(make(folder, rows))
     assert (finding.row, finding.field) == (2, "gender")
-    assert finding.message == "speaker 's' is female in 2 rows and male in 1 rows"
+    assert finding.message == "speaker 's' is female in 2 rows and male in 1 row"
     even = [{"speaker": "s", "gender": gender} for gender in ("female", "male")]
     assert told(validate(make(folder, even))) == [(1, "gender", "error"), (2, "gender", "error")]
 

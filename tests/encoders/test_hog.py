@@ -7,7 +7,7 @@ import torch
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.hog import HogEncoder, HogOptions
 from affuse.errors import AffuseError
-from affuse.registry import get
+from affuse.parts.registry import get
 from affuse.sequence import FeatureSequence, pad
 from video_files import grey, write_video
 

@@ -11,7 +11,7 @@ from affuse.encoders.augmentation import augment
 from affuse.encoders.resnet import from_torchvision, make_network, widths
 from affuse.encoders.visual import VisualEncoder, VisualOptions
 from affuse.errors import AffuseError, ClipError
-from affuse.registry import get
+from affuse.parts.registry import get
 from affuse.sequence import FeatureSequence, pad
 from video_files import grey, write_video
 

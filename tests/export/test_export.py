@@ -23,8 +23,8 @@ from affuse.models.defaults import PredictionDefaults
 from affuse.models.network import Model
 from affuse.onnx.check import _Samples, measure_export
 from affuse.onnx.onnx_file import ExportedNetwork, export_onnx, quantise
+from affuse.parts.registry import PARTS
 from affuse.recipe import Recipe
-from affuse.registry import PARTS
 from affuse.sequence import FeatureSequence, pad
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up

@@ -182,22 +182,26 @@ def test_standard_input_without_room_for_its_copy(capsys, monkeypatch, tmp_path)
         buffer = io.BytesIO(b"x" * 100_000)
 
     monkeypatch.setattr(sys, "stdin", Input)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    model, room = tmp_path / "model", tmp_path / "room"
+    model.mkdir()
+    room.mkdir()
+    (model / "index.json").write_text("{}")  # of a model; it is not read before standard input
+    monkeypatch.setattr(tempfile, "tempdir", str(room))
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(
         resource.RLIMIT_FSIZE, (1000, hard)
     )  # what a full disk does, by a limit of this process
     try:
-        ran = affuse(capsys, monkeypatch, "predict", tmp_path, "-")
+        ran = affuse(capsys, monkeypatch, "predict", model, "-")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert ran.code == 2
-    assert f"Standard input cannot be copied to the temporary folder {tmp_path} (file too large)" in ran.err
+    assert f"Standard input cannot be copied to the temporary folder {room} (file too large)" in ran.err
     assert "set TMPDIR to a folder" in ran.err
-    assert not list(tmp_path.iterdir())
+    assert not list(room.iterdir())
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-    ran = affuse(capsys, monkeypatch, "predict", tmp_path, "-")
+    ran = affuse(capsys, monkeypatch, "predict", model, "-")
     assert ran.code == 2
     assert (
         f"Standard input cannot be copied to the temporary folder {tmp_path / 'gone'} (no such file"

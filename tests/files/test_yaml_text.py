@@ -7,8 +7,8 @@ import yaml
 
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_yaml, read_yaml_file, write_yaml
-from affuse.overrides import TEXTS
 from affuse.recipe import Recipe, packaged_recipes
+from affuse.recipe.overrides import TEXTS
 
 
 def test_names_stay_as_they_are_written_and_numbers_are_decimal():

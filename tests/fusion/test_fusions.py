@@ -8,7 +8,7 @@ from affuse.errors import AffuseError
 from affuse.fusion.attention import AttentionFusion, AttentionOptions
 from affuse.fusion.concat import ConcatFusion, ConcatOptions
 from affuse.fusion.pooling import pool
-from affuse.registry import PARTS, get
+from affuse.parts.registry import PARTS, get
 from affuse.sequence import FeatureSequence, pad
 
 WIDTHS = {"text": 16, "audio": 8, "face": 5}

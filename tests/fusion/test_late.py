@@ -6,9 +6,9 @@ from torch import nn
 
 from affuse.fusion.base import Opinions
 from affuse.fusion.late import LateFusion, LateOptions
-from affuse.models.network import build
+from affuse.models.building import build
+from affuse.parts.registry import get
 from affuse.recipe import Recipe
-from affuse.registry import get
 from affuse.sequence import pad
 
 WIDTHS = {"text": 6, "audio": 4}

@@ -102,6 +102,10 @@ def test_a_misspelt_setting_names_the_nearest(model: Model) -> None:
         AffuseError, match=r"no 'windw' among the settings of predict \(did you mean 'window'\?\)"
     ):
         model.predict((WAVE, RATE), windw=2)  # type: ignore[call-arg]
+    with pytest.raises(
+        AffuseError, match=r"no 'formts' among the arguments of predict_many \(did you mean 'formats'"
+    ):
+        model.predict_many([(WAVE, RATE)], formts=["json"])  # type: ignore[call-arg]
     with pytest.raises(AffuseError, match="did you mean 'channel'"):
         model.predict_many([(WAVE, RATE)], chanel=0)  # type: ignore[call-arg]
 
@@ -170,8 +174,9 @@ def test_what_does_not_fit_is_refused_before_any_work(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any], said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    given: dict[str, Any] = {"clips": ["a.wav"]} | arguments
     with pytest.raises(AffuseError) as caught:
-        model.predict_many(**({"clips": ["a.wav"]} | arguments))
+        model.predict_many(**given)
     assert said in str(caught.value)
     assert not list(tmp_path.iterdir())
 

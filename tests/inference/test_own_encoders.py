@@ -18,8 +18,8 @@ from affuse.inference.window_reader import WindowReader
 from affuse.inference.windows import Window
 from affuse.inference.words import Word, text_between
 from affuse.models.network import Model
+from affuse.parts.registry import PARTS
 from affuse.recipe import Recipe
-from affuse.registry import PARTS
 from affuse.sequence import pad
 from affuse.training.cache import ContentKeys
 from audio_files import write_sound

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from affuse.figures import cut_to, text_inches
-from affuse.inference.plot_task import _looks, runs
+from affuse.inference.plot_task import looks_of, runs
 from affuse.inference.timeline import Answer, Segment, Timeline
 from inference.timelines import EMOTION, GENDER, make_timeline
 
@@ -126,13 +126,13 @@ def test_every_class_looks_unlike_the_others_and_usual_ones_always_the_same() ->
         GENDER["gender"],
         ["x", "neutral", "y"],
     ):
-        looks = _looks(space)
+        looks = looks_of(space)
         assert list(looks) == list(space)
         assert len(set(looks.values())) == len(space)
     assert (
-        _looks(EMOTION["emotion"])["neutral"]
-        == _looks(EIGHT["emotion"])["neutral"]
-        == _looks(["x", "neutral"])["neutral"]
+        looks_of(EMOTION["emotion"])["neutral"]
+        == looks_of(EIGHT["emotion"])["neutral"]
+        == looks_of(["x", "neutral"])["neutral"]
     )
 
 

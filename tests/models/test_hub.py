@@ -116,7 +116,7 @@ def test_an_encoder_of_this_machine_goes_along_only_if_asked(tmp_path, server):
 
 
 def test_an_encoder_of_ones_own_that_cannot_be_copied_stays_here(tmp_path, server, monkeypatch):
-    from affuse.registry import PARTS
+    from affuse.parts.registry import PARTS
 
     monkeypatch.setitem(PARTS["encoders"], "own", "models.own_weights:OwnWeights")
     monkeypatch.chdir(tmp_path)

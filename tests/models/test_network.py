@@ -6,7 +6,9 @@ from torch import nn
 
 import affuse
 from affuse.errors import AffuseError
-from affuse.models.network import Model, Standardiser, build
+from affuse.models.building import build
+from affuse.models.layers import Standardiser
+from affuse.models.network import Model
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence, pad
 
@@ -122,7 +124,7 @@ def test_a_recipe_that_does_not_fit_is_one_sentence(change, message):
 
 
 def test_a_task_without_known_classes_must_name_them():
-    with pytest.raises(AffuseError, match="does not name the classes of task 'mood'"):
+    with pytest.raises(AffuseError, match="does not name the classes of the task 'mood'"):
         build(Recipe.load("server", ["tasks.mood.loss=center"]))
     model = build(Recipe.load("server", ["tasks.mood.loss=center"]), {"mood": ["up", "down"]})
     assert isinstance(model, Model)

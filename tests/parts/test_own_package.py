@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 import soundfile
 
-from affuse import registry
 from affuse.corpora.reader import prepare
 from affuse.errors import AffuseError
 from affuse.models.loading import load_model
+from affuse.parts import registry
 from affuse.recipe import Recipe
 from affuse.training.experiment import check_network
 from command import affuse
@@ -38,16 +38,11 @@ def here(site: Path) -> Iterator[Path]:
     """The package is installed in this process and in those that it starts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(site))
-        _forget()
+        registry.refresh()
         yield site
     for name in [name for name in sys.modules if name.partition(".")[0] == "mylab"]:
         del sys.modules[name]
-    _forget()
-
-
-def _forget() -> None:
-    registry._entry_points.cache_clear()
-    registry._loaded.cache_clear()
+    registry.refresh()
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +188,7 @@ def test_the_readers_options_are_checked(here: Path, tmp_path: Path) -> None:
             {"emotoins": ["anger"]},
             "There is no 'emotoins' among the options of prepare folders (did you mean 'emotions'?)",
         ),
-        ({"emotions": "anger"}, "options.emotions is 'anger', which is not a list"),
+        ({"emotions": "anger"}, "folders.emotions is 'anger', which is not a list"),
     ]:
         with pytest.raises(AffuseError, match=re.escape(message)):
             prepare("folders", tmp_path, tmp_path / "out", options)

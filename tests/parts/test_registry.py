@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from pydantic import Field
 
 import affuse
-from affuse import registry
+import command
 from affuse.corpora.corpus import Corpus, Utterance
-from affuse.encoders import Encoder, EncoderOptions, LogMelEncoder, Reading
+from affuse.encoders import Encoder, EncoderOptions, LogMelEncoder, LogMelOptions, Reading
 from affuse.errors import AffuseError
 from affuse.fusion import Fusion
 from affuse.losses import CenterLoss, CrossEntropyLoss, Reduction, TaskLoss
@@ -22,11 +22,14 @@ from affuse.models.loading import load_model
 from affuse.models.network import Model
 from affuse.models.parts import only_here
 from affuse.models.saving import save_model
-from affuse.origins import code_of
+from affuse.parts import registry
+from affuse.parts.options import Options
+from affuse.parts.origins import code_of
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence
 from affuse.weighting import SoftmaxWeighting, Weighting
 from affuse.workers import begin_worker, worker_pool
+from small_corpus import make_corpus
 
 SPACES = {"emotion": ["anger", "neutral"]}
 
@@ -44,6 +47,30 @@ class Squared(TaskLoss):
 
     def per_utterance(self, logits: Any, embedding: Any, labels: Any) -> Any:
         return (logits.softmax(-1).gather(1, labels[:, None]).squeeze(1) - 1).abs() ** self.power
+
+
+class PowerOptions(Options):
+    power: float = Field(default=2.0, ge=1)
+
+
+class AsOneObject(TaskLoss):
+    """Options in the other way."""
+
+    reads_logits = True
+
+    def __init__(
+        self,
+        num_classes: int,
+        dim: int,
+        reduction: Reduction = "mean",
+        *,
+        options: PowerOptions | None = None,
+    ) -> None:
+        super().__init__(num_classes, dim, reduction)
+        self.power = (options or PowerOptions()).power
+
+    def per_utterance(self, logits: Any, embedding: Any, labels: Any) -> Any:
+        return logits.square().sum(-1) ** self.power
 
 
 class Unfinished(TaskLoss):
@@ -98,13 +125,16 @@ def without_out(source: Path) -> Corpus:
 
 
 @pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    """Nothing that a test registers outlives it."""
-    kept = dict(registry._registered)
-    yield
-    registry._registered.clear()
-    registry._registered.update(kept)
-    registry._carried.clear()
+def registered(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], Any]:
+    """What a test registers, which does not outlive it."""
+    found: dict[tuple[str, str], Any] = {}
+    monkeypatch.setattr(registry, "_registered", found)
+    return found
+
+
+def _terms(model: Model) -> list[Any]:
+    loss: Any = model.losses["emotion"]
+    return list(loss.terms)
 
 
 def test_a_registered_part_is_found_by_name_and_works_in_a_recipe() -> None:
@@ -114,7 +144,50 @@ def test_a_registered_part_is_found_by_name_and_works_in_a_recipe() -> None:
     data = {"name": "r", "modalities": {"audio": {"encoder": "logmel"}}}
     recipe = Recipe.parse(data).changed(["tasks.emotion.loss=0.5*squared+center"])
     model = Model(recipe, SPACES)
-    assert type(model.losses["emotion"].terms[0]) is Squared
+    assert [type(term) for term in _terms(model)] == [Squared, CenterLoss]
+
+
+def test_options_may_come_one_by_one_or_as_one_object() -> None:
+    affuse.register("losses", "squared", Squared)
+    affuse.register("losses", "object", AsOneObject)
+    data = {"name": "r", "modalities": {"audio": {"encoder": "logmel"}}}
+    for name in ("squared", "object"):
+        terms = [{"name": name, "options": {"power": "3"}}]
+        model = Model(Recipe.parse(data | {"tasks": {"emotion": {"loss": terms}}}), SPACES)
+        assert [term.power for term in _terms(model)] == [3.0]
+        terms = [{"name": name, "options": {"power": "three"}}]
+        with pytest.raises(AffuseError, match=r"loss\.0\.options\.power is 'three', which is not a number"):
+            Model(Recipe.parse(data | {"tasks": {"emotion": {"loss": terms}}}), SPACES)
+    with pytest.raises(AffuseError, match=r"PowerOptions\.power is 0; it must be at least 1"):
+        PowerOptions(power=0)
+    with pytest.raises(AffuseError, match="PowerOptions: There is no option 'pow'"):
+        PowerOptions(pow=1)  # type: ignore[call-arg]
+    with pytest.raises(AffuseError, match=r"AsOneObject: .*power is 0; it must be at least 1"):
+        AsOneObject(2, 3, options={"power": 0})  # type: ignore[arg-type]
+
+
+def test_a_part_of_the_script_itself_is_compared_in_this_process(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    affuse.register("losses", "in_main", type("Mine", (CrossEntropyLoss,), {"__module__": "__main__"}))
+    make_corpus(tmp_path, speakers=4, each=1)
+    small = ["modalities.text=null", "modalities.audio={encoder: logmel, options: {bands: 8}}", "epochs=1"]
+    protocol = ["protocol.kind=group_k_fold", "protocol.folds=2", "protocol.validation.fraction=0.2"]
+    changes = [word for change in (*small, *protocol) for word in ("--set", change)]
+    words = [
+        "compare",
+        "server",
+        tmp_path / "corpus",
+        "--out",
+        tmp_path / "grid",
+        "--no-baseline",
+        "--jobs",
+        "2",
+    ]
+    ran = command.affuse(capsys, monkeypatch, *words, "--over", "loss=in_main", "--fold", "0", *changes)
+    assert ran.code == 0, ran.err
+    said = " ".join((ran.out + ran.err).split())
+    assert "All runs are made in this process: a script or notebook defines the loss 'in_main'." in said
 
 
 def test_register_decorates() -> None:
@@ -180,7 +253,7 @@ def test_a_cell_that_is_run_again_replaces_its_part() -> None:
 def test_what_lacks_something_is_refused_at_once(family: str, name: str, part: Any, message: str) -> None:
     with pytest.raises(AffuseError, match=message.replace("a *", r"a \*")):
         affuse.register(family, name, part)
-    assert ("losses", "x") not in registry._registered
+    assert (family, name) not in registry.carried()
 
 
 def test_the_origin_of_a_part() -> None:
@@ -196,7 +269,7 @@ def test_an_entry_point_of_a_taken_name_is_not_used(monkeypatch: pytest.MonkeyPa
         EntryPoint("gone", "no_such_module_here:Loss", "affuse.losses"),
     ]
     monkeypatch.setattr(registry, "entry_points", lambda group: [e for e in entries if e.group == group])
-    registry._entry_points.cache_clear()
+    registry.refresh()
     try:
         with pytest.warns(
             UserWarning, match=r"The loss 'center' of .* is not used, for affuse has one of that name"
@@ -206,7 +279,7 @@ def test_an_entry_point_of_a_taken_name_is_not_used(monkeypatch: pytest.MonkeyPa
         with pytest.raises(AffuseError, match=r"The loss 'gone' of .* cannot be imported \(No module named"):
             registry.get("losses", "gone")
     finally:
-        registry._entry_points.cache_clear()
+        registry.refresh()
 
 
 MODULE = """
@@ -240,14 +313,16 @@ def test_a_worker_process_sees_what_was_registered(tmp_path: Path, monkeypatch: 
     del sys.modules["beside_the_script"]
 
 
-def test_a_model_of_a_scripts_part_says_what_to_register(tmp_path: Path) -> None:
+def test_a_model_of_a_scripts_part_says_what_to_register(
+    tmp_path: Path, registered: dict[tuple[str, str], Any]
+) -> None:
     affuse.register("losses", "squared", Squared)
     data = {"name": "r", "modalities": {"audio": {"encoder": "logmel", "options": {"bands": 8}}}}
     save_model(
         Model(Recipe.parse({**data, "tasks": {"emotion": {"loss": "squared"}}}), SPACES), tmp_path / "model"
     )
     assert load_model(tmp_path / "model").recipe.tasks["emotion"].loss[0].name == "squared"
-    del registry._registered["losses", "squared"]
+    del registered["losses", "squared"]
     with pytest.raises(
         AffuseError,
         match=r"needs the loss 'squared', which a script registered \(.*:Squared\); before loading, import Squared and "
@@ -287,7 +362,7 @@ def test_nothing_in_a_recipe_or_folder_is_imported_by_path(
 
 def test_another_class_has_other_keys_in_the_cache() -> None:
     """Ours, one that derives from it, and the same one after a change of its source."""
-    options = LogMelEncoder.Options()
+    options = LogMelOptions()
     ours, louder = LogMelEncoder(options), Louder(options)
     assert ours.reading_key != louder.reading_key
     assert ours.features_key != louder.features_key

@@ -13,9 +13,10 @@ from sklearn.metrics import balanced_accuracy_score, recall_score
 
 from affuse.errors import AffuseError
 from affuse.evaluation.calibration import fit_temperature, probabilities_of
+from affuse.reports.figures.drawing import legend, new_grid
 from affuse.reports.figures.embedding_maps import tsne
 from affuse.reports.numbers import p_value, plain, points, signed
-from affuse.reports.pages.comparison import write_comparison_page
+from affuse.reports.pages.comparison import warnings, write_comparison_page
 from affuse.reports.record import read_record
 from affuse.reports.render.latex import escape
 from affuse.reports.report import Report
@@ -88,6 +89,47 @@ def test_the_paired_tests_derived_again(folder):
     assert table["bacc_p_holm"].to_dict() == pytest.approx(expected, nan_ok=True)
     assert table["resampled_p_holm"].isna().tolist() == [False, False, True]
     assert list(table["verdict"]) == ["not significant", "lower", "not judged"]
+
+
+def test_transcripts_are_warned_of_only_where_text_is_read(tmp_path: Path) -> None:
+    made = make_comparison(tmp_path / "c", {"cross_entropy": 0.7}, each=6, seeds=(0,))
+    record = json.loads((made / "comparison.json").read_text())
+    found = {}
+    for name, reads in (("audio", None), ("text", None), ("features", True), ("text", False)):
+        row = record["rows"][0] | {"transcript_overlap": 0.189, "modalities": {name: "x"}}
+        row |= {} if reads is None else {"reads_text": reads}
+        found[name, reads] = any(
+            "18.9 %" in text for text in warnings(record | {"rows": [row]}, Report.read(made))
+        )
+    assert found == {
+        ("audio", None): False,
+        ("text", None): True,
+        ("features", True): True,
+        ("text", False): False,
+    }
+
+
+def test_the_contents_lead_to_every_section(folder: Path) -> None:
+    html = (folder / "report.html").read_text("utf-8")
+    links = re.findall(r'<a href="#(section-\d+)">(.*?)</a>', html)
+    assert links == re.findall(r'<h2 id="(section-\d+)">(.*?)</h2>', html)
+    assert len(links) > 6
+
+
+def test_a_legend_takes_as_many_lines_as_its_words_need() -> None:
+    """Drawn, and measured: no word of it is cut at the figure's edge."""
+    for names in (
+        ["anger", "happiness", "neutral", "sadness"],
+        ["a rather long name of a class"] * 6,
+        ["a"] * 8,
+    ):
+        figure, (axes,) = new_grid(1, 1, 3.0, 2.4)
+        handles = [axes.plot([0, 1], [i, i], "o")[0] for i in range(len(names))]
+        legend(figure, handles, names, columns=4)
+        figure.draw_without_rendering()
+        shown = figure.legends[0].get_window_extent()
+        assert shown.x0 >= figure.bbox.x0, names
+        assert shown.x1 <= figure.bbox.x1, names
 
 
 def test_a_row_is_compared_with_the_most_like_row_under_cross_entropy(tmp_path):

@@ -25,7 +25,7 @@ from comparison_folder import CLASSES, make_comparison
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a comparison made by hand, with what 'affuse train' writes besides its answers."""
-    made = make_comparison(tmp_path_factory.mktemp("run") / "c", {"cross_entropy": 0.7}, folds=2, seeds=(0,))
+    made = make_comparison(tmp_path_factory.mktemp("run") / "c", {"cross_entropy": 0.7}, folds=3, seeds=(0,))
     folder = made / "runs" / "loss=cross_entropy,seed=0" / "fold0"
     finish(folder)
     return folder
@@ -64,7 +64,7 @@ def test_the_numbers_are_those_of_the_predictions(run: Path) -> None:
     said = verdict_of(page)
     assert said.startswith(f"BACC (UA) {100 * bacc:.1f} % [")
     assert f"ACC (WA) {100 * (test['emotion'] == test['emotion_predicted']).mean():.1f} % [" in said
-    assert "on 72 utterances of 4 speakers" in said
+    assert "on 54 utterances of 3 speakers" in said
     assert "guessing gives a BACC of 33.3 %" in said
     text = (run / "report.md").read_text("utf-8")
     counts = confusion_matrix(test["emotion"], test["emotion_predicted"], labels=CLASSES)
@@ -72,7 +72,7 @@ def test_the_numbers_are_those_of_the_predictions(run: Path) -> None:
         recall, precision = counts[i, i] / counts[i].sum(), counts[i, i] / counts[:, i].sum()
         assert f"| {name} | {counts[i].sum()} | {100 * recall:.1f} | {100 * precision:.1f} |" in text
     wrong = test[test["emotion"] != test["emotion_predicted"]]
-    assert f"{len(wrong)} of 72 test utterances got a wrong answer." in text
+    assert f"{len(wrong)} of 54 test utterances got a wrong answer." in text
     assert len(re.findall(r"\]\(\.\./\.\./\.\./\.\./corpus/s\d_\d+\.wav\)", text)) == min(15, len(wrong))
 
 
@@ -144,8 +144,8 @@ def test_the_page_of_an_evaluation(run: Path, tmp_path: Path) -> None:
     assert "1 utterance could not be used" in html
     assert "It is too short." in html
     assert verdict_of(page).startswith("BACC (UA) ")
-    gap = found.groups.query("grouping == 'gender' and metric == 'bacc' and p.notna()").iloc[0]
-    assert "BACC of female minus male: " in html
+    gap = found.groups.query("grouping == 'dialog type' and metric == 'bacc' and p.notna()").iloc[0]
+    assert "BACC of improvised minus scripted: " in html
     assert f" p =\u00a0{gap['p']:.2f}." in html or gap["p"] < 0.1
 
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
-from affuse.axes import axes_of
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
 from affuse.evaluation.intervals import speaker_confusions, speaker_interval
+from affuse.recipe.axes import axes_of
 from affuse.reports.tables.results import collect_results, markdown_table, paper_table
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import compare
@@ -121,8 +121,8 @@ def test_finished_cells_are_never_run_again_and_unfinished_ones_are(place, tmp_p
     first = sorted(times)[0]
     (first.parent / "results.json").unlink()  # as an interrupted cell is
     _, progress = run(place, tmp_path, ["loss=cross_entropy", "seed=0,1"])
-    assert progress.totals["training"] == 4
-    assert "2 of 6 cells are finished already." in progress.said
+    assert progress.counts["epochs of 4 runs"][-1] == (8, 8)
+    assert "2 of 6 runs were finished earlier." in progress.said
     for path, time in times.items():
         assert (path.stat().st_mtime_ns == time) == (path != first)
 
@@ -144,7 +144,8 @@ def test_other_settings_in_the_same_folder_are_refused(place, tmp_path):
 
 def test_processes_give_the_tables_of_one_process(place, tmp_path):
     run(place, tmp_path / "one", ["seed=0,1"], jobs=1, folds=[0])
-    run(place, tmp_path / "two", ["seed=0,1"], jobs=2, folds=[0])
+    _, progress = run(place, tmp_path / "two", ["seed=0,1"], jobs=2, folds=[0])
+    assert progress.counts["epochs of 2 runs"][-1] == (4, 4)
     for seed in (0, 1):
         one, two = (
             (tmp_path / n / "runs" / f"seed={seed}" / "fold0" / "predictions.csv").read_text()

@@ -367,7 +367,7 @@ def test_a_feature_that_never_varies_is_only_shifted(place):
 
 
 def test_a_term_of_weight_0_trains_no_classifier():
-    from affuse.models.network import build
+    from affuse.models.building import build
 
     assert not build(Recipe.load("server", ["loss=0*cross_entropy+center"])).heads
 

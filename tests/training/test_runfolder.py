@@ -22,6 +22,7 @@ from affuse.training.runfolder import RunFolder, RunResult
 SOURCE = Path(affuse.__file__).parent
 OWNERS = {  # of names in a run's or a comparison's folder
     "training/runfolder.py", "training/comparison_folder.py", "failures.py",
+    "training/evaluate/files.py",  # an evaluation's folder has a calibration.csv too
     "models/index.py",  # a model folder has a recipe.yaml too
     "corpora/readers/emodb.py", "corpora/readers/ravdess.py",  # releases may have an utterances.csv
 }  # fmt: skip

@@ -10,8 +10,8 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
+from affuse.models.building import build
 from affuse.models.loading import load_model
-from affuse.models.network import build
 from affuse.recipe import Recipe
 from affuse.reports.pages.comparison import write_comparison_page
 from affuse.reports.record import write_record

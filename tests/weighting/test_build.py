@@ -6,9 +6,9 @@ import inspect
 
 import pytest
 
-from affuse import registry
 from affuse.errors import AffuseError
 from affuse.models.parts import build_weighting
+from affuse.parts import registry
 from affuse.recipe import Recipe
 from affuse.weighting import GradNormWeighting, SoftmaxWeighting
 from weighting.networks import LOSS_BASED, SURGERY, TASKS

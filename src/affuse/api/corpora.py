@@ -34,7 +34,7 @@ def prepare(
     Examples:
         >>> import affuse
         >>> affuse.prepare("emodb", "downloads/emodb", "corpora/emodb", emotions=["anger", "neutral"])  # doctest: +SKIP
-        Corpus('emodb', 206 utterances, 10 speakers, emotion: anger 127, neutral 79, gender: female 106, male 100)
+        Corpus('emodb', 206 utterances, 10 speakers, emotion: anger 127, neutral 79, ...)
     """
     from affuse.corpora.reader import prepare as read
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from affuse.api.inputs import check_corpus, open_cache, open_corpus
-from affuse.axes import axes_of, overrides_of
 from affuse.calls import current_call, recorded
 from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
 from affuse.progress import watched
+from affuse.recipe.axes import axes_of, overrides_of
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -137,26 +137,21 @@ def compare(
     Examples:
         >>> import affuse
         >>> grid = affuse.compare("3m-ser", "corpora/emodb", "runs/grid", over={"seed": range(3)})  # doctest: +SKIP
-        >>> print(*grid.verdict, sep="\\n")  # doctest: +SKIP
+        >>> grid.verdict  # doctest: +SKIP
     """
-    from affuse.recipe import Recipe
+    from affuse.training.variants import make_variants
 
     out = Path(out)
     axes = axes_of(over)
     chosen = _folds(axes.pop("fold", None), folds)
-    for name in axes.get("recipe", ()):
-        Recipe.load(name)
-    if "recipe" not in axes:
-        Recipe.load(recipe, overrides_of(set))
+    variants = make_variants(recipe, axes, overrides_of(set))
     check_corpus(corpus)
     # what is wrong so far is answered at once: these import torch and lightning
     from affuse.results.comparison_files import write_comparison
     from affuse.training.baseline import add_baseline
     from affuse.training.compare import compare as run
     from affuse.training.comparison_folder import comparison_outputs
-    from affuse.training.variants import make_variants
 
-    variants = make_variants(recipe, axes, overrides_of(set))
     opened, store, device = open_corpus(corpus), open_cache(cache), choose_device(device)
     with comparison_outputs(out, overwrite).writing():
         with watched(progress) as watching:

@@ -91,7 +91,9 @@ def evaluate(
             trained, opened, open_cache(cache), heard, choose_device(device),
             split=split, role=role, modalities=given, run=folder,
         )  # fmt: skip
-        found = Evaluation(**vars(tables), modalities=given, said=heard.sentences)
+        found = Evaluation(
+            **vars(tables), modalities=given, said=heard.sentences, model=str(folder or trained.recipe.name)
+        )
         if out is not None:
             found.save(out, overwrite=overwrite)
     return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from affuse.api.inputs import open_corpus
 from affuse.calls import recorded
+from affuse.errors import AffuseError
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -29,6 +30,10 @@ def report(folder: str | Path, *, corpus: Corpus | str | Path | None = None, ove
         >>> affuse.report("runs/grid")  # doctest: +SKIP
         PosixPath('runs/grid/report.html')
     """
+    if not Path(folder).is_dir():
+        raise AffuseError(
+            f"There is no folder {folder}; give one that 'affuse train', 'affuse compare' or 'affuse reproduce' wrote."
+        )
     from affuse.reproduction.report.record import is_reproduction, reproduction_outputs
     from affuse.results.grid import Grid
     from affuse.results.reproduction import Reproduction
@@ -62,6 +67,6 @@ def list_parts(family: str) -> dict[str, str]:
         >>> list(affuse.list_parts("losses"))[:3]
         ['cross_entropy', 'center', 'contrastive_center']
     """
-    from affuse.catalogue import summaries
+    from affuse.api.catalogue import summaries
 
     return summaries(family)

@@ -69,6 +69,8 @@ def print_grid(grid: Grid) -> int:
     from affuse.training.comparison_folder import PAGE, RESULTS, RESULTS_TEXT
 
     for title, table in grid.tables:
+        if "trainings" in table.columns:  # why is said below, where there is room for it
+            table = table.assign(trainings=[text.partition(":")[0] for text in table["trainings"]])
         print_table(table, title)
     messages.print(grid.note, soft_wrap=True)
     for sentence in grid.verdict:

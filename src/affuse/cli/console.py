@@ -11,12 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from affuse.cli.flags import flag
-from affuse.devices import choose_device
 from affuse.files.names import shown
 from affuse.names import counted
 from affuse.progress import Bars, Lines, reporting
 
-__all__ = ["bars", "choose_device", "messages", "out", "print_table", "report_skipped"]
+__all__ = ["bars", "messages", "out", "print_table", "report_skipped"]
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -37,6 +37,7 @@ def export(
     Its inputs and outputs have names, take any batch size and length, and the labels are in its metadata.
     """
     import affuse
+    from affuse.cli.console import bars
     from affuse.cli.console import out as output
     from affuse.corpora.corpus_files import check_corpus_folder
 
@@ -45,7 +46,8 @@ def export(
     if measure is not None:
         check_corpus_folder(measure)
     chosen: Inputs = inputs  # type: ignore[assignment]  # affuse.export refuses others
-    path = affuse.export(model, out, inputs=chosen, int8=int8, overwrite=overwrite)
+    with bars():
+        path = affuse.export(model, out, inputs=chosen, int8=int8, overwrite=overwrite)
     output.print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", soft_wrap=True)
     if measure is not None:
         _measure(model, measure, chosen, split, cache)

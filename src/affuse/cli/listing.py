@@ -18,14 +18,16 @@ def list_parts(
 ) -> None:
     """List the parts that recipes can name, and the packaged recipes, with what each is."""
     import affuse
-    from affuse.catalogue import FAMILIES
+    from affuse.api.catalogue import FAMILIES
     from affuse.cli.console import out
 
     for name in [family] if family else FAMILIES:
-        found = affuse.list_parts(name)
+        found = {part: f"{text}{_origin(name, part)}" for part, text in affuse.list_parts(name).items()}
         if not family:
             out.print(f"{name.capitalize()}:")
-            found = {part: _first_sentence(text) for part, text in found.items()}
+            found = {
+                part: _first_sentence(text) if name == "recipes" else text for part, text in found.items()
+            }
         out.print(_table(found), soft_wrap=True)
         if not family and name != FAMILIES[-1]:
             out.print()
@@ -45,6 +47,13 @@ def _table(rows: dict[str, str]) -> str:
             break_on_hyphens=False,
         )
     return "\n".join(lines)
+
+
+def _origin(family: str, name: str) -> str:
+    """' [package 1.2]' of a part that is not affuse's own."""
+    from affuse.parts.registry import is_own, origin
+
+    return "" if family == "recipes" or is_own(family, name) else f" [{origin(family, name)}]"
 
 
 def _first_sentence(text: str) -> str:

@@ -42,13 +42,16 @@ def predict(
         str | None,
         typer.Option(
             "--out",
+            metavar="PATH",
             help="A file of one clip (talk.srt, talk.csv, talk.png: the ending is the format), or a folder (a name "
             "without an ending, or with / at its end); without it, standard output.",
         ),
     ] = None,
     window: Annotated[
         float | None,
-        typer.Option(help="Seconds of a window (default: the longest training clips but 5 %, at most 6)."),
+        typer.Option(
+            help="Seconds of a window (default: 95 % of the training clips are shorter, at most 6)."
+        ),
     ] = None,
     hop: Annotated[
         float | None, typer.Option(help="Seconds from window to window (default: half a window).")
@@ -56,7 +59,8 @@ def predict(
     vad: Annotated[
         bool | None,
         typer.Option(
-            "--vad/--no-vad", help="Emotion only where somebody speaks (default: unless only faces are read)."
+            "--vad/--no-vad",
+            help="Emotion only where somebody speaks (default: yes, unless the model reads faces alone).",
         ),
     ] = None,
     unsure: Annotated[
@@ -100,8 +104,10 @@ def predict(
     ] = False,
 ) -> None:
     """Emotion over time in audio or video of any length: segments with label, probabilities and confidence."""
-    from affuse.cli.console import choose_device
     from affuse.cli.flags import sentence
+    from affuse.models.finding import find_folder
+
+    find_folder(model)  # a wrong name is answered before torch is imported
     from affuse.inference.many import predict_many
     from affuse.inference.timeline_files import writers_of
 
@@ -115,39 +121,40 @@ def predict(
         model, clips, out=out, formats=formats, plot=plot, overwrite=overwrite, jobs=jobs,
         window=window, hop=hop, vad=vad, unsure=unsure, text=text, asr=asr, face=_point(face), detector=detector,
         side=side,  # type: ignore[arg-type]  # checked, with a sentence
-        channel=channel, track=track, device=choose_device(device),
+        channel=channel, track=track, device=device,
     )  # fmt: skip
-    if out is None and len(batch) > 1 and writers[0].name not in ("json", "csv"):
-        raise AffuseError(
-            f"{argument('formats', writers[0].name)} of {len(batch)} clips needs a folder ({argument('out')}); json "
-            "and csv can be piped."
-        )
-    for note in batch.notes:
-        _say(note)
-    seconds, warned = 0.0, False
-    for outcome in batch:
-        if outcome.timeline is None:
-            if len(batch) == 1:
-                raise outcome.error or AffuseError(outcome.cause)
-            if verbose and outcome.trace:
-                _say(outcome.trace, escaped=True)
-            continue
-        if outcome.timeline.warning and not warned:
-            _say(outcome.timeline.warning)
-        _say_what_was_found(outcome)
-        seconds += outcome.timeline.seconds
-        if out is None:
-            _print_timeline(outcome, writers[0], first=not warned, alone=len(batch) == 1)
-        warned = True
-    if len(batch) > 1:
-        done = len(batch) - len(batch.skipped)
-        processes = f"{batch.processes} process{'' if batch.processes == 1 else 'es'}"
-        _say(f"{done} of {len(batch)} clips, {seconds:.1f} s, on {processes}.")
-    _say_what_was_written(batch, out)
-    for outcome in batch.skipped:
-        _say(f"Skipped: {sentence(outcome.error) if outcome.error else outcome.cause}")
-    if batch.skipped:
-        raise typer.Exit(1)
+    with batch:
+        if out is None and len(batch) > 1 and writers[0].name not in ("json", "csv"):
+            raise AffuseError(
+                f"{argument('formats', writers[0].name)} of {len(batch)} clips needs a folder ({argument('out')}); "
+                "json and csv can be piped."
+            )
+        for note in batch.notes:
+            _say(note)
+        seconds, warned = 0.0, False
+        for outcome in batch:
+            if outcome.timeline is None:
+                if len(batch) == 1:
+                    raise outcome.error or AffuseError(outcome.cause)
+                if verbose and outcome.trace:
+                    _say(outcome.trace, escaped=True)
+                continue
+            if outcome.timeline.warning and not warned:
+                _say(outcome.timeline.warning)
+            _say_what_was_found(outcome)
+            seconds += outcome.timeline.seconds
+            if out is None:
+                _print_timeline(outcome, writers[0], first=not warned, alone=len(batch) == 1)
+            warned = True
+        if len(batch) > 1:
+            done = len(batch) - len(batch.skipped)
+            processes = f"{batch.processes} process{'' if batch.processes == 1 else 'es'}"
+            _say(f"{done} of {len(batch)} clips, {seconds:.1f} s, on {processes}.")
+        _say_what_was_written(batch, out)
+        for outcome in batch.skipped:
+            _say(f"Skipped: {sentence(outcome.error) if outcome.error else outcome.cause}")
+        if batch.skipped:
+            raise typer.Exit(1)
 
 
 def _point(face: str | None) -> tuple[float, float] | None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.main import get_command
 
-from affuse import registry
 from affuse.cli.verbs import VerbGroup, Verbs
+from affuse.parts import registry
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus

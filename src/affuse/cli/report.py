@@ -19,7 +19,8 @@ def report(
 ) -> None:
     """Write the HTML page of a run, a comparison or a reproduction again."""
     import affuse
-    from affuse.cli.console import out
+    from affuse.cli.console import bars, out
 
-    page = affuse.report(folder, corpus=corpus, overwrite=overwrite)
+    with bars():
+        page = affuse.report(folder, corpus=corpus, overwrite=overwrite)
     out.print(f"The report is {page}: open it in a browser.", soft_wrap=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
+
+from affuse.section import Section
 
 Classes = Literal["4+exc", "4", "6"]
 Scenario = Literal["improvised", "scripted", "both"]
@@ -26,7 +28,7 @@ CLASS_SETS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 
-class LabelProtocol(BaseModel):
+class LabelProtocol(Section):
     """How turns get their emotion. Unknown fields are errors.
 
     Args:
@@ -44,8 +46,6 @@ class LabelProtocol(BaseModel):
         >>> LabelProtocol(classes="4").label_space
         ['anger', 'happiness', 'sadness', 'neutral']
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     classes: Classes = "4+exc"
     scenario: Scenario = "both"

@@ -9,7 +9,7 @@ import pandas as pd
 from affuse.corpora.schema import GENDERS
 from affuse.errors import AffuseError
 from affuse.names import tidy
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 
 LabelMap = Mapping[str, str | None]
 OTHERWISE = "*"  # a map's entry for every label it does not name

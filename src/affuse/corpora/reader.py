@@ -8,10 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from affuse import registry
 from affuse.errors import AffuseError
-from affuse.options import check
-from affuse.options import given as arguments
+from affuse.parts import registry
+from affuse.parts.options import arguments, check
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -61,4 +60,4 @@ def prepare(
         given["source"] = Path(source)
     if "progress" in parameters and progress is not None:
         given["progress"] = progress
-    return reader(**given, **arguments(checked))
+    return reader(**given, **arguments(reader, checked))

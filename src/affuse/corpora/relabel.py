@@ -9,7 +9,7 @@ import pandas as pd
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.labels import LabelMap, map_labels, with_labels
 from affuse.errors import AffuseError
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 
 
 def relabel(corpus: Corpus, maps: Mapping[str, LabelMap], require: Sequence[str] = ()) -> Corpus:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from affuse.corpora.durations import seconds_of
 from affuse.corpora.label_protocol import LabelProtocol
 from affuse.errors import AffuseError
+from affuse.names import counted
+from affuse.section import Section
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus  # recipes are read without pandas
@@ -23,10 +25,8 @@ _CURES = {
 }
 
 
-class CorpusView(BaseModel):
+class CorpusView(Section):
     """Which utterances, whose labels, which half of the picture. Unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     min_seconds: float = Field(
         default=0.0,
@@ -99,7 +99,7 @@ def lacking(corpus: Corpus, choice: CorpusView) -> dict[str, str]:
             )
         elif blank.any():
             first = corpus.table["id"][blank].iloc[0]
-            found["side"] = f"{int(blank.sum())} utterances have no gender (the first is {first})"
+            found["side"] = f"{counted(int(blank.sum()), 'utterance')} without gender (the first is {first})"
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,8 @@ from affuse.files.names import find
 from affuse.media.clock import clock_rule
 from affuse.media.remarks import remarks
 from affuse.media.sound_rule import sound_rule
-from affuse.options import Checked, Options
-from affuse.origins import code_of
+from affuse.parts.options import Checked, Options
+from affuse.parts.origins import code_of
 from affuse.sequence import FeatureSequence
 
 
@@ -41,7 +41,10 @@ class Reading(NamedTuple):
     least: int = 1
 
 
-class Encoder(Checked, nn.Module, ABC):
+AnyOptions = TypeVar("AnyOptions", bound=EncoderOptions)
+
+
+class Encoder(Checked, nn.Module, ABC, Generic[AnyOptions]):
     """A step from a modality of a clip to a feature sequence.
 
     ``read`` takes one utterance from disk to a tensor, ``forward`` a padded batch of those to features.
@@ -51,7 +54,8 @@ class Encoder(Checked, nn.Module, ABC):
     ``forward`` honours the mask it is given, and gives (batch, steps, width) with an all-False mask where a clip is
     missing.
 
-    An encoder of your own derives from this class and writes ``width_of``, ``reading_of``, ``read`` and ``forward``.
+    An encoder of your own derives from ``Encoder[MyOptions]`` and writes ``width_of``, ``reading_of``, ``read`` and
+    ``forward``.
 
     Args:
         options: An object of the class's ``Options``.
@@ -79,25 +83,25 @@ class Encoder(Checked, nn.Module, ABC):
             cls.read = lambda self, utterance: self.read_with_fault(utterance)[0]
         # what another class reads differently is not in the cache under that class's key
         if {"read", "read_with_fault"} & set(cls.__dict__) and "reading_key" not in cls.__dict__:
-            cls.reading_key = Encoder.reading_key
+            cls.reading_key = Encoder.reading_key  # type: ignore[assignment,method-assign]
 
-    def __init__(self, options: EncoderOptions) -> None:
+    def __init__(self, options: AnyOptions) -> None:
         super().__init__()
         self.options = options
 
     @classmethod
     @abstractmethod
-    def width_of(cls, options: EncoderOptions) -> int:
+    def width_of(cls, options: AnyOptions) -> int:
         """Size of one step of the feature sequence, found without loading any weight."""
 
     @classmethod
-    def adapter_of(cls, options: EncoderOptions) -> nn.Module | None:
+    def adapter_of(cls, options: AnyOptions) -> nn.Module | None:
         """A trainable layer between ``forward``'s features, frozen or not, and the fusion; usually none."""
         return None
 
     @classmethod
     @abstractmethod
-    def reading_of(cls, options: EncoderOptions) -> Reading:
+    def reading_of(cls, options: AnyOptions) -> Reading:
         """What ``read`` gives, step by step."""
 
     def write_source(self, folder: Path, weights: bool) -> dict[str, str | None]:
@@ -109,11 +113,11 @@ class Encoder(Checked, nn.Module, ABC):
         return {}
 
     @classmethod
-    def check_exportable(cls, options: EncoderOptions) -> None:
+    def check_exportable(cls, options: AnyOptions) -> None:
         """Raise AffuseError, with the cure, if ``forward`` cannot become part of an ONNX file."""
 
     @classmethod
-    def exported_reading_of(cls, options: EncoderOptions) -> Reading:
+    def exported_reading_of(cls, options: AnyOptions) -> Reading:
         """What ``exportable()`` takes: ``reading_of``, or samples where the file computes the reading from them."""
         return cls.reading_of(options)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import torch
 from pydantic import Field, model_validator
@@ -21,13 +21,15 @@ from affuse.media.clock import clock_rule
 class FaceClipOptions(EncoderOptions):
     """Which pictures of a video, and what part of each; the defaults are Chae et al.'s (2018)."""
 
-    frames_per_second: float = Field(25.0, gt=0, description="pictures taken")
-    seconds: float | None = Field(6.0, gt=0, description="the clip's first so many seconds; null: all of it")
-    size: int = Field(96, ge=48, description="rows and columns of a face")
-    crop: Literal["window", "detect"] = Field(
-        "window", description="a fixed place in the speaker's half, or a face detector's"
+    frames_per_second: float = Field(default=25.0, gt=0, description="pictures taken")
+    seconds: float | None = Field(
+        default=6.0, gt=0, description="the clip's first so many seconds; null: all of it"
     )
-    detector: str | None = Field(None, description="of crop: detect; the path of YuNet's ONNX file")
+    size: int = Field(default=96, ge=48, description="rows and columns of a face")
+    crop: Literal["window", "detect"] = Field(
+        default="window", description="a fixed place in the speaker's half, or a face detector's"
+    )
+    detector: str | None = Field(default=None, description="of crop: detect; the path of YuNet's ONNX file")
 
     @model_validator(mode="after")
     def _detector_named(self) -> Self:
@@ -38,15 +40,17 @@ class FaceClipOptions(EncoderOptions):
         return self
 
 
-class FaceEncoder(Encoder):
+AnyFaceOptions = TypeVar("AnyFaceOptions", bound=FaceClipOptions)
+
+
+class FaceEncoder(Encoder[AnyFaceOptions]):
     """An encoder of (frames, size, size, 3) uint8 RGB faces; what ``forward`` makes of them is its children's."""
 
     kind: ClassVar[str] = "video"
-    options: FaceClipOptions
 
     @classmethod
     @override
-    def reading_of(cls, options: FaceClipOptions) -> Reading:
+    def reading_of(cls, options: AnyFaceOptions) -> Reading:
         meaning = f"RGB face of 0 to 255, {options.frames_per_second:g} a second"
         return Reading(torch.uint8, (options.size, options.size, 3), meaning)
 

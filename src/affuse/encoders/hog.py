@@ -28,15 +28,15 @@ ORIENTATIONS = 9
 class HogOptions(FaceClipOptions):
     """Cheap by default: small faces, a few frames a second, the whole clip."""
 
-    frames_per_second: float = Field(2.5, gt=0)
-    seconds: float | None = Field(None, gt=0)
-    size: int = Field(48, ge=48, multiple_of=CELL)
+    frames_per_second: float = Field(default=2.5, gt=0)
+    seconds: float | None = Field(default=None, gt=0)
+    size: int = Field(default=48, ge=48, multiple_of=CELL)
     steps: Literal["clip", "frames"] = Field(
-        "clip", description="one step, mean and deviation over the clip's frames; or a step per frame"
+        default="clip", description="one step, mean and deviation over the clip's frames; or a step per frame"
     )
 
 
-class HogEncoder(FaceEncoder):
+class HogEncoder(FaceEncoder[HogOptions]):
     """Histograms of oriented gradients of faces -> (batch, 1, 2 x descriptor) or (batch, frames, descriptor).
 
     The descriptor of a 48 x 48 face has 5 x 5 blocks of 4 cells of 9 orientations: 900 numbers. The deviation over
@@ -55,7 +55,6 @@ class HogEncoder(FaceEncoder):
 
     Options: ClassVar[type[EncoderOptions]] = HogOptions
     unscaled = True
-    options: HogOptions
 
     def __init__(self, options: HogOptions) -> None:
         super().__init__(options)
@@ -71,7 +70,7 @@ class HogEncoder(FaceEncoder):
 
     @classmethod
     @override
-    def check_exportable(cls, options: EncoderOptions) -> None:
+    def check_exportable(cls, options: HogOptions) -> None:
         raise AffuseError(
             "The hog encoder is OpenCV's and cannot be part of an ONNX file; export with --inputs features."
         )

@@ -31,16 +31,16 @@ class LogMelOptions(EncoderOptions):
     """Options of ``logmel``."""
 
     network: Literal["statistics", "cnn"] = Field(
-        "statistics", description="learning-free statistics over time, or a small CNN to train"
+        default="statistics", description="learning-free statistics over time, or a small CNN to train"
     )
-    bands: int = Field(64, ge=1, le=128, description="mel bands")
-    low: float = Field(125.0, ge=0, description="Hz, where the lowest band begins")
-    high: float = Field(7500.0, le=RATE / 2, description="Hz, where the highest band ends")
-    pitch: bool = Field(True, description="add log-F0 and voicing to every frame")
+    bands: int = Field(default=64, ge=1, le=128, description="mel bands")
+    low: float = Field(default=125.0, ge=0, description="Hz, where the lowest band begins")
+    high: float = Field(default=7500.0, le=RATE / 2, description="Hz, where the highest band ends")
+    pitch: bool = Field(default=True, description="add log-F0 and voicing to every frame")
     seconds: float | None = Field(
-        None, ge=0.1, description="statistics: seconds per step; null: the whole clip is one step"
+        default=None, ge=0.1, description="statistics: seconds per step; null: the whole clip is one step"
     )
-    width: int = Field(128, ge=1, description="cnn: size of a step")
+    width: int = Field(default=128, ge=1, description="cnn: size of a step")
 
     @model_validator(mode="after")
     def _ordered(self) -> LogMelOptions:
@@ -49,7 +49,7 @@ class LogMelOptions(EncoderOptions):
         return self
 
 
-class LogMelEncoder(Encoder):
+class LogMelEncoder(Encoder[LogMelOptions]):
     """Log-mels as VGGish defines them, and pitch: audio -> (batch, steps, width).
 
     statistics: per step, of every band: mean, standard deviation, minimum, maximum, and the standard deviation
@@ -73,7 +73,6 @@ class LogMelEncoder(Encoder):
     Options = LogMelOptions
     kind = "audio"
     unscaled = True
-    options: LogMelOptions
 
     def __init__(self, options: LogMelOptions) -> None:
         super().__init__(options)

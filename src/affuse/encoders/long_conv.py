@@ -120,7 +120,8 @@ class LongConv1d(nn.Module):
         result: Any = self._by_fft(x)
         return result
 
-    @torch.compiler.disable()  # FFT and out= buffers gain nothing from a graph
+    # FFT and out= buffers gain nothing from a graph
+    @torch.compiler.disable()  # pyright: ignore[reportUntypedFunctionDecorator]
     def _by_fft(self, x: Tensor) -> Tensor:
         steps = _check(x, self.weight, self.bias, self.padding, self.groups)
         fresh = self.weight.requires_grad and torch.is_grad_enabled()

@@ -84,7 +84,9 @@ class OverlapSave(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor | None, ...]:
         """The gradients of x, weight and bias, from the kept spectra."""
         spectra, *kept = ctx.saved_tensors
         (x_shape, weight_shape), block, groups = ctx.shapes, ctx.block, ctx.groups
@@ -147,12 +149,12 @@ def _add_weight_gradient(d_fom: Tensor, x_fcm: Tensor, dw: Tensor, groups: int, 
 
 
 class _Tile(NamedTuple):
-    """Output steps ``start`` to ``stop`` of some clips, in ``count`` blocks; a clip's last may be partial."""
+    """Output steps ``start`` to ``stop`` of some clips, in ``blocks`` blocks; a clip's last may be partial."""
 
     clips: slice
     start: int
     stop: int
-    count: int
+    blocks: int
 
 
 def _tiles(x: Tensor, steps: int, block: int, step: int) -> Iterator[_Tile]:

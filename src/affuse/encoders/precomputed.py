@@ -30,7 +30,7 @@ class PrecomputedOptions(EncoderOptions):
     width: int | None = Field(default=None, gt=0, description="values per step; null: read off the corpus")
 
 
-class PrecomputedEncoder(Encoder):
+class PrecomputedEncoder(Encoder[PrecomputedOptions]):
     """Arrays that a column of the corpus names, passed on: (width,) is one step, (time, width) a sequence.
 
     Args:
@@ -48,7 +48,6 @@ class PrecomputedEncoder(Encoder):
     kind = "features"
     unscaled = True
     cached = False
-    options: PrecomputedOptions
 
     @classmethod
     @override

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
@@ -20,7 +20,7 @@ _WEIGHTS_FOLLOW: ContextVar[bool] = ContextVar("weights_follow", default=False)
 
 
 @contextmanager
-def weights_follow() -> Iterator[None]:
+def weights_follow() -> Generator[None, None, None]:
     """Networks built in the block get their architecture only: a state dict is loaded over them afterwards."""
     token = _WEIGHTS_FOLLOW.set(True)
     try:

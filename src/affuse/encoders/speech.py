@@ -47,7 +47,7 @@ class SpeechOptions(EncoderOptions):
     )
 
 
-class SpeechEncoder(Encoder):
+class SpeechEncoder(Encoder[SpeechOptions]):
     """Any transformers speech encoder: waveform in, hidden states out.
 
     wav2vec 2.0 and HuBERT normalise over time, so a padded batch would not equal its clips one by one: clips
@@ -68,7 +68,6 @@ class SpeechEncoder(Encoder):
 
     Options = SpeechOptions
     kind = "audio"
-    options: SpeechOptions
 
     def __init__(self, options: SpeechOptions) -> None:
         super().__init__(options)

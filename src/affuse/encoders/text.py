@@ -33,7 +33,7 @@ class TextOptions(EncoderOptions):
     )
 
 
-class TextEncoder(Encoder):
+class TextEncoder(Encoder[TextOptions]):
     """BERT and its kin: tokens with their mask in, hidden states out.
 
     Args:
@@ -50,7 +50,6 @@ class TextEncoder(Encoder):
 
     Options = TextOptions
     kind = "text"
-    options: TextOptions
 
     def __init__(self, options: TextOptions) -> None:
         super().__init__(options)

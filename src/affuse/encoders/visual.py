@@ -30,28 +30,32 @@ _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 class VisualOptions(FaceClipOptions):
     """The defaults are the paper's; a small machine takes fewer frames, and a smaller network."""
 
-    network: Name = Field("resnet50", description="the ResNet")
+    network: Name = Field(default="resnet50", description="the ResNet")
     # Multiples of 16: with fewer channels the CPU's strided 1 x 1 convolution (oneDNN, torch 2.13) destroys memory in
     # its channels-last backward pass
     base_width: int = Field(
-        64, gt=0, multiple_of=16, description="channels of the first stage; the others follow"
+        default=64, gt=0, multiple_of=16, description="channels of the first stage; the others follow"
     )
-    stages: int = Field(4, ge=1, le=4, description="of the network's four, from the first")
+    stages: int = Field(default=4, ge=1, le=4, description="of the network's four, from the first")
     weights: str | None = Field(
-        None, description="null: from scratch; a Hub id, a folder, or a torchvision state-dict file"
+        default=None, description="null: from scratch; a Hub id, a folder, or a torchvision state-dict file"
     )
-    revision: str | None = Field(None, description="commit or tag of the Hub's weights")
+    revision: str | None = Field(default=None, description="commit or tag of the Hub's weights")
     scaling: Literal["auto", "unit", "imagenet", "raw255"] = Field(
-        "auto",
+        default="auto",
         description="of the colours: from 0 to 1, ImageNet's mean and deviation, or 0 to 255 as in the paper's own "
         "code; auto: unit from scratch, imagenet with weights",
     )
-    augment: bool = Field(False, description="in training: mirror, shift, zoom, light, one draw per clip")
-    bf16: bool = Field(False, description="the network's arithmetic in bfloat16; features are float32 again")
-    channels_last: bool = Field(True, description="memory format of the network")
+    augment: bool = Field(
+        default=False, description="in training: mirror, shift, zoom, light, one draw per clip"
+    )
+    bf16: bool = Field(
+        default=False, description="the network's arithmetic in bfloat16; features are float32 again"
+    )
+    channels_last: bool = Field(default=True, description="memory format of the network")
 
 
-class VisualEncoder(FaceEncoder):
+class VisualEncoder(FaceEncoder[VisualOptions]):
     """Faces at ``frames_per_second`` -> one feature vector each: the mean over the last stage's map.
 
     Only real frames go through the network: padding costs nothing, and batch normalisation never sees it.
@@ -68,7 +72,6 @@ class VisualEncoder(FaceEncoder):
     """
 
     Options: ClassVar[type[EncoderOptions]] = VisualOptions
-    options: VisualOptions
 
     def __init__(self, options: VisualOptions) -> None:
         super().__init__(options)

@@ -10,7 +10,7 @@ Shape letters: b clips, n samples, t frames, c channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,7 +58,7 @@ class Wav2Vec2Batch(nn.Module):
         return samples_b
 
     @contextmanager
-    def _real_frames_only(self, samples_b: Tensor) -> Iterator[None]:
+    def _real_frames_only(self, samples_b: Tensor) -> Generator[None, None, None]:
         """Within it, the group norm and the positional convolutions see each clip's own frames and nothing else."""
         normed_b, frames_b = self._frames(samples_b, 1), self._frames(samples_b)
 

@@ -27,25 +27,30 @@ class WaveformOptions(EncoderOptions):
     """The defaults are the paper's; a small machine takes fewer filters and shorter kernels."""
 
     activation: Literal["none", "relu"] = Field(
-        "none", description="after each convolution; the paper's own code has none"
+        default="none", description="after each convolution; the paper's own code has none"
     )
-    seconds: float | None = Field(6.0, gt=0, description="the clip's first so many seconds; null: all of it")
-    rate: int = Field(16_000, gt=0, description="samples per second")
-    frames_per_second: int = Field(25, gt=0, description="frames that the sound is cut into")
-    filters: int = Field(40, gt=0, description="of each convolution")
-    short_kernel: int = Field(80, gt=0, description="samples: 5 ms")
-    long_kernel: int = Field(4000, gt=0, description="pooled samples: 500 ms")
-    pool: int = Field(2, gt=0, description="samples, between the convolutions")
+    seconds: float | None = Field(
+        default=6.0, gt=0, description="the clip's first so many seconds; null: all of it"
+    )
+    rate: int = Field(default=16_000, gt=0, description="samples per second")
+    frames_per_second: int = Field(default=25, gt=0, description="frames that the sound is cut into")
+    filters: int = Field(default=40, gt=0, description="of each convolution")
+    short_kernel: int = Field(default=80, gt=0, description="samples: 5 ms")
+    long_kernel: int = Field(default=4000, gt=0, description="pooled samples: 500 ms")
+    pool: int = Field(default=2, gt=0, description="samples, between the convolutions")
     gain: float = Field(
-        1.0,
+        default=1.0,
         gt=0,
         description="samples are multiplied by it; speech has a deviation near 0.06, too faint for convolutions as "
         "they start",
     )
     offset: float = Field(
-        0.0, description="subtracted from samples before the gain; (x - mean) / var is the paper's own code"
+        default=0.0,
+        description="subtracted from samples before the gain; (x - mean) / var is the paper's own code",
     )
-    channel_pool: int = Field(10, gt=0, description="neighbouring filters, of which the largest stays")
+    channel_pool: int = Field(
+        default=10, gt=0, description="neighbouring filters, of which the largest stays"
+    )
 
     @model_validator(mode="after")
     def _whole_frames(self) -> Self:
@@ -59,7 +64,7 @@ class WaveformOptions(EncoderOptions):
         return self
 
 
-class WaveformEncoder(Encoder):
+class WaveformEncoder(Encoder[WaveformOptions]):
     """Sound at ``rate`` -> frames of ``rate / frames_per_second / pool * filters / channel_pool`` features.
 
     The whole waveform is convolved and then cut into frames: a frame sees a quarter of a second to each side.
@@ -77,7 +82,6 @@ class WaveformEncoder(Encoder):
 
     Options: ClassVar[type[EncoderOptions]] = WaveformOptions
     kind: ClassVar[str] = "audio"
-    options: WaveformOptions
 
     def __init__(self, options: WaveformOptions) -> None:
         super().__init__(options)

@@ -23,7 +23,16 @@ _LOG_TEMPERATURES = (-5.0, 5.0)  # ten of the prior's deviations
 
 
 def probabilities_of(table: pd.DataFrame, task: str, space: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(n, classes) probabilities and (n,) class indices of the rows of a prediction table that have the label."""
+    """Probabilities and true classes of the rows of a prediction table that have the task's label.
+
+    Args:
+        table: See ``predictions.prediction_table``.
+        task: For example "emotion".
+        space: The classes, in order.
+
+    Returns:
+        (n, classes) probabilities and (n,) class indices.
+    """
     rows = table[table[task].isin(list(space))]
     probabilities = rows[[f"{task}_p_{label}" for label in space]].to_numpy(float)
     return probabilities, rows[task].map({label: i for i, label in enumerate(space)}).to_numpy(int)
@@ -32,7 +41,17 @@ def probabilities_of(table: pd.DataFrame, task: str, space: Sequence[str]) -> tu
 def speakers_of(
     table: pd.DataFrame, task: str, space: Sequence[str], speaker_of: Mapping[str, Any] | None
 ) -> list[object] | None:
-    """The speaker (blank: None) of each row that ``probabilities_of`` keeps; ``speaker_of``: id -> speaker."""
+    """The speaker of each row that ``probabilities_of`` keeps.
+
+    Args:
+        table: See ``predictions.prediction_table``.
+        task: For example "emotion".
+        space: The classes.
+        speaker_of: Utterance id -> speaker, blank where unknown; None: no speaker is known at all.
+
+    Returns:
+        A speaker or None for each row; None where ``speaker_of`` is.
+    """
     if speaker_of is None:
         return None
     found = [speaker_of.get(id) for id in table.loc[table[task].isin(list(space)), "id"]]
@@ -40,9 +59,22 @@ def speakers_of(
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> pd.DataFrame:
-    """The reliability curve: rows with utterances, by bin of the confidence: low, high, n, confidence, accuracy.
+    """The reliability curve: accuracy by confidence (Guo et al. 2017, ICML).
 
-    The confidence is the largest probability; bins are equally wide, (low, high] (Guo et al. 2017, ICML).
+    Args:
+        probabilities: (n, classes).
+        labels: (n,) class indices.
+        bins: Equally wide bins (low, high] of the confidence, which is the largest probability.
+
+    Returns:
+        A row per bin that has utterances: low, high, n, confidence (mean), accuracy; all shares 0 to 1.
+
+    Examples:
+        >>> probabilities = np.array([[0.95, 0.05], [0.93, 0.07], [0.45, 0.55]])
+        >>> reliability(probabilities, np.array([0, 1, 1]))
+           low  high  n  confidence  accuracy
+        0  0.5   0.6  1        0.55       1.0
+        1  0.9   1.0  2        0.94       0.5
     """
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
@@ -61,9 +93,23 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS)
 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = BINS) -> float:
-    """Mean over utterances of |accuracy - confidence| of their bin, 0 to 1 (Guo et al. 2017, eq. 3).
+    """Mean over utterances of |accuracy - confidence| of their bin (Guo et al. 2017, eq. 3).
 
-    It is never below 0, so chance alone gives a perfectly calibrated model a positive one.
+    It is never below 0, so a perfectly calibrated model has a positive one by chance, the larger the fewer utterances
+    there are.
+
+    Args:
+        probabilities: (n, classes).
+        labels: (n,) class indices.
+        bins: See ``reliability``.
+
+    Returns:
+        0 to 1; NaN without utterances.
+
+    Examples:
+        >>> probabilities = np.array([[0.95, 0.05], [0.93, 0.07], [0.45, 0.55]])
+        >>> round(expected_calibration_error(probabilities, np.array([0, 1, 1])), 3)
+        0.443
     """
     if len(labels) == 0:
         return float("nan")
@@ -72,21 +118,35 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
 
 
 def utterance_nll(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) -ln of the true class's probability, in nats, at most 14.5."""
+    """Negative log likelihood of each utterance's true class, in nats.
+
+    Args:
+        probabilities: (n, classes).
+        labels: (n,) class indices.
+
+    Returns:
+        (n,), at most 14.5: prediction tables have six decimals.
+    """
     return -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], LEAST))
 
 
 def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean of ``utterance_nll``; NaN without utterances."""
+    """Mean of ``utterance_nll``; NaN without utterances.
+
+    Examples:
+        >>> round(negative_log_likelihood(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1])), 3)
+        0.49
+    """
     return float(utterance_nll(probabilities, labels).mean()) if len(labels) else float("nan")
 
 
 class Temperature(NamedTuple):
     """What ``fit_temperature`` found.
 
-    value:    T; 1 where ``cause`` says why there is nothing to fit, NaN without utterances
-    evidence: share (0 to 1) of what is known about ln T that comes from the utterances; the rest is the prior's
-    cause:    "" where T was fitted
+    Args:
+        value: T; 1 where ``cause`` says why there is nothing to fit, NaN without utterances.
+        evidence: Share (0 to 1) of the information on ln T that comes from the utterances; the rest is the prior's.
+        cause: "" where T was fitted.
     """
 
     value: float
@@ -97,17 +157,30 @@ class Temperature(NamedTuple):
 def fit_temperature(
     probabilities: np.ndarray, labels: np.ndarray, speakers: Sequence[object] | None = None
 ) -> Temperature:
-    """The temperature T of softmax(logits / T), with the prior ln T ~ N(0, ``PRIOR``^2): the likeliest one.
+    """The most probable temperature T of softmax(logits / T), with the prior ln T ~ N(0, ``PRIOR``^2).
 
-    probabilities (n, classes), labels (n,), ``speakers`` one each (None: unknown). log p is as good as the logits:
-    they differ by a constant per utterance, which softmax drops. Fit it on validation predictions, never on the test
-    part.
+    log p is as good as the logits: they differ by a constant per utterance, which softmax drops. Fit it on validation
+    predictions, never on the test part.
 
     The likelihood alone (Guo et al. 2017) has no maximum where every answer is right (T = 0 fits best) or where the
     answers are no better than chance (T without end), and of few utterances it says little. So the prior draws T to
     1, and utterances of one speaker, who are alike, count for less: n / (1 + (m - 1) ``ALIKE``) of them, m being the
     mean number that an utterance's speaker has (Kish 1965, design effect). Nothing is fitted where no answer is wrong
     or one label is all there is: that does not tell how sure to be.
+
+    Args:
+        probabilities: (n, classes).
+        labels: (n,) class indices.
+        speakers: One each, None where unknown; None: none is known.
+
+    Examples:
+        >>> random = np.random.default_rng(0)
+        >>> labels = random.integers(2, size=400)
+        >>> right = random.random(400) < 0.7
+        >>> answers = np.where(right, labels, 1 - labels)
+        >>> overconfident = np.where(np.arange(2) == answers[:, None], 0.95, 0.05)
+        >>> fit_temperature(overconfident, labels).value > 2
+        True
     """
     count = len(labels)
     if not count:
@@ -134,7 +207,16 @@ def fit_temperature(
 
 
 def effective(count: int, speakers: Sequence[object] | None) -> float:
-    """As how many independent utterances ``count`` of these speakers count; blank speakers are all others' own."""
+    """As how many independent utterances those of these speakers count (Kish 1965, design effect).
+
+    Args:
+        count: Utterances.
+        speakers: One each; a blank is a speaker of its own; None: all are of different speakers.
+
+    Examples:
+        >>> round(effective(100, ["one"] * 100), 1)
+        12.6
+    """
     if speakers is None:
         return float(count)
     known = pd.Series(list(speakers), dtype=object)
@@ -150,5 +232,14 @@ def _all(count: int, one: str, many: str) -> str:
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """softmax(log p / T): the same decisions, softer (T > 1) or sharper."""
+    """softmax(log p / T): the same decisions, less confident (T > 1) or more.
+
+    Args:
+        probabilities: (n, classes).
+        temperature: T, above 0.
+
+    Examples:
+        >>> apply_temperature(np.array([[0.9, 0.1]]), 2.0).round(2)
+        array([[0.75, 0.25]])
+    """
     return np.exp(log_softmax(np.log(np.maximum(probabilities, LEAST)) / temperature, axis=1))

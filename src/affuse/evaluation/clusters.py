@@ -9,19 +9,35 @@ from sklearn.metrics import silhouette_score
 
 
 class Tightness(NamedTuple):
-    """silhouette: -1 to 1, more is tighter; ratio: spread within over distance between classes, less is tighter."""
+    """How tightly embeddings cluster by class.
+
+    Args:
+        silhouette: -1 to 1, higher is tighter.
+        ratio: Spread within over distance between classes, lower is tighter.
+    """
 
     silhouette: float
     ratio: float
 
 
 def tightness(embedding: np.ndarray, labels: np.ndarray) -> Tightness:
-    """Mean silhouette (Rousseeuw 1987) and intra/inter-class distance ratio of (n, width) embeddings.
+    """Mean silhouette (Rousseeuw 1987) and intra/inter-class distance ratio.
 
-    ratio: mean Euclidean distance of an utterance to the mean of its class, over the mean distance between two
-    classes' means. Both are the same for scaled, shifted or rotated embeddings, so losses that differ in scale can
-    be compared. labels: (n,). NaN with fewer than two classes, fewer than one utterance more than classes, or
-    embeddings that are all one point.
+    The ratio is the mean Euclidean distance of an utterance to the mean of its class, over the mean distance between
+    two classes' means. Both are the same for scaled, shifted or rotated embeddings, so losses that differ in scale
+    can be compared.
+
+    Args:
+        embedding: (n, width).
+        labels: (n,).
+
+    Returns:
+        NaN with fewer than two classes, fewer than one utterance more than classes, or embeddings that are all one
+        point.
+
+    Examples:
+        >>> tightness(np.array([[0.0], [2.0], [10.0], [12.0]]), np.array(["a", "a", "b", "b"])).ratio
+        0.1
     """
     embedding = np.asarray(embedding, np.float64)
     classes = np.unique(labels)

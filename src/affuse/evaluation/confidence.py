@@ -28,12 +28,17 @@ _BELIEF = 30.0
 
 
 class Confidence(BaseModel):
-    """Of one task, and how it was got.
+    """What a task's confidences are worth, and how that was found out.
 
-    utterances, speakers, wrong: of the validation part: how many, of how many known speakers, how many answered wrongly
-    evidence: share (0 to 1) of what is known of the temperature that comes from them, the rest being a prior's at 1;
-              None: of a folder that is older than this, where no prior was used
-    cause:    why nothing was fitted; the network's own confidence then stands. "": it was
+    Args:
+        temperature: The network's logits are divided by it.
+        unsure_below: Calibrated confidence below which an answer is called unsure.
+        utterances: Of the validation part.
+        speakers: Of how many known speakers they are.
+        wrong: How many of them are answered wrongly.
+        evidence: Share (0 to 1) of the information on the temperature that comes from them, the rest being a prior's
+            at 1; None: of a folder that is older than this, where no prior was used.
+        cause: Why nothing was fitted; the network's own confidence then stands. "": it was fitted.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -85,7 +90,11 @@ def fit_confidence(
 ) -> Confidence:
     """``fit_temperature`` and the threshold of ``unsure_below``, on validation predictions alone.
 
-    ``speaker_of``: id -> speaker, blank where unknown.
+    Args:
+        validation: A prediction table, see ``predictions.prediction_table``.
+        task: For example "emotion".
+        space: The classes, in order.
+        speaker_of: Utterance id -> speaker, blank where unknown; None: none is known.
     """
     probabilities, labels = probabilities_of(validation, task, space)
     speakers = speakers_of(validation, task, space, speaker_of)
@@ -113,9 +122,17 @@ def fit_confidence(
 def unsure_below(confidence: np.ndarray, right: np.ndarray, belief: float = 0.0) -> float:
     """The largest confidence below which the answers are wrong at least as often as right; 0 if there is none.
 
-    confidence, right: (utterances,). Below the threshold a coin would do as well as the answer, for two classes:
-    a reject option (Chow 1970) whose cost is not asked for but taken as one half. ``belief``: as many answers more,
-    right as often as the confidences below the threshold say.
+    Below it a coin would do as well as the answer, for two classes: a reject option (Chow 1970) whose cost is not
+    asked for but taken as one half.
+
+    Args:
+        confidence: (utterances,), 0 to 1.
+        right: (utterances,) booleans.
+        belief: As many answers more, right as often as the confidences below the threshold say.
+
+    Examples:
+        >>> round(unsure_below(np.array([0.3, 0.4, 0.8, 0.9]), np.array([False, True, True, True])), 2)
+        0.6
     """
     order = np.argsort(confidence, kind="stable")
     values, hits = confidence[order], np.cumsum(right[order])

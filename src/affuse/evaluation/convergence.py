@@ -105,12 +105,25 @@ def is_late(kept: int, allowed: int) -> bool:
 
 
 def chance_p(confusions: Sequence[np.ndarray]) -> float:
-    """One-sided p value of BACC against answers that know nothing of the labels; NaN where there is one class.
+    """One-sided p value of BACC against answers that do not depend on the labels.
 
-    confusions: (classes, classes) each, true by called, one per seed: the same utterances answered anew, so that their
-    BACC is averaged and its deviation is that of one. The deviation is exact for labels that are permuted (counts of
-    a table with fixed margins are multivariate hypergeometric: Agresti 2013, section 3.5), the tail that of a normal.
-    Utterances count as independent: where speakers differ, it takes a row for better than chance rather than not.
+    The deviation is exact for labels that are permuted (counts of a table with fixed margins are multivariate
+    hypergeometric: Agresti 2013, section 3.5), the tail that of a normal. Utterances count as independent: where
+        speakers
+    differ, it takes a row for better than chance rather than not.
+
+    Args:
+        confusions: (classes, classes) each, true by predicted, one per seed: the same utterances answered anew, so that
+            their BACC is averaged and its deviation is that of one.
+
+    Returns:
+        0 to 1; NaN where there is one class.
+
+    Examples:
+        >>> chance_p([np.array([[5, 5], [5, 5]])])
+        0.5
+        >>> chance_p([np.array([[9, 1], [1, 9]])]) < 0.001
+        True
     """
     values, deviations, chance = [], [], float("nan")
     for counts in confusions:

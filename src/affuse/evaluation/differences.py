@@ -14,7 +14,7 @@ _NO_SPREAD = 1e-12
 
 
 class Difference(NamedTuple):
-    """A difference with its interval, two-sided p value of "no difference", standard error and degrees of freedom."""
+    """value with its interval, two-sided p value of "no difference", standard error and degrees of freedom."""
 
     value: float
     low: float
@@ -32,24 +32,30 @@ def paired_difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """Compare two cells on the same utterances: ``other`` minus ``reference``, each averaged over its tables (seeds).
+    """``other`` minus ``reference`` in "acc" or "bacc", each averaged over its tables (seeds).
 
-    In every resample both cells lose and repeat the same speakers, so what is hard for both cancels. See
-    ``student_difference`` for interval and p value.
+    In every resample both rows lose and repeat the same speakers, so what is hard for both cancels.
 
     Args:
-        reference: (speakers, tables, classes, classes) confusion matrices.
-        other: The same of the other cell, for the same speakers and utterances; the number of tables may differ.
+        reference: Confusion matrices (speakers, tables, classes, classes), see ``intervals.speaker_confusions``.
+        other: The same of the other row: the same speakers and utterances; the number of tables may differ.
         metric: "acc" or "bacc".
-        level: Level of the interval.
-        resamples: Bootstrap resamples over speakers.
-        seed: Seed of the resamples.
+        level: Of the interval.
+        resamples: How many.
+        seed: Of the resamples.
 
     Returns:
-        The difference; without interval and p value (NaN) for fewer than two speakers.
+        See ``student_difference`` for interval and p value; NaN with fewer than two speakers.
 
     Raises:
         ValueError: The two are not of the same utterances.
+
+    Examples:
+        >>> reference = np.array([[[[8, 2], [2, 8]]], [[[7, 3], [3, 7]]], [[[9, 1], [1, 9]]]])
+        >>> other = np.array([[[[9, 1], [1, 9]]], [[[9, 1], [1, 9]]], [[[10, 0], [1, 9]]]])
+        >>> found = paired_difference(reference, other, "acc")
+        >>> round(found.value, 3), bool(found.low < found.value < found.high)
+        (0.117, True)
     """
     speakers = len(reference)
     if (
@@ -72,12 +78,18 @@ def paired_mean_difference(
 ) -> Difference:
     """The mean over utterances of a difference that each utterance has, by bootstrap over speakers.
 
-    sums:   (speakers, tasks) differences added up over a speaker's utterances (and over seeds)
-    counts: (speakers, tasks) how many utterances those are; the tasks' means are added up
+    A resample in which a task has no utterance is left out.
 
-    A resample in which a task has no utterance is left out. Interval and p value as ``paired_difference``, with the
-    degrees of freedom of the task that the fewest speakers have: their spread is known no better. NaN where a task has
-    fewer than two.
+    Args:
+        sums: (speakers, tasks) differences added up over a speaker's utterances (and over seeds).
+        counts: (speakers, tasks) how many utterances those are; the tasks' means are added up.
+        level: Of the interval.
+        resamples: How many.
+        seed: Of the resamples.
+
+    Returns:
+        Interval and p value as ``paired_difference``, with the degrees of freedom of the task that the fewest speakers
+        have: their spread is known no better. NaN where a task has fewer than two.
     """
     value = float((sums.sum(axis=0) / counts.sum(axis=0)).sum())
     df = int((counts > 0).sum(axis=0).min()) - 1
@@ -90,21 +102,20 @@ def paired_mean_difference(
 
 
 def student_difference(value: float, resampled: np.ndarray, df: int, level: float = LEVEL) -> Difference:
-    """Give a difference its interval and p value from its bootstrap resamples, by Student's t.
+    """The interval value +- t(df) x the standard deviation of the resamples, and the p value that agrees with it.
 
-    The interval is value +- t(df) x the standard deviation of the resamples, so interval and p value agree by
-    construction. A percentile interval of ten speakers covers the truth 90 times in 100 instead of 95, and its p value
-    cannot fall below one over the number of resamples, which no correction for many comparisons survives. Student's t
-    on the bootstrap's standard error has neither fault (Cameron and Miller 2015, J. Human Resources 50(2)).
+    A percentile interval of ten speakers covers 90 times in 100 where 95 are meant, and its p value ends at one in
+    the number of resamples, which no correction for many comparisons survives; Student's t on the bootstrap's
+    standard error has neither fault (Cameron and Miller 2015, J. Human Resources 50(2)).
 
     Args:
-        value: The difference itself.
-        resampled: (resamples,) the difference in every resample; NaN is left out.
-        df: Degrees of freedom: speakers - 1.
-        level: Level of the interval.
+        value: The difference on all speakers.
+        resampled: (resamples,) differences; NaN ones are left out.
+        df: Degrees of freedom.
+        level: Of the interval.
 
     Returns:
-        The difference. If the resamples do not differ, p is 1 for a difference of 0, else NaN.
+        Where the resamples do not differ there is nothing to judge by: p is 1 for a difference of 0, else NaN.
     """
     kept = resampled[~np.isnan(resampled)]
     if len(kept) < 2 or df < 1:

@@ -24,11 +24,18 @@ GROUPINGS = {"gender": "gender", "scenario": "dialog type"}
 def group_metrics(
     tables: Sequence[pd.DataFrame], task: str, space: Sequence[str], groups: pd.Series, clusters: pd.Series
 ) -> pd.DataFrame:
-    """One row per group and metric: group, metric (acc, bacc, recall_<class>), value, low, high, n, speakers.
+    """ACC, BACC and recalls of every group of utterances.
 
-    tables: prediction tables, one per seed, over which values are averaged; ``groups`` and ``clusters``: utterance
-    id -> group and speaker. Utterances without a group are left out; a class that a group lacks has no
-    recall there. Intervals (ACC, BACC) are over the group's speakers.
+    Args:
+        tables: Prediction tables, one per seed, over which values are averaged.
+        task: For example "emotion".
+        space: The classes, in order.
+        groups: Utterance id -> group; utterances without one are left out.
+        clusters: Utterance id -> speaker.
+
+    Returns:
+        A row per group and metric: group, metric (acc, bacc, recall_<class>), value, low, high (95 % over the group's
+        speakers; ACC and BACC), n, speakers. A class that a group lacks has no recall there.
     """
     rows = []
     for group in sorted(groups.dropna().astype(str).unique()):
@@ -65,8 +72,22 @@ def group_gap(
     """The metric of group ``pair[0]`` minus that of ``pair[1]``, with its interval by bootstrap over speakers.
 
     A speaker is drawn with all its utterances, in whatever group they are; where each speaker belongs to one group,
-    as with gender, each group's speakers are drawn among themselves. Not defined, NaN, where such a group has
-    one speaker, or none of the speakers differ.
+    as with gender, each group's speakers are drawn among themselves.
+
+    Args:
+        tables: Prediction tables, one per seed.
+        task: For example "emotion".
+        space: The classes, in order.
+        groups: Utterance id -> group.
+        clusters: Utterance id -> speaker.
+        pair: Two groups.
+        metric: "acc" or "bacc".
+        level: Of the interval.
+        resamples: How many.
+        seed: Of the resamples.
+
+    Returns:
+        Interval and p value are NaN where such a group has one speaker, or where the speakers do not differ.
     """
     parts = [of_group(tables, groups, group) for group in pair]
     spoken = [
@@ -95,7 +116,15 @@ def group_gap(
 def grouped(
     tables: Sequence[pd.DataFrame], task: str, space: Sequence[str], groups: pd.Series, clusters: pd.Series
 ) -> pd.DataFrame:
-    """``group_metrics``, and for two groups the gaps in ACC and BACC ("female - male") with a column ``p``."""
+    """``group_metrics``, and for two groups the differences in ACC and BACC ("female - male") with a column ``p``.
+
+    Args:
+        tables: Prediction tables, one per seed.
+        task: For example "emotion".
+        space: The classes, in order.
+        groups: Utterance id -> group.
+        clusters: Utterance id -> speaker.
+    """
     found = group_metrics(tables, task, space, groups, clusters)
     names = list(dict.fromkeys(found["group"]))
     if len(names) != 2:

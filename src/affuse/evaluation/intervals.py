@@ -15,7 +15,13 @@ _NOTHING = 1e-9
 
 
 class Interval(NamedTuple):
-    """value: the metric on all rows; low and high: the ends of its interval."""
+    """A metric and its interval.
+
+    Args:
+        value: The metric on all rows.
+        low: The lower end.
+        high: The upper end.
+    """
 
     value: float
     low: float
@@ -29,10 +35,22 @@ def speaker_confusions(
     clusters: pd.Series,
     names: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """(speakers, tables, classes, classes): one confusion matrix per speaker and prediction table (seed).
+    """One confusion matrix per speaker and prediction table (seed).
 
-    ``clusters`` maps utterance id to speaker; an utterance without one is a cluster of its own. ``names`` are the
-    speakers to count, in order (default: those of the tables, sorted).
+    Args:
+        tables: See ``predictions.prediction_table``.
+        task: For example "emotion".
+        space: The classes, in order.
+        clusters: Utterance id -> speaker; an utterance without one is a cluster of its own.
+        names: The speakers to count, in order; default: those of the tables, sorted.
+
+    Returns:
+        (speakers, tables, classes, classes) counts, true by predicted.
+
+    Examples:
+        >>> table = pd.DataFrame({"id": ["a", "b"], "t": ["x", "y"], "t_predicted": ["x", "x"]})
+        >>> speaker_confusions([table], "t", ["x", "y"], pd.Series({"a": "Ann", "b": "Bob"}))[:, 0].tolist()
+        [[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 0.0]]]
     """
     position = {name: i for i, name in enumerate(space)}
     blocks = []
@@ -62,12 +80,22 @@ def speaker_confusions(
 
 
 def accuracy(confusion: np.ndarray) -> np.ndarray:
-    """ACC of confusion matrices (..., classes, classes)."""
+    """ACC of confusion matrices (..., classes, classes).
+
+    Examples:
+        >>> float(accuracy(np.array([[3, 1], [1, 1]])).round(3))
+        0.667
+    """
     return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1))
 
 
 def balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """BACC of confusion matrices (..., classes, classes), over the classes that occur."""
+    """BACC of confusion matrices (..., classes, classes), over the classes that occur.
+
+    Examples:
+        >>> float(balanced_accuracy(np.array([[3, 1], [1, 1]])))
+        0.625
+    """
     support = confusion.sum(axis=-1)
     recall = np.diagonal(confusion, axis1=-2, axis2=-1) / np.maximum(support, 1)
     with np.errstate(invalid="ignore"):
@@ -81,17 +109,29 @@ def speakers_of(ids: pd.Series, clusters: pd.Series) -> pd.Series:
 
 
 def speaker_interval(confusions: np.ndarray, metric: str, level: float = LEVEL) -> Interval:
-    """Interval of a metric ("acc" or "bacc"), averaged over tables: the truth for other speakers of the same kind.
+    """Interval of a metric, averaged over tables: what it is for other speakers of the same kind.
 
-    confusions: (speakers, tables, classes, classes). The wider, at each end, of two:
+    The wider, at each end, of two:
 
     - of speakers: the shares p with (value - p)^2 <= t^2 D p (1 - p), a score interval (Wilson 1927) whose design
       effect D and degrees of freedom of Student's t come from how far the speakers differ
-      (``spread_over_speakers``), as in surveys that draw clusters (Kott and Carr 1997; Franco et al. 2019).
+      (``spread_over_speakers``), as for samples of clusters (Kott and Carr 1997; Franco et al. 2019).
     - of utterances: Clopper and Pearson's, as if all were independent. No interval is narrower than that.
 
-    It always holds the value. Of ``FEW`` speakers or fewer it is wide, because it must be (``few_speakers``). Where
-    each class is said by one speaker alone nothing is known of the spread: 0 to 1. One speaker: NaN.
+    Args:
+        confusions: (speakers, tables, classes, classes), see ``speaker_confusions``.
+        metric: "acc" or "bacc".
+        level: 0 to 1.
+
+    Returns:
+        It always holds the value. Of ``FEW`` speakers or fewer it is wide, because it must be (``few_speakers``). Where
+        each class is said by one speaker alone nothing is known of the spread: 0 to 1. One speaker: NaN.
+
+    Examples:
+        >>> ann, bob, cem = [[[9, 1], [2, 8]]], [[[7, 3], [1, 9]]], [[[8, 2], [2, 8]]]
+        >>> value, low, high = speaker_interval(np.array([ann, bob, cem]), "bacc")
+        >>> round(value, 3), round(low, 2), round(high, 2)
+        (0.817, 0.7, 0.9)
     """
     confusions = confusions[confusions.sum(axis=(1, 2, 3)) > 0]
     value = float(MEASURES[metric](confusions.sum(axis=0)).mean())
@@ -134,7 +174,15 @@ def speakers_in_words(speakers: pd.Series) -> list[str]:
 
 
 def shares(confusions: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """(speakers, tables, shares) right and said, one share for ACC and one per class for BACC."""
+    """Correct and all utterances of each speaker: one share for ACC, one per class for BACC.
+
+    Args:
+        confusions: (speakers, tables, classes, classes).
+        metric: "acc" or "bacc".
+
+    Returns:
+        Two arrays (speakers, tables, shares).
+    """
     right, said = np.diagonal(confusions, axis1=-2, axis2=-1), confusions.sum(axis=-1)
     if metric == "acc":
         right, said = right.sum(axis=-1, keepdims=True), said.sum(axis=-1, keepdims=True)
@@ -142,9 +190,14 @@ def shares(confusions: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]
 
 
 def independent_utterances(value: float, right: np.ndarray, said: np.ndarray) -> float:
-    """How many independent utterances tell a share as well as these, all of them at most; (tables, shares) both.
+    """How many independent utterances tell a share as well as these, all of them at most.
 
     Of BACC a rare class decides: the variance is the mean of its recalls', over classes squared.
+
+    Args:
+        value: The share, 0 to 1.
+        right: (tables, shares) correct utterances.
+        said: (tables, shares) utterances.
     """
     occurs = said > 0
     each = np.where(occurs, said, np.inf)
@@ -156,13 +209,20 @@ def independent_utterances(value: float, right: np.ndarray, said: np.ndarray) ->
 
 
 def spread_over_speakers(right: np.ndarray, said: np.ndarray) -> tuple[float, float]:
-    """Variance of the metric over draws of speakers, and its degrees of freedom; (0, 0) where it cannot be known.
+    """Variance of the metric over draws of speakers, and its degrees of freedom.
 
     The variance of a linearised statistic, sum_i e_i^2, without bias and with Satterthwaite's degrees of freedom where
     speakers differ by one effect each (Bell and McCaffrey 2002; Pustejovsky and Tipton 2018). With X the part of
     each share's utterances that a speaker says, (speakers, shares), g the weights of the shares and W = X g, speakers'
     effects u give e = K u, K = diag(W) - X diag(g) X': the expectation of sum e_i^2 is tr(K^2), where W'W is meant,
     and its degrees of freedom are tr(K^2)^2 / tr(K^4).
+
+    Args:
+        right: (speakers, tables, shares) correct utterances, see ``shares``.
+        said: (speakers, tables, shares) utterances.
+
+    Returns:
+        (0, 0) where it cannot be known.
     """
     tables = said.shape[1]
     occurs = said.sum(axis=0) > 0

@@ -9,7 +9,13 @@ from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
 
 class McNemar(NamedTuple):
-    """Utterances that only the reference and only the other cell gets right; the exact two-sided p value."""
+    """What ``mcnemar`` found.
+
+    Args:
+        only_reference: Utterances that only the reference gets right.
+        only_other: Utterances that only the other gets right.
+        p: The exact two-sided p value.
+    """
 
     only_reference: int
     only_other: int
@@ -17,24 +23,21 @@ class McNemar(NamedTuple):
 
 
 def mcnemar(reference_right: np.ndarray, other_right: np.ndarray) -> McNemar:
-    """Compare the ACC of two cells by the exact (binomial) test on the utterances that only one of them gets right.
+    """The exact (binomial) test on the discordant utterances; p is 1 where there are none.
 
-    The test takes utterances for independent, which utterances of one speaker are not (McNemar 1947, Psychometrika 12;
-    Dietterich 1998, Neural Computation 10).
+    It tests ACC, and takes utterances for independent, which utterances of one speaker are not (McNemar 1947,
+    Psychometrika 12; Dietterich 1998, Neural Computation 10).
 
     Args:
-        reference_right: (utterances,) whether the reference is right.
-        other_right: (utterances,) whether the other cell is right, in the same order.
-
-    Returns:
-        The two counts and the two-sided p value; p is 1 if no utterance is right in one cell only.
+        reference_right: (utterances,) booleans.
+        other_right: (utterances,) booleans, in the same order.
 
     Raises:
-        ValueError: The two arrays differ in length.
+        ValueError: The two are not of the same length.
 
     Examples:
-        >>> mcnemar([True, True, True, False], [True, False, False, False])
-        McNemar(only_reference=2, only_other=0, p=0.5)
+        >>> mcnemar(np.array([True, False, False, False]), np.array([True, True, True, True]))
+        McNemar(only_reference=0, only_other=3, p=0.25)
     """
     reference, other = np.asarray(reference_right, bool), np.asarray(other_right, bool)
     if reference.shape != other.shape:

@@ -16,8 +16,14 @@ METRICS = ("acc", "bacc", "macro_f1", "weighted_f1")
 class Metrics:
     """ACC (the field's WA), BACC (the field's UA or UAR), F1 scores, recall per class and counts.
 
-    BACC and macro F1 are means over the classes that occur among the labels. All values are shares from 0 to 1.
-    ``confusion[i, j]`` counts the utterances of class i that were called class j.
+    Args:
+        acc: Share of correct answers, 0 to 1.
+        bacc: Mean recall over the classes that occur among the labels, 0 to 1.
+        macro_f1: Mean F1 over the classes that occur, 0 to 1.
+        weighted_f1: The same weighted by their number of utterances.
+        recall: Class -> recall, NaN for a class that does not occur.
+        confusion: (classes, classes); ``confusion[i, j]`` counts utterances of class i called class j.
+        n: Utterances.
     """
 
     acc: float
@@ -32,22 +38,20 @@ class Metrics:
 def measure(
     labels: Sequence[int] | np.ndarray, predicted: Sequence[int] | np.ndarray, classes: Sequence[str]
 ) -> Metrics:
-    """Measure one task's predictions.
+    """Measure answers against labels; blanks are left out before.
 
     Args:
-        labels: Class index of every utterance; utterances without a label are left out before.
-        predicted: Predicted class index of every utterance.
-        classes: Names of the classes, in the order of the indices.
+        labels: (n,) class indices.
+        predicted: (n,) class indices.
+        classes: Their names, in order.
 
     Raises:
         ValueError: There is no utterance.
 
     Examples:
-        >>> found = measure([0, 0, 0, 1], [0, 0, 1, 1], ["anger", "neutral"])
-        >>> round(found.acc, 3), round(found.bacc, 3)
-        (0.75, 0.833)
-        >>> found.confusion.tolist()
-        [[2, 1], [0, 1]]
+        >>> found = measure([0, 0, 0, 1], [0, 0, 1, 1], ["joy", "anger"])
+        >>> found.acc, round(found.bacc, 3), found.recall["anger"]
+        (0.75, 0.833, 1.0)
     """
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     if len(labels) == 0:

@@ -9,21 +9,21 @@ from affuse.evaluation.intervals import LEVEL, Interval
 
 
 def over_runs(values: np.ndarray, level: float = LEVEL, fixed: bool = False) -> Interval:
-    """Give the mean over runs with its interval by Student's t.
+    """Mean of values over runs with its interval by Student's t.
 
     Args:
-        values: (runs,) one value per run.
-        level: Level of the interval.
-        fixed: The values are equal by design, such as weights that are not learnt: their interval has no width.
-            Otherwise values that happen to be equal say nothing about other runs.
+        values: (runs,).
+        level: 0 to 1.
+        fixed: Runs that are equal by chance tell nothing of others; ``fixed`` values, such as weights that are not
+            learnt, may be equal because they must, and have an interval without width then.
 
     Returns:
-        The mean; low and high are NaN for a single run, or if all values are equal and not ``fixed``.
+        No interval (NaN) for a single run, or where all are equal.
 
     Examples:
-        >>> import numpy
-        >>> [round(end, 3) for end in over_runs(numpy.array([0.7, 0.8, 0.9]))]
-        [0.8, 0.552, 1.048]
+        >>> value, low, high = over_runs(np.array([0.60, 0.64, 0.62]))
+        >>> round(value, 2), round(low, 3), round(high, 3)
+        (0.62, 0.57, 0.67)
     """
     mean = float(values.mean())
     if len(values) < 2:

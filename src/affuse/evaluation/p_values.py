@@ -9,16 +9,12 @@ from statsmodels.stats.multitest import multipletests
 
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Adjust the p values of several hypotheses by Holm's step-down method (Holm 1979).
+    """Holm's step-down adjusted p values.
 
-    If each adjusted value is compared with a level, say 0.05, the probability of even one false alarm in the whole
-    table stays below that level.
+    Compared with the level, they keep the chance of a single false alarm in the whole table below it (Holm 1979).
 
     Args:
-        p: (hypotheses,) p values; NaN means "not tested", stays NaN and does not count.
-
-    Returns:
-        (hypotheses,) adjusted p values in the same order.
+        p: A NaN is no test: it stays NaN and does not count.
 
     Examples:
         >>> holm([0.01, 0.04, float("nan")]).tolist()
@@ -33,19 +29,16 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
 
 
 def over_seeds(p: Sequence[float] | np.ndarray) -> float:
-    """Combine p values of tests that were repeated over seeds on the same utterances: twice their median, 1 at most.
+    """One p value of tests repeated over seeds on the same utterances: twice their median, 1 at most.
 
-    This is valid however the seeds depend on each other (Meinshausen, Meier and Buehlmann 2009, J. Am. Stat. Assoc.
-    104, gamma = 1/2). Pooling the seeds' counts would take the same utterances for new ones.
+    Valid however the seeds depend on each other (Meinshausen, Meier and Buehlmann 2009, J. Am. Stat. Assoc. 104,
+    gamma = 1/2); pooling the seeds' counts would take the same utterances for new ones.
 
     Args:
-        p: (seeds,) p values; NaN does not count.
-
-    Returns:
-        One p value: a single one as it is, NaN if there is none.
+        p: NaN ones are left out; a single one stays as it is.
 
     Examples:
-        >>> over_seeds([0.01, 0.02, 0.5])
+        >>> over_seeds([0.01, 0.02, 0.3])
         0.04
     """
     p = np.asarray(p, float)

@@ -13,23 +13,23 @@ ALPHA = 0.05
 
 
 def detectable_difference(error: float, df: int, power: float = POWER, alpha: float = ALPHA) -> float:
-    """Find the true difference that a two-sided t test at level ``alpha`` finds with probability ``power``.
+    """The true difference that a two-sided t test finds with a given probability.
 
-    Solves P(|T'| > t(1 - alpha / 2, df)) = power for the noncentral T' with df degrees of freedom and noncentrality
-    difference / error (Cohen 1988, ch. 2).
+    Solves P(|T'| > t(1 - alpha / 2, df)) = power for the noncentral T' with df and noncentrality difference / error
+    (Cohen 1988, ch. 2).
 
     Args:
-        error: Standard error of the difference, as ``paired_difference`` gives it.
+        error: Standard error of the difference (of ``paired_difference``: speakers, pairing and seeds are in it).
         df: Its degrees of freedom.
-        power: Probability of finding the difference.
-        alpha: Level of the test.
+        power: The probability.
+        alpha: The test's level.
 
     Returns:
-        The difference, in the unit of ``error``; NaN if the error is not known, or 0.
+        In the unit of ``error``; NaN where that is not known, or 0.
 
     Examples:
-        >>> round(detectable_difference(error=1.0, df=9), 2)
-        3.15
+        >>> round(detectable_difference(0.01, 9), 4)
+        0.0315
     """
     if not error > 0 or df < 1:
         return float("nan")
@@ -45,21 +45,21 @@ def detectable_difference(error: float, df: int, power: float = POWER, alpha: fl
 
 
 def detectable_by_mcnemar(n: int, discordant: float, power: float = POWER, alpha: float = ALPHA) -> float:
-    """Find the difference in ACC that McNemar's test on n independent utterances finds with probability ``power``.
+    """The difference in ACC that McNemar's test on independent utterances finds with a given probability.
 
     Solves n d^2 = (z(1 - alpha / 2) sqrt(discordant) + z(power) sqrt(discordant - d^2))^2 (Connor 1987, Biometrics 43).
 
     Args:
         n: Utterances.
-        discordant: Share of the utterances, 0 to 1, that exactly one of the two cells gets right.
-        power: Probability of finding the difference.
-        alpha: Level of the test.
+        discordant: Share of them, 0 to 1, that exactly one of two rows gets right.
+        power: The probability.
+        alpha: The test's level.
 
     Returns:
-        The difference, 0 to 1; NaN if even ``discordant`` itself is too small to be found.
+        0 to 1; NaN where even d = discordant is too small to find.
 
     Examples:
-        >>> round(detectable_by_mcnemar(n=1000, discordant=0.1), 3)
+        >>> round(detectable_by_mcnemar(1000, 0.1), 3)
         0.028
     """
     a, b = float(stats.norm.ppf(1 - alpha / 2)), float(stats.norm.ppf(power))

@@ -18,7 +18,26 @@ def prediction_table(
     labels: Mapping[str, np.ndarray],
     spaces: Mapping[str, Sequence[str]],
 ) -> pd.DataFrame:
-    """Columns: id, role, fold; per task: <task> (true label or blank), <task>_predicted, <task>_p_<class>."""
+    """The table of a model's answers.
+
+    Args:
+        ids: (n,) utterance ids.
+        role: train, validation or test.
+        fold: Of the split.
+        probabilities: Task -> (n, classes).
+        labels: Task -> (n,) class indices, below 0 where blank.
+        spaces: Task -> its classes, in order.
+
+    Returns:
+        Columns id, role, fold; per task <task> (true label or blank), <task>_predicted, <task>_p_<class> (six
+        decimals).
+
+    Examples:
+        >>> probabilities, labels = {"t": np.array([[0.9, 0.1]])}, {"t": np.array([1])}
+        >>> table = prediction_table(["a"], "test", 0, probabilities, labels, {"t": ["x", "y"]})
+        >>> table.to_dict("records")
+        [{'id': 'a', 'role': 'test', 'fold': 0, 't': 'y', 't_predicted': 'x', 't_p_x': 0.9, 't_p_y': 0.1}]
+    """
     columns: dict[str, object] = {"id": list(ids), "role": role, "fold": fold}
     for task, space in spaces.items():
         names = np.array([*space, ""], dtype=object)
@@ -30,7 +49,16 @@ def prediction_table(
 
 
 def measure_table(table: pd.DataFrame, task: str, space: Sequence[str]) -> Metrics:
-    """Metrics of one task over the rows that have its label."""
+    """Metrics of one task over the rows that have its label.
+
+    Args:
+        table: See ``prediction_table``.
+        task: For example "emotion".
+        space: The classes, in order.
+
+    Raises:
+        ValueError: No row has a label of the task.
+    """
     position = {name: i for i, name in enumerate(space)}
     rows = table[table[task].isin(list(space))]
     return measure(

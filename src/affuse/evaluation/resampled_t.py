@@ -11,7 +11,14 @@ from scipy import stats
 
 
 class ResampledT(NamedTuple):
-    """Mean difference, t statistic, degrees of freedom, two-sided p value."""
+    """What ``corrected_resampled_t`` found.
+
+    Args:
+        mean: Mean difference.
+        t: The statistic.
+        df: Its degrees of freedom.
+        p: Two-sided p value.
+    """
 
     mean: float
     t: float
@@ -20,24 +27,23 @@ class ResampledT(NamedTuple):
 
 
 def corrected_resampled_t(differences: Sequence[float] | np.ndarray, test_over_train: float) -> ResampledT:
-    """Test whether a difference over folds and seeds is zero, by the corrected resampled t test.
+    """The t test of differences over folds and seeds, corrected for training parts that overlap.
 
-    t = mean / sqrt((1 / J + n_test / n_train) S^2) with J - 1 degrees of freedom. The plain t test divides by S^2 / J,
+    t = mean / sqrt((1 / J + n_test / n_train) S^2) with J - 1 degrees of freedom. The plain t test divides by S^2 / J
     as if the J trainings were independent; they share most of their utterances (Nadeau and Bengio 2003, Machine
     Learning 52; over repeated folds: Bouckaert and Frank 2004).
 
     Args:
-        differences: (J,) one difference per fold and seed; NaN does not count.
+        differences: One per fold and seed, J of them; NaN ones are left out.
         test_over_train: n_test / n_train.
 
     Returns:
-        The mean, t, its degrees of freedom and the two-sided p value. NaN for fewer than two differences. If all
-        differences are equal, p is 1 for a difference of 0, else NaN.
+        NaN for fewer than two differences; where all are equal p is 1 for 0, else NaN.
 
     Examples:
-        >>> found = corrected_resampled_t([0.02, 0.04, 0.03, 0.05, 0.01], test_over_train=0.25)
-        >>> round(found.t, 2), found.df, round(found.p, 3)
-        (2.83, 4, 0.047)
+        >>> found = corrected_resampled_t([0.02, 0.03, 0.01, 0.04, 0.02], 0.25)
+        >>> round(found.mean, 3), found.df, round(found.p, 3)
+        (0.024, 4, 0.035)
     """
     d = np.asarray(differences, float)
     d = d[~np.isnan(d)]

@@ -12,11 +12,24 @@ RESAMPLES = 2000
 def draw_speakers(
     speakers: int, resamples: int = RESAMPLES, seed: int = 0, strata: np.ndarray | None = None
 ) -> np.ndarray:
-    """(resamples, speakers): how often each speaker is drawn, with replacement, within its stratum.
+    """How often each speaker is drawn, with replacement, within its stratum.
 
     From n speakers n - 1 are drawn: so the variance of a mean is S^2 / n without bias, where n draws make it
-    (n - 1) / n of that, a tenth too small with IEMOCAP's ten (McCarthy and Snowden 1985). ``strata``: (speakers,)
-    of integers; each stratum has two speakers at least.
+    (n - 1) / n of that, a tenth too small with IEMOCAP's ten (McCarthy and Snowden 1985).
+
+    Args:
+        speakers: How many there are.
+        resamples: How many are made.
+        seed: Of the draws.
+        strata: (speakers,) of integers; each stratum has two speakers at least. None: all are one.
+
+    Returns:
+        (resamples, speakers) counts.
+
+    Examples:
+        >>> times = draw_speakers(10, resamples=3)
+        >>> times.shape, times.sum(axis=1).tolist()
+        ((3, 10), [9, 9, 9])
     """
     strata = np.zeros(speakers, int) if strata is None else strata
     random = np.random.default_rng(seed)
@@ -29,9 +42,15 @@ def draw_speakers(
 
 
 def resample(confusions: np.ndarray, times: np.ndarray, metric: str) -> np.ndarray:
-    """(resamples,) a metric averaged over tables, NaN where BACC has lost a class that all the speakers have.
+    """A metric of every resample, averaged over tables.
 
-    confusions: (speakers, tables, classes, classes); times: (resamples, speakers).
+    Args:
+        confusions: (speakers, tables, classes, classes).
+        times: (resamples, speakers), see ``draw_speakers``.
+        metric: "acc" or "bacc".
+
+    Returns:
+        (resamples,); NaN where BACC has lost a class that all the speakers have.
     """
     resampled = np.tensordot(times, confusions, axes=1)  # (resamples, tables, classes, classes)
     with np.errstate(invalid="ignore"):

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from affuse.options import Checked, Options
+from affuse.parts.options import Checked, Options
 from affuse.sequence import FeatureSequence
 
 NEVER = -1e30  # a logit whose softmax is 0, and finite: an infinite one has no gradient

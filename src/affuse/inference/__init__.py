@@ -1,1 +1,1 @@
-"""Trained models at work on clips and corpora."""
+"""A clip -> windows -> a timeline -> files; needs a trained model, and nothing of training."""

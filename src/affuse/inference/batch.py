@@ -1,10 +1,8 @@
-"""Many clips: on all cores, past failures, each with its time and memory."""
+"""One clip of many: predicted past whatever failure, with its time and memory."""
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -64,38 +62,6 @@ class Outcome(NamedTuple):
     def clip(self) -> str:
         """The clip's path, or "array"."""
         return self.job.path.name if isinstance(self.job.path, Samples) else str(self.job.path)
-
-
-def predict_jobs(model: Model | str | Path, jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
-    """Outcomes in the order of the jobs, as they are ready.
-
-    Whatever goes wrong with a clip is its outcome; with several processes, even where it kills one.
-
-    Args:
-        model: A model, or the folder it is loaded from.
-        jobs: One for each clip.
-        processes: 1 is this one, with all of its threads.
-
-    Raises:
-        AffuseError: The model or the settings cannot be used: that is no clip's fault.
-    """
-    worker = Worker(model)
-    settings = jobs[0].settings
-    if any(job.settings != settings for job in jobs):  # words of each clip's own are that clip's fault
-        settings = settings.model_copy(update={"text": None, "words": None})
-    worker.predictor(settings)
-    if processes == 1 or len(jobs) == 1:
-        yield from map(worker.run, jobs)
-        return
-    del worker
-    from affuse.inference.processes import run_in_processes
-    from affuse.models.saving import save_model
-
-    with tempfile.TemporaryDirectory(prefix="affuse-") as copy:
-        if not isinstance(model, str | Path):  # other processes have it from a folder
-            save_model(model, copy)
-            model = copy
-        yield from run_in_processes(model, jobs, min(processes, len(jobs)))
 
 
 def predict_one(predictor: Predictor, job: Job) -> Outcome:

@@ -42,7 +42,10 @@ def find_clips(source: str) -> list[Clip]:
     """The files below a folder, those that fit a pattern, or the file itself; a file need not exist.
 
     A folder's files that are links to one file are one clip; a link to a file that is not there is a clip, whose
-    reading says so. Raises AffuseError for a folder or a pattern that names no file.
+    reading says so.
+
+    Raises:
+        AffuseError: For a folder or a pattern that names no file.
     """
     path = file_names.find(source)
     if path.is_dir():

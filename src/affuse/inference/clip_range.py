@@ -23,7 +23,11 @@ class ClipRange(NamedTuple):
 
     @classmethod
     def of(cls, path: Path | Samples, settings: Settings) -> ClipRange:
-        """What the settings ask of the file. Raises ClipError for a range that no file has."""
+        """What the settings ask of the file.
+
+        Raises:
+            ClipError: For a range that no file has.
+        """
         start, end = settings.start, settings.end
         for name, value in (("start", start), ("end", end)):
             if value is not None and value < 0:
@@ -51,7 +55,11 @@ class ClipRange(NamedTuple):
         return heard if self.end is None else max(heard, math.inf if stated is None else stated)
 
     def remarks(self, path: Path | Samples, seconds: float) -> list[str]:
-        """What is to be said where the file ends at ``seconds``, within the range. Raises ClipError before it."""
+        """What is to be said where the file ends at ``seconds``, within the range.
+
+        Raises:
+            ClipError: Before it.
+        """
         if self.whole:
             return []
         if seconds <= self.start:

@@ -37,7 +37,8 @@ def read_clips(path: Path, tell: Callable[[str], None] = lambda sentence: None) 
     start and end, where they are given. Relative paths lie beside the table. ``tell`` hears of what cannot be obeyed;
     labels and whatever else is in the table do not matter.
 
-    Raises AffuseError naming the row for a value that is none, and for a column that is nearly one of these.
+    Raises:
+        AffuseError: Naming the row for a value that is none, and for a column that is nearly one of these.
     """
     numbered = read_table(path)
     names = list(numbered.table.columns)

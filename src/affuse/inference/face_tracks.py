@@ -138,7 +138,8 @@ def look_for_faces(
 ) -> FilmFaces | None:
     """One pass over the pictures of the windows, ``LOOKS`` a second. None where no picture can be decoded.
 
-    Raises AffuseError where ``detector`` is not YuNet's ONNX file.
+    Raises:
+        AffuseError: Where ``detector`` is not YuNet's ONNX file.
     """
     found, place, film = FaceDetector(detector), CropSide(side), FilmFaces()
     tracks: FaceTracks | None = None

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
-from affuse.inference.batch import Outcome, predict_jobs
+from affuse.inference.batch import Outcome
 from affuse.inference.jobs import find_jobs
+from affuse.inference.processes import predict_jobs
 from affuse.inference.settings import Settings, SettingsArguments
 from affuse.inference.standard_input import named, spooled
 from affuse.inference.timeline_files import TimelineFiles, inputs_of, writers_of
 from affuse.media.samples import Samples
+from affuse.parts.registry import unknown
 
 if TYPE_CHECKING:
     from affuse.models.network import Model
 
 STANDARD_INPUT = "-"
+_OWN = ("out", "formats", "plot", "overwrite", "jobs")  # arguments beside the settings
 
 
 class Batch:
     """The outcomes of many clips, in their order, each as it is ready; iterate over it once.
+
+    In a ``with`` block it is ended where the block is left early.
 
     Attributes:
         processes: How many predict side by side.
@@ -60,7 +66,9 @@ class Batch:
             self._stack.close()
             raise
         # a GPU holds one process's model and windows; as many as cores would fill its memory with contexts
-        most = 1 if settings.device != "cpu" else (os.cpu_count() or 1 if jobs is None else jobs)
+        most = (
+            1 if choose_device(settings.device) != "cpu" else (os.cpu_count() or 1 if jobs is None else jobs)
+        )
         self.processes = min(most, len(self._jobs))
         self._outcomes = self._run()
 
@@ -73,6 +81,17 @@ class Batch:
     def __next__(self) -> Outcome:
         return next(self._outcomes)
 
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it before its end: processes stop, the copy of standard input is removed."""
+        self._outcomes.close()
+        self._stack.close()
+
     def _source(self, clip: Any) -> str | Path | Samples:
         if isinstance(clip, str) and clip == STANDARD_INPUT:
             if self._copy is None:
@@ -80,7 +99,7 @@ class Batch:
             return str(self._copy)
         return clip if isinstance(clip, str | Path | Samples) else Samples.of(clip)
 
-    def _run(self) -> Iterator[Outcome]:
+    def _run(self) -> Generator[Outcome]:
         with self._stack:
             try:
                 for outcome in predict_jobs(self._model, self._jobs, self.processes):
@@ -134,6 +153,11 @@ def predict_many(
     Raises:
         AffuseError: Before any work: clips that are not there, settings that do not fit, files that may not be written.
     """
+    for name in settings:
+        if name not in Settings.model_fields:
+            raise AffuseError(
+                f"{unknown(name, [*_OWN, *Settings.model_fields], 'arguments of predict_many')}."
+            )
     chosen = Settings.of(settings)
     if jobs is not None and jobs < 1:
         raise AffuseError(f"{argument('jobs')} takes a whole number from 1, not {jobs}.")

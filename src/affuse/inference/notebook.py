@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from affuse.figures import save_literally
 from affuse.files.names import shown
-from affuse.inference.writers.subtitles import clock
 
 if TYPE_CHECKING:
     from affuse.inference.timeline import Segment, Timeline
@@ -45,13 +44,19 @@ def _row(segment: Segment, has_words: bool) -> list[str]:
         for answer in segment.answers.values()
     ]
     text = segment.text if len(segment.text) <= _LETTERS else f"{segment.text[: _LETTERS - 1]}…"
-    return [clock(segment.start, "."), clock(segment.end, "."), *answers, *([text] if has_words else [])]
+    return [_clock(segment.start), _clock(segment.end), *answers, *([text] if has_words else [])]
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
     head = "".join(f"<th>{_safe(cell)}</th>" for cell in header)
     body = "".join(f"<tr>{''.join(f'<td>{_safe(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _clock(seconds: float) -> str:
+    """As in '1:02.50', minutes and seconds."""
+    minutes, hundredths = divmod(round(seconds * 100), 6000)
+    return f"{minutes}:{hundredths / 100:05.2f}"
 
 
 def _safe(text: str) -> str:

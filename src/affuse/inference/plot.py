@@ -16,7 +16,7 @@ from affuse.inference.plot_task import draw_task, task_height
 from affuse.inference.sound_scan import PEAK_SECONDS
 from affuse.inference.writers.suffixes import PICTURES
 from affuse.names import counted
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

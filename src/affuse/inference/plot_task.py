@@ -58,7 +58,7 @@ def task_height(timeline: Timeline, task: str) -> float:
 def draw_task(axis: Axes, timeline: Timeline, task: str, width: float) -> None:
     """The ribbon names a label where its name fits, and is pale where it is unsure; ``width``: of the axis, inches."""
     unit = task_height(timeline, task) - _RIBBON - _ABOVE  # inches of a probability of 1
-    looks = _looks(timeline.spaces[task])
+    looks = looks_of(timeline.spaces[task])
     starts = [segment.start for segment in timeline.segments]
     lengths = [segment.end - segment.start for segment in timeline.segments]
     base = np.zeros(len(starts))
@@ -192,7 +192,7 @@ def _short(name: str) -> str:
     return cut_to(name, 1.5, _POINTS)
 
 
-def _looks(space: Sequence[str]) -> dict[str, tuple[str, str]]:
+def looks_of(space: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Class -> colour and hatch; the usual classes have their own colour, others what is left."""
     chosen: dict[str, int] = {}
     for label in space:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from affuse.devices import choose_device
 from affuse.errors import AffuseError, ClipError, argument
 from affuse.inference.clip_range import ClipRange
 from affuse.inference.clip_words import ClipWords
@@ -44,7 +45,8 @@ class Predictor:
 
     def __init__(self, model: Model, settings: Settings | None = None, like: Predictor | None = None) -> None:
         self.model = model.eval()
-        self.settings = settings or Settings()
+        settings = settings or Settings()
+        self.settings = settings.model_copy(update={"device": choose_device(settings.device)})
         lengths = model.defaults.clip_seconds
         usual = USUAL_WINDOW if lengths is None else round(min(_LONGEST, max(_SHORTEST, lengths.high)), 2)
         self.window = self.settings.window if self.settings.window is not None else usual

@@ -1,15 +1,17 @@
-"""Clips in several processes, of which any may die: a decoder's crash or a lack of memory costs its clip alone."""
+"""Many clips, in several processes of which any may die: a decoder's crash or a lack of memory costs its clip alone."""
 
 from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from affuse.errors import AffuseError, argument
 from affuse.failures import cause_of, trace_of
@@ -18,12 +20,48 @@ from affuse.inference.batch import Job, Outcome, Worker
 from affuse.inference.memory import peak_memory
 from affuse.workers import WorkerContext, begin_worker
 
+if TYPE_CHECKING:
+    from affuse.models.network import Model
+
+
+def predict_jobs(model: Model | str | Path, jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
+    """Outcomes in the order of the jobs, as they are ready.
+
+    Whatever goes wrong with a clip is its outcome; with several processes, even where it kills one.
+
+    Args:
+        model: A model, or the folder it is loaded from.
+        jobs: One for each clip.
+        processes: 1 is this one, with all of its threads.
+
+    Raises:
+        AffuseError: The model or the settings cannot be used: that is no clip's fault.
+    """
+    worker = Worker(model)
+    settings = jobs[0].settings
+    if any(job.settings != settings for job in jobs):  # words of each clip's own are that clip's fault
+        settings = settings.model_copy(update={"text": None, "words": None})
+    worker.predictor(settings)
+    if processes == 1 or len(jobs) == 1:
+        yield from map(worker.run, jobs)
+        return
+    del worker
+    from affuse.models.saving import save_model
+
+    with tempfile.TemporaryDirectory(prefix="affuse-") as copy:
+        if not isinstance(model, str | Path):  # other processes have it from a folder
+            save_model(model, copy)
+            model = copy
+        yield from run_in_processes(model, jobs, min(processes, len(jobs)))
+
 
 def run_in_processes(model: str | Path, jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
     """Outcomes in the order of the jobs. A job whose process died beside others is tried once more, alone.
 
-    A pool of the standard library fails everything that waits when one of its processes dies. Raises AffuseError where
-    a process dies while it loads the model.
+    A pool of the standard library fails everything that waits when one of its processes dies.
+
+    Raises:
+        AffuseError: Where a process dies while it loads the model.
     """
     waiting, again = deque(range(len(jobs))), deque[int]()
     done: dict[int, Outcome] = {}

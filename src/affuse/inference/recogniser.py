@@ -21,7 +21,11 @@ _LONGEST = 28.0  # seconds of one piece: Whisper hears 30
 
 
 class Recogniser:
-    """``model``: a Hub id or a folder. Raises AffuseError if it is no recogniser that can be loaded."""
+    """``model``: a Hub id or a folder.
+
+    Raises:
+        AffuseError: If it is no recogniser that can be loaded.
+    """
 
     def __init__(self, model: str, device: str = "cpu") -> None:
         import torch

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from affuse.errors import AffuseError, argument
 from affuse.names import quote
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -47,7 +47,7 @@ class SettingsArguments(TypedDict, total=False):
 class Settings(BaseModel):
     """How a clip is read and judged. None leaves a choice to the model's training.
 
-    Example:
+    Examples:
         >>> Settings(window=2.0, side="left").hop is None
         True
         >>> Settings.of({"windw": 2})
@@ -103,7 +103,7 @@ class Settings(BaseModel):
         default=None, allow_inf_nan=False, description="seconds into the file; None: to its end"
     )
     batch: int = Field(default=16, gt=0, description="windows that run through the network together")
-    device: str = "cpu"
+    device: str = Field(default="auto", description="auto, cpu or cuda")
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:

@@ -81,7 +81,7 @@ class Timeline:
         peaks: The loudest sample of each 1/20 s, for ``plot``.
         pictures: Some faces, for ``plot``.
 
-    Example:
+    Examples:
         >>> sure = Answer("anger", 0.9, False, {"anger": 0.9, "neutral": 0.1})
         >>> segment = Segment(0.5, 2.0, {"emotion": sure}, ("audio",), "")
         >>> timeline = Timeline("talk.wav", 2.5, [segment], {"emotion": sure}, {"emotion": ["anger", "neutral"]}, 2, 1)

@@ -17,7 +17,7 @@ from affuse.files.names import written
 from affuse.files.outputs import Outputs, unwritable
 from affuse.inference.writers import PICTURES, WRITERS, Writer, format_of
 from affuse.media.samples import Samples
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 
 if TYPE_CHECKING:
     from affuse.inference.batch import Job, Outcome

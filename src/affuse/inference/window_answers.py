@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
@@ -34,7 +35,8 @@ class WindowAnswers(NamedTuple):
     causes: list[str]
 
 
-class _WindowBatch(NamedTuple):
+@dataclass(frozen=True)
+class _WindowBatch:
     """Some windows as the network takes them, and as they were read (see ``WindowReader``)."""
 
     clips: dict[str, FeatureSequence]

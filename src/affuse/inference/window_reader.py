@@ -116,7 +116,11 @@ class WindowReader:
         return next((windows.fault for windows in self._faces.values() if windows.fault), "")
 
     def _check_settings(self) -> None:
-        """Raises AffuseError where a choice of faces would be without effect on pictures that are read."""
+        """Check that a choice of faces reaches the pictures that are read.
+
+        Raises:
+            AffuseError: It would be without effect.
+        """
         own = [name for name, one in self.encoders.items() if one.kind == "video" and name not in self._faces]
         if not own or self._faces or not self._tracks.picture:
             return

@@ -34,7 +34,11 @@ class Moment(NamedTuple):
 
 
 def check_lengths(window: float, hop: float) -> None:
-    """Raises AffuseError for lengths that lay no windows."""
+    """Check the lengths of windows and hops, in seconds.
+
+    Raises:
+        AffuseError: They lay no windows.
+    """
     if not window >= LEAST_WINDOW:
         raise AffuseError(f"{argument('window')} takes at least {LEAST_WINDOW} seconds, not {window:g}.")
     if not 0 < hop <= window:

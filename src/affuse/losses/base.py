@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from affuse.options import Checked
+from affuse.parts.options import Checked
 
 Reduction = Literal["mean", "sum", "none"]
 Classes = Annotated[int, Field(ge=2)]

@@ -55,10 +55,12 @@ def read_waveform(
     track: the audio track to take, from 0; None is the first.
     path: or samples that were decoded already (their channel was chosen then): the same samples come out.
 
-    A truncated file gives what can be decoded of it. Raises ClipError, one sentence naming the file, the
-    cause and the cure, for a clip that is missing, a folder, empty, not media, without an audio track or
-    samples, silent (peak below -90 dBFS), with NaN or infinite samples, and for a range or channel that does
-    not exist.
+    A truncated file gives what can be decoded of it.
+
+    Raises:
+        ClipError: Naming the file, the cause and the cure, for a clip that is missing, a folder, empty, not media,
+            without an audio track or samples, silent (peak below -90 dBFS), with NaN or infinite samples, and for a
+            range or channel that does not exist.
     """
     if isinstance(path, Sound):
         source, mono, native, silence = path.path, path.cut(start, end), path.rate, path.silence

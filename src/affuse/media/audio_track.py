@@ -74,7 +74,9 @@ class AudioTrack:
     ``lead``: samples between the start of a film's clock (``media/clock.py``) and the first sample, 0 in a file of
     sound alone; below 0 the sound begins earlier, and is cut. Samples are counted from the clock's start.
     tracks: how many audio tracks the file has.
-    Raises ClipError if the file is not media or has no such track.
+
+    Raises:
+        ClipError: If the file is not media or has no such track.
     """
 
     broken = False  # what cannot be decoded is a hole in the positions

@@ -22,7 +22,11 @@ _SMOOTH = 2  # frames to each side over which a face's place is the median
 
 
 class FaceDetector:
-    """YuNet (OpenCV). Raises AffuseError where its ONNX file is missing or is none."""
+    """YuNet (OpenCV).
+
+    Raises:
+        AffuseError: Where its ONNX file is missing or is none.
+    """
 
     def __init__(self, path: str | Path) -> None:
         if not Path(path).is_file():

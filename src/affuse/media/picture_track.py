@@ -38,7 +38,8 @@ class PictureTrack:
     particular about the pictures, as ``picture_notes``.
     ``end`` is the time at which the last picture decoded goes dark; None before the end is reached.
 
-    Raises ClipError if the file is missing, is not media, or has no picture.
+    Raises:
+        ClipError: If the file is missing, is not media, or has no picture.
     """
 
     def __init__(self, path: Path) -> None:
@@ -192,7 +193,11 @@ def _open(path: Path) -> tuple[InputContainer, VideoStream]:
 
 
 def picture_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The track that is read for a file's pictures. Raises ClipError, one sentence, where there is none."""
+    """The track that is read for a file's pictures.
+
+    Raises:
+        ClipError: Where there is none.
+    """
     tracks = picture_tracks(container)
     for track in tracks:
         if track.codec_context is not None:

@@ -39,7 +39,9 @@ class Recording:
     rate in Hz, channels: of the file's beginning; seconds: when the sound ends, by the headers; None where they do not
     say or cannot be believed. After the blocks are read, ``fault`` says in a sentence what could not be read ("":
     nothing), and ``remarks`` are sentences on what is particular about the rest.
-    Raises ClipError for a path that is no readable file, is not media, or has no such track or channel.
+
+    Raises:
+        ClipError: For a path that is no readable file, is not media, or has no such track or channel.
     """
 
     def __init__(
@@ -256,7 +258,11 @@ def _open(path: Path | Samples, track: int | None) -> SoundFiles | AudioTrack | 
 
 
 def file_scale(path: Path | Samples, track: int | None = None) -> tuple[float, str]:
-    """``units.scale_of`` of a file or an array of floats. Raises ClipError."""
+    """``units.scale_of`` of a file or an array of floats.
+
+    Raises:
+        ClipError: See there.
+    """
     if isinstance(path, Samples):
         return scale_of(path, (chunk.samples_tc for chunk in path.chunks(0, path.rate)))
     status = path.stat()

@@ -10,9 +10,14 @@ from affuse.errors import ClipError
 
 
 def check_file(path: Path, row: bool = True) -> None:
-    """Raises ClipError for a path that is missing, no regular file, empty or not readable.
+    """Check that a path is a file that can be read.
 
-    row: whether a corpus's row names it, which then may be the one to correct
+    Args:
+        path: Of audio or video.
+        row: Whether a corpus's row names it, which then may be the one to correct.
+
+    Raises:
+        ClipError: It is missing, no regular file, empty or not readable.
     """
     try:
         status = path.stat()

@@ -54,7 +54,11 @@ class Samples:
 
     @classmethod
     def of(cls, clip: object) -> Samples:
-        """The samples that a user gave as ``(samples, rate)``. Raises AffuseError for anything else."""
+        """The samples that a user gave as ``(samples, rate)``.
+
+        Raises:
+            AffuseError: For anything else.
+        """
         if not isinstance(clip, tuple | list):
             _refuse(f"A clip cannot be of type {type(clip).__name__}")
         pair: Sequence[Any] = clip

@@ -48,7 +48,8 @@ class Sound:
     def cut(self, start: float | None, end: float | None) -> np.ndarray:
         """(time,) float32: what ``read_waveform`` would decode of the file before it resamples.
 
-        Raises ValueError for a start before the stretch.
+        Raises:
+            ValueError: For a start before the stretch.
         """
         first, last = bounds(self.first / self.rate if start is None else start, end, self.rate)
         if first < self.first:

@@ -19,7 +19,9 @@ class SoundStream:
     time; a bad sample (NaN, infinite) becomes 0. ``fault`` says so afterwards in one sentence, else it is "";
     ``remarks`` are sentences on what is particular about the sound that was read.
     Sound that begins later than its film has silence before it, without a word.
-    Raises ClipError as ``read_waveform`` does, but not for silence; a missing ``channel`` is one too.
+
+    Raises:
+        ClipError: As ``read_waveform`` does, but not for silence; a missing ``channel`` is one too.
     """
 
     def __init__(

@@ -34,7 +34,9 @@ class SpeechDetector:
     """Frame probabilities of a stream of sound, then spans of speech.
 
     Give it every block in order with ``hear``, then ask for ``spans``. Per second of sound it keeps 31 numbers.
-    Raises AffuseError where silero-vad or onnxruntime is not installed.
+
+    Raises:
+        AffuseError: Where silero-vad or onnxruntime is not installed.
     """
 
     def __init__(self, rate: int) -> None:

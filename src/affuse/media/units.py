@@ -23,7 +23,9 @@ def scale_of(path: Path | Samples, blocks: Iterator[np.ndarray]) -> tuple[float,
     """What the samples are to be multiplied with, and a sentence on it where that is not 1.
 
     blocks: all of the file, whatever is asked of it: a quiet range alone would tell nothing
-    Raises ClipError for samples that no scale explains.
+
+    Raises:
+        ClipError: For samples that no scale explains.
     """
     peak, beyond, sounding = 0.0, 0, 0
     for block_tc in blocks:

@@ -57,9 +57,11 @@ def read_faces(
     Variable frame rates, display rotation and odd sizes are as good as any. Where pictures change their size, place and
     letterbox bars are found anew, as if another file began there. A video that ends early, or whose
     decoder fails on the way, gives the frames before that, and ``fault``; one whose pictures begin after ``start`` has
-    the first of them in every frame before it, and ``fault``. Raises ClipError, one sentence, for
-    a file that is missing or not media, without a picture track, with nothing to decode at ``start``, or with
-    less than one frame of time.
+    the first of them in every frame before it, and ``fault``.
+
+    Raises:
+        ClipError: For a file that is missing or not media, without a picture track, with nothing to decode at
+            ``start``, or with less than one frame of time.
     """
     path = Path(path)
     begin = start or 0.0

@@ -54,6 +54,7 @@ class PredictionDefaults(BaseModel):
     seen: Seen | None = None  # None: not kept
 
     def of_task(self, task: str) -> Confidence:
+        """Return what was fitted for a task; of an unknown one, nothing: temperature 1, no answer unsure."""
         return self.confidence.get(task, Confidence())
 
     def notes(self, tasks: Iterable[str]) -> list[str]:

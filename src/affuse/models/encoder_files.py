@@ -9,8 +9,8 @@ from typing import Any
 from affuse.encoders.pretrained import PACKAGE
 from affuse.encoders.sources import digests, find_files, is_pinned, local_path
 from affuse.errors import AffuseError, argument
+from affuse.parts.registry import get
 from affuse.recipe import Modality, Recipe
-from affuse.registry import get
 
 FIELD = "files"  # of a modality in preprocessing.json: option -> file -> digest
 

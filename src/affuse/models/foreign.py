@@ -7,12 +7,12 @@ import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from affuse import registry
 from affuse.errors import AffuseError
-from affuse.interfaces import SINGULAR
 from affuse.models.index import INDEX, read_json
 from affuse.models.parts import parts_of
-from affuse.origins import code_of
+from affuse.parts import registry
+from affuse.parts.interfaces import SINGULAR
+from affuse.parts.origins import code_of
 from affuse.recipe import Recipe
 
 FIELD = "parts"  # of index.json; folders without foreign parts, and those of an older affuse, have none

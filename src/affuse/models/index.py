@@ -31,7 +31,7 @@ def write_index(folder: Path, names: list[str], **more: Any) -> None:
 
 
 def read_index(folder: Path) -> dict[str, str]:
-    """file -> digest. Raises AffuseError for a newer format and for what is no index."""
+    """File -> digest. Raises AffuseError for a newer format and for what is no index."""
     index = read_json(folder / INDEX)
     try:
         written = int(index["format"])

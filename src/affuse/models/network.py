@@ -1,4 +1,4 @@
-"""Encoders, fusion, heads and losses wired from a recipe."""
+"""The network of a recipe: encoders, fusion, heads and losses wired together."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from affuse.errors import AffuseError
 from affuse.models.defaults import PredictionDefaults
+from affuse.models.layers import Standardiser, TaskHead
 from affuse.models.parts import build_fusion, build_loss, resolve_encoders, with_absolute_paths
-from affuse.recipe import Head, Recipe
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
+from affuse.recipe import Modality, Recipe, Task
 from affuse.sequence import FeatureSequence
 
 if TYPE_CHECKING:
@@ -25,55 +26,37 @@ if TYPE_CHECKING:
 
 
 class Output(NamedTuple):
-    """logits: task -> (batch, classes); embedding: (batch, width); features: what the heads were computed from."""
+    """What the network gives for a batch.
+
+    Attributes:
+        logits: Task -> (batch, classes).
+        embedding: (batch, width), the fusion's.
+        features: What the heads were computed from: tensors of the graph at which weightings may compare gradients.
+    """
 
     logits: dict[str, Tensor]
     embedding: Tensor
     features: list[Tensor]
 
 
-class Standardiser(nn.Module):
-    """(x - mean) / deviation per feature, with statistics of the training part; identity until fitted."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(()))
-        self.register_buffer("deviation", torch.ones(()))
-
-    def fit(self, mean: Tensor, deviation: Tensor) -> None:
-        """A feature that never varies is only shifted."""
-        self.mean = mean
-        self.deviation = torch.where(deviation > 1e-8, deviation, 1.0)
-
-    def forward(self, sequence: FeatureSequence) -> FeatureSequence:
-        mask = sequence.mask.reshape(*sequence.mask.shape, *[1] * (sequence.values.dim() - 2))
-        return FeatureSequence((sequence.values - self.mean) / self.deviation * mask, sequence.mask)
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        for name in ("mean", "deviation"):  # statistics have the shape of the features they were fitted on
-            if prefix + name in state_dict:
-                setattr(self, name, torch.empty_like(state_dict[prefix + name]))
-        super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-class TaskHead(nn.Sequential):
-    """Dropout -> [Linear -> activation] -> Linear."""
-
-    def __init__(self, width: int, classes: int, head: Head) -> None:
-        layers: list[nn.Module] = [nn.Dropout(head.dropout)]
-        if head.hidden is not None:
-            layers.append(nn.Linear(width, head.hidden))
-            width = head.hidden
-            if head.activation != "none":
-                layers.append(nn.LeakyReLU() if head.activation == "leaky_relu" else nn.ReLU())
-        super().__init__(*layers, nn.Linear(width, classes))
-
-
 class Model(nn.Module):
-    """The network of a recipe.
+    """The network of a recipe: per modality an encoder and its adapter, one fusion, and a head per task.
 
     ``forward`` takes, per modality, the features of a frozen encoder or what a trained encoder reads. Frozen
-    encoders are not part of the network: they run once per clip, before it (``training.features``).
+    encoders are not part of the network: they run once per clip, before it (``training.features``). Any modality may be
+    missing from any clip.
+
+    Args:
+        recipe: Its sections modalities, fusion, head and tasks.
+        label_spaces: Task -> classes, in the order of the logits.
+
+    Attributes:
+        defaults: What prediction needs to know of the training; of an untrained network it knows nothing.
+        resolved: Modality -> its encoder, frozen or not, with its checked options.
+        widths: Modality -> width of the steps that the fusion reads.
+
+    Raises:
+        AffuseError: An option that does not fit, or a loss that trains neither a classifier nor centers.
     """
 
     def __init__(self, recipe: Recipe, label_spaces: Mapping[str, list[str]]) -> None:
@@ -81,37 +64,34 @@ class Model(nn.Module):
         self.recipe = recipe = with_absolute_paths(recipe)
         self.defaults = PredictionDefaults()  # training fills it in
         self.label_spaces = {task: list(label_spaces[task]) for task in recipe.tasks}
-        self.encoders = nn.ModuleDict()
-        self.standardisers = nn.ModuleDict()
-        self.adapters = nn.ModuleDict()
-        widths: dict[str, int] = {}
-        self.resolved = resolve_encoders(
-            recipe
-        )  # modality -> its encoder, frozen or not, and its checked options
+        self.resolved = resolve_encoders(recipe)
+        self.encoders, self.standardisers, self.adapters = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
         for name, modality in recipe.modalities.items():
-            resolved = self.resolved[name]
-            if not modality.frozen:
-                encoder = resolved.make()
-                encoder.check_trainable()
-                self.encoders[name] = encoder
-            if modality.standardise:
-                self.standardisers[name] = Standardiser()
-            if (adapter := resolved.part.adapter_of(resolved.options)) is not None:
-                self.adapters[name] = adapter
-            widths[name] = resolved.width
-        self.widths = widths  # modality -> width of the steps that the fusion reads
-        self.fusion = build_fusion(recipe.fusion, widths)
-        width = self.fusion.width
-        self.heads = nn.ModuleDict()
-        self.losses = nn.ModuleDict()
+            self._add_modality(name, modality)
+        self.widths = {name: encoder.width for name, encoder in self.resolved.items()}
+        self.fusion = build_fusion(recipe.fusion, self.widths)
+        self.heads, self.losses = nn.ModuleDict(), nn.ModuleDict()
         for task, choice in recipe.tasks.items():
-            classes = len(self.label_spaces[task])
-            loss = build_loss(task, choice, classes, width)
-            self.losses[task] = loss
-            if loss.reads_logits:
-                self.heads[task] = TaskHead(width, classes, recipe.head)
-            elif loss.centered is None:
-                raise AffuseError(f"The loss of task {task!r} trains neither a classifier nor centers.")
+            self._add_task(task, choice, self.fusion.width)
+
+    def _add_modality(self, name: str, modality: Modality) -> None:
+        resolved = self.resolved[name]
+        if not modality.frozen:
+            encoder = resolved.make()
+            encoder.check_trainable()
+            self.encoders[name] = encoder
+        if modality.standardise:
+            self.standardisers[name] = Standardiser()
+        if (adapter := resolved.part.adapter_of(resolved.options)) is not None:
+            self.adapters[name] = adapter
+
+    def _add_task(self, task: str, choice: Task, width: int) -> None:
+        classes = len(self.label_spaces[task])
+        self.losses[task] = loss = build_loss(task, choice, classes, width)
+        if loss.reads_logits:
+            self.heads[task] = TaskHead(width, classes, self.recipe.head)
+        elif loss.centered is None:
+            raise AffuseError(f"The loss of task {task!r} trains neither a classifier nor centers.")
 
     @property
     def trained_encoders(self) -> dict[str, Encoder]:
@@ -119,7 +99,14 @@ class Model(nn.Module):
         return {name: cast("Encoder", encoder) for name, encoder in self.encoders.items()}
 
     def forward(self, clips: Mapping[str, FeatureSequence]) -> Output:
-        """modality -> (batch, time, ...) with mask; a modality that is not named is missing from all clips."""
+        """Run the network.
+
+        Args:
+            clips: Modality -> (batch, time, ...) with its mask; one that is not named is missing from all clips.
+
+        Raises:
+            AffuseError: For a modality that the model does not have, and for none at all.
+        """
         return self.fuse(self.encode(clips))
 
     def encode(self, clips: Mapping[str, FeatureSequence]) -> dict[str, FeatureSequence]:
@@ -184,7 +171,7 @@ class Model(nn.Module):
             ClipError: The clip cannot be used.
             AffuseError: Settings that do not fit.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> import affuse
             >>> model = affuse.build("voice-offline")  # untrained: its answers mean nothing
@@ -216,7 +203,7 @@ class Model(nn.Module):
 
         See ``affuse.inference.many.predict_many`` for the arguments. Nothing runs before the batch is iterated over.
 
-        Example:
+        Examples:
             >>> import numpy as np
             >>> import affuse
             >>> model = affuse.build("voice-offline")
@@ -237,23 +224,3 @@ class Model(nn.Module):
         return sum(
             p.numel() for n, p in self.named_parameters() if p.requires_grad and not n.startswith("losses.")
         )
-
-
-def build(
-    recipe: Recipe | str,
-    label_spaces: Mapping[str, list[str]] | None = None,
-) -> Model:
-    """The untrained network of a recipe (object, packaged name or YAML file).
-
-    ``label_spaces`` may be left out where the recipe names its tasks' classes; the papers' four emotions and
-    the two genders stand in otherwise.
-    """
-    recipe = Recipe.load(recipe) if isinstance(recipe, str) else recipe
-    usual = {"emotion": ["anger", "happiness", "sadness", "neutral"], "gender": ["female", "male"]}
-    spaces: dict[str, list[str]] = {}
-    for task, choice in recipe.tasks.items():
-        known = (label_spaces or {}).get(task) or choice.classes or usual.get(task)
-        if known is None:
-            raise AffuseError(f"The recipe does not name the classes of task {task!r}; pass label_spaces.")
-        spaces[task] = list(known)
-    return Model(recipe, spaces)

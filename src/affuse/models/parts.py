@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from affuse import registry
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.encoders.sources import absolute
 from affuse.errors import AffuseError
 from affuse.fusion.base import Fusion
-from affuse.interfaces import SINGULAR
 from affuse.losses.weighted_sum import WeightedSum
-from affuse.options import check, given
+from affuse.parts import registry
+from affuse.parts.interfaces import SINGULAR
+from affuse.parts.options import arguments, check
 from affuse.recipe import FusionChoice, Modality, Recipe, Task, WeightingChoice
 from affuse.weighting.base import Weighting
 
@@ -105,7 +105,7 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
 def build_fusion(choice: FusionChoice, widths: Mapping[str, int]) -> Fusion:
     """The fusion of modalities of these widths; an option that names a modality must name one of them."""
     kind: type[Fusion] = registry.get("fusions", choice.name)
-    options = check(kind.Options, choice.options, "fusion.options", choice.name)
+    options = check(registry.options("fusions", choice.name), choice.options, "fusion.options", choice.name)
     for field in ("attend", "pool"):  # fields that name modalities
         named = getattr(options, field, None)
         for modality in named if isinstance(named, (list, dict)) else ():
@@ -113,7 +113,7 @@ def build_fusion(choice: FusionChoice, widths: Mapping[str, int]) -> Fusion:
                 raise AffuseError(
                     f"fusion.options.{field}: {registry.unknown(str(modality), list(widths), 'modalities')}."
                 )
-    return kind(widths, options)
+    return kind(widths, **arguments(kind, options))
 
 
 def build_loss(task: str, choice: Task, classes: int, width: int) -> WeightedSum:
@@ -124,7 +124,7 @@ def build_loss(task: str, choice: Task, classes: int, width: int) -> WeightedSum
         where = f"tasks.{task}.loss.{number}.options"
         options = check(registry.options("losses", term.name), term.options, where, term.name)
         try:
-            loss = kind(classes, width, reduction=term.reduction, **given(options))
+            loss = kind(classes, width, reduction=term.reduction, **arguments(kind, options))
         except AffuseError as error:
             raise AffuseError(f"tasks.{task}.loss.{number}: {error}") from None
         terms.append((loss, term.weight))
@@ -137,4 +137,4 @@ def build_weighting(choice: WeightingChoice, tasks: list[str]) -> Weighting:
     options = check(
         registry.options("weightings", choice.name), choice.options, "weighting.options", choice.name
     )
-    return kind(tasks, **given(options))
+    return kind(tasks, **arguments(kind, options))

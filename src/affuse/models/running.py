@@ -20,10 +20,14 @@ class ClipBatch(Protocol):
     """
 
     @property
-    def clips(self) -> Mapping[str, FeatureSequence]: ...
+    def clips(self) -> Mapping[str, FeatureSequence]:
+        """As above."""
+        ...
 
     @property
-    def index(self) -> Tensor: ...
+    def index(self) -> Tensor:
+        """As above."""
+        ...
 
 
 _Batch = TypeVar("_Batch", bound=ClipBatch)

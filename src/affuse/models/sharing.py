@@ -11,8 +11,6 @@ from affuse.errors import AffuseError, argument
 from affuse.models.finding import find_folder
 from affuse.models.hub import download, explained, parts_of
 from affuse.models.index import CARD, INDEX, RECIPE, check_files, read_index
-from affuse.models.loading import load_model
-from affuse.models.saving import local_encoders, save_model
 from affuse.recipe import Recipe
 
 
@@ -22,8 +20,6 @@ def push(source: str | Path, hub_id: str, *, private: bool = False, self_contain
     ``self_contained`` copies frozen encoders into what is uploaded. Raises AffuseError for a folder that is no
     intact model, for one that names encoders by paths of this machine, and as ``download``.
     """
-    from huggingface_hub import HfApi, get_token
-
     repository, revision = parts_of(hub_id)
     if revision is not None:
         raise AffuseError(f"'affuse push' writes to the main branch; leave '@{revision}' out of {hub_id}.")
@@ -31,12 +27,18 @@ def push(source: str | Path, hub_id: str, *, private: bool = False, self_contain
         raise AffuseError(f"There is no model folder {source}; give one that 'affuse train' wrote.")
     folder = find_folder(source)
     check_files(folder)
+    # what is wrong so far is answered at once: these import torch
+    from affuse.models.loading import load_model
+    from affuse.models.saving import local_encoders, save_model
+
     named = local_encoders(Recipe.load(folder / RECIPE))
     if named and not self_contained:
         raise AffuseError(
             f"{folder} names an encoder by a path of this machine ({named[0]}), which nobody else has; add "
             f"{argument('self_contained', True)} to upload it too (mind its licence)."
         )
+    from huggingface_hub import HfApi, get_token
+
     if get_token() is None:
         raise AffuseError(
             "The Hub needs a token to upload: run 'hf auth login', or set HF_TOKEN to a token that may write."

@@ -108,7 +108,7 @@ class _Samples:
 
 
 def _from_samples(model: Model, inputs: Inputs) -> dict[str, Any]:
-    """modality -> its encoder, where the file reads samples, of which affuse's own reading makes something first."""
+    """Modality -> its encoder, where the file reads samples, of which affuse's own reading makes something first."""
     found: dict[str, Any] = {}
     for name, resolved in model.resolved.items():
         exported = resolved.part.exported_reading_of(resolved.options)

@@ -55,6 +55,7 @@ class ExportedNetwork(nn.Module):
         self.output_names = [*(f"logits_{task}" for task in model.label_spaces), "embedding"]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Values and mask of each modality -> logits of each task, and the embedding."""
         clips = {}
         for name, values, mask in zip(self.modalities, inputs[::2], inputs[1::2], strict=True):
             # a caller's padding may hold anything, even NaN

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from affuse.overrides import SHORTHANDS
+from affuse.parts.registry import get
 from affuse.recipe import Recipe, packaged_recipes
-from affuse.registry import get
+from affuse.recipe.overrides import SHORTHANDS
 
 _ABOUT = {"name", "description", "seed"}  # told elsewhere
 _SOURCES = ("model", "weights", "network", "name")  # options that say which network or features an encoder is

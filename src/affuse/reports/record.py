@@ -66,19 +66,20 @@ def read_record(folder: Path) -> dict[str, Any]:
         if begun:
             raise AffuseError(
                 f"{folder} holds a comparison that was interrupted or still runs: {finished} of the {begun} runs begun "
-                "are finished. Run the same 'affuse compare' again: it goes on there and ends with the report."
+                "are finished. Run the same comparison again: it goes on there and ends with the report."
             )
         raise AffuseError(
-            f"{folder} is not a comparison's folder: it has no {RECORD}; give the --out folder of 'affuse compare'."
+            f"{folder} is not a comparison's folder: it has no {RECORD}; name a folder that a comparison was written "
+            "into."
         )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         version = record["format"]
     except (ValueError, KeyError, TypeError):
-        raise AffuseError(f"{path} is damaged; run the same 'affuse compare' again to write it.") from None
+        raise AffuseError(f"{path} is damaged; run the same comparison again to write it.") from None
     if version != FORMAT:
         raise AffuseError(
-            f"{path} has format {version}, this affuse reads {FORMAT}; run 'affuse compare' again."
+            f"{path} has format {version}, this affuse reads {FORMAT}; run the same comparison again."
         )
     return record
 
@@ -123,7 +124,7 @@ def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], ou
 
 
 def _tasks(comparison: Comparison) -> dict[str, dict[str, Any]]:
-    """task -> its classes, in order, with the labelled utterances of each."""
+    """Task -> its classes, in order, with the labelled utterances of each."""
     tasks: dict[str, dict[str, Any]] = {}
     for experiment in comparison.experiments:
         for task, space in experiment.labelled.spaces.items():

@@ -12,6 +12,7 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.files import read_csv
+from affuse.progress import Progress
 from affuse.reports.record import read_record
 from affuse.reports.tables.results import RESULT_NUMBERS
 from affuse.reports.tables.rows import MARK, Row, read_rows
@@ -30,12 +31,15 @@ class Report:
     statistics: Statistics
 
     @classmethod
-    def read(cls, folder: Path) -> Report:
-        """From comparison.json, results.csv and the runs. Raises AffuseError where they are missing or damaged."""
+    def read(cls, folder: Path, progress: Progress | None = None) -> Report:
+        """From comparison.json, results.csv and the runs. Raises AffuseError where they are missing or damaged.
+
+        ``progress``: hears of the statistics, which take minutes where there are many rows of a large corpus.
+        """
         record = read_record(folder)
         results = read_results(folder)
         rows = read_rows(folder, record)
-        return cls(folder, record, results, rows, compute_statistics(folder, record, rows))
+        return cls(folder, record, results, rows, compute_statistics(folder, record, rows, progress))
 
     @property
     def title(self) -> str:
@@ -120,8 +124,8 @@ class Report:
             if all(str(line[axis]) == str(value) for axis, value in row.settings.items()):
                 return row.name_among(self.rows)
         raise AffuseError(
-            f"{self.folder}: {RESULTS} and {RECORD} are not of the same comparison; run the same 'affuse "
-            "compare' again to write both."
+            f"{self.folder}: {RESULTS} and {RECORD} are not of the same comparison; run the same "
+            "comparison again to write both."
         )
 
     def of_task(self, table: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -142,6 +146,6 @@ def read_results(folder: Path) -> pd.DataFrame:
     """``results.csv``, settings as text. Raises AffuseError where there is none."""
     path = folder / RESULTS
     if not path.is_file():
-        raise AffuseError(f"{path} is missing; run the same 'affuse compare' again to write it.")
+        raise AffuseError(f"{path} is missing; run the same comparison again to write it.")
     table = read_csv(path, RESULT_NUMBERS)
     return table if len(table.columns) else pd.DataFrame(columns=["task"])

@@ -94,17 +94,20 @@ class RunReport:
 def _finished(files: RunFolder) -> dict[str, Any]:
     """The result. Raises AffuseError where there is none, or it is damaged."""
     if not files.begun:
-        raise AffuseError(f"{files.path} is not the folder of a run; name one that 'affuse train' wrote.")
+        raise AffuseError(
+            f"{files.path} is not the folder of a run; name one that a training was written into."
+        )
     if not files.finished:
         raise AffuseError(
             f"The run in {files.path} is not finished; train it again: it goes on where it was."
         )
+    recorded: dict[str, Any] = {}
     try:
         recorded = files.recorded()
-        missing = {"fold", "seed"} - set(recorded)
+        whole = {"fold", "seed"} <= set(recorded)
     except (ValueError, TypeError):
-        missing = {"whole"}
-    if missing:
+        whole = False
+    if not whole:
         raise AffuseError(f"The result in {files.path} is damaged; train the run again in a new folder.")
     return recorded
 

@@ -17,8 +17,8 @@ from pydantic import Field
 from affuse.errors import AffuseError
 from affuse.files import read_csv
 from affuse.files.yaml_text import read_yaml
-from affuse.recipe_sections import Section as Part
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
+from affuse.recipe.sections import Section as Part
 
 PROTOCOLS = {"written": "as written", "coded": "as coded", "honest": "honest"}  # and what tables call them
 Changes = dict[str, Any]  # dotted field of the recipe -> value
@@ -153,6 +153,7 @@ def read_definition(paper: str, protocol: str) -> Definition:
 
 
 def read_switches(paper: str) -> Switches:
+    """The departures of the authors' code from the paper's text, each to be measured alone."""
     return Switches.model_validate(_yaml(paper, "switches"))
 
 

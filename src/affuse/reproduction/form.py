@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from affuse.errors import AffuseError
 from affuse.names import counted
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 from affuse.reproduction.definition import Paper
 
 

@@ -10,8 +10,8 @@ from affuse.corpora.corpus import Corpus
 from affuse.corpora.readers.iemocap.relabel import has_votes
 from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.errors import AffuseError
-from affuse.overrides import apply_override, set_field
 from affuse.recipe import Recipe
+from affuse.recipe.overrides import apply_override, set_field
 from affuse.reproduction.changes import changes_in_words
 from affuse.reproduction.definition import Changes, Definition, GridCell, Paper
 from affuse.reproduction.form import Form, check_prefixes, split_prefix

@@ -12,8 +12,8 @@ import pandas as pd
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
 from affuse.names import counted
+from affuse.parts.registry import unknown
 from affuse.progress import Progress, Quiet
-from affuse.registry import unknown
 from affuse.reproduction.definition import PROTOCOLS, Definition, Paper, read_definition, read_paper
 from affuse.reproduction.form import Form, form_notes
 from affuse.reproduction.grid import Grid, make_grid

@@ -19,7 +19,7 @@ def is_corpus_of(paper: Paper, corpus: Corpus) -> bool:
 
 
 def utterances_in_words(paper: Paper, definition: Definition) -> str:
-    """'The protocol's utterances of iemocap: 2,280 (anger 289, ...).'"""
+    """A sentence: 'The protocol's utterances of iemocap: 2,280 (anger 289, ...)'."""
     stated = definition.utterances
     return f"The protocol's utterances of {paper.corpus}: {_listed(stated.classes)}{_beside(stated)}."
 

@@ -26,6 +26,7 @@ class Evaluation(Tables):
     Args:
         folder: Where its tables were written; None: nowhere.
         modalities: Those that the model was given; None: all of its own.
+        model: What the model is called.
         said: What was left out or changed before measuring, in sentences.
 
     Its tables hold shares from 0 to 1: ``predictions``, ``metrics`` (task, metric, value, low, high, n, speakers),
@@ -35,6 +36,7 @@ class Evaluation(Tables):
 
     folder: Path | None = None
     modalities: tuple[str, ...] | None = None
+    model: str = ""
     said: list[str] = field(default_factory=list[str])
 
     @property
@@ -125,15 +127,21 @@ class Evaluation(Tables):
         self.folder = folder
         return folder
 
-    def report(self, path: str | Path | None = None) -> Path:
+    def report(self, path: str | Path | None = None, *, overwrite: bool = False) -> Path:
         """Write the evaluation's page and give its path.
 
         Args:
             path: The file; default: ``report.html`` in the folder of the tables, or in the working folder.
+            overwrite: Replace a file that affuse did not write, or that was edited since.
         """
+        from affuse.files.outputs import Outputs
         from affuse.reports.pages.evaluation import write_evaluation_page
 
-        return write_evaluation_page(self, Path(path or (self.folder or Path()) / PAGE))
+        page = Path(path or (self.folder or Path()) / PAGE)
+        outputs = Outputs.current(page.parent, "report", overwrite=overwrite, deep=False)
+        outputs.check([page])
+        with outputs.writing():
+            return write_evaluation_page(self, page, self.model)
 
     def skipped_table(self) -> pd.DataFrame:
         """``skipped.csv``: id, modality, cause, and whether the clip was not used or used in part."""

@@ -167,7 +167,11 @@ class Run:
     @property
     def sentences(self) -> list[str]:
         """What must be read with the numbers."""
-        told = [f"Epoch {self.best_epoch} of {self.epochs} counts: {self.chosen_by}."]
+        told: list[str] = []
+        if self.epochs:  # a baseline has none
+            told.append(f"Epoch {self.best_epoch} of {self.epochs} counts: {self.chosen_by}.")
+        if self._result.training:
+            told.append(self._result.training)
         if self.on_test:
             told.append(f"These numbers flatter: {self.on_test}.")
         if self.generated:

@@ -153,7 +153,7 @@ def train_baseline(
 
 
 def pool(sources: Mapping[str, Source], names: Sequence[str], ids: Sequence[str]) -> dict[str, np.ndarray]:
-    """id -> (2 x widths of all modalities,) mean and deviation over time; NaN where a modality is missing."""
+    """Id -> (2 x widths of all modalities,) mean and deviation over time; NaN where a modality is missing."""
     widths: dict[str, int] = {}
     found: dict[str, dict[str, np.ndarray]] = {id: {} for id in ids}
     for name in names:
@@ -170,7 +170,7 @@ def pool(sources: Mapping[str, Source], names: Sequence[str], ids: Sequence[str]
 
 
 def prepare(rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """role -> (utterances, features), imputed and z-scored by the training part, turned into its own directions.
+    """Role -> (utterances, features), imputed and z-scored by the training part, turned into its own directions.
 
     With more features than utterances the penalised solution lies in the span of the training part, so the turn (its
     singular vectors) changes no probability and makes the fit many times cheaper.

@@ -20,6 +20,7 @@ class CloseEpoch(L.Callback):
     """First of the callbacks: Lightning runs theirs before the module's, and they need the epoch's row."""
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """See ``TrainingModule.close_epoch``."""
         assert isinstance(pl_module, TrainingModule)
         pl_module.close_epoch()
 
@@ -39,6 +40,7 @@ class KeepBest(L.Callback):
         self.weights: dict[str, Tensor] | None = None
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Keep the weights where the epoch is the best so far."""
         assert isinstance(pl_module, TrainingModule)
         row = pl_module.history[-1]
         epoch = int(row["epoch"])
@@ -65,9 +67,11 @@ class KeepBest(L.Callback):
         return sum(values) / len(values), -sum(losses)
 
     def state_dict(self) -> dict[str, Any]:
+        """Of Lightning's checkpoint, so that a resumed training still knows its best epoch."""
         return {"score": self.score, "epoch": self.epoch, "weights": self.weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """See ``state_dict``."""
         score = state_dict["score"]
         self.score = None if score is None else (float(score[0]), float(score[1]))
         self.epoch = state_dict["epoch"]
@@ -83,22 +87,25 @@ class SaveResumeState(L.Callback):
         self._saved = time.monotonic()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save where it is time."""
         if time.monotonic() - self._saved >= self.every:
             self.save(trainer)
 
     def save(self, trainer: L.Trainer) -> None:
+        """Write the checkpoint; an earlier one is replaced only once it is whole."""
         with replacing(self.path) as temporary:
             trainer.save_checkpoint(temporary)
         self._saved = time.monotonic()
 
 
 class ReportEpoch(L.Callback):
-    """Tells ``progress(epoch, row)`` after each epoch."""
+    """Calls ``progress(epoch, row)`` after each epoch."""
 
     def __init__(self, progress: Callable[[int, dict[str, float]], None]) -> None:
         self.progress = progress
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Call ``progress``."""
         assert isinstance(pl_module, TrainingModule)
         self.progress(len(pl_module.history), pl_module.history[-1])
 

@@ -183,7 +183,7 @@ def _chosen(recipe: Recipe, validation: bool) -> str:
 
 
 def _measure(experiment: Experiment, test: pd.DataFrame) -> dict[str, dict[str, Interval]]:
-    """task -> metric -> value with its interval over speakers; tasks without a test label are left out."""
+    """Task -> metric -> value with its interval over speakers; tasks without a test label are left out."""
     speakers = experiment.labelled.table.set_index("id")["speaker"]
     found = {}
     for task, space in experiment.labelled.spaces.items():

@@ -83,7 +83,9 @@ def compare(
     waiting = _unfinished(comparison, kept)
     done = len(comparison.cells) - len(waiting)
     if done:
-        progress.say(f"{done} of {len(comparison.cells)} cells are finished already.")
+        all_of = "All" if not waiting else f"{done} of"
+        ended = "; nothing was run" if not waiting else ""
+        progress.say(f"{all_of} {len(comparison.cells)} runs were finished earlier{ended}.")
     count = EpochCount([cell.variant.recipe.training.epochs for cell in waiting], progress)
     here = sorted({part for cell in waiting for part in only_here(cell.variant.recipe)})
     if here and jobs != 1 and device == "cpu":

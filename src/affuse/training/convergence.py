@@ -53,7 +53,7 @@ def training_in_words(
         predictions: of validation and test part.
         spaces: task -> classes.
 
-    Example:
+    Examples:
         >>> falling = [1.0, 0.7, 0.5, 0.4, 0.3]
         >>> history = pd.DataFrame({"train_loss_emotion": falling})
         >>> table = pd.DataFrame({"role": "test", "emotion": ["anger", "calm"] * 20})

@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
+from affuse.parts.registry import unknown
 from affuse.recipe import Recipe
-from affuse.registry import unknown
 from affuse.sequence import FeatureSequence, pad
 from affuse.training.features import Source
 
@@ -163,6 +163,7 @@ class BucketBatches(Sampler[list[int]]):
         return self
 
     def set_epoch(self, epoch: int) -> None:
+        """Choose the order of the next pass."""
         self.epoch = epoch
 
     def __len__(self) -> int:

@@ -24,9 +24,9 @@ from affuse.models.foreign import foreign_code
 from affuse.models.network import Model
 from affuse.models.parts import build_weighting, resolve_encoder, resolve_encoders, with_absolute_paths
 from affuse.names import counted
+from affuse.parts.registry import unknown
 from affuse.progress import Progress, tracked
 from affuse.recipe import Recipe
-from affuse.registry import unknown
 from affuse.training.cache import ContentKeys, FeatureCache
 from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import CachedSource, LiveSource, Skipped, Source, check_live, extract
@@ -87,6 +87,7 @@ class Experiment:
 
     @property
     def skipped(self) -> list[Skipped]:
+        """Clips that could not be used."""
         return self.clips.skipped
 
     @property
@@ -106,7 +107,7 @@ class Experiment:
         return self.clips.open(model.trained_encoders)
 
     def roles(self, fold: int) -> dict[str, list[str]]:
-        """role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
+        """Role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
         check_fold(self.split, fold)
         bad = {skip.id for skip in self.skipped}
         roles = {role: [id for id in ids if id not in bad] for role, ids in self.split.roles(fold).items()}
@@ -269,8 +270,11 @@ def read_clips(
 
 
 def resolve(recipe: Recipe, corpus: Corpus) -> Recipe:
-    """Fill in what only this machine and the corpus know: encoders' paths from the root, so that an experiment is the
-    same from every working folder, the modalities that the corpus has, and the widths of pre-extracted features."""
+    """Fill in what only this machine and the corpus know.
+
+    That is encoders' paths from the root, so that an experiment is the same from every working folder; the modalities
+    that the corpus has; and the widths of pre-extracted features.
+    """
     recipe, _ = without_absent(with_absolute_paths(recipe), corpus)
     changes = []
     for name, modality in recipe.modalities.items():

@@ -64,9 +64,13 @@ class Source(Protocol):
     """id -> the tensor the network takes for one modality; None where it is missing."""
 
     @property
-    def ids(self) -> list[str]: ...
+    def ids(self) -> list[str]:
+        """Every utterance that may be asked for, whether it has the modality or not."""
+        ...
 
-    def load(self, id: str) -> Tensor | None: ...
+    def load(self, id: str) -> Tensor | None:
+        """(time, ...) of one utterance, or None."""
+        ...
 
 
 def encode_clip(encoder: Encoder, clip: Tensor, device: torch.device | str = "cpu") -> Tensor:
@@ -180,9 +184,11 @@ class CachedSource:
 
     @property
     def ids(self) -> list[str]:
+        """See ``Source``."""
         return list(self.keys)
 
     def load(self, id: str) -> Tensor | None:
+        """See ``Source``. Raises AffuseError where the cache has lost it meanwhile."""
         key = self.keys[id]
         if key is None:
             return None
@@ -217,9 +223,11 @@ class LiveSource:
 
     @property
     def ids(self) -> list[str]:
+        """See ``Source``."""
         return list(self.utterances)
 
     def load(self, id: str) -> Tensor | None:
+        """See ``Source``. Raises ClipError where the clip cannot be used."""
         clip = self.encoder.read(self.utterances[id])
         if clip is None or not self.frozen or not self.encoder.cached:
             return clip

@@ -116,6 +116,7 @@ class TrainingModule(L.LightningModule):
         self._sums, self._counts, self._joint, self._labelled = {}, {}, 0.0, 0
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
+        """One step of the optimizer. Raises NonFiniteLoss, naming the batch's utterances."""
         if batch_index == 0:
             self._begin_epoch()
         clips = self.dropout(batch.clips, batch.index, self.current_epoch)
@@ -151,9 +152,11 @@ class TrainingModule(L.LightningModule):
             self._counts[task] = self._counts.get(task, 0) + n
 
     def on_validation_epoch_start(self) -> None:
+        """Forget the last epoch's answers."""
         self._validation, self._batch_losses = [], []
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Keep the answers and losses of one batch of the part that is watched."""
         output: Output = self.model(batch.clips)
         self._validation.append(
             ({task: logits.float().cpu() for task, logits in output.logits.items()}, _to_cpu(batch.labels))
@@ -209,10 +212,12 @@ class TrainingModule(L.LightningModule):
         return row
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what ``metrics.csv`` needs of the epochs so far."""
         checkpoint["affuse_history"] = self.history
         checkpoint["affuse_first_centers"] = self.first_centers
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """See ``on_save_checkpoint``."""
         self.history = checkpoint["affuse_history"]
         self.first_centers = checkpoint["affuse_first_centers"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from affuse.models.network import Model
-    from affuse.training.svm import SupportVectorMachine
+
+
+class Classifier(Protocol):
+    """What classifies embeddings in the network's place (sklearn's ``SVC``, once fitted)."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """(utterances, width) -> (utterances,) class indices."""
+        ...
 
 
 class Answers(NamedTuple):
@@ -71,7 +78,7 @@ def table_of(
     clips: Clips,
     role: str,
     fold: int,
-    svms: Mapping[str, SupportVectorMachine] | None = None,
+    svms: Mapping[str, Classifier] | None = None,
 ) -> pd.DataFrame:
     """Answers as a prediction table, in the part's order.
 

@@ -29,7 +29,7 @@ from affuse.files import read_csv, write_csv, write_json, write_text
 from affuse.files.outputs import is_empty
 from affuse.files.yaml_text import read_yaml_file
 from affuse.models.index import IN_RUN, INDEX
-from affuse.overrides import TEXTS
+from affuse.recipe.overrides import TEXTS
 
 if TYPE_CHECKING:
     import numpy as np

@@ -34,7 +34,7 @@ def remember(corpus: Corpus, roles: Mapping[str, Sequence[str]]) -> Seen:
 
 
 def recognise(seen: Seen, corpus: Corpus, ids: Sequence[str]) -> dict[str, Known]:
-    """id -> what is known of it; utterances that are no part of the training's corpus are left out.
+    """Id -> what is known of it; utterances that are no part of the training's corpus are left out.
 
     An utterance that was tested and trained on (``protocol.reshuffled``) counts as tested.
     """
@@ -59,6 +59,7 @@ def recognise(seen: Seen, corpus: Corpus, ids: Sequence[str]) -> dict[str, Known
 
 
 def speaker_digest(name: object) -> str:
+    """A speaker's name as ``Seen`` keeps it."""
     return digest("speaker", str(name))[:DIGITS]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 
 from affuse.errors import AffuseError
-from affuse.models.network import Model, Standardiser
+from affuse.models.layers import Standardiser
+from affuse.models.network import Model
 from affuse.training.features import Source
 
 

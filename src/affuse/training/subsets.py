@@ -21,7 +21,7 @@ from affuse.training.data import Clips, batches
 def subsets_of(modalities: Sequence[str]) -> list[tuple[str, ...]]:
     """Every subset but the empty one, small ones first, each in the order given.
 
-    Example:
+    Examples:
         >>> subsets_of(["audio", "text"])
         [('audio',), ('text',), ('audio', 'text')]
     """

@@ -6,30 +6,18 @@ which the paper does not say.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from affuse.errors import AffuseError, argument
 from affuse.recipe import Recipe
 from affuse.training.data import Clips
-from affuse.training.prediction import answer
+from affuse.training.prediction import Classifier, answer
 
 if TYPE_CHECKING:
     from affuse.models.network import Model
 
 
-class SupportVectorMachine(Protocol):
-    """What is needed of sklearn's ``SVC``, once fitted."""
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """(utterances, width) -> (utterances,) class indices."""
-        ...
-
-
-def fit_svms(
-    model: Model, train: Clips, batch_size: int, device: str = "cpu"
-) -> dict[str, SupportVectorMachine]:
+def fit_svms(model: Model, train: Clips, batch_size: int, device: str = "cpu") -> dict[str, Classifier]:
     """Task -> SVC fitted on the training part's embeddings, for the tasks whose ``classifier`` is svm.
 
     Embeddings are taken in evaluation mode; utterances without the task's label are left out.
@@ -40,7 +28,7 @@ def fit_svms(
     from sklearn.svm import SVC
 
     embedding_nd = answer(model, train, batch_size, device).embedding
-    svms: dict[str, SupportVectorMachine] = {}
+    svms: dict[str, Classifier] = {}
     for task in tasks:
         labels = train.labels[task].numpy()
         svms[task] = SVC().fit(embedding_nd[labels >= 0], labels[labels >= 0])

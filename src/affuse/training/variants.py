@@ -38,7 +38,7 @@ def make_variants(
         overrides: "key=value" for every variant. Options set for a modality that only some of the axis' recipes have
             are left out for the others.
 
-    Example:
+    Examples:
         >>> [v.settings for v in make_variants("server", {"loss": ["center", "cross_entropy"], "seed": ["0"]})]
         [{'loss': 'center', 'seed': '0'}, {'loss': 'cross_entropy', 'seed': '0'}]
     """
@@ -70,7 +70,7 @@ def describe(variant: Variant) -> dict[str, str]:
 def folder_name(settings: Mapping[str, str], name: str) -> str:
     """The name of a row's folder, of at most 200 bytes; ``name`` where nothing was set.
 
-    Example:
+    Examples:
         >>> folder_name({"loss": "cross_entropy+center", "seed": "0", "fold": "1"}, "server")
         'loss=cross_entropy+center,seed=0'
     """

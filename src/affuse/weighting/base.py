@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from affuse.errors import AffuseError
-from affuse.options import Checked
+from affuse.parts.options import Checked
 
 
 class Weighting(Checked, nn.Module, ABC):

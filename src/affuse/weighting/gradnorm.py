@@ -104,5 +104,6 @@ class GradNormWeighting(Weighting):
 
 
 def _gradient_norm(loss: Tensor, inputs: list[Tensor]) -> Tensor:
-    grads = torch.autograd.grad(loss, inputs, retain_graph=True, allow_unused=True)
-    return torch.stack([loss.new_zeros(()) if g is None else g.norm().to(loss.dtype) for g in grads]).norm()
+    grads: tuple[Tensor | None, ...] = torch.autograd.grad(loss, inputs, retain_graph=True, allow_unused=True)
+    norms = [loss.new_zeros(()) if g is None else g.norm().to(loss.dtype) for g in grads]  # pyright: ignore
+    return torch.stack(norms).norm()

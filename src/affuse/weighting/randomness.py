@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -31,7 +31,7 @@ class RandomStream(nn.Module):
         self.state = torch.Generator().manual_seed(seed).get_state()
 
     @contextmanager
-    def drawing(self) -> Iterator[torch.Generator]:
+    def drawing(self) -> Generator[torch.Generator, None, None]:
         """A generator for the length of a block; what it has drawn by the end counts."""
         generator = torch.Generator()
         generator.set_state(self.state)

@@ -34,6 +34,7 @@ from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
 from affuse.files import replacing
 from affuse.files.names import written
+from affuse.names import counted
 
 LISTING = "utterances.csv"
 ACTION_UNITS = "face_action_units.npz"
@@ -241,5 +242,7 @@ def _write_action_units(takes: pd.Series, path: Path, out: Path) -> tuple[pd.Ser
         references.append(None if row is None else f"features/au.npy#{written}")
         written += row is not None
     missing = [take for take, row in zip(takes, rows, strict=True) if row is None]
-    notes = [f"{len(missing)} utterances have no row in {ACTION_UNITS}: {', '.join(missing[:5])}"]
+    notes = [
+        f"{counted(len(missing), 'utterance')} without a row in {ACTION_UNITS}: {', '.join(missing[:5])}"
+    ]
     return pd.Series(references, index=takes.index, dtype="string"), notes if missing else []

@@ -8,7 +8,8 @@ from affuse.corpora.splits.folds import assign, overlapping_parts
 from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.corpora.splits.split import Split, speakers_of
 from affuse.errors import AffuseError
-from affuse.registry import unknown
+from affuse.names import counted
+from affuse.parts.registry import unknown
 
 
 def make_split(corpus_table: pd.DataFrame, protocol: SplitProtocol, label_column: str) -> Split:
@@ -67,7 +68,7 @@ def _check_classes(split: Split, label_of: pd.Series, classes: list[str], column
     """Every class must be trained in every fold and tested in one."""
 
     def described(label: str) -> str:
-        return f"{column} {label!r} ({int((label_of == label).sum())} utterances in the corpus)"
+        return f"{column} {label!r} ({counted(int((label_of == label).sum()), 'utterance')} in the corpus)"
 
     tested: set[str] = set()
     for fold in split.folds:

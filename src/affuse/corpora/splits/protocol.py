@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from affuse.names import tidy
+from affuse.section import Section
 
 Kind = Literal["leave_one_group_out", "group_k_fold", "k_fold", "ratio", "column"]
 GROUPED = ("leave_one_group_out", "group_k_fold")
 
 
-class ValidationPart(BaseModel):
+class ValidationPart(Section):
     """How the validation part is taken out of the training part of every fold. Unknown fields are errors.
 
     ``{groups: 1}`` takes one whole group of the protocol's ``by``; ``{groups: 2, by: dialog}`` two of another
@@ -25,8 +26,6 @@ class ValidationPart(BaseModel):
         fraction: Share of the training part, above 0 and below 1.
         by: Column(s) of the groups.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     groups: int | None = Field(default=None, ge=1)  # number of whole groups; or
     fraction: float | None = Field(default=None, gt=0, lt=1)  # share of the training part
@@ -45,7 +44,7 @@ class ValidationPart(BaseModel):
         return self
 
 
-class SplitProtocol(BaseModel):
+class SplitProtocol(Section):
     """Which utterances train, choose and test. Unknown fields are errors.
 
     The kinds:
@@ -72,8 +71,6 @@ class SplitProtocol(BaseModel):
         >>> SplitProtocol(kind="group_k_fold", folds=3).by
         ('speaker',)
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Kind = "leave_one_group_out"
     by: tuple[str, ...] = ()  # column(s) of the groups; ("speaker",) for the grouped kinds if not given

@@ -13,7 +13,7 @@ from affuse.corpora.splits.protocol import GROUPED, SplitProtocol
 from affuse.errors import AffuseError
 from affuse.files import digest, read_csv, write_csv, write_text
 from affuse.files.yaml_text import read_yaml_file, write_yaml
-from affuse.names import alike, quote
+from affuse.names import alike, counted, quote
 
 ROLES = ("train", "validation", "test")
 COLUMNS = ("id", "fold", "role", "speaker")
@@ -81,13 +81,13 @@ class Split:
         strangers = mine.index[~mine.index.isin(corpus_table["id"])]
         if len(strangers):
             raise AffuseError(
-                f"The split names {len(strangers)} utterances that the corpus does not have (the first is "
+                f"The split names {counted(len(strangers), 'utterance')} that the corpus does not have (the first is "
                 f"{quote(strangers[0])}); make the split again."
             )
         changed = mine.index[mine.fillna("") != theirs.fillna("")]
         if len(changed):
             raise AffuseError(
-                f"The corpus has another speaker for {len(changed)} utterances of the split (the first is "
+                f"The corpus has another speaker for {counted(len(changed), 'utterance')} of the split (the first is "
                 f"{quote(changed[0])}); make the split again."
             )
 
@@ -172,7 +172,7 @@ def _common(some: pd.Series, others: pd.Series) -> str:
         return f"speaker {quote(both[0])}{more} is in"
     unknown_ones = int(some.isna().sum() + others.isna().sum())
     if unknown_ones and len(some) and len(others):
-        return f"{unknown_ones} utterances have no speaker and may be of one in"
+        return f"{counted(unknown_ones, 'utterance')} without a speaker may be of one in"
     return ""
 
 

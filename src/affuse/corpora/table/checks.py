@@ -28,7 +28,7 @@ from affuse.corpora.table.options import TableOptions
 from affuse.errors import AffuseError, argument
 from affuse.files.names import find, written
 from affuse.names import counted, listed, quote
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 from affuse.tables import NumberedTable
 
 MODALITIES = ("audio", "video", "text")

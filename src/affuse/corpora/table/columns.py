@@ -11,7 +11,7 @@ import pandas as pd
 from affuse.corpora.schema import COLUMNS, FEATURE_PREFIX, NUMBER_COLUMNS, PATH_COLUMNS
 from affuse.errors import AffuseError, argument
 from affuse.names import alike, listed
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 from affuse.tables import NumberedTable
 
 # Column of the corpus -> names that people give it, without blanks, signs and case.

@@ -13,7 +13,7 @@ from affuse.corpora.schema import COLUMNS, first_problem
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_yaml_file
 from affuse.names import tidy
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 
 # names of fields that are texts as they are written, be it `no`, `01` or `1.50`
 _TEXTS = (

@@ -17,8 +17,8 @@ from affuse.corpora.doubtful_names import alike_notes, blank_word_notes
 from affuse.corpora.schema import FEATURE_PREFIX, GENDERS, SIDES
 from affuse.corpora.validation.feature_arrays import FeatureArrays
 from affuse.corpora.validation.media import Severity, Span, check_file
-from affuse.names import quote
-from affuse.registry import unknown
+from affuse.names import counted, quote
+from affuse.parts.registry import unknown
 
 _COUNTED = ("channel", "track")  # columns of whole numbers from 0
 Progress = Callable[[int, int], None]  # files checked so far, files in all
@@ -138,7 +138,9 @@ def _check_genders(table: pd.DataFrame, ids: list[str], is_task: bool) -> Iterat
         counts = rows.value_counts()
         if len(counts) < 2:
             continue
-        found = " and ".join(f"{gender} in {count} rows" for gender, count in counts.sort_index().items())
+        found = " and ".join(
+            f"{gender} in {counted(count, 'row')}" for gender, count in counts.sort_index().items()
+        )
         # the rows against the majority are the ones to look at; without a majority, all of them
         tie = counts.iloc[0] == counts.iloc[1]
         for row, gender in rows.items():

@@ -32,18 +32,20 @@ class VGGishOptions(EncoderOptions):
     """Defaults are the first paper's code: public weights, whitened, quantised."""
 
     weights: str | None = Field(
-        "download",
+        default="download",
         description="the network: a path, a URL whose file name has its hash, 'download', or null: random",
     )
     pca_weights: str | None = Field(
-        "download", description="the PCA parameters, likewise; unused without pca"
+        default="download", description="the PCA parameters, likewise; unused without pca"
     )
-    pca: bool = Field(True, description="whiten by AudioSet's PCA")
-    quantise: bool = Field(True, description="clamp to [-2, 2] and round to the codes 0..255; no gradient")
-    seed: int = Field(0, description="of random weights")
+    pca: bool = Field(default=True, description="whiten by AudioSet's PCA")
+    quantise: bool = Field(
+        default=True, description="clamp to [-2, 2] and round to the codes 0..255; no gradient"
+    )
+    seed: int = Field(default=0, description="of random weights")
 
 
-class VGGishEncoder(Encoder):
+class VGGishEncoder(Encoder[VGGishOptions]):
     """VGGish: audio -> (batch, patches, 128), one step per 0.96 s; a shorter clip is one step.
 
     With ``quantise`` (the paper's code) values are whole numbers 0..255, and no gradient reaches the network,
@@ -65,7 +67,6 @@ class VGGishEncoder(Encoder):
 
     Options = VGGishOptions
     kind = "audio"
-    options: VGGishOptions
 
     def __init__(self, options: VGGishOptions) -> None:
         super().__init__(options)

@@ -22,7 +22,7 @@ PCA_URL = "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vgg
 # name-HASH.ext, where HASH is the beginning of the content's SHA-256: PyTorch's custom for weight files
 _HASHED_NAME = re.compile(r"-([0-9a-f]{8,64})\.[^.]+$")
 # The PCA file may hold numpy arrays; these names rebuild plain arrays and nothing else.
-_NUMPY = [
+_NUMPY: list[Any] = [
     (np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),  # type: ignore[attr-defined]
     (np._core.multiarray._reconstruct, "numpy._core.multiarray._reconstruct"),  # type: ignore[attr-defined]
     np.ndarray,

@@ -58,7 +58,8 @@ class Times(NamedTuple):
     def of(cls, where: str, start: object, end: object, scale: float = 1.0) -> Times:
         """Times of numbers or of their texts, divided by ``scale``.
 
-        Raises AffuseError, beginning with ``where``, unless they are numbers from 0 with the end not before the start.
+        Raises:
+            AffuseError: Beginning with ``where``, unless they are numbers from 0 with the end not before the start.
         """
         first, last = _number(start), None if end is None else _number(end)
         if first is None or (end is not None and last is None):

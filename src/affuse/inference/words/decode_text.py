@@ -22,7 +22,11 @@ def composed(text: str) -> str:
 
 
 def read_text(path: Path) -> str:
-    """The file's text, NFC, its lines ending in line feeds. Raises AffuseError where it cannot be read as text."""
+    """The file's text, NFC, its lines ending in line feeds.
+
+    Raises:
+        AffuseError: Where it cannot be read as text.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:

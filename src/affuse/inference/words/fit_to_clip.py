@@ -26,8 +26,10 @@ def fit(transcript: Transcript, seconds: float) -> Fitted:
     """The cues of a clip of so many seconds.
 
     Times of a table that are whole numbers are taken for milliseconds, as Whisper writes them, where seconds would go
-    beyond the clip (or beyond a quarter of an hour) and each letter would take half a minute. Raises ClipError for
-    other bare numbers that look so.
+    beyond the clip (or beyond a quarter of an hour) and each letter would take half a minute.
+
+    Raises:
+        ClipError: For other bare numbers that look so.
     """
     cues, notes = transcript.cues, list(transcript.notes)
     last, per_letter = _extent(cues)

@@ -38,7 +38,10 @@ def find_kind(path: Path, text: str) -> str:
     """The name of the file's format.
 
     It is one of subtitles, printed, whisper, labels, table, lyrics, ctm, stamped, textgrid, json, ass, microdvd, mpl2,
-    tmp and plain. Raises AffuseError, naming the formats that are read, for any other.
+    tmp and plain.
+
+    Raises:
+        AffuseError: Naming the formats that are read, for any other.
     """
     suffix = path.suffix.lower()
     check_suffix(path)
@@ -57,7 +60,11 @@ def find_kind(path: Path, text: str) -> str:
 
 
 def check_suffix(path: Path) -> None:
-    """Raises AffuseError for an ending of a format that is not read."""
+    """Check that a file's ending is not that of a format that is not read.
+
+    Raises:
+        AffuseError: It is one.
+    """
     what = _OTHERS.get(path.suffix.lower())
     if what is not None:
         raise AffuseError(f"{path} is {what}, which is not read as words; {_cure()}")

@@ -66,7 +66,8 @@ def are_labels(text: str) -> bool:
 def read_ctm(path: Path, text: str) -> list[Cue]:
     """recording, channel, start, duration, word (and confidence), as NIST's sclite has it.
 
-    Raises AffuseError naming the line that is none, or several recordings: which of them is the clip cannot be known.
+    Raises:
+        AffuseError: Naming the line that is none, or several recordings: which of them is the clip cannot be known.
     """
     words, recordings = [], {}
     for i, line in enumerate(text.split("\n"), start=1):

@@ -22,7 +22,8 @@ BEGINS = {
 def read_styled(path: Path, text: str, kind: str) -> list[Cue]:
     """Cues of ``kind``, one of ``BEGINS``: comments, drawings and styling are left out.
 
-    Raises AffuseError for a time that cannot be read, and for MicroDVD that does not tell its pictures a second.
+    Raises:
+        AffuseError: For a time that cannot be read, and for MicroDVD that does not tell its pictures a second.
     """
     import pysubs2
     from pysubs2.exceptions import Pysubs2Error, UnknownFPSError

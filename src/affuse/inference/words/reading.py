@@ -23,8 +23,9 @@ _BARE = ("whisper", "json", "ctm", "labels", "textgrid")  # kinds whose times ar
 def read_transcript(path: str | Path) -> Transcript:
     """The cues of a file: subtitles, a recogniser's output, an alignment, a table or plain text (see ``formats``).
 
-    Raises AffuseError, one sentence, for a file that is missing, is not UTF-8 (or UTF-16 with its mark), is of a format
-    that is not read, or has no words or no cue where its kind promises some.
+    Raises:
+        AffuseError: For a file that is missing, is not UTF-8 (or UTF-16 with its mark), is of a format that is not
+            read, or has no words or no cue where its kind promises some.
     """
     path = Path(path)
     if path.is_file():

@@ -18,8 +18,10 @@ _SHAPES = "Whisper's, WhisperX's, faster-whisper's, whisper.cpp's, transformers'
 def read_recognised(path: Path, text: str) -> list[Cue]:
     """Segments with their words' times where there are any; a text alone has no times.
 
-    A word without times (WhisperX leaves out numbers) takes what is free between its neighbours. Raises AffuseError for
-    JSON of another shape, and naming the segment whose times are none.
+    A word without times (WhisperX leaves out numbers) takes what is free between its neighbours.
+
+    Raises:
+        AffuseError: For JSON of another shape, and naming the segment whose times are none.
     """
     try:
         found = json.loads(text)

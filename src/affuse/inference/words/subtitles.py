@@ -38,8 +38,10 @@ def parse_cues(text: str, path: str | Path = "the text") -> list[Cue]:
     """Cues of SRT, WebVTT or SBV text.
 
     Numbers, identifiers, settings, notes and styles are passed over; mark-up, speakers' labels and sounds in brackets
-    are taken out. Lines that a rolling caption carries over count once. Raises AffuseError, naming ``path``, for times
-    that cannot be read, and for a cue that ends before it starts.
+    are taken out. Lines that a rolling caption carries over count once.
+
+    Raises:
+        AffuseError: Naming ``path``, for times that cannot be read, and for a cue that ends before it starts.
     """
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     arrow = ARROW if ARROW.search(text) else SBV

@@ -21,7 +21,11 @@ _CLIPS = ("path", "audio", "video", "file", "filename", "clip", "wav")
 
 
 def read_table_words(path: Path) -> Transcript:
-    """Raises AffuseError for a table without a column text, of several clips, or with times that are none."""
+    """The words of a table, with their times where it has any.
+
+    Raises:
+        AffuseError: There is no column text, or the words of several clips, or times that are none.
+    """
     numbered = read_table(path)
     table = numbered.table
     names = _names(list(table.columns))

@@ -18,7 +18,8 @@ _TEXTS = ("text", "transcript", "utterance", "sentence", "orthograph", "phrase",
 def read_textgrid(path: Path, text: str) -> list[Cue]:
     """The words of its tiers of words; without such a tier those of its transcription, or of its only tier.
 
-    Raises AffuseError if it cannot be read, or if no tier is the one.
+    Raises:
+        AffuseError: If it cannot be read, or if no tier is the one.
     """
     from praatio.utilities.errors import PraatioException
     from praatio.utilities.textgrid_io import parseTextgridStr

@@ -24,7 +24,7 @@ def format_of(path: str | Path) -> str:
     Raises:
         AffuseError: The ending is none of theirs.
 
-    Example:
+    Examples:
         >>> format_of("talk.srt"), format_of("talk.labels.txt"), format_of("TALK.PNG")
         ('srt', 'audacity', 'png')
     """

@@ -46,7 +46,7 @@ def new_lanes(
         for place, label in zip(places, labels, strict=True):
             axes.text(
                 0,
-                place + 0.22,
+                place + 0.28,
                 label,
                 transform=axes.get_yaxis_transform(),
                 va="bottom",
@@ -156,7 +156,7 @@ def speaker_dots(rows: pd.DataFrame, groups: pd.Series, metric: str, name: str) 
                 values = of_row.loc[of_kind.isna() if kind is None else of_kind == kind, "value"]
                 if len(values):
                     # the groups a little apart, so that dots of equal value are seen
-                    height = place + (0.14 if i % 2 else -0.14) * (len(kinds) > 1)
+                    height = place + (0.1 if narrow else 0.14) * (1 if i % 2 else -1) * (len(kinds) > 1)
                     drawn[kind] = axes.plot(
                         100 * values, np.full(len(values), height), MARKERS[i], color=COLOURS[i % len(COLOURS)],
                         ms=5, alpha=0.75, mew=0, ls="",

@@ -89,7 +89,5 @@ def _curve(axes: Axes, series: Sequence[pd.Series], label: str, colour: str, sty
 def _metrics(folder: Path) -> pd.DataFrame:
     table = RunFolder(folder).metrics()
     if not len(table):
-        raise AffuseError(
-            f"{folder} has no {METRICS}; name run folders that 'affuse train' or 'compare' wrote."
-        )
+        raise AffuseError(f"{folder} has no {METRICS}; name the folders of runs.")
     return table

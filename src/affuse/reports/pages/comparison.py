@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from affuse.evaluation.intervals import speakers_in_words
 from affuse.files import write_text
 from affuse.names import counted
+from affuse.progress import Progress, Quiet
 from affuse.reports.blocks import Section
 from affuse.reports.render.html import to_html
 from affuse.reports.render.latex import to_latex
@@ -38,18 +40,20 @@ from affuse.training.comparison_folder import (
 )
 
 
-def write_comparison_page(folder: str | Path, report: Report | None = None) -> Path:
+def write_comparison_page(
+    folder: str | Path, report: Report | None = None, progress: Progress | None = None
+) -> Path:
     """Write statistics, ``report.html``, ``report.md`` and ``tables.tex`` into a comparison's folder; return the page.
 
     From what lies in that folder alone: comparison.json, utterances.csv, results.csv and the runs. Raises
     AffuseError where they are missing or damaged, and where a file to be written was edited since affuse wrote it.
-    ``report``: the folder, if it has been read already.
+    ``report``: the folder, if it has been read already; ``progress``: hears of the statistics and of the figures.
     """
     folder = Path(folder)
     outputs = comparison_outputs(folder)
     outputs.check(folder / name for name in (PAGE, MARKDOWN, LATEX, *STATISTICS.values()))
-    report = report or Report.read(folder)
-    sections = make_sections(report)
+    report = report or Report.read(folder, progress)
+    sections = make_sections(report, progress)
     told = warnings(report.record, report)
     with outputs.writing():
         write_statistics(report.statistics, folder)
@@ -59,20 +63,21 @@ def write_comparison_page(folder: str | Path, report: Report | None = None) -> P
     return folder / PAGE
 
 
-def make_sections(report: Report) -> list[Section]:
-    """The page in order, sections that have nothing to show left out. A new section is a line here."""
-    found = [
-        verdict.section(report),
-        *results.sections(report),
-        *subsets.sections(report),
-        groups.section(report),
-        calibration.section(report),
-        embeddings.section(report),
-        training.section(report),
-        mistakes.section(report),
-        *setting.sections(report),
-    ]
-    return [section for section in found if section is not None]
+def make_sections(report: Report, progress: Progress | None = None) -> list[Section]:
+    """The page in order, sections that have nothing to show left out. A new section is a line of ``_CHAPTERS``."""
+    advance = (progress or Quiet()).start("sections of the report", len(_CHAPTERS))
+    found: list[Section] = []
+    for chapter in _CHAPTERS:
+        made = chapter(report)
+        found += made if isinstance(made, list) else [made] if made is not None else []
+        advance()
+    return found
+
+
+_CHAPTERS: tuple[Callable[[Report], Section | list[Section] | None], ...] = (
+    verdict.section, results.sections, subsets.sections, groups.section, calibration.section, embeddings.section,
+    training.section, mistakes.section, setting.sections,
+)  # fmt: skip
 
 
 def lead(record: dict[str, Any]) -> str:
@@ -155,8 +160,8 @@ def _speakers(report: Report) -> list[str]:
     told = speakers_in_words(people["speaker"].reindex(sorted(ids))) if len(people) and ids else []
     if len(report.results) and "speakers" not in report.results.columns:
         told.append(
-            f"{RESULTS} is of an earlier affuse, whose intervals of few speakers were too narrow. Run the same "
-            "'affuse compare' or 'reproduce' again to write it anew; finished runs are kept."
+            f"{RESULTS} was written by an earlier affuse, whose intervals were too narrow where there are few "
+            "speakers. Run the same comparison again to write it anew; finished runs are kept."
         )
     return told
 

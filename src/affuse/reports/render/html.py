@@ -25,6 +25,6 @@ def to_html(title: str, lead: str, warnings: Sequence[str], sections: Sequence[S
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template("report.html.j2")
+    template = environment.get_template("page.html.j2")
     named = [(f"section-{i}", section) for i, section in enumerate(sections, 1)]
     return template.render(title=title, lead=lead, warnings=warnings, sections=named)

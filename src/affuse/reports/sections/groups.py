@@ -57,9 +57,9 @@ def _grouping(report: Report, table: pd.DataFrame, grouping: str) -> list[Block]
         lines.append(line)
     about = table.drop_duplicates("group")
     sizes = ", ".join(
-        f"{one.group} {one.n} of {counted(int(one.speakers), 'speaker')}"
-        for one in about.itertuples()
-        if one.group in groups
+        f"{line['group']} {line['n']} of {counted(int(line['speakers']), 'speaker')}"
+        for line in about.to_dict("records")
+        if line["group"] in groups
     )
     names = f"{gaps['group'].iloc[0].replace(' - ', ' minus ')}" if len(gaps) else "none"
     note = (

@@ -32,8 +32,7 @@ from affuse.reports.tables.results import TITLES
 
 _METRICS_NOTE = (
     "Percent. ACC is plain accuracy (the field's WA); BACC is the mean recall over classes (the field's UA). The "
-    "intervals are about other speakers of the same kind: with 95 % confidence they hold the value that such speakers "
-    "would give."
+    "95 % intervals are about other speakers of the same kind."
 )
 
 
@@ -75,7 +74,7 @@ def result_in_words(metrics: pd.DataFrame, recalls: pd.DataFrame) -> str:
     ]
     size = f"{counted(int(of['acc']['n']), 'utterance')} of {counted(int(of['acc']['speakers']), 'speaker')}"
     there = recalls[recalls["n"] > 0]
-    common = there.loc[there["n"].idxmax()]
+    common = max(there.to_dict("records"), key=lambda line: line["n"])
     share = 100 * common["n"] / there["n"].sum()
     return (
         f"{told[0]} and {told[1]} on {size}. For comparison: guessing gives a BACC of {plain(100 / len(there))} %, and "

@@ -74,7 +74,7 @@ def _fixed(rows: pd.DataFrame) -> list[str]:
 
 
 def _marks(rows: pd.DataFrame) -> pd.Series:
-    """Whether the test part had a hand in each line."""
+    """Whether the test part was used to make each line."""
     if "on_test" not in rows.columns:
         return pd.Series(False, index=rows.index)
     return ~rows["on_test"].fillna("").astype(str).str.lower().isin(("", "false", "none", "0"))

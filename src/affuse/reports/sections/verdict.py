@@ -116,8 +116,8 @@ def _figures(paired: pd.DataFrame, names: list[str], task: str) -> list[Block]:
     """A figure for each kind of reference, in which every row stands once."""
     caption = (
         "Difference in BACC of each row from the row it is compared with (dot), with its 95 % interval over speakers "
-        "(line). A line that does not cross 0 is a difference between these models that other speakers would most "
-        "likely show too; a diamond is one that is significant over speakers and over trainings."
+        "(line). A line that does not cross 0 is significant over speakers before the correction for the number of "
+        "comparisons; a diamond is significant over speakers and over trainings after it."
     )
     if (paired["verdict"] == UNJUDGED).any():
         caption += " Differences that are not judged are drawn, but not tested."

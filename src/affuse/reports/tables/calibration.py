@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ from affuse.evaluation.calibration import (
     reliability,
     speakers_of,
 )
-from affuse.reports.tables.rows import Row, Run
+from affuse.reports.tables.rows import Row, Run, uncounted
 from affuse.training.runfolder import RunFolder
 
 
 def calibration_tables(
-    rows: Sequence[Row], task: str, space: Sequence[str]
+    rows: Sequence[Row], task: str, space: Sequence[str], advance: Callable[[], None] = uncounted
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(calibration, reliability) of the test part, folds together, averaged over seeds.
 
@@ -37,6 +37,7 @@ def calibration_tables(
     """
     lines, curves = [], []
     for row in rows:
+        advance()
         by_seed: dict[int, list[tuple[np.ndarray, np.ndarray, np.ndarray, Temperature]]] = {}
         fitted: dict[Path, Temperature] = {}  # of each training once
         for run in row.runs:
@@ -90,6 +91,6 @@ def _scaled(
 
 
 def _speaker_of(run: Run) -> dict[str, str] | None:
-    """id -> speaker by the run's split; None where it has none."""
+    """Utterance id -> speaker by the run's split; None where it has none."""
     table = RunFolder(run.folder).split()
     return dict(zip(table["id"], table["speaker"], strict=True)) if "speaker" in table.columns else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from affuse.evaluation.convergence import (
 )
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.numbers import p_value
-from affuse.reports.tables.rows import Row, Run
+from affuse.reports.tables.rows import Row, Run, uncounted
 from affuse.training.convergence import CHANCE, CURES
 
 STATES = (NEVER_LEFT, IMPROVING, DIVERGED)
@@ -32,7 +32,9 @@ FEW, MANY = (
 )  # of a row's runs: more that never left or diverged, more of any kind, and it is not judged
 
 
-def training_table(rows: Sequence[Row], task: str, space: Sequence[str]) -> pd.DataFrame:
+def training_table(
+    rows: Sequence[Row], task: str, space: Sequence[str], advance: Callable[[], None] = uncounted
+) -> pd.DataFrame:
     """One line per row that has test utterances of the task.
 
     runs; of them trained, never_left, improving, diverged and unknown (a row without epochs, as the baseline, has
@@ -44,6 +46,7 @@ def training_table(rows: Sequence[Row], task: str, space: Sequence[str]) -> pd.D
     """
     lines = []
     for row in rows:
+        advance()
         tables = row.tables(task, space)
         if not tables:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,15 @@ import pandas as pd
 from affuse.evaluation.clusters import Tightness, tightness
 from affuse.evaluation.resampled_t import corrected_resampled_t
 from affuse.reports.tables.paired import share_of_test, why_untrained
-from affuse.reports.tables.rows import Row, Run, reference_of
+from affuse.reports.tables.rows import Row, Run, reference_of, uncounted
 
 
 def embedding_table(
-    rows: Sequence[Row], task: str, space: Sequence[str], untrained: Mapping[Row, str] | None = None
+    rows: Sequence[Row],
+    task: str,
+    space: Sequence[str],
+    untrained: Mapping[Row, str] | None = None,
+    advance: Callable[[], None] = uncounted,
 ) -> pd.DataFrame:
     """One line per row whose runs have kept their embeddings: silhouette and ratio, alone and against its reference.
 
@@ -23,7 +27,10 @@ def embedding_table(
     silhouette_difference and ratio_difference are over the runs of equal fold and seed, with p values of the
     corrected resampled t test. trainings: why that difference is not judged (``untrained``: row -> why), or blank.
     """
-    found = {id(row): {(r.fold, r.seed): of_run(r, task, space) for r in row.runs} for row in rows}
+    found: dict[int, dict[tuple[int, int], Tightness | None]] = {}
+    for row in rows:
+        found[id(row)] = {(r.fold, r.seed): of_run(r, task, space) for r in row.runs}
+        advance()
     lines = []
     for row in rows:
         mine = found[id(row)]

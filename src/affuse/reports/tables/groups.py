@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
 from affuse.evaluation.groups import GROUPINGS, group_metrics, grouped
-from affuse.reports.tables.rows import Row
+from affuse.reports.tables.rows import Row, uncounted
 
 
 def group_table(
-    rows: Sequence[Row], task: str, space: Sequence[str], utterances: pd.DataFrame
+    rows: Sequence[Row],
+    task: str,
+    space: Sequence[str],
+    utterances: pd.DataFrame,
+    advance: Callable[[], None] = uncounted,
 ) -> pd.DataFrame:
     """Lines of ``groups.grouped`` by gender and dialog type, and of ``group_metrics`` by speaker.
 
@@ -20,6 +24,7 @@ def group_table(
     """
     parts = []
     for row in rows:
+        advance()
         tables = row.tables(task, space)
         if not tables:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from affuse.evaluation.p_values import holm, over_seeds
 from affuse.evaluation.power import ALPHA, detectable_difference
 from affuse.evaluation.predictions import measure_table
 from affuse.evaluation.resampled_t import corrected_resampled_t
-from affuse.reports.tables.rows import Row, best_single, reference_of
+from affuse.reports.tables.rows import Row, best_single, reference_of, uncounted
 
 UNJUDGED, UNTESTED, NOT_SIGNIFICANT, THESE_RUNS = (
     "not judged",
@@ -33,6 +33,7 @@ def paired_tests(
     space: Sequence[str],
     speakers: pd.Series,
     untrained: Mapping[Row, str] | None = None,
+    advance: Callable[[], None] = uncounted,
 ) -> pd.DataFrame:
     """One line per row and reference (``references_of``) with common test utterances.
 
@@ -44,7 +45,8 @@ def paired_tests(
     table. verdict: "higher" or "lower" where bacc_p_holm and resampled_p_holm are below 5 %; "higher in these runs"
     where only the first is: it holds for new speakers, but new trainings may not show it; "not judged" where the test
     part was used to make either row, or where ``untrained`` (row -> why, in words) has one of them, which ``trainings``
-    then says: no p value allows for that, and such lines have no Holm p. ``speakers``: utterance id -> speaker.
+    then says: no p value allows for that, and such lines have no Holm p. ``speakers``: utterance id -> speaker;
+    ``advance`` is called after each row.
     """
     lines = []
     for row in rows:
@@ -60,6 +62,7 @@ def paired_tests(
                     "trainings": why_untrained(row, reference, untrained or {}),
                 }
                 lines.append(row.settings | about | line)
+        advance()
     table = pd.DataFrame(lines)
     if not len(table):
         return table
@@ -162,7 +165,7 @@ def compare_rows(
 def common_tables(
     reference: Row, row: Row, task: str, space: Sequence[str]
 ) -> tuple[dict[int, pd.DataFrame], dict[int, pd.DataFrame]]:
-    """seed -> test table of either row, with the labelled utterances that all of these tables have, in one order.
+    """Seed -> test table of either row, with the labelled utterances that all of these tables have, in one order.
 
     An utterance is known by its fold too: some protocols test it in several.
     """

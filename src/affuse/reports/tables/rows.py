@@ -21,6 +21,10 @@ REFERENCE = "cross_entropy"
 MARK = "‡"
 
 
+def uncounted() -> None:
+    """Called after each row of a table, where nobody counts them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """One finished cell of a row."""
@@ -32,7 +36,7 @@ class Run:
 
     @property
     def utterances(self) -> dict[str, int]:
-        """role -> how many; empty where the run does not say."""
+        """Role -> how many; empty where the run does not say."""
         return self.result.get("utterances") or {}
 
     @property
@@ -99,7 +103,7 @@ class Row:
 
     @cached_property
     def tests(self) -> dict[int, pd.DataFrame]:
-        """seed -> test predictions of all folds."""
+        """Seed -> test predictions of all folds."""
         return tables_by_seed((run.seed, run.test) for run in self.runs)
 
     def tables(self, task: str, space: Sequence[str]) -> list[pd.DataFrame]:
@@ -107,7 +111,7 @@ class Row:
         return [t for t in self.tests.values() if task in t.columns and t[task].isin(list(space)).any()]
 
     def name_among(self, rows: Sequence[Row]) -> str:
-        """The settings that tell it from ``rows``, in one line, marked if the test part had a hand in it."""
+        """The settings that tell it from ``rows``, in one line, marked if the test part was used for it."""
         axes = [a for a in self.settings if len({row.settings.get(a) for row in rows}) > 1] or ["loss"]
         axes = ["row"] if "row" in axes else axes  # the published row that 'affuse reproduce' stands for
         text = ", ".join(str(self.settings[axis]) for axis in axes if axis in self.settings)
@@ -128,7 +132,7 @@ def read_rows(folder: Path, record: dict[str, Any]) -> list[Row]:
             place = folder / cell["folder"]
             if not RunFolder(place).has_predictions:
                 raise AffuseError(
-                    f"{place} has no {PREDICTIONS}, which {RECORD} names; run the same 'affuse compare' again."
+                    f"{place} has no {PREDICTIONS}, which {RECORD} names; run the same comparison again."
                 )
             result = RunFolder(place).recorded()
             on_test = on_test or str(result.get("on_test") or "")
@@ -164,8 +168,9 @@ def best_single(rows: Sequence[Row], split_hash: str, task: str, space: Sequence
 
 
 def reference_of(row: Row, rows: Sequence[Row]) -> Row | None:
-    """What a row is compared with: of the rows under cross-entropy on the same split, the one most like it
-    (in its settings, then in its modalities).
+    """What a row is compared with: of the rows under cross-entropy on the same split, the most similar one.
+
+    Similar: in its settings, then in its modalities.
 
     A row under cross-entropy itself is compared with the first one before it that has its modalities (MM-dynamic with
     MM-static, not with sound alone), else with the first of all; without any such row, all are with the first row.

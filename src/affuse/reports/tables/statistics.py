@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from affuse.files import write_csv
+from affuse.progress import Progress, Quiet
 from affuse.reports.tables.calibration import calibration_tables
 from affuse.reports.tables.convergence import reasons_of, training_table
 from affuse.reports.tables.embeddings import embedding_table
@@ -35,30 +36,39 @@ class Statistics:
     utterances: pd.DataFrame
 
 
-def compute_statistics(folder: Path, record: dict[str, Any], rows: list[Row]) -> Statistics:
-    """Every table, from the predictions, embeddings and ``utterances.csv`` of a comparison's folder."""
+def compute_statistics(
+    folder: Path, record: dict[str, Any], rows: list[Row], progress: Progress | None = None
+) -> Statistics:
+    """Every table, from the predictions, embeddings and ``utterances.csv`` of a comparison's folder.
+
+    Args:
+        folder: The comparison's folder.
+        record: Its ``comparison.json``.
+        rows: Its finished rows.
+        progress: Hears of every row of every table: many rows of a large corpus take minutes. Default: nothing.
+    """
     utterances = read_utterances(folder)
     spaces = {task: about["classes"] for task, about in record["tasks"].items()}
+    advance = (progress or Quiet()).start("statistics of the report", 5 * len(rows) * len(spaces))
 
     def every(table: Callable[[str, list[str]], pd.DataFrame]) -> pd.DataFrame:
         parts = [found for task, space in spaces.items() if len(found := table(task, space))]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    calibrated = {task: calibration_tables(rows, task, space) for task, space in spaces.items()}
-    trained = {task: training_table(rows, task, space) for task, space in spaces.items()}
+    calibrated = {task: calibration_tables(rows, task, space, advance) for task, space in spaces.items()}
+    trained = {task: training_table(rows, task, space, advance) for task, space in spaces.items()}
+    untrained = {task: reasons_of(table, rows) for task, table in trained.items()}
     return Statistics(
         paired_tests=every(
             lambda task, space: paired_tests(
-                rows, task, space, utterances["speaker"], reasons_of(trained[task], rows)
+                rows, task, space, utterances["speaker"], untrained[task], advance
             )
         ),
         trainings=every(lambda task, space: trained[task]),
         calibration=every(lambda task, space: calibrated[task][0]),
         reliability=every(lambda task, space: calibrated[task][1]),
-        groups=every(lambda task, space: group_table(rows, task, space, utterances)),
-        embeddings=every(
-            lambda task, space: embedding_table(rows, task, space, reasons_of(trained[task], rows))
-        ),
+        groups=every(lambda task, space: group_table(rows, task, space, utterances, advance)),
+        embeddings=every(lambda task, space: embedding_table(rows, task, space, untrained[task], advance)),
         mistakes=every(lambda task, space: mistakes(rows, task, space, utterances)),
         utterances=utterances,
     )

@@ -20,9 +20,10 @@ LEGEND = (
 
 
 def numbers_table(frame: pd.DataFrame) -> Table:
-    """Of ``reproduction_rows``. Cells read 'value (difference to the published number)', honest ones 'value [low, high]
-    (difference)'. Letters point at what is known against a published number, † ‡ § ¶ at what was chosen on the test
-    part.
+    """A line per published row and metric, of ``values.reproduction_rows``.
+
+    Cells read 'value (difference to the published number)', honest ones 'value [low, high] (difference)'. Letters point
+    at what is known against a published number, † ‡ § ¶ at what was chosen on the test part.
     """
     protocols = [name for name in PROTOCOLS if name in set(frame["protocol"])]
     reasons = marks_of(frame)

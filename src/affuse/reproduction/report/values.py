@@ -121,7 +121,7 @@ def note_of(numbers: pd.DataFrame, row: str, metric: str) -> str:
 
 
 def inside(row: Mapping[Any, Any], same: bool) -> str:
-    """yes or no, whether a line's published number lies in its honest interval; '' where they cannot be compared.
+    """Yes or no, whether a line's published number lies in its honest interval; '' where they cannot be compared.
 
     same: whether both are of the paper's utterances.
     """

@@ -90,8 +90,7 @@ def digits_of(metric: str) -> int:
 
 
 def claim_in_words(line: Mapping[Any, Any]) -> str:
-    """'3M-SER / center against 3M-SER / cross_entropy: \u22120.4 BACC points (95 % interval ...; claimed: lower; "
-    "...)'."""
+    """A claim's two rows with the difference, its interval, the claimed direction and both p values."""
     digits = digits_of(line["metric"])
     parts: list[str] = []
     if not np.isnan(line["low"]):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.evaluation.measurement import measure_predictions
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
 from affuse.training.evaluate.selection import open_selection, select_utterances
 from affuse.training.prediction import predict_table
 

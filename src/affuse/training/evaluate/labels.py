@@ -10,8 +10,8 @@ import pandas as pd
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.relabel import relabel
 from affuse.errors import AffuseError, argument
+from affuse.parts.registry import unknown
 from affuse.recipe import Task
-from affuse.registry import unknown
 
 
 def rename_labels(corpus: Corpus, renamed: Mapping[str, str]) -> Corpus:
@@ -65,7 +65,7 @@ def check_labels(
 
 
 def _counts(table: pd.DataFrame, task: str, merge: Mapping[str, str]) -> dict[str, int]:
-    """label -> utterances, the commonest first."""
+    """Label -> utterances, the commonest first."""
     if task not in table.columns:
         return {}
     found = table[task].dropna().replace(dict(merge)).value_counts()

@@ -18,13 +18,12 @@ class SpectralOptions(EncoderOptions):
     rolloff: float = Field(default=0.85, gt=0, lt=1, description="share of the power below the roll-off")
 
 
-class SpectralEncoder(Encoder):
+class SpectralEncoder(Encoder[SpectralOptions]):
     """Audio -> (batch, 1, 8): mean and deviation over the clip of four numbers per frame of 32 ms."""
 
     Options = SpectralOptions
     kind = "audio"
     unscaled = True  # hertz beside shares: a recipe standardises them
-    options: SpectralOptions
 
     @classmethod
     def width_of(cls, options: SpectralOptions) -> int:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from affuse.names import counted
+
 # Consensus codes over the whole release: 10,039 turns.
 BY_LABEL = {
     "xxx": 2507, "fru": 1849, "neu": 1708, "ang": 1103, "sad": 1084, "exc": 1041, "hap": 595, "sur": 107, "fea": 40,
@@ -78,16 +80,18 @@ def self_check(table: pd.DataFrame, generated: bool = False) -> SelfCheck:
         for row in _expected()
         if row[0] in sessions or (row[0] == "all" and (whole or generated))
     ]
-    counted = pd.DataFrame(rows, columns=COLUMNS)
+    found = pd.DataFrame(rows, columns=COLUMNS)
     if generated:
-        counted["published"] = counted["difference"] = pd.NA
+        found["published"] = found["difference"] = pd.NA
         return SelfCheck(
-            counted,
-            [f"This corpus is generated ({len(table)} turns): its counts are not compared with IEMOCAP's."],
+            found,
+            [
+                f"This corpus is generated ({counted(len(table), 'turn')}): its counts are not compared with IEMOCAP's."
+            ],
             compared=False,
         )
-    counted["difference"] = counted["found"] - counted["published"]
-    return SelfCheck(counted, _sentences(counted, sessions), compared=True)
+    found["difference"] = found["found"] - found["published"]
+    return SelfCheck(found, _sentences(found, sessions), compared=True)
 
 
 def _expected() -> list[tuple[str, str, str, str, int]]:
@@ -124,7 +128,7 @@ def _count(table: pd.DataFrame, session: str, scenario: str, gender: str, label:
     return int(chosen.sum())
 
 
-def _sentences(counted: pd.DataFrame, sessions: list[str]) -> list[str]:
+def _sentences(found: pd.DataFrame, sessions: list[str]) -> list[str]:
     sentences = []
     missing = [session for session in BY_SESSION if session not in sessions]
     if missing:
@@ -132,9 +136,9 @@ def _sentences(counted: pd.DataFrame, sessions: list[str]) -> list[str]:
             f"This copy lacks {', '.join(missing)}: {len(sessions)} of {len(BY_SESSION)} sessions were read, and only "
             "these are compared with the published counts."
         )
-    differing = [row for row in counted.to_dict("records") if row["difference"]]
+    differing = [row for row in found.to_dict("records") if row["difference"]]
     if not differing:
-        sentences.append(f"All {len(counted)} counts agree with the published ones.")
+        sentences.append(f"All {len(found)} counts agree with the published ones.")
         return sentences
     sentences += [_difference(row) for row in differing[:_LISTED]]
     if len(differing) > _LISTED:

@@ -55,7 +55,7 @@ def check_video(path: Path) -> VideoState:
                 return VideoState(0.0, "the avi has no picture")
             stream = tracks[0]
             if not cut:
-                if stream.duration is not None:
+                if stream.duration is not None and stream.time_base is not None:
                     return VideoState(float(stream.duration * stream.time_base), "")
                 return VideoState(float(container.duration or 0) / av.time_base, "")
             # Only a file shorter than it says is walked through, for where its pictures stop.
@@ -71,7 +71,7 @@ def _last_packet(container: InputContainer, stream: VideoStream) -> float:
     try:
         for packet in container.demux(stream):
             time = packet.dts if packet.pts is None else packet.pts
-            if time is not None and packet.time_base is not None:
+            if time is not None and packet.time_base:
                 last = max(last, float(time * packet.time_base))
     except av.error.FFmpegError:
         pass

@@ -17,39 +17,20 @@ from affuse.corpora.selection import CorpusView
 from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_yaml, read_yaml_file, write_yaml
-from affuse.overrides import TEXTS, Overrides, apply_overrides
-from affuse.recipe_errors import explain
-from affuse.recipe_sections import (
+from affuse.parts.registry import unknown
+from affuse.recipe.explain import explain
+from affuse.recipe.overrides import TEXTS, Overrides, apply_overrides
+from affuse.recipe.sections import (
     FusionChoice,
     Head,
-    LossTerm,
     Modality,
     Optimizer,
-    Schedule,
     Section,
     Task,
     Training,
     WeightingChoice,
     loss_name,
-    parse_loss,
 )
-from affuse.registry import unknown
-
-__all__ = [
-    "FusionChoice",
-    "Head",
-    "LossTerm",
-    "Modality",
-    "Optimizer",
-    "Recipe",
-    "Schedule",
-    "Task",
-    "Training",
-    "WeightingChoice",
-    "loss_name",
-    "packaged_recipes",
-    "parse_loss",
-]
 
 
 class Recipe(Section):

@@ -88,7 +88,7 @@ class Options(BaseModel):
             try:
                 super().__init__(**values)
             except ValidationError as error:
-                raise OptionsError(f"{model.__name__}.", _problem(error, quote)) from None
+                raise OptionsError(f"{model.__name__}.", _problem(error)) from None
 
 
 def check(model: type[Model], values: Mapping[str, Any], where: str, part: str) -> Model:
@@ -124,11 +124,6 @@ def check(model: type[Model], values: Mapping[str, Any], where: str, part: str) 
         raise AffuseError(f"{where}.{error.problem}.") from None
 
 
-def given(options: Options) -> dict[str, Any]:
-    """The options as keyword arguments; nested models stay what they are."""
-    return {name: getattr(options, name) for name in type(options).model_fields}
-
-
 @cache
 def options_of(part: Callable[..., Any], given: tuple[str, ...]) -> type[Options]:
     """The options that a part's signature names.
@@ -140,13 +135,28 @@ def options_of(part: Callable[..., Any], given: tuple[str, ...]) -> type[Options
     Raises:
         AffuseError: A parameter has no annotation, or one that cannot be read.
     """
-    fields = _fields(part, given)
-    own = fields.get("options", (None,))[0]
-    for kind in (own, *get_args(own)):  # options: FocalOptions | None
+    return _as_object(part) or create_model(
+        f"{part.__name__}Options", __base__=Options, **_fields(part, given)
+    )
+
+
+def arguments(part: Callable[..., Any], options: Options) -> dict[str, Any]:
+    """Options as a part takes them: as one object, or as an argument each."""
+    if _as_object(part) is not None:
+        return {"options": options}
+    return {name: getattr(options, name) for name in type(options).model_fields}
+
+
+@cache
+def _as_object(part: Callable[..., Any]) -> type[Options] | None:
+    """The model of a part that takes its options as one object, by a parameter ``options``."""
+    if "options" not in inspect.signature(part).parameters:
+        return None
+    hint = _hints(part).get("options")
+    for kind in (getattr(part, "Options", None), hint, *get_args(hint)):  # options: FocalOptions | None
         if isinstance(kind, type) and issubclass(kind, Options):
-            declared = getattr(part, "Options", kind)  # a subclass may narrow it
-            return declared if issubclass(declared, kind) else kind
-    return create_model(f"{part.__name__}Options", __base__=Options, **fields)
+            return kind
+    return None
 
 
 class Checked:
@@ -196,16 +206,9 @@ def _checked(init: Callable[..., None]) -> Callable[..., None]:
 
 def _fields(part: Callable[..., Any], given: Sequence[str], *, strict: bool = True) -> dict[str, Any]:
     """Parameter -> (annotation, default), as ``create_model`` takes them."""
-    function: Any = part.__init__ if isinstance(part, type) else part
-    try:
-        hints = get_type_hints(inspect.unwrap(function), include_extras=True)
-    except NameError as error:
-        raise AffuseError(
-            f"{part.__qualname__} has an annotation that cannot be read ({error}); import that name where the "
-            "module is loaded, not for type checkers alone."
-        ) from None
+    hints = _hints(part, strict)
     fields: dict[str, Any] = {}
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in inspect.signature(part).parameters.values():
         name = parameter.name
         if name in (*given, "self") or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
@@ -221,6 +224,19 @@ def _fields(part: Callable[..., Any], given: Sequence[str], *, strict: bool = Tr
     return fields
 
 
+def _hints(part: Callable[..., Any], strict: bool = True) -> dict[str, Any]:
+    function: Any = part.__init__ if isinstance(part, type) else part
+    try:
+        return get_type_hints(inspect.unwrap(function), include_extras=True)
+    except NameError as error:
+        if not strict:  # of a class within a function, whose annotations name another one
+            return {}
+        raise AffuseError(
+            f"{part.__qualname__} has an annotation that cannot be read ({error}); import that name where the "
+            "module is loaded, not for type checkers alone."
+        ) from None
+
+
 def _takes_bool(annotation: Any) -> bool:
     if annotation in (bool, Any) or not isinstance(annotation, type):
         kinds = get_args(annotation)
@@ -234,7 +250,7 @@ def _stranger(name: str, known: Sequence[str]) -> str:
     return f"There is no option {quote(name)} ({near(name, known)})"
 
 
-def _problem(error: ValidationError, show: Callable[[object], str]) -> str:
+def _problem(error: ValidationError) -> str:
     """The first finding: 'gamma is 'abc', which is not a number'."""
     finding = error.errors()[0]
     kind, value = finding["type"], finding["input"]
@@ -250,7 +266,7 @@ def _problem(error: ValidationError, show: Callable[[object], str]) -> str:
     wanted = _WANTED[kind].format(**{k: f"{v:g}" if isinstance(v, float) else v for k, v in bounds.items()})
     shown = {True: "true", False: "false", None: "null"}.get(value, "") if _is_word(value) else ""
     joint = "; it " if wanted.startswith("must") else ", which "
-    return f"{path} is {shown or show(value)}{joint}{wanted}"
+    return f"{path} is {shown or quote(value)}{joint}{wanted}"
 
 
 def _is_word(value: object) -> bool:

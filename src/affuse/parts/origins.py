@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from affuse import __version__
-from affuse.files import digest, file_digest
 
 
 class Origin(NamedTuple):
@@ -58,6 +57,8 @@ def code_of(part: Any) -> str:
     """
     if part.__module__.partition(".")[0] == "affuse":
         return part.__qualname__
+    from affuse.files import digest, file_digest  # pandas comes with it, which reading a recipe does not need
+
     try:
         path = inspect.getsourcefile(part)
         if part.__module__ != "__main__" and path is not None and Path(path).is_file():

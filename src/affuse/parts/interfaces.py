@@ -8,7 +8,7 @@ from typing import Any
 
 from affuse.errors import AffuseError
 from affuse.names import listed
-from affuse.options import options_of
+from affuse.parts.options import options_of
 
 SINGULAR = {
     "corpora": "corpus reader",

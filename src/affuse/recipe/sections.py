@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from affuse.errors import AffuseError
 from affuse.names import tidy
-from affuse.registry import check_name, unscaled
-
-
-class Section(BaseModel):
-    """A base for every section: unknown fields are errors, and values cannot be changed once they are checked."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:
-        """Refuse ``no`` where a number belongs: Python would count it as 0."""
-        annotation = cls.model_fields[info.field_name or ""].annotation
-        if isinstance(value, bool) and {int, float} & {annotation, *get_args(annotation)}:
-            raise ValueError(f"should be a number, not {str(value).lower()}")
-        return value
+from affuse.parts.registry import check_name, unscaled
+from affuse.section import Section
 
 
 class LossTerm(Section):

@@ -15,12 +15,13 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar, overload
 
-from affuse import __version__, interfaces
+from affuse import __version__
 from affuse.errors import AffuseError
-from affuse.interfaces import SINGULAR
 from affuse.names import near, quote
-from affuse.options import Options, options_of
-from affuse.origins import Origin, origin_of, path_of
+from affuse.parts import interfaces
+from affuse.parts.interfaces import SINGULAR
+from affuse.parts.options import Options, options_of
+from affuse.parts.origins import Origin, origin_of, path_of
 
 Part = TypeVar("Part", bound=Callable[..., Any])
 
@@ -166,7 +167,7 @@ def register(family: str, name: str, part: Part | None = None) -> Part | Callabl
     if part is None:
         return lambda found: register(family, name, found)
     known = _table(family)
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", str(name)):
         raise AffuseError(
             f"{quote(name)} cannot be the name of a {SINGULAR[family]}: use lower-case letters, digits and "
             "underscores, beginning with a letter."
@@ -206,6 +207,12 @@ def unscaled(encoder: object) -> bool:
         return bool(get("encoders", encoder).unscaled)
     except AffuseError:  # the field ``encoder`` is checked by itself
         return False
+
+
+def refresh() -> None:
+    """Look for installed packages again, as after a ``pip install`` in a notebook."""
+    _entry_points.cache_clear()
+    _loaded.cache_clear()
 
 
 def is_own(family: str, name: str) -> bool:

@@ -6,13 +6,14 @@ import ast
 import inspect
 from pathlib import Path
 
+import affuse
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_yaml
+from affuse.parts.registry import PARTS, get, names, unknown
 from affuse.recipe import packaged_recipes
-from affuse.registry import PARTS, get, names, unknown
 
 FAMILIES = (*PARTS, "recipes")
-_SOURCE = Path(__file__).parent
+_SOURCE = Path(affuse.__file__).parent
 
 
 def summaries(family: str) -> dict[str, str]:
@@ -46,7 +47,10 @@ def summaries(family: str) -> dict[str, str]:
 def _first_line(family: str, name: str) -> str:
     module, _, attribute = PARTS[family].get(name, "").partition(":")
     doc = _docstring(module, attribute) if module.startswith("affuse.") else None
-    doc = doc or inspect.getdoc(get(family, name))
+    try:
+        doc = doc or inspect.getdoc(get(family, name))
+    except AffuseError as error:  # its package cannot be imported; the others can be listed
+        doc = str(error)
     return (doc or "").strip().partition("\n")[0]
 
 

@@ -11,8 +11,8 @@ from pydantic_core import ErrorDetails
 
 from affuse.files.yaml_text import needs_quotes
 from affuse.names import quote
-from affuse.overrides import SHORTHANDS
-from affuse.registry import unknown
+from affuse.parts.registry import unknown
+from affuse.recipe.overrides import SHORTHANDS
 
 # what other toolkits call a field
 SYNONYMS = {"learning_rate": "lr", "bs": "batch_size", "wd": "weight_decay"}
