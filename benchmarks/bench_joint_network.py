@@ -138,7 +138,7 @@ def _peak_of_process(name: str, batch: int, frames: int) -> float:
 
 
 def parts_of(model: Model, clips: Clips) -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
-    """part -> (forward, forward and backward)."""
+    """Part -> (forward, forward and backward)."""
 
     def of_encoder(name: str) -> tuple[Callable[[], object], Callable[[], object]]:
         encoder = model.encoders[name]

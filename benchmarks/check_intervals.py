@@ -64,7 +64,7 @@ _KNOWN: dict[tuple[float, float], float] = {}
 
 
 def logit_mean(share: float, spread: float) -> float:
-    """m with E expit(m + spread z) = share for a normal z."""
+    """M with E expit(m + spread z) = share for a normal z."""
     if (share, spread) not in _KNOWN:
         nodes, weights = hermegauss(61)
         weights = weights / weights.sum()

@@ -32,7 +32,8 @@ def write_video(
     aspect: Fraction | None = None,
 ) -> Path:
     """``times`` (seconds) instead of a constant rate; ``sound_seconds`` of a tone beside the picture; ``aspect`` of a
-    pixel."""
+    pixel.
+    """
     height, width = pictures[0].shape[:2]
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps, options=options)

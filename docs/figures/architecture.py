@@ -30,7 +30,7 @@ BOXES = {
     "files": Box("data", 200, 30, 170, 64, "your recordings", "a table or a release"),
     "corpora": Box("part", 420, 30, 130, 64, "corpora/", "read, check, split"),
     "corpus": Box("data", 600, 30, 170, 64, "corpus folder", "utterances and labels"),
-    "recipe": Box("part", 820, 30, 150, 64, "recipe.py", "an experiment as data"),
+    "recipe": Box("part", 820, 30, 150, 64, "recipe/", "an experiment as data"),
     "network": Box("frame", 200, 140, 770, 124, "models/", "the network, as the recipe says"),
     "media": Box("part", 216, 178, 106, 64, "media/", "sound, frames"),
     "encoders": Box("part", 346, 178, 106, 64, "encoders/", "to features"),

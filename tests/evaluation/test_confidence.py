@@ -41,7 +41,7 @@ def table_of(answers):
 
 
 def likeliest(answers, weight):
-    """ln T of the largest posterior on a fine grid, by plain loops: a normal prior of ln T with deviation 1/2."""
+    """Ln T of the largest posterior on a fine grid, by plain loops: a normal prior of ln T with deviation 1/2."""
     best = None
     for k in range(-3000, 3001):
         log_t = k / 1000

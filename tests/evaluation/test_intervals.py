@@ -166,7 +166,7 @@ def test_more_speakers_of_the_same_kind_make_it_narrower():
 
 
 def table_of(spoken):
-    """speaker -> (gender, right, wrong) as a prediction table, genders and speakers by id."""
+    """Speaker -> (gender, right, wrong) as a prediction table, genders and speakers by id."""
     rows = [
         {"id": f"{name}{k}", "emotion": "ab"[k % 2], "emotion_predicted": "ab"[(k + (k >= right)) % 2], "g": gender}
         for name, (gender, right, wrong) in spoken.items()

@@ -192,7 +192,7 @@ def test_the_temperature_undoes_a_known_sharpness(sharpness):
 
 
 def test_temperature_is_that_of_the_logits():
-    """log p instead of logits changes nothing."""
+    """Log p instead of logits changes nothing."""
     logits = np.random.default_rng(0).normal(size=(5, 3))
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     expected = np.exp(logits / 2.5) / np.exp(logits / 2.5).sum(axis=1, keepdims=True)

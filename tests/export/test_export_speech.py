@@ -65,7 +65,7 @@ def sound(lengths: list[int]) -> FeatureSequence:
 
 @pytest.fixture(scope="module")
 def make(tmp_path_factory):
-    """name -> options of the encoder ``speech`` for that network, written when first asked for."""
+    """Name -> options of the encoder ``speech`` for that network, written when first asked for."""
     made = {}
 
     def options(name: str) -> dict:

@@ -25,7 +25,7 @@ def norm(x, layer):
 
 
 def transformer(layer, z):
-    """y = MSA(LN(z)) + z;  MLP(LN(y)) + y, with GELU, of one clip (steps, width)."""
+    """Y = MSA(LN(z)) + z;  MLP(LN(y)) + y, with GELU, of one clip (steps, width)."""
     width, heads = z.shape[1], layer.self_attn.num_heads
     x = norm(z, layer.norm1)
     q, k, v = (x @ layer.self_attn.in_proj_weight.T + layer.self_attn.in_proj_bias).split(width, dim=1)
@@ -68,7 +68,8 @@ def test_equations_8_and_9(missing):
 
 def test_modalities_meet_in_the_tokens_alone():
     """After L_f the first fused layer writes the tokens, the second reads them: with one, audio's [CLS] knows nothing
-    of the video."""
+    of the video.
+    """
     video = [pad([torch.randn(4, 5)]) for _ in range(2)]
     audio = pad([torch.randn(6, 3)])
     for layers, meets in ((2, False), (3, True)):

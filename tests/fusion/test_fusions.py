@@ -55,7 +55,7 @@ def test_every_fusion_is_here():
 
 
 def clips(lengths, seed=0):
-    """modality -> one tensor (or None) per utterance."""
+    """Modality -> one tensor (or None) per utterance."""
     generator = torch.Generator().manual_seed(seed)
     return {
         name: [
@@ -104,7 +104,7 @@ def test_batch_order_changes_nothing(name, options):
 
 @pytest.mark.parametrize(("name", "options"), FUSIONS)
 def test_evaluation_equals_training_without_dropout(name, options):
-    """torch takes other kernels in evaluation mode without gradients."""
+    """Torch takes other kernels in evaluation mode without gradients."""
     fusion = make(name, **options).train()
     sequences = {m: pad(c) for m, c in clips(LENGTHS).items()}
     expected = fusion(sequences)

@@ -28,13 +28,13 @@ def labelled(embedding, labels):
 
 
 def norm_over_the_batch(loss, embedding, labels):
-    """lambda / 2 / B * ||X - C_y||_F (facts, section 2), lambda = 1."""
+    """Lambda / 2 / B * ||X - C_y||_F (facts, section 2), lambda = 1."""
     pairs = labelled(embedding, labels)
     return 0.5 / len(pairs) * math.sqrt(sum(squared(x, loss.centers[y]) for x, y in pairs))
 
 
 def ratio_of_sums(loss, embedding, labels):
-    """lambda / 2 / B * (sum intra) / (sum inter + theta) / 0.1."""
+    """Lambda / 2 / B * (sum intra) / (sum inter + theta) / 0.1."""
     pairs = labelled(embedding, labels)
     own = sum(squared(x, loss.centers[y]) for x, y in pairs)
     others = sum(squared(x, loss.centers[j]) for x, y in pairs for j in range(CLASSES) if j != y)

@@ -43,7 +43,7 @@ def folder(tmp_path_factory):
 
 
 def predicted_by(folder, loss):
-    """seed -> fold -> the test predictions, straight from the files."""
+    """Seed -> fold -> the test predictions, straight from the files."""
     return {
         seed: [
             RunFolder(folder / "runs" / f"loss={loss},seed={seed}" / f"fold{k}").predictions("test")

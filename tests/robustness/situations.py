@@ -15,7 +15,8 @@ SITUATIONS: dict[str, Situation] = {}
 @dataclass(frozen=True)
 class Place:
     """folder: empty, to make files in, and the current folder of the command; model: a folder of a small voice model
-    (emotion, 2 classes); out: where the command is to write, it does not exist yet."""
+    (emotion, 2 classes); out: where the command is to write, it does not exist yet.
+    """
 
     folder: Path
     model: Path
