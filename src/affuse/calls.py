@@ -35,7 +35,7 @@ def recorded_as(text: str) -> Generator[None]:
 def recorded(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a public function: its call is recorded, and a misspelt argument is answered with the nearest name.
 
-    Example:
+    Examples:
         >>> @recorded
         ... def train(recipe, corpus, *, out, fold=0):
         ...     return current_call()

@@ -14,7 +14,7 @@ def choose_device(device: str = "auto") -> str:
     Raises:
         AffuseError: another name, or "cuda" without a GPU.
 
-    Example:
+    Examples:
         >>> choose_device("cpu")
         'cpu'
     """

@@ -46,7 +46,7 @@ def argument(name: str, *value: str | float | bool | list[Any] | Mapping[str, An
         name: as the function has it, such as "out".
         value: what to pass, of plain types; a text of the form "key=value" stands for itself.
 
-    Example:
+    Examples:
         >>> str(AffuseError(f"runs/one is a file; choose another {argument('out')}."))
         'runs/one is a file; choose another out.'
         >>> str(AffuseError(f"Add {argument('overwrite', True)} to replace it."))

@@ -18,7 +18,7 @@ def lazy(
         names: Public name -> "module:attribute", or the name of a module of its own.
         public: All that ``dir`` shows.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> affuse.lode
         Traceback (most recent call last):

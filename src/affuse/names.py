@@ -30,7 +30,7 @@ def tidy(text: str) -> str:
 def alike(name: str) -> str:
     """Give names that differ in case, blanks or Unicode form alone one form.
 
-    Example:
+    Examples:
         >>> alike("Anna ") == alike("anna")
         True
     """
@@ -41,7 +41,7 @@ def alike(name: str) -> str:
 def spellings(names: Iterable[str]) -> list[list[str]]:
     """Group names that are alike; groups and names are in order.
 
-    Example:
+    Examples:
         >>> spellings(["anna", "Ben", "Anna"])
         [['Anna', 'anna']]
     """
@@ -63,7 +63,7 @@ def quote(value: object) -> str:
 def listed(names: Iterable[object], most: int = 20) -> str:
     """Write names with commas between, the first few where there are many.
 
-    Example:
+    Examples:
         >>> listed(["a", "b", "c"], most=2)
         'a, b, and 1 more'
     """
@@ -81,7 +81,7 @@ def near(name: str, known: Sequence[str]) -> str:
 def counted(number: int, what: str) -> str:
     """Count something, in singular or plural.
 
-    Example:
+    Examples:
         >>> counted(1, "row"), counted(2, "row")
         ('1 row', '2 rows')
     """

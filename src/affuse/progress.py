@@ -223,7 +223,7 @@ class _Stage:
 def tracked(progress: Progress, task: str, items: Sequence[Item]) -> Iterator[Item]:
     """Give the items one by one, each a step of a stage.
 
-    Example:
+    Examples:
         >>> list(tracked(Quiet(), "clips", ["a", "b"]))
         ['a', 'b']
     """

@@ -30,7 +30,7 @@ def summaries(family: str) -> dict[str, str]:
     Raises:
         AffuseError: There is no such family.
 
-    Example:
+    Examples:
         >>> list(summaries("losses"))[:3]
         ['cross_entropy', 'center', 'contrastive_center']
     """

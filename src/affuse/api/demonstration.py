@@ -74,7 +74,7 @@ def demo(
     Raises:
         AffuseError: The package with the text encoder is not installed, or ``out`` holds something else.
 
-    Example:
+    Examples:
         >>> import affuse
         >>> first, second = affuse.demo("demo")  # doctest: +SKIP
     """

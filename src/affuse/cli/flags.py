@@ -30,7 +30,7 @@ def sentence(error: AffuseError) -> str:
 def flag(name: str, *value: object) -> str:
     """An argument, and its value where there is one, as it is typed.
 
-    Example:
+    Examples:
         >>> flag("out"), flag("overwrite", True), flag("vad", False), flag("folds", [0, 1])
         ('--out', '--overwrite', '--no-vad', '--fold 0,1')
         >>> flag("over", {"seed": [0, 1]}), flag("set", "lr=3e-4"), flag("rename", {"angry": "anger"})

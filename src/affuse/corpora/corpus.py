@@ -89,7 +89,7 @@ class Corpus:
             ``media_root``.
         remarks: What was guessed or passed over when the table was read, in sentences; not saved.
 
-    Example:
+    Examples:
         >>> import affuse, pandas as pd
         >>> frame = pd.DataFrame({"text": ["go away", "how nice"], "emotion": ["anger", "happiness"]})
         >>> corpus = affuse.Corpus.from_frame(frame, name="mine")
@@ -160,7 +160,7 @@ class Corpus:
         Raises:
             AffuseError: Something is wrong; the sentence names the index and the column.
 
-        Example:
+        Examples:
             >>> import affuse, pandas as pd
             >>> frame = pd.DataFrame(
             ...     {"Transcript": ["go away", "how nice"], "Label": ["ang", "hap"], "Sex": ["F", "m"], "Spk": [1, 2]}
@@ -208,7 +208,7 @@ class Corpus:
             utterances by gender (``female``, ``male``, ``gender unknown``) and by session (``session <name>``), where
             there are any.
 
-        Example:
+        Examples:
             >>> import affuse, pandas as pd
             >>> frame = pd.DataFrame({"text": ["a b", "c d"], "emotion": ["joy", "fear"], "speaker": ["x", "x"]})
             >>> affuse.Corpus.from_frame(frame).counts().values.tolist()
@@ -288,7 +288,7 @@ class Corpus:
         Raises:
             AffuseError: It is no corpus folder, or a file is damaged; the sentence names file and field.
 
-        Example:
+        Examples:
             >>> import affuse
             >>> affuse.Corpus.load("corpora/emodb")  # doctest: +SKIP
             Corpus('emodb', 535 utterances, 10 speakers, ...)

@@ -27,7 +27,7 @@ def split_reference(reference: str, folder: Path = Path()) -> Reference:
         reference: As it was written.
         folder: What relative paths start from.
 
-    Example:
+    Examples:
         >>> split_reference("faces.npz#s1#3")
         Reference(path='faces.npz', inside=['s1', '3'])
     """

@@ -42,7 +42,7 @@ class LabelProtocol(Section):
         seed: Of the draws.
         keep_unlabelled: False: turns without an emotion are left out of the corpus.
 
-    Example:
+    Examples:
         >>> LabelProtocol(classes="4").label_space
         ['anger', 'happiness', 'sadness', 'neutral']
     """

@@ -50,7 +50,7 @@ def find(path: str | Path) -> Path:
 def shortened(name: str, room: int) -> str:
     """Shorten a name to ``room`` bytes: itself, or its beginning and a digest of the whole, the same at every run.
 
-    Example:
+    Examples:
         >>> shortened("utterance", 12), shortened("utterance of the first session", 16)
         ('utterance', 'utteran-38ffd337')
     """

@@ -117,7 +117,7 @@ def read_csv(path: str | Path, numbers: Collection[str] | Callable[[str], bool] 
 def digest(*parts: str | bytes) -> str:
     """Digest parts in order, to 32 hex digits; part boundaries count.
 
-    Example:
+    Examples:
         >>> digest("ab", "c") == digest("a", "bc"), len(digest("a"))
         (False, 32)
     """

@@ -40,7 +40,7 @@ def read_yaml(text: str, where: str, texts: Sequence[str] = ()) -> Any:
     Raises:
         AffuseError: It is no YAML, holds several documents, a key twice, or tags.
 
-    Example:
+    Examples:
         >>> read_yaml("a: 010\nb: no\nc: 1e-4", "text", ["b"])
         {'a': 10, 'b': 'no', 'c': 0.0001}
     """
@@ -88,7 +88,7 @@ def write_yaml(value: Any) -> str:
 def flow_text(value: Any) -> str:
     """One line that ``read_value`` reads as this value. Raises TypeError for what YAML has no form for.
 
-    Example:
+    Examples:
         >>> flow_text([{"name": "center", "weight": 0.5}]), flow_text("no"), flow_text(1e-5), flow_text(None)
         ('[{name: center, weight: 0.5}]', "'no'", '1.0e-05', 'null')
     """

@@ -22,7 +22,7 @@ class ClipSeconds(BaseModel):
     low: float = Field(gt=0, description="5th percentile")
     high: float = Field(gt=0, description="95th percentile")
     silence: float | None = Field(
-        None,
+        default=None,
         ge=0,
         description="median seconds before a clip's first speech and after its last; None: not measured",
     )

@@ -13,7 +13,7 @@ from affuse.files.yaml_text import flow_text
 def overrides_of(changes: Mapping[str, Any] | Sequence[str] | None) -> list[str]:
     """Write what ``set`` takes as 'key=value' texts; ``apply_override`` reads the same values from them.
 
-    Example:
+    Examples:
         >>> overrides_of({"optimizer.lr": 3e-4, "training.patience": None, "name": "no"})
         ['optimizer.lr=0.0003', 'training.patience=null', "name='no'"]
     """
@@ -35,7 +35,7 @@ def axes_of(over: Mapping[str, Any] | Sequence[str] | None) -> dict[str, list[st
     Raises:
         AffuseError: an axis without values, with one twice, or with a text in place of a list.
 
-    Example:
+    Examples:
         >>> axes_of({"loss": ["cross_entropy", "center"], "seed": range(3)})
         {'loss': ['cross_entropy', 'center'], 'seed': ['0', '1', '2']}
     """

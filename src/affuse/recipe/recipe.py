@@ -53,7 +53,7 @@ class Recipe(Section):
         training: The loop: epochs, batches, schedule, the choice of the epoch.
         seed: Of the weights at the start, the order of the batches and the dropout.
 
-    Example:
+    Examples:
         >>> recipe = Recipe.load("3m-ser", {"optimizer.lr": 3e-4, "loss": "cross_entropy+0.5*center"})
         >>> recipe.optimizer.lr
         0.0003
@@ -99,7 +99,7 @@ class Recipe(Section):
         Raises:
             AffuseError: There is no such recipe, or a field or value is wrong; the sentence names it and the cure.
 
-        Example:
+        Examples:
             >>> Recipe.load("server").training.epochs
             250
             >>> Recipe.load("server", ["epochs=20", "loss=center"])
@@ -125,7 +125,7 @@ class Recipe(Section):
         Raises:
             AffuseError: A field or value is wrong.
 
-        Example:
+        Examples:
             >>> Recipe.parse({"name": "mine", "modalities": {"audio": {"encoder": "logmel"}}})
             <Recipe mine: emotion from audio (logmel); concat; cross_entropy>
         """
@@ -137,7 +137,7 @@ class Recipe(Section):
     def changed(self, overrides: Overrides) -> Recipe:
         """Copy the recipe with some fields changed; ``overrides`` as for ``load``.
 
-        Example:
+        Examples:
             >>> Recipe.load("voice-offline").changed({"seed": 7, "training.epochs": 5}).seed
             7
         """
@@ -181,7 +181,7 @@ class Recipe(Section):
 def packaged_recipes() -> Mapping[str, Traversable]:
     """Find the recipes that come with affuse: name to YAML file.
 
-    Example:
+    Examples:
         >>> "3m-ser" in packaged_recipes()
         True
     """

@@ -220,7 +220,7 @@ def parse_loss(text: str) -> list[dict[str, Any]]:
     Raises:
         ValueError: The text is no such sum.
 
-    Example:
+    Examples:
         >>> parse_loss("cross_entropy+0.5*center")
         [{'name': 'cross_entropy', 'weight': 1.0}, {'name': 'center', 'weight': 0.5}]
     """
@@ -236,7 +236,7 @@ def parse_loss(text: str) -> list[dict[str, Any]]:
 def loss_name(terms: Sequence[LossTerm]) -> str:
     """Write the terms as one word, as ``parse_loss`` reads it.
 
-    Example:
+    Examples:
         >>> loss_name([LossTerm(name="cross_entropy"), LossTerm(name="center", weight=0.5)])
         'cross_entropy+0.5*center'
     """

@@ -67,7 +67,7 @@ class SplitProtocol(Section):
             utterances are in none (bug 1 of the second paper's code); every result is stamped with the overlap.
         seed: Of whatever is drawn.
 
-    Example:
+    Examples:
         >>> SplitProtocol(kind="group_k_fold", folds=3).by
         ('speaker',)
     """

@@ -60,7 +60,7 @@ def validate(corpus: Corpus, progress: Progress | None = None, decode: bool = Tr
     Returns:
         The findings about the whole corpus first, then by row; an empty list where nothing is wrong.
 
-    Example:
+    Examples:
         >>> import affuse, pandas as pd
         >>> corpus = affuse.Corpus.from_frame(pd.DataFrame({"text": ["a b", "c d"], "emotion": ["joy", "joy"]}))
         >>> [str(finding) for finding in validate(corpus)]

@@ -47,7 +47,7 @@ class TurnName:
 def parse_turn(name: str) -> TurnName | None:
     """Read a turn's name; None if it is not one (``..._MXX0``, ``M``).
 
-    Example:
+    Examples:
         >>> turn = parse_turn("Ses03M_impro05a_F012")
         >>> turn.dialog, turn.speaker, turn.gender, turn.side
         ('Ses03M_impro05a', 'Ses03_F', 'female', 'right')
