@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -63,7 +63,7 @@ def _without_main() -> Generator[None]:
 @contextmanager
 def worker_pool(
     processes: int, begin: Callable[..., None], *values: Any, kept: str = ""
-) -> Iterator[ProcessPoolExecutor]:
+) -> Generator[ProcessPoolExecutor]:
     """A pool of fresh interpreters, each beginning with ``begin(*values)``, which calls ``begin_worker``.
 
     Fresh: a forked child of a process that has used torch's thread pool may hang. On an exception, Ctrl-C above all,

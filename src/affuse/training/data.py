@@ -104,7 +104,7 @@ class Batch(NamedTuple):
 
     clips: dict[str, FeatureSequence]
     labels: dict[str, Tensor]
-    index: Tensor
+    index: Tensor  # type: ignore[override]
 
 
 class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import warnings
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def _quiet() -> Generator[None]:
 
 
 @contextmanager
-def _interruptible(trainer: L.Trainer) -> Iterator[None]:
+def _interruptible(trainer: L.Trainer) -> Generator[None]:
     """Lightning answers Ctrl-C with exit(1), and has SIGINT ignored from then on; a KeyboardInterrupt is wanted."""
     try:
         yield
