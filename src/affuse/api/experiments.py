@@ -43,7 +43,8 @@ def train(
 ) -> Run:
     """Train one fold with one seed, choose the epoch on validation, test once, and write a run folder.
 
-    A folder whose run is finished is given back as it is; an interrupted run goes on from its last saved epoch.
+    A folder whose run is finished is given back as it is; an interrupted run goes on from its last saved epoch. Runs
+    that are started in several threads are trained one after another.
 
     Args:
         recipe: A packaged name ("3m-ser"), a YAML file, or a recipe.
