@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from difflib import get_close_matches
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
+
+from affuse.arguments import checked
 
 _current: ContextVar[str] = ContextVar("call", default="")
 _MOST = 100  # letters of one argument
@@ -33,44 +33,25 @@ def recorded_as(text: str) -> Generator[None]:
 
 
 def recorded(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a public function: its call is recorded, and a misspelt argument is answered with the nearest name.
+    """Decorate a public function: its arguments are checked (``arguments.checked``) and its call is recorded.
 
     Examples:
         >>> @recorded
-        ... def train(recipe, corpus, *, out, fold=0):
+        ... def train(recipe: str, corpus: str, *, out: str):
         ...     return current_call()
         >>> train("server", "corpora/emodb", out="runs/one")
         "affuse.train('server', 'corpora/emodb', out='runs/one')"
-        >>> train("server", "corpora/emodb", out="runs/one", foldd=1)
-        Traceback (most recent call last):
-        ...
-        TypeError: affuse.train has no argument 'foldd' (did you mean 'fold'?)
     """
-    signature = inspect.signature(function)
+    careful = checked(function)
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        for name in kwargs:
-            if name not in signature.parameters and not _takes_any(signature):
-                raise TypeError(
-                    f"affuse.{function.__name__} {_no_argument(name, list(signature.parameters))}"
-                )
         if _current.get():
-            return function(*args, **kwargs)
+            return careful(*args, **kwargs)
         with recorded_as(_as_written(function.__name__, args, kwargs)):
-            return function(*args, **kwargs)
+            return careful(*args, **kwargs)
 
     return call
-
-
-def _takes_any(signature: inspect.Signature) -> bool:
-    return any(one.kind is one.VAR_KEYWORD for one in signature.parameters.values())
-
-
-def _no_argument(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(known)}"
-    return f"has no argument {name!r} ({hint})"
 
 
 def _as_written(name: str, args: tuple[object, ...], kwargs: Mapping[str, Any]) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 import affuse
 from affuse.api.experiments import count_epochs
@@ -282,3 +285,26 @@ def test_a_run_and_an_evaluation_have_a_page_each(run: affuse.Run, place: Path, 
     assert found.report() == tmp_path / "tables" / "report.html"
     assert found.report(tmp_path / "page.html") == tmp_path / "page.html"
     assert bacc in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_training_leaves_the_callers_random_numbers_alone(place: Path, tmp_path: Path) -> None:
+    """Whoever draws random numbers between two trainings would get the same ones again and again."""
+    torch.manual_seed(5)
+    random.seed(5)
+    wanted = torch.rand(2), random.random()
+    torch.manual_seed(5)
+    random.seed(5)
+    affuse.train("server", place / "corpus", tmp_path / "run", set=SMALL, cache=place / "cache")
+    assert torch.equal(torch.rand(2), wanted[0])
+    assert random.random() == wanted[1]
+
+
+def test_threads_get_the_numbers_that_one_gets(run: affuse.Run, place: Path, tmp_path: Path) -> None:
+    """PyTorch has one random state for all threads: trained at once, two runs would mix each other's draws."""
+
+    def train(name: str) -> affuse.Run:
+        return affuse.train("server", place / "corpus", tmp_path / name, set=SMALL, cache=place / "cache")
+
+    with ThreadPoolExecutor(2) as pool:
+        for found in pool.map(train, ["a", "b"]):
+            pd.testing.assert_frame_equal(found.predictions, run.predictions, check_exact=True)

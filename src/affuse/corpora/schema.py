@@ -98,7 +98,10 @@ class CorpusInfo(BaseModel):
 def first_problem(error: Exception) -> str:
     """The first finding of a pydantic error as 'field: message', or the error's own first line."""
     if isinstance(error, ValidationError):
-        finding = error.errors()[0]
-        where = ".".join(str(part) for part in finding["loc"])
+        first, *more = error.errors()
+        # of a value that may be of several types: the type that it comes nearest to
+        alternatives = [first, *(one for one in more if one["loc"][:2] == first["loc"][:2])]
+        finding = max(alternatives, key=lambda one: len(one["loc"]))
+        where = ".".join(str(part) for part in finding["loc"] if "[" not in str(part))
         return f"{where or 'the file'}: {needs_quotes(dict(finding)) or finding['msg']}"
     return str(error).splitlines()[0] if str(error) else type(error).__name__

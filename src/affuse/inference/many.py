@@ -18,6 +18,7 @@ from affuse.inference.standard_input import named, spooled
 from affuse.inference.timeline_files import TimelineFiles, inputs_of, writers_of
 from affuse.media.samples import Samples
 from affuse.parts.registry import unknown
+from affuse.workers import check_jobs
 
 if TYPE_CHECKING:
     from affuse.models.network import Model
@@ -159,8 +160,7 @@ def predict_many(
                 f"{unknown(name, [*_OWN, *Settings.model_fields], 'arguments of predict_many')}."
             )
     chosen = Settings.of(settings)
-    if jobs is not None and jobs < 1:
-        raise AffuseError(f"{argument('jobs')} takes a whole number from 1, not {jobs}.")
+    check_jobs(jobs)
     if out is None:
         writers_of(formats or ())
         if plot:

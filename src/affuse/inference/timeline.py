@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from affuse.arguments import checked
 from affuse.errors import AffuseError
 from affuse.files import write_text
 from affuse.files.names import shown, written
@@ -166,6 +167,7 @@ class Timeline:
             "warning": self.warning,
         }
 
+    @checked
     def save(self, path: str | Path) -> Path:
         """Write a file, whole or not at all; its ending chooses the format.
 
@@ -195,6 +197,7 @@ class Timeline:
             raise unwritable(path, error) from None
         return path
 
+    @checked
     def plot(self, path: str | Path | None = None, task: str | None = None) -> Figure:
         """Draw faces, sound, words, and the probabilities of every task over time.
 

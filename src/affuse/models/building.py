@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from affuse.arguments import checked
 from affuse.errors import AffuseError, argument
 from affuse.models.network import Model
 from affuse.recipe import Recipe
@@ -13,6 +14,7 @@ from affuse.recipe import Recipe
 _USUAL = {"emotion": ["anger", "happiness", "sadness", "neutral"], "gender": ["female", "male"]}
 
 
+@checked
 def build(recipe: Recipe | str | Path, label_spaces: Mapping[str, Sequence[str]] | None = None) -> Model:
     """Build the untrained network of a recipe.
 

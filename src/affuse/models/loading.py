@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from affuse.arguments import checked
 from affuse.encoders.pretrained import weights_follow
 from affuse.errors import AffuseError
 from affuse.models.defaults import PredictionDefaults
@@ -28,6 +29,7 @@ from affuse.models.network import Model
 from affuse.recipe import Recipe
 
 
+@checked
 def load_model(source: str | Path) -> Model:
     """The model in evaluation mode, from a model folder, a run folder or the Hub ("owner/name", "owner/name@tag").
 

@@ -10,7 +10,7 @@ from affuse.errors import AffuseError, argument
 from affuse.files.yaml_text import flow_text
 
 
-def overrides_of(changes: Mapping[str, Any] | Sequence[str] | None) -> list[str]:
+def overrides_of(changes: Mapping[str, Any] | Sequence[str] | str | None) -> list[str]:
     """Write what ``set`` takes as 'key=value' texts; ``apply_override`` reads the same values from them.
 
     Examples:
@@ -26,7 +26,7 @@ def overrides_of(changes: Mapping[str, Any] | Sequence[str] | None) -> list[str]
     return [f"{key}={text_of(value, argument('set'))}" for key, value in changes.items()]
 
 
-def axes_of(over: Mapping[str, Any] | Sequence[str] | None) -> dict[str, list[str]]:
+def axes_of(over: Mapping[str, Any] | Sequence[str] | str | None) -> dict[str, list[str]]:
     """Write what ``over`` takes as texts: axis -> its values.
 
     Args:
@@ -60,6 +60,8 @@ def axes_of(over: Mapping[str, Any] | Sequence[str] | None) -> dict[str, list[st
 def _typed_axes(over: Sequence[str]) -> dict[str, list[str]]:
     axes: dict[str, list[str]] = {}
     for item in over:
+        if not isinstance(item, str):
+            raise AffuseError(f"{argument('over')} takes texts like seed=0,1,2, or a mapping, not {item!r}.")
         name, equals, values = (part.strip() for part in item.partition("="))
         texts = [value.strip() for value in values.split(",")]
         if "" in texts and any(texts):

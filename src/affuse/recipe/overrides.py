@@ -92,7 +92,7 @@ def _pairs(overrides: Overrides) -> list[tuple[str, Any]]:
         return [(str(field).strip(), _plain(value)) for field, value in overrides.items()]
     pairs: list[tuple[str, Any]] = []
     for override in [overrides] if isinstance(overrides, str) else overrides:
-        field, equals, text = override.partition("=")
+        field, equals, text = override.partition("=") if isinstance(override, str) else ("", "", "")
         if not equals or not field.strip():
             raise AffuseError(
                 f"{override!r} changes no field of a recipe: write field=value, for example optimizer.lr=3e-4."

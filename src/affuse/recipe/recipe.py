@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib.abc import Traversable
@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
+from affuse.arguments import checked
 from affuse.corpora.selection import CorpusView
 from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.errors import AffuseError
@@ -51,7 +52,7 @@ class Recipe(Section):
         weighting: How the losses of several tasks become one.
         optimizer: Adam's learning rates and bounds.
         training: The loop: epochs, batches, schedule, the choice of the epoch.
-        seed: Of the weights at the start, the order of the batches and the dropout.
+        seed: Of the weights at the start, the order of the batches and the dropout: 0 to 4294967295.
 
     Examples:
         >>> recipe = Recipe.load("3m-ser", {"optimizer.lr": 3e-4, "loss": "cross_entropy+0.5*center"})
@@ -74,7 +75,7 @@ class Recipe(Section):
     weighting: WeightingChoice = Field(default_factory=WeightingChoice)
     optimizer: Optimizer = Field(default_factory=Optimizer)
     training: Training = Field(default_factory=Training)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
     @model_validator(mode="after")
     def _names_are_plain(self) -> Recipe:
@@ -84,7 +85,10 @@ class Recipe(Section):
         return self
 
     @classmethod
-    def load(cls, source: str | Path | Recipe, overrides: Overrides = ()) -> Recipe:
+    @checked
+    def load(
+        cls, source: str | Path | Recipe, overrides: Mapping[str, Any] | Sequence[str] | str = ()
+    ) -> Recipe:
         """Read a packaged recipe or a YAML file, and change some of its fields.
 
         Nothing heavy is imported for it: a wrong name is answered at once.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affuse.arguments import checked
 from affuse.names import counted
 from affuse.results.display import as_html, decimals, percent
 from affuse.training.comparison_folder import PAGE
@@ -111,6 +112,7 @@ class Evaluation(Tables):
         few = f"Only {counted(len(self.predictions), 'utterance')}: too few for recall per class, gaps and calibration."
         return [*self.notes, *([few] if self.small else [])]
 
+    @checked
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write its tables as CSV files; give the folder.
 
@@ -127,6 +129,7 @@ class Evaluation(Tables):
         self.folder = folder
         return folder
 
+    @checked
     def report(self, path: str | Path | None = None, *, overwrite: bool = False) -> Path:
         """Write the evaluation's page and give its path.
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from affuse.arguments import checked
 from affuse.failures import SKIPPED
 from affuse.names import counted
 from affuse.results.display import as_html
@@ -47,6 +48,7 @@ class Grid:
             self._report = report
 
     @classmethod
+    @checked
     def load(cls, folder: str | Path) -> Grid:
         """Open the folder of a comparison that has ended. Raises AffuseError where it is none."""
         return cls(folder)

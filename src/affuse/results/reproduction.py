@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from affuse.arguments import checked
 from affuse.reproduction.protocols import ProtocolNumbers
 from affuse.reproduction.report.record import CLAIMS, EFFECTS, EFFECTS_TABLE, NUMBERS
 from affuse.reproduction.switches import SwitchEffects
@@ -26,6 +27,7 @@ class Reproduction(ProtocolNumbers):
     """
 
     @classmethod
+    @checked
     def load(cls, folder: str | Path) -> Reproduction:
         """Open the folder of a reproduction that has ended. Raises AffuseError where it is none."""
         return cls(**vars(ProtocolNumbers.read(folder)))

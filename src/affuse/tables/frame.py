@@ -73,9 +73,14 @@ def _unreadable(values: pd.Series) -> tuple[int, str] | None:
 
 
 def _plain(values: pd.Series) -> pd.Series:
-    """Paths as texts; objects that are all numbers as numbers."""
+    """Paths as texts; objects that are all numbers as numbers, and 1.0 beside texts as 1."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         return values.astype(values.cat.categories.dtype)
     if values.dtype != object:
         return values
-    return values.map(lambda cell: os.fspath(cell) if isinstance(cell, os.PathLike) else cell).infer_objects()
+    plain = values.map(
+        lambda cell: os.fspath(cell) if isinstance(cell, os.PathLike) else cell
+    ).infer_objects()
+    if plain.dtype != object:
+        return plain
+    return plain.map(lambda cell: int(cell) if isinstance(cell, float) and cell.is_integer() else cell)

@@ -31,6 +31,7 @@ from affuse.training.cache import ContentKeys, FeatureCache
 from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import CachedSource, LiveSource, Skipped, Source, check_live, extract
 from affuse.training.inputs import FILMS_SOUND, has_input, input_of, without_absent
+from affuse.training.random_state import own_random_state
 
 
 @dataclass
@@ -179,8 +180,9 @@ def check_fold(split: Split, fold: int) -> None:
 
 def check_network(recipe: Recipe, spaces: Mapping[str, list[str]]) -> None:
     """Build network and weighting once, for the AffuseError of an option that does not fit."""
-    Model(recipe, spaces)
-    build_weighting(recipe.weighting, list(recipe.tasks))
+    with own_random_state():
+        Model(recipe, spaces)
+        build_weighting(recipe.weighting, list(recipe.tasks))
 
 
 def read_clips(

@@ -72,23 +72,32 @@ def fit(
             )
 
 
+_LOGGERS = ("lightning.pytorch", "lightning.fabric")
+
+
 @contextmanager
 def _quiet() -> Generator[None]:
     """None of Lightning's advice on workers, devices and its own products."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
-        yield
+    levels = {logging.getLogger(name): logging.getLogger(name).level for name in _LOGGERS}
+    try:
+        for logger in levels:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)
 
 
 @contextmanager
 def _interruptible(trainer: L.Trainer) -> Generator[None]:
     """Lightning answers Ctrl-C with exit(1), and has SIGINT ignored from then on; a KeyboardInterrupt is wanted."""
+    before = signal.getsignal(signal.SIGINT)
     try:
         yield
     except SystemExit:
         if not trainer.interrupted:
             raise
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, before)
         raise KeyboardInterrupt from None

@@ -29,6 +29,7 @@ from affuse.training.experiment import Experiment, skipped_table
 from affuse.training.fitting import fit
 from affuse.training.module import NonFiniteLoss, TrainingModule
 from affuse.training.prediction import Answers, answer, table_of
+from affuse.training.random_state import own_random_state
 from affuse.training.runfolder import RunFolder, RunResult
 from affuse.training.seen import remember
 from affuse.training.standardise import fit_standardisers
@@ -93,6 +94,14 @@ def train_fold(
     finished = _finished(experiment, fold, folder, key, keep_model, subsets)
     if finished is not None:
         return finished
+    with own_random_state():
+        return _train(experiment, recipe, fold, folder, key, keep_model, self_contained, subsets, progress)
+
+
+def _train(
+    experiment: Experiment, recipe: Recipe, fold: int, folder: RunFolder, key: str, keep_model: bool,
+    self_contained: bool, subsets: bool, progress: Callable[[int, dict[str, float]], None] | None,
+) -> RunResult:  # fmt: skip
     began = time.perf_counter()
     run = _prepare(experiment, recipe, fold, folder, key)
     module, kept = _fit(run, keep_model, progress)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from affuse.corpora.schema import COLUMNS, first_problem
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_yaml_file
-from affuse.names import tidy
+from affuse.names import listed, tidy
 from affuse.parts.registry import unknown
 
 # names of fields that are texts as they are written, be it `no`, `01` or `1.50`
@@ -90,6 +90,8 @@ class TableOptions(BaseModel):
         """Labels given as a list are a label space."""
         for task, labels in list(self.labels.items()):
             if isinstance(labels, list):
+                if twice := [label for label in dict.fromkeys(labels) if labels.count(label) > 1]:
+                    raise ValueError(f"labels.{task} names {listed(map(repr, twice))} twice; give each once")
                 if self.label_spaces.get(task, labels) != labels:
                     raise ValueError(f"labels.{task} and label_spaces.{task} differ; give one")
                 self.label_spaces[task] = labels
