@@ -5,6 +5,16 @@ from __future__ import annotations
 from affuse.errors import AffuseError, argument
 
 
+def check_device(device: str) -> None:
+    """Refuse a name that is no device, before torch is imported.
+
+    Raises:
+        AffuseError: The name is not "auto", "cpu" or "cuda".
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise AffuseError(f"{argument('device')} takes auto, cpu or cuda, not {device!r}.")
+
+
 def choose_device(device: str = "auto") -> str:
     """Choose "cpu" or "cuda".
 
@@ -18,8 +28,7 @@ def choose_device(device: str = "auto") -> str:
         >>> choose_device("cpu")
         'cpu'
     """
-    if device not in ("auto", "cpu", "cuda"):
-        raise AffuseError(f"{argument('device')} takes auto, cpu or cuda, not {device!r}.")
+    check_device(device)
     if device == "cpu":
         return device
     import torch  # slow to import

@@ -176,10 +176,11 @@ class Lines(Said):
             now = self._clock()
             if stage.total is None:  # its first report: some of it may have been done earlier
                 stage.reckon_from(now, done or 0)
+            ended = stage.finished  # runs that train together each report the end
             stage.done = stage.done + 1 if done is None else done
             stage.total = total or stage.total
             self._stage = stage
-            if now >= stage.due or (stage.finished and stage.spoke):
+            if not (ended and stage.finished) and (now >= stage.due or (stage.finished and stage.spoke)):
                 self._print(stage.line(now), now)
 
     def _print(self, line: str, now: float) -> None:

@@ -40,7 +40,7 @@ class _Process(SpawnProcess):
 
     @staticmethod
     def _Popen(process_obj: Any) -> Any:
-        with _without_main():
+        with _without_main(), _uninterrupted():
             return SpawnProcess._Popen(process_obj)  # type: ignore[attr-defined]
 
 
@@ -64,6 +64,22 @@ def _without_main() -> Generator[None]:
             yield
         finally:
             sys.modules["__main__"] = main
+
+
+@contextmanager
+def _uninterrupted() -> Generator[None]:
+    """Hold Ctrl-C back while a worker starts; the worker never gets it, and prints no traceback of its imports.
+
+    It inherits what is blocked here. In between, the parent would leave it with half of what it waits for.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def test_a_strangers_table_takes_one_try(
     said = ran.err.splitlines()
     assert said == [
         "Columns were taken by their usual names: audio is 'Filename', speaker is 'Speaker', gender is 'Sex', emotion "
-        "is 'Emotion'; to take another, say --columns audio=COLUMN.",
+        "is 'Emotion'; to take another, say --audio COLUMN.",
         "There was no column of ids; they were made from the audio files' names.",
     ]
 

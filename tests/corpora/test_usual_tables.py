@@ -130,7 +130,7 @@ def test_what_was_guessed_is_one_sentence_and_not_kept(place: Path) -> None:
         ("audio\nclips/a.wav\n", {"emotion": "Mood"}, "emotion: There is no 'Mood' among the columns of"),
         ("audio\nclips/a.wav\n", {"encoding": "cp125"}, "encoding: Value error, 'cp125' is no encoding"),
         ("audio\na.wav\n", {}, "name the folder that the paths start from: media_root='FOLDER'"),
-        ("name,mood\nx,y\n", {}, "Say which column names the files: columns={'audio': 'COLUMN'}"),
+        ("name,mood\nx,y\n", {}, "Say which column names the files: columns={'audio': 'COLUMN'}, and in the same"),
     ],
 )  # fmt: skip
 def test_what_is_not_clear_is_refused(

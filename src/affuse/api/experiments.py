@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from affuse.api.inputs import check_corpus, open_cache, open_corpus
 from affuse.calls import current_call, recorded
-from affuse.devices import choose_device
+from affuse.devices import check_device, choose_device
 from affuse.errors import AffuseError, argument
 from affuse.progress import watched
 from affuse.recipe.axes import axes_of, overrides_of
@@ -76,6 +76,7 @@ def train(
     overrides = [*overrides_of(set), *([] if seed is None else [f"seed={seed}"])]
     chosen = Recipe.load(recipe, overrides)
     check_corpus(corpus)
+    check_device(device)
     # what is wrong so far is answered at once: these import torch and lightning
     from affuse.results.run import Run
     from affuse.training.experiment import set_up
@@ -150,6 +151,7 @@ def compare(
     chosen = _folds(axes.pop("fold", None), folds)
     variants = make_variants(recipe, axes, overrides_of(set))
     check_corpus(corpus)
+    check_device(device)
     # what is wrong so far is answered at once: these import torch and lightning
     from affuse.results.comparison_files import write_comparison
     from affuse.training.baseline import add_baseline
@@ -240,6 +242,7 @@ def reproduce(
     read_paper(paper)
     check_jobs(jobs)
     check_corpus(corpus)
+    check_device(device)
     # what is wrong so far is answered at once: these import torch and lightning
     from affuse.reproduction.protocols import in_order, run_protocols
     from affuse.reproduction.switches import run_switches

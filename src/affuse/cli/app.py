@@ -109,9 +109,9 @@ def main() -> None:
             raise
         verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
         cure = (
-            "what was written is whole, and the same command starts from the beginning"
-            if verb == "predict"
-            else "run the same command again to go on where it was"
+            "run the same command again to go on where it was"
+            if verb in ("train", "compare", "reproduce", "demo")
+            else "what was written is whole, and the same command starts from the beginning"
         )
         print(f"\nInterrupted; {cure}.", file=sys.stderr)
         sys.exit(130)

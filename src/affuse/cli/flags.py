@@ -13,6 +13,20 @@ _FLAGS = {
     "folds": "--fold", "protocols": "--protocol", "rename": "--map", "map_": "--map", "set_": "--set",
     "formats": "--format",
 }  # fmt: skip
+# columns that have a flag of their own in 'affuse prepare csv'
+_COLUMNS = (
+    "audio",
+    "video",
+    "text",
+    "emotion",
+    "gender",
+    "speaker",
+    "session",
+    "dialog",
+    "start",
+    "end",
+    "id",
+)
 # arguments that stand without a flag
 _PLACES = {"recipe": "RECIPE", "corpus": "CORPUS", "model": "MODEL", "source": "SOURCE", "hub_id": "HUB_ID"}
 
@@ -35,6 +49,8 @@ def flag(name: str, *value: object) -> str:
         ('--out', '--overwrite', '--no-vad', '--fold 0,1')
         >>> flag("over", {"seed": [0, 1]}), flag("set", "lr=3e-4"), flag("rename", {"angry": "anger"})
         ('--over seed=0,1', '--set lr=3e-4', '--map angry=anger')
+        >>> flag("columns", {"audio": "Filename"}), flag("columns", {"valence": "V"})
+        ('--audio Filename', '--columns valence=V')
     """
     long = _PLACES.get(name) or _FLAGS.get(name) or f"--{name.replace('_', '-')}"
     if not value or value[0] is True:
@@ -42,7 +58,12 @@ def flag(name: str, *value: object) -> str:
     if value[0] is False:
         return f"--no-{long.removeprefix('--')}"
     if isinstance(value[0], Mapping):
-        return " ".join(f"{long} {_typed(f'{key}={_plain(one)}')}" for key, one in _flat(value[0]).items())
+        return " ".join(
+            f"--{key} {_typed(_plain(one))}"
+            if name == "columns" and key in _COLUMNS
+            else f"{long} {_typed(f'{key}={_plain(one)}')}"
+            for key, one in _flat(value[0]).items()
+        )
     return f"{long} {_typed(_plain(value[0]))}"
 
 

@@ -31,9 +31,17 @@ class Verb(TyperCommand):
         """Read the arguments as the parent does.
 
         Raises:
-            click.UsageError: An option with one value stands twice: the last would silently be the only one.
+            click.UsageError: An option with one value stands twice: the last would silently be the only one. Or there
+                is no such option; a field of a recipe is then said to be changed with --set.
         """
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        try:
+            _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        except Exception as error:
+            option = str(getattr(error, "option_name", ""))  # of typer's NoSuchOption, which is not public
+            cure = "" if getattr(error, "possibilities", ()) and option != "--over" else self._cure(option)
+            if cure:
+                ctx.fail(f"No such option: {option}; {cure}.")
+            raise
         given = Counter(one for one in order if one.param_type_name == "option")
         for option, times in given.items():
             if times > 1 and not getattr(option, "multiple", False) and not getattr(option, "is_flag", False):
@@ -42,6 +50,19 @@ class Verb(TyperCommand):
                 cure = "give its values once, with commas between" if lists else "give it once"
                 ctx.fail(f"{name} is given {'twice' if times == 2 else f'{times} times'}; {cure}.")
         return super().parse_args(ctx, args)
+
+    def _cure(self, option: str) -> str:
+        """What to type for a field of a recipe that was given as an option, or for an option of 'affuse compare'."""
+        flags = [flag for param in self.params for flag in param.opts]
+        if "--set" not in flags:
+            return ""
+        if option == "--over":
+            return "to compare several values, use 'affuse compare'"
+        from affuse.recipe import Recipe
+        from affuse.recipe.explain import fields_called
+
+        fields = fields_called(option.removeprefix("--").replace("-", "_"), Recipe)
+        return f"a field of the recipe is changed with --set {fields[0]}=VALUE" if fields else ""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Name the arguments as a manual does: RECIPE, not {RECIPE}."""

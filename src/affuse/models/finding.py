@@ -27,6 +27,11 @@ def find_folder(source: str | Path) -> Path:
         raise AffuseError(
             f"There is no model folder {source}; give a folder that 'affuse train' wrote or a Hub id."
         )
+    if folder.is_file():
+        raise AffuseError(
+            f"{folder} is a file, not a model; the model comes first: give a folder that 'affuse train' wrote or a Hub "
+            "id."
+        )
     raise AffuseError(f"{folder} is not a model folder: it has no {INDEX}; 'affuse train' writes one.")
 
 

@@ -47,6 +47,11 @@ def explain(error: ValidationError, where: str, schema: type[BaseModel], data: o
     return f"{where}, {'.'.join(path) or 'top level'}: {_problem(finding)}{more}."
 
 
+def fields_called(name: str, schema: type[BaseModel]) -> list[str]:
+    """The fields whose last part is ``name``, or nearly so: what somebody meant who wrote it alone."""
+    return _elsewhere(SYNONYMS.get(name, name), schema, {})
+
+
 def _problem(finding: ErrorDetails) -> str:
     if quoting := needs_quotes(finding):
         return quoting

@@ -206,6 +206,11 @@ def _read(source: str | Path) -> tuple[dict[str, Any], str]:
         data, where = read_yaml_file(path, TEXTS), str(path)
     else:
         packaged = packaged_recipes()
+        if str(source) not in packaged and path.is_dir():
+            raise AffuseError(
+                f"{source} is a folder, not a recipe; the recipe comes first, then the corpus: give a packaged name "
+                "(see 'affuse list recipes') or a .yaml file."
+            )
         if str(source) not in packaged:
             raise AffuseError(
                 f"{unknown(str(source), list(packaged), 'recipes')}; "

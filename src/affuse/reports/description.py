@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from affuse.parts.registry import get
 from affuse.recipe import Recipe, packaged_recipes
 from affuse.recipe.overrides import SHORTHANDS
 
@@ -57,14 +56,6 @@ def encoder_in_words(part: Mapping[str, Any]) -> str:
     words += ["standardised"] if part.get("standardise") else []
     words += [f"taken from {100 * part['dropout']:g} % of the training clips"] if part.get("dropout") else []
     return ", ".join(words)
-
-
-def reads_text(recipe: Recipe) -> bool:
-    """Whether any modality is the words that are said, be they encoded here or before."""
-    return any(
-        "text" in name or getattr(get("encoders", part.encoder), "kind", "") == "text"
-        for name, part in recipe.modalities.items()
-    )
 
 
 def loss_in_words(terms: Sequence[Mapping[str, Any]]) -> str:

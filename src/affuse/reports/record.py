@@ -10,13 +10,14 @@ from typing import Any
 import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_json
-from affuse.reports.description import base_of, changed_fields, encoder_in_words, reads_text
+from affuse.reports.description import base_of, changed_fields, encoder_in_words
 from affuse.reports.tables.results import rows_of
 from affuse.reports.tables.utterances import write_utterances
 from affuse.training.cells import Cell
 from affuse.training.compare import Comparison
 from affuse.training.comparison_folder import RECORD, runs_of
 from affuse.training.environment import versions
+from affuse.training.inputs import reads_text
 from affuse.training.runfolder import RunFolder
 
 FORMAT = 1

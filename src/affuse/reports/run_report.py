@@ -11,13 +11,13 @@ import pandas as pd
 from affuse.errors import AffuseError
 from affuse.evaluation.measurement import Measurement, measure_predictions
 from affuse.recipe import Recipe
-from affuse.reports.description import reads_text
 from affuse.reports.tables.calibration import calibration_tables
 from affuse.reports.tables.convergence import training_table
 from affuse.reports.tables.mistakes import mistakes
 from affuse.reports.tables.rows import Row, Run
 from affuse.reports.tables.utterances import read_utterances
 from affuse.training.comparison_folder import UTTERANCES, is_comparison
+from affuse.training.inputs import reads_text
 from affuse.training.runfolder import RunFolder
 
 

@@ -48,9 +48,14 @@ def label_table(
             table[task], spaces[task] = None, spaces_of_model[task]  # nothing to measure in this task
             continue
         if known is None or task not in table.columns:
+            if not corpus.info.label_spaces:
+                raise AffuseError(
+                    f"The corpus {corpus.info.name} has no labels: no column emotion or gender. Prepare it again, and "
+                    "name the column that holds them."
+                )
             raise AffuseError(
-                f"{unknown(task, list(corpus.info.label_spaces), 'label spaces')} of {corpus.info.name}; "
-                "name one under the recipe's tasks."
+                f"{unknown(task, list(corpus.info.label_spaces), 'labels')} of the corpus {corpus.info.name}; change "
+                "the recipe's tasks, or prepare the corpus with that column."
             )
         column = table[task].astype("string")
         foreign = column.notna() & ~column.isin(known)

@@ -32,6 +32,7 @@ from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import CachedSource, LiveSource, Skipped, Source, check_live, extract
 from affuse.training.inputs import FILMS_SOUND, has_input, input_of, without_absent
 from affuse.training.random_state import own_random_state
+from affuse.training.inputs import FILMS_SOUND, has_input, input_of, reads_text, without_absent
 
 
 @dataclass
@@ -164,10 +165,10 @@ def set_up(
     check_network(recipe, labelled.spaces)
     clips = read_clips(corpus, recipe, list(labelled.table["id"]), cache, progress, device)
     experiment = Experiment(corpus, recipe, labelled, split, clips, notes)
-    if not np.isnan(experiment.transcript_overlap):
+    if reads_text(recipe) and experiment.transcript_overlap > 0:
         progress.say(
-            f"Transcript overlap: {100 * experiment.transcript_overlap:.1f} % of the test utterances say what "
-            "some training utterance says word for word (mean over folds)."
+            f"Transcript overlap: {100 * experiment.transcript_overlap:.1f} % of the test utterances have the same "
+            "words as some training utterance (mean over folds)."
         )
     return experiment
 

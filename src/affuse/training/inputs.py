@@ -1,4 +1,4 @@
-"""Which modalities of a recipe a corpus has, asked of its table before any encoder is loaded or downloaded."""
+"""What a recipe reads, and which of it a corpus has, asked before any encoder is loaded or downloaded."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from affuse.corpora.schema import FEATURE_PREFIX
 from affuse.encoders.precomputed import PrecomputedOptions
 from affuse.errors import AffuseError
 from affuse.models.parts import ResolvedEncoder, resolve_encoders
+from affuse.parts.registry import get
 from affuse.recipe import Recipe
 
 # of films that are named as video alone
@@ -29,6 +30,14 @@ def has_input(encoder: ResolvedEncoder, table: pd.DataFrame) -> bool:
 def input_of(encoder: ResolvedEncoder) -> str:
     """What an encoder reads, in words."""
     return _IN_WORDS.get(encoder.kind, f"{FEATURE_PREFIX}{getattr(encoder.options, 'name', '')}")
+
+
+def reads_text(recipe: Recipe) -> bool:
+    """Whether any modality is the words that are said, be they encoded here or before."""
+    return any(
+        "text" in name or getattr(get("encoders", part.encoder), "kind", "") == "text"
+        for name, part in recipe.modalities.items()
+    )
 
 
 def absent_modalities(recipe: Recipe, corpus: Corpus) -> dict[str, str]:

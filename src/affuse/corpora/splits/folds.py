@@ -187,7 +187,8 @@ def _refuse_blanks(table: pd.DataFrame, by: tuple[str, ...]) -> None:
         if blank:
             raise AffuseError(
                 f"{blank} of {len(table)} utterances have no {name}, and the split is by it; fill it in, "
-                "leave those utterances out, or split by another column (by)."
+                "leave those utterances out, or change the recipe's protocol: by=COLUMN splits by another column, and "
+                "protocol={kind: k_fold, validation: {fraction: 0.15}, allow_speaker_overlap: true} needs none."
             )
 
 

@@ -73,7 +73,8 @@ def check_table(numbered: NumberedTable, options: TableOptions, base: Path, name
     if not any(column in table.columns for column in MODALITIES) and not _features(table):
         raise AffuseError(
             f"{numbered.path} has no column audio, video, text or features_<name>; it has {listed(table.columns)}. "
-            f"Say which column names the files: {argument('columns', {'audio': 'COLUMN'})}."
+            f"Say which column names the files: {argument('columns', {'audio': 'COLUMN'})}, and in the same way which "
+            "are emotion, speaker, gender and text."
         )
     for column in (*PATH_COLUMNS, *_features(table)):
         if column in table.columns:

@@ -85,6 +85,7 @@ def name_columns(numbered: NumberedTable, given: Mapping[str, str]) -> NamedColu
             and close[0] not in {*made.table.columns, *given}
         ):
             remarks.append(f"The column {name!r} was kept as an extra one; did you mean {close[0]!r}?")
+    remarks += _missed(made.table, absent)
     return NamedColumns(made, tuple(names.values()), tuple(remarks))
 
 
@@ -139,6 +140,20 @@ def _fits(ours: str, cells: pd.Series, same: bool) -> bool:
     if ours == "text" and not same:
         return bool(known.str.contains(" ", regex=False).any())
     return True
+
+
+def _missed(table: pd.DataFrame, absent: Iterable[str]) -> list[str]:
+    """A sentence where labels or speakers were not found, though a column under another name may hold them."""
+    missing = [ours for ours in ("emotion", "speaker") if ours not in {*table.columns, *absent}]
+    others = [
+        str(name) for name in table.columns if name not in COLUMNS and not name.startswith(FEATURE_PREFIX)
+    ]
+    if not missing or not others:
+        return []
+    return [
+        f"No column was found for {' and '.join(missing)}; the table also has {listed(map(repr, others))}. If one of "
+        f"them holds the {missing[0]}, say {argument('columns', {missing[0]: 'COLUMN'})}."
+    ]
 
 
 def _said(guessed: Mapping[str, str]) -> str:

@@ -6,17 +6,37 @@ import math
 
 import pandas as pd
 
-from affuse.reports.figures.drawing import COLOURS, INK, as_svg, columns_for, legend, new_grid, set_title
+from affuse.reports.figures.drawing import (
+    COLOURS,
+    INK,
+    NARROW,
+    Drawing,
+    as_svg,
+    columns_for,
+    legend,
+    new_grid,
+    set_title,
+)
 
 
-def reliability_curves(panels: dict[str, pd.DataFrame], name: str) -> str:
-    """panels: title -> lines of ``reliability.csv`` (columns scaled, confidence, accuracy, n) of one row.
+def reliability_curves(panels: dict[str, pd.DataFrame], name: str) -> Drawing:
+    """Draw a panel for each row.
 
-    The area of a dot is the share of utterances in its bin.
+    Args:
+        panels: Title -> lines of ``reliability.csv`` (columns scaled, confidence, accuracy, n) of one row.
+        name: What the ids within the drawing begin with.
+
+    Returns:
+        The panels, on a telephone two beside each other. The area of a dot is the share of utterances in its bin.
     """
     columns = columns_for(len(panels))
+    wide = _draw(panels, name, columns, 0.4 + 1.8 * columns)
+    return Drawing(wide, "" if columns == 1 else _draw(panels, f"{name}-narrow", 2, NARROW))
+
+
+def _draw(panels: dict[str, pd.DataFrame], name: str, columns: int, width: float) -> str:
     rows = math.ceil(len(panels) / columns)
-    figure, grid = new_grid(rows, columns, 0.4 + 2.2 * rows, 0.4 + 1.8 * columns, sharex=True, sharey=True)
+    figure, grid = new_grid(rows, columns, 0.4 + 2.2 * rows, width, sharex=True, sharey=True)
     drawn = {}
     for axes, (title, curve) in zip(grid, panels.items(), strict=False):
         axes.plot([0, 100], [0, 100], color=INK, lw=1, ls=":")

@@ -69,7 +69,11 @@ def section(report: Report) -> Section | None:
             f"the circles.{more}"
         )
         note = READING + _evidence(table)
-        blocks += [Figure(drawn, caption), Table(headings, lines), Prose(note, "soft")]
+        blocks += [
+            Figure(drawn.wide, caption, narrow=drawn.narrow),
+            Table(headings, lines),
+            Prose(note, "soft"),
+        ]
     if blocks and report.on_test:
         blocks.append(Prose(report.mark_note, "soft"))
     return Section("Calibration", blocks, paper=True) if blocks else None

@@ -186,7 +186,7 @@ def calibration_section(
         )  # fmt: skip
         curve = _curve(predictions, task, spaces[task], scaled)
         drawn = reliability_curves({task: curve}, task)
-        figures.append(Figure(drawn, "", wide=False))
+        figures.append(Figure(drawn.wide, "", wide=False))
     if not lines:
         return None
     headings = ["task", "confidence, %", "ACC, %", "ECE", "NLL"]
