@@ -76,7 +76,7 @@ def worker_pool(
             yield pool
         except BrokenProcessPool:
             raise AffuseError(
-                "A worker process was killed, most likely for want of memory; run the same command again with a lower "
+                "A worker process was killed, most likely because memory ran out; run the same command again with a lower "
                 f"{argument('jobs')}.{kept}"
             ) from None
         except BaseException:

@@ -209,4 +209,4 @@ def test_train_says_how_the_epoch_was_chosen(place, tmp_path, capsys, monkeypatc
     assert result.code == 0
     told = result.err.replace("\n", " ")
     assert said in told
-    assert ("These numbers flatter: epoch chosen on the test part." in told) == (select == "test")
+    assert ("These numbers are better than they should be: epoch chosen on the test part." in told) == (select == "test")
