@@ -27,7 +27,5 @@ def choose_device(device: str = "auto") -> str:
     if torch.cuda.is_available():
         return "cuda"
     if device == "cuda":
-        raise AffuseError(
-            f"{argument('device', 'cuda')}: no GPU was found; use {argument('device', 'cpu')}."
-        )
+        raise AffuseError(f"{argument('device', 'cuda')}: no GPU was found; use {argument('device', 'cpu')}.")
     return "cpu"

@@ -198,7 +198,7 @@ def test_a_line_of_times_that_cannot_be_read_is_no_speech(tmp_path):
     (tmp_path / "a.srt").write_text(
         "1\n00:00:01,000 --> 00:00:02,000\nx\n\n2\n00:00:0l,000 --> 00:00:03,000\ny\n"
     )
-    with pytest.raises(AffuseError, match=r"a\.srt, line 6: '00:00:0l,000 --> 00:00:03,000' is no time"):
+    with pytest.raises(AffuseError, match=r"a\.srt, line 6: '00:00:0l,000 --> 00:00:03,000' is not a time"):
         read_transcript(tmp_path / "a.srt")
 
 
@@ -384,7 +384,7 @@ def test_other_formats(tmp_path, name, data, cues):
         ("c.json", b'[{"start": "x", "end": 1, "text": "a"}]', "segment 1: start 'x' and end 1 must be seconds"),
         ("a.TextGrid", b'File type = "ooTextFile"\nObject', "a.TextGrid cannot be read as a TextGrid"),
         ("a.ctm", b"f 1 0.1 0.1 A\ng 1 0.1 0.1 B\n", r"the words of 2 recordings \(f, g"),
-        ("a.sub", b"{25}{50}hello\n", "counts pictures and does not tell how many"),
+        ("a.sub", b"{25}{50}hello\n", "counts pictures and does not say how many"),
         ("begin.csv", b"begin,finish,text\n0,1,hi\n", "begin.csv has times in begin and no columns start and end"),
         ("half.csv", b"start,text\n0,hi\n", "half.csv has times in start and no columns start and end"),
         ("clips.csv", b"path,text\na.wav,hi\nb.wav,you\n", "the words of 2 clips by its column path"),

@@ -152,7 +152,7 @@ def test_sentences_for_what_goes_wrong(folder, tmp_path, server, monkeypatch):
     with pytest.raises(AffuseError, match=r"me/small@v9: the Hub has the model, but not this revision"):
         pull("me/small@v9", tmp_path / "new")
     server.models["me/foreign"] = {"config.json": b"{}"}
-    with pytest.raises(AffuseError, match=r"no affuse model: it has no index\.json"):
+    with pytest.raises(AffuseError, match=r"not an affuse model: it has no index\.json"):
         pull("me/foreign", tmp_path / "new")
     with pytest.raises(AffuseError, match="exists already"):
         pull("me/small", folder)

@@ -86,8 +86,8 @@ def text_of(value: object, where: str) -> str:
         return flow_text(_plain(value))
     except TypeError:
         raise AffuseError(
-            f"{where}: {value!r} is not a plain value; give a text, a number, true or false, None, a list or a mapping of "
-            "them."
+            f"{where}: {value!r} is not a plain value; give a text, a number, true or false, None, a list or a mapping "
+            "of them."
         ) from None
 
 

@@ -123,7 +123,9 @@ def _check_nothing_lost(old: Path, new: Path) -> None:
         inside = path.relative_to(old)
         twin = new / inside
         if not twin.is_file() and (same or not inside.parts[0].startswith("Session")):
-            raise AffuseError(f"{path} does not belong to the generated release and would be lost; move it away.")
+            raise AffuseError(
+                f"{path} does not belong to the generated release and would be lost; move it away."
+            )
         if same and file_digest(path) != file_digest(twin):
             raise AffuseError(f"{path} was changed and would be lost; move it away, or name a new folder.")
 

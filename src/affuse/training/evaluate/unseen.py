@@ -97,8 +97,9 @@ def _said(
             count = int(speakers.isin(heard).sum())
             more = f" and {len(heard) - 5} more" if len(heard) > 5 else ""
             said.append(
-                f"{count} of the {len(chosen.ids)} utterances are of speakers with the names of speakers that the model was "
-                f"trained on ({', '.join(heard[:5])}{more}): if they are the same people, these numbers are better than they should be."
+                f"{count} of the {len(chosen.ids)} utterances are of speakers with names of speakers that the model "
+                f"was trained on ({', '.join(heard[:5])}{more}): if they are the same people, these numbers are better "
+                "than they should be."
             )
     return said
 
