@@ -19,7 +19,7 @@ def choose_device(device: str = "auto") -> str:
     """Choose "cpu" or "cuda".
 
     Args:
-        device: "auto" is a GPU where one is at hand, "cpu" and "cuda" are themselves.
+        device: "auto" is a GPU where there is one, "cpu" and "cuda" are themselves.
 
     Raises:
         AffuseError: another name, or "cuda" without a GPU.
@@ -36,7 +36,5 @@ def choose_device(device: str = "auto") -> str:
     if torch.cuda.is_available():
         return "cuda"
     if device == "cuda":
-        raise AffuseError(
-            f"{argument('device', 'cuda')}: no GPU is at hand; use {argument('device', 'cpu')}."
-        )
+        raise AffuseError(f"{argument('device', 'cuda')}: no GPU was found; use {argument('device', 'cpu')}.")
     return "cpu"

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 # Marks of no width that copying leaves behind; joiners (U+200C, U+200D) stay, for words and emoji need them.
 _UNSEEN = re.compile("[\u200b\u2060\ufeff\u00ad]")
-_BLANKS = re.compile(r"[^\S\t\n\r]")  # the non-breaking space and its kin, and the plain one
+_BLANKS = re.compile(r"[^\S\t\n\r]")  # the non-breaking space and similar ones, and the plain one
 _SHOWN = 60  # letters of a cell that a message quotes
 _COMPARED = 200  # letters of a name that are looked at for a near one
 BLANK_WORDS = frozenset(

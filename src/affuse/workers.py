@@ -98,8 +98,8 @@ def worker_pool(
             yield pool
         except BrokenProcessPool:
             raise AffuseError(
-                "A worker process was killed, most likely for want of memory; run the same command again with a lower "
-                f"{argument('jobs')}.{kept}"
+                "A worker process was killed, most likely because memory ran out; run the same command again with a "
+                f"lower {argument('jobs')}.{kept}"
             ) from None
         except BaseException:
             # Nothing is cancelled (as pool.map would): the pool's thread, which fails all that waits once it finds its

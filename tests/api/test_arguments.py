@@ -84,12 +84,12 @@ def test_an_axis_takes_values_of_every_kind() -> None:
         ({"seed": 3}, "takes a list of values, not 3"),
         ({"seed": []}, "'seed' has no value"),
         ({"seed": [0, 0]}, "'seed' has a value twice"),
-        ({"loss": [print]}, "is no plain value"),
+        ({"loss": [print]}, "is not a plain value"),
         (["loss"], "axis=value"),
         (["seed="], "axis=value"),
         (["seed=0,0"], "stands twice"),
         (["seed=0", "seed=1"], "names the axis 'seed' twice"),
-        (["training.patience=,2"], "a value is empty; write null where none is meant"),
+        (["training.patience=,2"], "a value is empty; write null for no value"),
     ],
 )
 def test_a_wrong_axis_is_one_sentence_that_names_the_argument(over: Any, message: str) -> None:

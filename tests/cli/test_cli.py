@@ -229,7 +229,7 @@ def test_one_bad_clip_is_skipped_and_the_exit_code_tells(place, tmp_path):
         (["compare", "server", "CORPUS", "--out", "OUT", "--fold", "0", "--over", "fold=1"], "twice"),
         (["evaluate", "nowhere", "CORPUS"], "no model folder nowhere"),
         (["prepare", "emodb", "nowhere", "OUT"], "nowhere"),
-        (["train", "server", "CORPUS", "--out", "OUT", "--device", "cuda"], "no GPU is at hand"),
+        (["train", "server", "CORPUS", "--out", "OUT", "--device", "cuda"], "no GPU was found"),
         (["validate", "nowhere"], "nowhere is not a corpus folder"),
     ],
 )  # fmt: skip

@@ -180,7 +180,7 @@ def test_the_quirks_are_there(release):
 def test_foreign_folders_are_refused_and_untouched(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(AffuseError, match="is no generated release"):
+    with pytest.raises(AffuseError, match="is not a generated release"):
         generate_release(tmp_path / "mine", jobs=1, video=False, **SIZE)
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 

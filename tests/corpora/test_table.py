@@ -116,7 +116,7 @@ def test_a_nearly_right_column_is_told(tmp_path: Path) -> None:
         ("", {}, "has no header"),
         ("id,text,text\n1,a,b\n", {}, "has the column 'text' twice"),
         ("id,text\n1,a,b\n", {}, "row 2 has 3 cells and the header 2"),
-        ('id,text\n1,"a"b\n', {}, "mend the quotes"),
+        ('id,text\n1,"a"b\n', {}, "correct the quotes"),
         ("id,audio\n1,a.wav\n", {}, "none of its audio and video files exists (the first of 1"),
         ("id,text\n1,a\n", {"columns": {"emotion": "labl"}}, "emotion: There is no 'labl' among the columns of"),
         ("id,text\n1,a\n", {"labels": {"mood": {}}}, "There is no 'mood' among the columns"),

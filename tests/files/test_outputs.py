@@ -104,7 +104,9 @@ def test_a_generated_release_with_something_of_the_users_in_it_is_kept(tmp_path)
     release = generate_release(tmp_path / "release", sessions=1, dialogs=1, turns=2, video=False)
     generate_release(release, sessions=1, dialogs=1, turns=2, video=False)
     (release / "notes.txt").write_text("mine")
-    with pytest.raises(AffuseError, match=r"notes.txt is no part of the generated release and would be lost"):
+    with pytest.raises(
+        AffuseError, match=r"notes.txt does not belong to the generated release and would be lost"
+    ):
         generate_release(release, sessions=1, dialogs=1, turns=2, video=False)
     (release / "notes.txt").unlink()
     readme = next(release.glob("README.txt"))
@@ -118,7 +120,7 @@ def test_what_a_killed_run_left_before_its_first_file_is_no_strangers(tmp_path):
     (tmp_path / ".affuse-abc.tmp.json").write_text("")
     RunFolder(tmp_path).check_writable()
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(AffuseError, match="holds something that is no run"):
+    with pytest.raises(AffuseError, match="holds something other than a run"):
         RunFolder(tmp_path).check_writable()
 
 

@@ -145,7 +145,7 @@ def test_rows_of_a_table_are_clips_of_their_own(tmp_path):
     assert [job.name for job in jobs] == ["a_1-2", "a_2-end", "f_5-6", "f_1-2"]
     assert [sentence.partition("clips.csv")[2] for sentence in said] == [
         ": a clip is one file here, that of the column audio; the column video is read where audio is blank.",
-        ": the columns video_start, video_end cannot be obeyed here.",
+        ": the columns video_start, video_end cannot be used here.",
         ", row 6: no audio or video is given; left out.",
     ]
 

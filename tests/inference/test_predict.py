@@ -238,7 +238,7 @@ def test_a_folder_of_words_gives_the_clips_own_or_says_that_it_has_none(clip, be
         ({"side": "middle"}, "side takes left or right, not .middle"),
         ({"words": "a", "asr": "b"}, "Words come from one place: text, words or asr; give one of them"),
         ({"asr": "/no/recogniser"}, "There is no transformers model in"),
-        ({"text": "gone.srt"}, "There is no text file gone.srt"),
+        ({"text": "gone.srt"}, "There is not a text file gone.srt"),
     ],
 )
 def test_settings_that_do_not_fit(clip, settings, said):

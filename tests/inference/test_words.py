@@ -111,7 +111,7 @@ def test_utf16_with_its_mark_is_read(tmp_path):
             "grün".encode("latin-1"),
             r"latin.txt is not UTF-8 text \(byte 3 is 0xfc\); save it as UTF-8",
         ),
-        ("zero.txt", b"a\0b\0", "zero.txt is no text file"),
+        ("zero.txt", b"a\0b\0", "zero.txt is not a text file"),
         ("blank.txt", b" \n", "blank.txt has no words in it"),
         ("none.srt", b"hello there\n", "none.srt has no SRT cue in it"),
         ("none.csv", b"start,end\n1,2\n", "none.csv has no column text"),
@@ -136,7 +136,7 @@ def test_bad_files_are_one_sentence(tmp_path, name, data, said):
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):
-    with pytest.raises(AffuseError, match="There is no text file"):
+    with pytest.raises(AffuseError, match="There is not a text file"):
         read_transcript(tmp_path / "gone.srt")
 
 
@@ -198,7 +198,7 @@ def test_a_line_of_times_that_cannot_be_read_is_no_speech(tmp_path):
     (tmp_path / "a.srt").write_text(
         "1\n00:00:01,000 --> 00:00:02,000\nx\n\n2\n00:00:0l,000 --> 00:00:03,000\ny\n"
     )
-    with pytest.raises(AffuseError, match=r"a\.srt, line 6: '00:00:0l,000 --> 00:00:03,000' is no time"):
+    with pytest.raises(AffuseError, match=r"a\.srt, line 6: '00:00:0l,000 --> 00:00:03,000' is not a time"):
         read_transcript(tmp_path / "a.srt")
 
 
@@ -380,11 +380,11 @@ def test_other_formats(tmp_path, name, data, cues):
         ("c.srt", b"<!DOCTYPE html><p>hi", "c.srt holds XML or HTML"),
         ("a.foo", b"hello", r"a.foo ends in .foo, which affuse does not know; if it is plain text, call it .txt"),
         ("a.json", b'{"events": [1]}', r"a.json is JSON of a shape that affuse does not know \(events\)"),
-        ("b.json", b"{", "b.json is no JSON that can be read"),
+        ("b.json", b"{", "b.json is not JSON that can be read"),
         ("c.json", b'[{"start": "x", "end": 1, "text": "a"}]', "segment 1: start 'x' and end 1 must be seconds"),
         ("a.TextGrid", b'File type = "ooTextFile"\nObject', "a.TextGrid cannot be read as a TextGrid"),
         ("a.ctm", b"f 1 0.1 0.1 A\ng 1 0.1 0.1 B\n", r"the words of 2 recordings \(f, g"),
-        ("a.sub", b"{25}{50}hello\n", "counts pictures and does not tell how many"),
+        ("a.sub", b"{25}{50}hello\n", "counts pictures and does not say how many"),
         ("begin.csv", b"begin,finish,text\n0,1,hi\n", "begin.csv has times in begin and no columns start and end"),
         ("half.csv", b"start,text\n0,hi\n", "half.csv has times in start and no columns start and end"),
         ("clips.csv", b"path,text\na.wav,hi\nb.wav,you\n", "the words of 2 clips by its column path"),

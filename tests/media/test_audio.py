@@ -226,7 +226,11 @@ def test_two_steps_of_16_bits_are_not_silence(tmp_path):
     ("start", "end", "message"),
     [
         (5.0, None, r"is [12]\.\d\d s long, so nothing starts at 5 s; correct the row's start\.$"),
-        (1.0, 0.5, r"from 1 s to 0.5 s, for the end is not after the start; correct the row's start and end"),
+        (
+            1.0,
+            0.5,
+            r"from 1 s to 0.5 s, because the end is not after the start; correct the row's start and end",
+        ),
         (0.5, 0.5, r"the end is not after the start"),
         (None, 0.0, r"the end is not after the start"),
         (-1.0, None, r"cannot have start -1 s; correct the row's start"),

@@ -168,8 +168,8 @@ def still(path: Path) -> Path:
     ("make", "name", "words"),
     [
         (cover_only, "talk.mp3", "has a cover picture, but no video track"),
-        (still, "face.jpg", "is a still picture, and no video"),
-        (still, "face.png", "is a still picture, and no video"),
+        (still, "face.jpg", "is a still picture, not a video"),
+        (still, "face.png", "is a still picture, not a video"),
     ],
 )
 def test_a_cover_or_a_still_picture_is_no_video_to_any_reader(tmp_path, make, name, words):

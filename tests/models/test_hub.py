@@ -136,9 +136,9 @@ def test_an_encoder_of_ones_own_that_cannot_be_copied_stays_here(tmp_path, serve
 
 
 def test_sentences_for_what_goes_wrong(folder, tmp_path, server, monkeypatch):
-    with pytest.raises(AffuseError, match=r"'just-a-name' is no Hub id; write owner/name"):
+    with pytest.raises(AffuseError, match=r"'just-a-name' is not a Hub id; write owner/name"):
         push(folder, "just-a-name")
-    with pytest.raises(AffuseError, match=r"'a/b/c' is no Hub id"):
+    with pytest.raises(AffuseError, match=r"'a/b/c' is not a Hub id"):
         pull("a/b/c", tmp_path / "new")
     with pytest.raises(AffuseError, match="leave '@v2' out"):
         push(folder, "me/small@v2")
@@ -152,7 +152,7 @@ def test_sentences_for_what_goes_wrong(folder, tmp_path, server, monkeypatch):
     with pytest.raises(AffuseError, match=r"me/small@v9: the Hub has the model, but not this revision"):
         pull("me/small@v9", tmp_path / "new")
     server.models["me/foreign"] = {"config.json": b"{}"}
-    with pytest.raises(AffuseError, match=r"no affuse model: it has no index\.json"):
+    with pytest.raises(AffuseError, match=r"not an affuse model: it has no index\.json"):
         pull("me/foreign", tmp_path / "new")
     with pytest.raises(AffuseError, match="exists already"):
         pull("me/small", folder)

@@ -405,6 +405,6 @@ def test_the_card_is_written_from_the_run(tmp_path):
     chosen = experiment.recipe.changed(["training.select=test", "seed=3"])
     train_fold(experiment, chosen, 0, tmp_path / "flattered")
     text = (tmp_path / "flattered" / "model" / "README.md").read_text()
-    assert "**The figures below flatter the model**: epoch chosen on the test part." in text
+    assert "**The figures below are better than they should be**: epoch chosen on the test part." in text
     assert "seed 3." in text
     assert "predicted once" not in text

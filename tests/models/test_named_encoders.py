@@ -191,7 +191,7 @@ def test_a_relative_path_of_an_older_folder_is_told(home, monkeypatch):
     monkeypatch.chdir(home.parent)
     with (
         pytest.warns(
-            UserWarning, match="is no folder here: it is looked for on the Hub. If it was a folder, work"
+            UserWarning, match="is not a folder here: it is looked for on the Hub. If it was a folder, work"
         ),
         pytest.raises(AffuseError, match="'weights/bert' could not be loaded"),
     ):

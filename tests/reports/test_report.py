@@ -176,7 +176,7 @@ def test_the_verdict_is_in_plain_sentences(folder):
     assert said[0].endswith("Not judged: 1 because the test part was used to make one of the two rows.")
     line = pd.read_csv(folder / "paired_tests.csv").iloc[1]
     assert (
-        f"contrastive_center against cross_entropy: BACC {signed(100 * line['bacc_difference'])} points (95 % interval "
+        f"contrastive_center against cross_entropy, BACC {signed(100 * line['bacc_difference'])} points (95 % interval "
         f"{plain(100 * line['bacc_low'])} to {plain(100 * line['bacc_high'])}; " in said[0]
     )
     assert f"{-line['utterances']:.0f} fewer of 144 utterances correct; p" in said[0]
@@ -195,7 +195,7 @@ def one_line(**changes):
 def test_verdicts_of_one_comparison_in_words():
     found, could = verdict(one_line(), ["contrastive_center"], 933)
     assert found.replace("\u00a0", " ") == (
-        "The difference is not statistically significant: contrastive_center against cross_entropy: BACC +0.4 points "
+        "The difference is not statistically significant: contrastive_center against cross_entropy, BACC +0.4 points "
         "(95 % interval \u22120.9 to 1.7; 3 more of 933 utterances correct; p = 0.52 over speakers, p = 0.61 over "
         "trainings). This does not show that there is no difference."
     )
@@ -299,7 +299,7 @@ def test_the_claim_about_clusters_is_judged_by_numbers(folder):
     assert "holds here for 1 of 3 rows" in claim_in_words(table)
     assert "holds here. Of 1 row with a center loss" in claim_in_words(table.iloc[[0, 3]])
     worse = table.iloc[[0, 3]].assign(silhouette_difference=-0.5, ratio_difference=0.5)
-    assert "is not shown here" in claim_in_words(worse)
+    assert "is not supported here" in claim_in_words(worse)
     assert "2 of the 2 numbers are worse" in claim_in_words(worse)
     assert claim_in_words(table.iloc[[0]]) == ""
 

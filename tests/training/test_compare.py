@@ -58,7 +58,7 @@ def test_axes_and_their_mistakes():
 
 
 def test_an_empty_value_is_no_axis_of_one():
-    with pytest.raises(AffuseError, match="a value is empty; write null where none is meant"):
+    with pytest.raises(AffuseError, match="a value is empty; write null for no value"):
         axes_of(["training.patience=,2"])
 
 

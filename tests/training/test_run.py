@@ -377,7 +377,7 @@ def test_a_folder_of_something_else_is_no_run_folder(tmp_path):
     (tmp_path / "notes" / "mine.txt").write_text("mine")
     (tmp_path / "file").write_text("")
     with pytest.raises(
-        AffuseError, match=r"notes holds something that is no run; choose a new folder for out"
+        AffuseError, match=r"notes holds something other than a run; choose a new folder for out"
     ):
         RunFolder(tmp_path / "notes").check_writable()
     with pytest.raises(AffuseError, match=r"cannot be written: .*file is a file; choose another out"):

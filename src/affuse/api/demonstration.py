@@ -198,7 +198,7 @@ def joint_variant(quick: bool = False) -> Variant:
 
 
 def _corpus_outputs(folder: Path, again: bool) -> Outputs:
-    """``again``: the release is an earlier demo's, and so is the corpus, be it of an affuse that kept no record."""
+    """``again``: release and corpus are an earlier demo's, perhaps of an older affuse that kept no record."""
     from affuse.corpora.corpus_files import BY, COUNTS, INFO, TABLE
     from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
     from affuse.files.outputs import Outputs

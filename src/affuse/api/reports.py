@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @recorded
 def report(folder: str | Path, *, corpus: Corpus | str | Path | None = None, overwrite: bool = False) -> Path:
-    """Write the HTML page of a run, a comparison or a reproduction anew, from what lies in its folder; give its path.
+    """Write the HTML page of a run, a comparison or a reproduction again from its folder; give its path.
 
     Args:
         folder: What ``affuse.train``, ``compare`` or ``reproduce`` wrote.

@@ -70,7 +70,7 @@ app.command("reproduce", short_help="Run a paper's experiments beside its publis
 )
 app.command("evaluate", short_help="Measure a trained model on a corpus.")(evaluate.evaluate)
 app.command("predict", short_help="Write a timeline of emotion and gender of a recording.")(predict.predict)
-app.command("report", short_help="Write the report of a comparison again.")(report.report)
+app.command("report", short_help="Write the report of a run or a comparison again.")(report.report)
 app.command("export", short_help="Write a model as one ONNX file.")(export.export)
 app.command("push", short_help="Upload a model to the Hugging Face Hub.")(hub.push)
 app.command("pull", short_help="Download a model from the Hugging Face Hub.")(hub.pull)

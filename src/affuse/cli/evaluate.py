@@ -19,7 +19,7 @@ def evaluate(
     map_: Annotated[
         list[str] | None,
         typer.Option(
-            "--map", help="A label that the model calls otherwise: angry=anger. May be given again."
+            "--map", help="A label that has another name in the model: angry=anger. May be given again."
         ),
     ] = None,
     role: Annotated[

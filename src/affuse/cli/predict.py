@@ -23,7 +23,7 @@ OVERWRITE_HELP = (
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="Model folder (or the run folder that holds it).")],
+    model: Annotated[str, typer.Argument(help="Model folder, run folder or Hub id.")],
     clips: Annotated[
         list[str],
         typer.Argument(

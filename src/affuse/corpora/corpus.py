@@ -306,7 +306,7 @@ class Corpus:
             info = CorpusInfo.model_validate(read_yaml_file(folder / INFO, INFO_TEXTS))
         except ValidationError as error:
             raise AffuseError(
-                f"{folder / INFO}: {first_problem(error)}; mend it or prepare the corpus again."
+                f"{folder / INFO}: {first_problem(error)}; correct it or prepare the corpus again."
             ) from None
         try:
             table = pd.read_parquet(folder / TABLE)

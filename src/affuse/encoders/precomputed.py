@@ -115,7 +115,7 @@ def read_array(reference: str) -> np.ndarray:
     if array.ndim == 1:
         array = array[None]
     if array.ndim != 2 or array.size == 0:
-        raise ClipError(f"The features {reference} have shape {array.shape}; (time, width) is meant.")
+        raise ClipError(f"The features {reference} have shape {array.shape}, not (time, width).")
     if not np.isfinite(array).all():
         raise ClipError(f"The features {reference} hold NaN or infinity; extract them again.")
     return array

@@ -139,12 +139,12 @@ def _read(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # damaged archives and foreign files fail in many ways
         reason = " ".join(str(error).split())[:120]
         raise AffuseError(
-            f"{path} is no state dict that can be read safely ({reason}); save plain tensors, best as .safetensors."
+            f"{path} is not a state dict that can be read safely ({reason}); save plain tensors, best as .safetensors."
         ) from None
     if isinstance(state, Mapping):
         state = state.get("state_dict", state)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise AffuseError(f"{path} holds no state dict: names with tensors are needed.")
+        raise AffuseError(f"{path} does not hold a state dict (names with tensors).")
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 

@@ -34,7 +34,7 @@ class TextOptions(EncoderOptions):
 
 
 class TextEncoder(Encoder[TextOptions]):
-    """BERT and its kin: tokens with their mask in, hidden states out.
+    """BERT and similar text encoders: tokens with their mask in, hidden states out.
 
     Args:
         options: ``TextOptions``.

@@ -1,4 +1,4 @@
-"""wav2vec 2.0 and its kin on a padded batch, with the numbers of its clips one by one.
+"""wav2vec 2.0 and similar networks on a padded batch, with the numbers of its clips one by one.
 
 In four places such a network looks beyond a clip's own frames, and transformers' attention mask mends two of them
 (the input of the encoder, the attention). Here the extractor's normalisation and the group norm of the first

@@ -154,10 +154,13 @@ def few_speakers(clusters: int) -> str:
     if clusters > FEW:
         return ""
     if clusters < 2:
-        return "All test utterances are of one speaker: how other speakers would do cannot be known, so no interval."
+        return (
+            "All test utterances are of one speaker: how other speakers would do cannot be known, so there is no "
+            "interval."
+        )
     return (
-        f"Only {clusters} test speakers: how much speakers differ cannot be known from so few, and the intervals of "
-        "ACC and BACC are as wide as that leaves them."
+        f"Only {clusters} test speakers: how much speakers differ cannot be known from so few, so the intervals of "
+        "ACC and BACC are wide."
     )
 
 

@@ -119,5 +119,5 @@ def _check_place(path: Path) -> None:
     try:
         target = path.resolve()
     except (OSError, RuntimeError):
-        raise ClipError(f"{path} is a link that leads in a circle; mend it.") from None
-    raise ClipError(f"{path} is a link to {target}, which is not there; fetch that file or mend the link.")
+        raise ClipError(f"{path} is a link that leads in a circle; correct it.") from None
+    raise ClipError(f"{path} is a link to {target}, which is not there; fetch that file or correct the link.")

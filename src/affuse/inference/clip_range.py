@@ -36,8 +36,8 @@ class ClipRange(NamedTuple):
                 )
         if end is not None and end <= (start or 0.0):
             raise ClipError(
-                f"{path} cannot be predicted from {start or 0:g} s to {end:g} s, for the end is not after the start; "
-                "correct start and end."
+                f"{path} cannot be predicted from {start or 0:g} s to {end:g} s, because the end is not after the "
+                "start; correct start and end."
             )
         return cls(start or 0.0, end)
 

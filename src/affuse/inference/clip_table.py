@@ -34,8 +34,8 @@ def read_clips(path: Path, tell: Callable[[str], None] = lambda sentence: None) 
 
     Obeyed as in a corpus: start and end (seconds into the file), channel and track (from 0), side (left or right), text
     (the words). A file that only the column video names is on the video's clock: video_start and video_end are its
-    start and end, where they are given. Relative paths lie beside the table. ``tell`` hears of what cannot be obeyed;
-    labels and whatever else is in the table do not matter.
+    start and end, where they are given. Relative paths lie beside the table. ``tell`` is called with the columns that
+    cannot be used; labels and other columns do not matter.
 
     Raises:
         AffuseError: Naming the row for a value that is none, and for a column that is nearly one of these.
@@ -129,7 +129,7 @@ def _tell_unused(numbered: NumberedTable, paths: list[str], tell: Callable[[str]
         ]
     if unused:
         tell(
-            f"{numbered.path}: the column{'s' if len(unused) > 1 else ''} {listed(unused, 5)} cannot be obeyed here."
+            f"{numbered.path}: the column{'s' if len(unused) > 1 else ''} {listed(unused, 5)} cannot be used here."
         )
 
 

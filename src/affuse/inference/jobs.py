@@ -29,7 +29,7 @@ def find_jobs(
     Args:
         sources: Files, folders, patterns, tables of clips, and sound in memory.
         settings: Of all of them; ``text`` may be a folder with a file of words for each.
-        tell: Hears of what a table has and cannot be obeyed, which file of words was taken where a clip has several,
+        tell: Told of columns that cannot be used, which file of words was taken where a clip has several,
             of one file for many clips, and of a name that is too long for its outputs.
 
     Raises:

@@ -77,7 +77,7 @@ class Predictor:
 
         Args:
             clip: A path, or samples with their rate.
-            advance: Hears of (windows done, all windows).
+            advance: Called with (windows done, all windows).
 
         Raises:
             ClipError: Not media, nothing to decode, none of the model's modalities in it.

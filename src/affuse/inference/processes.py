@@ -80,7 +80,7 @@ def run_in_processes(model: str | Path, jobs: Sequence[Job], processes: int) -> 
                         death = worker.died()
                         if job is None:
                             raise AffuseError(
-                                f"A process {death} while it loaded the model, most likely for want of memory; run "
+                                f"A process {death} while it loaded the model, most likely because memory ran out; run "
                                 f"the same again with fewer processes ({argument('jobs')})."
                             ) from None
                         # alone, nobody else took the memory: a second try would end in the same way

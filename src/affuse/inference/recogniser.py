@@ -1,4 +1,4 @@
-"""The words of a clip by a transformers recogniser: Whisper, wav2vec 2.0 with CTC, and their kin."""
+"""The words of a clip by a transformers recogniser: Whisper, wav2vec 2.0 with CTC, and similar networks."""
 
 from __future__ import annotations
 

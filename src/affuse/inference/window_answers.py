@@ -70,7 +70,7 @@ class WindowNetwork:
     def answer(
         self, readings: Iterable[Reading], count: int, advance: Callable[[int, int], None]
     ) -> WindowAnswers:
-        """The answers to ``count`` windows in order; ``advance`` hears of (windows done, all windows)."""
+        """The answers to ``count`` windows in order; ``advance`` is called with (windows done, all windows)."""
         spaces = self.model.label_spaces
         found = {task: np.full((count, len(space)), np.nan) for task, space in spaces.items()}
         given: list[tuple[str, ...]] = []

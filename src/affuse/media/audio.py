@@ -124,7 +124,7 @@ def _check_range(path: Path, start: float | None, end: float | None) -> None:
             raise ClipError(f"{path} cannot have {name} {value:g} s; correct the row's {name}.")
     if end is not None and end <= (start or 0):
         raise ClipError(
-            f"{path} cannot be read from {start or 0:g} s to {end:g} s, for the end is not after the start; "
+            f"{path} cannot be read from {start or 0:g} s to {end:g} s, because the end is not after the start; "
             "correct the row's start and end."
         )
 

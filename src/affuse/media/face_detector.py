@@ -37,7 +37,7 @@ class FaceDetector:
         try:
             self._detector: Any = cv2.FaceDetectorYN.create(str(path), "", (320, 320), _SCORE)
         except cv2.error as error:
-            raise AffuseError(f"{path} is no face detector that OpenCV can load ({error.err}).") from None
+            raise AffuseError(f"{path} is not a face detector that OpenCV can load ({error.err}).") from None
 
     def find(self, region: np.ndarray) -> np.ndarray:
         """(faces, 4): centre x, centre y and side of the box in pixels of the region, then score x area."""

@@ -216,7 +216,7 @@ def no_pictures(container: InputContainer) -> str:
     if not container.streams.video:
         return "has no video track"
     cover = any(stream.disposition & Disposition.attached_pic for stream in container.streams.video)
-    return "has a cover picture, but no video track" if cover else "is a still picture, and no video"
+    return "has a cover picture, but no video track" if cover else "is a still picture, not a video"
 
 
 def picture_notes(container: InputContainer) -> list[str]:

@@ -98,12 +98,13 @@ def _warn_of_relative(what: str, value: str, revision: str | None) -> None:
     if path is not None and not path.is_absolute():
         warnings.warn(
             f"{what} is the relative path {value}, as an older affuse wrote it: {path.absolute()} is taken, and "
-            "nothing tells whether it is what the model was trained with. Train the model again to be sure.",
+            "affuse cannot check that it is the encoder that the model was trained with. Train the model again to be "
+            "sure.",
             stacklevel=4,
         )
     elif path is None and revision is None and "/" in value and find_files(value) is None:
         warnings.warn(
-            f"{what} is {value}, which is no folder here: it is looked for on the Hub. If it was a folder, work where "
-            "the model was trained, or train it again.",
+            f"{what} is {value}, which is not a folder here: it is looked for on the Hub. If it was a folder, work "
+            "where the model was trained, or train it again.",
             stacklevel=4,
         )

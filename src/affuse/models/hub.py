@@ -52,7 +52,7 @@ def parts_of(hub_id: str) -> tuple[str, str | None]:
         validate_repo_id(found["repository"])
     except HFValidationError:
         raise AffuseError(
-            f"{hub_id!r} is no Hub id; write owner/name (letters, digits, '-', '_' and '.'), such as me/emodb-model."
+            f"{hub_id!r} is not a Hub id; write owner/name (letters, digits, '-', '_' and '.'), such as me/emodb-model."
         ) from None
     return found["repository"], found["revision"]
 
@@ -76,7 +76,7 @@ def explained(hub_id: str) -> Generator[None]:
             "run 'hf auth login' first."
         ) from None
     except errors.RemoteEntryNotFoundError:
-        raise AffuseError(f"{hub_id} on the Hub is no affuse model: it has no index.json.") from None
+        raise AffuseError(f"{hub_id} on the Hub is not an affuse model: it has no index.json.") from None
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
         if status == 401:

@@ -31,11 +31,21 @@ from affuse.recipe import Recipe
 
 @checked
 def load_model(source: str | Path) -> Model:
-    """The model in evaluation mode, from a model folder, a run folder or the Hub ("owner/name", "owner/name@tag").
+    """Load a trained model, in evaluation mode, from a model folder, a run folder or the Hub.
 
-    Runs no code from the folder and unpickles nothing. An edited README.md is only warned of. Raises AffuseError if
-    there is no model, it was written by a newer affuse, a part of another package is not installed here, or a file is
-    missing or was altered, be it of an encoder that the model only names.
+    Runs no code from the folder and unpickles nothing. An edited README.md is only a warning.
+
+    Args:
+        source: A folder, or "owner/name" or "owner/name@revision" for a model on the Hugging Face Hub.
+
+    Raises:
+        AffuseError: There is no model, it was written by a newer affuse, a part of another package is not installed
+            here, or a file is missing or was altered, also one of an encoder that the model only names.
+
+    Examples:
+        >>> import affuse
+        >>> model = affuse.load("runs/one")  # doctest: +SKIP
+        >>> model.predict("talk.wav").save("talk.srt")  # doctest: +SKIP
     """
     folder = find_folder(source)
     check_files(folder)

@@ -46,7 +46,7 @@ def check(family: str, name: str, part: Any) -> None:
         # an encoder's may be needed: it is named for a modality, and then given its options
         if field.is_required() and family != "encoders":
             raise AffuseError(
-                f"{what}: its option {option!r} needs a default, for a recipe may leave it out."
+                f"{what}: its option {option!r} needs a default, because a recipe may leave it out."
             )
 
 

@@ -65,7 +65,7 @@ def _typed_axes(over: Sequence[str]) -> dict[str, list[str]]:
         name, equals, values = (part.strip() for part in item.partition("="))
         texts = [value.strip() for value in values.split(",")]
         if "" in texts and any(texts):
-            raise AffuseError(f"{argument('over', item)}: a value is empty; write null where none is meant.")
+            raise AffuseError(f"{argument('over', item)}: a value is empty; write null for no value.")
         texts = [text for text in texts if text]
         if not equals or not name or not texts:
             example = argument("over", "seed=0,1,2")
@@ -88,8 +88,8 @@ def text_of(value: object, where: str) -> str:
         return flow_text(_plain(value))
     except TypeError:
         raise AffuseError(
-            f"{where}: {value!r} is no plain value; give a text, a number, true or false, None, a list or a mapping of "
-            "them."
+            f"{where}: {value!r} is not a plain value; give a text, a number, true or false, None, a list or a mapping "
+            "of them."
         ) from None
 
 

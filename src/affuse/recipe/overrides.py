@@ -12,7 +12,7 @@ from affuse.files.yaml_text import read_value
 
 Overrides = Mapping[str, Any] | Sequence[str]  # field -> value, or 'field=value'
 
-# fields of a recipe whose values are names and labels: text as it is written, be it `no`, `01` or `1.50`
+# fields of a recipe whose values are names and labels: text as it is written, such as `no`, `01` or `1.50`
 TEXTS = (
     "name", "description", "tasks.*.classes", "tasks.*.merge", "protocol.by", "protocol.validation.by",
     "corpus.labels.classes",

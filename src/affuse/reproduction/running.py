@@ -41,7 +41,7 @@ def check_grid(grid: Grid, paper: Paper, definition: Definition, corpus: Corpus)
             for name, what in absent_modalities(recipe, viewed).items():
                 raise AffuseError(
                     f"No utterance of {corpus.info.name} has {what}, which the paper's {name} networks read; "
-                    "a comparison of one's own recipe leaves out a modality that a corpus lacks."
+                    "a comparison with your own recipe leaves out a modality that the corpus lacks."
                 )
             make_split(label_table(viewed, recipe).table, recipe.protocol, next(iter(recipe.tasks)))
     recipes = [variant.recipe for variant in grid.variants]

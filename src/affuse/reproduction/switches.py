@@ -100,7 +100,7 @@ def run_switches(
         if untrained:
             told = "; ".join(f"{row}: {why}" for row, why in untrained.items())
             plan.notes.append(
-                f"These did not train well enough, so that effects beside them may be no more than that: {told}."
+                f"These did not train well enough, so their effects may come from that alone:  {told}."
             )
         found = SwitchEffects(
             folder=out,
@@ -150,7 +150,7 @@ def _plan(name: str, paper: Paper, corpus: Corpus, form: Form) -> _Plan:
             switched = add(f"{row}: {switch.name}", row, switch.base | switch.set)
             made.pairs.append((switch, row, bases[key], switched))
     if not made.pairs:
-        raise AffuseError(f"{corpus.info.name} has what none of the switches needs; see docs/protocols.md.")
+        raise AffuseError(f"{corpus.info.name} has nothing that a switch needs; see docs/protocols.md.")
     notes += check_utterances(paper, definition, corpus, [one.recipe for one in made.variants.values()][:1])
     notes.append(
         f"Base: the {plan.protocol} protocol{' in its small form' if form.is_small else ''}. Seeds: "

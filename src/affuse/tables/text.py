@@ -99,7 +99,7 @@ def _rows(path: Path, text: str, separator: str) -> Iterator[list[str]]:
             number, first = number + 1, reader.line_num + 1
     except csv.Error as error:
         raise AffuseError(
-            f"{path}, row {number} (line {first}): {error}; mend the quotes there: a quote inside a cell is written "
+            f"{path}, row {number} (line {first}): {error}; correct the quotes there: a quote inside a cell is written "
             "twice, and the cell in quotes."
         ) from None
 
@@ -130,7 +130,7 @@ def _refuse_swallowed(path: Path, number: int, row: list[str], width: int, separ
         if width > 1 and len(inside) >= least and all(line.count(separator) == width - 1 for line in inside):
             raise AffuseError(
                 f"{path}, row {number} holds {len(inside) + 2} lines in one cell, and they look like rows "
-                f"({quote(inside[0])}); mend the quotes there."
+                f"({quote(inside[0])}); correct the quotes there."
             )
 
 

@@ -173,7 +173,7 @@ def _data(experiment: Experiment, fold: int, recipe: Recipe) -> list[str]:
 def _chosen(recipe: Recipe, validation: bool) -> str:
     """How the epoch was chosen; what the test part had a hand in is said first."""
     if recipe.on_test:
-        return f"**The figures below flatter the model**: {recipe.on_test}."
+        return f"**The figures below are better than they should be**: {recipe.on_test}."
     if recipe.training.select == "last":
         told = "; the validation part chose none" if validation else ""
         return f"The last epoch counts, as the recipe has it{told}; the test part was predicted once."

@@ -113,7 +113,7 @@ def run_cells(
 ) -> Iterator[tuple[Cell, RunResult | AffuseError]]:
     """Train the cells and yield each with its result, or with the error that ended it, as they are done.
 
-    A run has one thread, be it here or in a worker: small networks gain nothing from several, and tables do not depend
+    A run has one thread, here or in a worker: small networks gain nothing from several, and tables do not depend
     on the number of processes.
     """
     if jobs == 1:

@@ -82,6 +82,6 @@ def check_comparison_folder(out: Path, outputs: Outputs) -> None:
     known = outputs.recorded or is_comparison(out)
     if place == out and not known and not is_empty(out):
         raise AffuseError(
-            f"{out} holds something that is no comparison; choose a new folder for {argument('out')}."
+            f"{out} holds something other than a comparison; choose a new folder for {argument('out')}."
         )
     outputs.check([out / name for name in FILES])

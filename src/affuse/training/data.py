@@ -63,7 +63,7 @@ def label_table(
             row = table[foreign].iloc[0]
             raise AffuseError(
                 f"{corpus.folder or corpus.info.name}: utterance {row['id']} has {task} {row[task]!r}, which is "
-                f"not in the label space {known}; mend the row or add the label ('affuse validate' lists all)."
+                f"not in the label space {known}; correct the row or add the label ('affuse validate' lists all)."
             )
         for old, new in choice.merge.items():
             if old not in known and spaces_of_model is None:

@@ -171,7 +171,7 @@ class RunFolder:
             )
         if place == out and not is_empty(out) and not self.begun:
             raise AffuseError(
-                f"{out} holds something that is no run; choose a new folder for {argument('out')}."
+                f"{out} holds something other than a run; choose a new folder for {argument('out')}."
             )
 
     # reading

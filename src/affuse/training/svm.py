@@ -53,6 +53,6 @@ def check_keepable(recipe: Recipe) -> None:
     """Raise AffuseError if a task is classified by an SVM, which no model folder holds."""
     for task in svm_tasks(recipe):
         raise AffuseError(
-            f"tasks.{task}.classifier: an SVM is fitted after training and is no part of a model folder; compare "
+            f"tasks.{task}.classifier: an SVM is fitted after training and is not part of a model folder; compare "
             f"without {argument('keep_models')}, which keeps its predictions, or set classifier: auto."
         )

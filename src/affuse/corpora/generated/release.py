@@ -83,7 +83,7 @@ def generate_release(
     plan = plan_release(sessions, dialogs, turns, seed)
     if out.exists() and not (out / STAMP).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise AffuseError(
-            f"{out} is there already and is no generated release; give a folder that is new or empty."
+            f"{out} is there already and is not a generated release; give a folder that is new or empty."
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -123,7 +123,9 @@ def _check_nothing_lost(old: Path, new: Path) -> None:
         inside = path.relative_to(old)
         twin = new / inside
         if not twin.is_file() and (same or not inside.parts[0].startswith("Session")):
-            raise AffuseError(f"{path} is no part of the generated release and would be lost; move it away.")
+            raise AffuseError(
+                f"{path} does not belong to the generated release and would be lost; move it away."
+            )
         if same and file_digest(path) != file_digest(twin):
             raise AffuseError(f"{path} was changed and would be lost; move it away, or name a new folder.")
 

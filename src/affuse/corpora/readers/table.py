@@ -69,12 +69,12 @@ def prepare(
 ) -> Corpus:
     """Your own table: .csv (comma, semicolon or tab), .tsv or .parquet, with any columns of a corpus.
 
-    Columns that bear a usual name in any case (Filename, Emotion, Sex, Speaker, ...) are taken by it, and that is
-    said; an option names another, or "" for none. Other columns are kept. Names and labels are kept as they are
+    Columns with a usual name in any case (Filename, Emotion, Sex, Speaker, ...) are recognised, and a note says
+    which. An option names another column, or "" for none. Other columns are kept. Names and labels stay as they are
     written, in Unicode's composed form: ``nan``, ``NA`` and ``null`` are labels like any other. A missing ``id`` is
     made from the media files' names. A column ``features_<name>`` holds paths relative to the table (``array.npy``,
-    ``array.npy#ROW``, ``arrays.npz#KEY``, ``arrays.npz#KEY#ROW``); they become absolute. Whether media exist and can
-    be read is for ``affuse validate`` to say, row by row.
+    ``array.npy#ROW``, ``arrays.npz#KEY``, ``arrays.npz#KEY#ROW``); they become absolute. ``affuse validate`` then
+    checks, row by row, whether the media exist and can be read.
 
     Args:
         source: The table; CSV and TSV may be gzipped.

@@ -15,7 +15,7 @@ from affuse.files.yaml_text import read_yaml_file
 from affuse.names import listed, tidy
 from affuse.parts.registry import unknown
 
-# names of fields that are texts as they are written, be it `no`, `01` or `1.50`
+# names of fields that are texts as they are written, such as `no`, `01` or `1.50`
 _TEXTS = (
     *COLUMNS, "columns", "labels", "label_spaces", "require", "media_root", "name", "full_name", "licence",
     "language", "notes", "encoding",

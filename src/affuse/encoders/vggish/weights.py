@@ -68,7 +68,7 @@ def _download(url: str, field: str) -> Path:
     name = Path(urlparse(url).path).name
     if not _HASHED_NAME.search(name):
         raise AffuseError(
-            f"{url} cannot be checked, for its file name holds no hash; "
+            f"{url} cannot be checked, because its file name holds no hash; "
             f"download it yourself and set {field} to its path."
         )
     path = Path(torch.hub.get_dir()) / "checkpoints" / name

@@ -30,7 +30,7 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise AffuseError(f"There is no text file {path}; correct {argument('text')}.") from None
+        raise AffuseError(f"There is not a text file {path}; correct {argument('text')}.") from None
     except OSError as error:
         raise AffuseError(f"{path} cannot be read ({(error.strerror or str(error)).lower()}).") from None
     for mark, what in _BINARY.items():
@@ -45,5 +45,5 @@ def read_text(path: Path) -> str:
             f"0x{data[error.start]:02x}); save it as UTF-8."
         ) from None
     if "\0" in text:
-        raise AffuseError(f"{path} is no text file: it holds zero bytes; save its words as UTF-8 text.")
+        raise AffuseError(f"{path} is not a text file: it holds zero bytes; save its words as UTF-8 text.")
     return composed(text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -76,7 +76,7 @@ def read_ctm(path: Path, text: str) -> list[Cue]:
         found = _CTM.match(line.strip())
         if found is None:
             raise AffuseError(
-                f"{path}, line {i} is no line of CTM (recording, channel, start, duration, word)."
+                f"{path}, line {i} is not a line of CTM (recording, channel, start, duration, word)."
             )
         recordings[found[1]] = None
         start, length = Times.of(f"{path}, line {i}", found[3], None).start, found[4]

@@ -34,7 +34,7 @@ def read_styled(path: Path, text: str, kind: str) -> list[Cue]:
             events = pysubs2.SSAFile.from_string(text, format_=kind).get_text_events()
     except UnknownFPSError:
         raise AffuseError(
-            f"{path} counts pictures and does not tell how many there are a second ({{1}}{{1}}25 in its first line); "
+            f"{path} counts pictures and does not say how many there are per second ({{1}}{{1}}25 in its first line); "
             "save it as SRT."
         ) from None
     except (Pysubs2Error, ValueError, TypeError, KeyError) as error:

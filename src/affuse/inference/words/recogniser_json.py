@@ -26,7 +26,7 @@ def read_recognised(path: Path, text: str) -> list[Cue]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise AffuseError(f"{path} is no JSON that can be read ({error}); fetch it again.") from None
+        raise AffuseError(f"{path} is not JSON that can be read ({error}); fetch it again.") from None
     segments, words = _parts(found)
     if segments is not None:
         where = [f"{path}, segment {i}" for i in range(1, len(segments) + 1)]

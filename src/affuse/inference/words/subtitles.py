@@ -78,7 +78,7 @@ def _raw_cues(lines: Sequence[str], arrow: re.Pattern[str], web: bool, path: str
     for i, line in enumerate(lines):
         if _NEARLY.match(line) and not arrow.match(line):
             raise AffuseError(
-                f"{path}, line {i + 1}: {line.strip()!r} is no time that can be read; correct it."
+                f"{path}, line {i + 1}: {line.strip()!r} is not a time that can be read; correct it."
             )
     ends = [*_heads(lines, at, web), len(lines)][1:]
     cues = []

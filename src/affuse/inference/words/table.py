@@ -65,7 +65,7 @@ def _timed(path: Path, names: dict[str, str]) -> bool:
     if there or others:
         columns = ", ".join([names[name] for name in there] + others)
         raise AffuseError(
-            f"{path} has times in {columns} and no columns start and end; call the two so, in seconds."
+            f"{path} has times in {columns} and no columns start and end; rename the two to start and end, in seconds."
         )
     return False
 
@@ -81,5 +81,5 @@ def _check_one_clip(numbered: NumberedTable, names: dict[str, str]) -> None:
         if name in names and (count := numbered.table[names[name]].nunique()) > 1:
             raise AffuseError(
                 f"{numbered.path} has the words of {count} clips by its column {names[name]}; name the table "
-                "itself in the place of the clips, or give a file for each clip."
+                "itself in place of the clips, or give a file for each clip."
             )

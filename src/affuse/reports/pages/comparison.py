@@ -161,7 +161,7 @@ def _speakers(report: Report) -> list[str]:
     if len(report.results) and "speakers" not in report.results.columns:
         told.append(
             f"{RESULTS} was written by an earlier affuse, whose intervals were too narrow where there are few "
-            "speakers. Run the same comparison again to write it anew; finished runs are kept."
+            "speakers. Run the same comparison again to update it; finished runs are kept."
         )
     return told
 

@@ -15,7 +15,7 @@ READING = (
     "and accuracy differ, on a scale from 0 to 1, averaged over ten bins of confidence; even a perfectly calibrated "
     "model has an ECE above 0, and a larger one the fewer utterances there are. NLL: mean negative log likelihood of "
     "the true class, in nats. Where a temperature is given, it was fitted on the validation part, never on the test "
-    "part, with a prior that draws it to 1: above 1 the model was overconfident, below 1 underconfident. "
+    "part, with a prior that pulls it towards 1: above 1 the model was overconfident, below 1 underconfident. "
     '"Scaled" is after division of the logits by it, which changes no answer.'
 )
 

@@ -67,14 +67,14 @@ def claim_in_words(table: pd.DataFrame) -> str:
     held = (
         "holds here"
         if both == n
-        else "is not shown here"
+        else "is not supported here"
         if both == 0
         else f"holds here for {both} of {counted(n, 'row')}"
     )
     return (
         f"The claim that center losses give tighter clusters than cross-entropy {held}. Of {counted(n, 'row')} with a "
-        f"center loss, {words[0]} and {words[1]}; both with p < 0.05 in {both}. {against} of the {2 * n} numbers are "
-        "worse than under cross-entropy with p < 0.05."
+        f"center loss, {words[0]} and {words[1]}; both are better with p < 0.05 in {both}. {against} of the {2 * n} "
+        f"numbers {'is' if against == 1 else 'are'} worse than under cross-entropy with p < 0.05."
     )
 
 

@@ -78,7 +78,7 @@ def result_in_words(metrics: pd.DataFrame, recalls: pd.DataFrame) -> str:
     share = 100 * common["n"] / there["n"].sum()
     return (
         f"{told[0]} and {told[1]} on {size}. For comparison: guessing gives a BACC of {plain(100 / len(there))} %, and "
-        f"always answering {common['class']}, the commonest class, an ACC of {plain(share)} %."
+        f"always answering {common['class']}, the most common class, an ACC of {plain(share)} %."
     )
 
 

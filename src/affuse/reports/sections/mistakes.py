@@ -62,8 +62,8 @@ def _in_words(table: pd.DataFrame, tested: int, runs: int) -> str:
     clips = ""
     if "clip" in table.columns and table["clip"].notna().any():
         clips = (
-            " A link plays the clip as long as the corpus stays where it is. The words are not shown, since a report "
-            "is passed on more freely than a corpus."
+            " A link plays the clip as long as the corpus stays where it is. The words are not shown, because "
+            "reports are shared more freely than corpora."
         )
     return (
         said

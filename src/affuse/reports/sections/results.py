@@ -96,8 +96,8 @@ def _forest(report: Report, rows: pd.DataFrame, majority: float | None, ceiling:
             " The vertical bar is the ceiling: the best that any model could reach from the same modalities."
         )
     if majority is not None:
-        caption += " The dotted line is the ACC of always answering the commonest class."
-    caption += " Whether two rows differ is said by the verdict, not by whether their intervals overlap."
+        caption += " The dotted line is the ACC of always answering the most common class."
+    caption += " The verdict says whether two rows differ; the intervals may overlap even so."
     return Figure(drawn.wide, caption, narrow=drawn.narrow)
 
 

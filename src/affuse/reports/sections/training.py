@@ -18,8 +18,8 @@ _NOTE = (
     "more and its answers are no better than chance. It was still improving if the best epoch is in the last tenth of "
     "those allowed and the curve still falls. It diverged if its loss ends above its first value. A row is not judged "
     "if its BACC is no better than chance (p: chance; one-sided, 5\u00a0%), if more than a fifth of its runs never "
-    "left the start or diverged, or if any of the three is true of more than a third. Its numbers are shown all the "
-    "same."
+    "left the start or diverged, or if more than a third of them never left the start, were still improving or "
+    "diverged. Its numbers are shown anyway."
 )
 
 

@@ -24,12 +24,13 @@ NOTE = (
 )
 READING = (
     'verdict: "higher" or "lower" where both p, speakers and p, trainings are below 0.05; "in these runs" where '
-    'only p, speakers is: other seeds or folds may not show the same; "not significant" does not mean that there is '
+    'only p, speakers is: other seeds or folds may give another result; "not significant" does not mean that there is '
     "no difference",
     "utterances correct: how many more (+) or fewer (\u2212) than the row it is compared with, of all; the difference "
     f"in ACC is in {STATISTICS['paired_tests']}",
-    "p, speakers: would other speakers show it? Paired bootstrap of the BACC difference that resamples speakers",
-    "p, trainings: would other trainings show it? Corrected resampled t test over folds and seeds",
+    "p, speakers: would the difference hold for other speakers? Paired bootstrap of the BACC difference that "
+    "resamples speakers",
+    "p, trainings: would it hold for other trainings? Corrected resampled t test over folds and seeds",
     "p, McNemar: assumes that utterances are independent, which they are not; it decides nothing",
     "detectable: the true difference in BACC, in points, that this pair of rows would show with a probability of 80 % "
     "at the 5 % level, before the correction",

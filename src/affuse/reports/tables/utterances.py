@@ -18,7 +18,7 @@ COLUMNS = ("speaker", "gender", "scenario", "dialog", "session")
 def write_utterances(corpus: Corpus, out: Path) -> None:
     """One line per utterance: id, the columns of COLUMNS that the corpus fills, and ``clip``, a link.
 
-    The words are left out: a report is passed on more freely than a corpus may be. ``clip`` is relative to
+    The words are left out: reports are shared more freely than corpora. ``clip`` is relative to
     ``out`` and ends in ``#t=start,end`` (seconds) where the utterance is a part of its file.
     """
     kept = [name for name in COLUMNS if name in corpus.table.columns and corpus.table[name].notna().any()]

@@ -36,14 +36,14 @@ def verdict(paired: pd.DataFrame, names: Sequence[str], n: int) -> tuple[str, st
 
 
 def comparison_in_words(line: Mapping[Any, Any]) -> str:
-    """'center against cross_entropy: BACC +0.4 points (95 % interval −0.9 to 1.7; 3 more of 933 utterances ...)'."""
+    """'center against cross_entropy, BACC +0.4 points (95 % interval −0.9 to 1.7; 3 more of 933 utterances ...)'."""
     parts: list[str] = []
     if line["bacc_low"] == line["bacc_low"]:
         parts.append(f"95 % interval {plain(100 * line['bacc_low'])} to {plain(100 * line['bacc_high'])}")
     parts.append(_utterances(line))
     parts.append(_p_values(line))
     pair = f"{line['name']} against {line['reference']}"
-    return f"{pair}: BACC {signed(100 * line['bacc_difference'])} points ({'; '.join(parts)})"
+    return f"{pair}, BACC {signed(100 * line['bacc_difference'])} points ({'; '.join(parts)})"
 
 
 def _p_values(line: Mapping[Any, Any]) -> str:
@@ -92,7 +92,7 @@ def _found(lines: Sequence[Mapping[Any, Any]]) -> str:
         these = "It is" if count == 1 else f"{len(partly)} {'is' if len(partly) == 1 else 'are'}"
         return (
             f"{none} statistically significant. {these} significant over speakers but not over trainings, so other "
-            f"seeds or folds may not show the same: {words}.{left}"
+            f"seeds or folds may give another result: {words}.{left}"
         )
     which = "" if count == 1 else "; the one with the smallest p value"
     return (
@@ -145,7 +145,7 @@ def could_find(
     more = ", before the correction for several comparisons" if len(detectable) > 1 else ""
     return (
         f"With {size}, a true difference of {plain(middle, digits)} {unit} is found with a probability of "
-        f"{100 * POWER:.0f} %{more}; smaller ones will mostly be missed."
+        f"{100 * POWER:.0f} %{more}, a smaller one less often."
     )
 
 

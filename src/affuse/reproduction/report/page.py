@@ -164,7 +164,7 @@ def _legend(kind: str, judge: str | None) -> str:
         return told
     return (
         f'{told} p: of the protocol "{PROTOCOLS[judge]}", corrected for the number of claims (Holm), over speakers '
-        "(would other speakers show it?) and over trainings (would other seeds and folds show it?). A claim is "
+        "(would it hold for other speakers?) and over trainings (would it hold for other seeds and folds?). A claim is "
         "confirmed where both are below 0.05 and the direction is the claimed one, and contradicted where it is the "
         "other one."
     )

@@ -96,7 +96,7 @@ def _partial(
         total = sum(counts.values())
         said.append(
             f"{sum(foreign.values())} of {total} {task} labels of {corpus.info.name} are not among the model's: "
-            f"{_counts_in_words(foreign)}, left out ({_example(foreign, space)} calls one otherwise). "
+            f"{_counts_in_words(foreign)}, left out ({_example(foreign, space)} renames one). "
             f"Compared are {', '.join(known)}."
         )
     if len(known) == 1:

@@ -127,7 +127,7 @@ def open_selection(
 
 
 def as_trained(corpus: Corpus, choice: CorpusView, progress: Progress, split: Path | None) -> Corpus:
-    """The corpus as a model's recipe looks at it, be it the run's own or another; what that changes is said.
+    """The corpus as a model's recipe looks at it, the run's own or another; what that changes is said.
 
     What another corpus cannot have is left as it is, and said. Raises AffuseError where a split of the run's own is
     asked for and the corpus cannot have all: the answers would not be the run's.
@@ -153,7 +153,7 @@ def of_role(ids: list[str], split: Path, role: str) -> list[str]:
         raise AffuseError(f"There is no split file {split}; a run folder holds {SPLIT}.")
     table = read_table(split).table
     if not {"id", "role"} <= set(table.columns):
-        raise AffuseError(f"{split} is no split table: it needs the columns id, fold and role.")
+        raise AffuseError(f"{split} is not a split table: it needs the columns id, fold and role.")
     wanted = set(table[table["role"] == role]["id"])
     if not wanted:
         raise AffuseError(

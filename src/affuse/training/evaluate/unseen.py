@@ -80,7 +80,7 @@ def _said(
         )
     if chosen.trained:
         said.append(
-            f"These numbers flatter the model: of the {len(chosen.ids)} utterances some were "
+            f"These numbers are better than they should be: of the {len(chosen.ids)} utterances some were "
             f"{_seen_as(chosen.roles, chosen.ids)}."
         )
     by_name = sum(not known[id].same_clip for id in ids if id in known)
@@ -97,8 +97,9 @@ def _said(
             count = int(speakers.isin(heard).sum())
             more = f" and {len(heard) - 5} more" if len(heard) > 5 else ""
             said.append(
-                f"{count} of the {len(chosen.ids)} utterances are of speakers that are called as some the model was "
-                f"trained on ({', '.join(heard[:5])}{more}): if they are the same people, these numbers flatter it."
+                f"{count} of the {len(chosen.ids)} utterances are of speakers with names of speakers that the model "
+                f"was trained on ({', '.join(heard[:5])}{more}): if they are the same people, these numbers are better "
+                "than they should be."
             )
     return said
 

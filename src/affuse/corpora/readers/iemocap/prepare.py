@@ -62,16 +62,16 @@ def prepare(
 ) -> Corpus:
     """IEMOCAP as it is on disk, or anything in its shape; counts are checked against the published ones.
 
-    The options are ``LabelProtocol``'s. ``audio`` is the turn's own wav (start and end blank), ``video`` the
-    dialog's avi (video_start and video_end in seconds), ``side`` the speaker's half of it. Beyond the usual columns:
-    ``emotion_raw`` (consensus code), ``scenario``, ``marker`` (gender letter of the actor wearing markers), and
-    ``audio_note`` and ``video_note``: why the file is blank. ``out`` also gets ANNOTATIONS and COUNTS; ``info.notes``
-    says what was missing or odd.
+    The column ``audio`` names the turn's own wav (``start`` and ``end`` are blank), ``video`` the dialog's avi (with
+    ``video_start`` and ``video_end`` in seconds), and ``side`` the speaker's half of the picture. Beyond the usual
+    columns there are ``emotion_raw`` (consensus code), ``scenario``, ``marker`` (gender letter of the actor who wears
+    the markers), and ``audio_note`` and ``video_note`` (why the file is blank). The corpus folder also gets
+    annotations.parquet (every vote and rating) and counts.csv (the counts found beside the published ones).
 
     Args:
         source: The release's root: the folder that holds Session1 to Session5.
         out: The corpus folder to write.
-        classes: See ``LabelProtocol``, as for the next four.
+        classes: "4+exc", "4" or "6"; ``LabelProtocol`` explains this option and the next four.
         scenario: "improvised", "scripted" or "both".
         ties: "drop", "majority" or "self_report".
         seed: Of the draws.

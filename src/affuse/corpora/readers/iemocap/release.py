@@ -74,7 +74,7 @@ def read_lines(path: Path) -> list[str]:
         data = path.read_bytes()
     except OSError as error:
         raise AffuseError(
-            f"{path} cannot be read ({error.strerror}); mend its permissions or the copy."
+            f"{path} cannot be read ({error.strerror}); correct its permissions, or copy the release again."
         ) from None
     try:
         text = data.decode("utf-8-sig")
@@ -117,7 +117,7 @@ def _entries(folder: Path) -> list[Path]:
         return []
     except OSError as error:
         raise AffuseError(
-            f"{folder} cannot be listed ({error.strerror}); mend its permissions or the copy."
+            f"{folder} cannot be listed ({error.strerror}); correct its permissions, or copy the release again."
         ) from None
 
 
