@@ -65,8 +65,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AffuseError", "Corpus", "Evaluation", "FeatureSequence", "Grid", "Model", "Recipe", "Reproduction", "Run",
     "Timeline", "__version__", "build", "compare", "corpora", "demo", "encoders", "evaluate", "export", "fusion",
-    "list_parts", "load", "losses", "measure_export", "prepare", "pull", "push", "register", "report", "reproduce", "train",
-    "validate", "weighting",
+    "list_parts", "load", "losses", "measure_export", "prepare", "pull", "push", "register", "report", "reproduce",
+    "train", "validate", "weighting",
 ]  # fmt: skip
 
 

@@ -89,11 +89,12 @@ def train_fold(
     """
     if keep_model:
         check_keepable(recipe)
-    folder, key = RunFolder(out), experiment.key(recipe, fold)
-    finished = _finished(experiment, fold, folder, key, keep_model, subsets)
+    folder = RunFolder(out)
+    finished = _finished(experiment, recipe, fold, folder, keep_model, subsets)
     if finished is not None:
         return finished
     began = time.perf_counter()
+    key = experiment.key(recipe, fold)
     run = _prepare(experiment, recipe, fold, folder, key)
     module, kept = _fit(run, keep_model, progress)
     answers = {
@@ -129,10 +130,10 @@ def train_fold(
 
 
 def _finished(
-    experiment: Experiment, fold: int, folder: RunFolder, key: str, keep_model: bool, subsets: bool
+    experiment: Experiment, recipe: Recipe, fold: int, folder: RunFolder, keep_model: bool, subsets: bool
 ) -> RunResult | None:
     """The result of a folder that has all that is asked for, once its model has answered from subsets; else None."""
-    result = folder.result(key)
+    result = folder.result(experiment.key(recipe, fold, folder))
     if result is None or (keep_model and not folder.has_model):
         return None
     if subsets and not folder.has_subsets:
