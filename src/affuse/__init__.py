@@ -30,6 +30,7 @@ _PUBLIC = {
     "list_parts": "affuse.api.reports:list_parts",
     "register": "affuse.parts.registry:register",
     "load": "affuse.models.loading:load_model",
+    "measure_export": "affuse.api.models:measure_export",
     "prepare": "affuse.api.corpora:prepare",
     "pull": "affuse.api.models:pull",
     "push": "affuse.api.models:push",
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from affuse.api.corpora import prepare, validate
     from affuse.api.demonstration import demo
     from affuse.api.experiments import compare, reproduce, train
-    from affuse.api.models import evaluate, export, pull, push
+    from affuse.api.models import evaluate, export, measure_export, pull, push
     from affuse.api.reports import list_parts, report
     from affuse.corpora.corpus import Corpus
     from affuse.errors import AffuseError
@@ -64,8 +65,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AffuseError", "Corpus", "Evaluation", "FeatureSequence", "Grid", "Model", "Recipe", "Reproduction", "Run",
     "Timeline", "__version__", "build", "compare", "corpora", "demo", "encoders", "evaluate", "export", "fusion",
-    "list_parts", "load", "losses", "prepare", "pull", "push", "register", "report", "reproduce", "train",
-    "validate", "weighting",
+    "list_parts", "load", "losses", "measure_export", "prepare", "pull", "push", "register", "report", "reproduce",
+    "train", "validate", "weighting",
 ]  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from affuse.models.network import Model
 from affuse.onnx.check import _Samples, measure_export
 from affuse.onnx.onnx_file import ExportedNetwork, export_onnx, quantise
 from affuse.parts.registry import PARTS
+from affuse.progress import Heard
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence, pad
 from affuse.training.cache import FeatureCache
@@ -352,6 +353,46 @@ def test_the_command_measures_the_file_on_a_corpus(trained, tmp_path, capsys, mo
         model, Corpus.load(corpus), FeatureCache(tmp_path / "c"), Quiet(), "raw", run / "split.csv"
     )
     assert raw.set_index("network").loc["ONNX", "emotion_max_difference"] < 1e-4
+
+
+def test_no_input_of_the_command_is_replaced(
+    trained: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, corpus = trained
+    split = tmp_path / "split.csv"
+    split.write_bytes((run / "split.csv").read_bytes())
+    for out in (split, corpus / "corpus.yaml"):
+        before = out.read_bytes()
+        words = ["export", run, out, "--measure", corpus, "--split", split, "--overwrite"]
+        done = command(capsys, monkeypatch, *words)
+        assert done.code == 2
+        assert f"{out} is an input of this command" in done.err
+        assert out.read_bytes() == before
+
+
+def test_an_export_is_measured_from_python_by_the_same_function(
+    trained: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run, corpus = trained
+    said = Heard(Quiet())
+    model = affuse.load(run)
+    table = affuse.measure_export(run, corpus, split=run / "split.csv", cache=tmp_path / "c", progress=said)
+    again = affuse.measure_export(model, corpus, split=run / "split.csv", cache=tmp_path / "c")
+    assert list(table["network"]) == ["PyTorch", "ONNX", "ONNX int8"]
+    same = ["network", "megabytes", "emotion_acc", "emotion_bacc", "emotion_changed", "n"]
+    assert table[same].equals(again[same])
+    assert table["n"].tolist() == [len(affuse.Run.load(run).predictions.query("role == 'test'"))] * 3
+    assert "perhaps with utterances" not in " ".join(said.sentences)
+    model.defaults = PredictionDefaults()  # of an older affuse: it does not know what it was trained on
+    whole = affuse.measure_export(model, corpus, cache=tmp_path / "c", progress=said)
+    assert whole["n"].iloc[0] == len(Corpus.load(corpus))
+    warned = "perhaps with utterances that the model was trained on; split='RUN/split.csv'"
+    assert warned in " ".join(said.sentences)
+    with pytest.raises(affuse.AffuseError, match="inputs takes features or raw, not 'both'"):
+        affuse.measure_export(run, corpus, inputs="both")  # type: ignore[arg-type]
 
 
 def test_samples_are_those_of_the_rows_track(tmp_path):

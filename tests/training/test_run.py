@@ -1,6 +1,7 @@
 """Training one fold for real on a small corpus: repeatable, resumable, honest about what is trained."""
 
 import json
+from pathlib import Path
 
 import lightning as L
 import numpy as np
@@ -51,6 +52,24 @@ def prepared(place, *changes, recipe="3m-ser", live=False):
     corpus, bert, cache = place
     chosen = Recipe.load(recipe, [*SMALL, f"modalities.text.options.model={bert}", *changes])
     return set_up(corpus, chosen, None if live else cache, Quiet())
+
+
+def test_a_run_whose_recipe_was_only_described_anew_is_the_same_run(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path
+) -> None:
+    experiment = prepared(place, "epochs=2")
+    first = train_fold(experiment, experiment.recipe, 0, tmp_path / "a")
+    described = prepared(place, "epochs=2", "description='Better words for the same network.'")
+    again = train_fold(described, described.recipe, 0, tmp_path / "a")
+    assert again == first
+    (tmp_path / "a" / "results.json").unlink()  # of an interrupted one too, and what is made of it is whole
+    again = train_fold(described, described.recipe, 0, tmp_path / "a")
+    assert again.metrics == first.metrics
+    assert train_fold(described, described.recipe, 0, tmp_path / "a") == again
+    assert train_fold(experiment, experiment.recipe, 0, tmp_path / "a") == again
+    other = prepared(place, "epochs=3")
+    with pytest.raises(AffuseError, match="holds a finished run of another recipe"):
+        train_fold(other, other.recipe, 0, tmp_path / "a")
 
 
 def test_two_runs_with_one_seed_give_the_same_table_and_seeds_differ(place, tmp_path):

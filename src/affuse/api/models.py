@@ -1,4 +1,4 @@
-"""``affuse.evaluate``, ``affuse.export``, ``affuse.push`` and ``affuse.pull``: what is done with a trained model."""
+"""What is done with a trained model: evaluate, export, measure_export, push and pull."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from affuse.errors import AffuseError, argument
 from affuse.progress import Heard, watched
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from affuse.corpora.corpus import Corpus
     from affuse.models.network import Model
     from affuse.progress import Progress
@@ -125,8 +127,7 @@ def export(
         >>> affuse.export("runs/one", "model.onnx")  # doctest: +SKIP
         PosixPath('model.onnx')
     """
-    if inputs not in ("features", "raw"):
-        raise AffuseError(f"{argument('inputs')} takes features or raw, not {inputs!r}.")
+    _check_inputs(inputs)
     path = Path(out)
     if path.is_dir():
         raise AffuseError(f"{path} is a folder; name a file, for example {path / 'model.onnx'}.")
@@ -148,6 +149,58 @@ def export(
             source if isinstance(source, Model) else load_model(source), path, inputs=inputs, int8=int8
         )
     return path
+
+
+@recorded
+def measure_export(
+    model: str | Path | Model | Run,
+    corpus: Corpus | str | Path,
+    *,
+    inputs: Literal["features", "raw"] = "features",
+    split: str | Path | None = None,
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Compare a model with its ONNX files: the same clips through PyTorch, ONNX, and ONNX with 8-bit weights.
+
+    Utterances that the model was trained on are left out. The files are made for this and removed again; nothing is
+    written.
+
+    Args:
+        model: A model folder, a run folder, a Hub id, or what ``affuse.load`` or ``affuse.train`` gave.
+        corpus: A corpus, or its folder.
+        inputs: As of ``affuse.export``.
+        split: A run's split.csv: its test part is measured.
+        cache: Folder of the feature cache; None: $AFFUSE_CACHE, or the user's cache folder.
+        progress: What it reports to; None: bars in a terminal or notebook, else nothing.
+
+    Returns:
+        A row per network: ``network``, ``megabytes`` of its file, by task ``_acc`` and ``_bacc`` (0 to 1), ``_changed``
+        (utterances that PyTorch answers otherwise) and ``_max_difference`` (of the logits), ``n`` and ``ms_per_clip``:
+        wall time on this machine, without encoders that are not in the file.
+
+    Raises:
+        AffuseError: There is no model, labels that are not the model's, or nothing is left to measure.
+
+    Examples:
+        >>> import affuse
+        >>> table = affuse.measure_export("runs/one", "corpora/emodb", split="runs/one/split.csv")  # doctest: +SKIP
+        >>> table[["network", "megabytes", "emotion_bacc", "ms_per_clip"]]  # doctest: +SKIP
+    """
+    _check_inputs(inputs)
+    check_model(model)
+    check_corpus(corpus)
+    # what is wrong so far is answered at once: these import torch
+    from affuse.models.loading import load_model
+    from affuse.models.network import Model
+    from affuse.onnx.check import measure_export as compare_networks
+    from affuse.results.run import Run
+
+    source = model.folder if isinstance(model, Run) else model
+    trained = source if isinstance(source, Model) else load_model(source)
+    opened, part = open_corpus(corpus), None if split is None else Path(split)
+    with watched(progress) as watching:
+        return compare_networks(trained, opened, open_cache(cache), watching, inputs, part)
 
 
 @recorded
@@ -192,3 +245,8 @@ def pull(hub_id: str, out: str | Path) -> Path:
     from affuse.models.sharing import pull as fetch
 
     return fetch(hub_id, out)
+
+
+def _check_inputs(inputs: str) -> None:
+    if inputs not in ("features", "raw"):
+        raise AffuseError(f"{argument('inputs')} takes features or raw, not {inputs!r}.")

@@ -37,38 +37,26 @@ def export(
     Its inputs and outputs have names, take any batch size and length, and the labels are in its metadata.
     """
     import affuse
-    from affuse.cli.console import bars
+    from affuse.cli.console import bars, print_table
     from affuse.cli.console import out as output
-    from affuse.corpora.corpus_files import check_corpus_folder
+    from affuse.corpora.corpus_files import check_corpus_folder, corpus_inputs
+    from affuse.files.outputs import Outputs
 
     if split is not None and measure is None:
         raise AffuseError("--split chooses a part of a corpus; give --measure CORPUS too.")
     if measure is not None:
         check_corpus_folder(measure)
+        read = [*corpus_inputs(measure), *([] if split is None else [split])]
+        Outputs(out.parent, "export", overwrite=overwrite, deep=False).check([out], read)
     chosen: Inputs = inputs  # type: ignore[assignment]  # affuse.export refuses others
     with bars():
+        corpus = None if measure is None else affuse.Corpus.load(measure)  # before anything is written
         path = affuse.export(model, out, inputs=chosen, int8=int8, overwrite=overwrite)
     output.print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", soft_wrap=True)
-    if measure is not None:
-        _measure(model, measure, chosen, split, cache)
-
-
-def _measure(model: str, folder: Path, inputs: Inputs, split: Path | None, cache: Path | None) -> None:
-    import affuse
-    from affuse.cli.console import bars, messages, print_table
-    from affuse.onnx.check import measure_export
-    from affuse.training.cache import FeatureCache, default_folder
-    from affuse.training.runfolder import SPLIT
-
-    network, corpus = affuse.load(model), affuse.Corpus.load(folder)
+    if corpus is None:
+        return
     with bars() as progress:
-        table = measure_export(
-            network, corpus, FeatureCache(cache or default_folder()), progress, inputs, split
+        table = affuse.measure_export(
+            model, corpus, inputs=chosen, split=split, cache=cache, progress=progress
         )
     print_table(table, f"{corpus.info.title}: the same clips through PyTorch, ONNX and ONNX in 8 bits")
-    if split is None and network.defaults.seen is None:
-        messages.print(
-            "All of the corpus was measured, perhaps with utterances that the model was trained on; --split "
-            f"RUN/{SPLIT} measures the test part.",
-            soft_wrap=True,
-        )

@@ -32,6 +32,11 @@ def check_corpus_folder(folder: str | Path) -> None:
             )
 
 
+def corpus_inputs(folder: str | Path) -> list[Path]:
+    """The files that a command reads with a corpus, and that no output of it may replace."""
+    return [Path(folder) / name for name in (INFO, TABLE)]
+
+
 def writes_corpus(*beside: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     """Decorate a reader: nothing is read before it is known that the corpus may be written to ``out``.
 

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from affuse.errors import argument
 from affuse.evaluation.metrics import measure
 from affuse.media.mel import RATE
 from affuse.onnx.onnx_file import MASK, Inputs, export_onnx, port_of, quantise
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from affuse.training.cache import FeatureCache
     from affuse.training.data import Clips
 
+_BATCH = 16
 Run = Callable[[dict[str, FeatureSequence]], dict[str, np.ndarray]]
 
 
@@ -35,17 +37,32 @@ def measure_export(
     progress: Progress,
     inputs: Inputs = "features",
     split: Path | None = None,
-    batch_size: int = 16,
 ) -> pd.DataFrame:
-    """One row per network: its file's size, accuracy per task, distance from PyTorch, speed on this machine.
+    """Run a corpus's labelled utterances through PyTorch, the ONNX file and the ONNX file with 8-bit weights.
 
-    Utterances that the model was trained on are left out; ``split`` keeps the test part of a run's split.csv.
-    ``ms_per_clip`` is wall time of the network, encoders excluded where they are not part of the file. Raises
-    AffuseError where no clip can be used.
+    Args:
+        model: What is exported.
+        corpus: Utterances that the model was trained on are left out.
+        cache: Of features.
+        progress: Is told of features and clips, and of what was left out.
+        inputs: What the file takes; see ``export_onnx``.
+        split: A run's ``split.csv``, of which the test part is measured.
+
+    Returns:
+        As ``affuse.measure_export`` has it.
+
+    Raises:
+        AffuseError: If no clip can be used.
     """
     from affuse.training.data import batches
+    from affuse.training.runfolder import SPLIT
 
-    clips = open_clips(model, corpus, cache, progress, inputs, split)
+    clips = _open_clips(model, corpus, cache, progress, inputs, split)
+    if split is None and model.defaults.seen is None:
+        progress.say(
+            "All of the corpus is measured, perhaps with utterances that the model was trained on; "
+            f"{argument('split', f'RUN/{SPLIT}')} measures the test part."
+        )
     with tempfile.TemporaryDirectory() as temporary:
         files = {name: Path(temporary) / f"{name}.onnx" for name in ("ONNX", "ONNX int8")}
         quantise(export_onnx(model, files["ONNX"], inputs=inputs), files["ONNX int8"])
@@ -56,7 +73,7 @@ def measure_export(
                   for name in runs}  # fmt: skip
         seconds = dict.fromkeys(runs, 0.0)
         advance = progress.start("clips", len(clips))
-        for batch in batches(clips, batch_size):
+        for batch in batches(clips, _BATCH):
             for name, run in runs.items():
                 began = time.perf_counter()
                 found = run(batch.clips)
@@ -71,7 +88,7 @@ def measure_export(
     )
 
 
-def open_clips(
+def _open_clips(
     model: Model, corpus: Corpus, cache: FeatureCache, progress: Progress, inputs: Inputs, split: Path | None
 ) -> Clips:
     """The labelled utterances as the exported network takes them."""

@@ -106,7 +106,7 @@ def _unfinished(comparison: Comparison, kept: Kept) -> list[Cell]:
     waiting: list[Cell] = []
     for cell in comparison.cells:
         run = RunFolder(cell.folder)
-        done = run.result(comparison.experiments[cell.experiment].key(cell.variant.recipe, cell.fold))
+        done = run.result(comparison.experiments[cell.experiment].key(cell.variant.recipe, cell.fold, run))
         lacking = (kept["keep_model"] and not run.has_model) or (kept["subsets"] and not run.has_subsets)
         if done is None or lacking:
             waiting.append(cell)

@@ -33,6 +33,7 @@ from affuse.training.features import CachedSource, LiveSource, Skipped, Source, 
 from affuse.training.inputs import FILMS_SOUND, has_input, input_of, without_absent
 from affuse.training.random_state import own_random_state
 from affuse.training.inputs import FILMS_SOUND, has_input, input_of, reads_text, without_absent
+from affuse.training.runfolder import RunFolder
 
 
 @dataclass
@@ -124,8 +125,18 @@ class Experiment:
         contents = [f"{name} {self.clips.contents[name]}" for name in sorted(self.clips.contents)]
         return digest(self.corpus.hash, self.split.hash, *contents, *sorted(map(str, self.skipped)))
 
-    def key(self, recipe: Recipe, fold: int) -> str:
-        """Digest of everything a cell's result depends on."""
+    def key(self, recipe: Recipe, fold: int, folder: RunFolder | None = None) -> str:
+        """Digest of everything that a run's result depends on.
+
+        Args:
+            recipe: Resolved on the corpus.
+            fold: Of the split.
+            folder: Of a run that may be the same one. Its recipe is described there as it was then: a packaged recipe
+                that was given better words since is no other recipe.
+        """
+        described = {} if folder is None else folder.recipe_fields()
+        if "description" in described:
+            recipe = recipe.model_copy(update={"description": described["description"]})
         return digest(recipe.to_yaml(), self.shared_key, str(fold), *foreign_code(recipe))
 
 

@@ -90,8 +90,8 @@ def train_fold(
     """
     if keep_model:
         check_keepable(recipe)
-    folder, key = RunFolder(out), experiment.key(recipe, fold)
-    finished = _finished(experiment, fold, folder, key, keep_model, subsets)
+    folder = RunFolder(out)
+    finished = _finished(experiment, recipe, fold, folder, keep_model, subsets)
     if finished is not None:
         return finished
     with own_random_state():
@@ -103,6 +103,7 @@ def _train(
     self_contained: bool, subsets: bool, progress: Callable[[int, dict[str, float]], None] | None,
 ) -> RunResult:  # fmt: skip
     began = time.perf_counter()
+    key = experiment.key(recipe, fold)
     run = _prepare(experiment, recipe, fold, folder, key)
     module, kept = _fit(run, keep_model, progress)
     answers = {
@@ -138,10 +139,10 @@ def _train(
 
 
 def _finished(
-    experiment: Experiment, fold: int, folder: RunFolder, key: str, keep_model: bool, subsets: bool
+    experiment: Experiment, recipe: Recipe, fold: int, folder: RunFolder, keep_model: bool, subsets: bool
 ) -> RunResult | None:
     """The result of a folder that has all that is asked for, once its model has answered from subsets; else None."""
-    result = folder.result(key)
+    result = folder.result(experiment.key(recipe, fold, folder))
     if result is None or (keep_model and not folder.has_model):
         return None
     if subsets and not folder.has_subsets:
