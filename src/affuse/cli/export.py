@@ -55,16 +55,14 @@ def export(
 
 def _measure(model: str, folder: Path, inputs: Inputs, split: Path | None, cache: Path | None) -> None:
     import affuse
+    from affuse.api.inputs import open_cache
     from affuse.cli.console import bars, messages, print_table
     from affuse.onnx.check import measure_export
-    from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.runfolder import SPLIT
 
     network, corpus = affuse.load(model), affuse.Corpus.load(folder)
     with bars() as progress:
-        table = measure_export(
-            network, corpus, FeatureCache(cache or default_folder()), progress, inputs, split
-        )
+        table = measure_export(network, corpus, open_cache(cache), progress, inputs, split)
     print_table(table, f"{corpus.info.title}: the same clips through PyTorch, ONNX and ONNX in 8 bits")
     if split is None and network.defaults.seen is None:
         messages.print(
