@@ -12,6 +12,7 @@ import pytest
 import affuse
 from affuse.api.experiments import _folds, _seeds
 from affuse.arguments import checked
+from affuse.inference.settings import Settings
 
 FRAME = pd.DataFrame({"text": ["a b", "c d"], "emotion": ["x", "y"]})
 
@@ -151,3 +152,9 @@ def test_a_reader_may_have_an_option_called_name(tmp_path: Path) -> None:
     with pytest.raises(affuse.AffuseError, match="overwrite"):
         affuse.prepare("csv", tmp_path / "mine.csv", tmp_path / "corpus", name="theirs")
     affuse.prepare("csv", tmp_path / "mine.csv", tmp_path / "corpus", name="theirs", overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["window", "channel", "batch", "unsure"])
+def test_a_truth_value_is_no_number_of_a_prediction(name: str) -> None:
+    with pytest.raises(affuse.AffuseError, match=f"{name} takes .*, not True"):
+        Settings.of({name: True})
