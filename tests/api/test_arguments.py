@@ -88,6 +88,7 @@ def test_an_axis_takes_values_of_every_kind() -> None:
         (["loss"], "axis=value"),
         (["seed="], "axis=value"),
         (["seed=0,0"], "stands twice"),
+        (["lr=1e-3,0.001"], "stands twice"),
         (["seed=0", "seed=1"], "names the axis 'seed' twice"),
         (["training.patience=,2"], "a value is empty; write null for no value"),
     ],

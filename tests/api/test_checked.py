@@ -12,6 +12,7 @@ import pytest
 import affuse
 from affuse.api.experiments import _folds, _seeds
 from affuse.arguments import checked
+from affuse.inference.settings import Settings
 
 FRAME = pd.DataFrame({"text": ["a b", "c d"], "emotion": ["x", "y"]})
 
@@ -118,3 +119,42 @@ def test_what_a_frame_is_said_to_hold_is_checked(given: Any, message: str) -> No
 def test_a_number_is_one_label_however_it_was_typed() -> None:
     frame = pd.DataFrame({"text": ["a", "b", "c", "d"], "emotion": [1, "1", 1.0, None]})
     assert affuse.Corpus.from_frame(frame).info.label_spaces["emotion"] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("spaces", "message"),
+    [
+        ({"emotoin": ["a", "b"]}, "There is no 'emotoin' among the tasks of this recipe"),  # was passed over
+        ({"emotion": "ab"}, "label_spaces: the classes of 'emotion' are a list of different texts, not 'ab'"),
+        ({"emotion": ["a", "a"]}, "a list of different texts"),
+        ({"emotion": [1, 2]}, "a list of different texts"),
+    ],
+)
+def test_the_classes_of_a_network_are_checked(spaces: Any, message: str) -> None:
+    with pytest.raises(affuse.AffuseError, match=message):
+        affuse.build("voice-offline", spaces)
+
+
+@pytest.mark.parametrize("other", [3, None])
+def test_labels_are_renamed_to_texts(other: Any, tmp_path: Path) -> None:
+    corpus, model = affuse.Corpus.from_frame(FRAME), affuse.build("voice-offline")
+    with pytest.raises(affuse.AffuseError, match=f"rename takes label to label, both texts, not x: {other}"):
+        affuse.evaluate(model, corpus, rename={"x": other})
+
+
+def test_a_reader_may_have_an_option_called_name(tmp_path: Path) -> None:
+    """As ``csv`` has: it clashed with the first parameter of ``affuse.prepare``."""
+    FRAME.to_csv(tmp_path / "mine.csv", index=False)
+    corpus = affuse.prepare("csv", tmp_path / "mine.csv", tmp_path / "corpus", name="theirs")
+    assert corpus.info.name == "theirs"
+    about = tmp_path / "corpus" / "corpus.yaml"
+    about.write_text(about.read_text("utf-8") + "# edited\n", "utf-8")
+    with pytest.raises(affuse.AffuseError, match="overwrite"):
+        affuse.prepare("csv", tmp_path / "mine.csv", tmp_path / "corpus", name="theirs")
+    affuse.prepare("csv", tmp_path / "mine.csv", tmp_path / "corpus", name="theirs", overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["window", "channel", "batch", "unsure"])
+def test_a_truth_value_is_no_number_of_a_prediction(name: str) -> None:
+    with pytest.raises(affuse.AffuseError, match=f"{name} takes .*, not True"):
+        Settings.of({name: True})

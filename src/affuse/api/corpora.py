@@ -17,14 +17,22 @@ if TYPE_CHECKING:
 
 @recorded
 def prepare(
-    name: str, source: str | Path | None, out: str | Path, *, progress: Progress | None = None, **options: Any
+    reader: str,
+    /,
+    source: str | Path | None,
+    out: str | Path,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
 ) -> Corpus:
     """Read a release, or a table of your own, into a corpus folder.
 
     Args:
-        name: "iemocap", "emodb", "ravdess", "meld", "csv" or another of ``affuse.list_parts("corpora")``.
+        reader: "iemocap", "emodb", "ravdess", "meld", "csv" or another of ``affuse.list_parts("corpora")``.
         source: Where the release or the table lies; None for "generated", which makes its own.
         out: The corpus folder.
+        overwrite: Replace a corpus that was edited since, or files that affuse did not write.
         progress: What it reports to; None: bars in a terminal or notebook, else nothing.
         options: What the command ``affuse prepare NAME`` takes besides, such as ``emotions`` or ``media_root``.
 
@@ -36,10 +44,12 @@ def prepare(
         >>> affuse.prepare("emodb", "downloads/emodb", "corpora/emodb", emotions=["anger", "neutral"])  # doctest: +SKIP
         Corpus('emodb', 206 utterances, 10 speakers, emotion: anger 127, neutral 79, ...)
     """
+    from affuse.corpora.corpus_files import BY
     from affuse.corpora.reader import prepare as read
+    from affuse.files.outputs import Outputs
 
-    with watched(progress) as watching:
-        return read(name, source, out, options, progress=watching)
+    with Outputs(out, BY, overwrite=overwrite).writing(), watched(progress) as watching:
+        return read(reader, source, out, options, progress=watching)
 
 
 @recorded

@@ -64,6 +64,12 @@ def evaluate(
         >>> found = affuse.evaluate("runs/one", "corpora/other", rename={"angry": "anger"})  # doctest: +SKIP
         >>> found.to_frame()  # doctest: +SKIP
     """
+    for label, other in (rename or {}).items():
+        if not (isinstance(label, str) and isinstance(other, str)):
+            raise AffuseError(
+                f"{argument('rename')} takes label to label, both texts, not {label}: {other}; for example "
+                f"{argument('rename', {'angry': 'anger'})}."
+            )
     check_model(model)
     check_corpus(corpus)
     # what is wrong so far is answered at once: these import torch

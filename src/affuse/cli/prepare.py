@@ -80,13 +80,11 @@ def _command(name: str) -> Any:
 
 
 def _prepare(name: str, source: Path | None, out: Path, options: dict[str, Any], overwrite: bool) -> None:
+    import affuse
     from affuse.cli.console import bars
-    from affuse.corpora.corpus_files import BY
-    from affuse.corpora.reader import prepare
-    from affuse.files.outputs import Outputs
 
-    with Outputs(out, BY, overwrite=overwrite).writing(), bars() as progress:
-        corpus = prepare(name, source, out, options, progress=progress)
+    with bars() as progress:
+        corpus = affuse.prepare(name, source, out, overwrite=overwrite, progress=progress, **options)
     _print_counts(corpus)
     _print_corpus(corpus)
 

@@ -115,10 +115,15 @@ class Settings(BaseModel):
         for name in values:
             if name not in cls.model_fields:
                 raise AffuseError(f"{unknown(name, list(cls.model_fields), 'settings of predict')}.")
+        for name, value in values.items():
+            if isinstance(value, bool) and name != "vad":  # Python would count it as a number
+                raise _refused(name, value)
         try:
             return cls(**values)
         except ValidationError as error:
             name = str(error.errors()[0]["loc"][0])
-            raise AffuseError(
-                f"{argument(name)} takes {_TAKES.get(name, 'text')}, not {quote(values[name])}."
-            ) from None
+            raise _refused(name, values[name]) from None
+
+
+def _refused(name: str, value: object) -> AffuseError:
+    return AffuseError(f"{argument(name)} takes {_TAKES.get(name, 'text')}, not {quote(value)}.")

@@ -8,6 +8,8 @@ from pathlib import Path
 from affuse.arguments import checked
 from affuse.errors import AffuseError, argument
 from affuse.models.network import Model
+from affuse.names import quote
+from affuse.parts.registry import unknown
 from affuse.recipe import Recipe
 
 # the papers' classes, where neither the recipe nor the caller names any
@@ -39,6 +41,15 @@ def build(recipe: Recipe | str | Path, label_spaces: Mapping[str, Sequence[str]]
     """
     chosen = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     spaces: dict[str, list[str]] = {}
+    for task, classes in (label_spaces or {}).items():
+        if task not in chosen.tasks:
+            raise AffuseError(f"{unknown(task, list(chosen.tasks), 'tasks of this recipe')}.")
+        texts = [label for label in classes if isinstance(label, str)]
+        if isinstance(classes, str) or len(set(texts)) < len(list(classes)):
+            raise AffuseError(
+                f"{argument('label_spaces')}: the classes of {task!r} are a list of different texts, not "
+                f"{quote(classes)}."
+            )
     for task, choice in chosen.tasks.items():
         known = (label_spaces or {}).get(task) or choice.classes or _USUAL.get(task)
         if known is None:

@@ -7,7 +7,8 @@ from pathlib import PurePath
 from typing import Any
 
 from affuse.errors import AffuseError, argument
-from affuse.files.yaml_text import flow_text
+from affuse.files.yaml_text import flow_text, read_value
+from affuse.recipe.overrides import SHORTHANDS, TEXTS
 
 
 def overrides_of(changes: Mapping[str, Any] | Sequence[str] | str | None) -> list[str]:
@@ -76,7 +77,9 @@ def _typed_axes(over: Sequence[str]) -> dict[str, list[str]]:
             raise AffuseError(
                 f"{argument('over')} names the axis {name!r} twice; give its values in one list."
             )
-        if len(set(texts)) < len(texts):
+        # 1e-3 and 0.001 are one value: their rows would differ by nothing
+        read = [repr(read_value(text, SHORTHANDS.get(name, name), TEXTS)) for text in texts]
+        if len(set(read)) < len(read):
             raise AffuseError(f"{argument('over', item)}: a value stands twice.")
         axes[name] = texts
     return axes

@@ -30,9 +30,8 @@ from affuse.recipe import Recipe
 from affuse.training.cache import ContentKeys, FeatureCache
 from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import CachedSource, LiveSource, Skipped, Source, check_live, extract
-from affuse.training.inputs import FILMS_SOUND, has_input, input_of, without_absent
-from affuse.training.random_state import own_random_state
 from affuse.training.inputs import FILMS_SOUND, has_input, input_of, reads_text, without_absent
+from affuse.training.random_state import own_random_state
 from affuse.training.runfolder import RunFolder
 
 
