@@ -45,6 +45,18 @@ def test_a_log_gets_a_line_now_and_then_and_one_at_the_end() -> None:
     assert lines[-1] == "audio: 100 of 100, 17 min"
 
 
+def test_a_stage_whose_end_is_reported_again_ends_once() -> None:
+    clock, text = Clock(), io.StringIO()
+    report = Lines(Console(file=text), clock).count("epochs")
+    for done in (10, 20, 20, 20):
+        clock.now += FIRST_LINE
+        report(done, 20)
+    assert text.getvalue().splitlines() == [
+        "epochs: 10 of 20, 20 s",
+        "epochs: 20 of 20, 40 s",
+    ]
+
+
 def test_what_is_left_counts_the_steps_of_this_time_only() -> None:
     assert heard(10, 30.0, done=990)[0] == "audio: 991 of 1000, 30 s, about 4 min left"  # 9 steps of 30 s
 

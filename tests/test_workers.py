@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import affuse
+from affuse.workers import begin_worker, worker_pool
 
 SCRIPT = """
 import sys
@@ -40,3 +44,15 @@ def test_every_pool_is_of_one_kind():
         if any(word in path.read_text() for word in ("ProcessPoolExecutor(", "get_context(", ".Pool("))
     ]
     assert pools == ["workers.py"]
+
+
+def holds_back() -> bool:
+    """Whether this process gets no Ctrl-C, from its first instruction on."""
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal masks")
+def test_a_worker_that_still_imports_gets_no_ctrl_c_and_its_parent_does() -> None:
+    with worker_pool(1, begin_worker) as pool:
+        assert pool.submit(holds_back).result()
+    assert not holds_back()

@@ -135,6 +135,11 @@ def test_a_grid_is_opened_again_with_its_verdict(grid: affuse.Grid) -> None:
     assert page.count("<table") == len(grid.tables)
     with pytest.raises(affuse.AffuseError, match="is not a comparison's folder"):
         affuse.Grid.load(grid.folder / "runs")
+    with pytest.raises(
+        affuse.AffuseError, match="runs holds no run, comparison or reproduction; give a folder that"
+    ):
+        affuse.report(grid.folder / "runs")
+    assert ": group k fold by " in grid.tables[0][0] or ": leave one group out by " in grid.tables[0][0]
 
 
 def test_the_command_line_leaves_the_same_files(

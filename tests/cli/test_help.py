@@ -179,6 +179,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("push nowhere me/model", "no model folder nowhere"),
         ("validate nowhere", "nowhere is not a corpus folder"),
         ("prepare emodbb x y", "did you mean 'emodb'"),
+        ("train server corpus --out y --device gpu", "--device takes auto, cpu or cuda, not 'gpu'"),
+        ("compare server corpus --out y --device gpu", "--device takes auto, cpu or cuda, not 'gpu'"),
+        ("train corpus server --out y", "corpus is a folder, not a recipe; the recipe comes first"),
+        ("predict corpus/corpus.yaml clip.wav", "is a file, not a model; the model comes first"),
+        ("train server corpus --out y --learning-rate 1", "--set optimizer.lr=VALUE"),
+        ("train server corpus --out y --epochs=3", "--set training.epochs=VALUE"),
+        ("train server corpus --out y --over seed=1,2", "to compare several values, use 'affuse compare'"),
+        ("train server corpus --ot y", "Possible options: --fold, --out, --set"),
     ],
 )
 def test_a_wrong_name_is_answered_before_anything_heavy_is_imported(

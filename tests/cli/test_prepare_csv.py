@@ -45,6 +45,25 @@ def test_a_strangers_table_takes_one_try(
     ]
 
 
+def test_a_table_in_another_language_is_answered_with_the_flags_to_type(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.write_text("Datei;Emotion;Sprecher\na.wav;froh;7\nb.wav;traurig;8\n")
+    ran = affuse(
+        capsys, monkeypatch, "prepare", "csv", table, tmp_path / "out", "--media-root", tmp_path / "clips"
+    )
+    assert ran.code == 2
+    assert "it has Datei, Emotion, Sprecher. Say which column names the files: --audio COLUMN" in ran.err
+    ran = affuse(
+        capsys, monkeypatch, "prepare", "csv", table, tmp_path / "out", "--media-root", tmp_path / "clips", "--audio",
+        "Datei",
+    )  # fmt: skip
+    assert ran.code == 0
+    assert "No column was found for speaker; the table also has 'Sprecher'." in ran.err
+    assert "say --speaker COLUMN" in ran.err
+    assert "speakers: not named, so a model cannot be tested on new ones" in ran.out
+
+
 def test_flags_name_columns_and_labels(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,6 +119,27 @@ def test_what_was_guessed_is_one_sentence_and_not_kept(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "options", "remark"),
+    [
+        ("wav,mood,who\nclips/a.wav,x,y\n", {},
+         "No column was found for emotion and speaker; the table also has 'mood', 'who'. If one of them holds the "
+         "emotion, say columns={'emotion': 'COLUMN'}."),
+        ("wav,mood,who\nclips/a.wav,x,y\n", {"emotion": "mood"},
+         "No column was found for speaker; the table also has 'who'. If one of them holds the speaker, say "
+         "columns={'speaker': 'COLUMN'}."),
+        ("wav,mood,who\nclips/a.wav,x,y\n", {"emotion": "mood", "speaker": ""}, None),
+        ("audio,emotion\nclips/a.wav,x\n", {}, None),
+    ],
+)  # fmt: skip
+def test_a_column_that_was_not_found_is_named_with_those_that_may_be_it(
+    place: Path, content: str, options: dict[str, Any], remark: str | None
+) -> None:
+    (place / "mine.csv").write_text(content)
+    remarks = prepare(place / "mine.csv", place / "corpus", **options).remarks
+    assert [one for one in remarks if "was found" in one] == ([] if remark is None else [remark])
+
+
+@pytest.mark.parametrize(
     ("content", "options", "message"),
     [
         ("file,path\nclips/a.wav,clips/b.wav\n", {},

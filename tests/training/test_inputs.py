@@ -15,6 +15,7 @@ from affuse.reproduction.running import check_grid
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import compare
 from affuse.training.experiment import read_clips, set_up
+from affuse.training.inputs import reads_text
 from affuse.training.run import train_fold
 from affuse.training.variants import Variant
 from quiet import Quiet
@@ -53,6 +54,24 @@ def test_a_modality_that_no_utterance_has_is_left_out_before_its_encoder_is_aske
         [Variant({"seed": "0"}, recipe)], silent, tmp_path / "grid", cache, Quiet(), folds=[0], jobs=1
     )
     assert not comparison.failed
+
+
+def test_words_that_repeat_are_told_of_where_they_are_read(corpus: Corpus) -> None:
+    same = Corpus(corpus.table.assign(text="yes"), corpus.info, corpus.folder)
+    split = ["protocol.kind=group_k_fold", "protocol.folds=2"]
+    text = Recipe.load("3m-ser", [*SMALL, "modalities.audio=null", "modalities.text.encoder=precomputed"])
+    assert reads_text(text)
+    said = Quiet()
+    set_up(same, Recipe.load("voice-offline", split), None, said)
+    assert not any("overlap" in one for one in said.said)
+
+
+def test_a_corpus_without_labels_is_named(corpus: Corpus) -> None:
+    info = corpus.info.model_copy(update={"label_spaces": {}})
+    with pytest.raises(
+        AffuseError, match=r"The corpus small has no labels: no column emotion or gender\. Prepare it"
+    ):
+        set_up(Corpus(corpus.table, info, corpus.folder), Recipe.load("voice-offline"), None, Quiet())
 
 
 def test_a_recipe_that_reads_nothing_the_corpus_has_is_refused(corpus):

@@ -38,7 +38,7 @@ def report(folder: str | Path, *, corpus: Corpus | str | Path | None = None, ove
     from affuse.results.grid import Grid
     from affuse.results.reproduction import Reproduction
     from affuse.results.run import Run
-    from affuse.training.comparison_folder import comparison_outputs
+    from affuse.training.comparison_folder import comparison_outputs, is_comparison
     from affuse.training.runfolder import RunFolder
 
     folder = Path(folder)
@@ -48,6 +48,11 @@ def report(folder: str | Path, *, corpus: Corpus | str | Path | None = None, ove
     if is_reproduction(folder):
         with reproduction_outputs(folder, overwrite).writing():
             return Reproduction.load(folder).report()
+    if not is_comparison(folder):
+        raise AffuseError(
+            f"{folder} holds no run, comparison or reproduction; give a folder that 'affuse train', 'affuse compare' "
+            "or 'affuse reproduce' wrote."
+        )
     with comparison_outputs(folder, overwrite).writing():
         return Grid.load(folder).report()
 

@@ -157,6 +157,9 @@ def _print_corpus(corpus: Corpus) -> None:
     for task, numbers in label_counts(table, corpus.info).items():
         parts = [f"{label or 'blank'} {number}" for label, number in numbers.items()]
         out.print(f"  {task}: {', '.join(parts)}", soft_wrap=True)
-    out.print(f"  speakers: {table['speaker'].nunique()}")
+    speakers = table["speaker"].nunique()
+    out.print(
+        f"  speakers: {speakers or 'not named, so a model cannot be tested on new ones'}", soft_wrap=True
+    )
     for note in corpus.info.notes:
         messages.print(f"  note: {shown(note)}", soft_wrap=True, markup=False)

@@ -16,7 +16,6 @@ from affuse.inference.processes import predict_jobs
 from affuse.inference.settings import Settings, SettingsArguments
 from affuse.inference.standard_input import named, spooled
 from affuse.inference.timeline_files import TimelineFiles, inputs_of, writers_of
-from affuse.media.regular_file import check_file
 from affuse.media.samples import Samples
 from affuse.parts.registry import unknown
 from affuse.workers import check_jobs
@@ -59,8 +58,6 @@ class Batch:
             self._jobs = find_jobs(sources, settings, self.notes.append)
             if not self._jobs:
                 raise AffuseError("There are no clips to predict: the list of clips is empty.")
-            if len(self._jobs) == 1 and isinstance(self._jobs[0].path, Path):
-                check_file(self._jobs[0].path, row=False)  # before the model is loaded
             if files is not None:
                 from affuse.models.finding import files_of
 

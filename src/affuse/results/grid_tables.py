@@ -36,9 +36,8 @@ def result_tables(report: Report) -> list[tuple[str, pd.DataFrame]]:
             counted(int(first[name]), what)
             for name, what in (("folds", "fold"), ("seeds", "seed"), ("n", "test utterance"))
         )
-        title = (
-            f"{report.record['corpus']['title']}, {task}: {first['protocol']} by {by}, {', '.join(counts)}"
-        )
+        protocol = str(first["protocol"]).replace("_", " ")
+        title = f"{report.record['corpus']['title']}, {task}: {protocol} by {by}, {', '.join(counts)}"
         found.append((title + (f"; {first['stamp']}" if first["stamp"] else ""), table))
     return found
 

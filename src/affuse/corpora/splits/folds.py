@@ -129,7 +129,7 @@ def _take_validation(
         taken = sample(rest["id"].tolist(), labels, wanted.fraction, protocol.seed, purpose)
     else:
         by = wanted.by or protocol.by
-        groups = _groups(rest, by)
+        groups = _groups(rest, by, f"training utterances, of which some are taken for the {purpose},")
         chosen = _choose(groups, labels, wanted.groups, wanted.fraction, protocol.seed, purpose, by)
         taken = np.isin(groups, list(chosen))
     roles = roles.copy()
@@ -162,14 +162,14 @@ def _choose(
     return choose_groups(groups, labels, number, share or number / there_are, seed, purpose)
 
 
-def _groups(table: pd.DataFrame, by: tuple[str, ...]) -> list[str]:
+def _groups(table: pd.DataFrame, by: tuple[str, ...], what: str = "utterances to split") -> list[str]:
     """Every utterance's group, over one or more columns. Raises AffuseError for blanks and for one group."""
     _refuse_blanks(table, by)
     named = [_one_spelling(table[name]) for name in by]
     groups = [" / ".join(values) for values in zip(*named, strict=True)]
     if len(set(groups)) == 1:
         raise AffuseError(
-            f"All {len(groups)} utterances to split have one {_named(by)}, {quote(groups[0])}, and a split by it "
+            f"All {len(groups)} {what} have one {_named(by)}, {quote(groups[0])}, and a split by it "
             "needs two or more; split by another column (by), or use k_fold with allow_speaker_overlap: true."
         )
     return groups

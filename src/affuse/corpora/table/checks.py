@@ -64,6 +64,7 @@ def check_table(numbered: NumberedTable, options: TableOptions, base: Path, name
     Raises:
         AffuseError: Something is wrong; the sentence names table, row and column.
     """
+    own = list(numbered.table.columns)
     named = name_columns(numbered, options.columns)
     remarks = [*numbered.notes, *named.remarks]
     numbered, table = named.table, named.table.table
@@ -72,9 +73,9 @@ def check_table(numbered: NumberedTable, options: TableOptions, base: Path, name
             numbered.check_read(column)
     if not any(column in table.columns for column in MODALITIES) and not _features(table):
         raise AffuseError(
-            f"{numbered.path} has no column audio, video, text or features_<name>; it has {listed(table.columns)}. "
-            f"Say which column names the files: {argument('columns', {'audio': 'COLUMN'})}, and in the same way which "
-            "are emotion, speaker, gender and text."
+            f"{numbered.path} has no column audio, video, text or features_<name>; it has {listed(own)}. "
+            f"Say which column names the files: {argument('columns', {'audio': 'COLUMN'})}, and in the same way those "
+            "of emotion, speaker, gender and text, where they have other names."
         )
     for column in (*PATH_COLUMNS, *_features(table)):
         if column in table.columns:

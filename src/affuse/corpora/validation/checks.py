@@ -99,6 +99,10 @@ def _check_labels(corpus: Corpus, ids: list[str]) -> Iterator[Finding]:
         elif used and (empty := [label for label in space if label not in used]):
             what = f"no utterance has the label {', '.join(map(repr, empty))} of the label space"
             yield Finding(None, "", task, what, "warning")
+    if not any(corpus.table[task].notna().any() for task in corpus.info.label_spaces if task in corpus.table):
+        yield Finding(
+            None, "", "labels", "no utterance has a label, and nothing can be trained on it", "warning"
+        )
     for task, label in one_class:
         what = f"every labelled utterance is {label!r}: there is only one class"
         yield Finding(None, "", task, what, "warning" if usable else "error")
