@@ -136,7 +136,7 @@ def test_weights_from_a_transformers_folder(tmp_path):
     [
         (None, "There is no weight file"),
         (b"junk", "no state dict that can be read safely"),
-        ({"epoch": 3}, "holds no state dict"),
+        ({"epoch": 3}, "does not hold a state dict"),
         ({"conv1.weight": torch.zeros(64, 3, 7, 7)}, r"it lacks embedder.* and \d+ more"),
         ("deeper", "has the unknown encoder.stages.0.layers.1"),
         ("wider", "has another shape of embedder.embedder.convolution.weight"),

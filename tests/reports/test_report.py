@@ -225,7 +225,8 @@ def test_verdicts_of_none_and_of_many():
     assert "933 test utterances" in alone[1]
     two = pd.concat([one_line(), one_line(bacc_p_holm=0.2)])
     assert verdict(two, ["a", "b"], 933)[0].startswith(
-        "None of the 2 differences is statistically significant; the one with the smallest p value: BACC of b is 0.4 points higher"
+        "None of the 2 differences is statistically significant; the one with the smallest p value: BACC of b is "
+        "0.4 points higher"
     )
     five = pd.concat([one_line(verdict="higher", bacc_p_holm=0.01)] * 5)
     assert "and 2 more in the table." in verdict(five, list("abcde"), 933)[0]
