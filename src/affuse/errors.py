@@ -12,7 +12,7 @@ _MARKED = re.compile(f"{_BEGIN}([a-z_]+)(?:{_MIDDLE}([^{_BEGIN}{_END}]*))?{_END}
 
 
 class AffuseError(Exception):
-    """Bad input, told in one sentence: what is wrong, where (file, row, field), and what to do.
+    """Bad input, in one sentence: what is wrong, where (file, row, field), and what to do.
 
     The command line prints the sentence without a traceback and exits with code 2.
 

@@ -317,7 +317,7 @@ def test_a_download_that_fails_leaves_nothing(server, tmp_path):
         with pytest.raises(AffuseError, match=f"{name} could not be downloaded .+ set weights to its path"):
             load_state(f"{address}/{name}", "", "weights")
     assert not list((tmp_path / "hub" / "checkpoints").iterdir())
-    with pytest.raises(AffuseError, match="cannot be checked, for its file name holds no hash"):
+    with pytest.raises(AffuseError, match="cannot be checked, because its file name holds no hash"):
         load_state(f"{address}/vggish.pth", "", "weights")
 
 

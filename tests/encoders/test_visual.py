@@ -135,8 +135,8 @@ def test_weights_from_a_transformers_folder(tmp_path):
     ("state", "message"),
     [
         (None, "There is no weight file"),
-        (b"junk", "no state dict that can be read safely"),
-        ({"epoch": 3}, "holds no state dict"),
+        (b"junk", "not a state dict that can be read safely"),
+        ({"epoch": 3}, "does not hold a state dict"),
         ({"conv1.weight": torch.zeros(64, 3, 7, 7)}, r"it lacks embedder.* and \d+ more"),
         ("deeper", "has the unknown encoder.stages.0.layers.1"),
         ("wider", "has another shape of embedder.embedder.convolution.weight"),

@@ -265,7 +265,7 @@ def test_a_missing_or_foreign_detector_is_one_sentence(clip, tmp_path):
     with pytest.raises(AffuseError, match="There is no face detector"):
         read_faces(clip, detector=tmp_path / "gone.onnx")
     (tmp_path / "bad.onnx").write_bytes(b"no network")
-    with pytest.raises(AffuseError, match="is no face detector"):
+    with pytest.raises(AffuseError, match="is not a face detector"):
         read_faces(clip, detector=tmp_path / "bad.onnx")
 
 

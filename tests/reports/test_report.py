@@ -176,8 +176,9 @@ def test_the_verdict_is_in_plain_sentences(folder):
     assert said[0].endswith("Not judged: 1 because the test part was used to make one of the two rows.")
     line = pd.read_csv(folder / "paired_tests.csv").iloc[1]
     assert (
-        f"contrastive_center against cross_entropy, BACC {signed(100 * line['bacc_difference'])} points (95 % interval "
-        f"{plain(100 * line['bacc_low'])} to {plain(100 * line['bacc_high'])}; " in said[0]
+        f"BACC of contrastive_center is {abs(100 * line['bacc_difference']):.1f} points lower than that of "
+        f"cross_entropy (95 % interval of the difference {plain(100 * line['bacc_low'])} to "
+        f"{plain(100 * line['bacc_high'])}; " in said[0]
     )
     assert f"{-line['utterances']:.0f} fewer of 144 utterances correct; p" in said[0]
     assert "<p>With 144 test utterances of 8 speakers, a true difference of " in html
@@ -195,10 +196,12 @@ def one_line(**changes):
 def test_verdicts_of_one_comparison_in_words():
     found, could = verdict(one_line(), ["contrastive_center"], 933)
     assert found.replace("\u00a0", " ") == (
-        "The difference is not statistically significant: contrastive_center against cross_entropy, BACC +0.4 points "
-        "(95 % interval \u22120.9 to 1.7; 3 more of 933 utterances correct; p = 0.52 over speakers, p = 0.61 over "
-        "trainings). This does not show that there is no difference."
+        "The difference is not statistically significant: BACC of contrastive_center is 0.4 points higher than that of "
+        "cross_entropy (95 % interval of the difference \u22120.9 to 1.7; 3 more of 933 utterances correct; p = 0.52 "
+        "over speakers, p = 0.61 over trainings). This does not show that there is no difference."
     )
+    equal = verdict(one_line(bacc_difference=-0.0001), ["a, b"], 933)[0]
+    assert "BACC of \u201ca, b\u201d is equal to that of cross_entropy (95 %" in equal.replace("\u00a0", " ")
     assert "a true difference of 2.1 BACC points is found with a probability of 80 %" in could
     shown = verdict(one_line(verdict="higher", bacc_p_holm=0.0002, resampled_p_holm=0.01), ["x"], 933)[0]
     assert shown.startswith("The difference is statistically significant")
@@ -222,7 +225,8 @@ def test_verdicts_of_none_and_of_many():
     assert "933 test utterances" in alone[1]
     two = pd.concat([one_line(), one_line(bacc_p_holm=0.2)])
     assert verdict(two, ["a", "b"], 933)[0].startswith(
-        "None of the 2 differences is statistically significant; the one with the smallest p value: b against"
+        "None of the 2 differences is statistically significant; the one with the smallest p value: BACC of b is "
+        "0.4 points higher"
     )
     five = pd.concat([one_line(verdict="higher", bacc_p_holm=0.01)] * 5)
     assert "and 2 more in the table." in verdict(five, list("abcde"), 933)[0]

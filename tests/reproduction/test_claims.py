@@ -213,7 +213,7 @@ def test_sentences_say_what_was_not_tested():
     told = claims_in_words(lines_of())[0]
     assert told == (
         "Under the honest protocol, none of the paper's claims is confirmed. 1 is significant over speakers but not "
-        "over trainings, so other seeds or folds may not show the same: A against B: +4.0 BACC points (95 % interval "
+        "over trainings, so other seeds or folds may give another result: A against B: +4.0 BACC points (95 % interval "
         "1.0 to 7.0; claimed: higher; p =\u00a00.010 over speakers, p =\u00a00.30 over trainings)."
     )
     one = claims_in_words(lines_of(resampled_p=np.nan, resampled_p_holm=np.nan, protocol="written"))[0]

@@ -1,1 +1,1 @@
-"""Corpora: a release on disk, or a table of one's own, to a corpus folder; validation; splits."""
+"""Corpora: a release on disk, or a table of your own, to a corpus folder; validation; splits."""

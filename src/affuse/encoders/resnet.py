@@ -144,7 +144,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     if isinstance(state, Mapping):
         state = state.get("state_dict", state)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise AffuseError(f"{path} does not hold a state dict (names with tensors).")
+        raise AffuseError(f"{path} does not hold a state dict (names with tensors); name a file of weights.")
     return {key.removeprefix("module."): value for key, value in state.items()}
 
 

@@ -140,7 +140,7 @@ def _check_samples(
             "export the recording again."
         )
     if peak < 10 ** (SILENCE_DBFS / 20):
-        why = silence or "; leave this row out or mend the recording"
+        why = silence or "; leave this row out or repair the recording"
         raise ClipError(
             f"{path}{_range(start, end)} is silent (its peak is below {SILENCE_DBFS:g} dBFS){why}."
         )

@@ -78,7 +78,7 @@ class ProtocolNumbers:
         return [failure for about in self.record["protocols"] for failure in about["failed"]]
 
     def report(self) -> Path:
-        """Write ``report.html``, ``report.md`` and ``tables.tex`` anew; the page's path."""
+        """Write ``report.html``, ``report.md`` and ``tables.tex`` again; the page's path."""
         return write_reproduction_page(self.folder)
 
 
@@ -111,7 +111,7 @@ def run_protocols(
         device: "cpu" or "cuda".
         overwrite: Whether files that affuse did not write may be replaced.
         command: What was typed, if it was a command; the reports show it.
-        progress: What is told while it runs; default: nothing.
+        progress: What it reports to; default: nothing.
 
     Raises:
         AffuseError: An unknown name, a corpus that lacks what the paper needs, or ``out`` holds something else.

@@ -84,7 +84,7 @@ def run_switches(
         jobs: Processes; default: one per core.
         device: "cpu" or "cuda".
         overwrite: Whether files that affuse did not write may be replaced.
-        progress: What is told while it runs; default: nothing.
+        progress: What it reports to; default: nothing.
 
     Raises:
         AffuseError: The corpus lacks what the paper or all switches need, ``form`` names an unknown recipe, or ``out``

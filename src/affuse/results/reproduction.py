@@ -38,7 +38,7 @@ class Reproduction(ProtocolNumbers):
 
     @property
     def page(self) -> Path:
-        """Its report; ``report`` writes it anew."""
+        """Its report; ``report`` writes it again."""
         return self.folder / PAGE
 
     @property

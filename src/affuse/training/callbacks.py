@@ -111,7 +111,7 @@ class ReportEpoch(L.Callback):
 
 
 def load_state(path: Path) -> bool:
-    """Whether a resume state is there and whole; a damaged one is removed, so that training starts anew."""
+    """Whether a resume state is there and whole; a damaged one is removed, so that training starts again."""
     if not path.is_file():
         return False
     try:

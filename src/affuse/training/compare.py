@@ -62,7 +62,7 @@ def compare(
         corpus: for all of them.
         out: the comparison's folder; what is finished there is kept.
         cache: of features.
-        progress: is told of features and runs.
+        progress: Reports features and runs.
         folds: of each split; None: all.
         jobs: processes of one thread each; None: one per core. One process where a GPU is used.
         device: cpu or cuda.

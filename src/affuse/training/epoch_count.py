@@ -17,7 +17,7 @@ class EpochCount:
 
     Args:
         epochs: How many each run may train. One that ends early counts as whole from then on.
-        progress: What is told.
+        progress: What it reports to.
     """
 
     def __init__(self, epochs: Sequence[int], progress: Progress) -> None:

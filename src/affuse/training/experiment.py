@@ -213,7 +213,7 @@ def read_clips(
         recipe: Resolved on the corpus.
         ids: Of the utterances to be read.
         cache: Of features; None: nothing is kept, and every clip is tried once.
-        progress: Is told of each modality.
+        progress: Reports each modality.
         device: Where frozen encoders run: cpu or cuda.
         require: Raise AffuseError if a modality is missing from every utterance.
         trained: Modality -> the encoder of a trained network, which reads for it; its own source may be gone.

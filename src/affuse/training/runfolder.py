@@ -102,7 +102,7 @@ class RunResult:
 
 
 class RunFolder:
-    """One run folder, whether it is there or only to be written. Files are written atomically, and read anew each time.
+    """One run folder, whether it exists or not. Files are written atomically, and read again each time.
 
     Args:
         path: the folder.

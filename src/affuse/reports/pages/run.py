@@ -30,7 +30,7 @@ def write_run_page(
         folder: The run's folder.
         corpus: What it was trained on: then ``utterances.csv`` is written too, from which the page knows gender,
             dialog type and clips. Without it these parts are left out, unless that file is there.
-        progress: What is told while it works; default: nothing.
+        progress: What it reports to; default: nothing.
 
     Returns:
         The page's path.

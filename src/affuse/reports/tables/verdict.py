@@ -10,7 +10,7 @@ import pandas as pd
 
 from affuse.evaluation.power import ALPHA, POWER, detectable_by_mcnemar
 from affuse.names import counted
-from affuse.reports.numbers import equals, plain, signed
+from affuse.reports.numbers import equals, plain
 from affuse.reports.tables.paired import THESE_RUNS, UNJUDGED, UNTESTED
 
 _SHOWN = 3  # differences in words; more are in the table
@@ -36,14 +36,25 @@ def verdict(paired: pd.DataFrame, names: Sequence[str], n: int) -> tuple[str, st
 
 
 def comparison_in_words(line: Mapping[Any, Any]) -> str:
-    """'center against cross_entropy, BACC +0.4 points (95 % interval −0.9 to 1.7; 3 more of 933 utterances ...)'."""
+    """'BACC of center is 0.4 points higher than that of cross_entropy (95 % interval of the difference ...)'."""
     parts: list[str] = []
     if line["bacc_low"] == line["bacc_low"]:
-        parts.append(f"95 % interval {plain(100 * line['bacc_low'])} to {plain(100 * line['bacc_high'])}")
+        span = f"{plain(100 * line['bacc_low'])} to {plain(100 * line['bacc_high'])}"
+        parts.append(f"95 % interval of the difference {span}")
     parts.append(_utterances(line))
     parts.append(_p_values(line))
-    pair = f"{line['name']} against {line['reference']}"
-    return f"{pair}, BACC {signed(100 * line['bacc_difference'])} points ({'; '.join(parts)})"
+    points = plain(100 * abs(line["bacc_difference"]))
+    how = f"{points} points {'higher' if line['bacc_difference'] > 0 else 'lower'} than"
+    if float(points) == 0:
+        how = "equal to"
+    return (
+        f"BACC of {_quoted(line['name'])} is {how} that of {_quoted(line['reference'])} ({'; '.join(parts)})"
+    )
+
+
+def _quoted(name: str) -> str:
+    """A row's name in quotes where it has a comma of its own."""
+    return f"\u201c{name}\u201d" if "," in name else name
 
 
 def _p_values(line: Mapping[Any, Any]) -> str:

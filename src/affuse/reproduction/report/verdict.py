@@ -59,7 +59,7 @@ def claims_in_words(claims: pd.DataFrame) -> list[str]:
     elif only:
         first = (
             f"{where}, none {of_all} is confirmed. {len(only)} {'is' if len(only) == 1 else 'are'} significant over "
-            f"speakers but not over trainings, so other seeds or folds may not show the same: {words}."
+            f"speakers but not over trainings, so other seeds or folds may give another result: {words}."
         )
     else:
         first = (

@@ -70,7 +70,7 @@ def evaluate_model(
         model: In evaluation mode afterwards.
         corpus: Looked at as the model's recipe looks at its own; labels outside the model's classes count as blank.
         cache: Of features.
-        progress: Is told of features, and of what was left out.
+        progress: Reports features, and what was left out.
         device: cpu or cuda.
         split: A run's ``split.csv``: by this table one role is measured, test where none is named.
         role: Only the utterances of one role (train, validation, test) in the model's training, or all.

@@ -56,7 +56,7 @@ def select_utterances(
     Args:
         model: Whose recipe, classes and knowledge of its training are asked.
         corpus: As it is in its folder.
-        progress: Is told what is left out, and why.
+        progress: Reports what is left out, and why.
         split: A run's ``split.csv``, by which a role is chosen (default: test).
         role: One role (train, validation, test) in the model's training, or all.
         run: The model's folder, for models that do not keep what they have seen.
@@ -107,7 +107,7 @@ def open_selection(
         recipe: The model's, or one with fewer modalities, or with other encoders frozen.
         chosen: See ``select_utterances``.
         cache: Of features.
-        progress: Is told of features.
+        progress: Reports features.
         device: cpu or cuda.
 
     Raises:
