@@ -65,7 +65,18 @@ def test_a_log_hears_how_far_a_long_clip_is(
 ) -> None:
     monkeypatch.setattr("affuse.progress.FIRST_LINE", 0.0)
     monkeypatch.setattr("affuse.progress.BETWEEN_LINES", 0.0)
-    words = ["predict", model, clips / "plain.wav", "--no-vad", "--window", "0.2", "--hop", "0.05", "--device", "cpu"]
+    words = [
+        "predict",
+        model,
+        clips / "plain.wav",
+        "--no-vad",
+        "--window",
+        "0.2",
+        "--hop",
+        "0.05",
+        "--device",
+        "cpu",
+    ]
     ran = affuse(capsys, monkeypatch, *words)
     assert ran.code == 0
     lines = re.findall(r"^windows: (\d+) of (\d+), 1 s", ran.err, re.MULTILINE)

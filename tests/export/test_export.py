@@ -283,7 +283,7 @@ def test_int8_is_smaller_and_close(tmp_path):
 
 def test_encoders_that_cannot_be_exported_say_so(tmp_path):
     model = build({"video": {"encoder": "hog"}})
-    with pytest.raises(AffuseError, match=r"hog .* --inputs features"):
+    with pytest.raises(AffuseError, match=r"hog .* inputs='features'"):
         export_onnx(model, tmp_path / "m.onnx", inputs="raw")
     assert not list(tmp_path.iterdir())
     export_onnx(model, tmp_path / "m.onnx")

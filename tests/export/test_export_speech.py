@@ -199,7 +199,7 @@ def test_whisper_on_real_clips_and_the_example_without_torch(tmp_path):
 def test_what_cannot_be_exact_is_refused(tmp_path, monkeypatch):
     def refused(options: dict, sentence: str) -> None:
         model = build({"audio": {"encoder": "speech", "options": options}})
-        with pytest.raises(AffuseError, match=sentence + ".*--inputs features"):
+        with pytest.raises(AffuseError, match=sentence + ".*inputs='features'"):
             export_onnx(model, tmp_path / "model.onnx", inputs="raw")
         assert not (tmp_path / "model.onnx").exists()
 

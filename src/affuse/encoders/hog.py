@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from affuse.encoders.base import EncoderOptions
 from affuse.encoders.face_clips import FaceClipOptions, FaceEncoder
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.sequence import FeatureSequence
 
 CELL = 8
@@ -72,7 +72,8 @@ class HogEncoder(FaceEncoder[HogOptions]):
     @override
     def check_exportable(cls, options: HogOptions) -> None:
         raise AffuseError(
-            "The hog encoder is OpenCV's and cannot be part of an ONNX file; export with --inputs features."
+            "The hog encoder is OpenCV's and cannot be part of an ONNX file; export with "
+            f"{argument('inputs', 'features')}."
         )
 
     @override

@@ -19,7 +19,7 @@ from affuse.encoders.pretrained import load, load_network
 from affuse.encoders.sources import files_key
 from affuse.encoders.speech_batch import PER_STEP, SpeechBatch, WhisperBatch
 from affuse.encoders.wav2vec2_batch import FAMILY, Wav2Vec2Batch
-from affuse.errors import AffuseError, ClipError
+from affuse.errors import AffuseError, ClipError, argument
 from affuse.files import digest
 from affuse.sequence import FeatureSequence, pad
 
@@ -116,7 +116,7 @@ class SpeechEncoder(Encoder[SpeechOptions]):
         if reason := _obstacle(options):
             raise AffuseError(
                 f"{options.model} cannot be part of an ONNX file, since it {reason}; "
-                "freeze it and export with --inputs features."
+                f"freeze it and export with {argument('inputs', 'features')}."
             )
 
     @override

@@ -121,7 +121,9 @@ def _training(
     history = files.metrics()
     if "training" in recorded or not len(history):
         return str(recorded.get("training") or "")
-    return training_in_words(history, int(recorded["best_epoch"]), recipe.training, files.predictions(), spaces)
+    return training_in_words(
+        history, int(recorded["best_epoch"]), recipe.training, files.predictions(), spaces
+    )
 
 
 def _classes(predictions: pd.DataFrame, task: str) -> list[str]:

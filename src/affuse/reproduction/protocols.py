@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.names import counted
 from affuse.parts.registry import unknown
 from affuse.progress import Progress, Quiet
@@ -141,10 +141,10 @@ def in_order(protocols: Sequence[str]) -> list[str]:
     """The protocols each once, in the order of the tables. Raises AffuseError for unknown names and for none."""
     wanted = [protocols] if isinstance(protocols, str) else list(protocols)
     if not wanted:
-        raise AffuseError("protocols names none; give some of written, coded and honest.")
+        raise AffuseError(f"{argument('protocols')} names none; give some of written, coded and honest.")
     for name in wanted:
         if name not in PROTOCOLS:
-            raise AffuseError(f"protocols: {unknown(name, list(PROTOCOLS), 'protocols')}.")
+            raise AffuseError(f"{argument('protocols')}: {unknown(name, list(PROTOCOLS), 'protocols')}.")
     return [name for name in PROTOCOLS if name in wanted]
 
 
