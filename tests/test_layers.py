@@ -14,8 +14,9 @@ from typing import NamedTuple
 import affuse
 
 SOURCE = Path(affuse.__file__).parent
-LAYERS = [  # names in src/affuse; a module imports its own layer and those before it
-    "arguments calls devices errors failures figures files lazy names progress section tables",  # know nothing of affuse's parts
+# Names in src/affuse; a module imports its own layer and those before it. Those of the first know nothing of the parts.
+LAYERS = [
+    "arguments calls devices errors failures figures files lazy names progress section tables",
     "parts sequence workers",
     "evaluation", "media", "losses", "weighting", "fusion", "corpora", "encoders",
     "recipe",

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Protocol, TypeVar
 
@@ -26,6 +26,11 @@ from affuse.files.names import shown
 FIRST_LINE = 20.0  # seconds after which a log hears of a stage for the first time; a short one needs no line
 BETWEEN_LINES = 60.0
 Item = TypeVar("Item")
+Advance = Callable[[int, int], None]  # is told of (steps done, all steps)
+
+
+def uncounted(done: int, total: int) -> None:
+    """An ``Advance`` for where nobody asks how far it is."""
 
 
 class Progress(Protocol):
@@ -35,7 +40,7 @@ class Progress(Protocol):
         """Begin a stage of ``total`` steps, ``done`` of them earlier; call what comes back after each step."""
         ...
 
-    def count(self, task: str) -> Callable[[int, int], None]:
+    def count(self, task: str) -> Advance:
         """Begin a stage that reports (steps done, all steps)."""
         ...
 
@@ -51,7 +56,7 @@ class Quiet:
         """See ``Progress``."""
         return lambda: None
 
-    def count(self, task: str) -> Callable[[int, int], None]:
+    def count(self, task: str) -> Advance:
         """See ``Progress``."""
         return lambda done, total: None
 
@@ -74,7 +79,7 @@ class Heard:
         """See ``Progress``."""
         return self._progress.start(task, total, done)
 
-    def count(self, task: str) -> Callable[[int, int], None]:
+    def count(self, task: str) -> Advance:
         """See ``Progress``."""
         return self._progress.count(task)
 
@@ -116,10 +121,19 @@ class Bars(Said):
         bar = self._progress.add_task(task, total=total, completed=done)
         return lambda: self._progress.advance(bar)
 
-    def count(self, task: str) -> Callable[[int, int], None]:
+    def count(self, task: str) -> Advance:
         """See ``Progress``."""
         bar = self._progress.add_task(task, total=None)
         return lambda done, total: self._progress.update(bar, completed=done, total=total)
+
+    @contextmanager
+    def aside(self) -> Generator[None]:
+        """Take the bars away for as long as something else is printed: standard output may be the same terminal."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
 
 
 class Lines(Said):
@@ -151,7 +165,7 @@ class Lines(Said):
         stage = self._stage = _Stage(task, self._clock(), done, total)
         return lambda: self._hear(stage)
 
-    def count(self, task: str) -> Callable[[int, int], None]:
+    def count(self, task: str) -> Advance:
         """See ``Progress``."""
         stage = self._stage = _Stage(task, self._clock())
         return lambda done, total: self._hear(stage, done, total)
@@ -160,6 +174,10 @@ class Lines(Said):
         """See ``Progress``."""
         super().say(message)
         self._last = self._clock()
+
+    def aside(self) -> AbstractContextManager[None]:
+        """See ``Bars``: lines are not in the way."""
+        return nullcontext()
 
     def pulse(self) -> None:
         """Print a line if one is due, though no step has been finished."""
@@ -244,13 +262,14 @@ def in_words(seconds: float) -> str:
 
 @contextmanager
 def reporting(
-    console: Console | None = None, write: Callable[..., str] | None = None
+    console: Console | None = None, write: Callable[..., str] | None = None, *, transient: bool = False
 ) -> Generator[Bars | Lines]:
     """Report long work: bars where they can be drawn (a terminal, a notebook), lines elsewhere.
 
     Args:
         console: Where to; None: standard error.
         write: See ``Said``; the command line passes ``cli.flags.flag``.
+        transient: Bars leave nothing behind.
     """
     console = console or Console(stderr=True, highlight=False, markup=False, emoji=False)
     if not _draws(console):
@@ -265,6 +284,7 @@ def reporting(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,
+        transient=transient,
     ) as progress:
         yield Bars(progress, write)
 
@@ -300,12 +320,15 @@ def _pulsing(lines: Lines) -> Generator[None]:
 
 
 @contextmanager
-def watched(progress: Progress | None = None) -> Generator[Progress]:
-    """Yield ``progress`` if there is one, else bars where somebody watches, else ``Quiet``."""
+def watched(progress: Progress | None = None, *, transient: bool = False) -> Generator[Progress]:
+    """Yield ``progress`` if there is one, else bars where somebody watches, else ``Quiet``.
+
+    ``transient``: bars leave nothing behind.
+    """
     if progress is not None:
         yield progress
     elif interactive():
-        with reporting() as chosen:
+        with reporting(transient=transient) as chosen:
             yield chosen
     else:
         yield Quiet()

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -57,6 +58,64 @@ def test_json_to_a_pipe_and_figures_to_the_other(capsys, monkeypatch, model, cli
     assert told["clip"] == str(clips / "plain.wav")
     assert "real-time factor" in ran.err
     assert "peak memory" in ran.err
+
+
+def test_a_log_hears_how_far_a_long_clip_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, model: Path, clips: Path
+) -> None:
+    monkeypatch.setattr("affuse.progress.FIRST_LINE", 0.0)
+    monkeypatch.setattr("affuse.progress.BETWEEN_LINES", 0.0)
+    words = [
+        "predict",
+        model,
+        clips / "plain.wav",
+        "--no-vad",
+        "--window",
+        "0.2",
+        "--hop",
+        "0.05",
+        "--device",
+        "cpu",
+    ]
+    ran = affuse(capsys, monkeypatch, *words)
+    assert ran.code == 0
+    lines = re.findall(r"^windows: (\d+) of (\d+), 1 s", ran.err, re.MULTILINE)
+    assert len(lines) > 1
+    assert lines[-1][0] == lines[-1][1]
+    assert json.loads(ran.out)["segments"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
+@pytest.mark.parametrize("where", ["a file", "the terminal"])
+def test_a_bar_in_a_terminal_leaves_the_results_whole(
+    model: Path, clips: Path, tmp_path: Path, where: str
+) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    file = tmp_path / "out.json"
+    words = [sys.executable, "-m", "affuse", "predict", model, clips / "plain.wav", "--device", "cpu"]
+    with open(file, "wb") as output:
+        stdout = output if where == "a file" else theirs
+        run = subprocess.Popen(
+            list(map(str, words)), stdout=stdout, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+        )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            some = os.read(ours, 65536)
+        except OSError:  # Linux says so where the other end is closed
+            break
+        if not some:
+            break
+        shown += some
+    os.close(ours)
+    assert run.wait() == 0, shown
+    screen = shown.decode().replace("\r\n", "\n")
+    assert re.search(r"windows .*\d+/\d+", screen)
+    told = file.read_text() if where == "a file" else screen[screen.index("{\n") : screen.rindex("}\n") + 2]
+    assert json.loads(told)["clip"] == str(clips / "plain.wav")
 
 
 @pytest.mark.parametrize("name", NAMES)

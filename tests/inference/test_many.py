@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -19,6 +20,7 @@ from affuse.models.defaults import ClipSeconds, PredictionDefaults
 from affuse.models.network import Model
 from affuse.models.saving import save_model
 from affuse.recipe import Recipe
+from quiet import Quiet
 from tiny_models import tiny_bert
 from voices import RATE, recording
 
@@ -196,3 +198,46 @@ def test_a_folder_and_a_saved_model_are_clips_and_model_too(model: Model, clip: 
     (outcome,) = predict_many(tmp_path / "model", [clip.parent])
     assert outcome.timeline is not None
     assert content(outcome.timeline) == content(model.predict(clip))
+
+
+@pytest.mark.parametrize("alone", ["predict", "predict_many"])
+def test_windows_of_a_clip_alone_are_counted(model: Model, clip: Path, alone: str) -> None:
+    told = Quiet()
+    if alone == "predict":
+        timeline = model.predict(clip, vad=False, window=0.3, batch=4, progress=told)
+    else:
+        (outcome,) = model.predict_many([clip], vad=False, window=0.3, batch=4, progress=told)
+        assert outcome.timeline is not None
+        timeline = outcome.timeline
+    counts = told.counts["windows"]
+    windows = counts[-1][1]
+    assert windows >= timeline.seconds / 0.3
+    assert counts == [(min(4 * (i + 1), windows), windows) for i in range(len(counts))]
+    assert len(counts) > 2
+    assert counts[-1] == (windows, windows)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_clips_of_a_batch_are_counted(model: Model, clip: Path, jobs: int) -> None:
+    told = Counted()
+    with model.predict_many([clip, "gone.wav", (WAVE, RATE)], jobs=jobs, progress=told) as batch:
+        for number, _ in enumerate(batch, start=1):
+            assert told.steps == {"clips": number}  # a clip that failed is done too
+    assert told.totals == {"clips": 3}
+
+
+class Counted(Quiet):
+    """steps: task -> how many are done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: dict[str, int] = {}
+
+    def start(self, task: str, total: int, done: int = 0) -> Callable[[], None]:
+        super().start(task, total, done)
+        self.steps[task] = done
+
+        def advance() -> None:
+            self.steps[task] += 1
+
+        return advance

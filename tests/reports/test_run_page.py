@@ -98,11 +98,16 @@ def test_a_network_that_did_not_train_is_named_first(tmp_path: Path) -> None:
     (made / "utterances.csv").unlink()
     text = write_run_page(folder).with_name("report.md").read_text("utf-8")
     warned = text.split("## Results")[0]
-    assert "did not train well enough to say anything of its method" in warned
-    assert "Try " in warned
+    assert "Not trained well enough: the network never left the start. These numbers say nothing" in warned
+    assert "Try standardised features" in warned
     assert "Speaker-dependent: speakers of the test part are also in the training part" in warned
     assert "This corpus is generated" in warned
     assert "By gender" not in text
+    result = json.loads((folder / "results.json").read_text("utf-8"))
+    (folder / "results.json").write_text(json.dumps(result | {"training": "As the run has it."}), "utf-8")
+    said = write_run_page(folder).with_name("report.md").read_text("utf-8")
+    assert "As the run has it." in said.split("## Results")[0]
+    assert "Not trained well enough" not in said
 
 
 def test_what_is_no_finished_run_is_one_sentence(run: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from affuse.models.card import chosen_in_words
 from affuse.recipe import Recipe
 from affuse.reports.description import base_of, changed_fields, encoder_in_words
 from affuse.reports.figures.training_curves import with_joint
@@ -21,7 +22,6 @@ from affuse.reports.sections.verdict import verdict_sentences
 from affuse.reports.tables.convergence import cures_of, training_table, trainings_in_words
 from affuse.reports.tables.paired import BEST_SINGLE, LIKEST, references_of
 from affuse.reports.tables.rows import best_single, read_rows
-from affuse.training.card import _chosen
 from comparison_folder import CLASSES, make_comparison
 
 
@@ -169,7 +169,7 @@ def test_the_best_single_modality_is_chosen_on_validation_never_on_test(tmp_path
     assert best_single([text, face], "another split", "emotion", CLASSES) is None
 
 
-def test_the_epoch_that_was_kept_is_told_as_it_was_chosen(folder, tmp_path):
+def test_the_epoch_that_was_kept_is_told_as_it_waschosen_in_words(folder, tmp_path):
     rows = read_rows(folder, read_record(folder))
     assert kept_in_words(rows) == "The kept epoch is the best by BACC on the validation part."
     made = make_comparison(tmp_path / "c", {"cross_entropy": 0.8, "center": 0.8}, each=6, seeds=(0,))
@@ -185,10 +185,10 @@ def test_the_epoch_that_was_kept_is_told_as_it_was_chosen(folder, tmp_path):
 
 def test_the_model_card_says_how_the_epoch_was_chosen():
     recipe = Recipe.load("server")
-    assert _chosen(recipe, True).startswith("The epoch was chosen on validation")
-    last = _chosen(recipe.changed(["training.select=last"]), True)
+    assert chosen_in_words(recipe, True).startswith("The epoch was chosen on validation")
+    last = chosen_in_words(recipe.changed(["training.select=last"]), True)
     assert last.startswith("The last epoch counts, as the recipe has it; the validation part chose none")
-    assert "better than they should be" in _chosen(recipe.changed(["training.select=test"]), True)
+    assert "better than they should be" in chosen_in_words(recipe.changed(["training.select=test"]), True)
 
 
 def test_a_changed_recipe_is_told_by_its_fields():

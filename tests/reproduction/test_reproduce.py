@@ -216,7 +216,7 @@ def test_a_damaged_folder_is_one_sentence(ran, tmp_path, capsys, monkeypatch):
                 (tmp_path / file).write_text(content, "utf-8")
             result = affuse(capsys, monkeypatch, "report", tmp_path)
             assert result.code == 2, (name, text)
-            assert "run the same 'affuse reproduce' again" in result.err.replace("\n", " ")
+            assert "run the same reproduction again" in result.err.replace("\n", " ")
             assert not (tmp_path / "report.html").exists()
 
 
@@ -276,7 +276,7 @@ def test_a_second_run_trains_nothing_and_report_makes_the_page_again(place, ran,
             ["multi-loss", "C", "--protocol", "honest,writen"],
             "no 'writen' among the protocols (did you mean 'written'?)",
         ),
-        (["multi-loss", "C", "--protocol", ","], "protocols names none"),
+        (["multi-loss", "C", "--protocol", ","], "--protocol names none"),
         (["multi-loss", "C", "--seeds", "0,x"], "--seeds takes different whole numbers"),
         (["multi-loss", "C", "--encoders", "tiny"], "--encoders takes paper or small"),
         (["dynamic-loss", "C"], "has no pictures (column 'video' is blank"),

@@ -104,7 +104,7 @@ def test_a_cause_is_one_line_with_its_place():
 
 def test_prediction_and_validation_go_on_too(tmp_path):
     class Odd:
-        def predict(self, path):
+        def predict(self, path, advance):
             return {}[path]
 
     outcome = predict_one(Odd(), Job(tmp_path / "a.wav", "a", Settings()))  # type: ignore[arg-type]

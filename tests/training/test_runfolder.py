@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import json
 import re
 from collections.abc import Iterator
@@ -127,3 +128,23 @@ def test_another_runs_folder_is_refused(tmp_path: Path) -> None:
     run.write_result(RunResult.of(tmp_path, RESULT))
     with pytest.raises(AffuseError, match="finished run of another recipe"):
         run.result("other")
+
+
+def test_a_training_is_not_lost_where_its_result_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path)
+    run.state.parent.mkdir()
+    run.state.write_bytes(b"weights")
+
+    def full(path: Path, data: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runfolder, "write_json", full)
+        with pytest.raises(OSError, match="No space"):
+            run.write_result(RunResult(tmp_path, 0, 0, 1, 1, {}))
+    assert run.state.read_bytes() == b"weights"
+    run.write_result(RunResult(tmp_path, 0, 0, 1, 1, {}))
+    assert run.finished
+    assert not run.state.exists()

@@ -35,9 +35,12 @@ out = _Results(highlight=False, markup=False, emoji=False, width=None if sys.std
 messages = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
-def bars() -> AbstractContextManager[Bars | Lines]:
-    """Live bars on a terminal; on anything else the messages, and a line a minute."""
-    return reporting(messages, flag)
+def bars(transient: bool = False) -> AbstractContextManager[Bars | Lines]:
+    """Live bars on a terminal; on anything else the messages, and a line a minute.
+
+    ``transient``: bars leave nothing behind.
+    """
+    return reporting(messages, flag, transient=transient)
 
 
 def print_table(table: pd.DataFrame, title: str | None = None) -> None:

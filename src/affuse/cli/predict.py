@@ -104,6 +104,7 @@ def predict(
     ] = False,
 ) -> None:
     """Emotion over time in audio or video of any length: segments with label, probabilities and confidence."""
+    from affuse.cli.console import bars
     from affuse.cli.flags import sentence
     from affuse.models.finding import find_folder
 
@@ -117,13 +118,13 @@ def predict(
         raise AffuseError(
             f"Standard output takes one format, not {len(writers)}; give {argument('out')} a folder."
         )
-    batch = predict_many(
-        model, clips, out=out, formats=formats, plot=plot, overwrite=overwrite, jobs=jobs,
+    # bars that are taken away again: what is printed is the results
+    with bars(transient=True) as progress, predict_many(
+        model, clips, out=out, formats=formats, plot=plot, overwrite=overwrite, jobs=jobs, progress=progress,
         window=window, hop=hop, vad=vad, unsure=unsure, text=text, asr=asr, face=_point(face), detector=detector,
         side=side,  # type: ignore[arg-type]  # checked, with a sentence
         channel=channel, track=track, device=device,
-    )  # fmt: skip
-    with batch:
+    ) as batch:  # fmt: skip
         if out is None and len(batch) > 1 and writers[0].name not in ("json", "csv"):
             raise AffuseError(
                 f"{argument('formats', writers[0].name)} of {len(batch)} clips needs a folder ({argument('out')}); "
@@ -144,7 +145,8 @@ def predict(
             _say_what_was_found(outcome)
             seconds += outcome.timeline.seconds
             if out is None:
-                _print_timeline(outcome, writers[0], first=not warned, alone=len(batch) == 1)
+                with progress.aside():
+                    _print_timeline(outcome, writers[0], first=not warned, alone=len(batch) == 1)
             warned = True
         if len(batch) > 1:
             done = len(batch) - len(batch.skipped)

@@ -14,6 +14,7 @@ from affuse.inference.memory import peak_memory
 from affuse.inference.settings import Settings
 from affuse.inference.timeline import Timeline
 from affuse.media.samples import Samples
+from affuse.progress import Advance, uncounted
 
 if TYPE_CHECKING:
     from affuse.inference.predict import Predictor
@@ -64,14 +65,17 @@ class Outcome(NamedTuple):
         return self.job.path.name if isinstance(self.job.path, Samples) else str(self.job.path)
 
 
-def predict_one(predictor: Predictor, job: Job) -> Outcome:
-    """A clip that cannot be used is an outcome like any other, whatever the exception."""
+def predict_one(predictor: Predictor, job: Job, advance: Advance = uncounted) -> Outcome:
+    """A clip that cannot be used is an outcome like any other, whatever the exception.
+
+    ``advance`` hears of (windows done, all windows).
+    """
     began = time.perf_counter()
     timeline, cause, trace, expected = None, "", "", None
     try:
         if isinstance(job.path, Path):
             _check_place(job.path)
-        timeline = predictor.predict(job.path)
+        timeline = predictor.predict(job.path, advance)
         timeline.clip = written(timeline.clip)
         timeline.faults = [shown(fault) for fault in timeline.faults]
     except Exception as error:
@@ -99,15 +103,15 @@ class Worker:
             self._last = settings, Predictor(self.model, settings, like=self._last[1])
         return self._last[1]
 
-    def run(self, job: Job) -> Outcome:
-        """The outcome of one clip, whatever happens."""
+    def run(self, job: Job, advance: Advance = uncounted) -> Outcome:
+        """The outcome of one clip, whatever happens; ``advance`` hears of (windows done, all windows)."""
         try:
             predictor = self.predictor(job.settings)
         except Exception as error:  # words of this clip that cannot be read
             cause = cause_of(error, job.path, "cannot be predicted")
             expected = error if isinstance(error, AffuseError) else None
             return Outcome(job, None, cause, 0.0, peak_memory(), trace_of(error), expected)
-        return predict_one(predictor, job)
+        return predict_one(predictor, job, advance)
 
 
 def _check_place(path: Path) -> None:

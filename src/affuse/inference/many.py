@@ -18,13 +18,14 @@ from affuse.inference.standard_input import named, spooled
 from affuse.inference.timeline_files import TimelineFiles, inputs_of, writers_of
 from affuse.media.samples import Samples
 from affuse.parts.registry import unknown
+from affuse.progress import Progress, Quiet, uncounted
 from affuse.workers import check_jobs
 
 if TYPE_CHECKING:
     from affuse.models.network import Model
 
 STANDARD_INPUT = "-"
-_OWN = ("out", "formats", "plot", "overwrite", "jobs")  # arguments beside the settings
+_OWN = ("out", "formats", "plot", "overwrite", "jobs", "progress")  # arguments beside the settings
 
 
 class Batch:
@@ -46,11 +47,12 @@ class Batch:
         settings: Settings,
         files: TimelineFiles | None,
         jobs: int | None,
+        progress: Progress,
     ) -> None:
         self.notes: list[str] = []
         self.skipped: list[Outcome] = []
         self.files: list[Path] = []
-        self._model, self._files = model, files
+        self._model, self._files, self._progress = model, files, progress
         self._stack = ExitStack()
         try:
             self._copy: Path | None = None
@@ -102,8 +104,13 @@ class Batch:
 
     def _run(self) -> Generator[Outcome]:
         with self._stack:
+            alone = len(self) == 1
+            windows = self._progress.count("windows") if alone else uncounted
+            clip_done = None if alone else self._progress.start("clips", len(self))
             try:
-                for outcome in predict_jobs(self._model, self._jobs, self.processes):
+                for outcome in predict_jobs(self._model, self._jobs, self.processes, windows):
+                    if clip_done is not None:
+                        clip_done()
                     if outcome.timeline is not None and self._files is not None:
                         outcome = self._files.write(outcome)
                     if self._copy is not None and outcome.job.path == self._copy:
@@ -133,6 +140,7 @@ def predict_many(
     plot: bool = False,
     overwrite: bool = False,
     jobs: int | None = 1,
+    progress: Progress | None = None,
     **settings: Unpack[SettingsArguments],
 ) -> Batch:
     """Predict many clips; whatever goes wrong with one of them is its outcome, and the others go on.
@@ -146,6 +154,8 @@ def predict_many(
         plot: With a folder: a picture of every timeline too.
         overwrite: Files that affuse did not write may be replaced; inputs still not.
         jobs: Processes. 1 is this one, None is one per core.
+        progress: Is told of the clips that are done, or of the windows of a single one. None: nothing, for what is done
+            with one outcome before the next is asked for may print.
         **settings: As of ``Model.predict``.
 
     Returns:
@@ -168,7 +178,7 @@ def predict_many(
                 f"{argument('plot')} writes a picture beside the timelines; give a folder ({argument('out')})."
             )
     files = None if out is None else TimelineFiles(out, formats, plot, overwrite)
-    return Batch(model, clips, chosen, files, jobs)
+    return Batch(model, clips, chosen, files, jobs, progress or Quiet())
 
 
 def _listed(clips: Iterable[Any]) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from affuse.inference.words import fit, speech_with
 from affuse.media.samples import Samples
 from affuse.media.speech import Span
 from affuse.models.network import Model
+from affuse.progress import Advance, uncounted
 
 USUAL_WINDOW = 3.0  # seconds, where the model does not know how long its training clips were
 # of a window that is not asked for: a usual utterance is one window, but feelings change within ten seconds
@@ -70,9 +70,7 @@ class Predictor:
             {t: one.unsure_below if threshold is None else threshold for t, one in confidence.items()},
         )
 
-    def predict(
-        self, clip: str | Path | Samples, advance: Callable[[int, int], None] = lambda done, total: None
-    ) -> Timeline:
+    def predict(self, clip: str | Path | Samples, advance: Advance = uncounted) -> Timeline:
         """The timeline of one file, or of sound in memory.
 
         Args:

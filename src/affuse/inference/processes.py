@@ -18,13 +18,16 @@ from affuse.failures import cause_of, trace_of
 from affuse.files.names import shown
 from affuse.inference.batch import Job, Outcome, Worker
 from affuse.inference.memory import peak_memory
+from affuse.progress import Advance, uncounted
 from affuse.workers import WorkerContext, begin_worker
 
 if TYPE_CHECKING:
     from affuse.models.network import Model
 
 
-def predict_jobs(model: Model | str | Path, jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
+def predict_jobs(
+    model: Model | str | Path, jobs: Sequence[Job], processes: int, advance: Advance = uncounted
+) -> Iterator[Outcome]:
     """Outcomes in the order of the jobs, as they are ready.
 
     Whatever goes wrong with a clip is its outcome; with several processes, even where it kills one.
@@ -33,6 +36,7 @@ def predict_jobs(model: Model | str | Path, jobs: Sequence[Job], processes: int)
         model: A model, or the folder it is loaded from.
         jobs: One for each clip.
         processes: 1 is this one, with all of its threads.
+        advance: Hears of (windows done, all windows) of a clip that is alone.
 
     Raises:
         AffuseError: The model or the settings cannot be used: that is no clip's fault.
@@ -42,7 +46,10 @@ def predict_jobs(model: Model | str | Path, jobs: Sequence[Job], processes: int)
     if any(job.settings != settings for job in jobs):  # words of each clip's own are that clip's fault
         settings = settings.model_copy(update={"text": None, "words": None})
     worker.predictor(settings)
-    if processes == 1 or len(jobs) == 1:
+    if len(jobs) == 1:
+        yield worker.run(jobs[0], advance)
+        return
+    if processes == 1:
         yield from map(worker.run, jobs)
         return
     del worker

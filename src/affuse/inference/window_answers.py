@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, TypeVar
@@ -16,6 +16,7 @@ from affuse.evaluation.calibration import apply_temperature
 from affuse.inference.window_reader import Reading
 from affuse.models.network import Model
 from affuse.models.running import run_batches
+from affuse.progress import Advance
 from affuse.sequence import FeatureSequence, pad
 
 _T = TypeVar("_T")
@@ -67,9 +68,7 @@ class WindowNetwork:
         )
         self._size = min(batch, 2) if trained else batch
 
-    def answer(
-        self, readings: Iterable[Reading], count: int, advance: Callable[[int, int], None]
-    ) -> WindowAnswers:
+    def answer(self, readings: Iterable[Reading], count: int, advance: Advance) -> WindowAnswers:
         """The answers to ``count`` windows in order; ``advance`` is called with (windows done, all windows)."""
         spaces = self.model.label_spaces
         found = {task: np.full((count, len(space)), np.nan) for task, space in spaces.items()}

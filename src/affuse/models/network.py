@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from affuse.inference.many import Batch
     from affuse.inference.settings import SettingsArguments
     from affuse.inference.timeline import Timeline
+    from affuse.progress import Progress
 
 
 class Output(NamedTuple):
@@ -157,13 +158,20 @@ class Model(nn.Module):
             if bool((labels[task] >= 0).any())
         }
 
-    def predict(self, clip: str | Path | tuple[Any, int], **settings: Unpack[SettingsArguments]) -> Timeline:
+    def predict(
+        self,
+        clip: str | Path | tuple[Any, int],
+        *,
+        progress: Progress | None = None,
+        **settings: Unpack[SettingsArguments],
+    ) -> Timeline:
         """Tell emotion (and the model's other tasks) over time, in one clip of any length.
 
         Args:
             clip: An audio or video file, or sound in memory as ``(samples, rate)``: a NumPy array or PyTorch tensor of
                 shape ``(n,)``, ``(channels, n)`` or ``(n, channels)``, floats from -1 to 1 or integer PCM, and its
                 sampling rate in Hz.
+            progress: What it reports to; None: a bar in a terminal or notebook, else nothing.
             **settings: The fields of ``affuse.inference.settings.Settings``: ``window``, ``hop``, ``vad``, ``unsure``,
                 ``text`` or ``words`` for a model that reads words, and so on.
 
@@ -184,9 +192,12 @@ class Model(nn.Module):
         from affuse.inference.predict import Predictor
         from affuse.inference.settings import Settings
         from affuse.media.samples import Samples
+        from affuse.progress import watched
 
         source = Path(clip) if isinstance(clip, str | Path) else Samples.of(clip)
-        return Predictor(self, with_words(Settings.of(settings), source)).predict(source)
+        predictor = Predictor(self, with_words(Settings.of(settings), source))
+        with watched(progress, transient=True) as watching:
+            return predictor.predict(source, watching.count("windows"))
 
     def predict_many(
         self,
@@ -197,6 +208,7 @@ class Model(nn.Module):
         plot: bool = False,
         overwrite: bool = False,
         jobs: int | None = 1,
+        progress: Progress | None = None,
         **settings: Unpack[SettingsArguments],
     ) -> Batch:
         """Predict many clips; a clip that fails is an outcome with its cause, and the others go on.
@@ -216,8 +228,9 @@ class Model(nn.Module):
         from affuse.inference.many import predict_many
 
         return predict_many(
-            self, clips, out=out, formats=formats, plot=plot, overwrite=overwrite, jobs=jobs, **settings
-        )
+            self, clips, out=out, formats=formats, plot=plot, overwrite=overwrite, jobs=jobs, progress=progress,
+            **settings,
+        )  # fmt: skip
 
     def trainable_parameters(self) -> int:
         """Parameters that training can change, centers left out (they belong to a loss)."""

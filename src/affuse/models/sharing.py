@@ -22,7 +22,7 @@ def push(source: str | Path, hub_id: str, *, private: bool = False, self_contain
     """
     repository, revision = parts_of(hub_id)
     if revision is not None:
-        raise AffuseError(f"'affuse push' writes to the main branch; leave '@{revision}' out of {hub_id}.")
+        raise AffuseError(f"A model is pushed to the main branch; leave '@{revision}' out of {hub_id}.")
     if not Path(source).exists():
         raise AffuseError(f"There is no model folder {source}; give one that 'affuse train' wrote.")
     folder = find_folder(source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ from affuse.errors import AffuseError
 from affuse.evaluation.measurement import Measurement, measure_predictions
 from affuse.recipe import Recipe
 from affuse.reports.tables.calibration import calibration_tables
-from affuse.reports.tables.convergence import training_table
 from affuse.reports.tables.mistakes import mistakes
 from affuse.reports.tables.rows import Row, Run
 from affuse.reports.tables.utterances import read_utterances
 from affuse.training.comparison_folder import UTTERANCES, is_comparison
+from affuse.training.convergence import training_in_words
 from affuse.training.inputs import reads_text
 from affuse.training.runfolder import RunFolder
 
@@ -34,7 +35,8 @@ class RunReport:
         utterances: Indexed by id: speaker and, where known, gender, scenario, clip.
         measured: Its answers on the test part.
         calibration: ``tables.calibration.calibration_tables`` of all tasks.
-        trainings: ``tables.convergence.training_table`` of all tasks.
+        training: Why the numbers say little of the method, and what to try; "" where the network trained, and of a run
+            without epochs.
         mistakes: ``tables.mistakes.mistakes`` of all tasks.
         skipped: Utterances that could not be read: id, modality, cause.
     """
@@ -47,7 +49,7 @@ class RunReport:
     utterances: pd.DataFrame
     measured: Measurement
     calibration: tuple[pd.DataFrame, pd.DataFrame]
-    trainings: pd.DataFrame
+    training: str
     mistakes: pd.DataFrame
     skipped: pd.DataFrame
 
@@ -85,7 +87,7 @@ class RunReport:
             utterances,
             measure_predictions(run.test, spaces, utterances),
             (_joined([one for one, _ in calibrated]), _joined([curve for _, curve in calibrated])),
-            _joined([training_table([row], task, space) for task, space in spaces.items()]),
+            _training(files, recorded, recipe, spaces),
             _joined([mistakes([row], task, space, utterances) for task, space in spaces.items()]),
             files.skipped(),
         )
@@ -110,6 +112,18 @@ def _finished(files: RunFolder) -> dict[str, Any]:
     if not whole:
         raise AffuseError(f"The result in {files.path} is damaged; train the run again in a new folder.")
     return recorded
+
+
+def _training(
+    files: RunFolder, recorded: Mapping[str, Any], recipe: Recipe, spaces: Mapping[str, Sequence[str]]
+) -> str:
+    """As the run has it; a run of an affuse that did not look is looked at now."""
+    history = files.metrics()
+    if "training" in recorded or not len(history):
+        return str(recorded.get("training") or "")
+    return training_in_words(
+        history, int(recorded["best_epoch"]), recipe.training, files.predictions(), spaces
+    )
 
 
 def _classes(predictions: pd.DataFrame, task: str) -> list[str]:

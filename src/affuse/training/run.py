@@ -14,6 +14,7 @@ import torch
 
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table
+from affuse.models.card import card_text
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.loading import load_model
 from affuse.models.network import Model
@@ -21,7 +22,7 @@ from affuse.models.saving import save_model
 from affuse.recipe import Recipe
 from affuse.training.calibration import prediction_defaults
 from affuse.training.callbacks import CloseEpoch, KeepBest, ReportEpoch, SaveResumeState
-from affuse.training.card import model_card
+from affuse.training.card import card_facts
 from affuse.training.convergence import training_in_words
 from affuse.training.data import Clips
 from affuse.training.environment import environment
@@ -95,11 +96,11 @@ def train_fold(
     if finished is not None:
         return finished
     with own_random_state():
-        return _train(experiment, recipe, fold, folder, key, keep_model, self_contained, subsets, progress)
+        return _train(experiment, recipe, fold, folder, keep_model, self_contained, subsets, progress)
 
 
 def _train(
-    experiment: Experiment, recipe: Recipe, fold: int, folder: RunFolder, key: str, keep_model: bool,
+    experiment: Experiment, recipe: Recipe, fold: int, folder: RunFolder, keep_model: bool,
     self_contained: bool, subsets: bool, progress: Callable[[int, dict[str, float]], None] | None,
 ) -> RunResult:  # fmt: skip
     began = time.perf_counter()
@@ -226,7 +227,7 @@ def _write_model(run: _Run, predictions: pd.DataFrame, training: str, self_conta
     """The model folder, with what prediction needs to know of the training, and its card."""
     run.model.defaults = prediction_defaults(run.experiment, run.roles, predictions)
     test = predictions[predictions["role"] == "test"]
-    card = model_card(run.model, run.experiment, run.fold, test, training)
+    card = card_text(run.model, card_facts(run.experiment, run.fold, test, training))
     save_model(run.model, run.folder.model, card=card, self_contained=self_contained)
 
 

@@ -289,9 +289,12 @@ class RunFolder:
         write_embeddings(self.path / EMBEDDINGS, ids, embedding)
 
     def write_result(self, result: RunResult) -> None:
-        """The last file of a run: with it the folder is finished, and nothing is left to go on from."""
-        self.state.unlink(missing_ok=True)
+        """The last file of a run: with it the folder is finished, and what it would go on from is taken away.
+
+        In this order: on a full disk the training is not lost.
+        """
         write_json(self.path / RESULTS, result.recorded())
+        self.state.unlink(missing_ok=True)
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.path / name

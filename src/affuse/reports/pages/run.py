@@ -15,7 +15,7 @@ from affuse.reports.render.markdown import to_markdown
 from affuse.reports.run_report import RunReport
 from affuse.reports.sections import mistakes
 from affuse.reports.sections.measurement import calibration_section, groups_section, results_sections
-from affuse.reports.sections.one_run import setting_section, training_section, untrained_in_words
+from affuse.reports.sections.one_run import setting_section, training_section
 from affuse.reports.tables.utterances import write_utterances
 from affuse.training.comparison_folder import MARKDOWN, PAGE, UTTERANCES
 from affuse.training.runfolder import RunFolder
@@ -93,7 +93,7 @@ def warnings(report: RunReport) -> list[str]:
             "This corpus is generated: a program made its voices, words and faces. The numbers show that the code "
             "works; they say nothing about people."
         )
-    told += untrained_in_words(report)
+    told += [report.training] if report.training else []
     if report.row.on_test:
         told.append(
             f"The test part was used to make this model ({report.row.on_test}), so its numbers are no estimate for new "

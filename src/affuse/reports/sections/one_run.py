@@ -16,7 +16,6 @@ from affuse.reports.figures.training_curves import training_curves
 from affuse.reports.run_report import RunReport
 from affuse.reports.sections.setting import left_out
 from affuse.reports.sections.training import JOINT, criterion_in_words
-from affuse.reports.tables.convergence import cures_of
 
 _VERSIONS = (
     "affuse",
@@ -37,20 +36,6 @@ _READING = (
 )
 
 
-def untrained_in_words(report: RunReport) -> list[str]:
-    """A sentence for each task that the training did not serve: what is wrong, and what to try."""
-    told: list[str] = []
-    for line in report.trainings.to_dict("records"):
-        why = str(line["trainings"])
-        if why:
-            of = f" ({line['task']})" if len(report.spaces) > 1 else ""
-            told.append(
-                f"This run did not train well enough to say anything of its method{of}: {why}. Try "
-                f"{'; '.join(cures_of(why))}."
-            )
-    return told
-
-
 def training_section(report: RunReport) -> Section | None:
     """Which epoch was kept, whether the training trained, and the curves; None for a run without epochs."""
     metrics = report.run.metrics
@@ -60,12 +45,9 @@ def training_section(report: RunReport) -> Section | None:
     ran = counted(len(metrics), "epoch")
     of = f" of {allowed} allowed" if allowed is not None and allowed != len(metrics) else ""
     told = f"{ran}{of}; the weights of epoch {kept} were kept, {criterion_in_words(report.row)}."
-    untrained = untrained_in_words(report)
-    state = (
-        " ".join(untrained)
-        if untrained
-        else "The training passed the checks: its loss fell, it was not stopped while it still improved, and its "
-        "answers are better than chance."
+    state = report.training or (
+        "The training passed the checks: its loss fell, it was not stopped while it still improved, and its answers "
+        "are better than chance."
     )
     caption = _READING + (f" {JOINT}" if len(report.spaces) > 1 else "")
     drawn = training_curves([metrics], "run", kept)

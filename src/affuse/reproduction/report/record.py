@@ -106,12 +106,12 @@ def read_record(folder: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFram
             return record, frame, claims
     except (OSError, ValueError, KeyError, TypeError, AffuseError) as error:
         raise AffuseError(
-            f"{folder} cannot be read as a reproduction ({' '.join(str(error).split())}); run the same 'affuse "
-            "reproduce' again."
+            f"{folder} cannot be read as a reproduction ({' '.join(str(error).split())}); run the same "
+            "reproduction again."
         ) from None
     raise AffuseError(
-        f"{folder / RECORD} has format {record['format']}, this affuse reads {FORMAT}; run the same 'affuse reproduce' "
-        "again (finished runs are kept)."
+        f"{folder / RECORD} has format {record['format']}, this affuse reads {FORMAT}; run the same reproduction again "
+        "(finished runs are kept)."
     )
 
 

@@ -1,0 +1,285 @@
+"""The model card: README.md of a model folder, with the Hub's metadata, written from the model and a run's facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import affuse
+from affuse.corpora.schema import CorpusInfo
+from affuse.evaluation.intervals import Interval
+from affuse.models.licences import hub_id_of, licence_of, source_of, source_with_revision
+from affuse.models.network import Model
+from affuse.recipe import Recipe, loss_name
+
+METRICS = {"acc": "ACC (WA)", "bacc": "BACC (UA)"}
+
+
+@dataclass(frozen=True)
+class Gap:
+    """BACC of a task by gender.
+
+    Args:
+        groups: gender -> BACC (0 to 1) and utterances.
+        interval: the largest less the smallest, with its 95 % interval; NaN where that is not known.
+    """
+
+    groups: dict[str, tuple[float, int]]
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """A task on the test part.
+
+    Args:
+        intervals: acc and bacc (0 to 1), with their 95 % intervals over speakers.
+        recalls: class -> recall (0 to 1), NaN of a class that no utterance has.
+        gap: None where the test part has one annotated gender only, or none.
+    """
+
+    intervals: dict[str, Interval]
+    recalls: dict[str, float]
+    gap: Gap | None
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a card says that the model itself does not know.
+
+    Args:
+        corpus: that it was trained on.
+        speakers: of the corpus, with a label.
+        parts: role -> utterances and speakers.
+        notes: what the recipe's view of the corpus changed.
+        fold: that was tested.
+        folds: how many there are.
+        stamp: "speaker-dependent" where speakers of the test part are heard in training, else "".
+        results: task -> its numbers, of the tasks that have a test label.
+        tested: what the intervals cannot know of the test speakers, in sentences.
+        training: why the numbers say little of the method, "" where the network trained.
+    """
+
+    corpus: CorpusInfo
+    speakers: int
+    parts: dict[str, tuple[int, int]]
+    notes: list[str]
+    fold: int
+    folds: int
+    stamp: str
+    results: dict[str, TaskResult]
+    tested: list[str]
+    training: str
+
+
+def card_text(model: Model, facts: CardFacts) -> str:
+    """The text of README.md; ``model`` has its prediction defaults."""
+    return "\n".join(
+        [
+            _front_matter(model, facts),
+            *_introduction(model),
+            *_data(model.recipe, facts),
+            *_results(facts),
+            *_confidence(model),
+            *_limits(facts),
+            *_licences(model, facts.corpus),
+        ]
+    )
+
+
+def _front_matter(model: Model, facts: CardFacts) -> str:
+    from huggingface_hub import EvalResult, ModelCardData
+
+    info = facts.corpus
+    kinds = {encoder.kind for encoder in model.resolved.values()}
+    bases = sorted({found for part in model.recipe.modalities.values() if (found := hub_id_of(part))})
+    slug = re.sub(r"[^a-z0-9]+", "-", info.title.lower()).strip("-") or "corpus"
+    results = [
+        EvalResult(
+            task_type="audio-classification" if "audio" in kinds else "other",
+            task_name=f"{' and '.join(facts.results)} recognition",
+            dataset_type=slug,
+            dataset_name=info.title,
+            dataset_split="test",
+            metric_type="accuracy" if metric == "acc" else "recall",
+            metric_name=f"{task} {METRICS[metric]}",  # results of one data set share their task name
+            metric_value=round(interval.value, 4),
+        )
+        for task, result in facts.results.items()
+        for metric, interval in result.intervals.items()
+    ]
+    return "---\n" + ModelCardData(
+        model_name=model.recipe.name,
+        library_name="affuse",
+        license="unknown",  # the owner's to choose, within the licences named below
+        language=info.language if re.fullmatch(r"[a-z]{2,3}", info.language) else None,
+        base_model=bases or None,
+        pipeline_tag="audio-classification" if kinds == {"audio"} else None,
+        tags=["affuse", "emotion-recognition", *sorted(kinds), *(["generated-data"] if info.generated else [])],
+        eval_results=results or None,
+    ).to_yaml() + "\n---\n"  # fmt: skip
+
+
+def _introduction(model: Model) -> list[str]:
+    recipe = model.recipe
+    about = " ".join(recipe.description.split())
+    inputs = [
+        f"{name} ({part.encoder}{f' {source}' if (source := source_of(part)) else ''}, "
+        f"{'frozen' if part.frozen else 'trained'})"
+        for name, part in recipe.modalities.items()
+    ]
+    tasks = [f"- **{task}**: {', '.join(space)}; loss {loss_name(recipe.tasks[task].loss)}"
+             for task, space in model.label_spaces.items()]  # fmt: skip
+    return [
+        f"# {recipe.name}",
+        "",
+        f"Trained with affuse {affuse.__version__} on the recipe {recipe.name}.",
+        "",
+        *tasks,
+        "",
+        f"It reads {'; '.join(inputs)}. Fusion: {recipe.fusion.name}. "
+        f"Parameters trained: {model.trainable_parameters():,}. {_missing(model)}",
+        "",
+        *([f"> The recipe says of itself, whatever was changed in it since: {about}", ""] if about else []),
+        "```python",
+        "import affuse",
+        "",
+        'model = affuse.load("path or owner/name")',
+        "```",
+        "",
+    ]
+
+
+def _missing(model: Model) -> str:
+    if len(model.widths) < 2:
+        return ""
+    rates = {name: part.dropout for name, part in model.recipe.modalities.items() if part.dropout}
+    if rates:
+        told = ", ".join(f"{name} from {100 * rate:g} %" for name, rate in rates.items())
+        return f"Any of its modalities may be missing; training took {told} of the clips."
+    return "Any of its modalities may be missing, for which it was not trained (no modality dropout)."
+
+
+def _data(recipe: Recipe, facts: CardFacts) -> list[str]:
+    info = facts.corpus
+    parts = [
+        f"{role}: {utterances} utterances"
+        + (f" of {count} speaker{'s' if count > 1 else ''}" if count else "")
+        for role, (utterances, count) in facts.parts.items()
+    ]
+    generated = ["The corpus is **generated by a program**: no person's voice, words or face is in it."]
+    overlap = (
+        f"This split is **{facts.stamp}**: speakers of the test part are heard in training."
+        if facts.stamp
+        else "No speaker of the test part is heard in training."
+    )
+    chosen = chosen_in_words(recipe, "validation" in facts.parts and facts.parts["validation"][0] > 0)
+    return [
+        "## Data and protocol",
+        "",
+        f"Corpus: {info.title}" + (f", language {info.language}" if info.language else "") + ".",
+        *(generated if info.generated else []),
+        "",
+        *[f"- {part}" for part in parts],
+        *[f"- {note}" for note in facts.notes],
+        "",
+        f"Protocol: {recipe.protocol.kind}, fold {facts.fold} of {facts.folds}, seed {recipe.seed}. {overlap} {chosen}",
+        "",
+    ]
+
+
+def chosen_in_words(recipe: Recipe, validation: bool) -> str:
+    """How the epoch was chosen; what the test part had a hand in is said first."""
+    if recipe.on_test:
+        return f"**The figures below are better than they should be**: {recipe.on_test}."
+    if recipe.training.select == "last":
+        told = "; the validation part chose none" if validation else ""
+        return f"The last epoch counts, as the recipe has it{told}; the test part was predicted once."
+    if validation:
+        return "The epoch was chosen on validation; the test part was predicted once."
+    return "There is no validation part: the last epoch counts."
+
+
+def _results(facts: CardFacts) -> list[str]:
+    lines = ["## Results on the test part", "", *([f"**{facts.training}**", ""] if facts.training else [])]
+    if facts.corpus.generated:
+        lines += ["On a generated corpus: they say nothing about people.", ""]
+    lines += ["| task | metric | value | 95 % interval over speakers |", "|---|---|---|---|"]
+    for task, result in facts.results.items():
+        for metric, (value, low, high) in result.intervals.items():
+            span = f"{100 * low:.1f} to {100 * high:.1f}" if low == low else "not defined (one speaker)"
+            lines.append(f"| {task} | {METRICS[metric]} | {100 * value:.1f} | {span} |")
+    for note in facts.tested:
+        lines += ["", note]
+    for task, result in facts.results.items():
+        told = [f"{label} {100 * recall:.1f}" for label, recall in result.recalls.items() if recall == recall]
+        lines += ["", f"Recall of {task}: {', '.join(told)}."]
+    return [*lines, "", *_gaps(facts.results)]
+
+
+def _gaps(results: Mapping[str, TaskResult]) -> list[str]:
+    """BACC by the corpus's annotation of gender, and the difference."""
+    lines: list[str] = []
+    for task, result in results.items():
+        if (gap := result.gap) is None:
+            continue
+        told = [f"{name} {100 * bacc:.1f} (n {n})" for name, (bacc, n) in gap.groups.items()]
+        points, low, high = (100 * one for one in gap.interval)
+        span = f" (95 % interval {low:.1f} to {high:.1f})" if low == low else ""
+        lines.append(f"BACC of {task} by gender: {', '.join(told)}; gap {points:.1f} points{span}.")
+    if not lines:
+        lines = ["Not measured: the test part has one annotated gender only, or none."]
+    return ["### Gap by gender", "", *lines, "Gender is the corpus's annotation of the speaker.", ""]
+
+
+def _confidence(model: Model) -> list[str]:
+    """What the confidences of ``affuse predict`` are worth, task by task."""
+    lines = []
+    for task in model.label_spaces:
+        one = model.defaults.of_task(task)
+        if one.cause or not one.utterances:
+            lines.append(f"- {task}: the network's own confidence, {one.source}; no answer is called unsure.")
+            continue
+        unsure = (
+            f"answers below {one.unsure_below:.2f} are called unsure"
+            if one.unsure_below
+            else "none is called unsure"
+        )
+        lines.append(f"- {task}: temperature {one.temperature:.2f} {one.source}; {unsure}.")
+    few = [note for note in model.defaults.notes(model.label_spaces) if "rest on little" in note]
+    return ["### Confidence", "", *lines, *(["", *few] if few else []), ""]
+
+
+def _limits(facts: CardFacts) -> list[str]:
+    return [
+        "## Limits",
+        "",
+        f"- {facts.speakers} speakers of one corpus: on other voices, languages, rooms and microphones expect less.",
+        "- It names the label that the corpus's annotators would give, not what a person feels; acted emotion is "
+        "not felt emotion.",
+        "- Figures are of one fold and one seed; 'affuse compare' shows how far folds and seeds differ.",
+        *[f"- {note}" for note in facts.corpus.notes],
+        "",
+        "## Intended use",
+        "",
+        "Research on affect in speech, comparison of methods, and annotation that a person checks. Not for decisions "
+        "about people: hiring, work, school, policing, credit, health. Inferring emotions at work or in education is "
+        "prohibited in the European Union (Regulation 2024/1689, article 5).",
+        "",
+    ]
+
+
+def _licences(model: Model, info: CorpusInfo) -> list[str]:
+    lines = [f"- {name}: {part.encoder}{source_with_revision(part)}: {licence_of(part)}"
+             for name, part in model.recipe.modalities.items()]  # fmt: skip
+    return [
+        "## Licences",
+        "",
+        *lines,
+        f"- corpus {info.title}: {info.licence or 'not stated in its corpus.yaml'}",
+        "- affuse: Apache-2.0",
+        "",
+        "The licence of this model is for its owner to choose within these; set 'license' above.",
+        "",
+    ]
