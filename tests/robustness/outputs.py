@@ -128,6 +128,9 @@ def _export(place: Place) -> Command:
 def _evaluate(place: Place) -> Command:
     (place.folder / "run").mkdir()
     (place.folder / "run" / "predictions.csv").write_text("id\n")
+    (place.folder / "corpus").mkdir()
+    for name in ("corpus.yaml", "utterances.parquet"):  # refused before either is read
+        (place.folder / "corpus" / name).touch()
     return Command(["evaluate", place.model, "corpus", "--out", "run"])
 
 
