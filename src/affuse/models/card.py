@@ -184,7 +184,8 @@ def _data(recipe: Recipe, facts: CardFacts) -> list[str]:
         *[f"- {part}" for part in parts],
         *[f"- {note}" for note in facts.notes],
         "",
-        f"Protocol: {recipe.protocol.kind.replace('_', ' ')}, fold {facts.fold} of {facts.folds}, seed {recipe.seed}. {overlap} {chosen}",
+        f"Protocol: {recipe.protocol.kind.replace('_', ' ')}, fold {facts.fold} of {facts.folds}, seed {recipe.seed}. "
+        f"{overlap} {chosen}",
         "",
     ]
 

@@ -160,7 +160,8 @@ class Model(nn.Module):
 
     def predict(
         self,
-        clip: str | Path | tuple[Any, int],
+        clip: str | Path | tuple[Any, int] | Any,
+        rate: int | None = None,
         *,
         progress: Progress | None = None,
         **settings: Unpack[SettingsArguments],
@@ -171,6 +172,7 @@ class Model(nn.Module):
             clip: An audio or video file, or sound in memory as ``(samples, rate)``: a NumPy array or PyTorch tensor of
                 shape ``(n,)``, ``(channels, n)`` or ``(n, channels)``, floats from -1 to 1 or integer PCM, and its
                 sampling rate in Hz.
+            rate: The sampling rate, where ``clip`` is the samples alone: ``model.predict(samples, 16_000)``.
             progress: What it reports to; None: a bar in a terminal or notebook, else nothing.
             **settings: The fields of ``affuse.inference.settings.Settings``: ``window``, ``hop``, ``vad``, ``unsure``,
                 ``text`` or ``words`` for a model that reads words, and so on.
@@ -194,7 +196,10 @@ class Model(nn.Module):
         from affuse.media.samples import Samples
         from affuse.progress import watched
 
-        source = Path(clip) if isinstance(clip, str | Path) else Samples.of(clip)
+        if rate is not None and isinstance(clip, str | Path):
+            raise AffuseError(f"rate belongs to samples in memory, and {clip} is a file; leave rate out.")
+        given = clip if rate is None else (clip, rate)
+        source = Path(given) if isinstance(given, str | Path) else Samples.of(given)
         predictor = Predictor(self, with_words(Settings.of(settings), source))
         with watched(progress, transient=True) as watching:
             return predictor.predict(source, watching.count("windows"))
