@@ -247,5 +247,5 @@ def test_samples_and_rate_may_be_two_arguments(model: Model, tmp_path: Path) -> 
     sound = 0.1 * np.sin(np.arange(32_000) / 20)
     pair, two = model.predict((sound, 16_000), vad=False), model.predict(sound, 16_000, vad=False)
     assert pair.to_dict() == two.to_dict()
-    with pytest.raises(AffuseError, match="talk.wav is a file; leave rate out"):
+    with pytest.raises(AffuseError, match=r"talk\.wav is a file; leave rate out"):
         model.predict(tmp_path / "talk.wav", 16_000)
