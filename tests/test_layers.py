@@ -15,7 +15,7 @@ import affuse
 
 SOURCE = Path(affuse.__file__).parent
 LAYERS = [  # names in src/affuse; a module imports its own layer and those before it
-    "arguments calls devices errors failures figures files lazy names progress section tables",  # know nothing of affuse's parts
+    "arguments calls devices errors failures figures files lazy names progress section tables",  # know no parts
     "parts sequence workers",
     "evaluation", "media", "losses", "weighting", "fusion", "corpora", "encoders",
     "recipe",
