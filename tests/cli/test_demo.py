@@ -258,7 +258,7 @@ def test_with_faces_the_second_papers_network_follows(tmp_path, capsys, monkeypa
         scores[name] = np.mean(
             [balanced_accuracy_score(t["emotion"], t["emotion_predicted"]) for t in tables]
         )
-    against = paired[paired["reference_is"] == "the best single modality on validation"]
+    against = paired[paired["reference_is"] == "the best single modality (chosen on validation)"]
     assert len(against) == len(paired[["recipe", "loss"]].drop_duplicates())
     assert against["reference"].str.startswith(max(scores, key=lambda name: scores[name])).all()
     assert re.search(r"4 of 4, after \d+ (s|min): the second paper", ran.err)

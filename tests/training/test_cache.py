@@ -208,7 +208,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path):
     found = subprocess.run(
         [sys.executable, "-c", FILL, str(tmp_path / "cache")], capture_output=True, text=True, check=True
     )
-    assert "is full; free some space or choose another folder with --cache" in found.stdout
+    assert "is full; free some space or choose another folder for cache" in found.stdout
     files = [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert files == ["aa" * 16 + ".safetensors"]
 

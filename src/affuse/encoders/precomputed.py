@@ -126,6 +126,7 @@ def _open(path: str, key: str | None) -> np.ndarray:
     if not Path(path).is_file():
         raise FileNotFoundError(path)
     if key is None:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    with np.load(path, allow_pickle=False) as archive:
+        return np.lib.format.open_memmap(path, mode="r")  # refuses objects, which would be unpickled
+    # opened here: numpy leaves a file open that is no archive
+    with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
         return archive[key]

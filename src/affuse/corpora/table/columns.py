@@ -14,6 +14,7 @@ from affuse.names import alike, listed
 from affuse.parts.registry import unknown
 from affuse.tables import NumberedTable
 
+_NEARLY = 0.8  # likeness of two names from which one is taken for the other, misspelt
 # Column of the corpus -> names that people give it, without blanks, signs and case.
 _PATHS = "file filename filepath path media mediafile mediapath clip clipname clippath recording relativepath"
 USUAL_NAMES = {
@@ -72,12 +73,12 @@ def name_columns(numbered: NumberedTable, given: Mapping[str, str]) -> NamedColu
     absent = [ours for ours, theirs in given.items() if not theirs]
     remarks = [_said(guessed)] if guessed else []
     for ours in given:
-        close = get_close_matches(ours, COLUMNS, n=1, cutoff=0.8)
+        close = get_close_matches(ours, COLUMNS, n=1, cutoff=_NEARLY)
         if ours not in COLUMNS and close and not ours.startswith(FEATURE_PREFIX):
             remarks.append(f"The column {ours!r} is an extra one; did you mean {close[0]!r}?")
     made = _renamed(numbered, names, absent)
     for name in made.table.columns:
-        close = get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.8)
+        close = get_close_matches(name.lower(), COLUMNS, n=1, cutoff=_NEARLY)
         if (
             name not in COLUMNS
             and name not in given
@@ -146,7 +147,13 @@ def _missed(table: pd.DataFrame, absent: Iterable[str]) -> list[str]:
     """A sentence where labels or speakers were not found, though a column under another name may hold them."""
     missing = [ours for ours in ("emotion", "speaker") if ours not in {*table.columns, *absent}]
     others = [
-        str(name) for name in table.columns if name not in COLUMNS and not name.startswith(FEATURE_PREFIX)
+        str(name)
+        for name in table.columns
+        if name not in COLUMNS
+        and not name.startswith(FEATURE_PREFIX)
+        and not get_close_matches(
+            str(name).lower(), COLUMNS, n=1, cutoff=_NEARLY
+        )  # said by a sentence of its own
     ]
     if not missing or not others:
         return []
