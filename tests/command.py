@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
 
 from affuse.cli.app import main
 
@@ -14,7 +17,7 @@ class Ran(NamedTuple):
     err: str
 
 
-def affuse(capsys, monkeypatch, *words) -> Ran:
+def affuse(capsys: Any, monkeypatch: pytest.MonkeyPatch, *words: Path | int | str) -> Ran:
     """Exit code, standard output and standard error of ``affuse words...``."""
     monkeypatch.setattr(sys, "argv", ["affuse", *map(str, words)])
     capsys.readouterr()

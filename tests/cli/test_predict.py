@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ NAMES = ["plain.wav", "with space & 'quotes\" ünïcode 話.wav", "-dash.wav", "
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def model(tmp_path_factory: pytest.TempPathFactory):
     torch.manual_seed(0)
     voice = {"audio": {"encoder": "logmel", "options": {"bands": 16}}}
     made = Model(
@@ -41,7 +42,7 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory):
+def clips(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("clips")
     for i, name in enumerate(NAMES):
         write_sound(folder / name, recording(0.5, ("neu", 2.5), 0.5, seed=i), RATE)
@@ -51,7 +52,9 @@ def clips(tmp_path_factory):
     return folder
 
 
-def test_json_to_a_pipe_and_figures_to_the_other(capsys, monkeypatch, model, clips):
+def test_json_to_a_pipe_and_figures_to_the_other(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, model: Path, clips: Path
+) -> None:
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--device", "cpu")
     told = json.loads(ran.out)
     assert ran.code == 0
@@ -119,7 +122,14 @@ def test_a_bar_in_a_terminal_leaves_the_results_whole(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_odd_names(capsys, monkeypatch, model, clips, tmp_path, name):
+def test_odd_names(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    tmp_path: Path,
+    name: str,
+) -> None:
     monkeypatch.chdir(clips)
     ran = affuse(capsys, monkeypatch, "predict", model, "--format", "srt,csv", "--out", tmp_path, "--", name)
     assert ran.code == 0, ran.err
@@ -128,8 +138,12 @@ def test_odd_names(capsys, monkeypatch, model, clips, tmp_path, name):
 
 
 def test_a_folder_on_two_processes_keeps_its_shape_and_equals_one(
-    capsys, monkeypatch, model, clips, tmp_path
-):
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    tmp_path: Path,
+) -> None:
     both = [
         affuse(capsys, monkeypatch, "predict", model, clips, "--out", tmp_path / f"{n}", "--jobs", n)
         for n in (1, 2)
@@ -143,7 +157,13 @@ def test_a_folder_on_two_processes_keeps_its_shape_and_equals_one(
         assert (tmp_path / "1" / path).read_bytes() == (tmp_path / "2" / path).read_bytes()
 
 
-def test_a_batch_goes_on_and_lists_its_failures(capsys, monkeypatch, model, clips, tmp_path):
+def test_a_batch_goes_on_and_lists_its_failures(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    tmp_path: Path,
+) -> None:
     (tmp_path / "broken.wav").write_bytes(b"RIFF is not enough" * 50)
     (tmp_path / "empty.mp3").write_bytes(b"")
     sources = [tmp_path / "broken.wav", clips / "plain.wav", tmp_path / "empty.mp3", tmp_path / "gone.mp4"]
@@ -156,7 +176,9 @@ def test_a_batch_goes_on_and_lists_its_failures(capsys, monkeypatch, model, clip
     assert (tmp_path / "out" / "plain.json").is_file()
 
 
-def test_csv_of_many_has_one_header_and_json_a_line_each(capsys, monkeypatch, model, clips):
+def test_csv_of_many_has_one_header_and_json_a_line_each(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, model: Path, clips: Path
+) -> None:
     pattern = str(clips / "*plain*")
     ran = affuse(
         capsys, monkeypatch, "predict", model, pattern, clips / "deeper", "--format", "csv", "--jobs", 1
@@ -167,7 +189,13 @@ def test_csv_of_many_has_one_header_and_json_a_line_each(capsys, monkeypatch, mo
     assert [json.loads(line)["clip"] for line in ran.out.splitlines()] == list(dict.fromkeys(table["clip"]))
 
 
-def test_a_table_names_clips_beside_it(capsys, monkeypatch, model, clips, tmp_path):
+def test_a_table_names_clips_beside_it(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    tmp_path: Path,
+) -> None:
     (tmp_path / "list.csv").write_text(
         f"path,side,text\n{clips / 'plain.wav'},left,\n{clips / '-dash.wav'},,hello you\n"
     )
@@ -179,7 +207,13 @@ def test_a_table_names_clips_beside_it(capsys, monkeypatch, model, clips, tmp_pa
     assert " ".join(one["text"] for one in said["segments"]).split() == ["hello", "you"]
 
 
-def test_a_folder_of_words_gives_each_clip_its_own(capsys, monkeypatch, model, clips, tmp_path):
+def test_a_folder_of_words_gives_each_clip_its_own(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    tmp_path: Path,
+) -> None:
     (tmp_path / "words").mkdir()
     (tmp_path / "words" / "plain.txt").write_text("good day")
     (tmp_path / "words" / "-dash.txt").write_bytes("grün".encode("latin-1"))
@@ -194,7 +228,9 @@ def test_a_folder_of_words_gives_each_clip_its_own(capsys, monkeypatch, model, c
     assert (tmp_path / "out" / "[magic]*.json").is_file()
 
 
-def test_standard_input(capsys, monkeypatch, model, clips):
+def test_standard_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, model: Path, clips: Path
+) -> None:
     class Input:
         closed = False
         buffer = io.BytesIO((clips / "plain.wav").read_bytes())
@@ -239,7 +275,14 @@ def test_standard_input(capsys, monkeypatch, model, clips):
         (["--channel", "3"], "has only channel 0, not channel 3"),
     ],
 )
-def test_options_that_do_not_fit(capsys, monkeypatch, model, clips, words, said):
+def test_options_that_do_not_fit(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    words: list[str],
+    said: str,
+) -> None:
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", *words)
     assert ran.code == 2
     assert ran.out == ""
@@ -247,7 +290,9 @@ def test_options_that_do_not_fit(capsys, monkeypatch, model, clips, words, said)
     assert ran.err.count("\n") == 1
 
 
-def test_a_single_clip_that_cannot_be_used_is_bad_input(capsys, monkeypatch, model, tmp_path):
+def test_a_single_clip_that_cannot_be_used_is_bad_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, model: Path, tmp_path: Path
+) -> None:
     ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "gone.wav", "--out", tmp_path / "out")
     assert ran.code == 2
     assert ran.err == f"affuse: {tmp_path / 'gone.wav'} does not exist; correct the path.\n"
@@ -256,7 +301,13 @@ def test_a_single_clip_that_cannot_be_used_is_bad_input(capsys, monkeypatch, mod
     assert ran.err == f"affuse: {tmp_path / 'none.wav'} is empty (0 bytes); fetch it again.\n"
 
 
-def test_a_model_with_an_altered_or_missing_file(capsys, monkeypatch, model, clips, tmp_path):
+def test_a_model_with_an_altered_or_missing_file(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    tmp_path: Path,
+) -> None:
     import shutil
 
     for name, change in (("altered", lambda p: p.write_text("{}")), ("missing", lambda p: p.unlink())):
@@ -269,14 +320,26 @@ def test_a_model_with_an_altered_or_missing_file(capsys, monkeypatch, model, cli
 
 
 @pytest.mark.skipif(getattr(os, "geteuid", int)() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written(capsys, monkeypatch, model, clips, tmp_path):
+def test_a_folder_that_may_not_be_written(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Any,
+    clips: Any,
+    tmp_path: Path,
+) -> None:
     tmp_path.chmod(0o500)
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path / "out")
     assert ran.code == 2
     assert "cannot be written (permission denied)" in ran.err
 
 
-def test_an_output_that_is_a_file(capsys, monkeypatch, model, clips, tmp_path):
+def test_an_output_that_is_a_file(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    tmp_path: Path,
+) -> None:
     (tmp_path / "out").write_text("")
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path / "out")
     assert ran.code == 2
@@ -284,7 +347,13 @@ def test_an_output_that_is_a_file(capsys, monkeypatch, model, clips, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
-def test_a_disk_without_room_ends_the_batch_in_one_sentence(capsys, monkeypatch, model, clips, tmp_path):
+def test_a_disk_without_room_ends_the_batch_in_one_sentence(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    tmp_path: Path,
+) -> None:
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -299,20 +368,30 @@ def test_a_disk_without_room_ends_the_batch_in_one_sentence(capsys, monkeypatch,
     assert not list(tmp_path.glob("*.json"))
 
 
-def test_silence_is_no_failure(capsys, monkeypatch, model, tmp_path):
+def test_silence_is_no_failure(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, model: Path, tmp_path: Path
+) -> None:
     write_sound(tmp_path / "a.wav", np.zeros(2 * RATE, np.float32), RATE)
     ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "a.wav", "--format", "srt")
     assert (ran.code, ran.out) == (0, "")
     assert "nobody speaks" in ran.err
 
 
-def test_a_picture_of_every_timeline(capsys, monkeypatch, model, clips, tmp_path):
+def test_a_picture_of_every_timeline(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    tmp_path: Path,
+) -> None:
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path, "--plot")
     assert ran.code == 0, ran.err
     assert (tmp_path / "plain.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_text_file_is_not_media(capsys, monkeypatch, model, tmp_path):
+def test_a_text_file_is_not_media(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, model: Path, tmp_path: Path
+) -> None:
     (tmp_path / "notes.txt").write_text("hello there\nno clip at all\n" * 20)
     ran = affuse(capsys, monkeypatch, "predict", model, tmp_path / "notes.txt")
     assert ran.code == 2
@@ -323,7 +402,9 @@ def test_a_text_file_is_not_media(capsys, monkeypatch, model, tmp_path):
     assert "words.srt has neither sound nor pictures, and this model reads" in ran.err
 
 
-def test_where_the_system_does_not_know_the_memory_it_is_not_printed(capsys, monkeypatch, model, clips):
+def test_where_the_system_does_not_know_the_memory_it_is_not_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, model: Path, clips: Path
+) -> None:
     from affuse.inference.memory import peak_memory
 
     assert (peak_memory() or 0) > 1e6
@@ -337,7 +418,7 @@ def test_where_the_system_does_not_know_the_memory_it_is_not_printed(capsys, mon
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-def test_ctrl_c_ends_in_one_sentence(model, tmp_path):
+def test_ctrl_c_ends_in_one_sentence(model: Path, tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     for i in range(40):
         write_sound(tmp_path / "clips" / f"{i}.wav", recording(0.5, ("neu", 6.0), seed=i), RATE)
@@ -360,7 +441,14 @@ def test_ctrl_c_ends_in_one_sentence(model, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["talk.srt", "Talk.JSON", "talk.csv", "talk.vtt", "talk.txt", "talk.png"])
-def test_a_name_with_an_ending_is_a_file(capsys, monkeypatch, model, clips, tmp_path, name):
+def test_a_name_with_an_ending_is_a_file(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    tmp_path: Path,
+    name: str,
+) -> None:
     monkeypatch.chdir(tmp_path)
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", f"deep/{name}")
     assert ran.code == 0, ran.err
@@ -373,7 +461,13 @@ def test_a_name_with_an_ending_is_a_file(capsys, monkeypatch, model, clips, tmp_
     assert {path.name for path in (tmp_path / "deep").iterdir()} == {name, RECORD}
 
 
-def test_what_was_written_is_said(capsys, monkeypatch, model, clips, tmp_path):
+def test_what_was_written_is_said(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    tmp_path: Path,
+) -> None:
     monkeypatch.chdir(tmp_path)
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", "one")
     assert "Wrote one/plain.json." in ran.err
@@ -401,7 +495,15 @@ def test_what_was_written_is_said(capsys, monkeypatch, model, clips, tmp_path):
         (["--out", "a.srt", "gone.wav"], "a.srt is one file, and there are 2 clips; give --out a folder"),
     ],
 )  # fmt: skip
-def test_outputs_that_contradict_each_other(capsys, monkeypatch, model, clips, tmp_path, words, said):
+def test_outputs_that_contradict_each_other(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    tmp_path: Path,
+    words: list[str],
+    said: str,
+) -> None:
     monkeypatch.chdir(tmp_path)
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", *words)
     assert ran.code == 2
@@ -409,7 +511,13 @@ def test_outputs_that_contradict_each_other(capsys, monkeypatch, model, clips, t
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_is_not_affuses_stays(capsys, monkeypatch, model, clips, tmp_path):
+def test_a_file_that_is_not_affuses_stays(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    model: Path,
+    clips: Path,
+    tmp_path: Path,
+) -> None:
     (tmp_path / "talk.srt").write_text("mine")
     ran = affuse(capsys, monkeypatch, "predict", model, clips / "plain.wav", "--out", tmp_path / "talk.srt")
     assert ran.code == 2

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,13 +15,15 @@ from command import affuse
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory):
+def release(tmp_path_factory: pytest.TempPathFactory):
     return generate_release(
         tmp_path_factory.mktemp("place") / "release", sessions=2, dialogs=2, turns=60, video=False, jobs=1
     )
 
 
-def test_generated_writes_a_release_and_its_corpus(tmp_path, capsys, monkeypatch):
+def test_generated_writes_a_release_and_its_corpus(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "my corpus"
     ran = affuse(
         capsys, monkeypatch, "prepare", "generated", out,
@@ -33,7 +37,9 @@ def test_generated_writes_a_release_and_its_corpus(tmp_path, capsys, monkeypatch
     assert (again / "displays.csv").read_bytes() == (out / "release" / "displays.csv").read_bytes()
 
 
-def test_iemocap_prints_the_counts_and_writes_the_corpus(release, tmp_path, capsys, monkeypatch):
+def test_iemocap_prints_the_counts_and_writes_the_corpus(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran = affuse(capsys, monkeypatch, "prepare", "iemocap", release, tmp_path / "corpus")
     assert ran.code == 0
     corpus = Corpus.load(tmp_path / "corpus")
@@ -47,7 +53,9 @@ def test_iemocap_prints_the_counts_and_writes_the_corpus(release, tmp_path, caps
     assert "60 of 60 turns have no usable picture: no avi (60)" in ran.err
 
 
-def test_the_options_reach_the_label_protocol(release, tmp_path, capsys, monkeypatch):
+def test_the_options_reach_the_label_protocol(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran = affuse(
         capsys, monkeypatch, "prepare", "iemocap", release, tmp_path / "corpus",
         "--classes", "6", "--scenario", "improvised", "--ties", "majority", "--seed", 5, "--no-keep-unlabelled",
@@ -61,7 +69,9 @@ def test_the_options_reach_the_label_protocol(release, tmp_path, capsys, monkeyp
     assert "a draw (seed 5)" in ran.err
 
 
-def test_a_copy_without_a_session_and_with_damage_is_read_and_says_so(release, tmp_path, capsys, monkeypatch):
+def test_a_copy_without_a_session_and_with_damage_is_read_and_says_so(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy = shutil.copytree(release, tmp_path / "copy")
     shutil.rmtree(copy / "Session2")
     evaluation = sorted((copy / "Session1/dialog/EmoEvaluation").glob("Ses*.txt"))[0]
@@ -100,8 +110,15 @@ def test_a_copy_without_a_session_and_with_damage_is_read_and_says_so(release, t
         ),
     ],
 )
-def test_bad_input_is_one_sentence_and_code_2(release, tmp_path, capsys, monkeypatch, words, sentence):
-    names = {"release": release, "up": release.parent, "out": tmp_path}
+def test_bad_input_is_one_sentence_and_code_2(
+    release: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    sentence: str,
+) -> None:
+    names: dict[str, Any] = {"release": release, "up": release.parent, "out": tmp_path}
     ran = affuse(capsys, monkeypatch, *(word.format(**names) for word in words))
     assert ran.code == 2
     assert ran.err.startswith("affuse: ")

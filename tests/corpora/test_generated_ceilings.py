@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ CASES = [(name, subset) for name in CLASS_SETS for subset in subsets()]
 
 @pytest.mark.parametrize("label", LABEL_MIX)
 @pytest.mark.parametrize("modality", MODALITIES)
-def test_each_modality_shows_something_with_probability_one(modality, label):
+def test_each_modality_shows_something_with_probability_one(modality: str, label: str) -> None:
     shown = shown_given(modality, label)
     assert shown.shape == (len(DISPLAYS),)
     assert (shown >= 0).all()
@@ -38,7 +39,9 @@ def test_each_modality_shows_something_with_probability_one(modality, label):
 
 
 @pytest.mark.parametrize(("name", "subset"), CASES)
-def test_ceiling_is_the_sum_over_shown_combinations_of_the_largest_posterior(name, subset):
+def test_ceiling_is_the_sum_over_shown_combinations_of_the_largest_posterior(
+    name: str, subset: tuple[Any, ...]
+) -> None:
     classes = CLASS_SETS[name]
     total = sum(LABEL_MIX[label] for label in classes)
     accuracy = balanced = 0.0
@@ -63,7 +66,7 @@ def test_ceiling_is_the_sum_over_shown_combinations_of_the_largest_posterior(nam
 
 
 @pytest.mark.parametrize("subset", subsets())
-def test_a_simulated_ideal_observer_reaches_the_ceiling(subset):
+def test_a_simulated_ideal_observer_reaches_the_ceiling(subset: tuple[Any, ...]) -> None:
     classes, draws = CLASS_SETS["4+exc"], 60_000
     rng = np.random.default_rng(1)
     labels = list(classes)
@@ -83,7 +86,7 @@ def test_a_simulated_ideal_observer_reaches_the_ceiling(subset):
     assert abs(right - expected) < 4 * np.sqrt(expected * (1 - expected) / draws)
 
 
-def test_no_rule_does_better_than_the_ceiling():
+def test_no_rule_does_better_than_the_ceiling() -> None:
     # every rule that maps what is seen to a class, for two modalities, is a column choice: try many at random
     classes, subset = CLASS_SETS["4+exc"], ("audio", "video")
     from affuse.corpora.generated.ceilings import joint
@@ -97,7 +100,7 @@ def test_no_rule_does_better_than_the_ceiling():
 
 @pytest.mark.parametrize("name", CLASS_SETS)
 @pytest.mark.parametrize("measure", ["emotion", "emotion_bacc", "gender"])
-def test_another_modality_never_hurts(name, measure):
+def test_another_modality_never_hurts(name: str, measure: str) -> None:
     found = all_ceilings()[name]
     for small in subsets():
         for large in subsets():
@@ -105,7 +108,7 @@ def test_another_modality_never_hurts(name, measure):
                 assert found["+".join(small)][measure] <= found["+".join(large)][measure] + 1e-12
 
 
-def test_four_class_ceilings_leave_room_for_fusion():
+def test_four_class_ceilings_leave_room_for_fusion() -> None:
     found = all_ceilings()["4+exc"]
     assert all(0.6 < found[m]["emotion"] < 0.72 for m in MODALITIES)
     assert 0.85 < found["audio+text+video"]["emotion"] < 0.9
@@ -113,7 +116,7 @@ def test_four_class_ceilings_leave_room_for_fusion():
     assert found["audio"]["gender"] == found["video"]["gender"] == 1.0
 
 
-def test_what_lies_behind_no_consensus_follows_the_main_labels():
+def test_what_lies_behind_no_consensus_follows_the_main_labels() -> None:
     shares = hidden_shares()
     assert list(shares) == list(MAIN)
     assert sum(shares.values()) == pytest.approx(1)
@@ -121,7 +124,7 @@ def test_what_lies_behind_no_consensus_follows_the_main_labels():
     np.testing.assert_allclose(shown_given("text", "xxx"), by_hand, atol=1e-12)
 
 
-def test_the_documented_table_is_the_computed_one():
+def test_the_documented_table_is_the_computed_one() -> None:
     page = (Path(__file__).parents[2] / "docs" / "generated.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ((?:audio|text|video)[\w +]*) \| ([\d.]+) \| ([\d.]+) \|$", page, flags=re.M)
     assert len(rows) == 7

@@ -6,6 +6,7 @@ import hashlib
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -20,11 +21,11 @@ from affuse.corpora.generated.video import LEFT, RIGHT, TOP
 from affuse.errors import AffuseError
 from command import affuse
 
-SIZE = {"sessions": 1, "dialogs": 2, "turns": 8}
+SIZE: dict[str, Any] = {"sessions": 1, "dialogs": 2, "turns": 8}
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory):
+def release(tmp_path_factory: pytest.TempPathFactory):
     return generate_release(tmp_path_factory.mktemp("generated") / "release", jobs=1, **SIZE)
 
 
@@ -36,12 +37,12 @@ def digests(root: Path) -> dict[str, str]:
     }
 
 
-def test_one_seed_gives_the_same_bytes_for_any_number_of_processes(release, tmp_path):
+def test_one_seed_gives_the_same_bytes_for_any_number_of_processes(release: Path, tmp_path: Path) -> None:
     again = generate_release(tmp_path / "again", jobs=2, **SIZE)
     assert digests(release) == digests(again)
 
 
-def test_another_seed_gives_other_media_in_the_same_layout(release, tmp_path):
+def test_another_seed_gives_other_media_in_the_same_layout(release: Path, tmp_path: Path) -> None:
     other = generate_release(tmp_path / "other", jobs=1, seed=1, **SIZE)
     mine, theirs = digests(release), digests(other)
     dialogs = {name for name in mine if "sentences" not in name and "Self" not in name}
@@ -51,14 +52,14 @@ def test_another_seed_gives_other_media_in_the_same_layout(release, tmp_path):
     assert all(mine[name] != theirs[name] for name in whole)
 
 
-def test_without_video_all_else_is_the_same(release, tmp_path):
+def test_without_video_all_else_is_the_same(release: Path, tmp_path: Path) -> None:
     quick = digests(generate_release(tmp_path / "quick", jobs=1, video=False, **SIZE))
     full = {name: d for name, d in digests(release).items() if "avi" not in name}
     full.pop("ceilings.json"), quick.pop("ceilings.json")
     assert quick == full
 
 
-def test_sentence_wavs_are_mono_16_khz_16_bit_and_as_long_as_their_turns(release):
+def test_sentence_wavs_are_mono_16_khz_16_bit_and_as_long_as_their_turns(release: Path) -> None:
     wavs = sorted(p for p in release.glob("Session1/sentences/wav/*/Ses*.wav"))
     assert len(wavs) == 8
     lines = "".join(
@@ -72,7 +73,7 @@ def test_sentence_wavs_are_mono_16_khz_16_bit_and_as_long_as_their_turns(release
         assert info.duration == pytest.approx(float(end) - float(start), abs=1e-3)
 
 
-def test_dialog_wavs_are_stereo_with_the_speaker_louder_in_the_own_channel(release):
+def test_dialog_wavs_are_stereo_with_the_speaker_louder_in_the_own_channel(release: Path) -> None:
     dialogs = sorted(release.glob("Session1/dialog/wav/Ses*.wav"))
     assert dialogs
     for path in dialogs:
@@ -97,7 +98,7 @@ def frames(path: Path) -> tuple[list[float], np.ndarray]:
         )
 
 
-def test_avis_are_letterboxed_side_by_side_with_the_marker_left(release):
+def test_avis_are_letterboxed_side_by_side_with_the_marker_left(release: Path) -> None:
     films = sorted(release.glob("Session1/dialog/avi/DivX/Ses*.avi"))
     assert films
     for path in films:
@@ -122,7 +123,7 @@ def test_avis_are_letterboxed_side_by_side_with_the_marker_left(release):
         assert white[:, forehead, RIGHT : RIGHT + PATCH_WIDTH].sum() < 2 * len(pictures)
 
 
-def test_only_the_speaking_actors_mouth_moves(release):
+def test_only_the_speaking_actors_mouth_moves(release: Path) -> None:
     path = release / "Session1/dialog/avi/DivX/Ses01F_impro01.avi"
     times, _ = frames(path)
     with av.open(str(path)) as container:
@@ -143,7 +144,7 @@ def test_only_the_speaking_actors_mouth_moves(release):
             assert change[speaks][within].mean() > 1.5 * change[other][within].mean()
 
 
-def test_the_avis_sound_is_the_dialogs(release):
+def test_the_avis_sound_is_the_dialogs(release: Path) -> None:
     path = release / "Session1/dialog/avi/DivX/Ses01M_script01_1.avi"
     with av.open(str(path)) as container:
         heard = np.concatenate([f.to_ndarray().reshape(-1, 2) for f in container.decode(audio=0)])
@@ -153,7 +154,7 @@ def test_the_avis_sound_is_the_dialogs(release):
     np.testing.assert_array_equal(heard[:size], dialog[:size])
 
 
-def test_ceilings_and_displays_lie_beside_the_sessions(release):
+def test_ceilings_and_displays_lie_beside_the_sessions(release: Path) -> None:
     stamp = json.loads((release / "ceilings.json").read_text())
     assert stamp["generated"] is True
     assert stamp["name"] == "generated"
@@ -167,7 +168,7 @@ def test_ceilings_and_displays_lie_beside_the_sessions(release):
     assert list(shown.columns) == ["id", "label", "meant", "audio", "text", "video"]
 
 
-def test_the_quirks_are_there(release):
+def test_the_quirks_are_there(release: Path) -> None:
     dialog = release / "Session1/dialog"
     assert (dialog / "EmoEvaluation/._Ses01F_impro01.txt").is_file()
     assert (dialog / "avi/DivX/._Ses01F_impro01.avi").is_file()
@@ -177,7 +178,7 @@ def test_the_quirks_are_there(release):
     assert b"caf\xe9" in (dialog / "transcriptions/Ses01F_impro01.txt").read_bytes()
 
 
-def test_foreign_folders_are_refused_and_untouched(tmp_path):
+def test_foreign_folders_are_refused_and_untouched(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(AffuseError, match="is not a generated release"):
@@ -185,14 +186,14 @@ def test_foreign_folders_are_refused_and_untouched(tmp_path):
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
-def test_an_earlier_generated_release_is_replaced_whole(tmp_path):
+def test_an_earlier_generated_release_is_replaced_whole(tmp_path: Path) -> None:
     out = generate_release(tmp_path / "r", jobs=1, video=False, **SIZE)
     generate_release(out, sessions=1, dialogs=1, turns=3, jobs=1, video=False)
     assert len(list(out.glob("Session1/dialog/wav/Ses*.wav"))) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["r"]
 
 
-def test_an_interrupted_run_leaves_nothing(tmp_path):
+def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
@@ -201,13 +202,15 @@ def test_an_interrupted_run_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_progress_counts_every_dialog(tmp_path):
+def test_progress_counts_every_dialog(tmp_path: Path) -> None:
     calls = []
     generate_release(tmp_path / "r", jobs=1, video=False, progress=lambda *call: calls.append(call), **SIZE)
     assert calls == [(1, 2), (2, 2)]
 
 
-def test_the_command_replaces_no_release_of_other_settings(tmp_path, capsys, monkeypatch):
+def test_the_command_replaces_no_release_of_other_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A corpus may have been prepared from it."""
     words = [
         "prepare",

@@ -42,7 +42,7 @@ def voices(display: str, gender: str, number: int = 6) -> list[np.ndarray]:
     ]
 
 
-def test_an_utterance_is_of_the_asked_length_and_in_range():
+def test_an_utterance_is_of_the_asked_length_and_in_range() -> None:
     sound = voices("ang", "M", 1)[0]
     assert sound.dtype == np.float32
     assert sound.shape == (40_000,)
@@ -50,18 +50,18 @@ def test_an_utterance_is_of_the_asked_length_and_in_range():
     assert 0.05 < np.abs(sound).max() <= 0.99
 
 
-def test_the_same_stream_gives_the_same_sound():
+def test_the_same_stream_gives_the_same_sound() -> None:
     np.testing.assert_array_equal(voices("hap", "F", 1)[0], voices("hap", "F", 1)[0])
 
 
-def test_women_speak_higher_than_men():
+def test_women_speak_higher_than_men() -> None:
     women, men = ([pitch(v) for v in voices("neu", g)] for g in "FM")
     assert min(women) > max(men)
     assert 160 < np.median(women) < 260
     assert 85 < np.median(men) < 150
 
 
-def test_emotion_moves_pitch_level_and_brightness():
+def test_emotion_moves_pitch_level_and_brightness() -> None:
     def level(display: str) -> float:
         return float(np.median([20 * np.log10(np.sqrt(np.mean(v**2))) for v in voices(display, "F")]))
 
@@ -77,7 +77,7 @@ def test_emotion_moves_pitch_level_and_brightness():
     assert brightness("ang") > brightness("neu") + 2
 
 
-def test_a_sad_voice_is_breathy():
+def test_a_sad_voice_is_breathy() -> None:
     def periodicity(sound: np.ndarray) -> float:
         """Median autocorrelation at the best lag between 60 and 500 Hz, 1 for a purely periodic voice."""
         size = round(0.04 * RATE)
@@ -93,7 +93,7 @@ def test_a_sad_voice_is_breathy():
     assert max(sad) < min(neutral)
 
 
-def test_formant_filter_peaks_where_the_vowel_has_its_formants():
+def test_formant_filter_peaks_where_the_vowel_has_its_formants() -> None:
     from scipy.signal import find_peaks, sosfreqz
 
     frequencies, response = sosfreqz(_formants("i", 1.0), 8192, fs=RATE)
@@ -103,7 +103,7 @@ def test_formant_filter_peaks_where_the_vowel_has_its_formants():
     np.testing.assert_allclose(peaks[1], 2290, atol=40)
 
 
-def test_every_display_has_wordings_of_its_own():
+def test_every_display_has_wordings_of_its_own() -> None:
     spoken = {d: {sentence(d, stream(0, "s", d, i)) for i in range(300)} for d in MANNERS}
     for display, sentences in spoken.items():
         assert len(sentences) > 200
@@ -117,13 +117,13 @@ def draw(display: str, gender: str = "F", marker: bool = False) -> np.ndarray:
     return draw_face(draw_body(actor.look, room), actor.look, room, Expression(*FACES[display]), marker)
 
 
-def test_faces_differ_by_display_actor_and_marker():
+def test_faces_differ_by_display_actor_and_marker() -> None:
     pictures = [draw(d, g, m) for d in FACES for g in "FM" for m in (True, False)]
     assert all(p.shape == (PATCH_HEIGHT, PATCH_WIDTH, 3) and p.dtype == np.uint8 for p in pictures)
     assert len({p.tobytes() for p in pictures}) == len(pictures)
 
 
-def test_a_face_is_at_rest_between_turns_and_shows_its_display_within_one():
+def test_a_face_is_at_rest_between_turns_and_shows_its_display_within_one() -> None:
     spans = [(1.0, 3.0, "exc"), (4.0, 6.0, "sad")]
     face = expressions(240, 30.0, spans, np.random.default_rng(0))
     smile = face[:, CHANNELS.index("smile")]
@@ -138,7 +138,7 @@ def test_a_face_is_at_rest_between_turns_and_shows_its_display_within_one():
     assert np.ptp(opening[:30]) < 1e-9
 
 
-def test_a_face_detector_finds_every_drawn_face():
+def test_a_face_detector_finds_every_drawn_face() -> None:
     weights = Path(__file__).parents[2] / "../shared/weights/yunet/face_detection_yunet_2023mar.onnx"
     if not weights.is_file():
         pytest.skip("../shared/weights/yunet is not there")

@@ -41,7 +41,7 @@ def release_table() -> pd.DataFrame:
     return table
 
 
-def test_the_published_counts_agree_with_each_other():
+def test_the_published_counts_agree_with_each_other() -> None:
     labels = counts._MAIN
     assert sum(counts.BY_LABEL.values()) == 10_039
     assert sum(counts.BY_SESSION.values()) == 10_039
@@ -60,7 +60,7 @@ def test_the_published_counts_agree_with_each_other():
         assert sum(counts._GENDER_MAIN[gender]) == sum(v[column] for v in counts._IMPROVISED_GENDER.values())
 
 
-def test_the_release_itself_agrees_in_everything_without_gender():
+def test_the_release_itself_agrees_in_everything_without_gender() -> None:
     check = self_check(release_table())
     plain = check.table[check.table["gender"] == "all"]
     assert len(plain) == 1 + 11 + 2 + 5 + 25 + 25
@@ -68,7 +68,7 @@ def test_the_release_itself_agrees_in_everything_without_gender():
     assert check.compared
 
 
-def test_full_agreement_is_said(monkeypatch):
+def test_full_agreement_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     table = pd.DataFrame(
         [("Ses01", "improvised", "female", "neu")], columns=["session", "scenario", "gender", "emotion_raw"]
     )
@@ -77,7 +77,7 @@ def test_full_agreement_is_said(monkeypatch):
     assert check.sentences[-1] == "All 1 counts agree with the published ones."
 
 
-def test_a_difference_is_told_with_place_and_size():
+def test_a_difference_is_told_with_place_and_size() -> None:
     table = release_table()
     lost = table[
         (table["session"] == "Ses03") & (table["emotion_raw"] == "ang") & (table["scenario"] == "scripted")
@@ -90,13 +90,13 @@ def test_a_difference_is_told_with_place_and_size():
     assert (row["published"], row["found"], row["difference"]) == (240, 238, -2)
 
 
-def test_many_differences_are_summed_up():
+def test_many_differences_are_summed_up() -> None:
     check = self_check(release_table().iloc[::2])
     assert "more counts differ" in check.sentences[-1]
     assert len(check.sentences) < 20
 
 
-def test_a_copy_without_some_sessions_is_compared_only_where_it_can_be():
+def test_a_copy_without_some_sessions_is_compared_only_where_it_can_be() -> None:
     table = release_table()
     check = self_check(table[table["session"].isin(["Ses02", "Ses05"])])
     assert check.sentences[0].startswith("This copy lacks Ses01, Ses03, Ses04: 2 of 5 sessions were read")
@@ -105,7 +105,7 @@ def test_a_copy_without_some_sessions_is_compared_only_where_it_can_be():
     assert (plain["difference"] == 0).all()
 
 
-def test_a_generated_release_is_counted_and_not_compared():
+def test_a_generated_release_is_counted_and_not_compared() -> None:
     table = release_table().head(50)
     check = self_check(table, generated=True)
     assert not check.compared
@@ -117,7 +117,7 @@ def test_a_generated_release_is_counted_and_not_compared():
 
 
 @pytest.mark.parametrize("gender", ["female", "male"])
-def test_gender_is_counted(gender):
+def test_gender_is_counted(gender: str) -> None:
     table = pd.DataFrame(
         {
             "session": "Ses01",

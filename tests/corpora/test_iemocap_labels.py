@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -45,7 +46,9 @@ def own(letter: str, *labels: str) -> list[Vote]:
         ),
     ],
 )  # fmt: skip
-def test_a_consensus_inside_the_set_is_the_label_whatever_the_tie_rule(classes, expected, ties):
+def test_a_consensus_inside_the_set_is_the_label_whatever_the_tie_rule(
+    classes: str, expected: dict[str, str], ties: str
+) -> None:
     protocol = LabelProtocol(classes=classes, ties=ties)
     assert set(protocol.label_space) == set(expected.values())
     for code in [*CODES.values(), "xxx"]:
@@ -54,7 +57,7 @@ def test_a_consensus_inside_the_set_is_the_label_whatever_the_tie_rule(classes, 
         assert found == ((expected[code], "consensus") if code in expected else (None, None))
 
 
-def test_drop_leaves_ties_and_other_labels_blank():
+def test_drop_leaves_ties_and_other_labels_blank() -> None:
     protocol = LabelProtocol(ties="drop")
     votes = [*external("ang", "ang", "neu"), *own("F", "ang")]
     for code in ("xxx", "fru", "sur"):
@@ -82,16 +85,16 @@ def test_drop_leaves_ties_and_other_labels_blank():
         (own("F", "ang"), (None, None)),
     ],
 )
-def test_majority_of_the_external_annotators(votes, expected):
+def test_majority_of_the_external_annotators(votes: list[Vote], expected: tuple[Any, ...]) -> None:
     assert label_turn(LabelProtocol(ties="majority"), turn(), "xxx", votes) == expected
 
 
-def test_majority_is_only_for_turns_without_consensus():
+def test_majority_is_only_for_turns_without_consensus() -> None:
     votes = external("ang", "ang", "ang")
     assert label_turn(LabelProtocol(ties="majority"), turn(), "fru", votes) == (None, None)
 
 
-def test_the_draw_is_even_seeded_and_keyed_by_the_turn():
+def test_the_draw_is_even_seeded_and_keyed_by_the_turn() -> None:
     votes = external("ang", "neu", "sad")
     names = [f"Ses01F_impro01_{letter}{i:03d}" for letter in "FM" for i in range(600)]
 
@@ -110,7 +113,7 @@ def test_the_draw_is_even_seeded_and_keyed_by_the_turn():
 
 
 @given(st.permutations(["ang", "neu", "sad", "fru"]), st.integers(0, 50))
-def test_the_draw_does_not_depend_on_the_order_of_annotators(labels, number):
+def test_the_draw_does_not_depend_on_the_order_of_annotators(labels: Any, number: Any) -> None:
     protocol = LabelProtocol(ties="majority")
     name = turn(f"Ses02M_script01_1_M{number:03d}")
     found, rule = label_turn(protocol, name, "xxx", external(*labels))
@@ -135,13 +138,15 @@ def test_the_draw_does_not_depend_on_the_order_of_annotators(labels, number):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("consensus", ["xxx", "fru", "sur"])
-def test_self_report_as_in_the_second_papers_code(name, votes, expected, consensus):
+def test_self_report_as_in_the_second_papers_code(
+    name: str, votes: list[Vote], expected: tuple[Any, ...], consensus: str
+) -> None:
     assert (
         label_turn(LabelProtocol(classes="4", ties="self_report"), turn(name), consensus, votes) == expected
     )
 
 
-def test_self_report_relabels_an_excited_turn_only_where_excited_is_outside_the_set():
+def test_self_report_relabels_an_excited_turn_only_where_excited_is_outside_the_set() -> None:
     votes = own("F", "hap")
     assert label_turn(LabelProtocol(classes="4", ties="self_report"), turn(), "exc", votes) == (
         "happiness",
@@ -162,7 +167,7 @@ def test_self_report_relabels_an_excited_turn_only_where_excited_is_outside_the_
     ("scenario", "improvised", "scripted"),
     [("both", True, True), ("improvised", True, False), ("scripted", False, True)],
 )
-def test_scenarios(scenario, improvised, scripted):
+def test_scenarios(scenario: str, improvised: bool, scripted: bool) -> None:
     protocol = LabelProtocol(scenario=scenario)
     assert takes(protocol, turn("Ses01F_impro01_F000")) is improvised
     assert takes(protocol, turn("Ses01F_script01_1_F000")) is scripted
@@ -171,12 +176,12 @@ def test_scenarios(scenario, improvised, scripted):
 @pytest.mark.parametrize(
     "wrong", [{"classes": "5"}, {"ties": "random"}, {"scenario": "impro"}, {"label": "x"}]
 )
-def test_unknown_choices_are_errors(wrong):
+def test_unknown_choices_are_errors(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         LabelProtocol(**wrong)
 
 
-def test_a_protocol_says_what_it_does():
+def test_a_protocol_says_what_it_does() -> None:
     told = {
         LabelProtocol(classes=c, scenario=s, ties=t, keep_unlabelled=k).describe()
         for c in ("4+exc", "4", "6")

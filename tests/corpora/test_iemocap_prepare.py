@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -19,23 +20,23 @@ from corpora.iemocap_disk import HEADER, block, votes, write_dialog, write_small
 
 
 @pytest.fixture(scope="module")
-def generated(tmp_path_factory):
+def generated(tmp_path_factory: pytest.TempPathFactory):
     """Two dialogs with everything; tests that damage it copy it first."""
     out = tmp_path_factory.mktemp("generated") / "release"
     return generate_release(out, sessions=1, dialogs=2, turns=24, jobs=1)
 
 
 @pytest.fixture(scope="module")
-def corpus(generated, tmp_path_factory):
+def corpus(generated: Path, tmp_path_factory: pytest.TempPathFactory):
     return prepare(generated, tmp_path_factory.mktemp("corpus") / "c")
 
 
 @pytest.fixture
-def copy(generated, tmp_path):
+def copy(generated: Path, tmp_path: Path):
     return Path(shutil.copytree(generated, tmp_path / "copy"))
 
 
-def test_every_turn_of_the_generated_release_is_read(generated, corpus):
+def test_every_turn_of_the_generated_release_is_read(generated: Path, corpus: Corpus) -> None:
     shown = pd.read_csv(generated / "displays.csv").set_index("id")
     table = corpus.table.set_index("id")
     assert sorted(table.index) == sorted(shown.index)
@@ -50,7 +51,7 @@ def test_every_turn_of_the_generated_release_is_read(generated, corpus):
         assert pd.isna(row["label_source"]) == (expected is None)
 
 
-def test_sound_is_the_turns_own_and_picture_the_dialogs_with_times(corpus):
+def test_sound_is_the_turns_own_and_picture_the_dialogs_with_times(corpus: Corpus) -> None:
     for utterance in corpus.utterances():
         assert utterance.audio is not None
         assert utterance.video is not None
@@ -62,7 +63,7 @@ def test_sound_is_the_turns_own_and_picture_the_dialogs_with_times(corpus):
         assert media.check_video(utterance.video).seconds > end
 
 
-def test_every_vote_and_rating_is_kept(generated, corpus):
+def test_every_vote_and_rating_is_kept(generated: Path, corpus: Corpus) -> None:
     annotations = pd.read_parquet(corpus.folder / "annotations.parquet")
     assert list(annotations.columns) == [
         "id", "annotator", "kind", "self", "label", "valence", "activation", "dominance", "comment",
@@ -87,7 +88,9 @@ def test_every_vote_and_rating_is_kept(generated, corpus):
     assert set(annotations.loc[annotations["self"], "id"]) == improvised
 
 
-def test_the_corpus_is_called_generated_and_knows_its_ceilings(generated, corpus, tmp_path):
+def test_the_corpus_is_called_generated_and_knows_its_ceilings(
+    generated: Path, corpus: Corpus, tmp_path: Path
+) -> None:
     stamp = json.loads((generated / "ceilings.json").read_text())
     assert corpus.info.name == "generated"
     assert corpus.info.generated
@@ -104,13 +107,13 @@ def test_the_corpus_is_called_generated_and_knows_its_ceilings(generated, corpus
     assert tied.table["emotion"].notna().sum() > corpus.table["emotion"].notna().sum()
 
 
-def test_a_corpus_folder_reads_back(corpus):
+def test_a_corpus_folder_reads_back(corpus: Corpus) -> None:
     again = Corpus.load(corpus.folder)
     assert again.hash == corpus.hash
     assert len(pd.read_csv(corpus.folder / "counts.csv")) > 10
 
 
-def test_protocols_choose_rows(generated, tmp_path, corpus):
+def test_protocols_choose_rows(generated: Path, tmp_path: Path, corpus: Corpus) -> None:
     scripted = prepare(generated, tmp_path / "s", scenario="scripted", keep_unlabelled=False)
     assert set(scripted.table["scenario"]) == {"scripted"}
     assert scripted.table["emotion"].notna().all()
@@ -120,12 +123,12 @@ def test_protocols_choose_rows(generated, tmp_path, corpus):
     assert set(annotations["id"]) == set(scripted.table["id"])
 
 
-def test_an_unknown_option_is_bad_input(generated, tmp_path):
+def test_an_unknown_option_is_bad_input(generated: Path, tmp_path: Path) -> None:
     with pytest.raises(AffuseError, match="classes"):
         prepare(generated, tmp_path / "c", classes="5")  # pyright: ignore[reportArgumentType]
 
 
-def test_a_protocol_that_leaves_nothing_says_so(tmp_path):
+def test_a_protocol_that_leaves_nothing_says_so(tmp_path: Path) -> None:
     root = tmp_path / "r"
     write_dialog(root, "Ses01F_impro01", HEADER + block("Ses01F_impro01_F000", "xxx", 0.5))
     with pytest.raises(AffuseError, match="no turn is left"):
@@ -134,7 +137,7 @@ def test_a_protocol_that_leaves_nothing_says_so(tmp_path):
         prepare(root, tmp_path / "c", keep_unlabelled=False)
 
 
-def test_without_avis_the_corpus_has_sound_and_words_and_says_what_is_missing(tmp_path):
+def test_without_avis_the_corpus_has_sound_and_words_and_says_what_is_missing(tmp_path: Path) -> None:
     corpus = prepare(write_small(tmp_path / "r"), tmp_path / "c")
     assert corpus.info.name == "iemocap"
     assert not corpus.info.generated
@@ -146,7 +149,7 @@ def test_without_avis_the_corpus_has_sound_and_words_and_says_what_is_missing(tm
     assert "This copy lacks Ses02, Ses03, Ses04, Ses05" in told
 
 
-def test_missing_wavs_and_words_are_told(tmp_path):
+def test_missing_wavs_and_words_are_told(tmp_path: Path) -> None:
     root = write_small(tmp_path / "r")
     (root / "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav").unlink()
     (root / "Session1/dialog/transcriptions/Ses01F_impro01.txt").unlink()
@@ -158,7 +161,7 @@ def test_missing_wavs_and_words_are_told(tmp_path):
     assert "2 of 2 turns have no words" in told
 
 
-def test_truncated_and_damaged_wavs_are_marked(tmp_path):
+def test_truncated_and_damaged_wavs_are_marked(tmp_path: Path) -> None:
     root = write_small(tmp_path / "r")
     folder = root / "Session1/sentences/wav/Ses01F_impro01"
     first, second = sorted(folder.glob("*.wav"))
@@ -172,7 +175,7 @@ def test_truncated_and_damaged_wavs_are_marked(tmp_path):
     assert prepare(root, tmp_path / "c").table["audio_note"].iloc[1] == "the wav cannot be read (empty)"
 
 
-def test_a_wav_whose_header_overstates_its_size_but_holds_its_turn_is_used(tmp_path):
+def test_a_wav_whose_header_overstates_its_size_but_holds_its_turn_is_used(tmp_path: Path) -> None:
     root = write_small(tmp_path / "r")
     path = root / "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav"
     data = bytearray(path.read_bytes())
@@ -181,7 +184,7 @@ def test_a_wav_whose_header_overstates_its_size_but_holds_its_turn_is_used(tmp_p
     assert prepare(root, tmp_path / "c").table["audio_note"].isna().all()
 
 
-def test_a_truncated_avi_is_marked_from_where_it_stops(copy, tmp_path, corpus):
+def test_a_truncated_avi_is_marked_from_where_it_stops(copy: Path, tmp_path: Path, corpus: Corpus) -> None:
     path = copy / "Session1/dialog/avi/DivX/Ses01F_impro01.avi"
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
@@ -201,7 +204,7 @@ def test_a_truncated_avi_is_marked_from_where_it_stops(copy, tmp_path, corpus):
     assert others["video"].notna().all()
 
 
-def _decodable(container):
+def _decodable(container: Any):
     import av.error
 
     try:
@@ -213,7 +216,9 @@ def _decodable(container):
 @pytest.mark.parametrize(
     ("content", "reason"), [(b"", "empty"), (b"RIFF\x00\x00\x00\x00AVI junk", "damaged")]
 )
-def test_an_avi_that_cannot_be_opened_is_marked(copy, tmp_path, content, reason):
+def test_an_avi_that_cannot_be_opened_is_marked(
+    copy: Path, tmp_path: Path, content: bytes, reason: str
+) -> None:
     (copy / "Session1/dialog/avi/DivX/Ses01F_impro01.avi").write_bytes(content)
     table = prepare(copy, tmp_path / "c").table
     bad = table[table["dialog"] == "Ses01F_impro01"]
@@ -221,7 +226,9 @@ def test_an_avi_that_cannot_be_opened_is_marked(copy, tmp_path, content, reason)
     assert bad["audio"].notna().all()
 
 
-def test_a_half_known_to_be_unusable_is_marked_in_the_real_release_only(generated, tmp_path):
+def test_a_half_known_to_be_unusable_is_marked_in_the_real_release_only(
+    generated: Path, tmp_path: Path
+) -> None:
     root, dialog = tmp_path / "r", "Ses05F_script02_2"
     man, woman = f"{dialog}_M000", f"{dialog}_F000"
     write_dialog(root, dialog, HEADER + block(man, "neu", 0.5) + "\n" + block(woman, "neu", 1.5))
@@ -236,14 +243,14 @@ def test_a_half_known_to_be_unusable_is_marked_in_the_real_release_only(generate
     assert prepare(root, tmp_path / "d").table["video_note"].isna().all()
 
 
-def test_a_damaged_stamp_is_bad_input(tmp_path):
+def test_a_damaged_stamp_is_bad_input(tmp_path: Path) -> None:
     root = write_small(tmp_path / "r")
     (root / "ceilings.json").write_text("{")
     with pytest.raises(AffuseError, match=r"ceilings\.json is damaged"):
         prepare(root, tmp_path / "c")
 
 
-def test_majority_labels_say_which_rule_gave_them(tmp_path):
+def test_majority_labels_say_which_rule_gave_them(tmp_path: Path) -> None:
     root = tmp_path / "r"
     names = [f"Ses01F_impro01_F{i:03d}" for i in range(3)]
     write_dialog(
@@ -262,7 +269,7 @@ def test_majority_labels_say_which_rule_gave_them(tmp_path):
     assert table["emotion"].iloc[2] in ("sadness", "neutral")
 
 
-def test_progress_counts_dialogs(generated, tmp_path):
+def test_progress_counts_dialogs(generated: Path, tmp_path: Path) -> None:
     calls = []
 
     class Counting(Quiet):
@@ -274,6 +281,6 @@ def test_progress_counts_dialogs(generated, tmp_path):
     assert calls == [(1, 2), (2, 2)]
 
 
-def test_reading_twice_gives_the_same_corpus(generated, tmp_path, corpus):
+def test_reading_twice_gives_the_same_corpus(generated: Path, tmp_path: Path, corpus: Corpus) -> None:
     again = prepare(generated, tmp_path / "again", seed=5)  # the seed only matters for ties
     assert again.hash == corpus.hash

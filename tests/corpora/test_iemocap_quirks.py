@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from affuse.corpora.corpus import Corpus
 from affuse.corpora.readers.iemocap import parse_turn, prepare, side_of
 from affuse.corpora.readers.iemocap.evaluation import read_evaluation
 from affuse.corpora.readers.iemocap.release import find_sessions
@@ -19,15 +20,15 @@ from corpora.iemocap_disk import HEADER, block, votes, write_dialog, write_small
 
 
 @pytest.fixture
-def release(tmp_path):
+def release(tmp_path: Path):
     return write_small(tmp_path / "IEMOCAP_full_release")
 
 
-def ids(corpus) -> list[str]:
+def ids(corpus: Corpus) -> list[str]:
     return list(corpus.table["id"])
 
 
-def notes(corpus) -> str:
+def notes(corpus: Corpus) -> str:
     return "\n".join(corpus.info.notes)
 
 
@@ -43,7 +44,7 @@ SMALL = ["Ses01F_impro01_F000", "Ses01F_impro01_M000"]
         ("Ses01M_impro01", "F", "right"),
     ],
 )
-def test_the_marker_actor_sits_left(tmp_path, dialog, letter, side):
+def test_the_marker_actor_sits_left(tmp_path: Path, dialog: str, letter: str, side: str) -> None:
     assert side_of(dialog, letter) == side
     turn = f"{dialog}_{letter}000"
     write_dialog(tmp_path / "r", dialog, HEADER + block(turn, "neu", 0.5), turns=(turn,))
@@ -62,7 +63,9 @@ def test_the_marker_actor_sits_left(tmp_path, dialog, letter, side):
         ("Ses02F_script03_2_M045", "Ses02F_script03_2", "scripted", "Ses02_M"),
     ],
 )
-def test_names_are_taken_apart_by_fields_not_by_columns(name, dialog, scenario, speaker):
+def test_names_are_taken_apart_by_fields_not_by_columns(
+    name: str, dialog: str, scenario: str, speaker: str
+) -> None:
     turn = parse_turn(name)
     assert turn is not None
     assert (turn.dialog, turn.scenario, turn.speaker) == (dialog, scenario, speaker)
@@ -71,11 +74,11 @@ def test_names_are_taken_apart_by_fields_not_by_columns(name, dialog, scenario, 
 @pytest.mark.parametrize(
     "name", ["M", "Ses01F_impro01_MXX0", "Ses01F_impro01", "Ses01F_impro01_FXX1", "_F000", ""]
 )
-def test_what_is_no_turn_is_not_taken_for_one(name):
+def test_what_is_no_turn_is_not_taken_for_one(name: str) -> None:
     assert parse_turn(name) is None
 
 
-def test_apple_double_and_system_files_are_passed_over(release, tmp_path):
+def test_apple_double_and_system_files_are_passed_over(release: Path, tmp_path: Path) -> None:
     session = release / "Session1"
     for path in [
         session / "dialog/EmoEvaluation/._Ses01F_impro01.txt",
@@ -91,7 +94,7 @@ def test_apple_double_and_system_files_are_passed_over(release, tmp_path):
     assert corpus.table["audio"].str.contains(r"\._").sum() == 0
 
 
-def test_extra_folders_are_passed_over(release, tmp_path):
+def test_extra_folders_are_passed_over(release: Path, tmp_path: Path) -> None:
     evaluation = release / "Session1/dialog/EmoEvaluation"
     for name in ("Attribute", "Categorical", "Self-evaluation", "temp"):
         (evaluation / name).mkdir()
@@ -105,7 +108,7 @@ def test_extra_folders_are_passed_over(release, tmp_path):
     assert ids(prepare(release, tmp_path / "c")) == SMALL
 
 
-def test_latin_1_and_utf_8_are_both_read(tmp_path):
+def test_latin_1_and_utf_8_are_both_read(tmp_path: Path) -> None:
     line = "Ses01F_impro01_F000 [000.5000-001.0000]: At the café.\n"
     for encoding in ("latin-1", "utf-8", "utf-8-sig"):
         path = tmp_path / f"{encoding}.txt"
@@ -119,7 +122,7 @@ def test_latin_1_and_utf_8_are_both_read(tmp_path):
     assert not findings
 
 
-def test_odd_transcript_lines_are_passed_over_and_colons_kept(tmp_path):
+def test_odd_transcript_lines_are_passed_over_and_colons_kept(tmp_path: Path) -> None:
     path = tmp_path / "t.txt"
     path.write_text(
         "Ses01F_impro01_M000 [002.0000-003.0000]: Later: at ten: maybe. [LAUGHTER]\n"
@@ -139,7 +142,7 @@ def test_odd_transcript_lines_are_passed_over_and_colons_kept(tmp_path):
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n\n", "\n\n\n", "\r\n"])
-def test_the_last_block_counts_with_and_without_a_blank_line(tmp_path, end):
+def test_the_last_block_counts_with_and_without_a_blank_line(tmp_path: Path, end: str) -> None:
     path = tmp_path / "e.txt"
     text = (
         HEADER
@@ -154,7 +157,7 @@ def test_the_last_block_counts_with_and_without_a_blank_line(tmp_path, end):
     assert not findings
 
 
-def test_one_and_one_b_are_kept_apart(tmp_path):
+def test_one_and_one_b_are_kept_apart(tmp_path: Path) -> None:
     root = tmp_path / "r"
     for dialog, words, seconds in (
         ("Ses05M_script01_1", "first", 0.5),
@@ -177,7 +180,7 @@ def test_one_and_one_b_are_kept_apart(tmp_path):
         assert row["scenario"] == "scripted"
 
 
-def test_a_turn_of_another_dialog_is_a_broken_line(tmp_path):
+def test_a_turn_of_another_dialog_is_a_broken_line(tmp_path: Path) -> None:
     path = tmp_path / "e.txt"
     path.write_text(HEADER + block("Ses05M_script01_1b_F000", "neu", 0.5))
     turns, findings = read_evaluation(path, "Ses05M_script01_1")
@@ -185,7 +188,7 @@ def test_a_turn_of_another_dialog_is_a_broken_line(tmp_path):
     assert "line 3" in findings[0]
 
 
-def test_a_root_path_that_contains_session(tmp_path):
+def test_a_root_path_that_contains_session(tmp_path: Path) -> None:
     root = write_small(tmp_path / "Session1 of my Sessions" / "Session2")
     corpus = prepare(root, tmp_path / "c")
     assert ids(corpus) == SMALL
@@ -193,7 +196,7 @@ def test_a_root_path_that_contains_session(tmp_path):
     assert all(u.audio is not None and u.audio.is_file() for u in corpus.utterances())
 
 
-def test_one_folder_too_high_or_too_low_says_which_is_meant(release):
+def test_one_folder_too_high_or_too_low_says_which_is_meant(release: Path) -> None:
     with pytest.raises(AffuseError, match=f"one folder too high; give {release}") as error:
         find_sessions(release.parent)
     assert str(release) in str(error.value)
@@ -202,7 +205,7 @@ def test_one_folder_too_high_or_too_low_says_which_is_meant(release):
             find_sessions(release / below)
 
 
-def test_what_is_no_release_at_all(tmp_path, release):
+def test_what_is_no_release_at_all(tmp_path: Path, release: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(AffuseError, match="is not the IEMOCAP release"):
         find_sessions(tmp_path / "empty" / ".." / "empty")
@@ -217,7 +220,7 @@ def test_what_is_no_release_at_all(tmp_path, release):
     assert not (tmp_path / "c").exists()
 
 
-def test_a_broken_line_is_told_with_file_and_number_and_the_rest_is_read(tmp_path):
+def test_a_broken_line_is_told_with_file_and_number_and_the_rest_is_read(tmp_path: Path) -> None:
     path = tmp_path / "Ses01F_impro01.txt"
     path.write_text(
         HEADER  # lines 1 and 2
@@ -243,7 +246,7 @@ def test_a_broken_line_is_told_with_file_and_number_and_the_rest_is_read(tmp_pat
     assert f"{path}, line 11:" in findings[1]
 
 
-def test_findings_reach_the_corpus_and_do_not_stop_it(release, tmp_path):
+def test_findings_reach_the_corpus_and_do_not_stop_it(release: Path, tmp_path: Path) -> None:
     path = release / "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"
     path.write_text(path.read_text() + "\n[broken\n")
     corpus = prepare(release, tmp_path / "c")
@@ -251,7 +254,7 @@ def test_findings_reach_the_corpus_and_do_not_stop_it(release, tmp_path):
     assert f"{path}, line " in notes(corpus)
 
 
-def test_a_turn_that_is_there_twice_counts_once(release, tmp_path):
+def test_a_turn_that_is_there_twice_counts_once(release: Path, tmp_path: Path) -> None:
     path = release / "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt"
     path.write_text(path.read_text() + "\n" + block(SMALL[0], "sad", 0.5))
     corpus = prepare(release, tmp_path / "c")
@@ -260,7 +263,7 @@ def test_a_turn_that_is_there_twice_counts_once(release, tmp_path):
     assert "is there twice" in notes(corpus)
 
 
-def test_votes_as_annotators_wrote_them(tmp_path):
+def test_votes_as_annotators_wrote_them(tmp_path: Path) -> None:
     path = tmp_path / "e.txt"
     path.write_text(
         HEADER
@@ -303,7 +306,7 @@ def nobody():
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
-def test_unreadable_files_are_named():
+def test_unreadable_files_are_named() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         root = write_small(Path(folder) / "r")

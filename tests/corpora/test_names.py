@@ -1,6 +1,7 @@
 """Names of one person or label in several spellings: in corpora, splits, validation."""
 
 import unicodedata
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -17,7 +18,7 @@ from corpus_files import write_tone
 TWO = unicodedata.normalize("NFD", "José"), unicodedata.normalize("NFC", "José")
 
 
-def corpus_of(speakers, **columns):
+def corpus_of(speakers: list[str], **columns: list[str]):
     table = pd.DataFrame(
         {
             "id": [f"u{i}" for i in range(2 * len(speakers))],
@@ -32,7 +33,7 @@ def corpus_of(speakers, **columns):
 @pytest.mark.parametrize(
     "names", [TWO, ("Anna", "anna"), ("Anna B", "anna\u00a0 b"), ("\ufeffAnna", "Anna ")]
 )
-def test_one_person_is_never_on_both_sides(names):
+def test_one_person_is_never_on_both_sides(names: tuple[str, str]) -> None:
     corpus = corpus_of([*names, "Zoe", "Ute"])
     split = make_split(corpus.table, SplitProtocol(kind="leave_one_group_out"), "emotion")
     assert len(split.folds) == 3
@@ -44,7 +45,7 @@ def test_one_person_is_never_on_both_sides(names):
                    SplitProtocol(kind="column", by=("part",)), "emotion")  # fmt: skip
 
 
-def test_spellings_and_words_for_nothing_are_findings():
+def test_spellings_and_words_for_nothing_are_findings() -> None:
     corpus = corpus_of(["Anna", "anna", "NA"], emotion=["Joy", "joy", "joy", "nan", "joy", "joy"])
     told = [str(finding) for finding in validate(corpus) if finding.row is None]
     assert any("speaker: 'Anna' (2 rows) and 'anna' (2 rows) differ in case" in one for one in told)
@@ -53,7 +54,7 @@ def test_spellings_and_words_for_nothing_are_findings():
     assert any("emotion: 'nan' (1 row) is kept as a name" in one for one in told)
 
 
-def test_a_corpus_has_one_form_of_every_name_but_not_of_paths(tmp_path):
+def test_a_corpus_has_one_form_of_every_name_but_not_of_paths(tmp_path: Path) -> None:
     decomposed, composed = TWO
     corpus = corpus_of(
         ["a"], audio=[f"{decomposed}.wav"] * 2, id=[decomposed, "01"], emotion=[decomposed, " x "]
@@ -67,13 +68,13 @@ def test_a_corpus_has_one_form_of_every_name_but_not_of_paths(tmp_path):
     }
 
 
-def test_the_ids_of_a_split_are_read_as_they_are_written(tmp_path):
+def test_the_ids_of_a_split_are_read_as_they_are_written(tmp_path: Path) -> None:
     path = tmp_path / "split.csv"
     path.write_text(f"id,fold,role\n001,0,test\nNA,0,test\n{TWO[0]},0,test\n1,0,train\n", encoding="utf-8")
     assert of_role(["001", "1", "NA", TWO[1]], path, "test") == ["001", "NA", TWO[1]]
 
 
-def test_media_are_found_under_another_form_of_their_names(tmp_path):
+def test_media_are_found_under_another_form_of_their_names(tmp_path: Path) -> None:
     decomposed, composed = TWO
     write_tone(tmp_path / f"{decomposed}.wav")
     info = CorpusInfo(name="x", media_root=str(tmp_path), label_spaces={"emotion": ["joy", "anger"]})

@@ -1,6 +1,8 @@
 """Overlapping parts, as the second paper's code makes them: only when asked for, measured, stamped."""
 
 import random
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -11,10 +13,15 @@ from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.corpora.splits.split import Split
 from affuse.errors import AffuseError
 
-WANTED = {"kind": "ratio", "ratios": (0.6, 0.2, 0.2), "reshuffled": True, "allow_speaker_overlap": True}
+WANTED: dict[str, Any] = {
+    "kind": "ratio",
+    "ratios": (0.6, 0.2, 0.2),
+    "reshuffled": True,
+    "allow_speaker_overlap": True,
+}
 
 
-def table(n=500):
+def table(n: int = 500):
     return pd.DataFrame(
         {
             "id": [f"u{i}" for i in range(n)],
@@ -24,7 +31,7 @@ def table(n=500):
     )
 
 
-def authors(n, seed=123):
+def authors(n: int, seed: int = 123):
     """Bug 1 as it is: one list, shuffled in place for each of three data sets, each slicing its own part."""
     random.seed(seed)
     ids, cuts = [f"u{i}" for i in range(n)], (int(0.6 * n), int(0.8 * n))
@@ -39,12 +46,12 @@ def authors(n, seed=123):
     return parts
 
 
-def shares(parts, n):
+def shares(parts: dict[str, set[str]], n: int):
     seen = len(parts["test"] & parts["train"]) / len(parts["test"])
     return seen, len(set().union(*parts.values())) / n
 
 
-def test_the_shares_are_those_of_the_authors_loop():
+def test_the_shares_are_those_of_the_authors_loop() -> None:
     """60 % of the test part trains; 1 - 0.4 * 0.8 * 0.8 of the utterances are in some part."""
     n = 500
     mine = make_split(table(n), SplitProtocol(**WANTED), "emotion").roles(0)
@@ -55,7 +62,7 @@ def test_the_shares_are_those_of_the_authors_loop():
     assert {role: len(ids) for role, ids in mine.items()} == {"train": 300, "validation": 100, "test": 100}
 
 
-def test_it_is_stamped_saved_and_read_back(tmp_path):
+def test_it_is_stamped_saved_and_read_back(tmp_path: Path) -> None:
     split = make_split(table(), SplitProtocol(**WANTED), "emotion")
     roles = split.roles(0)
     seen = {*roles["train"], *roles["validation"]}
@@ -69,7 +76,7 @@ def test_it_is_stamped_saved_and_read_back(tmp_path):
     assert (again.hash, again.stamp) == (split.hash, split.stamp)
 
 
-def test_rows_order_does_not_matter_and_the_seed_does():
+def test_rows_order_does_not_matter_and_the_seed_does() -> None:
     first = make_split(table(), SplitProtocol(**WANTED), "emotion")
     assert (
         make_split(table().sample(frac=1, random_state=1), SplitProtocol(**WANTED), "emotion").hash
@@ -78,13 +85,13 @@ def test_rows_order_does_not_matter_and_the_seed_does():
     assert make_split(table(), SplitProtocol(**WANTED, seed=1), "emotion").hash != first.hash
 
 
-def test_the_same_table_is_refused_without_the_option():
+def test_the_same_table_is_refused_without_the_option() -> None:
     overlapping = make_split(table(), SplitProtocol(**WANTED), "emotion").table
     with pytest.raises(AffuseError, match="is twice in fold 0; parts are disjoint"):
         Split(overlapping, SplitProtocol(**{**WANTED, "reshuffled": False}))
 
 
-def test_an_ordinary_split_overlaps_nowhere():
+def test_an_ordinary_split_overlaps_nowhere() -> None:
     split = make_split(table(), SplitProtocol(**{**WANTED, "reshuffled": False}), "emotion")
     assert split.utterance_overlap == 0
     assert split.stamp == "speaker-dependent"
@@ -98,11 +105,11 @@ def test_an_ordinary_split_overlaps_nowhere():
         {"ratios": (0.8, 0, 0.2), "validation": {"fraction": 0.1}},
     ],
 )
-def test_only_a_plain_ratio_can_be_reshuffled(change):
+def test_only_a_plain_ratio_can_be_reshuffled(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="reshuffled parts are those of kind 'ratio'"):
         SplitProtocol(**{**WANTED, **change})
 
 
-def test_speakers_still_have_to_be_allowed_to_overlap():
+def test_speakers_still_have_to_be_allowed_to_overlap() -> None:
     with pytest.raises(AffuseError, match="Speakers overlap"):
         make_split(table(), SplitProtocol(**{**WANTED, "allow_speaker_overlap": False}), "emotion")

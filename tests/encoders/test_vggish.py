@@ -9,6 +9,7 @@ import tempfile
 import threading
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def whitening_state() -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("seconds", [0.975, 0.98, 1.95, 4.55, 7.3])
-def test_front_end_equals_torchvggish(seconds):
+def test_front_end_equals_torchvggish(seconds: float) -> None:
     waveform = speechlike(seconds, 16000) + np.random.default_rng(0).normal(0, 0.01, round(seconds * 16000))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -84,7 +85,7 @@ def test_front_end_equals_torchvggish(seconds):
     assert np.abs(ours - theirs).max() < 1e-4
 
 
-def test_a_short_clip_is_padded_with_silence_to_one_patch():
+def test_a_short_clip_is_padded_with_silence_to_one_patch() -> None:
     waveform = speechlike(0.5, 16000)
     ours = to_patches(waveform)
     assert ours.shape == (1, 96, 64)
@@ -96,7 +97,7 @@ def test_a_short_clip_is_padded_with_silence_to_one_patch():
     assert to_patches(np.full(30_960, 0.1, np.float32)).shape[0] == 2
 
 
-def test_network_equals_torchvggish_on_the_same_state_dict():
+def test_network_equals_torchvggish_on_the_same_state_dict() -> None:
     with torch.device("meta"):
         theirs = torchvggish._vgg(postprocess=False)
     ours = lively_network()
@@ -111,7 +112,7 @@ def test_network_equals_torchvggish_on_the_same_state_dict():
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_codes_equal_torchvggish(monkeypatch, tmp_path):
+def test_codes_equal_torchvggish(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     state = whitening_state()
     public = {
         "pca_eigen_vectors": state["pca_eigen_vectors"].numpy(),
@@ -135,7 +136,7 @@ def test_codes_equal_torchvggish(monkeypatch, tmp_path):
     assert codes.max() == 255
 
 
-def test_whitening_and_codes_by_plain_loops():
+def test_whitening_and_codes_by_plain_loops() -> None:
     whitening = Whitening()
     whitening.load_state_dict(whitening_state())
     x = torch.rand(3, 128)
@@ -150,7 +151,7 @@ def test_whitening_and_codes_by_plain_loops():
 
 
 @pytest.mark.parametrize(("pca", "quantised"), [(True, True), (True, False), (False, False), (False, True)])
-def test_a_batch_equals_its_clips_one_by_one(pca, quantised):
+def test_a_batch_equals_its_clips_one_by_one(pca: bool, quantised: bool) -> None:
     clips = [patches()[:3], None, patches()[3:4], patches()[4:7]]
     batch = pad(clips)
     poisoned = batch.values.clone()
@@ -174,7 +175,7 @@ def test_a_batch_equals_its_clips_one_by_one(pca, quantised):
     assert not nobody.values.any()
 
 
-def test_without_quantisation_gradients_reach_the_network_and_with_it_none_do():
+def test_without_quantisation_gradients_reach_the_network_and_with_it_none_do() -> None:
     for quantised in (False, True):
         made = encoder(True, quantised)
         made.zero_grad()
@@ -187,7 +188,7 @@ def test_without_quantisation_gradients_reach_the_network_and_with_it_none_do():
         encoder(True, True).check_trainable()
 
 
-def test_read_takes_range_and_channel(tmp_path):
+def test_read_takes_range_and_channel(tmp_path: Path) -> None:
     left, right = speechlike(4, 16000, 1), speechlike(4, 16000, 2)
     path = write_sound(tmp_path / "a.wav", np.stack([left, right], 1), 16000, "FLOAT")
     found = encoder().read(Utterance("u", audio=path, start=1.0, end=3.5, channel=1))
@@ -198,7 +199,7 @@ def test_read_takes_range_and_channel(tmp_path):
         encoder().read(Utterance("u", audio=tmp_path / "none.wav"))
 
 
-def test_keys(monkeypatch):
+def test_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     base, raw, plain = encoder(True, True), encoder(True, False), encoder(False, False)
     tiny = torch.nn.Linear(2, 2)  # the key reads whatever weights there are; 72 M numbers take their time
     for made in (base, raw, plain):
@@ -213,7 +214,7 @@ def test_keys(monkeypatch):
     assert raw.reading_key == base.reading_key
 
 
-def test_random_weights_by_seed():
+def test_random_weights_by_seed() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         expected = torch.rand(1)
@@ -227,7 +228,7 @@ def test_random_weights_by_seed():
     assert not (a.whitening.pca_eigen_vectors == c.whitening.pca_eigen_vectors).all()
 
 
-def small_file(folder, name="vggish.pth", broken: str | None = None):
+def small_file(folder: Path, name: str = "vggish.pth", broken: str | None = None):
     """A file of the right keys and shapes and of a few kilobytes: each tensor is one number, seen often."""
     with torch.device("meta"):
         shapes = {key: value.shape for key, value in VGGish().state_dict().items()}
@@ -245,7 +246,7 @@ def small_file(folder, name="vggish.pth", broken: str | None = None):
     return folder / name
 
 
-def pca_file(folder, name, legacy=False, arrays=False):
+def pca_file(folder: Path, name: str, legacy: bool = False, arrays: bool = False):
     state = random_whitening(2)
     if arrays:  # float64 numpy, as a file converted from TensorFlow's npz may hold
         state = {key: value.numpy().astype(np.float64) for key, value in state.items()}
@@ -255,14 +256,14 @@ def pca_file(folder, name, legacy=False, arrays=False):
 
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("arrays", [False, True])
-def test_pca_files_of_every_make(tmp_path, legacy, arrays):
+def test_pca_files_of_every_make(tmp_path: Path, legacy: bool, arrays: bool) -> None:
     state = load_state(str(pca_file(tmp_path, "pca.pth", legacy, arrays)), "", "pca_weights")
     for name, value in random_whitening(2).items():
         assert state[name].dtype == torch.float32
         torch.testing.assert_close(state[name], value)
 
 
-def test_local_weights(tmp_path):
+def test_local_weights(tmp_path: Path) -> None:
     options = VGGishOptions(
         weights=str(small_file(tmp_path)), pca_weights=str(pca_file(tmp_path, "pca.pth", True, True))
     )
@@ -274,14 +275,14 @@ def test_local_weights(tmp_path):
 
 
 @pytest.fixture
-def server(tmp_path, monkeypatch):
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A folder served over HTTP on this machine, and an empty folder for torch.hub."""
     folder = tmp_path / "served"
     folder.mkdir()
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
+        def log_message(self, *arguments: Any):
             with folder.parent.joinpath("log").open("a") as log:
                 log.write("x")
 
@@ -294,7 +295,7 @@ def server(tmp_path, monkeypatch):
         thread.join()
 
 
-def test_download_is_hash_checked_and_kept(server, tmp_path):
+def test_download_is_hash_checked_and_kept(server: tuple[Path, str], tmp_path: Path) -> None:
     folder, address = server
     path = small_file(folder, "vggish-HASH.pth")
     state = load_state(f"{address}/{path.name}", "", "weights")
@@ -309,7 +310,7 @@ def test_download_is_hash_checked_and_kept(server, tmp_path):
         load_state("download", f"{address}/{path.name}", "weights")
 
 
-def test_a_download_that_fails_leaves_nothing(server, tmp_path):
+def test_a_download_that_fails_leaves_nothing(server: tuple[Path, str], tmp_path: Path) -> None:
     folder, address = server
     good = small_file(folder, "vggish-HASH.pth")
     wrong = good.rename(folder / "vggish-01234567.pth")
@@ -321,8 +322,8 @@ def test_a_download_that_fails_leaves_nothing(server, tmp_path):
         load_state(f"{address}/vggish.pth", "", "weights")
 
 
-def test_bad_weight_files_are_named(tmp_path):
-    def make(path):
+def test_bad_weight_files_are_named(tmp_path: Path) -> None:
+    def make(path: Any):
         return VGGishEncoder(VGGishOptions(weights=str(path), pca=False))
 
     with pytest.raises(AffuseError, match=r"none\.pth does not exist; set weights to .+ or to 'download'"):

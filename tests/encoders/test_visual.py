@@ -1,5 +1,8 @@
 """The visual encoder: counts, another hand's ResNet with the same weights, batches against clips, and its clips."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +18,7 @@ from affuse.parts.registry import get
 from affuse.sequence import FeatureSequence, pad
 from video_files import grey, write_video
 
-SMALL = {"network": "resnet10", "base_width": 16, "size": 64}
+SMALL: dict[str, Any] = {"network": "resnet10", "base_width": 16, "size": 64}
 
 
 def make_clips(*lengths: int, size: int = 64) -> list[torch.Tensor]:
@@ -97,7 +100,9 @@ def scramble(network: nn.Module) -> nn.Module:
         ("resnet18", (2, 2, 2, 2), False, ".safetensors"),
     ],
 )
-def test_torchvision_weights_give_torchvisions_features(tmp_path, name, blocks, bottleneck, suffix):
+def test_torchvision_weights_give_torchvisions_features(
+    tmp_path: Path, name: str, blocks: tuple[int, int, int, int], bottleneck: bool, suffix: str
+) -> None:
     torch.manual_seed(0)
     plain = scramble(PlainResNet(blocks, bottleneck))
     path = tmp_path / f"weights{suffix}"
@@ -118,7 +123,7 @@ def test_torchvision_weights_give_torchvisions_features(tmp_path, name, blocks, 
         assert sum(p.numel() for p in encoder.parameters()) == 23_508_032
 
 
-def test_weights_from_a_transformers_folder(tmp_path):
+def test_weights_from_a_transformers_folder(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = scramble(make_network("resnet10", 16))
     network.save_pretrained(tmp_path)
@@ -142,7 +147,9 @@ def test_weights_from_a_transformers_folder(tmp_path):
         ("wider", "has another shape of embedder.embedder.convolution.weight"),
     ],
 )
-def test_bad_weights_are_one_sentence(tmp_path, state, message):
+def test_bad_weights_are_one_sentence(
+    tmp_path: Path, state: bytes | dict[str, int | torch.Tensor] | str | None, message: str
+) -> None:
     path = tmp_path / "w.pth"
     if isinstance(state, bytes):
         path.write_bytes(state)
@@ -159,21 +166,21 @@ def test_bad_weights_are_one_sentence(tmp_path, state, message):
     assert "\n" not in str(caught.value)
 
 
-def test_unknown_keys_stay_as_they_are():
+def test_unknown_keys_stay_as_they_are() -> None:
     assert set(from_torchvision({"fc.weight": torch.zeros(1), "head.x": torch.zeros(1)})) == {"head.x"}
 
 
 # ---- the encoder
 
 
-def test_it_is_registered_and_knows_its_width_without_weights():
+def test_it_is_registered_and_knows_its_width_without_weights() -> None:
     assert get("encoders", "resnet50") is VisualEncoder
     assert VisualEncoder.width_of(VisualOptions(weights="nobody/nothing")) == 2048
     assert VisualEncoder.width_of(VisualOptions(network="resnet18", base_width=16, stages=3)) == 64
 
 
 @pytest.mark.parametrize("options", [{}, {"network": "resnet26", "stages": 3}, {"channels_last": False}])
-def test_a_batch_equals_its_clips_one_by_one(options):
+def test_a_batch_equals_its_clips_one_by_one(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
     encoder = VisualEncoder(VisualOptions(**(SMALL | options)))
     scramble(encoder.network)
@@ -192,7 +199,7 @@ def test_a_batch_equals_its_clips_one_by_one(options):
             torch.testing.assert_close(out.values[row, : len(clip)], alone, rtol=1e-5, atol=1e-5 * scale)
 
 
-def test_training_never_sees_padding():
+def test_training_never_sees_padding() -> None:
     """Statistics of batch normalisation are those of the real frames, however much padding there is."""
     torch.manual_seed(0)
     encoder = VisualEncoder(VisualOptions(**SMALL)).train()
@@ -207,7 +214,7 @@ def test_training_never_sees_padding():
         torch.testing.assert_close(encoder.state_dict()[key], value)
 
 
-def test_a_batch_without_any_clip():
+def test_a_batch_without_any_clip() -> None:
     encoder = VisualEncoder(VisualOptions(**SMALL))
     nothing = FeatureSequence(
         torch.zeros(2, 1, 64, 64, 3, dtype=torch.uint8), torch.zeros(2, 1, dtype=torch.bool)
@@ -226,7 +233,7 @@ def test_a_batch_without_any_clip():
         ("imagenet", False, -2.118, 2.64),
     ],
 )
-def test_scaling(scaling, weights, low, high):
+def test_scaling(scaling: str, weights: bool, low: float, high: float) -> None:
     encoder = VisualEncoder(VisualOptions(**SMALL, scaling=scaling))
     seen = []
     encoder.network.embedder.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
@@ -236,7 +243,7 @@ def test_scaling(scaling, weights, low, high):
     assert float(seen[0].max()) == pytest.approx(high, abs=1e-3)
 
 
-def test_gradients_and_bfloat16():
+def test_gradients_and_bfloat16() -> None:
     torch.manual_seed(0)
     clips = pad(make_clips(3, 4))
     encoder = VisualEncoder(VisualOptions(**SMALL)).train()
@@ -257,7 +264,7 @@ def test_gradients_and_bfloat16():
 # ---- augmentation
 
 
-def test_augmentation_is_one_draw_per_clip_and_stays_in_range():
+def test_augmentation_is_one_draw_per_clip_and_stays_in_range() -> None:
     torch.manual_seed(0)
     still = torch.rand(1, 3, 32, 32).expand(6, -1, -1, -1)
     clip_n = torch.tensor([0, 0, 0, 1, 1, 1])
@@ -270,7 +277,7 @@ def test_augmentation_is_one_draw_per_clip_and_stays_in_range():
     assert not torch.allclose(out[0], out[3])
 
 
-def test_augmentation_mirrors_half_of_the_clips_and_never_turns_one_upside_down():
+def test_augmentation_mirrors_half_of_the_clips_and_never_turns_one_upside_down() -> None:
     torch.manual_seed(0)
     picture = torch.zeros(200, 3, 16, 16)
     picture[:, :, :8, :8] = 1.0  # the upper left quarter
@@ -281,7 +288,7 @@ def test_augmentation_mirrors_half_of_the_clips_and_never_turns_one_upside_down(
     assert float(low.max()) < 0.5
 
 
-def test_training_augments_and_evaluation_does_not():
+def test_training_augments_and_evaluation_does_not() -> None:
     torch.manual_seed(0)
     encoder = VisualEncoder(VisualOptions(**SMALL, augment=True))
     seen = []
@@ -299,7 +306,7 @@ def test_training_augments_and_evaluation_does_not():
 # ---- reading
 
 
-def test_read_takes_the_utterances_half_times_and_cap(tmp_path):
+def test_read_takes_the_utterances_half_times_and_cap(tmp_path: Path) -> None:
     picture = np.concatenate([grey(60, 48, 64), grey(180, 48, 64)], axis=1)
     path = write_video(tmp_path / "a.avi", [picture] * 50)
     encoder = VisualEncoder(VisualOptions(**SMALL, seconds=1.0, frames_per_second=5))
@@ -313,7 +320,7 @@ def test_read_takes_the_utterances_half_times_and_cap(tmp_path):
         encoder.read(Utterance("u", video=path, video_start=0.0, video_end=0.1))
 
 
-def test_a_short_video_is_told(tmp_path):
+def test_a_short_video_is_told(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.avi", [grey(60)] * 25)
     encoder = VisualEncoder(VisualOptions(**SMALL))
     clip, fault = encoder.read_with_fault(Utterance("u7", video=path, start=0.0, end=3.0))
@@ -323,7 +330,7 @@ def test_a_short_video_is_told(tmp_path):
     assert encoder.read_with_fault(Utterance("u7", video=path, start=0.0, end=1.0))[1] == ""
 
 
-def test_clips_are_shared_by_networks_but_not_by_crops(tmp_path):
+def test_clips_are_shared_by_networks_but_not_by_crops(tmp_path: Path) -> None:
     base = VisualEncoder(VisualOptions(**SMALL)).reading_key
     assert VisualEncoder(VisualOptions(**(SMALL | {"base_width": 32, "augment": True}))).reading_key == base
     assert VisualEncoder(VisualOptions(**(SMALL | {"size": 72}))).reading_key != base
@@ -348,6 +355,6 @@ def test_clips_are_shared_by_networks_but_not_by_crops(tmp_path):
         ({"depth": 50}, "depth"),
     ],
 )
-def test_wrong_options(options, message):
+def test_wrong_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(AffuseError, match=message):
         VisualOptions(**options)

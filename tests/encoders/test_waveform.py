@@ -5,6 +5,7 @@ import sys
 import types
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,16 +21,22 @@ from affuse.sequence import FeatureSequence, pad
 
 RATE = 16_000
 # A thin network of the same make: 160 samples a frame, 2 groups of 3 filters.
-SMALL = {"rate": 4000, "filters": 6, "channel_pool": 3, "short_kernel": 20, "long_kernel": 501}
+SMALL: dict[str, Any] = {
+    "rate": 4000,
+    "filters": 6,
+    "channel_pool": 3,
+    "short_kernel": 20,
+    "long_kernel": 501,
+}
 PER_FRAME = 160
 
 
-def encoder(**options):
+def encoder(**options: float | str):
     torch.manual_seed(0)
     return WaveformEncoder(WaveformOptions(**{**SMALL, **options}))
 
 
-def clips(*frames, per_frame=PER_FRAME):
+def clips(*frames: int | None, per_frame: int = PER_FRAME):
     torch.manual_seed(1)
     return [None if count is None else torch.randn(count * per_frame) for count in frames]
 
@@ -44,7 +51,7 @@ def straightforward(net: WaveformEncoder, wave: torch.Tensor) -> torch.Tensor:
     short, long = short.to(wave.dtype), long.to(wave.dtype)
     activate = nn.ReLU() if options.activation == "relu" else nn.Identity()
 
-    def same(x, kernel):
+    def same(x: Any, kernel: Any):
         return functional.pad(x, (kernel // 2, kernel - kernel // 2 - 1))
 
     h = nn.MaxPool1d(options.pool)(activate(short(same(wave[None, None], options.short_kernel))))
@@ -57,7 +64,7 @@ def straightforward(net: WaveformEncoder, wave: torch.Tensor) -> torch.Tensor:
     return torch.stack(frames)
 
 
-def test_the_paper_in_numbers():
+def test_the_paper_in_numbers() -> None:
     net = WaveformEncoder(WaveformOptions())
     count = {name: sum(p.numel() for p in part.parameters()) for name, part in net.named_children()}
     assert count == {"short": 3_240, "long": 6_400_040}
@@ -70,7 +77,7 @@ def test_the_paper_in_numbers():
 
 @pytest.mark.parametrize("activation", ["none", "relu"])
 @pytest.mark.parametrize("kernels", [{}, {"short_kernel": 7, "long_kernel": 64}, {"pool": 4}])
-def test_equals_the_straightforward_network_with_gradients(activation, kernels):
+def test_equals_the_straightforward_network_with_gradients(activation: str, kernels: dict[str, Any]) -> None:
     net = encoder(activation=activation, **kernels).double()
     wave = clips(5)[0].double().requires_grad_()
     ours = net(FeatureSequence(wave[None], torch.ones(1, len(wave), dtype=torch.bool))).values[0]
@@ -82,7 +89,7 @@ def test_equals_the_straightforward_network_with_gradients(activation, kernels):
     )
 
 
-def test_the_full_network_equals_the_straightforward_one():
+def test_the_full_network_equals_the_straightforward_one() -> None:
     net = WaveformEncoder(WaveformOptions(filters=2, channel_pool=1))  # the paper's kernels, 2 filters of 40
     wave = clips(6, per_frame=640)[0]
     with torch.no_grad():
@@ -91,7 +98,7 @@ def test_the_full_network_equals_the_straightforward_one():
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_features_are_time_major_in_the_frame():
+def test_features_are_time_major_in_the_frame() -> None:
     """Feature t * groups + g of frame k is group g at step k * steps_per_frame + t."""
     net = encoder(long_kernel=1).double()
     wave = clips(4)[0].double()
@@ -104,7 +111,7 @@ def test_features_are_time_major_in_the_frame():
 
 
 @pytest.mark.parametrize("activation", ["none", "relu"])
-def test_a_batch_equals_its_clips_one_by_one(activation):
+def test_a_batch_equals_its_clips_one_by_one(activation: str) -> None:
     net = encoder(activation=activation)
     # Large biases: what leaks from padding is the first convolution's bias.
     nn.init.normal_(net.short.bias, std=3)
@@ -127,7 +134,7 @@ def test_a_batch_equals_its_clips_one_by_one(activation):
         assert (one - other).abs().max() < 1e-5 * other.abs().max()
 
 
-def test_what_lies_in_the_padding_does_not_matter():
+def test_what_lies_in_the_padding_does_not_matter() -> None:
     net = encoder()
     clean = pad(clips(6, 2))
     dirty = FeatureSequence(clean.values.clone(), clean.mask)
@@ -136,7 +143,7 @@ def test_what_lies_in_the_padding_does_not_matter():
         assert torch.equal(a, b)
 
 
-def test_missing_clips_give_zeros_an_empty_mask_and_finite_gradients():
+def test_missing_clips_give_zeros_an_empty_mask_and_finite_gradients() -> None:
     net = encoder()
     out = net(pad(clips(3, None)))
     assert not out.mask[1].any()
@@ -149,7 +156,7 @@ def test_missing_clips_give_zeros_an_empty_mask_and_finite_gradients():
     assert all(p.grad is not None and not p.grad.any() for p in net.parameters())
 
 
-def test_part_frames_are_dropped():
+def test_part_frames_are_dropped() -> None:
     net = encoder()
     whole, more = pad(clips(3)), torch.cat([clips(3)[0], torch.ones(PER_FRAME - 1)])
     for a, b in zip(net(whole), net(pad([more])), strict=True):
@@ -166,7 +173,7 @@ def test_part_frames_are_dropped():
         ({"kernel": 3}, "kernel"),
     ],
 )
-def test_options_are_checked(options, message):
+def test_options_are_checked(options: dict[str, Any], message: str) -> None:
     with pytest.raises(AffuseError, match=message):
         WaveformOptions(**options)
 
@@ -175,11 +182,11 @@ def test_options_are_checked(options, message):
 
 
 @pytest.fixture(autouse=True)
-def _reader(monkeypatch):
+def _reader(monkeypatch: pytest.MonkeyPatch):
     """affuse.media.audio where it exists; until it does, soundfile."""
     if importlib.util.find_spec("affuse.media.audio") is None:
 
-        def read_waveform(path, rate, start=None, end=None, channel=None):
+        def read_waveform(path: Any, rate: Any, start: Any = None, end: Any = None, channel: Any = None):
             wave, found = soundfile.read(path, dtype="float32", always_2d=True)
             assert found == rate
             wave = wave.mean(axis=1) if channel is None else wave[:, channel]
@@ -209,7 +216,9 @@ def sound(tmp_path: Path, seconds: float, channels: int = 1) -> Utterance:
         (2.0, {"seconds": 0.5}, 12),
     ],
 )
-def test_reads_whole_frames_up_to_the_cap(tmp_path, seconds, options, frames):
+def test_reads_whole_frames_up_to_the_cap(
+    tmp_path: Path, seconds: float, options: dict[str, Any], frames: int
+) -> None:
     utterance = sound(tmp_path, seconds)
     net = WaveformEncoder(WaveformOptions(filters=1, channel_pool=1, long_kernel=1, **options))
     wave = net.read(utterance)
@@ -220,7 +229,7 @@ def test_reads_whole_frames_up_to_the_cap(tmp_path, seconds, options, frames):
     assert np.abs(wave.numpy() - whole[: len(wave)]).max() < 1e-6
 
 
-def test_reads_a_span_and_one_channel(tmp_path):
+def test_reads_a_span_and_one_channel(tmp_path: Path) -> None:
     utterance = replace(sound(tmp_path, 3.0, channels=2), start=0.5, end=1.25, channel=1)
     wave = encoder(rate=RATE).read(utterance)
     whole, _ = soundfile.read(utterance.audio, dtype="float32")
@@ -229,18 +238,18 @@ def test_reads_a_span_and_one_channel(tmp_path):
     assert np.abs(wave.numpy() - whole[8000 : 8000 + 18 * 640, 1]).max() < 1e-6
 
 
-def test_a_clip_shorter_than_a_frame_is_refused(tmp_path):
+def test_a_clip_shorter_than_a_frame_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         ClipError, match=r"clip: .*clip\.wav has 639 samples at 16000 Hz, less than one frame"
     ):
         encoder(rate=RATE).read(sound(tmp_path, 639 / RATE))
 
 
-def test_no_sound_is_a_missing_modality():
+def test_no_sound_is_a_missing_modality() -> None:
     assert encoder().read(Utterance(id="silent film")) is None
 
 
-def test_offset_and_gain_are_the_second_papers_division_by_the_variance():
+def test_offset_and_gain_are_the_second_papers_division_by_the_variance() -> None:
     """(x - mean) / var with the code's constants, done by hand before a network without the two options."""
     mean, variance = -4.18e-5, 3.42e-3
     torch.manual_seed(0)

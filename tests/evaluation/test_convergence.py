@@ -1,5 +1,7 @@
 """Whether a training trained: states of curves by hand, false alarms by simulation, chance against permuted labels."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,12 @@ from affuse.evaluation.convergence import (
 )
 
 
-def curve(train, loss=None, bacc=None, part="validation"):
+def curve(
+    train: np.ndarray,
+    loss: np.ndarray | None = None,
+    bacc: np.ndarray | None = None,
+    part: str = "validation",
+):
     """``metrics.csv`` of a training of one task."""
     table = {"epoch": np.arange(1, len(train) + 1), "train_loss_emotion": train}
     if loss is not None:
@@ -54,12 +61,14 @@ SETTLED = 0.6 + 0.8 * np.exp(-np.arange(20) / 3)
         (pd.DataFrame(), None, None, 0.3, UNKNOWN),
     ],
 )  # fmt: skip
-def test_states_of_trainings(table, kept, allowed, p, state):
+def test_states_of_trainings(
+    table: pd.DataFrame, kept: int | None, allowed: int | None, p: float, state: str
+) -> None:
     part = "test" if "test_loss_emotion" in table else "validation"
     assert state_of(table, kept, allowed, part, p) == state
 
 
-def test_late_epochs_of_most_runs_are_no_chance():
+def test_late_epochs_of_most_runs_are_no_chance() -> None:
     table = curve(FALLING, np.linspace(1.4, 1.2, 20), np.full(20, 0.4))
     assert not still_improving(table, 20, 20, "validation")
     assert still_improving(table, 20, 20, "validation", usual=True)
@@ -68,7 +77,7 @@ def test_late_epochs_of_most_runs_are_no_chance():
     assert not still_improving(rising, 20, 20, "validation", usual=True)
 
 
-def simulated(random, epochs, constant, utterances=40):
+def simulated(random: np.random.Generator, epochs: int, constant: float, utterances: int = 40):
     """A training that approaches its end with a time constant (in epochs); BACC of few utterances, noise that lasts."""
     x = 1 - np.exp(-np.arange(1, epochs + 1) / constant)
     noise = np.zeros((2, epochs))
@@ -82,7 +91,7 @@ def simulated(random, epochs, constant, utterances=40):
 
 
 @pytest.mark.parametrize("epochs", [10, 25, 60])
-def test_false_alarms_and_what_is_caught_by_simulation(epochs):
+def test_false_alarms_and_what_is_caught_by_simulation(epochs: int) -> None:
     random = np.random.default_rng(epochs)
     found = {}
     for constant in (epochs / 10, 2 * epochs):
@@ -93,15 +102,15 @@ def test_false_alarms_and_what_is_caught_by_simulation(epochs):
     assert cut > 0.4  # a row is not judged from a third on
 
 
-def test_chance_is_that_of_permuted_labels():
+def test_chance_is_that_of_permuted_labels() -> None:
     random = np.random.default_rng(0)
     labels = random.choice(4, 120, p=[0.4, 0.3, 0.2, 0.1])
     called = np.where(random.random(120) < 0.15, labels, random.choice(4, 120, p=[0.1, 0.2, 0.3, 0.4]))
 
-    def bacc(of):
+    def bacc(of: Any):
         return np.mean([(called[of == k] == k).mean() for k in range(4)])
 
-    def counts(of):
+    def counts(of: Any):
         return np.array([[np.sum((of == i) & (called == j)) for j in range(4)] for i in range(4)])
 
     permuted = np.array([bacc(random.permutation(labels)) for _ in range(4000)])
@@ -113,7 +122,7 @@ def test_chance_is_that_of_permuted_labels():
     )  # seeds answer the same clips
 
 
-def test_answers_of_one_class_are_chance_and_one_class_has_none():
+def test_answers_of_one_class_are_chance_and_one_class_has_none() -> None:
     assert chance_p([np.array([[9, 0], [5, 0]])]) == 1.0
     assert chance_p([np.diag([9, 5])]) < 1e-3
     assert np.isnan(chance_p([np.array([[9, 2], [0, 0]])]))

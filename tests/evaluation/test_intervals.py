@@ -20,7 +20,15 @@ from affuse.evaluation.intervals import (
 )
 
 
-def simulate(random, speakers, tables=1, classes=3, spread=0.8, each=100, mean=1.0):
+def simulate(
+    random: np.random.Generator,
+    speakers: int,
+    tables: int = 1,
+    classes: int = 3,
+    spread: float = 0.8,
+    each: int = 100,
+    mean: float = 1.0,
+):
     """Confusions of speakers who differ, of different sizes, with rarer and rarer classes."""
     prior = 0.6 ** np.arange(classes)
     n = random.integers(each // 2, each * 3 // 2, size=speakers)
@@ -35,7 +43,7 @@ def simulate(random, speakers, tables=1, classes=3, spread=0.8, each=100, mean=1
 
 
 @pytest.mark.parametrize("speakers", [2, 3, 5, 10])
-def test_95_in_100_intervals_hold_the_truth(speakers):
+def test_95_in_100_intervals_hold_the_truth(speakers: int) -> None:
     """Speakers who differ by 0.8 on the logit scale; the resamples' quantiles held 52, 72, 91 and 94."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(41)
     truth = weights @ expit(1 + 0.8 * nodes) / weights.sum()
@@ -51,7 +59,7 @@ def test_95_in_100_intervals_hold_the_truth(speakers):
 
 
 @pytest.mark.parametrize("metric", ["acc", "bacc"])
-def test_an_interval_holds_its_value_and_none_is_narrower_than_that_of_utterances(metric):
+def test_an_interval_holds_its_value_and_none_is_narrower_than_that_of_utterances(metric: str) -> None:
     random = np.random.default_rng(1)
     for trial in range(150):
         classes, tables = int(random.integers(2, 9)), int(random.integers(1, 4))
@@ -70,7 +78,7 @@ def test_an_interval_holds_its_value_and_none_is_narrower_than_that_of_utterance
             assert high - low >= binomial[1] - binomial[0] - 1e-9, trial
 
 
-def test_a_class_that_one_of_two_speakers_says_does_not_give_an_interval_without_width():
+def test_a_class_that_one_of_two_speakers_says_does_not_give_an_interval_without_width() -> None:
     """It was 0.5667 [0.4167, 0.4167]: of the resamples one speaker is, only those of the first have both classes."""
     confusions = np.array([[[[4, 8], [2, 1]]], [[[10, 0], [0, 0]]]], float)
     value, low, high = speaker_interval(confusions, "bacc")
@@ -79,14 +87,14 @@ def test_a_class_that_one_of_two_speakers_says_does_not_give_an_interval_without
     assert high > value + 0.3
 
 
-def test_where_each_class_is_one_speakers_nothing_is_known():
+def test_where_each_class_is_one_speakers_nothing_is_known() -> None:
     """A session of IEMOCAP and the task gender: how another man would do, one man does not tell."""
     confusions = np.array([[[[9, 1], [0, 0]]], [[[0, 0], [3, 7]]]], float)
     assert speaker_interval(confusions, "bacc") == (pytest.approx(0.8), 0.0, 1.0)
     assert np.isnan(speaker_interval(confusions[:1], "acc")[1:]).all()
 
 
-def test_the_spread_by_loops():
+def test_the_spread_by_loops() -> None:
     """Every e_i, and the matrix K of an effect that each speaker has, by hand."""
     confusions = simulate(np.random.default_rng(2), 6, tables=2, classes=3)
     confusions[:, 1, 2] = 0  # a class that one of the seeds' test parts lacks
@@ -112,7 +120,7 @@ def test_the_spread_by_loops():
         assert df == pytest.approx(np.trace(b) ** 2 / np.trace(b @ b))
 
 
-def test_the_spread_of_equal_speakers_is_that_of_their_mean():
+def test_the_spread_of_equal_speakers_is_that_of_their_mean() -> None:
     """S^2 / n with n - 1 degrees of freedom."""
     right = np.array([3.0, 8, 6, 9, 5])[:, None, None]
     variance, df = spread_over_speakers(right, np.full((5, 1, 1), 10.0))
@@ -120,7 +128,7 @@ def test_the_spread_of_equal_speakers_is_that_of_their_mean():
     assert df == pytest.approx(4)
 
 
-def test_the_spread_has_no_bias_where_one_speaker_says_half():
+def test_the_spread_has_no_bias_where_one_speaker_says_half() -> None:
     random, sizes = np.random.default_rng(3), np.array([500.0, 50, 100, 150, 200])
     found, values = [], []
     for _ in range(2000):
@@ -132,7 +140,7 @@ def test_the_spread_has_no_bias_where_one_speaker_says_half():
     assert 1 < df < 3
 
 
-def test_score_and_exact_intervals_are_those_of_the_books():
+def test_score_and_exact_intervals_are_those_of_the_books() -> None:
     low, high = score_interval(0.7, 0.004, 2.5)
     for p in (low, high):
         assert (0.7 - p) ** 2 == pytest.approx(2.5**2 * 0.004 * p * (1 - p) / 0.21)
@@ -146,7 +154,7 @@ def test_score_and_exact_intervals_are_those_of_the_books():
         )
 
 
-def test_utterances_of_a_rare_class_weigh_more():
+def test_utterances_of_a_rare_class_weigh_more() -> None:
     """Recalls 0.5 of 4 and 0.9 of 40: (0.25/4 + 0.09/40) / 4 is the variance of 0.21 / n."""
     n = independent_utterances(0.7, np.array([[2.0, 36]]), np.array([[4.0, 40]]))
     assert n == pytest.approx(0.21 / ((0.25 / 4 + 0.09 / 40) / 4))
@@ -156,7 +164,7 @@ def test_utterances_of_a_rare_class_weigh_more():
     assert independent_utterances(0.25, np.array([[25.0]]), np.array([[100.0]])) == 100
 
 
-def test_more_speakers_of_the_same_kind_make_it_narrower():
+def test_more_speakers_of_the_same_kind_make_it_narrower() -> None:
     confusions = np.array([[[[30, 10], [20, 40]]], [[[35, 5], [10, 50]]]], float)
     widths = []
     for times in (1, 2, 5, 20):
@@ -165,7 +173,7 @@ def test_more_speakers_of_the_same_kind_make_it_narrower():
     assert widths == sorted(widths, reverse=True)
 
 
-def table_of(spoken):
+def table_of(spoken: dict[str, tuple[str, int, int]]):
     """Speaker -> (gender, right, wrong) as a prediction table, genders and speakers by id."""
     rows = [
         {"id": f"{name}{k}", "emotion": "ab"[k % 2], "emotion_predicted": "ab"[(k + (k >= right)) % 2], "g": gender}
@@ -176,7 +184,7 @@ def table_of(spoken):
     return table, table.set_index("id")["g"], pd.Series({row["id"]: row["id"][0] for row in rows})
 
 
-def test_groups_whose_speakers_are_alike_have_intervals_and_no_gap_of_width_0():
+def test_groups_whose_speakers_are_alike_have_intervals_and_no_gap_of_width_0() -> None:
     table, groups, speakers = table_of(
         {"a": ("f", 6, 0), "b": ("f", 6, 0), "c": ("m", 6, 0), "d": ("m", 6, 0)}
     )
@@ -188,7 +196,7 @@ def test_groups_whose_speakers_are_alike_have_intervals_and_no_gap_of_width_0():
     assert np.isnan([gap.low, gap.high, gap.p]).all()
 
 
-def test_what_few_and_unknown_speakers_leave_open_is_said():
+def test_what_few_and_unknown_speakers_leave_open_is_said() -> None:
     assert speakers_in_words(pd.Series(list("abcdeabcde"))) == []
     for count in range(2, FEW + 1):
         (told,) = speakers_in_words(pd.Series(list("abcd"[:count] * 3)))
@@ -198,7 +206,7 @@ def test_what_few_and_unknown_speakers_leave_open_is_said():
     assert told.startswith("2 of 6 test utterances have no speaker")
 
 
-def test_an_utterance_without_a_speaker_is_one_of_its_own():
+def test_an_utterance_without_a_speaker_is_one_of_its_own() -> None:
     table, _, _ = table_of({"a": ("f", 20, 10)})
     counts = speaker_confusions([table], "emotion", "ab", pd.Series(dtype=object))
     _, low, high = speaker_interval(counts, "acc")

@@ -7,7 +7,7 @@ from affuse.evaluation.differences import paired_mean_difference
 from affuse.evaluation.resampling import draw_speakers
 
 
-def test_value_and_error_by_plain_loops():
+def test_value_and_error_by_plain_loops() -> None:
     random = np.random.default_rng(3)
     counts = random.integers(1, 9, size=(6, 2))
     sums = random.normal(size=(6, 2)) * counts
@@ -26,7 +26,7 @@ def test_value_and_error_by_plain_loops():
     assert found.df == 5
 
 
-def test_a_task_that_two_speakers_have_is_known_as_two_speakers_know_it():
+def test_a_task_that_two_speakers_have_is_known_as_two_speakers_know_it() -> None:
     counts = np.array([[3, 2], [3, 2], [3, 0], [3, 0]])
     found = paired_mean_difference(counts * np.array([[0.5, 0.2], [0.4, 0.3], [0.6, 0], [0.5, 0]]), counts)
     assert found.value == pytest.approx(0.75)
@@ -37,14 +37,14 @@ def test_a_task_that_two_speakers_have_is_known_as_two_speakers_know_it():
     assert np.isnan([alone.low, alone.high, alone.p]).all()  # one speaker has no spread
 
 
-def test_one_speaker_gives_no_interval():
+def test_one_speaker_gives_no_interval() -> None:
     found = paired_mean_difference(np.array([[1.0]]), np.array([[4]]))
     assert found.value == 0.25
     assert np.isnan([found.low, found.high, found.p]).all()
 
 
 @pytest.mark.parametrize("labelled", [2, 3, 6])
-def test_no_false_alarms_where_few_speakers_have_a_task(labelled):
+def test_no_false_alarms_where_few_speakers_have_a_task(labelled: int) -> None:
     """No true difference; ten speakers have the first task, ``labelled`` of them the second."""
     random = np.random.default_rng(labelled)
     alarms = 0
@@ -58,7 +58,7 @@ def test_no_false_alarms_where_few_speakers_have_a_task(labelled):
 
 
 @pytest.mark.parametrize("speakers", [6, 10])
-def test_intervals_cover_the_truth_95_times_in_100(speakers):
+def test_intervals_cover_the_truth_95_times_in_100(speakers: int) -> None:
     """True mean 0.3; speakers deviate from it by 0.2, utterances by 1; numbers of utterances differ."""
     random = np.random.default_rng(speakers)
     covered = 0

@@ -11,7 +11,7 @@ from affuse.evaluation.predictions import measure_table, prediction_table
 CLASSES = ["a", "b", "c"]
 
 
-def test_against_scikit_learn():
+def test_against_scikit_learn() -> None:
     random = np.random.default_rng(0)
     labels, called = random.integers(0, 3, 200), random.integers(0, 3, 200)
     found = measure(labels, called, CLASSES)
@@ -24,7 +24,7 @@ def test_against_scikit_learn():
     assert balanced_accuracy(found.confusion) == pytest.approx(found.bacc)
 
 
-def test_acc_and_bacc_by_hand():
+def test_acc_and_bacc_by_hand() -> None:
     """ACC weighs utterances, BACC classes: 8 of 10 and (8/8 + 0/2) / 2."""
     found = measure([0] * 8 + [1] * 2, [0] * 10, CLASSES)
     assert found.acc == pytest.approx(0.8)
@@ -34,17 +34,17 @@ def test_acc_and_bacc_by_hand():
     assert found.confusion.tolist() == [[8, 0, 0], [2, 0, 0], [0, 0, 0]]
 
 
-def test_a_class_called_but_absent_counts_against_acc_only():
+def test_a_class_called_but_absent_counts_against_acc_only() -> None:
     found = measure([0, 1], [0, 2], CLASSES)
     assert (found.acc, found.bacc) == (0.5, 0.5)
 
 
-def test_nothing_to_measure():
+def test_nothing_to_measure() -> None:
     with pytest.raises(ValueError, match="no labelled utterance"):
         measure([], [], CLASSES)
 
 
-def test_prediction_table_leaves_blanks_blank():
+def test_prediction_table_leaves_blanks_blank() -> None:
     probabilities = {"emotion": np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.3, 0.4, 0.3]])}
     labels = {"emotion": np.array([0, -1, 2])}
     table = prediction_table(["u1", "u2", "u3"], "test", 4, probabilities, labels, {"emotion": CLASSES})
@@ -55,7 +55,7 @@ def test_prediction_table_leaves_blanks_blank():
     assert (found.n, found.acc) == (2, 0.5)
 
 
-def test_a_constant_predictor_has_bacc_one_half_in_every_resample():
+def test_a_constant_predictor_has_bacc_one_half_in_every_resample() -> None:
     import pandas as pd
 
     from affuse.evaluation.intervals import speaker_confusions, speaker_interval

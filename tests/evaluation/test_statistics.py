@@ -28,14 +28,14 @@ from affuse.evaluation.resampled_t import corrected_resampled_t
 from affuse.evaluation.resampling import draw_speakers
 
 
-def right(*counts):
+def right(*counts: int):
     """Boolean pairs with (both, first only, second only, neither) utterances."""
     pairs = [(True, True), (True, False), (False, True), (False, False)]
     each = [pair for pair, count in zip(pairs, counts, strict=True) for _ in range(count)]
     return np.array(each)[:, 0], np.array(each)[:, 1]
 
 
-def test_mcnemar_is_the_binomial_test_of_the_discordant():
+def test_mcnemar_is_the_binomial_test_of_the_discordant() -> None:
     for first, second in [(6, 1), (0, 5), (12, 30), (3, 3)]:
         found = mcnemar(*right(40, first, second, 9))
         assert (found.only_reference, found.only_other) == (first, second)
@@ -44,19 +44,19 @@ def test_mcnemar_is_the_binomial_test_of_the_discordant():
     assert mcnemar(*right(10, 0, 0, 2)) == (0, 0, 1.0)
 
 
-def test_mcnemar_on_agrestis_approval_ratings():
+def test_mcnemar_on_agrestis_approval_ratings() -> None:
     """Agresti, Categorical Data Analysis, table 10.1: 794, 150, 86, 570; z^2 = 17.36, p far below 0.001."""
     found = mcnemar(*right(794, 150, 86, 570))
     assert found.p == pytest.approx(stats.chi2.sf((150 - 86) ** 2 / (150 + 86), 1), rel=0.4)
     assert found.p < 1e-4
 
 
-def test_mcnemar_wants_the_same_utterances():
+def test_mcnemar_wants_the_same_utterances() -> None:
     with pytest.raises(ValueError, match="same utterances"):
         mcnemar(np.ones(3, bool), np.ones(4, bool))
 
 
-def test_holm_step_by_step():
+def test_holm_step_by_step() -> None:
     """Four tests by hand: 4 x 0.005, 3 x 0.01, 2 x 0.03, 1 x 0.04 raised to the one before; NaN does not count."""
     found = holm([0.01, np.nan, 0.04, 0.03, 0.005])
     assert found[[0, 2, 3, 4]] == pytest.approx([0.03, 0.06, 0.06, 0.02])
@@ -64,14 +64,14 @@ def test_holm_step_by_step():
     assert np.isnan(holm([np.nan])).all()
 
 
-def test_one_p_value_of_many_seeds():
+def test_one_p_value_of_many_seeds() -> None:
     assert over_seeds([0.03]) == 0.03
     assert over_seeds([0.2, 0.01, 0.04]) == pytest.approx(0.08)
     assert over_seeds([0.9, 0.8]) == 1
     assert np.isnan(over_seeds([np.nan]))
 
 
-def test_twice_the_median_keeps_its_level_where_seeds_are_alike():
+def test_twice_the_median_keeps_its_level_where_seeds_are_alike() -> None:
     random = np.random.default_rng(0)
     shared, own = random.normal(size=(20000, 1)), random.normal(size=(20000, 3))
     for weight in (0.0, 0.7, 1.0):
@@ -79,7 +79,7 @@ def test_twice_the_median_keeps_its_level_where_seeds_are_alike():
         assert np.mean(np.minimum(1, 2 * np.median(p, axis=1)) <= 0.05) < 0.05
 
 
-def test_resampled_t_by_hand():
+def test_resampled_t_by_hand() -> None:
     """Differences 1, 2, 3, n_test / n_train = 1/4: t = 2 / sqrt((1/3 + 1/4) x 1)."""
     found = corrected_resampled_t([1.0, 2.0, 3.0], 0.25)
     total = 0.0
@@ -93,13 +93,13 @@ def test_resampled_t_by_hand():
     assert np.isnan(corrected_resampled_t([0.3, 0.3], 0.2).p)
 
 
-def test_resampled_t_without_overlap_is_the_plain_t_test():
+def test_resampled_t_without_overlap_is_the_plain_t_test() -> None:
     d = np.random.default_rng(0).normal(0.3, 1, 15)
     found, plain = corrected_resampled_t(d, 0.0), stats.ttest_1samp(d, 0)
     assert (found.t, found.p) == (pytest.approx(plain.statistic), pytest.approx(plain.pvalue))
 
 
-def test_resampled_t_has_its_level_where_differences_share_their_training():
+def test_resampled_t_has_its_level_where_differences_share_their_training() -> None:
     """With correlation n_test / (n_test + n_train) the correction is exact; the plain t test fails."""
     random, ratio, trials = np.random.default_rng(0), 0.25, 4000
     rho = ratio / (1 + ratio)
@@ -112,7 +112,7 @@ def test_resampled_t_has_its_level_where_differences_share_their_training():
     assert plain > 0.2
 
 
-def test_what_can_be_detected_is_what_statsmodels_says():
+def test_what_can_be_detected_is_what_statsmodels_says() -> None:
     for df in (1, 4, 9, 40):
         shift = detectable_difference(0.02, df) / 0.02
         found = TTestPower().power(shift / math.sqrt(df + 1), df + 1, 0.05, alternative="two-sided")
@@ -123,14 +123,14 @@ def test_what_can_be_detected_is_what_statsmodels_says():
     assert np.isnan(detectable_difference(float("nan"), 9))
 
 
-def test_a_detectable_difference_is_detected_eight_times_in_ten():
+def test_a_detectable_difference_is_detected_eight_times_in_ten() -> None:
     """Nine degrees of freedom: simulated t tests of normal means one detectable difference from 0."""
     random, error = np.random.default_rng(0), 1 / math.sqrt(10)
     samples = random.normal(detectable_difference(error, 9), 1, (4000, 10))
     assert np.mean(stats.ttest_1samp(samples, 0, axis=1).pvalue < 0.05) == pytest.approx(0.8, abs=0.02)
 
 
-def test_mcnemar_detects_what_it_should_eight_times_in_ten():
+def test_mcnemar_detects_what_it_should_eight_times_in_ten() -> None:
     random, n, discordant = np.random.default_rng(0), 933, 0.1
     d = detectable_by_mcnemar(n, discordant)
     assert 0.02 < d < 0.04
@@ -143,7 +143,7 @@ def test_mcnemar_detects_what_it_should_eight_times_in_ten():
     assert np.isnan(detectable_by_mcnemar(100, 0.0))
 
 
-def classified(seed=0, n=400, classes=4, sharpness=1.0):
+def classified(seed: int = 0, n: int = 400, classes: int = 4, sharpness: float = 1.0):
     """Labels drawn from softmax(logits), probabilities from softmax(sharpness x logits)."""
     random = np.random.default_rng(seed)
     logits = 1.5 * random.normal(size=(n, classes))
@@ -153,7 +153,7 @@ def classified(seed=0, n=400, classes=4, sharpness=1.0):
     return shown / shown.sum(axis=1, keepdims=True), labels
 
 
-def test_calibration_error_with_plain_loops():
+def test_calibration_error_with_plain_loops() -> None:
     probabilities, labels = classified()
     error = 0.0
     for k in range(10):
@@ -166,7 +166,7 @@ def test_calibration_error_with_plain_loops():
     assert reliability(probabilities, labels)["n"].sum() == len(labels)
 
 
-def test_calibration_error_by_hand():
+def test_calibration_error_by_hand() -> None:
     """Two bins: 0.6 sure and right once in two, 0.9 sure and right twice in two."""
     probabilities = np.array([[0.6, 0.4], [0.4, 0.6], [0.9, 0.1], [0.1, 0.9]])
     assert expected_calibration_error(probabilities, np.array([0, 0, 0, 1])) == pytest.approx(0.1)
@@ -176,7 +176,7 @@ def test_calibration_error_by_hand():
 
 
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
-def test_the_temperature_undoes_a_known_sharpness(sharpness):
+def test_the_temperature_undoes_a_known_sharpness(sharpness: float) -> None:
     probabilities, labels = classified(n=6000, sharpness=sharpness)
     temperature = fit_temperature(probabilities, labels).value
     assert temperature == pytest.approx(sharpness, rel=0.1)
@@ -191,7 +191,7 @@ def test_the_temperature_undoes_a_known_sharpness(sharpness):
     assert negative_log_likelihood(scaled, labels) <= min(losses) + 1e-6
 
 
-def test_temperature_is_that_of_the_logits():
+def test_temperature_is_that_of_the_logits() -> None:
     """Log p instead of logits changes nothing."""
     logits = np.random.default_rng(0).normal(size=(5, 3))
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -200,7 +200,15 @@ def test_temperature_is_that_of_the_logits():
     assert np.isnan(fit_temperature(np.zeros((0, 3)), np.zeros(0, int)).value)
 
 
-def spoken(random, speakers=10, each=30, skill=0.75, spread=0.08, gain=0.0, gain_spread=0.0):
+def spoken(
+    random: np.random.Generator,
+    speakers: int = 10,
+    each: int = 30,
+    skill: float = 0.75,
+    spread: float = 0.08,
+    gain: float = 0.0,
+    gain_spread: float = 0.0,
+):
     """Two cells' prediction tables on the same utterances of speakers who differ, and the speakers."""
     first, second = [], []
     for s in range(speakers):
@@ -215,7 +223,7 @@ def spoken(random, speakers=10, each=30, skill=0.75, spread=0.08, gain=0.0, gain
     return *tables, pd.Series({row["id"]: f"s{row['id'].split('_')[0]}" for row in first})
 
 
-def test_resamples_draw_one_speaker_fewer_in_each_stratum():
+def test_resamples_draw_one_speaker_fewer_in_each_stratum() -> None:
     strata = np.array([0, 0, 0, 1, 1])
     times = draw_speakers(5, 4000, strata=strata)
     assert (times[:, :3].sum(axis=1) == 2).all()
@@ -225,7 +233,7 @@ def test_resamples_draw_one_speaker_fewer_in_each_stratum():
     assert np.var(times[:, :3] @ x / 2) == pytest.approx(x.var(ddof=1) / 3, rel=0.06)
 
 
-def test_paired_difference_against_plain_loops():
+def test_paired_difference_against_plain_loops() -> None:
     random = np.random.default_rng(3)
     first, second, speakers = spoken(random, speakers=6, each=12, gain=0.1, gain_spread=0.1)
     counts = [speaker_confusions([table], "emotion", ["a", "b"], speakers) for table in (first, second)]
@@ -257,7 +265,7 @@ def test_paired_difference_against_plain_loops():
     assert many.high - many.value == pytest.approx(stats.t.ppf(0.975, 5) * np.std(values, ddof=1))
 
 
-def test_interval_and_p_value_of_a_difference_agree():
+def test_interval_and_p_value_of_a_difference_agree() -> None:
     random, crossings = np.random.default_rng(0), set()
     for trial in range(40):
         first, second, speakers = spoken(random, gain=0.05, gain_spread=0.05)
@@ -269,7 +277,7 @@ def test_interval_and_p_value_of_a_difference_agree():
     assert crossings == {True, False}
 
 
-def test_the_interval_of_a_difference_covers_the_truth():
+def test_the_interval_of_a_difference_covers_the_truth() -> None:
     """95 in 100 with ten speakers; utterances taken for independent, or unpaired cells, do not do that."""
     random, covered, rejected = np.random.default_rng(0), 0, 0
     trials, gain = 300, 0.04
@@ -283,7 +291,7 @@ def test_the_interval_of_a_difference_covers_the_truth():
     assert rejected / trials > 0.1
 
 
-def mcnemar_misses(first, second, gain):
+def mcnemar_misses(first: pd.DataFrame, second: pd.DataFrame, gain: float):
     """Whether the normal interval of the discordant difference, utterances independent, misses the truth."""
     d = (second["emotion"] == second["emotion_predicted"]).astype(float) - (
         first["emotion"] == first["emotion_predicted"]
@@ -291,7 +299,7 @@ def mcnemar_misses(first, second, gain):
     return abs(d.mean() - gain) > 1.96 * d.std() / math.sqrt(len(d))
 
 
-def test_equal_cells_have_no_difference_and_one_speaker_no_interval():
+def test_equal_cells_have_no_difference_and_one_speaker_no_interval() -> None:
     first, _, speakers = spoken(np.random.default_rng(0))
     counts = speaker_confusions([first], "emotion", ["a", "b"], speakers)
     assert paired_difference(counts, counts, "bacc")[:4] == (0, 0, 0, 1)
@@ -308,7 +316,7 @@ def grouped():
     return table, speakers.map(lambda name: "female" if int(name[1:]) % 2 else "male"), speakers
 
 
-def test_group_metrics_are_scikit_learns_on_the_group():
+def test_group_metrics_are_scikit_learns_on_the_group() -> None:
     table, gender, speakers = grouped()
     other = table.assign(emotion_predicted=table["emotion"])
     found = group_metrics([table, other], "emotion", ["a", "b"], gender, speakers).set_index(
@@ -326,7 +334,7 @@ def test_group_metrics_are_scikit_learns_on_the_group():
         assert found.loc[(name, "acc"), "low"] <= found.loc[(name, "acc"), "value"]
 
 
-def test_gap_of_nested_groups_is_welchs_error():
+def test_gap_of_nested_groups_is_welchs_error() -> None:
     """Speakers of equal size: the error of the gap is sqrt(s_f^2 / n_f + s_m^2 / n_m) of the speakers' ACC."""
     table, gender, speakers = grouped()
     found = group_gap(
@@ -339,7 +347,7 @@ def test_gap_of_nested_groups_is_welchs_error():
     assert found.error == pytest.approx(math.sqrt(sum(side.var() / 4 for side in sides)), rel=0.02)
 
 
-def test_gap_of_crossed_groups_is_paired_by_speaker():
+def test_gap_of_crossed_groups_is_paired_by_speaker() -> None:
     table, _, speakers = grouped()
     kind = pd.Series({id: "improvised" if int(id.split("_")[1]) < 12 else "scripted" for id in table["id"]})
     found = group_gap(
@@ -352,7 +360,7 @@ def test_gap_of_crossed_groups_is_paired_by_speaker():
     assert found.error == pytest.approx(math.sqrt(d.var() / 8), rel=0.02)
 
 
-def test_gap_needs_two_speakers_a_side():
+def test_gap_needs_two_speakers_a_side() -> None:
     table, _, speakers = grouped()
     lone = pd.Series({id: "x" if id.startswith("0_") else "y" for id in table["id"]})
     found = group_gap([table], "emotion", ["a", "b"], lone, speakers, ("x", "y"), "acc")
@@ -361,7 +369,7 @@ def test_gap_needs_two_speakers_a_side():
     assert np.isnan(group_gap([table], "emotion", ["a", "b"], lone, speakers, ("x", "z"), "acc").value)
 
 
-def test_tightness_with_plain_loops():
+def test_tightness_with_plain_loops() -> None:
     random = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], 12)
     points = random.normal(size=(36, 5)) + 2 * labels[:, None]
@@ -383,7 +391,7 @@ def test_tightness_with_plain_loops():
     assert silhouette_samples(points, labels).mean() == pytest.approx(found.silhouette)
 
 
-def test_tightness_does_not_depend_on_scale_place_or_turning():
+def test_tightness_does_not_depend_on_scale_place_or_turning() -> None:
     random = np.random.default_rng(0)
     labels = np.array(["x", "y"] * 15)
     points = random.normal(size=(30, 4)) + (labels == "y")[:, None]
@@ -399,7 +407,7 @@ def test_tightness_does_not_depend_on_scale_place_or_turning():
     assert np.isnan(tightness(points, np.zeros(30))).all()
 
 
-def test_probabilities_come_out_of_a_prediction_table():
+def test_probabilities_come_out_of_a_prediction_table() -> None:
     table = pd.DataFrame(
         {"emotion": ["b", "", "a"], "emotion_p_a": [0.2, 0.5, 0.9], "emotion_p_b": [0.8, 0.5, 0.1]}
     )

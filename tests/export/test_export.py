@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -15,6 +16,7 @@ import torch
 
 import affuse
 from affuse.corpora.corpus import Corpus, Utterance
+from affuse.encoders.base import Encoder
 from affuse.errors import AffuseError
 from affuse.evaluation.confidence import Confidence
 from affuse.media.audio import read_waveform
@@ -54,12 +56,12 @@ def features(width: int, name: str) -> dict:
     return {"encoder": "precomputed", "options": {"name": name, "width": width}}
 
 
-def test_every_fusion_is_covered():
+def test_every_fusion_is_covered() -> None:
     assert set(SMALL) == set(PARTS["fusions"])
 
 
 @pytest.fixture(scope="module", params=SMALL)
-def exported(request, tmp_path_factory) -> tuple[Model, Path]:
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
     """A model of two frozen encoders, log-mel statistics (86 wide) and a small BERT (16), and its file."""
     folder = tmp_path_factory.mktemp(request.param)
     modalities = {
@@ -75,7 +77,7 @@ def exported(request, tmp_path_factory) -> tuple[Model, Path]:
     return model, path
 
 
-def test_a_fusion_gives_pytorchs_numbers_for_any_batch(exported):
+def test_a_fusion_gives_pytorchs_numbers_for_any_batch(exported: tuple[Model, Path]) -> None:
     model, path = exported
     session = onnxruntime.InferenceSession(path)
     assert [(i.name, i.shape) for i in session.get_inputs()] == [
@@ -95,7 +97,7 @@ EMODB = Path(__file__).parents[2] / ".." / "shared" / "data" / "emodb"
 
 
 @pytest.mark.skipif(not EMODB.is_dir(), reason="../shared/data/emodb is not there")
-def test_real_clips_through_every_fusion(exported):
+def test_real_clips_through_every_fusion(exported: tuple[Model, Path]) -> None:
     """Twelve EmoDB clips with their words, sound or words missing from some."""
     import pandas as pd
 
@@ -110,7 +112,7 @@ def test_real_clips_through_every_fusion(exported):
     assert_same(model, path, {name: pad(found) for name, found in clips.items()})
 
 
-def test_what_stands_in_the_padding_does_not_matter(exported):
+def test_what_stands_in_the_padding_does_not_matter(exported: tuple[Model, Path]) -> None:
     session = onnxruntime.InferenceSession(exported[1])
     clean = feed({"audio": batch([4, 2, 0], 86), "text": batch([3, 5, 2], 16)})
     dirty = {name: value.copy() for name, value in clean.items()}
@@ -132,7 +134,7 @@ FACE = {"network": "resnet10", "base_width": 16, "stages": 2, "size": 48, "frame
 
 
 @pytest.mark.parametrize("pool", ["last", "mean"])
-def test_the_second_papers_network_end_to_end(tmp_path, pool):
+def test_the_second_papers_network_end_to_end(tmp_path: Path, pool: str) -> None:
     """Raw samples and faces in; the long convolution has two forms, one in PyTorch and one in the file."""
     model = build(
         {
@@ -154,7 +156,7 @@ def test_the_second_papers_network_end_to_end(tmp_path, pool):
     assert_same(model, path, {"audio": batch([437]), "video": FeatureSequence(faces[:1], mask[:1])})
 
 
-def test_raw_inputs_take_the_frozen_encoders_along(tmp_path):
+def test_raw_inputs_take_the_frozen_encoders_along(tmp_path: Path) -> None:
     bert = str(tiny_bert(tmp_path / "bert"))
     model = build(
         {
@@ -184,7 +186,7 @@ def sounds(*lengths: int) -> FeatureSequence:
     return pad([voice[300 * i : 300 * i + length] if length else None for i, length in enumerate(lengths)])
 
 
-def of_samples(encoder):
+def of_samples(encoder: Encoder):
     """The encoder on what its own ``read`` makes of each clip's samples, by numpy."""
 
     def run(clips: FeatureSequence) -> FeatureSequence:
@@ -197,7 +199,7 @@ def of_samples(encoder):
 
 
 @pytest.mark.parametrize("lengths", [(40_000, 15_600, 300, 0), (1,), (31_201,)])
-def test_raw_vggish_takes_samples(tmp_path, lengths):
+def test_raw_vggish_takes_samples(tmp_path: Path, lengths: tuple[Any, ...]) -> None:
     options = {"weights": None, "pca_weights": None, "quantise": False}
     model = build({"audio": {"encoder": "vggish", "options": options}})
     whole = ExportedNetwork(model, {"audio": of_sound(model)}).eval()
@@ -211,12 +213,14 @@ def test_raw_vggish_takes_samples(tmp_path, lengths):
         assert_same(model, path, {"audio": clips}, {"audio": of_samples(frozen_encoders(model)["audio"])})
 
 
-def of_sound(model):
+def of_sound(model: Model):
     return model.resolved["audio"].make().eval().exportable()
 
 
 @pytest.mark.parametrize("options", [{"seconds": 0.4}, {"network": "cnn", "width": 8, "pitch": False}])
-def test_raw_log_mels_take_samples_and_int8_keeps_them(tmp_path, options):
+def test_raw_log_mels_take_samples_and_int8_keeps_them(
+    tmp_path: Path, options: dict[str, bool | float | str]
+) -> None:
     modality = {
         "encoder": "logmel",
         "frozen": options.get("network") != "cnn",
@@ -240,7 +244,7 @@ def test_raw_log_mels_take_samples_and_int8_keeps_them(tmp_path, options):
     assert np.abs(rounded - wanted).max() < 0.2 * np.abs(wanted).max()
 
 
-def test_nearest_center_models_export(tmp_path):
+def test_nearest_center_models_export(tmp_path: Path) -> None:
     torch.manual_seed(0)
     recipe = Recipe.parse(
         {
@@ -253,7 +257,7 @@ def test_nearest_center_models_export(tmp_path):
     assert_same(model, export_onnx(model, tmp_path / "m.onnx"), {"audio": batch([3, 1], 7)})
 
 
-def test_the_metadata_say_how_to_use_the_file(tmp_path):
+def test_the_metadata_say_how_to_use_the_file(tmp_path: Path) -> None:
     model = build({"audio": features(7, "a"), "text": features(6, "t")})
     path = export_onnx(model, tmp_path / "model.onnx")
     told = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map
@@ -268,7 +272,7 @@ def test_the_metadata_say_how_to_use_the_file(tmp_path):
     assert b".py" not in path.read_bytes()  # nothing of where it was made
 
 
-def test_int8_is_smaller_and_close(tmp_path):
+def test_int8_is_smaller_and_close(tmp_path: Path) -> None:
     model = build(
         {"audio": features(64, "a"), "text": features(64, "t")}, "attention", {"width": 64, "heads": 2}
     )
@@ -281,7 +285,7 @@ def test_int8_is_smaller_and_close(tmp_path):
     assert 0 < np.abs(exact - rounded).max() < 0.2 * np.abs(exact).max()
 
 
-def test_encoders_that_cannot_be_exported_say_so(tmp_path):
+def test_encoders_that_cannot_be_exported_say_so(tmp_path: Path) -> None:
     model = build({"video": {"encoder": "hog"}})
     with pytest.raises(AffuseError, match=r"hog .* inputs='features'"):
         export_onnx(model, tmp_path / "m.onnx", inputs="raw")
@@ -296,7 +300,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "run_onnx.py"
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> tuple[Path, Path]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A run on 72 small wav files with their words, and its corpus folder."""
     folder = tmp_path_factory.mktemp("trained")
     corpus = make_corpus(folder)
@@ -318,7 +322,12 @@ def trained(tmp_path_factory) -> tuple[Path, Path]:
     return folder / "run", folder / "corpus"
 
 
-def test_the_command_measures_the_file_on_a_corpus(trained, tmp_path, capsys, monkeypatch):
+def test_the_command_measures_the_file_on_a_corpus(
+    trained: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     run, corpus = trained
     out = tmp_path / "a b" / "model é.onnx"
     words = [
@@ -395,13 +404,18 @@ def test_an_export_is_measured_from_python_by_the_same_function(
         affuse.measure_export(run, corpus, inputs="both")  # type: ignore[arg-type]
 
 
-def test_samples_are_those_of_the_rows_track(tmp_path):
+def test_samples_are_those_of_the_rows_track(tmp_path: Path) -> None:
     path = write_tracks(tmp_path / "a.mkv", {"one": sine(1, RATE, 300), "two": sine(1, RATE, 500)}, RATE)
     found = _Samples({"a": Utterance("a", audio=path, track=1)}).load("a")
     np.testing.assert_array_equal(found, read_waveform(path, RATE, track=1))
 
 
-def test_bad_input_is_one_sentence(trained, tmp_path, capsys, monkeypatch):
+def test_bad_input_is_one_sentence(
+    trained: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     run, _ = trained
     for words, sentence in (
         ([run, tmp_path / "m.onnx", "--inputs", "both"], "--inputs takes features or raw, not 'both'"),
@@ -415,7 +429,7 @@ def test_bad_input_is_one_sentence(trained, tmp_path, capsys, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_example_runs_without_torch(trained, tmp_path):
+def test_the_example_runs_without_torch(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, corpus = trained
     model = affuse.load(run)
     calibrated = Confidence(temperature=2.5, unsure_below=0.99, utterances=90, evidence=0.9)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -61,7 +62,9 @@ SHAPES = {
 
 
 @pytest.fixture(scope="module", params=SHAPES)
-def exported(request, tmp_path_factory) -> tuple[LongConv1d, OnnxLongConv, onnxruntime.InferenceSession]:
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[LongConv1d, OnnxLongConv, onnxruntime.InferenceSession]:
     """The example it is traced with: 3 clips of 1234 steps."""
     conv = convolution(*SHAPES[request.param])
     blocked = OnnxLongConv(conv).eval()
@@ -78,7 +81,9 @@ def exported(request, tmp_path_factory) -> tuple[LongConv1d, OnnxLongConv, onnxr
 @pytest.mark.parametrize(
     "size", ["one step", "shorter than the kernel", "one hop", "one more", "many blocks"]
 )
-def test_every_shape_equals_the_definition(exported, batch, size):
+def test_every_shape_equals_the_definition(
+    exported: tuple[LongConv1d, OnnxLongConv, Any], batch: int, size: str
+) -> None:
     conv, blocked, session = exported
     lost = conv.kernel_size - 1 - sum(conv.padding)  # input steps more than output steps
     steps = {
@@ -96,7 +101,7 @@ def test_every_shape_equals_the_definition(exported, batch, size):
     assert_close(conv(x), wanted)
 
 
-def test_it_is_as_exact_as_the_direct_form_at_the_papers_size():
+def test_it_is_as_exact_as_the_direct_form_at_the_papers_size() -> None:
     conv = convolution((40, 40), 4000, (2000, 1999))
     x = torch.randn(1, 40, 9000)
     windows = functional.pad(x, conv.padding).double().unfold(-1, 4000, 1)[0, :, ::301]  # (40, steps, 4000)
@@ -104,7 +109,7 @@ def test_it_is_as_exact_as_the_direct_form_at_the_papers_size():
     assert_close(OnnxLongConv(conv)(x)[0, :, ::301], wanted)
 
 
-def test_a_large_offset_does_not_leak_into_other_steps():
+def test_a_large_offset_does_not_leak_into_other_steps() -> None:
     """Circular wrap-around would: steps that only silence reaches are the bias, whatever stands elsewhere."""
     conv = convolution((2, 2), 100, (50, 49))
     x = torch.zeros(1, 2, 1000)
@@ -115,7 +120,7 @@ def test_a_large_offset_does_not_leak_into_other_steps():
         assert y[..., silent].abs().max() < 0.02  # float32's rounding of 1e4 within a block
 
 
-def test_the_module_is_replaced_wherever_it_is():
+def test_the_module_is_replaced_wherever_it_is() -> None:
     net = nn.Sequential(
         nn.Sequential(convolution((1, 1), 9, (4, 4))), convolution((1, 2), 5, (0, 0)), nn.Conv1d(2, 2, 3)
     )
@@ -142,7 +147,7 @@ SOUND = {
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory) -> tuple[Model, Path, Path]:
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path, Path]:
     """A model of the waveform encoder; its file in float32 and in 8 bits."""
     torch.manual_seed(0)
     recipe = Recipe.parse(
@@ -179,14 +184,16 @@ LENGTHS = ([3000, 0, 777, 1400], [200], [6001, 6200])
 
 
 @pytest.mark.parametrize("lengths", LENGTHS)
-def test_the_waveform_network_gives_pytorchs_numbers(small, lengths):
+def test_the_waveform_network_gives_pytorchs_numbers(
+    small: tuple[Model, Path, Path], lengths: list[int]
+) -> None:
     model, full, _ = small
     clips = clips_of(lengths)
     for got, wanted in zip(outputs(full, clips), by_pytorch(model, clips), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-5)
 
 
-def test_a_batch_equals_its_clips_alone(small):
+def test_a_batch_equals_its_clips_alone(small: tuple[Model, Path, Path]) -> None:
     _, full, _ = small
     clips = clips_of([3000, 777, 1400])
     together = outputs(full, clips)
@@ -199,9 +206,11 @@ def test_a_batch_equals_its_clips_alone(small):
 
 
 @pytest.mark.parametrize("constant_only", [True, False])
-def test_8_bits_leave_the_long_convolution_alone(small, tmp_path, monkeypatch, constant_only):
+def test_8_bits_leave_the_long_convolution_alone(
+    small: tuple[Model, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, constant_only: bool
+) -> None:
     """Also where the quantiser takes every product, not only those whose second factor is a constant."""
-    every = {"extra_options": {"MatMulConstBOnly": constant_only}}
+    every: dict[str, Any] = {"extra_options": {"MatMulConstBOnly": constant_only}}
     monkeypatch.setattr(quantization, "quantize_dynamic", partial(quantization.quantize_dynamic, **every))
     _, full, _ = small
     quantise(full, tmp_path / "int8.onnx")
@@ -216,7 +225,7 @@ def test_8_bits_leave_the_long_convolution_alone(small, tmp_path, monkeypatch, c
     assert any("Integer" in n.op_type or "Dynamic" in n.op_type for n in after.graph.node)
 
 
-def test_8_bits_change_only_what_follows_the_encoder(small):
+def test_8_bits_change_only_what_follows_the_encoder(small: tuple[Model, Path, Path]) -> None:
     """The encoder's features, taken out of both files, are the same to the bit."""
     _, full, int8 = small
     clips = clips_of([3000, 777])
@@ -235,7 +244,7 @@ def test_8_bits_change_only_what_follows_the_encoder(small):
 
 
 @pytest.mark.skipif(not EMODB.is_dir(), reason="../shared/data/emodb is not there")
-def test_real_clips_at_the_papers_size(tmp_path):
+def test_real_clips_at_the_papers_size(tmp_path: Path) -> None:
     """UM-dynamic-A with kernels of 4000, untrained, on three EmoDB clips; the file holds kernels, not their spectra."""
     from affuse.corpora.corpus import Utterance
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -28,11 +30,11 @@ EMODB = SHARED / "data" / "emodb"
 WHISPER = SHARED / "weights" / "whisper-tiny.en"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "run_onnx.py"
 
-REAL_FRAMES = {  # the convolutions of every released wav2vec 2.0: 25 ms, each 20 ms
+REAL_FRAMES: dict[str, Any] = {  # the convolutions of every released wav2vec 2.0: 25 ms, each 20 ms
     "conv_dim": (4,) * 7, "conv_kernel": (10, 3, 3, 3, 3, 2, 2), "conv_stride": (5, 2, 2, 2, 2, 2, 2),
     "num_feat_extract_layers": 7,
 }  # fmt: skip
-LAYER_NORM = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
+LAYER_NORM: dict[str, Any] = {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True}
 # name -> what makes the network, options of the encoder
 NETWORKS = {
     "wav2vec2, group norm": (lambda f: tiny_wav2vec2(f), {}),
@@ -64,7 +66,7 @@ def sound(lengths: list[int]) -> FeatureSequence:
 
 
 @pytest.fixture(scope="module")
-def make(tmp_path_factory):
+def make(tmp_path_factory: pytest.TempPathFactory):
     """Name -> options of the encoder ``speech`` for that network, written when first asked for."""
     made = {}
 
@@ -78,7 +80,9 @@ def make(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_padded_batch_at_once_gives_what_its_clips_give_one_by_one(make, name):
+def test_a_padded_batch_at_once_gives_what_its_clips_give_one_by_one(
+    make: Callable[..., Any], name: str
+) -> None:
     encoder = SpeechEncoder(SpeechOptions(**make(name))).eval()
     at_once = encoder.exportable().eval()
     for lengths in BATCHES:
@@ -107,7 +111,9 @@ def test_a_padded_batch_at_once_gives_what_its_clips_give_one_by_one(make, name)
         ("whisper, mix", False),
     ],
 )
-def test_the_file_gives_pytorchs_numbers(make, name, frozen, tmp_path):
+def test_the_file_gives_pytorchs_numbers(
+    make: Callable[..., Any], name: str, frozen: bool, tmp_path: Path
+) -> None:
     """The other networks of the list have the same operators."""
     model = build({"audio": {"encoder": "speech", "frozen": frozen, "options": make(name)}})
     if not frozen:
@@ -132,7 +138,7 @@ def test_the_file_gives_pytorchs_numbers(make, name, frozen, tmp_path):
     assert all(np.isfinite(value).all() for value in session.run(None, nothing))
 
 
-def test_the_log_mel_is_as_near_to_the_formula_as_the_extractors():
+def test_the_log_mel_is_as_near_to_the_formula_as_the_extractors() -> None:
     """Tones in noise fill the range that is kept, where float32 shows most; a quiet chunk; silence."""
     from transformers import WhisperFeatureExtractor
 
@@ -167,7 +173,7 @@ needs_whisper = pytest.mark.skipif(
 
 
 @needs_whisper
-def test_whisper_on_real_clips_and_the_example_without_torch(tmp_path):
+def test_whisper_on_real_clips_and_the_example_without_torch(tmp_path: Path) -> None:
     """Six EmoDB clips, the longest of them over the context; then one of them as a file, at another rate."""
     options = {"model": str(WHISPER), "context": 3.0, "average": 5}
     model = build({"audio": {"encoder": "speech", "options": options}})
@@ -196,7 +202,7 @@ def test_whisper_on_real_clips_and_the_example_without_torch(tmp_path):
         assert shares == pytest.approx(values[0].softmax(dim=0).tolist(), abs=1e-3)
 
 
-def test_what_cannot_be_exact_is_refused(tmp_path, monkeypatch):
+def test_what_cannot_be_exact_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(options: dict, sentence: str) -> None:
         model = build({"audio": {"encoder": "speech", "options": options}})
         with pytest.raises(AffuseError, match=sentence + ".*inputs='features'"):

@@ -26,7 +26,7 @@ def write(folder: Path, text: str, name: str = "a.txt", by: str = "predict", ove
         write_text(folder / name, text)
 
 
-def test_own_files_are_replaced_and_edited_ones_are_their_owners(tmp_path):
+def test_own_files_are_replaced_and_edited_ones_are_their_owners(tmp_path: Path) -> None:
     write(tmp_path, "one")
     write(tmp_path, "two")
     write(tmp_path, "one")
@@ -40,7 +40,7 @@ def test_own_files_are_replaced_and_edited_ones_are_their_owners(tmp_path):
     write(tmp_path, "four")
 
 
-def test_two_commands_at_once_replace_each_others_files(tmp_path):
+def test_two_commands_at_once_replace_each_others_files(tmp_path: Path) -> None:
     first, second = Outputs(tmp_path, "predict"), Outputs(tmp_path, "predict")
     for outputs, text in ((first, "one"), (second, "two"), (first, "three")):
         outputs.check([tmp_path / "skipped.csv"])
@@ -49,7 +49,7 @@ def test_two_commands_at_once_replace_each_others_files(tmp_path):
     assert (tmp_path / "skipped.csv").read_text() == "three"
 
 
-def test_files_of_an_affuse_that_kept_no_record_stay_its_own(tmp_path):
+def test_files_of_an_affuse_that_kept_no_record_stay_its_own(tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt", "mine.txt"):
         (tmp_path / name).write_text("old")
     outputs = Outputs(tmp_path, "predict")
@@ -61,7 +61,7 @@ def test_files_of_an_affuse_that_kept_no_record_stay_its_own(tmp_path):
         write(tmp_path, "new", name="mine.txt")
 
 
-def test_another_commands_file_and_a_link_are_not_replaced(tmp_path):
+def test_another_commands_file_and_a_link_are_not_replaced(tmp_path: Path) -> None:
     write(tmp_path, "one")
     with pytest.raises(AffuseError, match="is not affuse's to replace"):
         write(tmp_path, "two", by="evaluate")
@@ -74,7 +74,7 @@ def test_another_commands_file_and_a_link_are_not_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["input.txt", "hard.txt", "soft.txt"])
-def test_an_input_is_never_an_output_by_whatever_name(tmp_path, name):
+def test_an_input_is_never_an_output_by_whatever_name(tmp_path: Path, name: str) -> None:
     (tmp_path / "input.txt").write_text("read")
     os.link(tmp_path / "input.txt", tmp_path / "hard.txt")
     (tmp_path / "soft.txt").symlink_to("input.txt")
@@ -83,7 +83,7 @@ def test_an_input_is_never_an_output_by_whatever_name(tmp_path, name):
         outputs.check([tmp_path / name], [tmp_path / "input.txt"])
 
 
-def test_a_file_that_came_up_meanwhile_is_kept(tmp_path):
+def test_a_file_that_came_up_meanwhile_is_kept(tmp_path: Path) -> None:
     outputs = Outputs(tmp_path, "predict")
     outputs.check([tmp_path / "a.txt"])
     (tmp_path / "a.txt").write_text("mine")
@@ -93,14 +93,14 @@ def test_a_file_that_came_up_meanwhile_is_kept(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_a_damaged_record_forgets_and_does_not_fail(tmp_path):
+def test_a_damaged_record_forgets_and_does_not_fail(tmp_path: Path) -> None:
     write(tmp_path, "one")
     (tmp_path / RECORD).write_bytes(b'{"file": 1}\n\xff\xfe\n[]\n')
     with pytest.raises(AffuseError, match="is there already"):
         write(tmp_path, "two")
 
 
-def test_a_generated_release_with_something_of_the_users_in_it_is_kept(tmp_path):
+def test_a_generated_release_with_something_of_the_users_in_it_is_kept(tmp_path: Path) -> None:
     release = generate_release(tmp_path / "release", sessions=1, dialogs=1, turns=2, video=False)
     generate_release(release, sessions=1, dialogs=1, turns=2, video=False)
     (release / "notes.txt").write_text("mine")
@@ -116,7 +116,7 @@ def test_a_generated_release_with_something_of_the_users_in_it_is_kept(tmp_path)
     assert readme.read_text() == "mine"
 
 
-def test_what_a_killed_run_left_before_its_first_file_is_no_strangers(tmp_path):
+def test_what_a_killed_run_left_before_its_first_file_is_no_strangers(tmp_path: Path) -> None:
     (tmp_path / ".affuse-abc.tmp.json").write_text("")
     RunFolder(tmp_path).check_writable()
     (tmp_path / "notes.txt").write_text("mine")
@@ -124,7 +124,7 @@ def test_what_a_killed_run_left_before_its_first_file_is_no_strangers(tmp_path):
         RunFolder(tmp_path).check_writable()
 
 
-def test_names_of_the_longest_kind_are_written(tmp_path):
+def test_names_of_the_longest_kind_are_written(tmp_path: Path) -> None:
     for name in ("a" * LONGEST, "a" * (LONGEST - 5) + ".json", "x." + "s" * (LONGEST - 2)):
         write_json(tmp_path / name, {"a": 1})
         assert json.loads((tmp_path / name).read_text()) == {"a": 1}
@@ -133,7 +133,7 @@ def test_names_of_the_longest_kind_are_written(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_long_names_are_shortened_the_same_way_each_time():
+def test_long_names_are_shortened_the_same_way_each_time() -> None:
     name = "é" * 200
     short = shortened(name, 240)
     assert short == shortened(name, 240)
@@ -142,7 +142,7 @@ def test_long_names_are_shortened_the_same_way_each_time():
     assert shortened("talk", 240) == "talk"
 
 
-def test_a_name_that_is_no_text_is_shown_written_and_found_again(tmp_path):
+def test_a_name_that_is_no_text_is_shown_written_and_found_again(tmp_path: Path) -> None:
     clip = tmp_path / os.fsdecode(b"caf\xe9\n.wav")
     clip.write_bytes(b"")
     told = shown(clip.name)
@@ -155,7 +155,9 @@ def test_a_name_that_is_no_text_is_shown_written_and_found_again(tmp_path):
 
 
 @pytest.mark.parametrize("blank", ["", "relative"])
-def test_the_cache_is_never_in_the_current_folder(monkeypatch, tmp_path, blank):
+def test_the_cache_is_never_in_the_current_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, blank: str
+) -> None:
     monkeypatch.delenv("AFFUSE_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", blank)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -165,7 +167,7 @@ def test_the_cache_is_never_in_the_current_folder(monkeypatch, tmp_path, blank):
         default_folder()
 
 
-def test_a_cache_that_cannot_be_written_names_the_cure(tmp_path):
+def test_a_cache_that_cannot_be_written_names_the_cure(tmp_path: Path) -> None:
     import torch
 
     with pytest.raises(AffuseError, match=r"whose name is no UTF-8; .* for cache"):
@@ -175,7 +177,9 @@ def test_a_cache_that_cannot_be_written_names_the_cure(tmp_path):
         FeatureCache(tmp_path / "file").put("ab", torch.zeros(1))
 
 
-def test_standard_input_without_room_for_its_copy(capsys, monkeypatch, tmp_path):
+def test_standard_input_without_room_for_its_copy(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     import io
     import tempfile
 
@@ -211,7 +215,7 @@ def test_standard_input_without_room_for_its_copy(capsys, monkeypatch, tmp_path)
     )
 
 
-def test_a_subfolder_may_have_been_written_on_its_own(tmp_path):
+def test_a_subfolder_may_have_been_written_on_its_own(tmp_path: Path) -> None:
     (tmp_path / "day").mkdir()
     write(tmp_path / "day", "one")
     write(tmp_path, "two", name="day/a.txt")

@@ -23,12 +23,14 @@ PACKETS = b"".join(b"\x47" + bytes([number]) * 187 for number in range(8))
         ("clip.wav", b"anything", True),
     ],
 )
-def test_transport_streams_are_told_from_programs(tmp_path, name, content, taken):
+def test_transport_streams_are_told_from_programs(
+    tmp_path: Path, name: str, content: bytes, taken: bool
+) -> None:
     (tmp_path / name).write_bytes(content)
     assert media_files(tmp_path, {".ts", ".mts", ".wav"}) == ([Path(name)] if taken else [])
 
 
-def test_releases_are_searched_through_links_too(tmp_path):
+def test_releases_are_searched_through_links_too(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "b.wav").write_bytes(b"")
     (tmp_path / "release" / ".Trash-1000").mkdir(parents=True)

@@ -1,6 +1,7 @@
 """YAML as its writer sees it: names, numbers, keys, and what is refused."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ from affuse.recipe import Recipe, packaged_recipes
 from affuse.recipe.overrides import TEXTS
 
 
-def test_names_stay_as_they_are_written_and_numbers_are_decimal():
+def test_names_stay_as_they_are_written_and_numbers_are_decimal() -> None:
     text = (
         "name: 01\ntasks: {emotion: {classes: [yes, 01, 1.50, 'null', no], merge: {on: off, 010: null, 1.5: x}}}\n"
         "training: {epochs: 010, lr: 1e-4, frozen: no, when: 2026-01-01, at: 12:30, none: null, hex: 0x10, odd: .inf}\n"
@@ -27,7 +28,7 @@ def test_names_stay_as_they_are_written_and_numbers_are_decimal():
     }  # fmt: skip
 
 
-def test_packaged_recipes_read_as_ever_and_come_back():
+def test_packaged_recipes_read_as_ever_and_come_back() -> None:
     for name, resource in packaged_recipes().items():
         text = resource.read_text(encoding="utf-8")
         assert read_yaml(text, name) == yaml.safe_load(text)
@@ -37,7 +38,7 @@ def test_packaged_recipes_read_as_ever_and_come_back():
         assert Recipe.parse(read_yaml(recipe.to_yaml(), name, TEXTS)) == recipe
 
 
-def test_what_is_written_is_read_alike_by_both_versions():
+def test_what_is_written_is_read_alike_by_both_versions() -> None:
     value = {
         "a": ["01", "yes", "1e-3", "12:30", "null", "", "~", "x: y"],
         "b": 1e-05,
@@ -69,13 +70,13 @@ def bomb():
         ("a: [", "cannot be read as YAML (line 1"),
     ],
 )
-def test_what_is_refused(text, message):
+def test_what_is_refused(text: str, message: str) -> None:
     with pytest.raises(AffuseError, match=re.escape(message)) as caught:
         read_yaml(text, "mine.yaml")
     assert "\n" not in str(caught.value)
 
 
-def test_merges_anchors_and_encodings(tmp_path):
+def test_merges_anchors_and_encodings(tmp_path: Path) -> None:
     assert read_yaml("a: &a {p: 1, q: 2}\nb: {<<: *a, q: 3}\n", "x")["b"] == {"p": 1, "q": 3}
     path = tmp_path / "mine.yaml"
     path.write_bytes("a: é".encode("utf-16"))
@@ -87,7 +88,7 @@ def test_merges_anchors_and_encodings(tmp_path):
         read_yaml_file(tmp_path / "gone.yaml")
 
 
-def test_set_keeps_labels_and_reads_numbers():
+def test_set_keeps_labels_and_reads_numbers() -> None:
     changes = [
         "name=01",
         "classes=yes,no,01",

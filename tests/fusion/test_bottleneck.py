@@ -1,6 +1,7 @@
 """Bottleneck fusion against eqs. 8 and 9 written out, its size, and where information may pass."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -13,18 +14,18 @@ from affuse.sequence import pad
 WIDTHS = {"video": 5, "audio": 3}
 
 
-def build(**options):
+def build(**options: int):
     torch.manual_seed(0)
-    small = {"width": 8, "heads": 2, "layers": 3, "fuse_from": 1, "tokens": 2, "dropout": 0.0}
+    small: dict[str, Any] = {"width": 8, "heads": 2, "layers": 3, "fuse_from": 1, "tokens": 2, "dropout": 0.0}
     return BottleneckFusion(WIDTHS, BottleneckOptions(**small | options)).eval()
 
 
-def norm(x, layer):
+def norm(x: torch.Tensor, layer: torch.nn.Module):
     centred = x - x.mean(dim=-1, keepdim=True)
     return centred / (centred.square().mean(-1, keepdim=True) + layer.eps).sqrt() * layer.weight + layer.bias
 
 
-def transformer(layer, z):
+def transformer(layer: torch.nn.Module, z: torch.Tensor):
     """Y = MSA(LN(z)) + z;  MLP(LN(y)) + y, with GELU, of one clip (steps, width)."""
     width, heads = z.shape[1], layer.self_attn.num_heads
     x = norm(z, layer.norm1)
@@ -42,7 +43,7 @@ def transformer(layer, z):
 
 
 @pytest.mark.parametrize("missing", [None, "audio"])
-def test_equations_8_and_9(missing):
+def test_equations_8_and_9(missing: str | None) -> None:
     fusion = build()
     clips = {"video": torch.randn(4, 5), "audio": torch.randn(6, 3)}
     clips = {name: clip for name, clip in clips.items() if name != missing}
@@ -66,7 +67,7 @@ def test_equations_8_and_9(missing):
     torch.testing.assert_close(fusion(batch)[0], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_modalities_meet_in_the_tokens_alone():
+def test_modalities_meet_in_the_tokens_alone() -> None:
     """After L_f the first fused layer writes the tokens, the second reads them: with one, audio's [CLS] knows nothing
     of the video.
     """
@@ -82,12 +83,12 @@ def test_modalities_meet_in_the_tokens_alone():
         assert (difference > 1e-3) == meets
 
 
-def test_without_any_modality_the_embedding_is_zero():
+def test_without_any_modality_the_embedding_is_zero() -> None:
     nothing = {name: pad([torch.randn(2, w)]).keep(torch.tensor([False])) for name, w in WIDTHS.items()}
     assert (build()(nothing) == 0).all()
 
 
-def test_the_papers_size():
+def test_the_papers_size() -> None:
     """A modality's 12 layers of width 768 are ViT-Base: 4 w^2 + 4 w, 8 w^2 + 5 w and 4 w each."""
     options = BottleneckOptions(width=768, heads=12, layers=12, fuse_from=8)
     fusion = BottleneckFusion({"video": 768, "audio": 256}, options)
@@ -104,6 +105,6 @@ def test_the_papers_size():
         ({"fuse_from": 4}, "fuse_from is 4 of 4 layers"),
     ],
 )
-def test_bad_options_are_one_sentence(options, message):
+def test_bad_options_are_one_sentence(options: dict[str, Any], message: str) -> None:
     with pytest.raises(AffuseError, match=message):
         BottleneckFusion(WIDTHS, BottleneckOptions(**options))

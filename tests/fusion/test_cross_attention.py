@@ -1,6 +1,7 @@
 """The crossmodal transformer against its equations written out, its positions, its size."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -11,14 +12,14 @@ from affuse.fusion.positions import sinusoids
 from affuse.sequence import FeatureSequence, pad
 
 
-def norm(x, layer):
+def norm(x: torch.Tensor, layer: torch.nn.Module):
     """Layer normalisation by its definition."""
     centred = x - x.mean(dim=-1, keepdim=True)
     deviation = (centred.square().mean(dim=-1, keepdim=True) + layer.eps).sqrt()
     return centred / deviation * layer.weight + layer.bias
 
 
-def attend(queries, keys, layer):
+def attend(queries: torch.Tensor, keys: torch.Tensor, layer: torch.nn.Module):
     """Eq. 1 per head: softmax(Q K' / sqrt(d_k)) V, by loops over heads and queries."""
     width, heads = layer.embed_dim, layer.num_heads
     size = width // heads
@@ -38,7 +39,7 @@ def attend(queries, keys, layer):
     return torch.stack(rows) @ layer.out_proj.weight.T + layer.out_proj.bias
 
 
-def layer_by_hand(layer, target, source):
+def layer_by_hand(layer: CrossmodalLayer, target: torch.Tensor, source: torch.Tensor):
     """Eq. 4."""
     first, _, _, last = layer.feed_forward
     target = norm(target, layer.target_norm)
@@ -51,7 +52,7 @@ def layer_by_hand(layer, target, source):
 
 
 @pytest.mark.parametrize("steps", [4, 0])
-def test_a_layer_is_equation_4(steps):
+def test_a_layer_is_equation_4(steps: int) -> None:
     torch.manual_seed(0)
     layer = CrossmodalLayer(6, 2, 0.0)
     for parameter in layer.parameters():
@@ -63,7 +64,7 @@ def test_a_layer_is_equation_4(steps):
 
 
 @pytest.mark.parametrize("missing", [None, "audio"])
-def test_two_modalities_layer_by_layer(missing):
+def test_two_modalities_layer_by_layer(missing: str | None) -> None:
     torch.manual_seed(1)
     options = CrossAttentionOptions(width=4, heads=2, layers=2, self_layers=1, kernel=1, dropout=0.0)
     fusion = CrossAttentionFusion({"text": 5, "audio": 3}, options)
@@ -87,7 +88,7 @@ def test_two_modalities_layer_by_layer(missing):
     torch.testing.assert_close(found, torch.cat(expected), rtol=1e-4, atol=1e-5)
 
 
-def test_positions_in_closed_form():
+def test_positions_in_closed_form() -> None:
     found = sinusoids(7, 5, torch.zeros(1))
     for t in range(7):
         for d in range(5):
@@ -96,7 +97,7 @@ def test_positions_in_closed_form():
             assert found[t, d].item() == pytest.approx(expected, abs=1e-6)
 
 
-def test_the_order_of_steps_is_heard():
+def test_the_order_of_steps_is_heard() -> None:
     torch.manual_seed(0)
     options = CrossAttentionOptions(width=8, heads=2, layers=1, self_layers=1, pool="mean")
     fusion = CrossAttentionFusion({"text": 5, "audio": 3}, options).eval()
@@ -106,7 +107,7 @@ def test_the_order_of_steps_is_heard():
     assert (there - back).abs().max() > 1e-3
 
 
-def test_size():
+def test_size() -> None:
     """Three modalities, d = 40, 4 crossmodal and 3 temporal layers of 12 w^2 + 15 w each, w = 40 and 80.
 
     A layer: attention 4 w^2 + 4 w, two linear maps 8 w^2 + 5 w, three norms 6 w.
@@ -123,6 +124,6 @@ def test_size():
     ("options", "message"),
     [({"heads": 3}, "heads is 3, which does not divide the width 40"), ({"kernel": 2}, "kernel is 2.*odd")],
 )
-def test_bad_options_are_one_sentence(options, message):
+def test_bad_options_are_one_sentence(options: dict[str, Any], message: str) -> None:
     with pytest.raises(AffuseError, match=message):
         CrossAttentionFusion({"text": 5}, CrossAttentionOptions(**options))

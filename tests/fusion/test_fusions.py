@@ -1,11 +1,14 @@
 """The same demands on every fusion: padding, batch order, missing modalities, overfitting; and its counts."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 from affuse.errors import AffuseError
 from affuse.fusion.attention import AttentionFusion, AttentionOptions
+from affuse.fusion.base import Fusion
 from affuse.fusion.concat import ConcatFusion, ConcatOptions
 from affuse.fusion.pooling import pool
 from affuse.parts.registry import PARTS, get
@@ -13,7 +16,7 @@ from affuse.sequence import FeatureSequence, pad
 
 WIDTHS = {"text": 16, "audio": 8, "face": 5}
 POOLS = {"text": "first", "audio": "sum", "face": "mean_std"}
-SMALL = {
+SMALL: dict[str, Any] = {
     "concat": {"width": 8},
     "attention": {"width": 8, "heads": 2, "dropout": 0.0},
     "lstm": {"hidden": 8, "dropout": 0.0},
@@ -24,7 +27,7 @@ SMALL = {
 }
 
 
-def make(name, widths=WIDTHS, **options):
+def make(name: str, widths: dict[str, int] = WIDTHS, **options: Any):
     torch.manual_seed(0)
     kind = get("fusions", name)
     return kind(widths, kind.Options(**SMALL[name] | options))
@@ -50,11 +53,11 @@ FUSIONS = [
 ]
 
 
-def test_every_fusion_is_here():
+def test_every_fusion_is_here() -> None:
     assert {name for name, _ in FUSIONS} == set(PARTS["fusions"])
 
 
-def clips(lengths, seed=0):
+def clips(lengths: dict[str, list[int | None]], seed: int = 0):
     """Modality -> one tensor (or None) per utterance."""
     generator = torch.Generator().manual_seed(seed)
     return {
@@ -69,7 +72,7 @@ LENGTHS = {"text": [3, 7, 1, None], "audio": [9, 2, None, 4], "face": [1, None, 
 
 
 @pytest.mark.parametrize(("name", "options"), FUSIONS)
-def test_a_batch_equals_its_clips_one_by_one(name, options):
+def test_a_batch_equals_its_clips_one_by_one(name: str, options: dict[str, Any]) -> None:
     fusion = make(name, **options).eval()
     parts = clips(LENGTHS)
     batch = fusion({m: pad(parts[m]) for m in WIDTHS})
@@ -83,7 +86,7 @@ def test_a_batch_equals_its_clips_one_by_one(name, options):
 
 
 @pytest.mark.parametrize(("name", "options"), FUSIONS)
-def test_what_stands_in_the_padding_changes_nothing(name, options):
+def test_what_stands_in_the_padding_changes_nothing(name: str, options: dict[str, Any]) -> None:
     fusion = make(name, **options).eval()
     sequences = {m: pad(c) for m, c in clips(LENGTHS).items()}
     dirty = {
@@ -94,7 +97,7 @@ def test_what_stands_in_the_padding_changes_nothing(name, options):
 
 
 @pytest.mark.parametrize(("name", "options"), FUSIONS)
-def test_batch_order_changes_nothing(name, options):
+def test_batch_order_changes_nothing(name: str, options: dict[str, Any]) -> None:
     fusion = make(name, **options).eval()
     sequences = {m: pad(c) for m, c in clips(LENGTHS).items()}
     order = torch.tensor([2, 0, 3, 1])
@@ -103,7 +106,7 @@ def test_batch_order_changes_nothing(name, options):
 
 
 @pytest.mark.parametrize(("name", "options"), FUSIONS)
-def test_evaluation_equals_training_without_dropout(name, options):
+def test_evaluation_equals_training_without_dropout(name: str, options: dict[str, Any]) -> None:
     """Torch takes other kernels in evaluation mode without gradients."""
     fusion = make(name, **options).train()
     sequences = {m: pad(c) for m, c in clips(LENGTHS).items()}
@@ -113,11 +116,11 @@ def test_evaluation_equals_training_without_dropout(name, options):
 
 
 @pytest.mark.parametrize(("name", "options"), FUSIONS)
-def test_gradients(name, options):
+def test_gradients(name: str, options: dict[str, Any]) -> None:
     fusion = make(name, **options).double()
     sequences = {m: pad(c) for m, c in clips({"text": [2, None], "audio": [1, 3], "face": [None, 2]}).items()}
 
-    def forward(*values):
+    def forward(*values: Any):
         named = zip(WIDTHS, values, strict=True)
         return fusion({m: FeatureSequence(value, sequences[m].mask) for m, value in named})
 
@@ -128,7 +131,7 @@ def test_gradients(name, options):
         assert (value.grad[~sequence.mask] == 0).all()
 
 
-def without_text(fusion, smaller):
+def without_text(fusion: Fusion, smaller: Fusion):
     """The parameters of the whole network that a network without text has."""
     kept = {}
     for key, wanted in smaller.state_dict().items():
@@ -144,7 +147,7 @@ def without_text(fusion, smaller):
 @pytest.mark.parametrize(
     ("name", "options"), [(n, o) for n, o in FUSIONS if n != "cross_attention" and "attend" not in o]
 )
-def test_a_missing_modality_is_a_network_without_it(name, options):
+def test_a_missing_modality_is_a_network_without_it(name: str, options: dict[str, Any]) -> None:
     """cross_attention is left out: where text is missing, its pairs still pass their targets on."""
     fusion = make(name, **options).eval()
     others = {m: w for m, w in WIDTHS.items() if m != "text"}
@@ -160,7 +163,7 @@ def test_a_missing_modality_is_a_network_without_it(name, options):
 
 
 @pytest.mark.parametrize(("name", "options"), FUSIONS)
-def test_every_modality_is_heard(name, options):
+def test_every_modality_is_heard(name: str, options: dict[str, Any]) -> None:
     fusion = make(name, **options).eval()
     sequences = {m: pad(c) for m, c in clips({m: [3, 4] for m in WIDTHS}).items()}
     whole = fusion(sequences)
@@ -172,7 +175,7 @@ def test_every_modality_is_heard(name, options):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_one_modality_alone(name):
+def test_one_modality_alone(name: str) -> None:
     """What a comparison trains beside the others: ``modalities.text=null`` and the like."""
     fusion = make(name, {"face": 5})
     embedding = fusion({"face": pad([torch.randn(4, 5), torch.randn(2, 5)])})
@@ -182,7 +185,7 @@ def test_one_modality_alone(name):
 
 
 @pytest.mark.parametrize(("name", "options"), FUSIONS)
-def test_missing_modalities_give_finite_numbers_and_gradients(name, options):
+def test_missing_modalities_give_finite_numbers_and_gradients(name: str, options: dict[str, Any]) -> None:
     fusion = make(name, **options)
     nothing = {m: [None, torch.randn(2, w)] for m, w in WIDTHS.items()}
     embedding = fusion({m: pad(c) for m, c in nothing.items()})
@@ -192,7 +195,7 @@ def test_missing_modalities_give_finite_numbers_and_gradients(name, options):
 
 
 @pytest.mark.parametrize(("name", "options"), FUSIONS)
-def test_overfits_one_batch(name, options):
+def test_overfits_one_batch(name: str, options: dict[str, Any]) -> None:
     fusion = make(name, **options)
     head = nn.Linear(fusion.width, 3)
     sequences = {m: pad(c) for m, c in clips({m: [4, 3, 5, 2, 6, 4] for m in WIDTHS}).items()}
@@ -208,7 +211,7 @@ def test_overfits_one_batch(name, options):
     assert loss.item() < 0.05
 
 
-def test_concat_is_3_by_hand():
+def test_concat_is_3_by_hand() -> None:
     fusion = ConcatFusion({"text": 3, "audio": 4}, ConcatOptions(width=4, pool={"audio": "sum"}))
     text, audio = torch.randn(2, 3), torch.randn(5, 4)
     found = fusion({"text": pad([text]), "audio": pad([audio])})[0]
@@ -219,7 +222,7 @@ def test_concat_is_3_by_hand():
     assert fusion.width == 8
 
 
-def test_attention_equals_torch_layers_without_masks():
+def test_attention_equals_torch_layers_without_masks() -> None:
     """One utterance, no padding: the plain layers of facts section 1, one after another."""
     torch.manual_seed(1)
     fusion = AttentionFusion({"text": 16, "audio": 8}, AttentionOptions(width=8, heads=2)).eval()
@@ -233,7 +236,7 @@ def test_attention_equals_torch_layers_without_masks():
 
 
 @pytest.mark.parametrize("how", ["mean", "sum", "first", "mean_std"])
-def test_pooling_by_plain_loops(how):
+def test_pooling_by_plain_loops(how: str) -> None:
     parts = [torch.randn(3, 2), torch.randn(1, 2), None]
     found = pool(pad(parts), how)
     for row, part in zip(found, parts, strict=True):
@@ -253,26 +256,26 @@ def test_pooling_by_plain_loops(how):
         torch.testing.assert_close(row, torch.tensor(expected), rtol=1e-5, atol=1e-5)
 
 
-def test_first_is_the_first_real_step():
+def test_first_is_the_first_real_step() -> None:
     sequence = FeatureSequence(torch.arange(4.0).reshape(1, 4, 1), torch.tensor([[False, False, True, True]]))
     assert pool(sequence, "first").item() == 2
 
 
-def test_mean_std_of_one_step_has_a_finite_gradient():
+def test_mean_std_of_one_step_has_a_finite_gradient() -> None:
     clip = torch.randn(1, 2, requires_grad=True)
     pool(pad([clip]), "mean_std").sum().backward()
     assert torch.isfinite(clip.grad).all()
 
 
-def test_heads_that_do_not_divide_are_one_sentence():
+def test_heads_that_do_not_divide_are_one_sentence() -> None:
     with pytest.raises(AffuseError, match=r"heads is 3, which does not divide the width 16 of text"):
         AttentionFusion(WIDTHS, AttentionOptions(width=9, heads=3))
 
 
 @pytest.mark.parametrize("name", [name for name in SMALL if name != "lstm"])
-def test_exports_with_any_batch_and_any_length(name):
+def test_exports_with_any_batch_and_any_length(name: str) -> None:
     """A ``len()`` of a tensor would fix its size. torch's LSTM fixes its own."""
-    short = {"cross_attention": {"layers": 1}, "bottleneck": {"layers": 1, "fuse_from": 0}}
+    short: dict[str, Any] = {"cross_attention": {"layers": 1}, "bottleneck": {"layers": 1, "fuse_from": 0}}
     two = {m: WIDTHS[m] for m in ("text", "audio")}
     fusion = make(name, two, **short.get(name, {})).eval()
 
@@ -281,10 +284,10 @@ def test_exports_with_any_batch_and_any_length(name):
             super().__init__()
             self.fusion = fusion
 
-        def forward(self, values, masks):
+        def forward(self, values: Any, masks: Any):
             return self.fusion({m: FeatureSequence(values[m], masks[m]) for m in two})
 
-    def split(lengths):
+    def split(lengths: Any):
         sequences = {m: pad(clips(lengths)[m]) for m in two}
         return {m: s.values for m, s in sequences.items()}, {m: s.mask for m, s in sequences.items()}
 
@@ -295,7 +298,7 @@ def test_exports_with_any_batch_and_any_length(name):
 
 
 @pytest.mark.parametrize("name", list(PARTS["fusions"]))
-def test_every_fusion_has_default_options(name):
+def test_every_fusion_has_default_options(name: str) -> None:
     torch.manual_seed(0)
     widths = {"text": 8, "audio": 16}  # attention's heads divide both
     plain, given = (get("fusions", name)(widths, *o) for o in ((), (get("fusions", name).Options(),)))

@@ -9,20 +9,20 @@ from affuse.fusion.gated import GatedFusion, GatedOptions
 from affuse.sequence import pad
 
 
-def build(widths, gates="tied", width=3):
+def build(widths: dict[str, int], gates: str = "tied", width: int = 3):
     torch.manual_seed(0)
     return GatedFusion(widths, GatedOptions(width=width, gates=gates))
 
 
-def rows(matrix, vector):
+def rows(matrix: torch.Tensor, vector: list[float]):
     return [sum(w * x for w, x in zip(row, vector, strict=True)) for row in matrix.tolist()]
 
 
-def sigmoid(x):
+def sigmoid(x: float):
     return 1 / (1 + math.exp(-x))
 
 
-def test_the_bimodal_unit_is_the_papers():
+def test_the_bimodal_unit_is_the_papers() -> None:
     """h_v = tanh(W_v x_v), h_t = tanh(W_t x_t), z = sigmoid(W_z [x_v, x_t]), h = z h_v + (1 - z) h_t."""
     fusion = build({"video": 4, "text": 2})
     video, text = torch.randn(5, 4), torch.randn(3, 2)
@@ -37,7 +37,7 @@ def test_the_bimodal_unit_is_the_papers():
 
 
 @pytest.mark.parametrize("gates", ["tied", "independent"])
-def test_three_modalities_by_loops(gates):
+def test_three_modalities_by_loops(gates: str) -> None:
     widths = {"video": 4, "text": 2, "audio": 3}
     fusion = build(widths, gates)
     clips = {name: torch.randn(3, width) for name, width in widths.items()}
@@ -62,14 +62,14 @@ def test_three_modalities_by_loops(gates):
     assert gate_rows == (2 if gates == "tied" else 3)
 
 
-def test_a_lone_modality_has_the_gate_to_itself():
+def test_a_lone_modality_has_the_gate_to_itself() -> None:
     fusion = build({"video": 4, "text": 2})
     video = torch.randn(2, 4)
     found = fusion({"video": pad([video, None]), "text": pad([None, torch.randn(1, 2)])})[0]
     torch.testing.assert_close(found, torch.tanh(fusion.features["video"].weight @ video.mean(0)))
 
 
-def test_the_papers_size():
+def test_the_papers_size() -> None:
     """Its MM-IMDb model: 4096 image and 300 text features into 512, no biases."""
     fusion = build({"image": 4096, "text": 300}, width=512)
     assert sum(p.numel() for p in fusion.parameters()) == (4096 + 300) * 2 * 512

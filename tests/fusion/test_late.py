@@ -1,5 +1,7 @@
 """Late fusion: the average of probabilities by hand, its weights, and how task heads and losses read it."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -31,7 +33,7 @@ def batch():
     return {"text": pad(text), "audio": pad(audio)}, text, audio
 
 
-def test_probabilities_are_averaged_over_present_modalities():
+def test_probabilities_are_averaged_over_present_modalities() -> None:
     torch.manual_seed(0)
     model = build(Recipe.parse(RECIPE)).eval()
     with torch.no_grad():
@@ -54,7 +56,7 @@ def test_probabilities_are_averaged_over_present_modalities():
         torch.testing.assert_close(found[row], total / weight, rtol=1e-5, atol=1e-6)
 
 
-def test_the_embedding_is_the_same_average():
+def test_the_embedding_is_the_same_average() -> None:
     fusion = LateFusion(WIDTHS, LateOptions(width=5))
     sequences, text, audio = batch()
     parts = [
@@ -67,27 +69,27 @@ def test_the_embedding_is_the_same_average():
     assert (found[3] == 0).all()
 
 
-def test_gradient_of_the_average_by_finite_differences():
+def test_gradient_of_the_average_by_finite_differences() -> None:
     torch.manual_seed(0)
     head = nn.Linear(5, 3).double()
     embeddings = [torch.randn(4, 5).double().requires_grad_() for _ in range(2)]
     weights = torch.randn(4, 2).double().requires_grad_()
     labels = torch.tensor([0, 1, 2, 0])
 
-    def loss(first, second, raw):
+    def loss(first: Any, second: Any, raw: Any):
         logits = Opinions([first, second], raw.log_softmax(dim=1)).logits(head)
         return nn.functional.cross_entropy(logits, labels)
 
     assert torch.autograd.gradcheck(loss, (*embeddings, weights))
 
 
-def test_one_opinion_is_the_head_itself():
+def test_one_opinion_is_the_head_itself() -> None:
     head, embedding = nn.Linear(5, 3), torch.randn(4, 5)
     assert torch.equal(Opinions([embedding]).logits(head), head(embedding))
     assert Opinions([embedding]).embedding() is embedding
 
 
-def test_center_losses_read_it_too():
+def test_center_losses_read_it_too() -> None:
     data = RECIPE | {"tasks": {"emotion": {"loss": "center"}}}
     model = build(Recipe.parse(data))
     output = model(batch()[0])
@@ -98,7 +100,7 @@ def test_center_losses_read_it_too():
 
 
 @pytest.mark.parametrize("name", ["upgrad", "gradnorm", "softmax"])
-def test_weightings_find_the_shared_part_through_every_opinion(name):
+def test_weightings_find_the_shared_part_through_every_opinion(name: str) -> None:
     """Gradient surgery needs all tensors between the shared part and the heads: equal weights, equal gradients."""
     torch.manual_seed(0)
     model = build(Recipe.parse(RECIPE))
@@ -113,7 +115,7 @@ def test_weightings_find_the_shared_part_through_every_opinion(name):
     assert all(p.grad is not None for p in model.heads.parameters())
 
 
-def test_surgery_sees_the_whole_gradient():
+def test_surgery_sees_the_whole_gradient() -> None:
     """Two copies of one task: any aggregate of equal rows is a multiple of the plain gradient."""
     pytest.importorskip("torchjd")
     model = build(Recipe.parse(RECIPE))
@@ -133,6 +135,6 @@ def test_surgery_sees_the_whole_gradient():
         torch.testing.assert_close(parameter.grad, factor * gradient, rtol=1e-4, atol=1e-6)
 
 
-def test_size():
+def test_size() -> None:
     fusion = LateFusion(WIDTHS, LateOptions(width=5))
     assert sum(p.numel() for p in fusion.parameters()) == (6 + 1) * 5 + (4 + 1) * 5 + 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +18,7 @@ from affuse.sequence import FeatureSequence, pad
 WIDTHS = {"audio": 5, "video": 3}
 
 
-def build(pool="last", **options):
+def build(pool: str = "last", **options: float):
     torch.manual_seed(0)
     return LSTMFusion(WIDTHS, LSTMFusionOptions(**{"hidden": 7, "pool": pool, **options})).eval()
 
@@ -31,7 +33,7 @@ def clips():
     ]
 
 
-def batch(pairs):
+def batch(pairs: list[tuple[Any, ...]]):
     result = {}
     for name, row in (("audio", 0), ("video", 1)):
         if any(pair[row] is not None for pair in pairs):
@@ -39,7 +41,7 @@ def batch(pairs):
     return result
 
 
-def by_hand(fusion, audio, video, pool):
+def by_hand(fusion: LSTMFusion, audio: torch.Tensor | None, video: torch.Tensor | None, pool: str):
     """One clip: the gates written out, PyTorch's order i, f, g, o."""
     steps = max(0 if part is None else len(part) for part in (audio, video))
     frames = torch.zeros(steps, 8)
@@ -62,14 +64,14 @@ def by_hand(fusion, audio, video, pool):
 
 
 @pytest.mark.parametrize("pool", ["last", "mean"])
-def test_against_the_gates_written_out(pool):
+def test_against_the_gates_written_out(pool: str) -> None:
     fusion = build(pool)
     together = fusion(batch(clips()))
     for row, (audio, video) in enumerate(clips()):
         torch.testing.assert_close(together[row], by_hand(fusion, audio, video, pool), atol=1e-6, rtol=1e-5)
 
 
-def test_the_papers_size():
+def test_the_papers_size() -> None:
     fusion = LSTMFusion({"audio": 1280, "video": 2048})
     sizes = [sum(p.numel() for p in layer) for layer in fusion.lstm.all_weights]
     assert sizes == [3_672_064, 526_336]
@@ -89,7 +91,7 @@ def test_the_papers_size():
         ("pytorch", lambda rows, columns: 1 / math.sqrt(rows / 4)),
     ],
 )
-def test_initialisation(initialisation, bound):
+def test_initialisation(initialisation: str, bound: Callable[..., Any] | None) -> None:
     torch.manual_seed(0)
     fusion = LSTMFusion({"x": 300}, LSTMFusionOptions(hidden=128, initialisation=initialisation))
     for w_i, w_h, b_i, b_h in fusion.lstm.all_weights:
@@ -106,7 +108,7 @@ def test_initialisation(initialisation, bound):
 
 
 @pytest.mark.parametrize("pool", ["last", "mean"])
-def test_a_batch_equals_its_clips_one_by_one(pool):
+def test_a_batch_equals_its_clips_one_by_one(pool: str) -> None:
     fusion = build(pool)
     together = fusion(batch(clips()))
     for row, pair in enumerate(clips()):
@@ -114,7 +116,7 @@ def test_a_batch_equals_its_clips_one_by_one(pool):
 
 
 @pytest.mark.parametrize("pool", ["last", "mean"])
-def test_order_within_the_batch_changes_nothing(pool):
+def test_order_within_the_batch_changes_nothing(pool: str) -> None:
     fusion, order = build(pool), [3, 0, 5, 1, 4, 2]
     together = fusion(batch(clips()))
     shuffled = fusion(batch([clips()[row] for row in order]))
@@ -123,7 +125,7 @@ def test_order_within_the_batch_changes_nothing(pool):
 
 @pytest.mark.parametrize("pool", ["last", "mean"])
 @pytest.mark.parametrize("rubbish", [0.0, 1e6, math.nan, math.inf])
-def test_padding_is_invisible(pool, rubbish):
+def test_padding_is_invisible(pool: str, rubbish: float) -> None:
     fusion = build(pool)
     expected = fusion(batch(clips()))
     longer = {}
@@ -141,7 +143,7 @@ def test_padding_is_invisible(pool, rubbish):
         assert (values.grad[mask] != 0).any()
 
 
-def test_pool_last_reads_the_last_real_frame():
+def test_pool_last_reads_the_last_real_frame() -> None:
     fusion = build("last")
     pairs = clips()
     changed = [(None if a is None else a.clone(), None if v is None else v.clone()) for a, v in pairs]
@@ -153,7 +155,7 @@ def test_pool_last_reads_the_last_real_frame():
 
 @pytest.mark.parametrize("pool", ["last", "mean"])
 @pytest.mark.parametrize("training", [False, True])
-def test_a_clip_without_any_modality_is_zero_and_trains_nothing(pool, training):
+def test_a_clip_without_any_modality_is_zero_and_trains_nothing(pool: str, training: bool) -> None:
     fusion = build(pool).train(training)
     pairs = [*clips(), (None, None)]
     embedding = fusion(batch(pairs))
@@ -165,40 +167,40 @@ def test_a_clip_without_any_modality_is_zero_and_trains_nothing(pool, training):
     assert all((p.grad == 0).all() for p in fusion.parameters())
 
 
-def test_a_whole_batch_without_any_frame_is_finite():
+def test_a_whole_batch_without_any_frame_is_finite() -> None:
     fusion = build("mean")
     nothing = FeatureSequence(torch.zeros(2, 4, 5), torch.zeros(2, 4, dtype=torch.bool))
     assert torch.equal(fusion({"audio": nothing}), torch.zeros(2, 7))
 
 
 @pytest.mark.parametrize("pool", ["last", "mean"])
-def test_a_modality_missing_from_the_batch_is_zeros(pool):
+def test_a_modality_missing_from_the_batch_is_zeros(pool: str) -> None:
     fusion = build(pool)
     video = pad([torch.randn(4, 3), torch.randn(6, 3)])
     absent = FeatureSequence(torch.zeros(2, 6, 5), torch.zeros(2, 6, dtype=torch.bool))
     torch.testing.assert_close(fusion({"video": video}), fusion({"audio": absent, "video": video}))
 
 
-def test_order_of_the_mapping_does_not_matter():
+def test_order_of_the_mapping_does_not_matter() -> None:
     fusion = build()
     sequences = batch(clips())
     assert torch.equal(fusion(sequences), fusion(dict(reversed(sequences.items()))))
 
 
 @pytest.mark.parametrize("pool", ["last", "mean"])
-def test_gradients(pool):
+def test_gradients(pool: str) -> None:
     fusion = build(pool, hidden=2, layers=2).double()
     audio = pad([torch.randn(3, 5).double(), torch.randn(1, 5).double(), None])
     video = pad([torch.randn(2, 3).double(), None, torch.randn(2, 3).double()])
 
-    def forward(a, v):
+    def forward(a: Any, v: Any):
         return fusion({"audio": FeatureSequence(a, audio.mask), "video": FeatureSequence(v, video.mask)})
 
     inputs = (audio.values.requires_grad_(), video.values.requires_grad_())
     assert torch.autograd.gradcheck(forward, inputs)
 
 
-def test_dropout_in_training_only():
+def test_dropout_in_training_only() -> None:
     fusion = build("last", dropout=0.5, hidden=400)
     sequences = batch(clips())
     expected = fusion(sequences)
@@ -210,7 +212,7 @@ def test_dropout_in_training_only():
 
 
 @pytest.mark.parametrize("pool", ["last", "mean"])
-def test_overfits_one_batch(pool):
+def test_overfits_one_batch(pool: str) -> None:
     """Labels that only the frames' order tells: the clip and its reverse have different classes."""
     torch.manual_seed(4)
     forward = [torch.randn(n, 5) for n in (5, 6, 7, 8)]
@@ -227,7 +229,7 @@ def test_overfits_one_batch(pool):
     assert loss.item() < 0.02
 
 
-def test_bad_input_is_told():
+def test_bad_input_is_told() -> None:
     fusion = build()
     with pytest.raises(AffuseError, match=r"'text'.*audio, video"):
         fusion({"text": pad([torch.randn(3, 5)])})
@@ -242,6 +244,6 @@ def test_bad_input_is_told():
 @pytest.mark.parametrize(
     "options", [{"pool": "first"}, {"dropout": 1.0}, {"hidden": 0}, {"bidirectional": True}]
 )
-def test_bad_options_are_refused(options):
+def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(AffuseError, match=next(iter(options))):
         LSTMFusionOptions(**options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -19,11 +21,11 @@ class _Own(Encoder):
     Options = OwnOptions
 
     @classmethod
-    def width_of(cls, options):
+    def width_of(cls, options: Any):
         return 4
 
     @classmethod
-    def reading_of(cls, options):
+    def reading_of(cls, options: Any):
         return Reading(torch.float32, (4,), "own")
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
@@ -35,7 +37,7 @@ class Brightness(_Own):
 
     kind = "video"
 
-    def read(self, utterance):
+    def read(self, utterance: Any):
         if utterance.video is None:
             return None
         from affuse.media.picture_track import PictureTrack
@@ -55,7 +57,7 @@ class Loudness(_Own):
 
     kind = "audio"
 
-    def read(self, utterance):
+    def read(self, utterance: Any):
         if utterance.audio is None:
             return None
         import soundfile
@@ -70,7 +72,7 @@ class Loudness(_Own):
 class Letters(_Own):
     kind = "text"
 
-    def read(self, utterance):
+    def read(self, utterance: Any):
         text = utterance.text
         return None if text is None else torch.tensor([[len(text), text.count(" "), 1.0, 0.0]])
 
@@ -81,14 +83,14 @@ class Table(_Own):
     kind = "features"
     cached = False
 
-    def read(self, utterance):
+    def read(self, utterance: Any):
         return None if "mine" not in utterance.features else torch.ones(1, 4)
 
 
 class Darker(HogEncoder):
     """Faces, read in a way of its own: ``read`` alone."""
 
-    def read(self, utterance):
+    def read(self, utterance: Any):
         faces = super().read(utterance)
         return None if faces is None else faces // 2
 
@@ -96,6 +98,6 @@ class Darker(HogEncoder):
 class Mirrored(HogEncoder):
     """The same by ``read_with_fault`` alone."""
 
-    def read_with_fault(self, utterance):
+    def read_with_fault(self, utterance: Any):
         faces, fault = super().read_with_fault(utterance)
         return None if faces is None else faces.flip(2), fault

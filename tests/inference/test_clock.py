@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -27,7 +29,7 @@ LOGMEL = {"encoder": "logmel", "options": {"bands": 16}, "standardise": True}
 HOG = {"encoder": "hog", "options": {"frames_per_second": FPS, "size": 48}}
 
 
-def make_model(**modalities):
+def make_model(**modalities: dict[str, bool | dict[str, int] | str]):
     torch.manual_seed(0)
     recipe = Recipe.parse({
         "name": "tried", "modalities": modalities, "tasks": {"emotion": {}}, "head": {"hidden": None},
@@ -40,7 +42,7 @@ def make_model(**modalities):
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.suffix)
 @pytest.mark.parametrize("clock", [0.0, 1.4])
-def test_segments_have_the_times_of_the_player(tmp_path, kind, clock):
+def test_segments_have_the_times_of_the_player(tmp_path: Path, kind: Kind, clock: float) -> None:
     wave = recording(1.0, ("neu", 2.0), 1.5, ("ang", 2.0), 1.0)
     if kind.rate != RATE:
         wave = np.repeat(wave, kind.rate // RATE)
@@ -55,7 +57,7 @@ def test_segments_have_the_times_of_the_player(tmp_path, kind, clock):
     np.testing.assert_allclose(np.array(at[0.7]) - 0.7, at[0.0], atol=0.07)  # frames of the detector: 32 ms
 
 
-def test_peaks_of_the_plot_are_on_the_clock(tmp_path):
+def test_peaks_of_the_plot_are_on_the_clock(tmp_path: Path) -> None:
     path = write_film(tmp_path / "a.mov", MOV, 0.7)
     heard = scan_sound(path, None, detect=False)
     loud = np.flatnonzero(heard.peaks > 0.1) * PEAK_SECONDS
@@ -67,8 +69,8 @@ def test_peaks_of_the_plot_are_on_the_clock(tmp_path):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.suffix)
 @pytest.mark.parametrize(("sound_at", "pictures_at"), [(0.7, 0.0), (0.0, 0.3)])
 def test_a_window_holds_the_sound_the_words_and_the_pictures_of_its_seconds(
-    tmp_path, kind, sound_at, pictures_at
-):
+    tmp_path: Path, kind: Kind, sound_at: float, pictures_at: float
+) -> None:
     path = write_film(tmp_path / f"a.{kind.suffix}", kind, sound_at, pictures_at)
     subtitles = tmp_path / "a.srt"
     subtitles.write_text(
@@ -88,7 +90,7 @@ def test_a_window_holds_the_sound_the_words_and_the_pictures_of_its_seconds(
         assert (loud, bool(white), utterance.text is not None) == (inside, inside, inside)
 
 
-def test_before_the_first_picture_a_window_has_no_face(tmp_path):
+def test_before_the_first_picture_a_window_has_no_face(tmp_path: Path) -> None:
     path = write_film(tmp_path / "a.mov", MOV, 0.0, 2.0)
     encoders = Predictor(make_model(audio=LOGMEL, face=HOG)).encoders
     windows = [Window(0.5, 1.5, 0), Window(1.5, 2.5, 0), Window(2.5, 3.5, 0)]
@@ -102,7 +104,7 @@ def test_before_the_first_picture_a_window_has_no_face(tmp_path):
     assert segments[0].start == 0.0
 
 
-def test_a_detector_hears_silence_before_late_sound(tmp_path):
+def test_a_detector_hears_silence_before_late_sound(tmp_path: Path) -> None:
     wave = recording(1.0, ("neu", 2.0), 1.0)
     path = write_film(tmp_path / "a.mov", MOV, 0.7, wave=wave)
     spans = scan_sound(path, None, detect=True).speech

@@ -18,7 +18,7 @@ YUNET = Path(__file__).parents[3] / "shared" / "weights" / "yunet" / "face_detec
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory):
+def film(tmp_path_factory: pytest.TempPathFactory):
     random = np.random.default_rng(0)
     pictures = [random.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(150)]
     return write_video(tmp_path_factory.mktemp("film") / "film.mp4", pictures)
@@ -26,7 +26,9 @@ def film(tmp_path_factory):
 
 @pytest.mark.parametrize("side", [None, "right"])
 @pytest.mark.parametrize("seconds", [None, 0.9])
-def test_windows_are_what_reading_each_of_them_gives(film, side, seconds):
+def test_windows_are_what_reading_each_of_them_gives(
+    film: Path, side: str | None, seconds: float | None
+) -> None:
     windows = [Window(0, 2, 0), Window(0.7, 2.7, 0), Window(1.3, 3.3, 0), Window(4.02, 5.5, 1)]
     found = list(FaceWindows(film, windows, FaceOptions(10, seconds, 48, side, None, None)))
     for window, faces in zip(windows, found, strict=True):
@@ -36,7 +38,7 @@ def test_windows_are_what_reading_each_of_them_gives(film, side, seconds):
         np.testing.assert_array_equal(faces, alone)
 
 
-def test_a_film_that_begins_in_the_dark_is_cropped_as_its_utterances_are(tmp_path):
+def test_a_film_that_begins_in_the_dark_is_cropped_as_its_utterances_are(tmp_path: Path) -> None:
     """Letterbox bars cannot be told of a black picture; those of a later window can."""
     picture = np.full((96, 96, 3), 180, np.uint8)
     picture[:24] = picture[72:] = 0
@@ -49,7 +51,7 @@ def test_a_film_that_begins_in_the_dark_is_cropped_as_its_utterances_are(tmp_pat
     assert found[1].min() > 150, "no bar is in the square"
 
 
-def test_a_window_behind_the_film_has_no_face(film):
+def test_a_window_behind_the_film_has_no_face(film: Path) -> None:
     windows = [Window(5, 7, 0), Window(6.5, 7.5, 1), Window(8, 9, 2)]
     found = FaceWindows(film, windows, FaceOptions(10, None, 48, None, None, None))
     faces = list(found)
@@ -58,7 +60,7 @@ def test_a_window_behind_the_film_has_no_face(film):
     assert found.fault == ""
 
 
-def test_times_of_all_windows_rise_and_each_window_has_its_own():
+def test_times_of_all_windows_rise_and_each_window_has_its_own() -> None:
     windows = [Window(0, 2, 0), Window(0.5, 2.5, 0), Window(2.5, 2.55, 1), Window(7, 8, 2)]
     frames = list(frame_times(windows, 10, None))
     assert [f.time for f in frames] == sorted(f.time for f in frames)
@@ -80,7 +82,7 @@ def people():
     return tracks
 
 
-def test_the_largest_face_is_followed_and_its_window_has_one_size():
+def test_the_largest_face_is_followed_and_its_window_has_one_size() -> None:
     tracks = people()
     squares = [tracks.square(0, 2, t, None) for t in np.arange(0.3, 1.7, 0.1)]
     assert {s.right - s.left for s in squares} == {78}  # 60 x 1.3
@@ -90,14 +92,14 @@ def test_the_largest_face_is_followed_and_its_window_has_one_size():
     assert (alone.left + alone.right) / 2 == pytest.approx(300, abs=1)
 
 
-def test_a_point_chooses_the_nearest_face_and_an_empty_window_has_none():
+def test_a_point_chooses_the_nearest_face_and_an_empty_window_has_none() -> None:
     tracks = people()
     assert tracks.square(0, 2, 1.0, (0.75, 0.5)).left > 250
     assert tracks.square(0, 2, 1.0, (0.0, 0.0)).left < 120
     assert tracks.square(10, 12, 11.0, None) is None
 
 
-def test_a_break_of_more_than_a_second_ends_a_track():
+def test_a_break_of_more_than_a_second_ends_a_track() -> None:
     tracks = FaceTracks(Region(0, 100, 0, 100), 100, 100)
     for time in (0.1, 0.3, 3.0, 3.2):
         tracks.see(time, np.array([[50.0, 50.0, 20.0]]))
@@ -105,7 +107,7 @@ def test_a_break_of_more_than_a_second_ends_a_track():
     assert tracks.square(1, 2.5, 2.0, None) is None
 
 
-def test_a_film_whose_pictures_change_their_size_has_the_faces_of_each_part():
+def test_a_film_whose_pictures_change_their_size_has_the_faces_of_each_part() -> None:
     """A frame between the last look at one size and the first at another is known by its own size."""
     film, parts = FilmFaces(), []
     for begin, (height, width), face in ((0.1, (200, 400), (300, 100, 30)), (1.1, (120, 90), (40, 50, 20))):
@@ -122,7 +124,7 @@ def test_a_film_whose_pictures_change_their_size_has_the_faces_of_each_part():
 
 
 @pytest.mark.skipif(not YUNET.is_file(), reason="YuNet's weights are not at ../shared/weights/yunet")
-def test_a_drawn_face_is_found_and_an_empty_room_has_none(tmp_path):
+def test_a_drawn_face_is_found_and_an_empty_room_has_none(tmp_path: Path) -> None:
     import cv2
 
     from affuse.corpora.generated.face import draw_body, draw_face, expressions

@@ -21,7 +21,7 @@ from video_files import grey, write_video
 from voices import RATE, recording
 
 
-def test_both_halves_of_one_picture_are_two_jobs(tmp_path):
+def test_both_halves_of_one_picture_are_two_jobs(tmp_path: Path) -> None:
     table = tmp_path / "clips.csv"
     table.write_text("path,side\na.mp4,left\na.mp4,right\na.mp4,left\n")
     jobs = find_jobs([str(table)], Settings())
@@ -29,7 +29,7 @@ def test_both_halves_of_one_picture_are_two_jobs(tmp_path):
     assert len({str(job.name) for job in jobs}) == 2
 
 
-def test_a_model_of_faces_takes_the_clip_beyond_its_sound(tmp_path: Path):
+def test_a_model_of_faces_takes_the_clip_beyond_its_sound(tmp_path: Path) -> None:
     recipe = Recipe.load("demo-server-face", ["modalities.text=null", "modalities.audio=null"])
     model = Model(recipe, {"emotion": ["anger", "neutral"]}).eval()
     clip = write_video(tmp_path / "a.mkv", [grey(60 + i) for i in range(100)], sound_seconds=1.0)
@@ -51,18 +51,20 @@ def test_a_model_of_faces_takes_the_clip_beyond_its_sound(tmp_path: Path):
         ({"asr": 7}, "asr takes text, not 7."),
     ],
 )
-def test_settings_that_cannot_be_are_told_in_our_words(values, said):
+def test_settings_that_cannot_be_are_told_in_our_words(
+    values: dict[str, float | str | tuple[float, float]], said: str
+) -> None:
     with pytest.raises(AffuseError, match=f"^{re.escape(said)}$"):
         Settings.of(values)
 
 
-def test_every_setting_says_what_it_takes():
+def test_every_setting_says_what_it_takes() -> None:
     for name in Settings.model_fields:
         with pytest.raises(AffuseError, match=f"^{name} takes "):
             Settings.of({name: object()})
 
 
-def test_a_tables_side_is_told_with_its_row(tmp_path):
+def test_a_tables_side_is_told_with_its_row(tmp_path: Path) -> None:
     table = tmp_path / "clips.csv"
     table.write_text("path,side\na.mp4,left\nb.mp4,lfet\n")
     with pytest.raises(AffuseError, match=r"clips.csv, row 3, side: 'lfet' is neither left nor right"):
@@ -79,7 +81,7 @@ def test_a_tables_side_is_told_with_its_row(tmp_path):
         ("pth,notes", "pth", "path"),
     ],
 )
-def test_a_misspelt_column_is_not_ignored(tmp_path, header, close, known):
+def test_a_misspelt_column_is_not_ignored(tmp_path: Path, header: str, close: str, known: str) -> None:
     table = tmp_path / "clips.csv"
     table.write_text(f"{header}\na.mp4,left\n")
     with pytest.raises(AffuseError, match=rf"clips.csv has a column '{close}': did you mean '{known}'\?"):
@@ -87,13 +89,13 @@ def test_a_misspelt_column_is_not_ignored(tmp_path, header, close, known):
 
 
 @pytest.mark.parametrize("other", ["size", "test", "id", "speaker", "paths", "text_id"])
-def test_other_columns_are_ignored(tmp_path, other):
+def test_other_columns_are_ignored(tmp_path: Path, other: str) -> None:
     table = tmp_path / "clips.csv"
     table.write_text(f"path,{other}\na.mp4,left\n")
     assert [job.settings.side for job in find_jobs([str(table)], Settings())] == [None]
 
 
-def test_a_range_is_predicted_as_a_file_that_holds_it_alone(tmp_path):
+def test_a_range_is_predicted_as_a_file_that_holds_it_alone(tmp_path: Path) -> None:
     torch.manual_seed(0)
     voice = {"audio": {"encoder": "logmel", "options": {"bands": 16}}}
     model = Model(Recipe.parse({"name": "t", "modalities": voice}), {"emotion": ["anger", "neutral"]}).eval()
@@ -114,12 +116,12 @@ def test_a_range_is_predicted_as_a_file_that_holds_it_alone(tmp_path):
     assert part.plot().axes[-1].get_xlim() == (3.5, 6.5)
 
 
-def test_a_cue_on_the_edge_of_a_range_gives_the_words_within():
+def test_a_cue_on_the_edge_of_a_range_gives_the_words_within() -> None:
     cues = [Cue(0.0, 4.0, "aa bb cc dd"), Cue(6.0, 7.0, "later"), Cue(None, None, "untimed")]
     assert ClipRange(2.0, 6.0).cues(cues) == [Cue(2.0, 4.0, "cc dd"), Cue(None, None, "untimed")]
 
 
-def test_pictures_of_the_range_only(tmp_path):
+def test_pictures_of_the_range_only(tmp_path: Path) -> None:
     recipe = Recipe.load("demo-server-face", ["modalities.text=null", "modalities.audio=null"])
     model = Model(recipe, {"emotion": ["anger", "neutral"]}).eval()
     clip = write_video(tmp_path / "a.mkv", [grey(20 + 2 * i) for i in range(100)])
@@ -130,7 +132,7 @@ def test_pictures_of_the_range_only(tmp_path):
     assert max(shades) <= 20 + 2 * 75
 
 
-def test_rows_of_a_table_are_clips_of_their_own(tmp_path):
+def test_rows_of_a_table_are_clips_of_their_own(tmp_path: Path) -> None:
     table = tmp_path / "clips.csv"
     table.write_text(
         "audio;video;start;end;video_start;video_end;channel;valence;text\n"
@@ -164,14 +166,14 @@ def test_rows_of_a_table_are_clips_of_their_own(tmp_path):
         ("strat\na.wav,1", "has a column 'strat': did you mean 'start'?"),
     ],
 )
-def test_a_row_that_cannot_be_meant_is_told(tmp_path, row, message):
+def test_a_row_that_cannot_be_meant_is_told(tmp_path: Path, row: str, message: str) -> None:
     table = tmp_path / "clips.csv"
     table.write_text(f"path,{row}\n")
     with pytest.raises(AffuseError, match=re.escape(message)):
         find_jobs([str(table)], Settings())
 
 
-def test_a_table_names_files_in_either_unicode_form(tmp_path):
+def test_a_table_names_files_in_either_unicode_form(tmp_path: Path) -> None:
     composed, decomposed = (unicodedata.normalize(form, "José.wav") for form in ("NFC", "NFD"))
     (tmp_path / decomposed).write_bytes(b"x")
     (tmp_path / "clips.csv").write_text(f"path\n{composed}\n", encoding="utf-8")

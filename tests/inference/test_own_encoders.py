@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ WINDOWS = [Window(0.0, 1.0, 0), Window(0.5, 1.5, 0), Window(2.0, 3.0, 1)]
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch):
+def registered(monkeypatch: pytest.MonkeyPatch):
     for name in ("Brightness", "Loudness", "Letters", "Table", "Mirrored", "Darker"):
         monkeypatch.setitem(PARTS["encoders"], name.lower(), f"inference.own_encoders:{name}")
 
@@ -44,27 +45,33 @@ def make_model(*encoders: str) -> Model:
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory) -> Path:
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tone that rises beside pictures that grow lighter, 4 s."""
     path = tmp_path_factory.mktemp("film") / "film.mp4"
     return write_video(path, [grey(2 * i) for i in range(100)])
 
 
 @pytest.fixture(scope="module")
-def talk(tmp_path_factory) -> Path:
+def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wave = recording(0.5, ("neu", 3.0), 0.5)
     return write_sound(
         tmp_path_factory.mktemp("talk") / "talk.wav", np.stack([wave, 0.3 * wave], axis=1), RATE
     )
 
 
-def read(path: Path, model: Model, words=(), windows=WINDOWS, **settings):
+def read(
+    path: Path,
+    model: Model,
+    words: list[Word] | tuple[()] = (),
+    windows: list[Window] = WINDOWS,
+    **settings: int | str | None,
+):
     predictor = Predictor(model, Settings.of(settings))
     tracks = find_tracks(path)
     return list(WindowReader(path, tracks, predictor.encoders, predictor.settings, words, windows))
 
 
-def test_a_video_encoder_that_is_no_face_encoder_reads_every_window(film):
+def test_a_video_encoder_that_is_no_face_encoder_reads_every_window(film: Path) -> None:
     model = make_model("brightness")
     encoder = Predictor(model).encoders["m_brightness"]
     for side in (None, "right"):
@@ -74,7 +81,7 @@ def test_a_video_encoder_that_is_no_face_encoder_reads_every_window(film):
             assert reading.causes == []
 
 
-def test_the_answer_is_that_of_the_same_rows_in_an_evaluation(film):
+def test_the_answer_is_that_of_the_same_rows_in_an_evaluation(film: Path) -> None:
     model = make_model("brightness", "hog")
     predictor = Predictor(model, Settings.of({"window": 4.0}))
     (segment,) = predictor.predict(film).segments
@@ -93,14 +100,14 @@ def test_the_answer_is_that_of_the_same_rows_in_an_evaluation(film):
     )
 
 
-def test_a_window_that_cannot_be_read_says_why(film):
+def test_a_window_that_cannot_be_read_says_why(film: Path) -> None:
     (reading,) = read(film, make_model("brightness"), windows=[Window(7.0, 8.0, 0)])
     assert reading.tensors == {"m_brightness": None}
     assert "shows nothing from 7 s on" in reading.causes[0]
 
 
 @pytest.mark.parametrize("channel", [None, 1])
-def test_an_audio_encoder_that_opens_the_file_itself(talk, channel):
+def test_an_audio_encoder_that_opens_the_file_itself(talk: Path, channel: int | None) -> None:
     model = make_model("loudness", "logmel")
     encoder = Predictor(model).encoders["m_loudness"]
     for window, reading in zip(WINDOWS, read(talk, model, channel=channel), strict=True):
@@ -109,14 +116,14 @@ def test_an_audio_encoder_that_opens_the_file_itself(talk, channel):
         assert reading.tensors["m_logmel"] is not None
 
 
-def test_a_text_encoder_reads_the_words_of_every_window(talk):
+def test_a_text_encoder_reads_the_words_of_every_window(talk: Path) -> None:
     words = [Word(0.2, 0.4, "a"), Word(0.8, 1.2, "calm"), Word(2.5, 2.7, "day")]
     for window, reading in zip(WINDOWS, read(talk, make_model("letters", "logmel"), words), strict=True):
         said = text_between(words, window.start, window.end)
         assert reading.tensors["m_letters"].tolist() == [[len(said), said.count(" "), 1.0, 0.0]]
 
 
-def test_faces_read_in_a_way_of_ones_own(film):
+def test_faces_read_in_a_way_of_ones_own(film: Path) -> None:
     """A child of a face encoder with a ``read`` of its own is no plain face encoder."""
     model = make_model("mirrored", "darker", "hog")
     encoders = Predictor(model).encoders
@@ -133,7 +140,7 @@ def test_faces_read_in_a_way_of_ones_own(film):
 
 
 @pytest.mark.parametrize("encoder", ["table", "precomputed"])
-def test_features_that_no_clip_has_are_told(talk, encoder):
+def test_features_that_no_clip_has_are_told(talk: Path, encoder: str) -> None:
     modalities = {"mine": {"encoder": encoder}, "audio": {"encoder": "logmel"}}
     if encoder == "precomputed":
         modalities["mine"]["options"] = {"name": "mine", "width": 3}
@@ -146,7 +153,7 @@ def test_features_that_no_clip_has_are_told(talk, encoder):
     assert "cannot be taken" not in plain.warning
 
 
-def test_an_encoder_of_pictures_has_the_sound_too(tmp_path):
+def test_an_encoder_of_pictures_has_the_sound_too(tmp_path: Path) -> None:
     """A row of a corpus names both; so does a window, whatever the other encoders read."""
     path = write_film(tmp_path / "film.mkv", Kind("mkv", "pcm_s16le", 16_000, 0.0), seconds=3.0)
     seen = []
@@ -156,7 +163,7 @@ def test_an_encoder_of_pictures_has_the_sound_too(tmp_path):
     kept = predictor.encoders["m_brightness"]
 
     class Both(type(kept)):
-        def read(self, utterance):
+        def read(self, utterance: Any):
             seen.append(utterance)
             return super().read(utterance)
 
@@ -168,7 +175,7 @@ def test_an_encoder_of_pictures_has_the_sound_too(tmp_path):
     ]
 
 
-def test_a_cache_key_holds_the_bytes_of_features_in_a_folder_with_a_number_sign(tmp_path):
+def test_a_cache_key_holds_the_bytes_of_features_in_a_folder_with_a_number_sign(tmp_path: Path) -> None:
     folder = tmp_path / "Speech #2"
     folder.mkdir()
     row = Utterance("row", features={"mine": f"{folder / 'a.npy'}#0"})

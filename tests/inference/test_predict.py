@@ -3,6 +3,8 @@
 import json
 import re
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,8 @@ from affuse.evaluation.confidence import Confidence
 from affuse.inference.predict import Predictor
 from affuse.inference.settings import Settings
 from affuse.inference.words import text_between
-from affuse.media.speech import find_speech
+from affuse.inference.words.cues import Word
+from affuse.media.speech import Span, find_speech
 from affuse.models.defaults import ClipSeconds, PredictionDefaults
 from affuse.models.network import Model
 from affuse.models.saving import save_model
@@ -54,25 +57,25 @@ FACE = {"face": {"encoder": "hog", "options": {"frames_per_second": 5}}}
 
 
 @pytest.fixture(scope="module")
-def bert(tmp_path_factory):
+def bert(tmp_path_factory: pytest.TempPathFactory):
     return str(tiny_bert(tmp_path_factory.mktemp("bert")))
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory):
+def clip(tmp_path_factory: pytest.TempPathFactory):
     wave = recording(1.0, ("neu", 6.0), 1.5, ("ang", 2.0), 1.0)
     return write_sound(tmp_path_factory.mktemp("clip") / "a talk.wav", wave, RATE)
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory):
+def film(tmp_path_factory: pytest.TempPathFactory):
     """Pictures without sound, 4 s at 25 a second, each unlike the last."""
     random = np.random.default_rng(0)
     pictures = [random.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(100)]
     return write_video(tmp_path_factory.mktemp("film") / "film.mp4", pictures)
 
 
-def by_hand(model, clip, windows, words=()):
+def by_hand(model: Model, clip: Path, windows: list[tuple[Any, ...]], words: list[Word] | tuple[()] = ()):
     """(windows, classes) of the emotion: every window read from the file and forwarded alone."""
     rows = []
     for start, end in windows:
@@ -89,7 +92,7 @@ def by_hand(model, clip, windows, words=()):
     return np.array(rows)
 
 
-def windows_by_hand(spans, window=2.0, hop=1.0):
+def windows_by_hand(spans: list[Span], window: float = 2.0, hop: float = 1.0):
     found = []
     for start, end in spans:
         if end - start <= window:
@@ -105,7 +108,9 @@ def windows_by_hand(spans, window=2.0, hop=1.0):
 
 @pytest.mark.parametrize("batch", [1, 16])
 @pytest.mark.parametrize("speaks", [False, True])
-def test_a_timeline_is_the_mean_of_its_windows_read_and_forwarded_one_by_one(clip, bert, batch, speaks):
+def test_a_timeline_is_the_mean_of_its_windows_read_and_forwarded_one_by_one(
+    clip: Path, bert: str, batch: int, speaks: bool
+) -> None:
     text = {"text": {"encoder": "bert", "options": {"model": bert, "output": "mean"}}}
     model = make_model(VOICE | text)
     words = "a happy day it was and now the sad train goes there" if speaks else None
@@ -131,7 +136,7 @@ def test_a_timeline_is_the_mean_of_its_windows_read_and_forwarded_one_by_one(cli
         assert " ".join(one.text for one in timeline.segments).split() == words.split()
 
 
-def test_faces_of_a_silent_film_are_those_of_reading_each_window(film):
+def test_faces_of_a_silent_film_are_those_of_reading_each_window(film: Path) -> None:
     model = make_model(FACE)
     timeline = model.predict(film, window=2.0, hop=1.0)
     expected = by_hand(model, film, [(0, 2), (1, 3), (2, 4)])
@@ -144,7 +149,7 @@ def test_faces_of_a_silent_film_are_those_of_reading_each_window(film):
     assert timeline.pictures
 
 
-def test_a_frame_has_a_row_per_segment_and_json_says_the_same(clip):
+def test_a_frame_has_a_row_per_segment_and_json_says_the_same(clip: Path) -> None:
     timeline = make_model(VOICE).predict(clip)
     table = timeline.to_frame()
     told = json.loads(json.dumps(timeline.to_dict()))
@@ -157,7 +162,7 @@ def test_a_frame_has_a_row_per_segment_and_json_says_the_same(clip):
     assert (table["start"].to_numpy()[1:] >= table["end"].to_numpy()[:-1] - 1e-9).all()
 
 
-def test_neighbouring_segments_differ_and_like_windows_are_joined(clip):
+def test_neighbouring_segments_differ_and_like_windows_are_joined(clip: Path) -> None:
     model = make_model(VOICE)
     (whole, *_) = model.predict(clip, window=1.0, hop=0.25).segments
     with torch.no_grad():  # every class is as likely as another over the clip, so that windows differ
@@ -179,7 +184,7 @@ def test_neighbouring_segments_differ_and_like_windows_are_joined(clip):
     )  # longer than a window's own share
 
 
-def test_no_speech_no_segment_unless_the_whole_clip_is_asked_for(tmp_path):
+def test_no_speech_no_segment_unless_the_whole_clip_is_asked_for(tmp_path: Path) -> None:
     path = write_sound(
         tmp_path / "quiet.wav", 0.01 * np.random.default_rng(0).standard_normal(4 * RATE).astype("f4"), RATE
     )
@@ -193,14 +198,14 @@ def test_no_speech_no_segment_unless_the_whole_clip_is_asked_for(tmp_path):
     assert whole.segments[-1].end == pytest.approx(4.0)
 
 
-def test_the_threshold_can_be_set(clip):
+def test_the_threshold_can_be_set(clip: Path) -> None:
     model = make_model(VOICE)
     for threshold, unsure in ((1.0, True), (0.0, False)):
         segments = model.predict(clip, unsure=threshold).segments
         assert {a.unsure for s in segments for a in s.answers.values()} == {unsure}
 
 
-def test_subtitles_give_each_window_its_words(clip, bert, tmp_path):
+def test_subtitles_give_each_window_its_words(clip: Path, bert: str, tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text(
         "1\n00:00:01,200 --> 00:00:03,000\nhappy day\n\n2\n00:00:08,700 --> 00:00:10,000\nsad train\n"
     )
@@ -213,7 +218,9 @@ def test_subtitles_give_each_window_its_words(clip, bert, tmp_path):
     assert all(segment.end < 5.5 or segment.start > 8 for segment in timeline.segments)  # no words, no answer
 
 
-def test_a_folder_of_words_gives_the_clips_own_or_says_that_it_has_none(clip, bert, tmp_path):
+def test_a_folder_of_words_gives_the_clips_own_or_says_that_it_has_none(
+    clip: Path, bert: str, tmp_path: Path
+) -> None:
     text = {"text": {"encoder": "bert", "options": {"model": bert, "output": "mean"}}}
     (tmp_path / "b.srt").write_text("1\n00:00:01 --> 00:00:03\nhello\n")
     told = f"No words for {clip} in {tmp_path}: predicted without."
@@ -241,12 +248,12 @@ def test_a_folder_of_words_gives_the_clips_own_or_says_that_it_has_none(clip, be
         ({"text": "gone.srt"}, "There is not a text file gone.srt"),
     ],
 )
-def test_settings_that_do_not_fit(clip, settings, said):
+def test_settings_that_do_not_fit(clip: Path, settings: dict[str, Any], said: str) -> None:
     with pytest.raises(AffuseError, match=said):
         make_model(VOICE).predict(clip, **settings)
 
 
-def bad(tmp_path, name):
+def bad(tmp_path: Path, name: str):
     path = tmp_path / name
     if name == "words.mp4":
         path.write_text("these are words, no film " * 100)
@@ -280,21 +287,21 @@ def bad(tmp_path, name):
         ("codec.wav", "a codec that FFmpeg does not know"),
     ],
 )
-def test_files_that_cannot_be_used(tmp_path, name, said):
+def test_files_that_cannot_be_used(tmp_path: Path, name: str, said: str) -> None:
     with pytest.raises(ClipError, match=said) as caught:
         make_model(VOICE).predict(bad(tmp_path, name))
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_sound_alone_for_a_model_of_faces_says_what_it_needs(clip):
+def test_sound_alone_for_a_model_of_faces_says_what_it_needs(clip: Path) -> None:
     with pytest.raises(
         ClipError, match=r"has sound only, and this model reads face \(pictures\); give a file that has"
     ):
         make_model(FACE).predict(clip)
 
 
-def test_a_model_of_words_asks_for_them(clip, bert):
+def test_a_model_of_words_asks_for_them(clip: Path, bert: str) -> None:
     model = make_model({"text": {"encoder": "bert", "options": {"model": bert, "output": "mean"}}})
     with pytest.raises(
         ClipError, match=r"reads text \(words\); give text \(a file of words\) or asr \(a recogniser\)"
@@ -315,7 +322,9 @@ def test_a_model_of_words_asks_for_them(clip, bert):
         ((90,), r"^The only cue does not lie within the clip's 11\.50 s: is "),
     ],
 )
-def test_cues_beyond_the_clip_are_told(clip, bert, tmp_path, starts, said):
+def test_cues_beyond_the_clip_are_told(
+    clip: Path, bert: str, tmp_path: Path, starts: tuple[Any, ...], said: str | None
+) -> None:
     cues = [
         f"{i}\n00:{s // 60:02}:{s % 60:02},0 --> 00:{s // 60:02}:{s % 60:02},9\nhi\n"
         for i, s in enumerate(starts)
@@ -330,19 +339,19 @@ def test_cues_beyond_the_clip_are_told(clip, bert, tmp_path, starts, said):
             make_model(text).predict(clip, text=tmp_path / "words.srt")
 
 
-def test_a_model_of_ready_features_cannot_read_a_clip(clip):
+def test_a_model_of_ready_features_cannot_read_a_clip(clip: Path) -> None:
     model = make_model({"face": {"encoder": "precomputed", "options": {"name": "au", "width": 3}}})
     with pytest.raises(AffuseError, match="pre-extracted features alone"):
         model.predict(clip)
 
 
-def test_a_film_for_a_model_of_both_uses_what_is_there(film, clip):
+def test_a_film_for_a_model_of_both_uses_what_is_there(film: Path, clip: Path) -> None:
     model = make_model(VOICE | FACE)
     assert {s.modalities for s in model.predict(film).segments} == {("face",)}
     assert {s.modalities for s in model.predict(clip).segments} == {("audio",)}
 
 
-def test_a_damaged_middle_is_told_and_the_rest_is_used(tmp_path):
+def test_a_damaged_middle_is_told_and_the_rest_is_used(tmp_path: Path) -> None:
     wave = recording(("neu", 4.0), ("ang", 4.0), ("sad", 4.0))
     path = write_sound(tmp_path / "hurt.flac", wave, RATE)
     data = bytearray(path.read_bytes())
@@ -356,7 +365,7 @@ def test_a_damaged_middle_is_told_and_the_rest_is_used(tmp_path):
     assert "hurt.flac" in timeline.faults[0]
 
 
-def test_a_film_damaged_in_the_middle_goes_on_behind_it(tmp_path):
+def test_a_film_damaged_in_the_middle_goes_on_behind_it(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     pictures = [random.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(250)]
     path = write_video(tmp_path / "film.mkv", pictures, codec="libx264", group=10)
@@ -368,7 +377,7 @@ def test_a_film_damaged_in_the_middle_goes_on_behind_it(tmp_path):
     assert timeline.segments[-1].end == pytest.approx(10, abs=0.1)
 
 
-def test_a_model_folder_brings_its_defaults(clip, tmp_path):
+def test_a_model_folder_brings_its_defaults(clip: Path, tmp_path: Path) -> None:
     model = make_model(VOICE)
     save_model(model, tmp_path / "model")
     loaded = affuse.load(tmp_path / "model")
@@ -377,7 +386,7 @@ def test_a_model_folder_brings_its_defaults(clip, tmp_path):
     assert Predictor(loaded, Settings.of({})).window == 2.0
 
 
-def test_what_is_lost_of_the_sound_is_told_where_pictures_go_on_after_it(tmp_path):
+def test_what_is_lost_of_the_sound_is_told_where_pictures_go_on_after_it(tmp_path: Path) -> None:
     film = write_film(tmp_path / "film.mp4", Kind("mp4", "aac", 48_000, 0.03))
     cut = remux(film, tmp_path / "cut.mp4", lost=lambda at: 2.5 < at < 4.5 or at > 6)
     timeline = Predictor(make_model(FACE), Settings.of({})).predict(cut)

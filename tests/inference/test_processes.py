@@ -27,7 +27,7 @@ sys.addaudithook(hear)
 
 
 @pytest.fixture
-def model(tmp_path):
+def model(tmp_path: Path):
     torch.manual_seed(0)
     voice = {"audio": {"encoder": "logmel", "options": {"bands": 8}}}
     made = Model(
@@ -38,7 +38,9 @@ def model(tmp_path):
     return tmp_path / "model"
 
 
-def test_a_clip_that_kills_its_process_is_the_only_one_lost(monkeypatch, tmp_path, model):
+def test_a_clip_that_kills_its_process_is_the_only_one_lost(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: Path
+) -> None:
     (tmp_path / "hook").mkdir()
     (tmp_path / "hook" / "sitecustomize.py").write_text(KILLER)
     monkeypatch.setenv("PYTHONPATH", ":".join([str(tmp_path / "hook"), *sys.path]))

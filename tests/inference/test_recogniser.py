@@ -16,12 +16,12 @@ WHISPER = SHARED / "weights" / "whisper-tiny.en"
 SPEECH = SHARED / "data" / "ravdess" / "audio"
 
 
-def test_long_spans_are_heard_in_equal_parts():
+def test_long_spans_are_heard_in_equal_parts() -> None:
     pieces = list(_pieces([Span(0, 10), Span(20, 80)]))
     assert pieces == [Span(0, 10), Span(20, 40), Span(40, 60), Span(60, 80)]
 
 
-def test_what_is_no_recogniser_is_one_sentence(tmp_path):
+def test_what_is_no_recogniser_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(AffuseError, match="could not be loaded"):
         Recogniser(str(tmp_path))
@@ -31,7 +31,7 @@ def test_what_is_no_recogniser_is_one_sentence(tmp_path):
     not (WHISPER.is_dir() and SPEECH.is_dir()),
     reason="no Whisper or RAVDESS at ../shared/weights and ../shared/data",
 )
-def test_words_are_found_where_they_are_said(tmp_path):
+def test_words_are_found_where_they_are_said(tmp_path: Path) -> None:
     first, second = (
         read_waveform(SPEECH / name, RATE)
         for name in ("03-01-01-01-01-01-01.flac", "03-01-01-01-02-01-01.flac")

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ intro
 """
 
 
-def test_srt_and_vtt(tmp_path):
+def test_srt_and_vtt(tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text(SRT, encoding="utf-8")
     (tmp_path / "a.vtt").write_text(VTT.replace("\n", "\r\n"), encoding="utf-8", newline="")
     assert read_transcript(tmp_path / "a.srt").cues == [
@@ -59,34 +60,34 @@ def test_srt_and_vtt(tmp_path):
     ]
 
 
-def test_fractions_of_any_length():
+def test_fractions_of_any_length() -> None:
     assert parse_cues("00:00:01,5 --> 00:00:02,25\nx")[0][:2] == (1.5, 2.25)
 
 
-def test_tables_with_and_without_times(tmp_path):
+def test_tables_with_and_without_times(tmp_path: Path) -> None:
     (tmp_path / "timed.csv").write_text("start,end,text\n0.5,1,yes\n2,3, \n4,5,no\n")
     (tmp_path / "plain.tsv").write_text("who\ttext\na\tyes\nb\tno\n")
     assert read_transcript(tmp_path / "timed.csv").cues == [Cue(0.5, 1.0, "yes"), Cue(4.0, 5.0, "no")]
     assert read_transcript(tmp_path / "plain.tsv").cues == [Cue(None, None, "yes no")]
 
 
-def test_a_cues_time_goes_to_its_words_by_their_letters():
+def test_a_cues_time_goes_to_its_words_by_their_letters() -> None:
     words = place([Cue(10, 20, "a bbbb ccccc")], [])
     assert words == [Word(10, 11, "a"), Word(11, 15, "bbbb"), Word(15, 20, "ccccc")]
 
 
-def test_a_cue_lingers_but_its_words_are_said_in_the_speech():
+def test_a_cue_lingers_but_its_words_are_said_in_the_speech() -> None:
     speech = [Span(1, 2), Span(9, 11)]
     assert place([Cue(0, 6, "aa bb")], speech) == [Word(1, 1.5, "aa"), Word(1.5, 2, "bb")]
 
 
-def test_a_cue_without_speech_is_speech_that_was_missed():
+def test_a_cue_without_speech_is_speech_that_was_missed() -> None:
     cues = [Cue(0, 1.5, "a"), Cue(3, 4, "b"), Cue(3.5, 5, "c"), Cue(None, None, "d")]
     assert speech_with(cues, [Span(1, 2), Span(9, 11)], 12.0) == [Span(1, 2), Span(3, 5), Span(9, 11)]
     assert speech_with(cues, [Span(1, 2), Span(9, 11)], 4.5) == [Span(1, 2), Span(3, 4.5), Span(9, 11)]
 
 
-def test_words_without_times_fill_the_speech_and_only_it():
+def test_words_without_times_fill_the_speech_and_only_it() -> None:
     speech = [Span(1, 2), Span(5, 8)]
     words = place([Cue(None, None, "aa bb cc dd")], speech)
     assert words == [Word(1, 2, "aa"), Word(5, 6, "bb"), Word(6, 7, "cc"), Word(7, 8, "dd")]
@@ -98,7 +99,7 @@ def test_words_without_times_fill_the_speech_and_only_it():
     assert place([Cue(None, None, "aa")], []) == [Word(0, 0, "aa")]
 
 
-def test_utf16_with_its_mark_is_read(tmp_path):
+def test_utf16_with_its_mark_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("grün", encoding="utf-16")
     assert read_transcript(tmp_path / "a.txt").cues == [Cue(None, None, "grün")]
 
@@ -129,13 +130,13 @@ def test_utf16_with_its_mark_is_read(tmp_path):
         ("back.csv", b"start,end,text\n2,1,x\n", "back.csv, row 2: end 1 is not after start 2"),
     ],
 )
-def test_bad_files_are_one_sentence(tmp_path, name, data, said):
+def test_bad_files_are_one_sentence(tmp_path: Path, name: str, data: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(AffuseError, match=said):
         read_transcript(tmp_path / name)
 
 
-def test_a_missing_file_is_one_sentence(tmp_path):
+def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(AffuseError, match="There is not a text file"):
         read_transcript(tmp_path / "gone.srt")
 
@@ -189,12 +190,12 @@ def test_a_missing_file_is_one_sentence(tmp_path):
         ),
     ],
 )
-def test_subtitles_as_they_are_found(tmp_path, name, text, cues):
+def test_subtitles_as_they_are_found(tmp_path: Path, name: str, text: str, cues: list[Cue]) -> None:
     (tmp_path / name).write_bytes(text.encode())
     assert read_transcript(tmp_path / name).cues == cues
 
 
-def test_a_line_of_times_that_cannot_be_read_is_no_speech(tmp_path):
+def test_a_line_of_times_that_cannot_be_read_is_no_speech(tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text(
         "1\n00:00:01,000 --> 00:00:02,000\nx\n\n2\n00:00:0l,000 --> 00:00:03,000\ny\n"
     )
@@ -228,7 +229,7 @@ no<00:00:04.639><c> no</c>
 """.replace("@", " ")
 
 
-def test_rolling_captions_say_each_line_once_at_its_own_time():
+def test_rolling_captions_say_each_line_once_at_its_own_time() -> None:
     cues = parse_cues(ROLLING)
     assert [cue[:3] for cue in cues] == [
         (0.16, 2.389, "we say"),
@@ -240,13 +241,13 @@ def test_rolling_captions_say_each_line_once_at_its_own_time():
     assert [cue[:3] for cue in parse_cues(bare)] == [cue[:3] for cue in cues]
 
 
-def test_three_lines_that_roll_without_times_of_words():
+def test_three_lines_that_roll_without_times_of_words() -> None:
     shown = ["a b", "a b\nc d", "a b\nc d\ne f", "c d\ne f\ng h"]
     text = "".join(f"{i}\n00:00:0{i},000 --> 00:00:0{i + 1},000\n{s}\n\n" for i, s in enumerate(shown))
     assert [cue.text for cue in parse_cues(text)] == ["a b", "c d", "e f", "g h"]
 
 
-def test_what_is_said_twice_counts_twice():
+def test_what_is_said_twice_counts_twice() -> None:
     shown = ["Run!", "Run!\nGo!", "la la", "la la", "no\nno", "no\nyes"]
     text = "".join(f"{i}\n00:00:0{i},000 --> 00:00:0{i + 1},000\n{s}\n\n" for i, s in enumerate(shown))
     assert [cue.text for cue in parse_cues(text)] == ["Run!", "Run! Go!", "la la", "la la", "no no", "no yes"]
@@ -358,7 +359,12 @@ TIMED = (Word(0.1, 0.5, "in"), Word(0.5, 1.0, "1984,"), Word(1.0, 1.5, "well-kno
         ("prose.txt", "Jose\u0301 (really)\n", [Cue(None, None, "Jos\u00e9 (really)")]),
     ],
 )  # fmt: skip
-def test_other_formats(tmp_path, name, data, cues):
+def test_other_formats(
+    tmp_path: Path,
+    name: str,
+    data: dict[str, list[dict[str, Any]] | str] | list[dict[str, float | str | None]] | str,
+    cues: list[Cue],
+) -> None:
     text = data if isinstance(data, str) else json.dumps(data)
     (tmp_path / name).write_text(text, encoding="utf-16" if name == "grid.TextGrid" else "utf-8")
     found = read_transcript(tmp_path / name).cues
@@ -391,13 +397,13 @@ def test_other_formats(tmp_path, name, data, cues):
         ("commas.csv", b"start,end,text\n0,1,yes, I do\n", "row 2 has 4 cells and the header 3"),
     ],
 )  # fmt: skip
-def test_what_is_not_read_is_refused_by_name(tmp_path, name, data, said):
+def test_what_is_not_read_is_refused_by_name(tmp_path: Path, name: str, data: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(AffuseError, match=said):
         read_transcript(tmp_path / name)
 
 
-def test_a_comma_at_the_end_of_each_row_and_other_cases(tmp_path):
+def test_a_comma_at_the_end_of_each_row_and_other_cases(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("Start,End,Text,speaker,\n0.5,1,yes,anna,\n")
     assert read_transcript(tmp_path / "a.csv").cues == [Cue(0.5, 1.0, "yes")]
 
@@ -407,7 +413,7 @@ def test_a_comma_at_the_end_of_each_row_and_other_cases(tmp_path):
 ROWS = 'start\tend\ttext\n0\t1480\t"Hello," she said\n1480\t3400\tgood morning to you\n'
 
 
-def test_whispers_milliseconds_are_read_as_such_and_seconds_stay(tmp_path):
+def test_whispers_milliseconds_are_read_as_such_and_seconds_stay(tmp_path: Path) -> None:
     (tmp_path / "ms.tsv").write_text(ROWS)
     fitted = fit(read_transcript(tmp_path / "ms.tsv"), 3.5)
     assert fitted == ([Cue(0, 1.48, '"Hello," she said'), Cue(1.48, 3.4, "good morning to you")], [], [])
@@ -419,7 +425,7 @@ def test_whispers_milliseconds_are_read_as_such_and_seconds_stay(tmp_path):
     assert fitted == ([Cue(0, 2, "good morning to you"), Cue(2, 9, "all of you")], [], [])
 
 
-def test_other_times_that_look_like_milliseconds_are_refused(tmp_path):
+def test_other_times_that_look_like_milliseconds_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('[{"start": 0, "end": 3400, "text": "good morning"}]')
     with pytest.raises(
         ClipError, match=r"a.json has times up to 3400 for a clip of 3.50 s: that looks like milliseconds"
@@ -427,13 +433,13 @@ def test_other_times_that_look_like_milliseconds_are_refused(tmp_path):
         fit(read_transcript(tmp_path / "a.json"), 3.5)
 
 
-def test_hours_and_minutes_are_no_milliseconds(tmp_path):
+def test_hours_and_minutes_are_no_milliseconds(tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text("1\n00:00:00,500 --> 00:59:02,000\ngood morning\n")
     (told,) = fit(read_transcript(tmp_path / "a.srt"), 16.0).strange
     assert "ends far beyond the clip's 16.00 s, at 3542.00 s" in told
 
 
-def test_a_cue_that_ends_far_beyond_the_clip_is_told():
+def test_a_cue_that_ends_far_beyond_the_clip_is_told() -> None:
     cues = [Cue(0, 1, "good morning"), Cue(2, 60, "a text of another and a longer clip, as its time says")]
     assert fit(Transcript(cues, Path("a.srt")), 3.5).strange == [
         "1 of the 2 cues ends far beyond the clip's 3.50 s, at 60.00 s: does a.srt belong to this clip?"
@@ -441,7 +447,7 @@ def test_a_cue_that_ends_far_beyond_the_clip_is_told():
     assert fit(Transcript([Cue(2, 5, "good morning")]), 3.5).strange == []  # subtitles linger
 
 
-def test_words_with_times_of_their_own_keep_them_but_in_a_pause():
+def test_words_with_times_of_their_own_keep_them_but_in_a_pause() -> None:
     cue = Cue(0, 4, "a b c", (Word(0.5, 0.7, "a"), Word(2.2, 2.4, "b"), Word(3.5, 4, "c")))
     placed = place([cue], [Span(0, 2), Span(3, 4)])
     assert placed[0] == Word(0.5, 0.7, "a")
@@ -465,7 +471,7 @@ def test_words_with_times_of_their_own_keep_them_but_in_a_pause():
         ("talk.wav", ["talk.en.srt"], []),  # it is talk.en.wav's
     ],
 )
-def test_the_files_of_words_of_a_clip(tmp_path, clip, files, found):
+def test_the_files_of_words_of_a_clip(tmp_path: Path, clip: str, files: list[str], found: list[str]) -> None:
     for name in files:
         (tmp_path / name).write_text("x")
     batch = [Path(clip), *([Path("talk.en.wav")] if clip == "talk.wav" else [])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def _cues(folder: Path, name: str, text: str) -> list[Cue]:
         "Anna Maria  0:00\nI am happy\n\nJosé  0:03\nthis is bad [laughs]\n\nAnna Maria  0:05\ngood day\n",
     ],
 )
-def test_times_in_plain_text_are_times_and_not_said(tmp_path, text):
+def test_times_in_plain_text_are_times_and_not_said(tmp_path: Path, text: str) -> None:
     assert _cues(tmp_path, "a.txt", text) == SAID
 
 
@@ -44,17 +45,17 @@ def test_times_in_plain_text_are_times_and_not_said(tmp_path, text):
         "1984 was bad\n2001 was good\n",
     ],
 )
-def test_times_that_are_said_are_words(tmp_path, text):
+def test_times_that_are_said_are_words(tmp_path: Path, text: str) -> None:
     assert _cues(tmp_path, "a.txt", text) == [Cue(None, None, " ".join(text.split()))]
 
 
-def test_whispers_table_with_the_numbers_that_pandas_writes_before_it(tmp_path):
+def test_whispers_table_with_the_numbers_that_pandas_writes_before_it(tmp_path: Path) -> None:
     rows = '\tstart\tend\ttext\n0\t500\t2000\tI am "so" happy\n1\t3000\t5000\tthis is bad\n'
     expected = [Cue(0.5, 2.0, 'I am "so" happy'), Cue(3.0, 5.0, "this is bad")]
     assert _cues(tmp_path, "a.tsv", rows) == expected
 
 
-def test_words_called_text_keep_their_times(tmp_path):
+def test_words_called_text_keep_their_times(tmp_path: Path) -> None:
     words = [{"text": "I", "start": 0.5, "end": 0.8}, {"text": "am", "start": 0.9, "end": 1.2}]
     said = (Word(0.5, 0.8, "I"), Word(0.9, 1.2, "am"))
     flat = {"text": "I am", "words": words, "audio_duration": 16}
@@ -71,11 +72,13 @@ def test_words_called_text_keep_their_times(tmp_path):
         {"utterances": [{"text": "I am", "start_time": 500, "end_time": 2000}]},
     ],
 )
-def test_a_recognisers_times_by_unknown_names_are_not_dropped(tmp_path, more):
+def test_a_recognisers_times_by_unknown_names_are_not_dropped(
+    tmp_path: Path, more: dict[str, list[dict[str, Any] | float | str]]
+) -> None:
     with pytest.raises(AffuseError, match=f"shape that affuse does not know .text, {next(iter(more))}"):
         _cues(tmp_path, "a.json", json.dumps({"text": "I am"} | more))
 
 
-def test_a_text_without_times_beside_other_lists_is_read(tmp_path):
+def test_a_text_without_times_beside_other_lists_is_read(tmp_path: Path) -> None:
     found = {"text": "I am", "segments": [], "logprobs": [{"token": "I", "logprob": -0.1}]}
     assert _cues(tmp_path, "a.json", json.dumps(found)) == [Cue(None, None, "I am")]

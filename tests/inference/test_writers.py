@@ -2,6 +2,8 @@
 
 import json
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ from affuse.inference.writers import WRITERS
 SPACE = ["anger", "neutral"]
 
 
-def answer(p, unsure=False):
+def answer(p: float, unsure: bool = False):
     return Answer(SPACE[int(p < 0.5)], max(p, 1 - p), unsure, {"anger": p, "neutral": 1 - p})
 
 
@@ -29,7 +31,7 @@ def timeline():
     return Timeline("a b.wav", 3700.0, segments, {"emotion": answer(0.5)}, {"emotion": SPACE}, 2.0, 1.0)
 
 
-def test_json(timeline):
+def test_json(timeline: Timeline) -> None:
     told = json.loads(WRITERS["json"]().text(timeline))
     assert told["clip"] == "a b.wav"
     assert told["segments"][0]["emotion"]["probabilities"] == {"anger": 0.75, "neutral": 0.25}
@@ -38,7 +40,7 @@ def test_json(timeline):
     assert json.loads(WRITERS["json"]().line(timeline)) == told
 
 
-def test_csv(timeline):
+def test_csv(timeline: Timeline) -> None:
     table = pd.read_csv(StringIO(WRITERS["csv"]().text(timeline)), keep_default_na=False)
     assert list(table.columns) == [
         "clip", "start", "end", "emotion", "emotion_confidence", "emotion_unsure", "emotion_p_anger",
@@ -49,14 +51,14 @@ def test_csv(timeline):
     assert list(table["end"]) == [2.25, 3663.0]
 
 
-def test_srt_to_the_letter(timeline):
+def test_srt_to_the_letter(timeline: Timeline) -> None:
     assert WRITERS["srt"]().text(timeline) == (
         '1\n00:00:00,500 --> 00:00:02,250\nanger 0.75\nTom & Ann <3 --> you, "yes"\n'
         "\n2\n01:01:01,000 --> 01:01:03,000\nneutral? 0.62\n"
     )
 
 
-def test_vtt_is_read_back(timeline):
+def test_vtt_is_read_back(timeline: Timeline) -> None:
     text = WRITERS["vtt"]().text(timeline)
     assert text.startswith("WEBVTT\n\n")
     assert parse_cues(text) == [
@@ -64,21 +66,21 @@ def test_vtt_is_read_back(timeline):
     ]  # fmt: skip
 
 
-def test_audacity(timeline):
+def test_audacity(timeline: Timeline) -> None:
     rows = [line.split("\t") for line in WRITERS["audacity"]().text(timeline).splitlines()]
     assert rows == [["0.500000", "2.250000", "anger 0.75"], ["3661.000000", "3662.999600", "neutral? 0.62"]]
 
 
 @pytest.mark.parametrize("name", list(WRITERS))
-def test_an_empty_timeline_is_a_file_too(name, tmp_path):
+def test_an_empty_timeline_is_a_file_too(name: str, tmp_path: Path) -> None:
     empty = Timeline("x.wav", 1.0, [], {}, {"emotion": SPACE}, 2.0, 1.0)
     path = WRITERS[name]().write(empty, tmp_path / "x.y")
     assert path.name == "x.y" + WRITERS[name].suffix  # a dot in the name is no suffix
     assert "anger 0" not in path.read_text()
 
 
-def test_segments_join_like_moments_of_a_span_and_weigh_them_by_time():
-    def moment(start, end, span, p, windows):
+def test_segments_join_like_moments_of_a_span_and_weigh_them_by_time() -> None:
+    def moment(start: Any, end: Any, span: Any, p: Any, windows: Any):
         return Moment(start, end, span, windows, {"emotion": np.array([p, 1 - p])})
 
     moments = [

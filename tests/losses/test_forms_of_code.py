@@ -1,6 +1,8 @@
 """The forms the center losses have in the first paper's code, derived again with plain loops; fixed centers."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -19,21 +21,21 @@ def batch():
     return torch.zeros(BATCH, CLASSES, dtype=torch.float64), embedding, labels
 
 
-def squared(x, c):
+def squared(x: torch.Tensor, c: torch.Tensor):
     return sum((float(a) - float(b)) ** 2 for a, b in zip(x.detach(), c.detach(), strict=True))
 
 
-def labelled(embedding, labels):
+def labelled(embedding: torch.Tensor, labels: torch.Tensor):
     return [(x, int(y)) for x, y in zip(embedding, labels, strict=True) if y >= 0]
 
 
-def norm_over_the_batch(loss, embedding, labels):
+def norm_over_the_batch(loss: Any, embedding: Any, labels: Any):
     """Lambda / 2 / B * ||X - C_y||_F (facts, section 2), lambda = 1."""
     pairs = labelled(embedding, labels)
     return 0.5 / len(pairs) * math.sqrt(sum(squared(x, loss.centers[y]) for x, y in pairs))
 
 
-def ratio_of_sums(loss, embedding, labels):
+def ratio_of_sums(loss: Any, embedding: Any, labels: Any):
     """Lambda / 2 / B * (sum intra) / (sum inter + theta) / 0.1."""
     pairs = labelled(embedding, labels)
     own = sum(squared(x, loss.centers[y]) for x, y in pairs)
@@ -49,24 +51,37 @@ FORMS = [
 
 @pytest.mark.parametrize(("kind", "options", "by_hand"), FORMS)
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_values_by_plain_loops(kind, options, by_hand, reduction, batch):
+def test_values_by_plain_loops(
+    kind: type[Any],
+    options: dict[str, Any],
+    by_hand: Callable[..., Any],
+    reduction: str,
+    batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+) -> None:
     loss = kind(CLASSES, DIM, reduction=reduction, **options).double()
     expected = by_hand(loss, *batch[1:]) * (1 if reduction == "mean" else 6)
     assert float(loss(*batch).detach()) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(("kind", "options", "by_hand"), FORMS)
-def test_gradients_by_finite_differences(kind, options, by_hand, batch):
+def test_gradients_by_finite_differences(
+    kind: type[Any],
+    options: dict[str, Any],
+    by_hand: Callable[..., Any],
+    batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+) -> None:
     logits, embedding, labels = batch
     loss = kind(CLASSES, DIM, **options).double()
 
-    def value(embedding, centers):
+    def value(embedding: Any, centers: Any):
         return torch.func.functional_call(loss, {"centers": centers}, (logits, embedding, labels))
 
     assert torch.autograd.gradcheck(value, (embedding, loss.centers))
 
 
-def test_the_unsquared_form_pulls_with_the_same_force_from_anywhere(batch):
+def test_the_unsquared_form_pulls_with_the_same_force_from_anywhere(
+    batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+) -> None:
     """Its gradient has norm 1/2 however far the embeddings are; eq. 1's grows with the distance."""
     for far in (1.0, 100.0):
         x = (far * batch[1].detach()).requires_grad_()
@@ -79,14 +94,14 @@ def test_the_unsquared_form_pulls_with_the_same_force_from_anywhere(batch):
         assert norms[True] > far
 
 
-def test_an_embedding_at_its_center_gives_finite_gradients():
+def test_an_embedding_at_its_center_gives_finite_gradients() -> None:
     loss = CenterLoss(CLASSES, DIM, squared=False)
     x = loss.centers.detach()[[1, 2]].clone().requires_grad_()
     loss(torch.zeros(2, CLASSES), x, torch.tensor([1, 2])).backward()
     assert torch.equal(x.grad, torch.zeros_like(x))
 
 
-def test_the_facts_measured_ratio_of_scales():
+def test_the_facts_measured_ratio_of_scales() -> None:
     """One utterance: the code's contrastive term is about ten times eq. 2's (facts: 1.04 against 0.10)."""
     torch.manual_seed(0)
     x, y = torch.randn(1, 128), torch.tensor([1])
@@ -97,7 +112,9 @@ def test_the_facts_measured_ratio_of_scales():
 
 
 @pytest.mark.parametrize("kind", [CenterLoss, ContrastiveCenterLoss])
-def test_fixed_centers_get_no_gradient_and_pull_all_the_same(kind, batch):
+def test_fixed_centers_get_no_gradient_and_pull_all_the_same(
+    kind: type[Any], batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+) -> None:
     loss = kind(CLASSES, DIM, trained=False).double()
     loss(*batch).backward()
     assert loss.centers.grad is None
@@ -106,11 +123,13 @@ def test_fixed_centers_get_no_gradient_and_pull_all_the_same(kind, batch):
 
 
 @pytest.mark.parametrize(("kind", "options", "by_hand"), FORMS)
-def test_a_form_of_the_whole_batch_has_no_value_per_utterance(kind, options, by_hand):
+def test_a_form_of_the_whole_batch_has_no_value_per_utterance(
+    kind: type[Any], options: dict[str, Any], by_hand: Callable[..., Any]
+) -> None:
     with pytest.raises(AffuseError, match="no value per utterance; reduction must be 'mean' or 'sum'"):
         kind(CLASSES, DIM, reduction="none", **options)
 
 
-def test_scale_must_be_above_zero():
+def test_scale_must_be_above_zero() -> None:
     with pytest.raises(AffuseError, match="scale is 0; it must be above 0"):
         ContrastiveCenterLoss(CLASSES, DIM, scale=0)

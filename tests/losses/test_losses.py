@@ -1,5 +1,8 @@
 """Each loss derived again with plain loops, gradients by finite differences."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 
@@ -18,11 +21,11 @@ def batch():
     return logits, embedding, labels
 
 
-def squared_distance(x, c):
+def squared_distance(x: torch.Tensor, c: torch.Tensor):
     return sum((a - b) ** 2 for a, b in zip(x.tolist(), c.tolist(), strict=True))
 
 
-def cross_entropy_by_hand(loss, logits, embedding, labels):
+def cross_entropy_by_hand(loss: Any, logits: Any, embedding: Any, labels: Any):
     values = []
     for row, label in zip(logits, labels, strict=True):
         exponentials = [v.exp().item() for v in row.detach()]
@@ -30,12 +33,12 @@ def cross_entropy_by_hand(loss, logits, embedding, labels):
     return values
 
 
-def center_by_hand(loss, logits, embedding, labels):
+def center_by_hand(loss: Any, logits: Any, embedding: Any, labels: Any):
     """Eq. 1."""
     return [0.5 * squared_distance(x, loss.centers[y]) for x, y in zip(embedding, labels, strict=True)]
 
 
-def contrastive_center_by_hand(loss, logits, embedding, labels):
+def contrastive_center_by_hand(loss: Any, logits: Any, embedding: Any, labels: Any):
     """Eq. 2."""
     values = []
     for x, y in zip(embedding, labels, strict=True):
@@ -54,7 +57,13 @@ CASES = [
 
 @pytest.mark.parametrize(("kind", "options", "by_hand"), CASES)
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-def test_value_equals_plain_loops(kind, options, by_hand, reduction, batch):
+def test_value_equals_plain_loops(
+    kind: type[Any],
+    options: dict[str, Any],
+    by_hand: Callable[..., Any],
+    reduction: str,
+    batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+) -> None:
     loss = kind(CLASSES, DIM, reduction=reduction, **options).double()
     expected = torch.tensor(by_hand(loss, *batch), dtype=torch.float64)
     if reduction != "none":
@@ -63,12 +72,17 @@ def test_value_equals_plain_loops(kind, options, by_hand, reduction, batch):
 
 
 @pytest.mark.parametrize(("kind", "options", "by_hand"), CASES)
-def test_gradients_equal_finite_differences(kind, options, by_hand, batch):
+def test_gradients_equal_finite_differences(
+    kind: type[Any],
+    options: dict[str, Any],
+    by_hand: Callable[..., Any],
+    batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+) -> None:
     logits, embedding, labels = batch
     loss = kind(CLASSES, DIM, **options).double()
     centers = list(loss.parameters())
 
-    def value(logits, embedding, *centers):
+    def value(logits: Any, embedding: Any, *centers: Any):
         if centers:
             return torch.func.functional_call(loss, {"centers": centers[0]}, (logits, embedding, labels))
         return loss(logits, embedding, labels)
@@ -78,7 +92,9 @@ def test_gradients_equal_finite_differences(kind, options, by_hand, batch):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("kind", [CrossEntropyLoss, CenterLoss, ContrastiveCenterLoss])
-def test_every_dtype_trains(kind, dtype, batch):
+def test_every_dtype_trains(
+    kind: type[Any], dtype: Any, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+) -> None:
     logits, embedding, labels = batch
     loss = kind(CLASSES, DIM).to(dtype)
     logits, embedding = (t.detach().to(dtype).requires_grad_() for t in (logits, embedding))
@@ -91,7 +107,9 @@ def test_every_dtype_trains(kind, dtype, batch):
 
 
 @pytest.mark.parametrize("kind", [CrossEntropyLoss, CenterLoss, ContrastiveCenterLoss])
-def test_blank_labels_are_left_out(kind, batch):
+def test_blank_labels_are_left_out(
+    kind: type[Any], batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+) -> None:
     logits, embedding, labels = batch
     loss = kind(CLASSES, DIM).double()
     some = labels.clone()
@@ -104,14 +122,16 @@ def test_blank_labels_are_left_out(kind, batch):
     assert nothing.item() == 0
 
 
-def test_sum_makes_the_center_term_weigh_n_times_as_much(batch):
+def test_sum_makes_the_center_term_weigh_n_times_as_much(
+    batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+) -> None:
     """Why the default is mean: eq. 3 is a mean, eq. 1 prints a sum."""
     mean, total = CenterLoss(CLASSES, DIM).double(), CenterLoss(CLASSES, DIM, reduction="sum").double()
     total.centers.data = mean.centers.data
     torch.testing.assert_close(total(*batch), BATCH * mean(*batch))
 
 
-def test_weighted_sum_is_equations_4_and_5(batch):
+def test_weighted_sum_is_equations_4_and_5(batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
     cross_entropy, center = CrossEntropyLoss(CLASSES, DIM), ContrastiveCenterLoss(CLASSES, DIM).double()
     both = WeightedSum([(cross_entropy, 1.0), (center, 0.5)])
     torch.testing.assert_close(both(*batch), cross_entropy(*batch) + 0.5 * center(*batch))
@@ -120,7 +140,7 @@ def test_weighted_sum_is_equations_4_and_5(batch):
     assert not WeightedSum([(center, 1.0)]).reads_logits
 
 
-def test_contrastive_center_pulls_to_its_own_center_and_pushes_from_the_others():
+def test_contrastive_center_pulls_to_its_own_center_and_pushes_from_the_others() -> None:
     loss = ContrastiveCenterLoss(2, 1)
     loss.centers.data = torch.tensor([[0.0], [2.0]])
     x = torch.tensor([[0.5]], requires_grad=True)
@@ -131,7 +151,7 @@ def test_contrastive_center_pulls_to_its_own_center_and_pushes_from_the_others()
     assert x.grad.item() > 0
 
 
-def test_close_embeddings_keep_their_digits():
+def test_close_embeddings_keep_their_digits() -> None:
     """|x|^2 - 2xc + |c|^2 gives 0 or less here in float32."""
     loss = CenterLoss(2, 1)
     loss.centers.data = torch.tensor([[1000.0], [0.0]])
@@ -140,7 +160,7 @@ def test_close_embeddings_keep_their_digits():
     assert loss(torch.zeros(1, 2), x, torch.tensor([0])).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_bad_arguments_are_refused():
+def test_bad_arguments_are_refused() -> None:
     with pytest.raises(AffuseError, match="CenterLoss: num_classes is 1; it must be at least 2"):
         CenterLoss(1, DIM)
     with pytest.raises(AffuseError, match=r"theta is 0\.0; it must be above 0"):
@@ -152,7 +172,7 @@ def test_bad_arguments_are_refused():
 
 
 @pytest.mark.parametrize("kind", [CrossEntropyLoss, CenterLoss, ContrastiveCenterLoss])
-def test_every_loss_takes_its_arguments_in_one_order(kind):
+def test_every_loss_takes_its_arguments_in_one_order(kind: type[Any]) -> None:
     assert kind(CLASSES, DIM, "sum").reduction == "sum"
     with pytest.raises(AffuseError, match=r"reduction is 0\.5, which is not one of"):
         kind(CLASSES, DIM, 0.5)

@@ -36,7 +36,7 @@ def peak_hertz(samples: np.ndarray, rate: int) -> float:
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.aiff"])
 @pytest.mark.parametrize(("native", "rate"), [(16000, 16000), (44100, 16000), (8000, 16000), (48000, 22050)])
-def test_soundfile_formats_at_any_rate(tmp_path, name, native, rate):
+def test_soundfile_formats_at_any_rate(tmp_path: Path, name: str, native: int, rate: int) -> None:
     path = write_sound(tmp_path / name, sine(1.0, native, 440), native)
     samples = read_waveform(path, rate)
     assert samples.dtype == np.float32
@@ -49,7 +49,9 @@ def test_soundfile_formats_at_any_rate(tmp_path, name, native, rate):
 
 
 @pytest.mark.parametrize(("suffix", "codec", "rate", "video", "error", "late"), TRACKS)
-def test_every_container_and_its_ranges(tmp_path, suffix, codec, rate, video, error, late):
+def test_every_container_and_its_ranges(
+    tmp_path: Path, suffix: str, codec: str, rate: int, video: bool, error: float, late: int
+) -> None:
     source = speechlike(6, rate)
     path = write_track(tmp_path / f"a.{suffix}", source, rate, codec, video)
     whole = read_waveform(path, rate)
@@ -70,7 +72,7 @@ def test_every_container_and_its_ranges(tmp_path, suffix, codec, rate, video, er
         assert np.abs(part[1:] - whole[first : last - 1]).max() > 0.05  # one sample off would show
 
 
-def test_ranges_equal_slices_but_for_the_resampler_edges(tmp_path):
+def test_ranges_equal_slices_but_for_the_resampler_edges(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.wav", speechlike(4, 44100), 44100)
     whole = read_waveform(path, 16000)
     part = read_waveform(path, 16000, 1.0, 3.0)
@@ -79,13 +81,13 @@ def test_ranges_equal_slices_but_for_the_resampler_edges(tmp_path):
     assert np.abs(part - whole[16000:48000])[edge:-edge].max() < 1e-4
 
 
-def test_a_sine_keeps_its_pitch_through_a_lossy_video(tmp_path):
+def test_a_sine_keeps_its_pitch_through_a_lossy_video(tmp_path: Path) -> None:
     path = write_track(tmp_path / "a.mp4", sine(2, 48000, 1234), 48000, "aac", video=True)
     assert peak_hertz(read_waveform(path, 16000), 16000) == pytest.approx(1234, abs=1)
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.mp4"])
-def test_channels(tmp_path, name):
+def test_channels(tmp_path: Path, name: str) -> None:
     left, right = sine(1, 16000, 300), sine(1, 16000, 700)
     both = np.stack([left, right], axis=1)
     path = tmp_path / name
@@ -101,7 +103,7 @@ def test_channels(tmp_path, name):
 
 
 @pytest.mark.parametrize(("subtype", "bits"), [("PCM_U8", 8), ("PCM_16", 16), ("PCM_24", 24), ("PCM_32", 32)])
-def test_integer_pcm_scales_to_minus_one_up_to_one(tmp_path, subtype, bits):
+def test_integer_pcm_scales_to_minus_one_up_to_one(tmp_path: Path, subtype: str, bits: int) -> None:
     steps = np.array([-(2 ** (bits - 1)), 2 ** (bits - 1) - 1, 0, 2 ** (bits - 2)], dtype=np.int64)
     path = tmp_path / "a.wav"
     soundfile.write(path, (steps << (32 - bits)).astype(np.int32), 8000, subtype=subtype)
@@ -112,18 +114,18 @@ def test_integer_pcm_scales_to_minus_one_up_to_one(tmp_path, subtype, bits):
         assert read_waveform(track, 8000)[:4].tolist() == expected.tolist()
 
 
-def test_the_same_samples_every_time(tmp_path):
+def test_the_same_samples_every_time(tmp_path: Path) -> None:
     path = write_track(tmp_path / "a.mp3", speechlike(5, 44100), 44100, "libmp3lame")
     first = read_waveform(path, 16000, 3.5, 4.5)
     assert (first == read_waveform(path, 16000, 3.5, 4.5)).all()
 
 
-def test_an_end_past_the_file_is_its_end(tmp_path):
+def test_an_end_past_the_file_is_its_end(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.wav", speechlike(2, 16000), 16000)
     assert len(read_waveform(path, 16000, 1.5, 9.0)) == 8000
 
 
-def test_truncated_files_give_what_is_there(tmp_path):
+def test_truncated_files_give_what_is_there(tmp_path: Path) -> None:
     source = speechlike(4, 16000)
     wav = write_sound(tmp_path / "a.wav", source, 16000)
     wav.write_bytes(wav.read_bytes()[: 44 + 2 * 20000])
@@ -140,7 +142,7 @@ def test_truncated_files_give_what_is_there(tmp_path):
     assert 10000 < len(read_waveform(mkv, 16000)) < 50000
 
 
-def test_damage_in_the_middle_does_not_lose_the_rest(tmp_path):
+def test_damage_in_the_middle_does_not_lose_the_rest(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.flac", speechlike(4, 16000), 16000)
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
@@ -150,7 +152,7 @@ def test_damage_in_the_middle_does_not_lose_the_rest(tmp_path):
 
 
 @pytest.mark.parametrize("size", [b"\x00\x00\x00\x00", b"\xff\xff\xff\xff"])
-def test_a_header_that_was_never_closed(tmp_path, size):
+def test_a_header_that_was_never_closed(tmp_path: Path, size: bytes) -> None:
     path = write_sound(tmp_path / "a.wav", speechlike(1, 16000), 16000)
     data = path.read_bytes()
     assert data[36:40] == b"data"
@@ -208,7 +210,7 @@ def bad_file(folder: Path, case: str) -> Path:
         ("inf", r"a\.wav has 3 of 16000 samples that are NaN or infinite"),
     ],
 )
-def test_unusable_files_are_named_with_cause_and_cure(tmp_path, case, message):
+def test_unusable_files_are_named_with_cause_and_cure(tmp_path: Path, case: str, message: str) -> None:
     path = bad_file(tmp_path, case)
     with pytest.raises(ClipError, match=message) as caught:
         read_waveform(path, 16000)
@@ -216,7 +218,7 @@ def test_unusable_files_are_named_with_cause_and_cure(tmp_path, case, message):
     assert "\n" not in str(caught.value)
 
 
-def test_two_steps_of_16_bits_are_not_silence(tmp_path):
+def test_two_steps_of_16_bits_are_not_silence(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.wav", np.tile(np.float32([0, 2 / 32768]), 800), 16000)
     assert len(read_waveform(path, 16000)) == 1600
 
@@ -237,7 +239,9 @@ def test_two_steps_of_16_bits_are_not_silence(tmp_path):
         (0.0, float("nan"), r"cannot have end nan s; correct the row's end"),
     ],
 )
-def test_ranges_that_do_not_exist(tmp_path, name, start, end, message):
+def test_ranges_that_do_not_exist(
+    tmp_path: Path, name: str, start: float | None, end: float | None, message: str
+) -> None:
     path = tmp_path / name
     source = speechlike(2, 16000)
     write_sound(path, source, 16000) if name == "a.wav" else write_track(path, source, 16000, "aac")
@@ -245,7 +249,7 @@ def test_ranges_that_do_not_exist(tmp_path, name, start, end, message):
         read_waveform(path, 16000, start, end)
 
 
-def test_a_silent_range_of_a_sounding_file(tmp_path):
+def test_a_silent_range_of_a_sounding_file(tmp_path: Path) -> None:
     source = np.concatenate([speechlike(1, 16000), np.zeros(16000, np.float32)])
     path = write_sound(tmp_path / "a.wav", source, 16000)
     assert len(read_waveform(path, 16000)) == 32000
@@ -253,7 +257,7 @@ def test_a_silent_range_of_a_sounding_file(tmp_path):
         read_waveform(path, 16000, 1.2, 1.8)
 
 
-def test_probe_refuses_what_read_refuses_by_its_header(tmp_path):
+def test_probe_refuses_what_read_refuses_by_its_header(tmp_path: Path) -> None:
     for case in ("missing", "folder"):
         with pytest.raises(ClipError):
             probe_audio(bad_file(tmp_path, case))

@@ -1,5 +1,7 @@
 """Files that change their rate or channels on the way, or are several joined by ``cat``: every sample in its place."""
 
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ CODECS = {"mp3": "libmp3lame", "aac": "aac", "ts": "aac", "mka": "libmp3lame", "
 LONGER = {"mp3": 0.08, "aac": 0.1, "ts": 0.1, "mka": 0.08, "opus": 0.02, "mpg": 0.08}
 
 
-def write(path, samples, rate):
+def write(path: Path, samples: np.ndarray, rate: int):
     suffix = path.suffix[1:]
     if suffix in CODECS:
         return write_track(path, samples, rate, CODECS[suffix])
@@ -26,7 +28,7 @@ def write(path, samples, rate):
     return write_sound(path, samples, rate)
 
 
-def joined(folder, suffix, rates, channels=(1, 1)):
+def joined(folder: Path, suffix: str, rates: tuple[int, int], channels: tuple[int, int] = (1, 1)):
     """440 Hz, then 660 Hz; 1.8 s each."""
     parts = []
     for i, (rate, count, hertz) in enumerate(zip(rates, channels, (440, 660), strict=True)):
@@ -35,13 +37,13 @@ def joined(folder, suffix, rates, channels=(1, 1)):
     return join(folder / f"joined.{suffix}", *parts)
 
 
-def heard(samples, rate):
+def heard(samples: np.ndarray, rate: int):
     """(hertz to the next 2, whether it is as loud as it was written)."""
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     return round(np.argmax(spectrum) * rate / len(samples) / 2) * 2, abs(np.std(samples) - 0.354) < 0.05
 
 
-def read_everywhere(path, channel=None):
+def read_everywhere(path: Path, channel: int | None = None):
     """(samples at the file's rate, rate, what is said), the same by every reader, in ranges too."""
     stream = SoundStream(path, channel)
     streamed = np.concatenate(list(stream))
@@ -63,7 +65,9 @@ def read_everywhere(path, channel=None):
 
 @pytest.mark.parametrize("suffix", ["mp3", "aac", "ts", "flac", "ogg", "wav", "mka"])
 @pytest.mark.parametrize("rates", [(44_100, 48_000), (48_000, 32_000)])
-def test_a_change_of_rate_changes_neither_pitch_nor_time(tmp_path, suffix, rates):
+def test_a_change_of_rate_changes_neither_pitch_nor_time(
+    tmp_path: Path, suffix: str, rates: tuple[int, int]
+) -> None:
     path = joined(tmp_path, suffix, rates)
     whole, rate, said = read_everywhere(path)
     assert rate == rates[0]
@@ -76,7 +80,9 @@ def test_a_change_of_rate_changes_neither_pitch_nor_time(tmp_path, suffix, rates
 
 @pytest.mark.parametrize("suffix", ["mp3", "aac", "flac", "opus", "wav"])
 @pytest.mark.parametrize(("channels", "channel"), [((1, 2), None), ((2, 1), None), ((2, 1), 0)])
-def test_a_change_of_channels_loses_nothing(tmp_path, suffix, channels, channel):
+def test_a_change_of_channels_loses_nothing(
+    tmp_path: Path, suffix: str, channels: tuple[int, int], channel: int | None
+) -> None:
     path = joined(tmp_path, suffix, (48_000, 48_000), channels)
     whole, rate, said = read_everywhere(path, channel)
     assert len(whole) / rate == pytest.approx(2 * SECONDS, abs=LONGER.get(suffix, 1e-9))
@@ -86,7 +92,7 @@ def test_a_change_of_channels_loses_nothing(tmp_path, suffix, channels, channel)
     assert "changes from" in sentence
 
 
-def test_a_channel_that_goes_is_the_mix_from_there_on(tmp_path):
+def test_a_channel_that_goes_is_the_mix_from_there_on(tmp_path: Path) -> None:
     left, right = sine(2, 8000, 300), sine(2, 8000, 500)
     write_sound(tmp_path / "a.wav", np.stack([left, right], axis=1), 8000)
     write_sound(tmp_path / "b.wav", left, 8000)
@@ -96,7 +102,7 @@ def test_a_channel_that_goes_is_the_mix_from_there_on(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["mp3", "flac", "ogg", "wav", "aiff", "au", "w64", "ts", "mpg"])
-def test_joined_files_of_one_kind_are_read_to_their_end_without_a_word(tmp_path, suffix):
+def test_joined_files_of_one_kind_are_read_to_their_end_without_a_word(tmp_path: Path, suffix: str) -> None:
     path = joined(tmp_path, suffix, (48_000, 48_000))
     whole, rate, said = read_everywhere(path)
     assert len(whole) / rate == pytest.approx(2 * SECONDS, abs=LONGER.get(suffix, 1e-9))
@@ -106,7 +112,7 @@ def test_joined_files_of_one_kind_are_read_to_their_end_without_a_word(tmp_path,
     assert [fault.field for fault in check_sound(path, late, decode=True)] == ["end", "start"]
 
 
-def test_flac_behind_a_tag_of_mp3_is_joined_too(tmp_path):
+def test_flac_behind_a_tag_of_mp3_is_joined_too(tmp_path: Path) -> None:
     """Some programs put an ID3 tag before FLAC."""
     tag = b"ID3\x03\x00\x00\x00\x00\x01\x00" + bytes(128)
     for name in "ab":
@@ -119,7 +125,7 @@ def test_flac_behind_a_tag_of_mp3_is_joined_too(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["film.ts", "sound.ts"])
-def test_the_length_of_a_joined_stream_is_that_of_its_parts(tmp_path, name):
+def test_the_length_of_a_joined_stream_is_that_of_its_parts(tmp_path: Path, name: str) -> None:
     """FFmpeg reads it off the last times, which are the second file's."""
     for i, seconds in enumerate((3, 2)):
         video = name == "film.ts"
@@ -131,7 +137,7 @@ def test_the_length_of_a_joined_stream_is_that_of_its_parts(tmp_path, name):
     assert check_sound(path, [Span(0, 3.5, 4.5)], decode=False) == []
 
 
-def test_packets_that_a_second_film_lost_leave_silence(tmp_path):
+def test_packets_that_a_second_film_lost_leave_silence(tmp_path: Path) -> None:
     """Its clock begins anew and is followed from there, so that sound keeps its time beside the pictures."""
     film = write_film(tmp_path / "a.ts", Kind("ts", "aac", 48_000, 0.03))
     cut = remux(film, tmp_path / "b.ts", lost=lambda at: 3.5 < at < 5.5)  # its clock begins at 1.4 s
@@ -146,7 +152,7 @@ def test_packets_that_a_second_film_lost_leave_silence(tmp_path):
     np.testing.assert_array_equal(read_waveform(path, 48_000, 13, 14), wave[13 * 48_000 : 14 * 48_000])
 
 
-def test_many_changes_add_up_to_the_sample(tmp_path):
+def test_many_changes_add_up_to_the_sample(tmp_path: Path) -> None:
     parts = [write_sound(tmp_path / f"{i}.wav", sine(0.1234, rate, 440), rate)
              for i, rate in enumerate([16_000, 44_100, 22_050, 16_000, 48_000, 11_025, 16_000])]  # fmt: skip
     path = join(tmp_path / "all.wav", *parts)
@@ -158,7 +164,7 @@ def test_many_changes_add_up_to_the_sample(tmp_path):
     np.testing.assert_allclose(whole[-1900:-100], sine(0.1234, 16_000, 440)[-1900:-100], atol=0.05)
 
 
-def test_films_joined_byte_by_byte_are_told(tmp_path):
+def test_films_joined_byte_by_byte_are_told(tmp_path: Path) -> None:
     for i in range(2):
         write_track(tmp_path / f"{i}.m4a", sine(2, 48_000), 48_000, "aac")
     path = join(tmp_path / "all.m4a", tmp_path / "0.m4a", tmp_path / "1.m4a")
@@ -168,7 +174,7 @@ def test_films_joined_byte_by_byte_are_told(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["ogg", "gsm"])
-def test_ranges_are_slices_where_libsndfile_cannot_seek(tmp_path, suffix):
+def test_ranges_are_slices_where_libsndfile_cannot_seek(tmp_path: Path, suffix: str) -> None:
     """It misses places in the last page of a Vorbis file, and cannot seek in telephone codecs."""
     rate = 48_000 if suffix == "ogg" else 8_000
     path = tmp_path / ("a.ogg" if suffix == "ogg" else "a.wav")
@@ -179,7 +185,7 @@ def test_ranges_are_slices_where_libsndfile_cannot_seek(tmp_path, suffix):
         np.testing.assert_array_equal(part, whole[round(start * rate) : round((start + 0.5) * rate)])
 
 
-def test_eight_planes_of_sound_do_not_end_the_process(tmp_path):
+def test_eight_planes_of_sound_do_not_end_the_process(tmp_path: Path) -> None:
     wave = speechlike(1, 48_000)
     path = write_track(tmp_path / "a.mkv", np.stack([wave] * 8, axis=1), 48_000, "aac")
     with av.open(str(path)) as container:

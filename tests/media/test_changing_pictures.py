@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -47,7 +49,9 @@ WIDE, TALL = pattern(160, 240, 25, 0, bar=40), pattern(120, 64, 30, 1)
         (".flv", "flv", None),
     ],
 )
-def test_each_part_is_what_the_part_alone_gives(tmp_path, suffix, codec, side):
+def test_each_part_is_what_the_part_alone_gives(
+    tmp_path: Path, suffix: str, codec: str, side: str | None
+) -> None:
     """As in a browser's recording that goes from 1280 x 720 to 240 x 426."""
     path = tmp_path / f"film{suffix}"
     parts = join_sizes(path, [WIDE, TALL, WIDE], codec)
@@ -68,7 +72,7 @@ def test_each_part_is_what_the_part_alone_gives(tmp_path, suffix, codec, side):
         )
 
 
-def test_a_smaller_picture_after_a_larger_one_is_turned_too(tmp_path):
+def test_a_smaller_picture_after_a_larger_one_is_turned_too(tmp_path: Path) -> None:
     """Upright pictures of a phone that is turned: rows and columns change places."""
     parts = join_sizes(tmp_path / "film.webm", [pattern(64, 120, 10, 2), pattern(120, 64, 10, 2)], "libvpx")
     both = read_faces(tmp_path / "film.webm", size=48).frames
@@ -77,7 +81,7 @@ def test_a_smaller_picture_after_a_larger_one_is_turned_too(tmp_path):
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".ts", "libx264"), (".ts", "mpeg4"), (".h264", "libx264")])
-def test_films_joined_byte_by_byte_go_on(tmp_path, suffix, codec):
+def test_films_joined_byte_by_byte_go_on(tmp_path: Path, suffix: str, codec: str) -> None:
     """The second film's clock begins at 0 again, or there is none: its pictures come after the first one's."""
     options = {"tune": "zerolatency"} if codec == "libx264" else None
     parts = [
@@ -94,7 +98,7 @@ def test_films_joined_byte_by_byte_go_on(tmp_path, suffix, codec):
     assert check_picture(path, [Span(0, 1.4, 2.2)], decode=False) == []
 
 
-def test_the_place_is_found_anew_with_every_change_of_size():
+def test_the_place_is_found_anew_with_every_change_of_size() -> None:
     place = CropSide(None)
     wide = place.region(WIDE[0])
     assert place.region(WIDE[1]) is wide == Region(40, 120, 0, 240)
@@ -104,7 +108,7 @@ def test_the_place_is_found_anew_with_every_change_of_size():
 
 
 @pytest.mark.skipif(not YUNET.is_file(), reason="YuNet's weights are not at ../shared/weights/yunet")
-def test_a_detector_follows_the_face_of_each_part(tmp_path):
+def test_a_detector_follows_the_face_of_each_part(tmp_path: Path) -> None:
     from affuse.corpora.generated.face import Expression, draw_body, draw_face, expressions
     from affuse.corpora.generated.people import make_actor, make_room
 
@@ -134,7 +138,7 @@ def test_a_detector_follows_the_face_of_each_part(tmp_path):
 
 @pytest.mark.skipif(not YUNET.is_file(), reason="YuNet's weights are not at ../shared/weights/yunet")
 @pytest.mark.parametrize("shape", [(1, 320, 3), (31, 320, 3), (0, 9, 3), (3, 2000, 3), (16, 16, 3)])
-def test_pictures_too_small_for_the_detector_have_no_face(shape):
+def test_pictures_too_small_for_the_detector_have_no_face(shape: tuple[int, int, int]) -> None:
     """YuNet answers with infinite boxes there."""
     from affuse.media.face_detector import FaceDetector
 
@@ -172,7 +176,9 @@ def still(path: Path) -> Path:
         (still, "face.png", "is a still picture, not a video"),
     ],
 )
-def test_a_cover_or_a_still_picture_is_no_video_to_any_reader(tmp_path, make, name, words):
+def test_a_cover_or_a_still_picture_is_no_video_to_any_reader(
+    tmp_path: Path, make: Callable[..., Any], name: str, words: str
+) -> None:
     path = make(tmp_path / name)
     with pytest.raises(ClipError, match=words):
         read_faces(path, size=48)
@@ -190,7 +196,7 @@ def test_a_cover_or_a_still_picture_is_no_video_to_any_reader(tmp_path, make, na
             find_tracks(path)
 
 
-def test_pictures_behind_a_cover_are_read(tmp_path):
+def test_pictures_behind_a_cover_are_read(tmp_path: Path) -> None:
     path = cover_first(tmp_path / "film.mp4", TALL)
     with open_container(path) as container:
         assert [stream.codec_context.name for stream in container.streams.video] == ["mjpeg", "mpeg4"]
@@ -202,7 +208,7 @@ def test_pictures_behind_a_cover_are_read(tmp_path):
     assert check_picture(path, [Span(0, 0.2, 1.0)], decode=True) == []
 
 
-def test_several_picture_tracks_are_told(tmp_path):
+def test_several_picture_tracks_are_told(tmp_path: Path) -> None:
     path = write_tracks(tmp_path / "two.mkv", {"mpeg4": [grey(60)] * 10, "mpeg2video": [grey(200)] * 10})
     (note,) = find_tracks(path).notes
     assert "has 2 picture tracks, of which the first is read" in note
@@ -214,7 +220,7 @@ def test_several_picture_tracks_are_told(tmp_path):
     assert "has 2 picture tracks" in clip.fault  # training says it too
 
 
-def test_films_that_mp4_joins_are_told(tmp_path):
+def test_films_that_mp4_joins_are_told(tmp_path: Path) -> None:
     film = write_video(tmp_path / "one.mp4", [grey(60)] * 10).read_bytes()
     path = tmp_path / "two.mp4"
     path.write_bytes(film + film)
@@ -223,7 +229,7 @@ def test_films_that_mp4_joins_are_told(tmp_path):
         assert "holds 2 films joined byte by byte, of which only the first is read" in said
 
 
-def test_a_file_that_cannot_seek_to_its_beginning_has_no_fault(tmp_path):
+def test_a_file_that_cannot_seek_to_its_beginning_has_no_fault(tmp_path: Path) -> None:
     times = [0.3 + i / 25 for i in range(10)]  # FLV refuses to seek to before its first picture
     path = write_video(tmp_path / "late.flv", [grey(60)] * 10, codec="flv", times=times, sound_seconds=0.7)
     with open_container(path) as container, pytest.raises(av.FFmpegError):

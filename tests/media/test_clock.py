@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -33,11 +35,11 @@ KINDS = [
 EXACT = Kind("mov", "pcm_s16le", 16_000, 0.0021)
 
 
-def film(folder, kind, sound_at=0.0, pictures_at=0.0, **more):
+def film(folder: Path, kind: Kind, sound_at: float = 0.0, pictures_at: float = 0.0, **more: dict[str, Any]):
     return write_film(folder / f"a.{kind.suffix}", kind, sound_at, pictures_at, **more)
 
 
-def flashes(path):
+def flashes(path: Path):
     """Seconds at which the pictures become white."""
     with PictureTrack(path) as track:
         times = [(k + 0.5) / 200 for k in range(1600)]
@@ -45,7 +47,7 @@ def flashes(path):
     return [times[k] for k in range(1, len(lit)) if lit[k] and not lit[k - 1]]
 
 
-def streamed(path):
+def streamed(path: Path):
     stream = SoundStream(path)
     blocks = list(stream)
     assert all(len(block) <= stream.rate for block in blocks)
@@ -61,7 +63,9 @@ CASES = [(kind, *offset) for kind in KINDS for offset in OFFSETS if not offset[2
 @pytest.mark.parametrize(
     ("kind", "sound_at", "pictures_at", "clock"), CASES, ids=lambda one: getattr(one, "suffix", one)
 )
-def test_beep_and_flash_come_when_a_player_shows_them(tmp_path, kind, sound_at, pictures_at, clock):
+def test_beep_and_flash_come_when_a_player_shows_them(
+    tmp_path: Path, kind: Kind, sound_at: float, pictures_at: float, clock: float
+) -> None:
     path = film(tmp_path, kind, sound_at, pictures_at, clock=clock)
     rate = kind.rate
     whole = read_waveform(path, rate)
@@ -82,7 +86,9 @@ def test_beep_and_flash_come_when_a_player_shows_them(tmp_path, kind, sound_at, 
     [case for case in CASES if case[1] or case[2]],
     ids=lambda one: getattr(one, "suffix", one),
 )
-def test_ranges_are_slices_of_the_whole(tmp_path, kind, sound_at, pictures_at, clock):
+def test_ranges_are_slices_of_the_whole(
+    tmp_path: Path, kind: Kind, sound_at: float, pictures_at: float, clock: float
+) -> None:
     wave = speechlike(8.0 - sound_at, kind.rate)
     path = film(tmp_path, kind, sound_at, pictures_at, clock=clock, wave=wave)
     whole = read_waveform(path, kind.rate)
@@ -110,7 +116,9 @@ def test_ranges_are_slices_of_the_whole(tmp_path, kind, sound_at, pictures_at, c
 @pytest.mark.parametrize(
     "case", [case for case in CASES if case[1]], ids=lambda case: f"{case[0].suffix}-{case[3]}"
 )
-def test_late_sound_lies_where_ffmpegs_own_filter_puts_it_to_the_sample(tmp_path, case):
+def test_late_sound_lies_where_ffmpegs_own_filter_puts_it_to_the_sample(
+    tmp_path: Path, case: tuple[Kind, float, float, float]
+) -> None:
     """``aresample`` with ``first_pts=0`` is how ffmpeg keeps the sound of a film in time."""
     kind, sound_at, pictures_at, clock = case
     path = film(tmp_path, kind, sound_at, pictures_at, clock=clock)
@@ -137,7 +145,7 @@ def test_late_sound_lies_where_ffmpegs_own_filter_puts_it_to_the_sample(tmp_path
     np.testing.assert_array_equal(read_waveform(path, kind.rate), np.concatenate(parts))
 
 
-def test_a_range_before_the_sound_begins_is_silent_and_one_across_it_is_padded(tmp_path):
+def test_a_range_before_the_sound_begins_is_silent_and_one_across_it_is_padded(tmp_path: Path) -> None:
     path = film(tmp_path, EXACT, 0.7, wave=speechlike(7.3, 16_000))
     with pytest.raises(ClipError, match=r"from 0 s to 0\.5 s is silent"):
         read_waveform(path, 16_000, 0.0, 0.5)
@@ -147,7 +155,7 @@ def test_a_range_before_the_sound_begins_is_silent_and_one_across_it_is_padded(t
     np.testing.assert_allclose(part[1600:], speechlike(7.3, 16_000)[:1600], atol=1e-4)
 
 
-def test_seconds_count_to_the_end_of_the_sound(tmp_path):
+def test_seconds_count_to_the_end_of_the_sound(tmp_path: Path) -> None:
     path = film(tmp_path, EXACT, 0.7, wave=speechlike(2.0, 16_000))
     assert probe_audio(path).seconds == pytest.approx(2.7)
     assert len(read_waveform(path, 16_000)) == round(2.7 * 16_000)
@@ -156,7 +164,7 @@ def test_seconds_count_to_the_end_of_the_sound(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov"])
-def test_sound_before_the_movie_begins_is_cut_as_players_cut_it(tmp_path, suffix):
+def test_sound_before_the_movie_begins_is_cut_as_players_cut_it(tmp_path: Path, suffix: str) -> None:
     """An edit list hides what lies before 0; mkv and mpeg-ts have none and begin their clock with the sound."""
     kind = Kind(suffix, "pcm_s16le" if suffix == "mov" else "aac", 48_000, 0.013)
     path = film(tmp_path, kind, -0.3)
@@ -165,14 +173,14 @@ def test_sound_before_the_movie_begins_is_cut_as_players_cut_it(tmp_path, suffix
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "ts"])
-def test_without_edit_lists_the_clock_begins_with_the_sound(tmp_path, suffix):
+def test_without_edit_lists_the_clock_begins_with_the_sound(tmp_path: Path, suffix: str) -> None:
     path = film(tmp_path, Kind(suffix, "aac", 48_000, 0.013), -0.3)
     later = [moment + 0.3 for moment in MOMENTS]
     assert beeps(read_waveform(path, 48_000), 48_000) == pytest.approx(later, abs=0.025)
     assert flashes(path) == pytest.approx(later, abs=0.045)
 
 
-def test_a_gap_in_a_fragmented_film_keeps_its_length(tmp_path):
+def test_a_gap_in_a_fragmented_film_keeps_its_length(tmp_path: Path) -> None:
     """A recorder that writes fragments stretches the first packet of late sound to where the second one begins."""
     kind = Kind("mp4", "aac", 48_000, 0.013)
     path = film(tmp_path, kind, 0.7, options={"movflags": "frag_keyframe+empty_moov"})
@@ -185,7 +193,7 @@ def test_a_gap_in_a_fragmented_film_keeps_its_length(tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [2, 7200])
-def test_a_hole_in_the_sound_is_silence_unless_the_clock_is_broken(tmp_path, seconds):
+def test_a_hole_in_the_sound_is_silence_unless_the_clock_is_broken(tmp_path: Path, seconds: int) -> None:
     wave = speechlike(6.0, 16_000)
     write_film(tmp_path / "whole.mov", EXACT, wave=wave, seconds=6.0)
     path = tmp_path / "hole.mkv"
@@ -211,7 +219,7 @@ def test_a_hole_in_the_sound_is_silence_unless_the_clock_is_broken(tmp_path, sec
     np.testing.assert_array_equal(part, whole[56_000:112_000])
 
 
-def test_an_avi_has_an_offset_only_where_its_header_says_so(tmp_path):
+def test_an_avi_has_an_offset_only_where_its_header_says_so(tmp_path: Path) -> None:
     kind = Kind("avi", "pcm_s16le", 16_000, 0.0021)
     path = film(tmp_path, kind, wave=speechlike(8.0, 16_000))
     whole = read_waveform(path, 16_000)
@@ -225,12 +233,12 @@ def test_an_avi_has_an_offset_only_where_its_header_says_so(tmp_path):
     np.testing.assert_array_equal(streamed(path), late)
 
 
-def test_written_by_ffmpeg_an_avi_has_no_offsets(tmp_path):
+def test_written_by_ffmpeg_an_avi_has_no_offsets(tmp_path: Path) -> None:
     path = film(tmp_path, Kind("avi", "pcm_s16le", 16_000, 0.003), 0.7, wave=speechlike(7.3, 16_000))
     np.testing.assert_allclose(read_waveform(path, 16_000), speechlike(7.3, 16_000), atol=1e-4)
 
 
-def test_less_than_a_picture_is_no_offset(tmp_path):
+def test_less_than_a_picture_is_no_offset(tmp_path: Path) -> None:
     """Codec delays and rounded clocks leave a few ms; the sound keeps its samples there."""
     wave = speechlike(3.0, 16_000)
     near = film(tmp_path, EXACT, 0.03, wave=wave)
@@ -240,7 +248,7 @@ def test_less_than_a_picture_is_no_offset(tmp_path):
     assert len(read_waveform(far, 16_000)) == len(wave) + 800
 
 
-def test_sound_alone_counts_from_its_first_sample_wherever_the_clock_begins(tmp_path):
+def test_sound_alone_counts_from_its_first_sample_wherever_the_clock_begins(tmp_path: Path) -> None:
     wave = speechlike(4.0, 16_000)
     for name in ("a.mka", "a.mov"):
         path = write_track(tmp_path / name, wave, 16_000, "pcm_s16le")
@@ -258,7 +266,7 @@ def test_sound_alone_counts_from_its_first_sample_wherever_the_clock_begins(tmp_
         np.testing.assert_array_equal(streamed(late), read_waveform(path, 16_000))
 
 
-def test_faces_before_the_first_picture(tmp_path):
+def test_faces_before_the_first_picture(tmp_path: Path) -> None:
     path = film(tmp_path, EXACT, 0.0, 2.0)
     clip = read_faces(path, start=1.0, end=3.0, fps=5, size=48)
     assert len(clip.frames) == 10
@@ -268,7 +276,7 @@ def test_faces_before_the_first_picture(tmp_path):
         read_faces(path, start=0.5, end=1.5, fps=5, size=48)
 
 
-def test_a_wav_beside_a_film_keeps_its_own_clock(tmp_path):
+def test_a_wav_beside_a_film_keeps_its_own_clock(tmp_path: Path) -> None:
     """Corpora like IEMOCAP: the sentence's wav begins at 0, whatever the dialog's film does."""
     wave = speechlike(2.0, 16_000)
     path = write_sound(tmp_path / "a.wav", wave, 16_000)
@@ -276,7 +284,7 @@ def test_a_wav_beside_a_film_keeps_its_own_clock(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "ts"])
-def test_validation_counts_as_reading_does(tmp_path, suffix):
+def test_validation_counts_as_reading_does(tmp_path: Path, suffix: str) -> None:
     path = film(tmp_path, Kind(suffix, "aac", 48_000, 0.013), 0.7, clock=1.4)
     for check in (check_sound, check_picture):
         assert check(path, [Span(0, 7.5, 8.0), Span(1, 1.0, None)], decode=True) == []
@@ -284,7 +292,9 @@ def test_validation_counts_as_reading_does(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "m4a", "mp3", "wav", "ogg", "flac"])
-def test_a_film_has_the_rule_of_the_clock_in_its_key_whatever_it_is_called(tmp_path, suffix):
+def test_a_film_has_the_rule_of_the_clock_in_its_key_whatever_it_is_called(
+    tmp_path: Path, suffix: str
+) -> None:
     path = film(tmp_path, Kind("mp4", "aac", 48_000, 0.013), 0.7, seconds=3.0).rename(
         tmp_path / f"b.{suffix}"
     )
@@ -308,7 +318,7 @@ def test_a_film_has_the_rule_of_the_clock_in_its_key_whatever_it_is_called(tmp_p
         ("a.mp4", "aac"),
     ],
 )
-def test_sound_alone_keeps_its_key_whatever_holds_it(tmp_path, name, codec):
+def test_sound_alone_keeps_its_key_whatever_holds_it(tmp_path: Path, name: str, codec: str | None) -> None:
     wave = speechlike(1.0, 48_000)
     path = (
         write_track(tmp_path / name, wave, 48_000, codec)
@@ -318,14 +328,14 @@ def test_sound_alone_keeps_its_key_whatever_holds_it(tmp_path, name, codec):
     assert clock_rule(path) == []
 
 
-def test_what_is_no_film_has_no_rule(tmp_path):
+def test_what_is_no_film_has_no_rule(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no film")
     assert [
         clock_rule(one) for one in (tmp_path / "a.mp4", tmp_path / "gone.mp4", tmp_path, None, "words")
     ] == [[]] * 5
 
 
-def test_a_file_that_changes_is_looked_at_again(tmp_path):
+def test_a_file_that_changes_is_looked_at_again(tmp_path: Path) -> None:
     sound = write_track(tmp_path / "a.mp4", speechlike(1.0, 48_000), 48_000, "aac")
     assert clock_rule(sound) == []
     film(tmp_path, Kind("mp4", "aac", 48_000, 0.013))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -41,7 +45,11 @@ HOLES = {
 }  # fmt: skip
 
 
-def assert_ranges_are_slices(path, kind, spans=((2.0, 3.0), (4.5, 5.0), (5.0, 6.0), (7.5, 8.5), (8.8, 9.5))):
+def assert_ranges_are_slices(
+    path: Path,
+    kind: Kind,
+    spans: tuple[Any, ...] = ((2.0, 3.0), (4.5, 5.0), (5.0, 6.0), (7.5, 8.5), (8.8, 9.5)),
+):
     whole = read_waveform(path, kind.rate)
     stream = SoundStream(path)
     np.testing.assert_array_equal(np.concatenate(list(stream)), whole)
@@ -57,7 +65,7 @@ def assert_ranges_are_slices(path, kind, spans=((2.0, 3.0), (4.5, 5.0), (5.0, 6.
 
 @pytest.mark.parametrize("hole", HOLES)
 @pytest.mark.parametrize("kind", [*AAC, OPUS, FLAC, *PCM], ids=lambda kind: "-".join(map(str, kind[:3])))
-def test_ranges_are_slices_of_the_whole_whatever_was_lost(tmp_path, kind, hole):
+def test_ranges_are_slices_of_the_whole_whatever_was_lost(tmp_path: Path, kind: Kind, hole: str) -> None:
     lost, shift = HOLES[hole]
     source = write_film(
         tmp_path / f"whole.{kind.suffix}", kind, wave=speechlike(SECONDS, kind.rate), seconds=SECONDS
@@ -67,7 +75,7 @@ def test_ranges_are_slices_of_the_whole_whatever_was_lost(tmp_path, kind, hole):
 
 @pytest.mark.parametrize("hole", ["one packet", "two packets", "three or four packets"])
 @pytest.mark.parametrize("kind", [*AAC, OPUS], ids=lambda kind: "-".join(map(str, kind[:3])))
-def test_lost_packets_are_silence_of_their_length(tmp_path, kind, hole):
+def test_lost_packets_are_silence_of_their_length(tmp_path: Path, kind: Kind, hole: str) -> None:
     lost, _ = HOLES[hole]
     source = write_film(
         tmp_path / f"whole.{kind.suffix}", kind, wave=speechlike(SECONDS, kind.rate), seconds=SECONDS
@@ -89,7 +97,7 @@ def test_lost_packets_are_silence_of_their_length(tmp_path, kind, hole):
     [("a.m4a", "aac", 48_000), ("a.mka", "libopus", 48_000), ("a.mka", "flac", 44_100)],
 )
 @pytest.mark.parametrize("hole", HOLES)
-def test_sound_alone_keeps_its_time_too(tmp_path, name, codec, rate, hole):
+def test_sound_alone_keeps_its_time_too(tmp_path: Path, name: str, codec: str, rate: int, hole: str) -> None:
     lost, shift = HOLES[hole]
     kind = Kind(name[2:], codec, rate, 0)
     source = write_track(tmp_path / f"whole{name}", speechlike(SECONDS, rate), rate, codec)
@@ -104,7 +112,13 @@ JUMPS = [
 ]
 
 
-def jumping(folder, kind, shift, seconds=1.5, tracks=("audio",)):
+def jumping(
+    folder: Path,
+    kind: Kind,
+    shift: Callable[..., Any],
+    seconds: float = 1.5,
+    tracks: tuple[Any, ...] = ("audio",),
+):
     source = write_film(
         folder / f"source.{kind.suffix}", kind, wave=speechlike(seconds, kind.rate), seconds=seconds
     )
@@ -113,7 +127,7 @@ def jumping(folder, kind, shift, seconds=1.5, tracks=("audio",)):
 
 @pytest.mark.parametrize("kind", JUMPS, ids=lambda kind: kind.suffix)
 @pytest.mark.parametrize("hour", [2, 5])
-def test_no_duration_believes_a_broken_clock(tmp_path, kind, hour):
+def test_no_duration_believes_a_broken_clock(tmp_path: Path, kind: Kind, hour: int) -> None:
     path = jumping(tmp_path, kind, lambda at: 3600.0 * hour if at >= 1 else 0.0)
     assert len(read_waveform(path, kind.rate)) / kind.rate == pytest.approx(1.5, abs=0.06)
     assert probe_audio(path).seconds is None
@@ -128,14 +142,14 @@ def test_no_duration_believes_a_broken_clock(tmp_path, kind, hour):
 
 
 @pytest.mark.parametrize("kind", JUMPS, ids=lambda kind: kind.suffix)
-def test_holes_of_less_than_an_hour_are_time_that_passed(tmp_path, kind):
+def test_holes_of_less_than_an_hour_are_time_that_passed(tmp_path: Path, kind: Kind) -> None:
     """A camera that was switched off twice, for more than an hour in all."""
     path = jumping(tmp_path, kind, lambda at: 2000.0 * int(at / 0.5), tracks=("audio", "video"))
     assert probe_audio(path).seconds == pytest.approx(4001.5, abs=0.1)
     assert find_tracks(path).seconds == pytest.approx(4001.5, abs=0.1)
 
 
-def test_sound_alone_with_a_broken_clock(tmp_path):
+def test_sound_alone_with_a_broken_clock(tmp_path: Path) -> None:
     source = write_track(tmp_path / "source.m4a", speechlike(1.5, 48_000), 48_000, "aac")
     path = remux(source, tmp_path / "a.m4a", shift=lambda at: 7200.0 if at >= 1 else 0.0)
     assert probe_audio(path).seconds is None
@@ -144,7 +158,7 @@ def test_sound_alone_with_a_broken_clock(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
-def test_sound_that_begins_hours_late_is_a_broken_clock_too(tmp_path, suffix):
+def test_sound_that_begins_hours_late_is_a_broken_clock_too(tmp_path: Path, suffix: str) -> None:
     kind = Kind(suffix, "aac", 48_000, 0)
     path = jumping(tmp_path, kind, lambda at: 7200.0)
     assert len(read_waveform(path, kind.rate)) / kind.rate == pytest.approx(1.5, abs=0.06)
@@ -152,7 +166,7 @@ def test_sound_that_begins_hours_late_is_a_broken_clock_too(tmp_path, suffix):
     assert probe_audio(path).seconds is None or probe_audio(path).seconds == pytest.approx(1.5, abs=0.1)
 
 
-def test_a_range_of_the_second_hour_is_counted_through_a_broken_clock(tmp_path):
+def test_a_range_of_the_second_hour_is_counted_through_a_broken_clock(tmp_path: Path) -> None:
     """Holes below an hour stand for hours of sound: what is heard at 5557 s has the time of other sound."""
     kind = Kind("mkv", "pcm_s16le", 8_000, 0)
     path = jumping(tmp_path, kind, lambda at: 3704.0 * (at >= 1) + 1850.0 * int(at / 2), 8.0)

@@ -1,5 +1,7 @@
 """Several channels as one: FFmpeg's weights, and channels that cancel."""
 
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ RATE = 16_000
 WAVE = speechlike(2.5, RATE)
 
 
-def ffmpeg_mix(samples_tc, layout):
+def ffmpeg_mix(samples_tc: np.ndarray, layout: str):
     """What libswresample makes of it in 16 bits, where the weights' sum is 1."""
     frame = av.AudioFrame.from_ndarray((samples_tc * 32767).astype(np.int16).reshape(1, -1), "s16", layout)
     frame.sample_rate = RATE
@@ -25,7 +27,7 @@ def ffmpeg_mix(samples_tc, layout):
 
 
 @pytest.mark.parametrize("layout", ["2.1", "3.0", "quad", "5.0", "5.1", "5.1(side)", "6.1", "7.1"])
-def test_the_mix_is_ffmpegs(layout):
+def test_the_mix_is_ffmpegs(layout: str) -> None:
     from affuse.media.mixdown import mix
 
     channels = av.AudioLayout(layout).nb_channels
@@ -34,13 +36,13 @@ def test_the_mix_is_ffmpegs(layout):
     assert sum(weights_of(layout, channels)) == pytest.approx(1)
 
 
-def test_what_nobody_can_place_is_averaged():
+def test_what_nobody_can_place_is_averaged() -> None:
     assert weights_of("10 channels", 10) == (0.1,) * 10
     assert weights_of("stereo", 2) == (0.5, 0.5)
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.mkv"])
-def test_the_voice_in_the_center_of_six_is_as_loud_as_ffmpeg_makes_it(tmp_path, name):
+def test_the_voice_in_the_center_of_six_is_as_loud_as_ffmpeg_makes_it(tmp_path: Path, name: str) -> None:
     six_tc = np.zeros((len(WAVE), 6), np.float32)
     six_tc[:, 2] = WAVE
     path = tmp_path / name
@@ -52,7 +54,7 @@ def test_the_voice_in_the_center_of_six_is_as_loud_as_ffmpeg_makes_it(tmp_path, 
     np.testing.assert_allclose(read_waveform(path, RATE, channel=2), WAVE, atol=1e-4)
 
 
-def test_a_stereo_file_is_the_mean_to_the_bit(tmp_path):
+def test_a_stereo_file_is_the_mean_to_the_bit(tmp_path: Path) -> None:
     both = np.stack([WAVE, speechlike(2.5, RATE, 1)], axis=1)
     path = write_sound(tmp_path / "a.wav", both, RATE)
     stored, _ = soundfile.read(path, dtype="float32")
@@ -60,7 +62,7 @@ def test_a_stereo_file_is_the_mean_to_the_bit(tmp_path):
 
 
 @pytest.mark.parametrize("gain", [-0.8, -1.0])
-def test_channels_that_cancel_are_told_everywhere(tmp_path, gain):
+def test_channels_that_cancel_are_told_everywhere(tmp_path: Path, gain: float) -> None:
     path = write_sound(tmp_path / "a.wav", np.stack([WAVE, gain * WAVE], axis=1), RATE)
     cause = "cancel each other in their mix (one seems to be inverted); take one of them alone with channel=N"
     stream = SoundStream(path)
@@ -81,7 +83,7 @@ def test_channels_that_cancel_are_told_everywhere(tmp_path, gain):
     assert check_sound(path, [Span(0, None, None, channel=1)], decode=True) == []
 
 
-def test_channels_that_cancel_in_a_part_are_told(tmp_path):
+def test_channels_that_cancel_in_a_part_are_told(tmp_path: Path) -> None:
     wave = speechlike(8, RATE)
     right = np.where(np.arange(len(wave)) < 4 * RATE, wave, -wave)
     path = write_sound(tmp_path / "a.flac", np.stack([wave, right], axis=1), RATE)
@@ -91,7 +93,7 @@ def test_channels_that_cancel_in_a_part_are_told(tmp_path):
 
 
 @pytest.mark.parametrize("right", [0 * WAVE, WAVE, speechlike(2.5, RATE, 1), np.roll(WAVE, 8), 0.1 * WAVE])
-def test_usual_stereo_says_nothing(tmp_path, right):
+def test_usual_stereo_says_nothing(tmp_path: Path, right: np.ndarray) -> None:
     path = write_sound(tmp_path / "a.wav", np.stack([WAVE, right], axis=1), RATE)
     with remarks() as said:
         read_waveform(path, RATE)

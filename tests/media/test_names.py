@@ -29,7 +29,9 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("suffix", [".mp3", ".wav"])
-def test_relative_names_that_look_like_something_else(tmp_path, monkeypatch, name, suffix):
+def test_relative_names_that_look_like_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, suffix: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     wave = speechlike(4, RATE)
     if suffix == ".mp3":
@@ -45,14 +47,14 @@ def test_relative_names_that_look_like_something_else(tmp_path, monkeypatch, nam
     assert find_tracks(path).sound
 
 
-def test_a_file_called_like_standard_input(tmp_path, monkeypatch):
+def test_a_file_called_like_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with open("-", "wb") as file:
         soundfile.write(file, speechlike(1, RATE), RATE, format="WAV")
     assert len(read_waveform("-", RATE)) == RATE
 
 
-def test_a_playlist_still_cannot_fetch_what_it_names(tmp_path):
+def test_a_playlist_still_cannot_fetch_what_it_names(tmp_path: Path) -> None:
     path = tmp_path / "list:1.m3u8"
     path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
     with pytest.raises((av.FFmpegError, IndexError)), open_container(path) as container:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def voiced_hertz(waveform: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("hertz", [75, 110.0, 123.4, 180, 220, 301.7, 440])
 @pytest.mark.parametrize("kind", ["sine", "pulses", "flat pulses", "no fundamental", "noisy"])
-def test_known_pitch_within_two_percent(hertz, kind):
+def test_known_pitch_within_two_percent(hertz: float, kind: str) -> None:
     time = np.arange(16000) / 16000
     wave = {
         "sine": 0.3 * np.sin(2 * np.pi * hertz * time),
@@ -42,7 +43,7 @@ def test_known_pitch_within_two_percent(hertz, kind):
     assert np.median(np.abs(found / hertz - 1)) < 0.005
 
 
-def test_a_glide_is_followed():
+def test_a_glide_is_followed() -> None:
     time = np.arange(32000) / 16000
     instant = 100 * 2 ** (time / 2)  # an octave in two seconds
     phase = 2 * np.pi * np.cumsum(instant) / 16000
@@ -52,7 +53,7 @@ def test_a_glide_is_followed():
     assert np.abs(found / instant[middles] - 1).max() < 0.02
 
 
-def test_noise_and_silence_are_unvoiced():
+def test_noise_and_silence_are_unvoiced() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.1, 16000).astype(np.float32)
     assert (track_pitch(noise)[:, 0] > 0).mean() < 0.05
@@ -65,7 +66,7 @@ def test_noise_and_silence_are_unvoiced():
 
 
 @pytest.mark.parametrize("samples", [1, 100, 400, 799, 800, 4321, 30_000])
-def test_frames_are_those_of_log_mel(samples):
+def test_frames_are_those_of_log_mel(samples: int) -> None:
     found = track_pitch(np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32))
     assert found.shape == (frame_count(samples), 2)
     assert found.dtype == np.float32
@@ -74,23 +75,23 @@ def test_frames_are_those_of_log_mel(samples):
     assert ((found[:, 0] > 0) == (found[:, 1] >= VOICED_FROM)).all()
 
 
-def test_one_frame_by_plain_loops():
+def test_one_frame_by_plain_loops() -> None:
     wave = (pulses(150, 0.05) + np.random.default_rng(1).normal(0, 0.05, 800)).astype(np.float32)
     x = wave.astype(np.float64) - wave.astype(np.float64).mean()
     w = [math.sin(math.pi * (i + 0.5) / 800) ** 2 for i in range(800)]
 
-    def correlation(values, lag):
+    def correlation(values: Any, lag: Any):
         return sum(values[i] * values[i + lag] for i in range(800 - lag))
 
     windowed = [a * b for a, b in zip(x, w, strict=True)]
 
-    def normalised(lag):
+    def normalised(lag: Any):
         own = correlation(windowed, lag) / correlation(windowed, 0)
         return own / (correlation(w, lag) / correlation(w, 0))
 
     r = {lag: normalised(lag) for lag in range(31, 269)}
 
-    def peak(lag):  # the vertex of the parabola through three points, by solving for its coefficients
+    def peak(lag: Any):  # the vertex of the parabola through three points, by solving for its coefficients
         a, b, c = np.linalg.solve([[1, -1, 1], [0, 0, 1], [1, 1, 1]], [r[lag - 1], r[lag], r[lag + 1]])
         return lag - b / (2 * a), c - b * b / (4 * a)
 

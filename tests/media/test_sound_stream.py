@@ -1,5 +1,7 @@
 """A stream of sound is the file, block by block, and windows of it are what reading the range gives."""
 
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ RATE = 22_050
 OPUS = 48_000  # the only rate its encoder takes here
 
 
-def whole(stream):
+def whole(stream: SoundStream):
     blocks = list(stream)
     assert all(len(block) <= stream.rate for block in blocks)
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
@@ -27,7 +29,9 @@ def whole(stream):
     [("a.mp3", "libmp3lame"), ("a.m4a", "aac"), ("a.mkv", "aac"), ("a.opus", "libopus"), ("a.wav", None)],
 )  # fmt: skip
 @pytest.mark.parametrize("channel", [None, 1])
-def test_the_stream_is_the_whole_file(tmp_path, name, codec, channel):
+def test_the_stream_is_the_whole_file(
+    tmp_path: Path, name: str, codec: str | None, channel: int | None
+) -> None:
     rate = OPUS if codec == "libopus" else RATE
     sound = np.stack([speechlike(3.3, rate, 1), speechlike(3.3, rate, 2)], axis=1)
     path = tmp_path / name
@@ -43,7 +47,7 @@ def test_the_stream_is_the_whole_file(tmp_path, name, codec, channel):
 
 
 @pytest.mark.parametrize("rate", [RATE, 16_000])
-def test_windows_are_what_reading_the_range_gives_to_the_bit(tmp_path, rate):
+def test_windows_are_what_reading_the_range_gives_to_the_bit(tmp_path: Path, rate: int) -> None:
     path = write_sound(tmp_path / "a.flac", speechlike(9.0, RATE), RATE)
     windows = SoundWindows(SoundStream(path))
     for start, end in [(0.0, 1.0), (0.5, 1.5), (0.51, 4.2), (4.0, 4.1), (6.123, 8.0), (7.9, 12.0)]:
@@ -54,7 +58,7 @@ def test_windows_are_what_reading_the_range_gives_to_the_bit(tmp_path, rate):
         windows.read(1.0, 2.0)
 
 
-def test_a_window_behind_the_end_is_empty_and_reading_it_says_so(tmp_path):
+def test_a_window_behind_the_end_is_empty_and_reading_it_says_so(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.wav", speechlike(1.0, RATE), RATE)
     sound = SoundWindows(SoundStream(path)).read(3.0, 4.0)
     assert len(sound.samples) == 0
@@ -62,7 +66,7 @@ def test_a_window_behind_the_end_is_empty_and_reading_it_says_so(tmp_path):
         read_waveform(sound, RATE, 3.0, 4.0)
 
 
-def test_bad_samples_are_silence_and_are_told(tmp_path):
+def test_bad_samples_are_silence_and_are_told(tmp_path: Path) -> None:
     sound = speechlike(3.0, RATE)
     sound[30_000:30_010] = np.nan
     path = write_sound(tmp_path / "a.wav", sound, RATE, subtype="FLOAT")
@@ -72,7 +76,7 @@ def test_bad_samples_are_silence_and_are_told(tmp_path):
     assert "NaN or infinite from 1.00 s on" in stream.fault
 
 
-def test_lost_packets_leave_silence_so_that_the_rest_keeps_its_time(tmp_path):
+def test_lost_packets_leave_silence_so_that_the_rest_keeps_its_time(tmp_path: Path) -> None:
     sound = speechlike(6.0, RATE)
     write_track(tmp_path / "whole.mka", sound, RATE, "pcm_s16le")
     with av.open(str(tmp_path / "whole.mka")) as source, av.open(str(tmp_path / "lost.mka"), "w") as target:
@@ -93,7 +97,7 @@ def test_lost_packets_leave_silence_so_that_the_rest_keeps_its_time(tmp_path):
     assert "silence takes its place" in stream.fault
 
 
-def test_a_damaged_flac_goes_on_behind_the_damage(tmp_path):
+def test_a_damaged_flac_goes_on_behind_the_damage(tmp_path: Path) -> None:
     sound = speechlike(8.0, RATE)
     path = write_sound(tmp_path / "a.flac", sound, RATE)
     data = bytearray(path.read_bytes())
@@ -110,7 +114,7 @@ def test_a_damaged_flac_goes_on_behind_the_damage(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.mp3"])
-def test_a_truncated_file_gives_what_is_there_and_says_so(tmp_path, name):
+def test_a_truncated_file_gives_what_is_there_and_says_so(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     if name == "a.wav":
         write_sound(path, speechlike(6.0, RATE), RATE)
@@ -127,7 +131,7 @@ def test_a_truncated_file_gives_what_is_there_and_says_so(tmp_path, name):
 
 
 @pytest.mark.parametrize("claim", [0xFFFFFFFF, 0x7FFFFFFF])
-def test_a_wav_that_was_written_to_a_pipe_promises_nothing(tmp_path, claim):
+def test_a_wav_that_was_written_to_a_pipe_promises_nothing(tmp_path: Path, claim: int) -> None:
     path = write_sound(tmp_path / "a.wav", speechlike(2.0, RATE), RATE)
     data = bytearray(path.read_bytes())
     at = data.index(b"data") + 4
@@ -139,20 +143,20 @@ def test_a_wav_that_was_written_to_a_pipe_promises_nothing(tmp_path, claim):
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT", "ULAW", "MS_ADPCM"])
-def test_a_whole_wav_says_nothing(tmp_path, subtype):
+def test_a_whole_wav_says_nothing(tmp_path: Path, subtype: str) -> None:
     stream = SoundStream(write_sound(tmp_path / "a.wav", speechlike(2.0, RATE), RATE, subtype))
     whole(stream)
     assert stream.fault == ""
 
 
-def test_a_channel_that_is_not_there(tmp_path):
+def test_a_channel_that_is_not_there(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.wav", speechlike(1.0, RATE), RATE)
     with pytest.raises(ClipError, match="has only channel 0, not channel 2"):
         SoundStream(path, 2)
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.wav", None), ("a.mp3", "libmp3lame")])
-def test_a_range_is_read_as_training_reads_it(tmp_path, name, codec):
+def test_a_range_is_read_as_training_reads_it(tmp_path: Path, name: str, codec: str | None) -> None:
     """Samples, silence that others leave, and what is said of them; nothing before the range is decoded."""
     wave = speechlike(9, RATE, 1)
     noise = 0.02 * speechlike(9, RATE, 2)

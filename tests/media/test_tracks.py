@@ -1,5 +1,7 @@
 """Files with several audio tracks: told which is read, and another by its number."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ WAVES = {"Desktop": speechlike(4, RATE, 1), "Microphone": speechlike(4, RATE, 2)
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mov"])
-def test_the_first_is_read_and_told_and_the_other_by_its_number(tmp_path, suffix):
+def test_the_first_is_read_and_told_and_the_other_by_its_number(tmp_path: Path, suffix: str) -> None:
     path = write_tracks(tmp_path / f"a.{suffix}", WAVES, RATE)
     with remarks() as said:
         first = read_waveform(path, RATE)
@@ -35,7 +37,7 @@ def test_the_first_is_read_and_told_and_the_other_by_its_number(tmp_path, suffix
     assert found == [(0, "audio", "warning"), (2, "track", "error")]
 
 
-def test_a_silent_first_track_names_the_others(tmp_path):
+def test_a_silent_first_track_names_the_others(tmp_path: Path) -> None:
     path = write_tracks(tmp_path / "a.mkv", WAVES | {"Desktop": np.zeros(RATE)}, RATE)
     with pytest.raises(
         ClipError, match=r"is silent .*: it has 2 audio tracks .*, of which 0 was read; choose another"
@@ -43,7 +45,7 @@ def test_a_silent_first_track_names_the_others(tmp_path):
         read_waveform(path, RATE)
 
 
-def test_a_track_that_is_not_there(tmp_path):
+def test_a_track_that_is_not_there(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.wav", WAVES["Desktop"], RATE)
     with pytest.raises(
         ClipError, match="has only audio track 0, not track 1; correct its track, or leave that out"

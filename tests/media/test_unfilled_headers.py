@@ -1,6 +1,7 @@
 """Sizes as pipes leave them are no fault, and all the sound is read; a file that was cut is told."""
 
 import struct
+from pathlib import Path
 
 import av
 import numpy as np
@@ -18,14 +19,14 @@ WAVE = speechlike(3, RATE)
 class Pipe:
     """Something to write to that cannot seek."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path):
         self.file = path.open("wb")
 
-    def write(self, data):
+    def write(self, data: bytes):
         return self.file.write(bytes(data))
 
 
-def piped(path, container, codec, options=None):
+def piped(path: Path, container: str, codec: str, options: dict[str, str] | None = None):
     """As ``ffmpeg -f CONTAINER -`` writes it."""
     pipe = Pipe(path)
     with av.open(pipe, "w", format=container, container_options=options or {}) as output:
@@ -43,7 +44,7 @@ def piped(path, container, codec, options=None):
     return path
 
 
-def check(path, atol=1e-4):
+def check(path: Path, atol: float = 1e-4):
     stream = SoundStream(path)
     found = np.concatenate(list(stream))
     np.testing.assert_allclose(found[: len(WAVE)], WAVE, atol=atol)
@@ -64,7 +65,7 @@ def check(path, atol=1e-4):
         (0, 0), (36, 0), (0xFFFFFFFF, 0),
     ],
 )  # fmt: skip
-def test_a_wav_through_a_pipe(tmp_path, riff, data):
+def test_a_wav_through_a_pipe(tmp_path: Path, riff: int, data: int) -> None:
     path = write_sound(tmp_path / "a.wav", WAVE, RATE)
     content = bytearray(path.read_bytes())
     at = content.index(b"data") + 4
@@ -81,12 +82,14 @@ def test_a_wav_through_a_pipe(tmp_path, riff, data):
         ("matroska", "pcm_s16le", {}), ("wav", "pcm_s24le", {}),
     ],
 )  # fmt: skip
-def test_other_kinds_through_a_pipe(tmp_path, container, codec, options):
+def test_other_kinds_through_a_pipe(
+    tmp_path: Path, container: str, codec: str, options: dict[str, str]
+) -> None:
     check(piped(tmp_path / f"a.{container}", container, codec, options))
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "ALAW", "ULAW", "PCM_32"])
-def test_any_samples_in_a_header_that_was_never_filled_in(tmp_path, subtype):
+def test_any_samples_in_a_header_that_was_never_filled_in(tmp_path: Path, subtype: str) -> None:
     path = write_sound(tmp_path / "a.wav", WAVE, RATE, subtype)
     content = bytearray(path.read_bytes())
     at = content.index(b"data") + 4
@@ -96,7 +99,7 @@ def test_any_samples_in_a_header_that_was_never_filled_in(tmp_path, subtype):
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.au", "a.w64", "a.rf64", "a.flac"])
-def test_a_cut_file_is_told_by_every_reader(tmp_path, name):
+def test_a_cut_file_is_told_by_every_reader(tmp_path: Path, name: str) -> None:
     path = write_sound(tmp_path / name, speechlike(6, RATE), RATE)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
@@ -111,7 +114,7 @@ def test_a_cut_file_is_told_by_every_reader(tmp_path, name):
 
 
 @pytest.mark.parametrize("whole_riff", [True, False])
-def test_sound_behind_the_end_that_a_header_tells_is_told(tmp_path, whole_riff):
+def test_sound_behind_the_end_that_a_header_tells_is_told(tmp_path: Path, whole_riff: bool) -> None:
     path = write_sound(tmp_path / "a.wav", WAVE, RATE)
     content = bytearray(path.read_bytes())
     at = content.index(b"data") + 4
@@ -124,7 +127,7 @@ def test_sound_behind_the_end_that_a_header_tells_is_told(tmp_path, whole_riff):
     assert "goes on behind the 1.00 s that its headers tell of" in stream.fault
 
 
-def test_chunks_behind_the_sound_say_nothing(tmp_path):
+def test_chunks_behind_the_sound_say_nothing(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.wav", WAVE, RATE)
     content = bytearray(path.read_bytes() + b"LIST" + struct.pack("<I", 100_000) + bytes(100_000))
     content[4:8] = struct.pack("<I", len(content) - 8)

@@ -1,5 +1,7 @@
 """Floats in units of whole numbers are scaled where nothing else explains them, else refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ RATE = 16_000
 WAVE = speechlike(3.5, RATE) * 2  # peak 1
 
 
-def write(folder, name, samples):
+def write(folder: Path, name: str, samples: np.ndarray):
     path = folder / name
     if name == "a.mkv":
         return write_track(path, samples, RATE, "pcm_f32le")
@@ -27,7 +29,9 @@ def write(folder, name, samples):
         ("a.au", 5e6, 2**23),
     ],
 )  # fmt: skip
-def test_units_of_16_24_and_32_bits_are_scaled_and_told(tmp_path, name, peak, full):
+def test_units_of_16_24_and_32_bits_are_scaled_and_told(
+    tmp_path: Path, name: str, peak: float, full: int
+) -> None:
     samples = WAVE.astype(np.float64 if name == "double.wav" else np.float32) * peak
     samples[: RATE // 2] *= 1e-5  # a quiet range is in the same unit
     path = write(tmp_path, name, samples)
@@ -43,7 +47,7 @@ def test_units_of_16_24_and_32_bits_are_scaled_and_told(tmp_path, name, peak, fu
 
 
 @pytest.mark.parametrize("peak", [1.3, 4.0])
-def test_mixes_above_1_stay_as_they_are(tmp_path, peak):
+def test_mixes_above_1_stay_as_they_are(tmp_path: Path, peak: float) -> None:
     path = write(tmp_path, "a.wav", WAVE * np.float32(peak))
     stream = SoundStream(path)
     np.testing.assert_array_equal(np.concatenate(list(stream)), WAVE * np.float32(peak))
@@ -51,7 +55,7 @@ def test_mixes_above_1_stay_as_they_are(tmp_path, peak):
 
 
 @pytest.mark.parametrize("peak", [100, 1e12])
-def test_what_no_unit_explains_is_refused(tmp_path, peak):
+def test_what_no_unit_explains_is_refused(tmp_path: Path, peak: float) -> None:
     path = write(tmp_path, "a.wav", WAVE * np.float32(peak))
     with pytest.raises(ClipError, match=r"no unit explains it; export it as 16-bit PCM"):
         read_waveform(path, RATE)
@@ -60,7 +64,7 @@ def test_what_no_unit_explains_is_refused(tmp_path, peak):
     assert check_sound(path, [Span(0, None, None)], decode=True)[0].severity == "error"
 
 
-def test_one_wrong_sample_is_no_unit(tmp_path):
+def test_one_wrong_sample_is_no_unit(tmp_path: Path) -> None:
     samples = WAVE.copy()
     samples[1000] = 20_000
     with pytest.raises(ClipError, match="floats that reach 2e\\+04"):

@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -30,7 +31,7 @@ def moving() -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def clip(moving, tmp_path_factory) -> Path:
+def clip(moving: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(tmp_path_factory.mktemp("video") / "moving.avi", moving, fps=30, sound_seconds=3.0)
 
 
@@ -52,7 +53,9 @@ def expected(path: Path, begin: float, end: float, fps: float, size: int) -> np.
 @pytest.mark.parametrize(
     ("begin", "end", "fps"), [(0.0, 3.0, 25), (1.37, 2.81, 25), (2.5, 2.9, 5), (1.0, 2.0, 60)]
 )
-def test_frames_are_those_of_a_full_decode(moving, tmp_path, suffix, begin, end, fps):
+def test_frames_are_those_of_a_full_decode(
+    moving: list[np.ndarray], tmp_path: Path, suffix: str, begin: float, end: float, fps: int
+) -> None:
     path = write_video(tmp_path / f"a{suffix}", moving, fps=30)
     clip = read_faces(path, start=begin, end=end, fps=fps, size=48)
     assert clip.fault == ""
@@ -60,20 +63,20 @@ def test_frames_are_those_of_a_full_decode(moving, tmp_path, suffix, begin, end,
     np.testing.assert_array_equal(clip.frames, expected(path, begin, end, fps, 48))
 
 
-def test_without_times_it_is_the_whole_file(clip):
+def test_without_times_it_is_the_whole_file(clip: Path) -> None:
     got = read_faces(clip, fps=25, size=48).frames
     assert len(got) == 75  # floor(3 s x 25)
     np.testing.assert_array_equal(got, expected(clip, 0, 3, 25, 48))
     np.testing.assert_array_equal(read_faces(clip, fps=25, size=48, seconds=1.0).frames, got[:25])
 
 
-def test_only_the_frames_needed_are_decoded(clip, monkeypatch):
+def test_only_the_frames_needed_are_decoded(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from affuse.media import picture_track
 
     times = []
     kept = picture_track._Timed.__init__
 
-    def note(self, time, frame):
+    def note(self: Any, time: Any, frame: Any):
         times.append(time)
         kept(self, time, frame)
 
@@ -93,7 +96,7 @@ def halves(left: int, right: int, bar: int = 112) -> np.ndarray:
     return picture
 
 
-def test_the_window_is_the_papers_size_and_the_same_place_in_both_halves():
+def test_the_window_is_the_papers_size_and_the_same_place_in_both_halves() -> None:
     picture = halves(90, 200)
     left, right = (face_window(speaker_region(picture, side), side) for side in ("left", "right"))
     assert left == Region(128, 352, 82, 306)  # the paper's rows; its columns 87 and 438 - 360 = 78
@@ -101,7 +104,7 @@ def test_the_window_is_the_papers_size_and_the_same_place_in_both_halves():
 
 
 @pytest.mark.parametrize(("side", "levels"), [("left", {90}), ("right", {200}), (None, {90, 200})])
-def test_each_side_sees_its_own_half(tmp_path, side, levels):
+def test_each_side_sees_its_own_half(tmp_path: Path, side: str | None, levels: set[int]) -> None:
     path = write_video(tmp_path / "sides.avi", [halves(90, 200)] * 4)
     frames = read_faces(path, side=side, size=96).frames.astype(int)
     assert frames.min() > 80, "no letterbox row may be in the square"
@@ -110,7 +113,7 @@ def test_each_side_sees_its_own_half(tmp_path, side, levels):
     assert all(any(abs(int(v) - level) < 8 for level in levels) for v in frames[:, ::13, (10, 80)].ravel())
 
 
-def test_letterbox_bars_are_what_top_and_bottom_both_have():
+def test_letterbox_bars_are_what_top_and_bottom_both_have() -> None:
     assert bar_height(halves(90, 200)) == 112
     assert bar_height(halves(90, 200, bar=0)) == 0
     dark_top = halves(90, 200, bar=0)
@@ -122,7 +125,7 @@ def test_letterbox_bars_are_what_top_and_bottom_both_have():
 
 @pytest.mark.parametrize(("width", "height"), [(97, 51), (35, 81), (1, 3)])
 @pytest.mark.parametrize("side", ["left", "right", None])
-def test_windows_stay_inside_pictures_of_any_size(width, height, side):
+def test_windows_stay_inside_pictures_of_any_size(width: int, height: int, side: str | None) -> None:
     if width == 1 and side is not None:
         return
     region = speaker_region(np.full((height, width, 3), 99, np.uint8), side)
@@ -137,14 +140,14 @@ def test_windows_stay_inside_pictures_of_any_size(width, height, side):
 # ---- odd videos that work
 
 
-def test_odd_sizes(tmp_path):
+def test_odd_sizes(tmp_path: Path) -> None:
     path = write_video(tmp_path / "odd.avi", [grey(120, 51, 97)] * 5)
     frames = read_faces(path, side="right", size=48).frames
     assert frames.shape == (5, 48, 48, 3)
     assert abs(int(frames.mean()) - 120) < 4
 
 
-def test_variable_frame_rate(tmp_path):
+def test_variable_frame_rate(tmp_path: Path) -> None:
     times = [0.0, 0.04, 0.08, 0.6, 0.64, 1.2, 1.24]
     path = write_video(tmp_path / "vfr.mkv", [grey(40 + 25 * i) for i in range(7)], times=times)
     found, _ = decode_all(path)
@@ -155,7 +158,7 @@ def test_variable_frame_rate(tmp_path):
 
 
 @pytest.mark.parametrize(("degrees", "dark"), [(0, "left"), (90, "top"), (180, "right"), (270, "bottom")])
-def test_rotated_video_is_upright(tmp_path, degrees, dark):
+def test_rotated_video_is_upright(tmp_path: Path, degrees: int, dark: str) -> None:
     ramp = np.repeat(np.tile(np.linspace(40, 220, 96), (64, 1))[..., None], 3, axis=2).astype(np.uint8)
     path = turn_quarter(write_video(tmp_path / "phone.mp4", [ramp] * 3), degrees)
     with PictureTrack(path) as track:
@@ -168,7 +171,7 @@ def test_rotated_video_is_upright(tmp_path, degrees, dark):
     assert read_faces(path, size=48).frames.shape == (3, 48, 48, 3)
 
 
-def test_pictures_end_before_the_sound(tmp_path):
+def test_pictures_end_before_the_sound(tmp_path: Path) -> None:
     path = write_video(tmp_path / "short.avi", [grey(100)] * 25, sound_seconds=2.0)
     clip = read_faces(path, start=0.2, end=1.8, size=48)
     assert len(clip.frames) == 20
@@ -186,7 +189,7 @@ def broken(path: Path, keep: float) -> Path:
     return path
 
 
-def test_a_truncated_file_gives_the_frames_before_the_cut(moving, tmp_path):
+def test_a_truncated_file_gives_the_frames_before_the_cut(moving: list[np.ndarray], tmp_path: Path) -> None:
     whole = write_video(tmp_path / "whole.avi", moving, fps=30)
     reference = read_faces(whole, end=3.0, size=48).frames
     clip = read_faces(broken(whole, 0.6), end=3.0, size=48)
@@ -195,7 +198,9 @@ def test_a_truncated_file_gives_the_frames_before_the_cut(moving, tmp_path):
     assert "the frames before it are used" in clip.fault
 
 
-def test_a_decoder_error_half_way_gives_the_frames_before_it(moving, tmp_path):
+def test_a_decoder_error_half_way_gives_the_frames_before_it(
+    moving: list[np.ndarray], tmp_path: Path
+) -> None:
     """H.264 packets full of zeros are no pictures: the decoder refuses them."""
     path = write_video(tmp_path / "a.mp4", moving, fps=30, codec="libx264")
     with av.open(str(path)) as container:
@@ -229,11 +234,11 @@ def make_bad(kind: str, folder: Path) -> tuple[Path, dict]:
             path, [grey(99)] * (1 if kind == "one short picture" else 10), fps=50 if "one" in kind else 25
         )
     if kind == "range too short":
-        times = {"start": 0.1, "end": 0.13}
+        times: dict[str, Any] = {"start": 0.1, "end": 0.13}
     if kind == "start beyond the end":
-        times = {"start": 2.0, "end": 3.0}
+        times: dict[str, Any] = {"start": 2.0, "end": 3.0}
     if kind == "end before start":
-        times = {"start": 0.3, "end": 0.2}
+        times: dict[str, Any] = {"start": 0.3, "end": 0.2}
     return path, times
 
 
@@ -250,7 +255,7 @@ def make_bad(kind: str, folder: Path) -> tuple[Path, dict]:
         ("end before start", "is empty"),
     ],
 )
-def test_bad_input_is_one_sentence(kind, message, tmp_path):
+def test_bad_input_is_one_sentence(kind: str, message: str, tmp_path: Path) -> None:
     path, times = make_bad(kind, tmp_path)
     with pytest.raises(ClipError, match=message) as caught:
         read_faces(path, size=48, **times)
@@ -261,7 +266,7 @@ def test_bad_input_is_one_sentence(kind, message, tmp_path):
 # ---- the detector
 
 
-def test_a_missing_or_foreign_detector_is_one_sentence(clip, tmp_path):
+def test_a_missing_or_foreign_detector_is_one_sentence(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(AffuseError, match="There is no face detector"):
         read_faces(clip, detector=tmp_path / "gone.onnx")
     (tmp_path / "bad.onnx").write_bytes(b"no network")
@@ -272,11 +277,11 @@ def test_a_missing_or_foreign_detector_is_one_sentence(clip, tmp_path):
 class _Found(FaceTracker):
     """Boxes given by hand; everything else is the tracker's own."""
 
-    def __init__(self, boxes):
+    def __init__(self, boxes: list[tuple[int, int, int] | None]):
         self._boxes = [None if box is None else np.array(box, float) for box in boxes]
 
 
-def test_windows_follow_the_face_and_fall_back_on_the_median_box():
+def test_windows_follow_the_face_and_fall_back_on_the_median_box() -> None:
     region = Region(10, 210, 100, 400)
     assert _Found([None] * 4).windows(region) is None
     boxes = [(50, 60, 40)] * 5 + [None] * 5 + [(90, 80, 40)] * 6
@@ -289,7 +294,7 @@ def test_windows_follow_the_face_and_fall_back_on_the_median_box():
     assert middle.left == 100 + round(x - 26)
 
 
-def test_another_face_does_not_take_over():
+def test_another_face_does_not_take_over() -> None:
     tracker = _Found([(50, 60, 40)])
     faces = np.array(
         [[240, 80, 80, 0.9 * 6400], [54, 62, 40, 0.7 * 1600]]
@@ -299,6 +304,6 @@ def test_another_face_does_not_take_over():
 
 
 @pytest.mark.skipif(not YUNET.is_file(), reason="YuNet's weights are not at ../shared/weights/yunet")
-def test_yunet_runs_and_a_picture_without_a_face_gives_the_window(clip):
+def test_yunet_runs_and_a_picture_without_a_face_gives_the_window(clip: Path) -> None:
     found = read_faces(clip, end=0.4, size=48, detector=YUNET).frames
     np.testing.assert_array_equal(found, read_faces(clip, end=0.4, size=48).frames)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
@@ -17,15 +19,15 @@ class OwnWeights(Encoder):
     sources = ("table",)
 
     @classmethod
-    def width_of(cls, options):
+    def width_of(cls, options: Any):
         return 2
 
     @classmethod
-    def reading_of(cls, options):
+    def reading_of(cls, options: Any):
         return Reading(torch.float32, (2,), "own")
 
-    def read(self, utterance):
+    def read(self, utterance: Any):
         return None
 
-    def forward(self, clips):
+    def forward(self, clips: Any):
         return clips

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ from tiny_models import tiny_bert
 CARD = "---\nlibrary_name: affuse\n---\n\n# small\n"
 
 
-def reach(url: str, monkeypatch) -> None:
+def reach(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
     template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, url)
@@ -36,7 +37,7 @@ def reach(url: str, monkeypatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def server(tmp_path, monkeypatch):
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """huggingface_hub reads these from the environment when it is imported, which it is by now."""
     from huggingface_hub import constants
 
@@ -57,12 +58,12 @@ def make_model(modalities: dict | None = None) -> affuse.models.network.Model:
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
+def folder(tmp_path: Path) -> Path:
     save_model(make_model(), tmp_path / "own model", card=CARD)
     return tmp_path / "own model"
 
 
-def test_a_pushed_model_comes_back_the_same(folder, tmp_path, server: StandIn):
+def test_a_pushed_model_comes_back_the_same(folder: Path, tmp_path: Path, server: StandIn) -> None:
     (folder / "notes of mine.txt").write_text("not part of the model")
     assert push(folder, "me/small") == f"{server.url}/me/small"
     index = json.loads((folder / "index.json").read_text())
@@ -82,7 +83,7 @@ def test_a_pushed_model_comes_back_the_same(folder, tmp_path, server: StandIn):
     affuse.load(f"me/small@{COMMIT}")
 
 
-def test_only_what_the_index_names_comes_down(folder, tmp_path, server):
+def test_only_what_the_index_names_comes_down(folder: Path, tmp_path: Path, server: Any) -> None:
     push(folder, "me/small", private=True)
     assert server.private == {"me/small"}
     server.models["me/small"]["setup.py"] = b"raise SystemExit('code from the Hub ran')"
@@ -91,7 +92,9 @@ def test_only_what_the_index_names_comes_down(folder, tmp_path, server):
     assert not [call for call in server.calls if "setup.py" in call]
 
 
-def test_a_model_altered_on_the_way_is_refused_and_leaves_nothing(folder, tmp_path, server):
+def test_a_model_altered_on_the_way_is_refused_and_leaves_nothing(
+    folder: Path, tmp_path: Path, server: Any
+) -> None:
     push(folder, "me/small")
     server.models["me/small"]["labels.json"] += b" "
     with pytest.raises(AffuseError, match=r"labels\.json was altered"):
@@ -101,7 +104,7 @@ def test_a_model_altered_on_the_way_is_refused_and_leaves_nothing(folder, tmp_pa
         affuse.load("me/small")
 
 
-def test_an_encoder_of_this_machine_goes_along_only_if_asked(tmp_path, server):
+def test_an_encoder_of_this_machine_goes_along_only_if_asked(tmp_path: Path, server: Any) -> None:
     bert = tiny_bert(tmp_path / "bert")
     model = make_model({"text": {"encoder": "bert", "options": {"model": str(bert)}}})
     save_model(model, tmp_path / "own", card=CARD)
@@ -115,7 +118,9 @@ def test_an_encoder_of_this_machine_goes_along_only_if_asked(tmp_path, server):
     assert loaded.recipe.modalities["text"].options["model"].startswith(str(tmp_path / "hub"))
 
 
-def test_an_encoder_of_ones_own_that_cannot_be_copied_stays_here(tmp_path, server, monkeypatch):
+def test_an_encoder_of_ones_own_that_cannot_be_copied_stays_here(
+    tmp_path: Path, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from affuse.parts.registry import PARTS
 
     monkeypatch.setitem(PARTS["encoders"], "own", "models.own_weights:OwnWeights")
@@ -135,7 +140,9 @@ def test_an_encoder_of_ones_own_that_cannot_be_copied_stays_here(tmp_path, serve
         affuse.load(tmp_path / "own")
 
 
-def test_sentences_for_what_goes_wrong(folder, tmp_path, server, monkeypatch):
+def test_sentences_for_what_goes_wrong(
+    folder: Path, tmp_path: Path, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(AffuseError, match=r"'just-a-name' is not a Hub id; write owner/name"):
         push(folder, "just-a-name")
     with pytest.raises(AffuseError, match=r"'a/b/c' is not a Hub id"):
@@ -165,7 +172,7 @@ def test_sentences_for_what_goes_wrong(folder, tmp_path, server, monkeypatch):
     assert not (tmp_path / "new").exists()
 
 
-def test_no_network_is_one_sentence(folder, tmp_path, monkeypatch):
+def test_no_network_is_one_sentence(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # the library tries again, ever later
     with socket.socket() as unused:  # a port on which nobody listens
         unused.bind(("127.0.0.1", 0))
@@ -177,14 +184,20 @@ def test_no_network_is_one_sentence(folder, tmp_path, monkeypatch):
                 call()
 
 
-def test_what_looks_like_an_id():
+def test_what_looks_like_an_id() -> None:
     assert all(looks_like_id(text) for text in ("me/model", "me/model@v1.0", "A-b_c/d.e"))
     assert not any(
         looks_like_id(text) for text in ("model", "./me/model", "a/b/c", "me/", "/me/model", "a b/c", "../m")
     )
 
 
-def test_the_commands(folder, tmp_path, server, capsys, monkeypatch):
+def test_the_commands(
+    folder: Path,
+    tmp_path: Path,
+    server: Any,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from command import affuse as run
 
     done = run(capsys, monkeypatch, "push", folder, "me/small", "--private")
@@ -197,7 +210,7 @@ def test_the_commands(folder, tmp_path, server, capsys, monkeypatch):
     assert os.listdir(tmp_path / "new")
 
 
-def test_a_path_whose_first_folder_is_here_is_no_id(tmp_path, monkeypatch):
+def test_a_path_whose_first_folder_is_here_is_no_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(

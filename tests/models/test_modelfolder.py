@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -102,7 +103,7 @@ def modality(kind: str, original: Path, frozen: bool) -> dict:
 
 
 @pytest.mark.parametrize("kind", ORIGINALS)
-def test_a_trained_encoder_needs_its_original_no_more(tmp_path, kind):
+def test_a_trained_encoder_needs_its_original_no_more(tmp_path: Path, kind: str) -> None:
     make, option, _, clips = ORIGINALS[kind]
     original = make(tmp_path / "original")
     model = make_model({"input": modality(kind, original, frozen=False)})
@@ -125,7 +126,7 @@ def test_a_trained_encoder_needs_its_original_no_more(tmp_path, kind):
     assert last.recipe.modalities["input"].options[option].startswith(str(tmp_path / "second"))
 
 
-def test_a_loaded_trained_encoder_still_reads(tmp_path):
+def test_a_loaded_trained_encoder_still_reads(tmp_path: Path) -> None:
     """The tokenizer came along."""
     from affuse.corpora.corpus import Utterance
 
@@ -137,7 +138,7 @@ def test_a_loaded_trained_encoder_still_reads(tmp_path):
     assert torch.equal(affuse.load(tmp_path / "model").encoders["input"].read(sentence), before)
 
 
-def test_a_resnet_trained_from_a_file_forgets_the_file(tmp_path):
+def test_a_resnet_trained_from_a_file_forgets_the_file(tmp_path: Path) -> None:
     """Its path is of this machine, and means nothing to who gets the model."""
     from affuse.encoders.resnet import make_network
 
@@ -159,7 +160,7 @@ def test_a_resnet_trained_from_a_file_forgets_the_file(tmp_path):
     assert loaded.encoders["input"].scaling == "imagenet"  # as weights of ImageNet are used
 
 
-def test_a_model_can_be_written_over_the_folder_it_came_from(tmp_path):
+def test_a_model_can_be_written_over_the_folder_it_came_from(tmp_path: Path) -> None:
     model = make_model({"input": modality("bert", tiny_bert(tmp_path / "original"), frozen=False)})
     save_model(model, tmp_path / "model")
     shutil.rmtree(tmp_path / "original")
@@ -171,7 +172,9 @@ def test_a_model_can_be_written_over_the_folder_it_came_from(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["bert", "resnet"])
-def test_a_hub_encoder_is_named_with_its_commit(tmp_path, monkeypatch, kind):
+def test_a_hub_encoder_is_named_with_its_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     """A Hub model as it lies in the Hub's cache on this machine, out of reach of any network."""
     from huggingface_hub import constants
 
@@ -195,7 +198,7 @@ def test_a_hub_encoder_is_named_with_its_commit(tmp_path, monkeypatch, kind):
 
 
 @pytest.mark.parametrize("kind", ORIGINALS)
-def test_a_frozen_encoder_is_named_or_copied(tmp_path, kind):
+def test_a_frozen_encoder_is_named_or_copied(tmp_path: Path, kind: str) -> None:
     make, option, _, clips = ORIGINALS[kind]
     original = make(tmp_path / "original")
     model = make_model({"input": modality(kind, original, frozen=True)})
@@ -223,7 +226,7 @@ def test_a_frozen_encoder_is_named_or_copied(tmp_path, kind):
             torch.testing.assert_close(chosen.eval()(given).values, expected, rtol=0, atol=0)
 
 
-def test_vggish_is_copied_and_trained_alike(tmp_path):
+def test_vggish_is_copied_and_trained_alike(tmp_path: Path) -> None:
     options = {"weights": None, "pca_weights": None, "quantise": False}
     model = make_model({"audio": {"encoder": "vggish", "options": options}})
     save_model(model, tmp_path / "whole", self_contained=True)
@@ -234,7 +237,7 @@ def test_vggish_is_copied_and_trained_alike(tmp_path):
         assert torch.equal(a, b)
 
 
-def test_weights_follow_ends_with_its_block():
+def test_weights_follow_ends_with_its_block() -> None:
     def fail() -> None:
         with weights_follow():
             assert architecture_only()
@@ -249,7 +252,7 @@ def test_weights_follow_ends_with_its_block():
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
+def folder(tmp_path: Path) -> Path:
     save_model(make_model(FACE), tmp_path / "model", card="# small\n")
     return tmp_path / "model"
 
@@ -259,7 +262,7 @@ def change_index(folder: Path, **fields: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
-def test_every_file_is_in_the_index_and_missed_or_found_altered(folder):
+def test_every_file_is_in_the_index_and_missed_or_found_altered(folder: Path) -> None:
     index = json.loads((folder / "index.json").read_text())
     assert index["format"] == FORMAT == 1
     assert set(index["files"]) | {"index.json"} == {p.name for p in folder.iterdir()}
@@ -275,7 +278,7 @@ def test_every_file_is_in_the_index_and_missed_or_found_altered(folder):
     affuse.load(folder)
 
 
-def test_an_edited_card_is_only_warned_of(folder):
+def test_an_edited_card_is_only_warned_of(folder: Path) -> None:
     (folder / "README.md").write_text("# mine\n")
     with pytest.warns(
         UserWarning, match=r"README\.md was altered since the model was written; the network is not"
@@ -299,19 +302,19 @@ def test_an_edited_card_is_only_warned_of(folder):
         ({"files": ["a"]}, r"index\.json is damaged"),
     ],
 )
-def test_an_index_that_is_not_ours(folder, fields, sentence):
+def test_an_index_that_is_not_ours(folder: Path, fields: dict[str, Any], sentence: str) -> None:
     change_index(folder, **fields)
     with pytest.raises(AffuseError, match=sentence):
         affuse.load(folder)
 
 
-def test_an_index_that_is_no_json(folder):
+def test_an_index_that_is_no_json(folder: Path) -> None:
     (folder / "index.json").write_text("{")
     with pytest.raises(AffuseError, match=r"index\.json is damaged; copy the model folder again"):
         affuse.load(folder)
 
 
-def test_no_code_of_a_folder_runs(tmp_path):
+def test_no_code_of_a_folder_runs(tmp_path: Path) -> None:
     """A model type of its own with code beside it: transformers' way to run what a folder brings."""
     original = tiny_bert(tmp_path / "original")
     save_model(make_model({"input": modality("bert", original, frozen=False)}), tmp_path / "model")
@@ -333,7 +336,7 @@ def test_no_code_of_a_folder_runs(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_an_option_that_leads_out_of_the_folder_is_refused(folder):
+def test_an_option_that_leads_out_of_the_folder_is_refused(folder: Path) -> None:
     from affuse.models.index import write_index
 
     recipe = Recipe.load(folder / "recipe.yaml").changed(["modalities.face.options.name=folder:../../x"])
@@ -343,7 +346,7 @@ def test_an_option_that_leads_out_of_the_folder_is_refused(folder):
         affuse.load(folder)
 
 
-def test_preprocessing_is_recorded_with_defaults(tmp_path):
+def test_preprocessing_is_recorded_with_defaults(tmp_path: Path) -> None:
     model = make_model({"audio": {"encoder": "logmel", "options": {"bands": 20}}} | FACE)
     save_model(model, tmp_path / "model")
     record = json.loads((tmp_path / "model" / "preprocessing.json").read_text())["modalities"]
@@ -361,7 +364,7 @@ def test_preprocessing_is_recorded_with_defaults(tmp_path):
 
 
 @pytest.mark.filterwarnings("error")
-def test_the_card_is_written_from_the_run(tmp_path):
+def test_the_card_is_written_from_the_run(tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path)
     recipe = Recipe.parse(
         {

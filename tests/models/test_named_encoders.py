@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ from small_corpus import make_corpus
 from tiny_models import tiny_bert, tiny_wav2vec2
 
 
-def recipe(**modalities) -> Recipe:
+def recipe(**modalities: dict[str, Any]) -> Recipe:
     return Recipe.parse({"name": "named", "modalities": modalities, "training": {"epochs": 1}})
 
 
@@ -50,19 +51,21 @@ def other_bert(folder: Path) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder where a model is trained, with weights below it; the current one."""
     tiny_bert(tmp_path / "home" / "weights" / "bert")
     monkeypatch.chdir(tmp_path / "home")
     return tmp_path / "home"
 
 
-def named_model(where: Path, **modalities) -> Path:
+def named_model(where: Path, **modalities: dict[str, Any]) -> Path:
     save_model(affuse.build(recipe(**(modalities or {"text": text("weights/bert")}))), where)
     return where
 
 
-def test_a_relative_folder_is_the_same_from_everywhere(home, tmp_path, monkeypatch):
+def test_a_relative_folder_is_the_same_from_everywhere(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = named_model(home / "model")
     written = Recipe.load(folder / "recipe.yaml")
     assert written.modalities["text"].options["model"] == str(home / "weights" / "bert")
@@ -75,7 +78,7 @@ def test_a_relative_folder_is_the_same_from_everywhere(home, tmp_path, monkeypat
     assert local_encoders(written) == [f"text: {home / 'weights' / 'bert'}"]
 
 
-def test_another_network_in_the_same_place_is_refused(home, tmp_path):
+def test_another_network_in_the_same_place_is_refused(home: Path, tmp_path: Path) -> None:
     folder = named_model(home / "model")
     known = json.loads((folder / "preprocessing.json").read_text())["modalities"]["text"]["files"]["model"]
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(known)
@@ -92,7 +95,7 @@ def test_another_network_in_the_same_place_is_refused(home, tmp_path):
     assert known["model.safetensors"][:12] in str(caught.value)
 
 
-def test_another_tokenizer_is_another_network(home):
+def test_another_tokenizer_is_another_network(home: Path) -> None:
     folder = named_model(home / "model")
     path = home / "weights" / "bert" / "tokenizer.json"
     path.write_text(path.read_text().replace('"calm"', '"clam"'))
@@ -100,7 +103,7 @@ def test_another_tokenizer_is_another_network(home):
         affuse.load(folder)
 
 
-def test_a_folder_that_moved_is_named_with_the_cure(home):
+def test_a_folder_that_moved_is_named_with_the_cure(home: Path) -> None:
     folder = named_model(home / "model")
     (home / "weights").rename(home / "nets")
     with pytest.raises(
@@ -111,7 +114,9 @@ def test_a_folder_that_moved_is_named_with_the_cure(home):
     affuse.load(folder)
 
 
-def test_weight_files_and_detectors_are_known_too(home, tmp_path, monkeypatch):
+def test_weight_files_and_detectors_are_known_too(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from affuse.encoders.resnet import make_network
     from models.test_modelfolder import VISUAL, to_torchvision
 
@@ -138,7 +143,9 @@ def test_weight_files_and_detectors_are_known_too(home, tmp_path, monkeypatch):
         affuse.load(folder)
 
 
-def test_a_package_that_was_updated_is_another_network(home, tmp_path, monkeypatch):
+def test_a_package_that_was_updated_is_another_network(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = home / "some_weights"
     tiny_bert(package / "net")
     (package / "__init__.py").write_text("")
@@ -153,7 +160,9 @@ def test_a_package_that_was_updated_is_another_network(home, tmp_path, monkeypat
         affuse.load(folder)
 
 
-def test_a_folder_of_a_hub_models_name_is_not_taken_for_it(home, tmp_path, monkeypatch):
+def test_a_folder_of_a_hub_models_name_is_not_taken_for_it(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from huggingface_hub import constants
 
     commit, hub = "0123456789abcdef0123456789abcdef01234567", tmp_path / "hub"
@@ -174,7 +183,7 @@ def test_a_folder_of_a_hub_models_name_is_not_taken_for_it(home, tmp_path, monke
         affuse.load(folder)
 
 
-def test_a_relative_path_of_an_older_folder_is_told(home, monkeypatch):
+def test_a_relative_path_of_an_older_folder_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = named_model(home / "model")
     recipe = Recipe.load(folder / "recipe.yaml").changed(["modalities.text.options.model=weights/bert"])
     (folder / "recipe.yaml").write_text(recipe.to_yaml())
@@ -202,16 +211,18 @@ def test_a_relative_path_of_an_older_folder_is_told(home, monkeypatch):
 
 
 @pytest.fixture
-def corpus(tmp_path):
+def corpus(tmp_path: Path):
     return make_corpus(tmp_path / "small", speakers=4, each=1)
 
 
-def run(corpus, recipe: Recipe, cache: FeatureCache, out: Path):
+def run(corpus: Corpus, recipe: Recipe, cache: FeatureCache, out: Path):
     experiment = set_up(corpus, recipe, cache, Quiet(), folds=[0])
     return experiment, train_fold(experiment, experiment.recipe, 0, out)
 
 
-def test_a_relative_and_an_absolute_name_are_one_experiment(home, corpus, tmp_path, monkeypatch):
+def test_a_relative_and_an_absolute_name_are_one_experiment(
+    home: Path, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache = FeatureCache(tmp_path / "cache")
     experiment, _ = run(corpus, recipe(text=text("weights/bert")), cache, home / "run")
     written = yaml.safe_load((home / "run" / "recipe.yaml").read_text())
@@ -227,7 +238,9 @@ def test_a_relative_and_an_absolute_name_are_one_experiment(home, corpus, tmp_pa
     assert sorted((tmp_path / "cache").rglob("*.safetensors")) == files  # nothing was computed anew
 
 
-def test_the_same_name_elsewhere_is_another_experiment(home, corpus, tmp_path, monkeypatch):
+def test_the_same_name_elsewhere_is_another_experiment(
+    home: Path, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Trained encoders too, whose first weights are part of no cached tensor."""
     other_bert(tmp_path / "elsewhere" / "weights" / "bert")
     cache, keys = FeatureCache(tmp_path / "cache"), []
@@ -245,7 +258,7 @@ def test_the_same_name_elsewhere_is_another_experiment(home, corpus, tmp_path, m
     assert experiment.key(experiment.recipe, 0) not in keys
 
 
-def test_a_changed_tokenizer_or_feature_extractor_is_read_anew(tmp_path):
+def test_a_changed_tokenizer_or_feature_extractor_is_read_anew(tmp_path: Path) -> None:
     bert, speech = tiny_bert(tmp_path / "bert"), tiny_wav2vec2(tmp_path / "speech")
 
     def keys() -> list[str]:
@@ -266,7 +279,7 @@ def test_a_changed_tokenizer_or_feature_extractor_is_read_anew(tmp_path):
     assert before[1] != after[1]
 
 
-def test_a_missing_detector_is_one_sentence_in_training(corpus, tmp_path):
+def test_a_missing_detector_is_one_sentence_in_training(corpus: Corpus, tmp_path: Path) -> None:
     hog = {"encoder": "hog", "options": {"crop": "detect", "detector": "gone.onnx"}}
     films = corpus.table.assign(video="talk.mp4")
     corpus = Corpus(films, corpus.info, corpus.folder)
@@ -274,7 +287,9 @@ def test_a_missing_detector_is_one_sentence_in_training(corpus, tmp_path):
         set_up(corpus, recipe(hog=hog), FeatureCache(tmp_path / "cache"), Quiet())
 
 
-def test_the_model_in_memory_keeps_its_paths(home, tmp_path, monkeypatch):
+def test_the_model_in_memory_keeps_its_paths(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = Model(recipe(text=text("weights/bert")), {"emotion": ["anger", "neutral"]})
     monkeypatch.chdir(tmp_path)
     save_model(model, tmp_path / "model")

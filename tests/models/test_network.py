@@ -18,7 +18,7 @@ EMOTIONS = ["anger", "happiness", "sadness", "neutral"]
 @pytest.mark.parametrize(
     ("name", "parameters", "width"), [("server", 115_140, 256), ("3m-ser", 2_552_644, 128)]
 )
-def test_parameters_and_embedding_of_the_papers_models(name, parameters, width):
+def test_parameters_and_embedding_of_the_papers_models(name: str, parameters: int, width: int) -> None:
     """Facts section 1; no weight of BERT or VGGish is needed to count."""
     model = affuse.build(name)
     assert model.trainable_parameters() == parameters
@@ -27,7 +27,7 @@ def test_parameters_and_embedding_of_the_papers_models(name, parameters, width):
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "center", "contrastive_center", "cross_entropy+center"])
 @pytest.mark.parametrize("name", ["server", "3m-ser"])
-def test_a_batch_equals_its_clips_one_by_one(name, loss):
+def test_a_batch_equals_its_clips_one_by_one(name: str, loss: str) -> None:
     torch.manual_seed(0)
     model = build(Recipe.load(name, [f"loss={loss}"])).eval()
     steps = 1 if name == "server" else 9  # SERVER takes BERT's one pooled vector
@@ -47,7 +47,7 @@ def test_a_batch_equals_its_clips_one_by_one(name, loss):
     "loss", ["cross_entropy", "cross_entropy+center", "cross_entropy+contrastive_center"]
 )
 @pytest.mark.parametrize("name", ["server", "3m-ser"])
-def test_overfits_one_batch(name, loss):
+def test_overfits_one_batch(name: str, loss: str) -> None:
     torch.manual_seed(0)
     model = build(Recipe.load(name, [f"loss={loss}", "head.dropout=0"]), {"emotion": EMOTIONS})
     for module in model.modules():
@@ -67,7 +67,7 @@ def test_overfits_one_batch(name, loss):
     assert (output.logits["emotion"].argmax(dim=1) == labels["emotion"]).all()
 
 
-def test_nearest_center_without_cross_entropy_has_no_head():
+def test_nearest_center_without_cross_entropy_has_no_head() -> None:
     model = build(Recipe.load("server", ["loss=center"]))
     assert not model.heads
     centers = model.losses["emotion"].centered.centers
@@ -75,7 +75,7 @@ def test_nearest_center_without_cross_entropy_has_no_head():
     assert model._logits("emotion", embedding).argmax(dim=1).tolist() == [2, 0, 3]
 
 
-def test_blank_labels_leave_their_task_out():
+def test_blank_labels_leave_their_task_out() -> None:
     model = build(Recipe.load("server", ["tasks.gender.loss=cross_entropy"]))
     output = model({"text": pad([torch.randn(1, 768)] * 2), "audio": pad([torch.randn(2, 128)] * 2)})
     blank = torch.tensor([-1, -1])
@@ -83,7 +83,7 @@ def test_blank_labels_leave_their_task_out():
     assert model.task_losses(output, {"emotion": blank, "gender": blank}) == {}
 
 
-def test_standardiser_by_hand_and_through_a_state_dict():
+def test_standardiser_by_hand_and_through_a_state_dict() -> None:
     values = torch.randn(4, 6, 3) * torch.tensor([5.0, 1.0, 0.0]) + 7
     mask = torch.rand(4, 6) > 0.3
     standardiser = Standardiser()
@@ -118,19 +118,19 @@ def test_standardiser_by_hand_and_through_a_state_dict():
         ),
     ],
 )
-def test_a_recipe_that_does_not_fit_is_one_sentence(change, message):
+def test_a_recipe_that_does_not_fit_is_one_sentence(change: str, message: str) -> None:
     with pytest.raises(AffuseError, match=message):
         build(Recipe.load("3m-ser", [change]))
 
 
-def test_a_task_without_known_classes_must_name_them():
+def test_a_task_without_known_classes_must_name_them() -> None:
     with pytest.raises(AffuseError, match="does not name the classes of the task 'mood'"):
         build(Recipe.load("server", ["tasks.mood.loss=center"]))
     model = build(Recipe.load("server", ["tasks.mood.loss=center"]), {"mood": ["up", "down"]})
     assert isinstance(model, Model)
 
 
-def test_public_names():
+def test_public_names() -> None:
     assert affuse.Recipe is Recipe
     assert affuse.losses.CenterLoss(4, 8).centers.shape == (4, 8)
     assert affuse.weighting.SoftmaxWeighting(["emotion", "gender"]) is not None

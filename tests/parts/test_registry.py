@@ -78,7 +78,7 @@ class Unfinished(TaskLoss):
 
 
 class Untyped(Squared):
-    def __init__(self, num_classes, dim, reduction="mean", *, power=2.0) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, num_classes: Any, dim: Any, reduction: Any = "mean", *, power: Any = 2.0) -> None:  # type: ignore[no-untyped-def]
         super().__init__(num_classes, dim, reduction)
 
 

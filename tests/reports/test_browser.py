@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from affuse.reports.pages.comparison import write_comparison_page
@@ -12,7 +14,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def page(tmp_path_factory: pytest.TempPathFactory):
     losses = {"cross_entropy": 0.75, "center": 0.7, "cross_entropy+0.5*contrastive_center": 0.5}
     folder = make_comparison(
         tmp_path_factory.mktemp("browser") / "c", losses, tight=dict.fromkeys(losses, 2.0),
@@ -23,7 +25,7 @@ def page(tmp_path_factory):
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_report_in_a_browser(page, tmp_path, width, dark):
+def test_the_report_in_a_browser(page: Path, tmp_path: Path, width: int, dark: bool) -> None:
     seen = look(page, width, dark, tmp_path)
     assert (seen["wide"], seen["dark"]) == (width, dark)
     assert seen["faults"] == []
@@ -34,7 +36,7 @@ def test_the_report_in_a_browser(page, tmp_path, width, dark):
     assert seen["figures"] > 6
 
 
-def test_the_check_can_fail(page, tmp_path):
+def test_the_check_can_fail(page: Path, tmp_path: Path) -> None:
     """It finds a wide element, a pale word and a script's error where they are put in."""
     text = page.read_text("utf-8").replace(
         "<main>", '<main><p style="width:2000px;max-width:none">wide</p><p style="color:#eee">pale</p>'

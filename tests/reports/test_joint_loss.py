@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,7 @@ TINY = [
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory) -> Corpus:
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """Two sessions' two speakers, 32 clips of 0.6 s; grey tells the emotion, pitch the gender; some labels blank."""
     folder = tmp_path_factory.mktemp("corpus")
     random = np.random.default_rng(0)
@@ -64,7 +65,7 @@ def corpus(tmp_path_factory) -> Corpus:
 
 
 @pytest.fixture(scope="module")
-def out(corpus, tmp_path_factory):
+def out(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory):
     out = tmp_path_factory.mktemp("out")
     command = [
         "compare",
@@ -92,7 +93,7 @@ def out(corpus, tmp_path_factory):
     return out
 
 
-def test_what_was_chosen_on_the_test_part_carries_the_mark():
+def test_what_was_chosen_on_the_test_part_carries_the_mark() -> None:
     made = pd.DataFrame({
         "recipe": "x", "modalities": "audio", "stamp": "", "on_test": "epoch chosen on the test part",
         "quantity": ["weight_emotion", "test_acc_emotion"], "value": [1.0, 0.5], "sd_seeds": float("nan"),
@@ -103,12 +104,12 @@ def test_what_was_chosen_on_the_test_part_carries_the_mark():
     assert list(joint_loss_table(stamped)["protocol"]) == ["speaker-dependent"]
 
 
-def runs_of(out, weighting):
+def runs_of(out: Path, weighting: str):
     return sorted((out / "runs").glob(f"weighting={weighting},seed=*/fold0"))
 
 
 @pytest.mark.parametrize("weighting", ["static", "softmax", "uncertainty"])
-def test_every_number_against_the_run_folders(out, weighting):
+def test_every_number_against_the_run_folders(out: Path, weighting: str) -> None:
     losses = pd.read_csv(out / "joint_losses.csv").query("weighting == @weighting").set_index("quantity")
     assert set(losses["modalities"]) == {"audio+video"}
     folders = runs_of(out, weighting)
@@ -143,7 +144,7 @@ def test_every_number_against_the_run_folders(out, weighting):
         assert losses.loc[f"weight_{task}", "value"] == pytest.approx(weight, rel=1e-5)
 
 
-def test_weights_are_each_weightings_own(out):
+def test_weights_are_each_weightings_own(out: Path) -> None:
     losses = pd.read_csv(out / "joint_losses.csv").set_index(["weighting", "quantity"])["value"]
     assert losses["static", "weight_emotion"] == losses["static", "weight_gender"] == 0.5
     dynamic = losses["softmax", "weight_emotion"], losses["softmax", "weight_gender"]
@@ -151,7 +152,7 @@ def test_weights_are_each_weightings_own(out):
     assert dynamic[0] != 0.5
 
 
-def test_the_table_is_printed_in_the_papers_shape(out):
+def test_the_table_is_printed_in_the_papers_shape(out: Path) -> None:
     page = (out / "results.md").read_text()
     assert "| weighting | modalities | weights (emotion, gender) |" in page
     assert "test NLL: sum; mean = emotion + gender" in page
@@ -162,14 +163,14 @@ def test_the_table_is_printed_in_the_papers_shape(out):
     assert "nan" not in page
 
 
-def test_the_page_draws_the_joint_loss_and_the_weights(out):
+def test_the_page_draws_the_joint_loss_and_the_weights(out: Path) -> None:
     """The second paper's Fig. 2: a figure per row, with both parts of the joint loss."""
     page = (out / "report.html").read_text("utf-8")
     assert page.count(">joint, training<") == page.count(">joint, validation<") == 3
     assert page.count(">weight<") == 3
 
 
-def test_nll_by_hand_and_of_an_impossible_prediction():
+def test_nll_by_hand_and_of_an_impossible_prediction() -> None:
     table = pd.DataFrame(
         {"t": ["a", "b", "", "b"], "t_p_a": [0.25, 0.9, 0.5, 1.0], "t_p_b": [0.75, 0.1, 0.5, 0.0]}
     )
@@ -178,7 +179,7 @@ def test_nll_by_hand_and_of_an_impossible_prediction():
     )
 
 
-def test_figure_draws_what_metrics_say(out, tmp_path):
+def test_figure_draws_what_metrics_say(out: Path, tmp_path: Path) -> None:
     folders = runs_of(out, "softmax")
     figure = training_figure({"softmax": folders, "static": runs_of(out, "static")[:1]})
     assert len(figure.axes) == 4

@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from affuse.reports.numbers import INTERVAL, MINUS
 from affuse.reports.render.latex import narrow, to_latex
 
 
-def number(text):
+def number(text: Any):
     return Cell(text, float(text))
 
 
@@ -26,7 +28,7 @@ WIDE = Table(
 )  # fmt: skip
 
 
-def test_intervals_stand_behind_their_numbers_and_what_is_always_the_same_is_told_once():
+def test_intervals_stand_behind_their_numbers_and_what_is_always_the_same_is_told_once() -> None:
     headings, lines, constant = narrow(WIDE)
     assert headings == ["row", "ACC (WA)", "sd over seeds"]
     assert [cell.text for cell in lines[0]] == ["a_1 & 100 %", "70.1 [60.0, 80.0]", "1.0"]
@@ -34,29 +36,29 @@ def test_intervals_stand_behind_their_numbers_and_what_is_always_the_same_is_tol
     assert constant == [("corpus", "hand")]  # a column of nothing is not told
 
 
-def test_a_table_of_two_lines_keeps_its_columns():
+def test_a_table_of_two_lines_keeps_its_columns() -> None:
     assert narrow(Table(WIDE.headings, WIDE.lines[:2]))[0] == [h for h in WIDE.headings if h != INTERVAL]
 
 
-def test_headings_are_stacked_over_narrow_columns():
+def test_headings_are_stacked_over_narrow_columns() -> None:
     latex = to_latex("t", [Section("s", [WIDE], paper=True)], "")
     assert r"row & ACC (WA) & \shortstack[r]{sd \\ over \\ seeds} \\" in latex
     assert r"\caption{t. s. corpus: hand.}" in latex
 
 
-def test_notes_stand_under_their_table():
+def test_notes_stand_under_their_table() -> None:
     table = Table(["row"], [[Cell("a †")]], notes=["† 5 % of it.", "(a) more."])
     latex = to_latex("t", [Section("s", [table], paper=True)], "")
     assert r"\footnotesize \textdagger{} 5 \% of it. (a) more.\end{minipage}" in latex
 
 
-def test_only_tables_of_paper_sections_are_in_it():
+def test_only_tables_of_paper_sections_are_in_it() -> None:
     assert r"\begin{table}" not in to_latex("t", [Section("s", [WIDE])], "")
     assert r"\begin{table}" not in to_latex("t", [Section("s", [Prose("words")], paper=True)], "")
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_latex_takes_it_and_nothing_is_wider_than_the_line(tmp_path):
+def test_latex_takes_it_and_nothing_is_wider_than_the_line(tmp_path: Path) -> None:
     wide = Table(
         [f"a rather long heading {i}" for i in range(14)], [[number(f"{i}.5") for i in range(14)]] * 2
     )

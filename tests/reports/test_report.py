@@ -30,7 +30,7 @@ LOSSES = {"cross_entropy": 0.8, "center": 0.77, "contrastive_center": 0.55, "cro
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory):
     """Four losses: one as good as cross-entropy, two far worse, one of these chosen on the test part."""
     made = make_comparison(
         tmp_path_factory.mktemp("report") / "c",
@@ -42,7 +42,7 @@ def folder(tmp_path_factory):
     return made
 
 
-def predicted_by(folder, loss):
+def predicted_by(folder: Path, loss: str):
     """Seed -> fold -> the test predictions, straight from the files."""
     return {
         seed: [
@@ -53,7 +53,7 @@ def predicted_by(folder, loss):
     }
 
 
-def test_the_paired_tests_derived_again(folder):
+def test_the_paired_tests_derived_again(folder: Path) -> None:
     table = pd.read_csv(folder / "paired_tests.csv").set_index("loss")
     assert list(table.index) == ["center", "contrastive_center", "cross_entropy+center"]
     plain_loss = predicted_by(folder, "cross_entropy")
@@ -132,7 +132,7 @@ def test_a_legend_takes_as_many_lines_as_its_words_need() -> None:
         assert shown.x1 <= figure.bbox.x1, names
 
 
-def test_a_row_is_compared_with_the_most_like_row_under_cross_entropy(tmp_path):
+def test_a_row_is_compared_with_the_most_like_row_under_cross_entropy(tmp_path: Path) -> None:
     made = make_comparison(tmp_path, {"cross_entropy": 0.7, "center": 0.7}, each=6, seeds=(0,))
     record = read_record(made)
     for entry in list(record["rows"]):
@@ -153,7 +153,7 @@ def test_a_row_is_compared_with_the_most_like_row_under_cross_entropy(tmp_path):
     assert reference_of(apart[1], apart) is None
 
 
-def test_under_one_loss_a_row_is_compared_with_the_one_that_has_its_modalities(tmp_path):
+def test_under_one_loss_a_row_is_compared_with_the_one_that_has_its_modalities(tmp_path: Path) -> None:
     made = make_comparison(tmp_path, {"cross_entropy": 0.7}, each=6, seeds=(0,))
     record = read_record(made)
     (entry,) = record["rows"]
@@ -166,7 +166,7 @@ def test_under_one_loss_a_row_is_compared_with_the_one_that_has_its_modalities(t
     assert [None if row is None else row.settings["recipe"] for row in found] == [None, "a", "a", "static"]
 
 
-def test_the_verdict_is_in_plain_sentences(folder):
+def test_the_verdict_is_in_plain_sentences(folder: Path) -> None:
     html = (folder / "report.html").read_text("utf-8")
     said = re.findall(r'<p class="verdict">(.*?)</p>', html)
     assert len(said) == 1
@@ -184,7 +184,7 @@ def test_the_verdict_is_in_plain_sentences(folder):
     assert "<p>With 144 test utterances of 8 speakers, a true difference of " in html
 
 
-def one_line(**changes):
+def one_line(**changes: float | str):
     line = {
         "reference": "cross_entropy", "n": 933, "speakers": 10, "bacc_difference": 0.004, "bacc_low": -0.009,
         "bacc_high": 0.017, "bacc_p_holm": 0.52, "utterances": 3.2, "bacc_detectable": 0.021,
@@ -193,7 +193,7 @@ def one_line(**changes):
     return pd.DataFrame([line])
 
 
-def test_verdicts_of_one_comparison_in_words():
+def test_verdicts_of_one_comparison_in_words() -> None:
     found, could = verdict(one_line(), ["contrastive_center"], 933)
     assert found.replace("\u00a0", " ") == (
         "The difference is not statistically significant: BACC of contrastive_center is 0.4 points higher than that of "
@@ -219,7 +219,7 @@ def test_verdicts_of_one_comparison_in_words():
     assert "it is not known how large a difference would have to be" in untested[1]
 
 
-def test_verdicts_of_none_and_of_many():
+def test_verdicts_of_none_and_of_many() -> None:
     alone = verdict(pd.DataFrame(), [], 933)
     assert "only one row" in alone[0]
     assert "933 test utterances" in alone[1]
@@ -238,7 +238,7 @@ def test_verdicts_of_none_and_of_many():
     )
 
 
-def test_whatever_the_test_part_was_used_for_is_marked(folder):
+def test_whatever_the_test_part_was_used_for_is_marked(folder: Path) -> None:
     html = (folder / "report.html").read_text("utf-8")
     marked, bare = f"cross_entropy+center {MARK}", re.compile(rf"cross_entropy\+center(?! {MARK})[^+\w]")
     for section in re.findall(r"<section>(.*?)</section>", html, re.DOTALL):
@@ -264,7 +264,7 @@ def test_whatever_the_test_part_was_used_for_is_marked(folder):
         assert set(table.loc[table["loss"] == "center", "on_test"]) == {""}
 
 
-def test_the_temperature_comes_from_the_validation_part_alone(folder, tmp_path):
+def test_the_temperature_comes_from_the_validation_part_alone(folder: Path, tmp_path: Path) -> None:
     table = pd.read_csv(folder / "calibration.csv").set_index("loss")
     runs = sorted((folder / "runs").glob("loss=center,seed=*/fold*"))
     fitted = [
@@ -283,7 +283,7 @@ def test_the_temperature_comes_from_the_validation_part_alone(folder, tmp_path):
     assert after.loc["center", "ece"] != pytest.approx(table.loc["center", "ece"])
 
 
-def test_gaps_are_differences_of_the_groups(folder):
+def test_gaps_are_differences_of_the_groups(folder: Path) -> None:
     table = pd.read_csv(folder / "groups.csv")
     for grouping, (a, b) in {"gender": ("female", "male"), "dialog type": ("improvised", "scripted")}.items():
         lines = table[
@@ -295,7 +295,7 @@ def test_gaps_are_differences_of_the_groups(folder):
     assert (table["grouping"] == "speaker").sum() == 4 * 8 * 5  # rows x speakers x (ACC, BACC, three recalls)
 
 
-def test_the_claim_about_clusters_is_judged_by_numbers(folder):
+def test_the_claim_about_clusters_is_judged_by_numbers(folder: Path) -> None:
     table = pd.read_csv(folder / "embeddings.csv", keep_default_na=False)
     numbers = ["silhouette", "silhouette_p", "silhouette_difference", "ratio_p", "ratio_difference"]
     table[numbers] = table[numbers].apply(pd.to_numeric)
@@ -308,7 +308,7 @@ def test_the_claim_about_clusters_is_judged_by_numbers(folder):
     assert claim_in_words(table.iloc[[0]]) == ""
 
 
-def test_maps_are_repeatable_and_keep_neighbours():
+def test_maps_are_repeatable_and_keep_neighbours() -> None:
     random = np.random.default_rng(0)
     labels = np.repeat([0, 1], 30)
     embedding = random.normal(size=(60, 8)) + 12 * labels[:, None]
@@ -319,7 +319,7 @@ def test_maps_are_repeatable_and_keep_neighbours():
     assert (tsne(np.ones((20, 3))) == 0).all()
 
 
-def test_mistakes_lead_to_their_clips(folder):
+def test_mistakes_lead_to_their_clips(folder: Path) -> None:
     table = pd.read_csv(folder / "mistakes.csv")
     tables = [t for loss in list(LOSSES)[:3] for of in predicted_by(folder, loss).values() for t in of]
     every = pd.concat(tables)  # the marked row does not count
@@ -331,7 +331,7 @@ def test_mistakes_lead_to_their_clips(folder):
     assert all(href == f"../corpus/{id}.wav" for href, id in links)
 
 
-def test_two_tasks_have_their_own_lines(tmp_path):
+def test_two_tasks_have_their_own_lines(tmp_path: Path) -> None:
     losses = {"cross_entropy": 0.8, "center": 0.6}
     made = make_comparison(tmp_path / "c", losses, each=9, seeds=(0,), tasks=("emotion", "mood"))
     write_comparison_page(made)
@@ -344,7 +344,7 @@ def test_two_tasks_have_their_own_lines(tmp_path):
     assert "embeddings.csv" not in {path.name for path in made.iterdir()}  # none were kept
 
 
-def test_one_row_without_validation_seeds_or_people(tmp_path):
+def test_one_row_without_validation_seeds_or_people(tmp_path: Path) -> None:
     made = make_comparison(tmp_path / "c", {"center": 0.7}, each=6, seeds=(0,))
     (made / "utterances.csv").unlink()
     for path in made.rglob("predictions.csv"):
@@ -359,7 +359,7 @@ def test_one_row_without_validation_seeds_or_people(tmp_path):
     assert pd.read_csv(made / "calibration.csv")["ece_scaled"].isna().all()
 
 
-def test_classes_called_without_probabilities_are_not_calibrated(tmp_path):
+def test_classes_called_without_probabilities_are_not_calibrated(tmp_path: Path) -> None:
     made = make_comparison(tmp_path / "c", {"cross_entropy": 0.7, "center": 0.7}, each=6, seeds=(0,))
     for path in (made / "runs" / "loss=center,seed=0").rglob("predictions.csv"):
         table = pd.read_csv(path)
@@ -370,7 +370,7 @@ def test_classes_called_without_probabilities_are_not_calibrated(tmp_path):
     assert list(pd.read_csv(made / "calibration.csv")["loss"]) == ["cross_entropy"]
 
 
-def test_runs_of_no_row_and_interrupted_comparisons_are_told(folder, tmp_path):
+def test_runs_of_no_row_and_interrupted_comparisons_are_told(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder, tmp_path / "copy")
     shutil.copytree(copy / "runs" / "loss=center,seed=0", copy / "runs" / "loss=center,seed=7")
     write_comparison_page(copy)
@@ -387,7 +387,7 @@ def test_runs_of_no_row_and_interrupted_comparisons_are_told(folder, tmp_path):
         write_comparison_page(tmp_path)
 
 
-def test_the_same_folder_gives_the_same_bytes(folder, tmp_path):
+def test_the_same_folder_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder, tmp_path / "copy")
     names = ["report.html", "report.md", "tables.tex", *(path.name for path in folder.glob("*.csv"))]
     write_comparison_page(copy)
@@ -395,7 +395,7 @@ def test_the_same_folder_gives_the_same_bytes(folder, tmp_path):
         assert (copy / name).read_bytes() == (folder / name).read_bytes(), name
 
 
-def test_markdown_and_latex_hold_the_tables(folder):
+def test_markdown_and_latex_hold_the_tables(folder: Path) -> None:
     text = (folder / "report.md").read_text("utf-8")
     assert text.startswith("# hand: comparison\n")
     widths = [line.count("|") for line in text.splitlines() if line.startswith("| ---")]
@@ -410,7 +410,7 @@ def test_markdown_and_latex_hold_the_tables(folder):
     assert latex.isascii()
 
 
-def test_numbers_as_they_are_printed():
+def test_numbers_as_they_are_printed() -> None:
     assert [signed(0.44), signed(-1.25, 2), signed(-0.04), signed(3, 0)] == [
         "+0.4",
         "\u22121.25",
@@ -423,7 +423,7 @@ def test_numbers_as_they_are_printed():
     assert escape("50 % of a_b & {x} \u2212 1 \u2021") == r"50 \% of a\_b \& \{x\} $-$ 1 \textdaggerdbl{}"
 
 
-def test_a_report_names_what_is_missing(folder, tmp_path):
+def test_a_report_names_what_is_missing(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder, tmp_path / "copy")
     run = Path(read_record(copy)["rows"][0]["cells"][0]["folder"])
     (copy / run / "embeddings.npz").write_bytes(b"not an archive")

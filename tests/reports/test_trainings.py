@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,9 @@ from affuse.reports.tables.rows import best_single, read_rows
 from comparison_folder import CLASSES, make_comparison
 
 
-def trained_so(runs, train, loss, bacc, kept, **training):
+def trained_so(
+    runs: list[Path], train: np.ndarray, loss: np.ndarray, bacc: np.ndarray, kept: int, **training: str
+):
     """Give runs a curve and the settings of their training."""
     assert runs
     for run in runs:
@@ -39,7 +42,7 @@ def trained_so(runs, train, loss, bacc, kept, **training):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory):
     """Three losses, of which one was cut off; its numbers are far below the others'. Every row is speaker-dependent."""
     losses = {"cross_entropy": 0.8, "contrastive_center": 0.78, "center": 0.5}
     made = make_comparison(tmp_path_factory.mktemp("trainings") / "c", losses, each=12, seeds=(0, 1))
@@ -59,7 +62,7 @@ def folder(tmp_path_factory):
     return made
 
 
-def test_a_row_that_was_cut_off_is_not_judged_and_its_numbers_stand(folder):
+def test_a_row_that_was_cut_off_is_not_judged_and_its_numbers_stand(folder: Path) -> None:
     table = pd.read_csv(folder / "paired_tests.csv", keep_default_na=False).set_index("loss")
     assert table["verdict"].to_dict() == {"contrastive_center": "not significant", "center": "not judged"}
     assert table.loc["center", "trainings"] == "center: 8 of 8 runs were still improving at the end"
@@ -75,7 +78,7 @@ def test_a_row_that_was_cut_off_is_not_judged_and_its_numbers_stand(folder):
     assert trainings["trained"].to_dict() == {"cross_entropy": 8, "contrastive_center": 8, "center": 0}
 
 
-def test_every_page_says_so_with_the_cure(folder):
+def test_every_page_says_so_with_the_cure(folder: Path) -> None:
     said = "1 of 3 rows did not train well enough to be judged: center: 8 of 8 runs were still improving at the end. "
     said += "Try more training.epochs; then compare again."
     first = verdict_sentences(Report.read(folder))
@@ -94,7 +97,7 @@ def test_every_page_says_so_with_the_cure(folder):
     assert latex.count(told) == latex.count(r"\begin{table}") > 3
 
 
-def test_every_table_is_stamped(folder):
+def test_every_table_is_stamped(folder: Path) -> None:
     names = [path.name for path in folder.glob("*.csv") if path.name != "utterances.csv"]
     assert {"paired_tests.csv", "groups.csv", "calibration.csv", "reliability.csv", "trainings.csv"} < set(
         names
@@ -110,7 +113,7 @@ def test_every_table_is_stamped(folder):
     assert latex.count(told) == latex.count(r"\begin{table}")
 
 
-def test_all_rows_that_did_not_train_leave_no_verdict(tmp_path):
+def test_all_rows_that_did_not_train_leave_no_verdict(tmp_path: Path) -> None:
     made = make_comparison(tmp_path / "c", {"cross_entropy": 0.35, "center": 0.35}, each=6, seeds=(0,))
     flat = np.full(20, 1.1)
     trained_so(sorted(made.glob("runs/*/fold*")), flat, flat, np.full(20, 0.33), 1)
@@ -125,7 +128,7 @@ def test_all_rows_that_did_not_train_leave_no_verdict(tmp_path):
     assert (line["verdict"], line["bacc_p_holm"]) == ("not judged", pytest.approx(np.nan, nan_ok=True))
 
 
-def test_few_runs_that_did_not_train_do_not_silence_a_row(tmp_path):
+def test_few_runs_that_did_not_train_do_not_silence_a_row(tmp_path: Path) -> None:
     made = make_comparison(tmp_path / "c", {"cross_entropy": 0.8}, each=12, seeds=(0, 1), folds=5)
     runs = sorted(made.glob("runs/*/fold*"))
     settled, flat = 0.5 + np.exp(-np.arange(20) / 3), np.full(20, 1.1)
@@ -140,7 +143,7 @@ def test_few_runs_that_did_not_train_do_not_silence_a_row(tmp_path):
     assert found == {2: "", 3: "3 of 10 runs never left the start"}
 
 
-def test_cures_are_those_of_the_causes():
+def test_cures_are_those_of_the_causes() -> None:
     assert cures_of("2 of 3 runs diverged") == ["a lower optimizer.lr, optimizer.clip_norm"]
     assert (
         cures_of("8 of 9 runs were still improving at the end; 1 of 9 runs diverged")[0]
@@ -150,7 +153,7 @@ def test_cures_are_those_of_the_causes():
     assert trainings_in_words(pd.DataFrame({"trainings": ["", ""]}), ["a", "b"]) == ""
 
 
-def test_the_best_single_modality_is_chosen_on_validation_never_on_test(tmp_path):
+def test_the_best_single_modality_is_chosen_on_validation_never_on_test(tmp_path: Path) -> None:
     made = make_comparison(tmp_path / "c", {"a": 0.9, "b": 0.6, "cross_entropy": 0.8}, each=6, seeds=(0,))
     record = read_record(made)
     modalities = {"a": {"text": ""}, "b": {"face": ""}, "cross_entropy": {"text": "", "face": ""}}
@@ -169,7 +172,7 @@ def test_the_best_single_modality_is_chosen_on_validation_never_on_test(tmp_path
     assert best_single([text, face], "another split", "emotion", CLASSES) is None
 
 
-def test_the_epoch_that_was_kept_is_told_as_it_waschosen_in_words(folder, tmp_path):
+def test_the_epoch_that_was_kept_is_told_as_it_waschosen_in_words(folder: Path, tmp_path: Path) -> None:
     rows = read_rows(folder, read_record(folder))
     assert kept_in_words(rows) == "The kept epoch is the best by BACC on the validation part."
     made = make_comparison(tmp_path / "c", {"cross_entropy": 0.8, "center": 0.8}, each=6, seeds=(0,))
@@ -183,7 +186,7 @@ def test_the_epoch_that_was_kept_is_told_as_it_waschosen_in_words(folder, tmp_pa
     )
 
 
-def test_the_model_card_says_how_the_epoch_was_chosen():
+def test_the_model_card_says_how_the_epoch_was_chosen() -> None:
     recipe = Recipe.load("server")
     assert chosen_in_words(recipe, True).startswith("The epoch was chosen on validation")
     last = chosen_in_words(recipe.changed(["training.select=last"]), True)
@@ -191,7 +194,7 @@ def test_the_model_card_says_how_the_epoch_was_chosen():
     assert "better than they should be" in chosen_in_words(recipe.changed(["training.select=test"]), True)
 
 
-def test_a_changed_recipe_is_told_by_its_fields():
+def test_a_changed_recipe_is_told_by_its_fields() -> None:
     base = Recipe.load("3m-ser")
     assert base_of(base) == base
     voice = ["modalities.text=null", "modalities.audio.encoder=logmel", "epochs=20", "loss=center", "seed=3"]
@@ -218,7 +221,7 @@ def test_a_changed_recipe_is_told_by_its_fields():
     )
 
 
-def test_the_joint_validation_loss_by_hand():
+def test_the_joint_validation_loss_by_hand() -> None:
     metrics = pd.DataFrame({
         "epoch": [1, 2], "train_joint": [1.0, 0.8], "train_loss_a": [1, 1], "train_loss_b": [1, 1],
         "validation_loss_a": [2.0, 1.0], "validation_loss_b": [4.0, 3.0], "weight_a": [0.5, 0.25],
@@ -228,7 +231,9 @@ def test_the_joint_validation_loss_by_hand():
     assert "validation_joint" not in with_joint(metrics.drop(columns="weight_b"))
 
 
-def test_rows_with_failed_runs_are_named_and_the_claim_on_clusters_is_of_trained_rows(folder, tmp_path):
+def test_rows_with_failed_runs_are_named_and_the_claim_on_clusters_is_of_trained_rows(
+    folder: Path, tmp_path: Path
+) -> None:
     copy = shutil.copytree(folder, tmp_path / "copy")
     record = json.loads((copy / "comparison.json").read_text())
     record["rows"][1]["cells"][0]["finished"] = False

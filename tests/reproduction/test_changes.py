@@ -4,7 +4,7 @@ from affuse.recipe import Recipe
 from affuse.reproduction.changes import changes_in_words
 
 
-def test_every_changed_field_is_told_once_with_both_values():
+def test_every_changed_field_is_told_once_with_both_values() -> None:
     full = Recipe.load("server", ["training.batch_size=1", "training.epochs=101"])
     other = Recipe.load("3m-ser", ["training.batch_size=1", "training.epochs=200"])
     small = Recipe.load(
@@ -20,7 +20,7 @@ def test_every_changed_field_is_told_once_with_both_values():
     assert changes_in_words([(full, full)]) == ""
 
 
-def test_fusion_and_head_are_told_too():
+def test_fusion_and_head_are_told_too() -> None:
     here = Recipe.load("3m-ser", ["fusion.options.heads=2", "head.dropout=0.45"])
     assert changes_in_words([(here, Recipe.load("3m-ser"))]) == (
         "Besides the encoders, these settings differ from the full form: fusion.options.heads 2 (in full 8); "
@@ -28,7 +28,7 @@ def test_fusion_and_head_are_told_too():
     )
 
 
-def test_a_loss_and_a_split_are_told_too():
+def test_a_loss_and_a_split_are_told_too() -> None:
     full = Recipe.load("server")
     here = Recipe.load("server", ["loss=0.5*center", "protocol.kind=group_k_fold"])
     told = changes_in_words([(here, full)])

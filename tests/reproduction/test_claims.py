@@ -1,6 +1,8 @@
 """A paper's claims against runs made by hand: differences derived again, Holm's correction, verdicts, sentences."""
 
 import shutil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ from affuse.reports.record import read_record
 from affuse.reports.tables.paired_nll import compare_nll
 from affuse.reports.tables.rows import read_rows
 from affuse.reports.tables.utterances import read_utterances
-from affuse.reproduction.definition import Claim, papers, published, read_definition, read_paper
+from affuse.reproduction.definition import Claim, Paper, papers, published, read_definition, read_paper
 from affuse.reproduction.report.claims import COLUMNS, HOLDS, ONLY_RUNS, OPPOSITE, OPPOSITE_RUNS, claims_table
 from affuse.reproduction.report.verdict import (
     chance_in_words,
@@ -25,7 +27,7 @@ from comparison_folder import CLASSES, make_comparison
 SKILLS = {"cross_entropy": 0.75, "center": 0.48, "contrastive_center": 0.98, "cross_entropy+center": 0.73}
 
 
-def claim(row, over, better):
+def claim(row: str, over: str, better: str):
     return Claim(says=f"{row} is {better} than {over}.", source="Table I", row=row, over=over, better=better)
 
 
@@ -43,7 +45,7 @@ def paper():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory):
     made = make_comparison(
         tmp_path_factory.mktemp("claims") / "honest", SKILLS, published="SERVER", each=30, seeds=(0, 1)
     )
@@ -54,7 +56,7 @@ def folder(tmp_path_factory):
     return made
 
 
-def numbers(protocol, names, on_test="", weight=""):
+def numbers(protocol: str, names: list[str], on_test: str = "", weight: str = ""):
     return pd.DataFrame(
         [{"row": name, "protocol": protocol, "on_test": on_test, "lambda": weight} for name in names]
     )
@@ -64,11 +66,11 @@ NAMES = [f"SERVER / {loss.replace('+', ' + ')}" for loss in SKILLS]
 
 
 @pytest.fixture(scope="module")
-def table(paper, folder):
+def table(paper: Paper, folder: Path):
     return claims_table(paper, numbers("honest", NAMES), {"honest": folder}).set_index("row")
 
 
-def test_differences_are_those_of_the_predictions(table, folder):
+def test_differences_are_those_of_the_predictions(table: pd.DataFrame, folder: Path) -> None:
     for loss in ("center", "contrastive_center", "cross_entropy+center"):
         differences = []
         for seed in (0, 1):
@@ -91,7 +93,7 @@ def test_differences_are_those_of_the_predictions(table, folder):
     )
 
 
-def test_a_verdict_takes_direction_speakers_and_trainings(table):
+def test_a_verdict_takes_direction_speakers_and_trainings(table: pd.DataFrame) -> None:
     assert table.loc["SERVER / center", "verdict"] == HOLDS
     assert table.loc["SERVER / contrastive_center", "verdict"] == OPPOSITE
     assert table.loc["SERVER / cross_entropy + center", "verdict"] == OPPOSITE_RUNS
@@ -100,14 +102,14 @@ def test_a_verdict_takes_direction_speakers_and_trainings(table):
     assert np.isnan(table.loc["3M-SER / center", "difference"])
 
 
-def test_holms_correction_is_over_the_claims_that_could_be_tested(table):
+def test_holms_correction_is_over_the_claims_that_could_be_tested(table: pd.DataFrame) -> None:
     for test in ("p", "resampled_p"):
         p = table[test].dropna().sort_values()
         stepped = np.minimum(1, np.maximum.accumulate(p.to_numpy() * (len(p) - np.arange(len(p)))))
         assert table.loc[p.index, f"{test}_holm"].to_numpy() == pytest.approx(stepped)
 
 
-def test_what_the_test_part_was_used_for_is_not_judged(paper, folder):
+def test_what_the_test_part_was_used_for_is_not_judged(paper: Paper, folder: Path) -> None:
     frame = numbers("coded", NAMES, on_test="epoch chosen on the test part")
     found = claims_table(paper, frame, {"coded": folder})
     assert list(found.columns) == COLUMNS
@@ -117,7 +119,7 @@ def test_what_the_test_part_was_used_for_is_not_judged(paper, folder):
     assert claims_in_words(found) == ["No claim is judged, because the test part was used to make every row."]
 
 
-def test_a_row_of_several_lambdas_is_the_chosen_one(paper, folder, tmp_path):
+def test_a_row_of_several_lambdas_is_the_chosen_one(paper: Paper, folder: Path, tmp_path: Path) -> None:
     """Two lambdas of one row with different predictions: the claim's difference is the chosen one's."""
     copy = tmp_path / "coded"
     shutil.copytree(folder, copy)
@@ -134,7 +136,7 @@ def test_a_row_of_several_lambdas_is_the_chosen_one(paper, folder, tmp_path):
     assert found["0.5"]["difference"] < -20 < 20 < found["2"]["difference"]
 
 
-def test_the_packaged_claims_are_of_published_rows_in_their_published_direction():
+def test_the_packaged_claims_are_of_published_rows_in_their_published_direction() -> None:
     for name in papers():
         paper = read_paper(name)
         metric = "bacc" if paper.kind == "classification" else "nll_validation"
@@ -146,7 +148,7 @@ def test_the_packaged_claims_are_of_published_rows_in_their_published_direction(
             assert one.better == ("higher" if printed[one.row] > printed[one.over] else "lower")
 
 
-def test_nll_of_two_tasks_derived_with_scikit_learn(tmp_path):
+def test_nll_of_two_tasks_derived_with_scikit_learn(tmp_path: Path) -> None:
     tasks = ("emotion", "gender")
     made = make_comparison(
         tmp_path / "c", {"cross_entropy": 0.5, "center": 0.8}, tasks=tasks, seeds=(0, 1), each=12
@@ -160,7 +162,7 @@ def test_nll_of_two_tasks_derived_with_scikit_learn(tmp_path):
     speakers = read_utterances(made)["speaker"]
     found = compare_nll(first, second, dict.fromkeys(tasks, CLASSES), speakers)
 
-    def nll(row, seed):
+    def nll(row: Any, seed: Any):
         of = pd.concat(
             RunFolder(p).predictions("test") for p in (made / "runs" / f"loss={row},seed={seed}").iterdir()
         )
@@ -185,7 +187,7 @@ def test_nll_of_two_tasks_derived_with_scikit_learn(tmp_path):
 # ---- sentences
 
 
-def test_sentences_of_claims(table):
+def test_sentences_of_claims(table: pd.DataFrame) -> None:
     told = claims_in_words(table.reset_index())
     assert told[0].startswith(
         "Under the honest protocol, of the paper's 5 claims: 1 confirmed, 1 contradicted, 1 contradicted over speakers "
@@ -200,7 +202,7 @@ def test_sentences_of_claims(table):
     )
 
 
-def lines_of(**changed):
+def lines_of(**changed: float | str):
     line = {
         "protocol": "honest", "row": "A", "over": "B", "better": "higher", "metric": "bacc", "difference": 4.0,
         "low": 1.0, "high": 7.0, "p_holm": 0.01, "resampled_p": 0.3, "resampled_p_holm": 0.3, "n": 100,
@@ -209,7 +211,7 @@ def lines_of(**changed):
     return pd.DataFrame([line | changed])
 
 
-def test_sentences_say_what_was_not_tested():
+def test_sentences_say_what_was_not_tested() -> None:
     told = claims_in_words(lines_of())[0]
     assert told == (
         "Under the honest protocol, none of the paper's claims is confirmed. 1 is significant over speakers but not "
@@ -225,7 +227,7 @@ def test_sentences_say_what_was_not_tested():
     assert untested == ["Under the honest protocol, none of the paper's claims could be tested."]
 
 
-def test_a_comparison_too_small_to_show_anything_says_so():
+def test_a_comparison_too_small_to_show_anything_says_so() -> None:
     assert claims_in_words(lines_of(detectable=138.6))[1] == (
         "With 100 test utterances of 4 speakers, no difference can be found: it would have to be larger than any can "
         "be."
@@ -233,7 +235,7 @@ def test_a_comparison_too_small_to_show_anything_says_so():
     assert "138.600 nats" in claims_in_words(lines_of(detectable=138.6, metric="nll"))[1]
 
 
-def test_networks_at_chance_are_told():
+def test_networks_at_chance_are_told() -> None:
     frame = pd.DataFrame(
         [
             ("A", "emotion_bacc", "honest", 25.0, 25.0), ("B", "emotion_bacc", "honest", 40.0, 24.0),
@@ -251,7 +253,7 @@ def test_networks_at_chance_are_told():
     assert chance_in_words(frame.iloc[2:3], {"emotion": 4}) == []
 
 
-def test_sentences_of_protocols_and_published_numbers():
+def test_sentences_of_protocols_and_published_numbers() -> None:
     frame = pd.DataFrame(
         [
             ("A", "bacc", "written", 63.0, "", ""),
@@ -283,7 +285,7 @@ def test_sentences_of_protocols_and_published_numbers():
     assert published_in_words(untrained).startswith("0 of the 2 published numbers lie inside the interval")
 
 
-def test_claims_of_rows_that_did_not_train_are_not_judged(paper, folder, tmp_path):
+def test_claims_of_rows_that_did_not_train_are_not_judged(paper: Paper, folder: Path, tmp_path: Path) -> None:
     """The curves of one row are flat: its claims have numbers, and no verdict; the other claim is corrected alone."""
     copy = tmp_path / "honest"
     shutil.copytree(folder, copy)

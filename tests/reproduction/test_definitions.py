@@ -1,5 +1,7 @@
 """What the definition files say, held against the facts: rows, losses, splits, switches; and what corpora may lack."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -21,7 +23,7 @@ from affuse.reproduction.grid import build_recipe, choose_split, make_grid
 from corpus_files import real
 
 
-def corpus(name="iemocap", **columns):
+def corpus(name: str = "iemocap", **columns: list[str | None] | None):
     """Ten speakers in five sessions, every column filled in; a column given as None is blank."""
     n = 80
     table = {
@@ -45,13 +47,13 @@ def corpus(name="iemocap", **columns):
     )
 
 
-def grid(paper, protocol, on=None, **form):
+def grid(paper: str, protocol: str, on: Corpus | None = None, **form: bool | tuple[Any, ...]):
     return make_grid(
         read_paper(paper), protocol, read_definition(paper, protocol), on or corpus(), Form(**form)
     )
 
 
-def recipes(paper, protocol, **form) -> dict[str, Recipe]:
+def recipes(paper: str, protocol: str, **form: bool | tuple[str, str]) -> dict[str, Recipe]:
     """Name of a variant -> its recipe at the first seed."""
     found: dict[str, Recipe] = {}
     for variant in grid(paper, protocol, **form).variants:
@@ -61,12 +63,12 @@ def recipes(paper, protocol, **form) -> dict[str, Recipe]:
 
 @pytest.mark.parametrize("paper", papers())
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_every_published_row_has_its_cell_and_no_other(paper, protocol):
+def test_every_published_row_has_its_cell_and_no_other(paper: str, protocol: str) -> None:
     rows = list(dict.fromkeys(published(read_paper(paper).published)["row"]))
     assert sorted(cell.row for cell in read_definition(paper, protocol).cells) == sorted(rows)
 
 
-def test_published_numbers_are_the_shared_ones():
+def test_published_numbers_are_the_shared_ones() -> None:
     shared = pd.read_csv(real("../published") / "tables.csv", keep_default_na=False)
     mine = pd.concat([published(name) for name in dict.fromkeys(shared["paper"])], ignore_index=True)
     pd.testing.assert_frame_equal(mine, shared)
@@ -75,7 +77,7 @@ def test_published_numbers_are_the_shared_ones():
 @pytest.mark.parametrize("paper", papers())
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("form", [{}, {"small": True}, {"quick": True}])
-def test_every_recipe_is_whole(paper, protocol, form):
+def test_every_recipe_is_whole(paper: str, protocol: str, form: dict[str, Any]) -> None:
     """Every field is checked once more; a recipe that was changed is still one."""
     found = grid(paper, protocol, **form)
     assert found.variants
@@ -84,14 +86,14 @@ def test_every_recipe_is_whole(paper, protocol, form):
 
 
 @pytest.mark.parametrize("paper", papers())
-def test_only_the_code_touches_the_test_part(paper):
+def test_only_the_code_touches_the_test_part(paper: str) -> None:
     for protocol in ("written", "honest"):
         assert {recipe.on_test for recipe in recipes(paper, protocol).values()} == {""}
     assert {recipe.on_test for recipe in recipes(paper, "coded").values()} - {""}
 
 
 @pytest.mark.parametrize("paper", papers())
-def test_honest_is_three_seeds_one_session_to_test_and_another_to_validate(paper):
+def test_honest_is_three_seeds_one_session_to_test_and_another_to_validate(paper: str) -> None:
     found = grid(paper, "honest")
     assert {variant.recipe.seed for variant in found.variants} == {0, 1, 2}
     for variant in found.variants:
@@ -104,7 +106,7 @@ def test_honest_is_three_seeds_one_session_to_test_and_another_to_validate(paper
         assert {v.recipe.seed for v in grid(paper, "honest", **small).variants} == {0, 1, 2}
 
 
-def test_first_paper_as_written():
+def test_first_paper_as_written() -> None:
     """Eqs. 1 to 5 with lambda 1 and theta 1; trained centers; lr / 10 every 30 epochs; 80/20."""
     found = recipes("multi-loss", "written")
     assert len(found) == 10
@@ -119,7 +121,7 @@ def test_first_paper_as_written():
         assert recipe.tasks["emotion"].classifier == "auto"
 
 
-def test_first_paper_as_coded():
+def test_first_paper_as_coded() -> None:
     found = recipes("multi-loss", "coded")
     assert len(found) == 2 * (1 + 1 + 4 + 1 + 4)
     for row, recipe in found.items():
@@ -147,7 +149,7 @@ def test_first_paper_as_coded():
     assert lambdas == ["0.5", "1", "1.5", "2"]
 
 
-def test_second_paper_as_coded():
+def test_second_paper_as_coded() -> None:
     """Sections 0 and 4: overlapping parts, crop by gender, (x - mean) / var, raw pictures, schedule every 10 epochs."""
     for row, recipe in recipes("dynamic-loss", "coded").items():
         assert recipe.protocol.reshuffled
@@ -163,7 +165,7 @@ def test_second_paper_as_coded():
         assert recipe.weighting.name == ("static" if row == "MM-static" else "softmax")
 
 
-def test_label_rules_are_for_corpora_with_votes_and_the_side_for_pictures_of_two():
+def test_label_rules_are_for_corpora_with_votes_and_the_side_for_pictures_of_two() -> None:
     plain = grid("dynamic-loss", "coded")
     assert plain.variants[0].recipe.corpus.labels is None
     assert plain.notes == ["iemocap keeps no annotators' votes: corpus.labels left as it is."]
@@ -173,7 +175,7 @@ def test_label_rules_are_for_corpora_with_votes_and_the_side_for_pictures_of_two
 
 
 @pytest.mark.parametrize("paper", papers())
-def test_switches_change_something_and_name_their_facts(paper):
+def test_switches_change_something_and_name_their_facts(paper: str) -> None:
     plan, definition = read_switches(paper), read_definition(paper, "honest")
     cells = {cell.row: cell for cell in definition.cells}
     names = [switch.name for switch in plan.switches]
@@ -190,7 +192,7 @@ def test_switches_change_something_and_name_their_facts(paper):
 # ---- forms and overrides
 
 
-def test_small_and_quick_forms_need_no_download_and_spare_epochs():
+def test_small_and_quick_forms_need_no_download_and_spare_epochs() -> None:
     full, small, quick = (
         recipes("multi-loss", "coded", **form) for form in ({}, {"small": True}, {"quick": True})
     )
@@ -206,7 +208,7 @@ def test_small_and_quick_forms_need_no_download_and_spare_epochs():
     assert (video["weights"], video["scaling"]) == (None, "raw255")
 
 
-def test_quick_runs_two_folds_of_the_second_paper_and_says_so():
+def test_quick_runs_two_folds_of_the_second_paper_and_says_so() -> None:
     found = grid("dynamic-loss", "honest", quick=True)
     assert found.folds == [0, 1]
     assert "Only the first 2 folds are run (quick form)." in found.notes
@@ -214,7 +216,7 @@ def test_quick_runs_two_folds_of_the_second_paper_and_says_so():
     assert grid("multi-loss", "honest", quick=True).folds is None
 
 
-def test_overrides_come_last_and_may_be_for_one_recipe():
+def test_overrides_come_last_and_may_be_for_one_recipe() -> None:
     found = recipes("multi-loss", "written", overrides=("epochs=3", "3m-ser:lr=0.5"))
     assert {recipe.training.epochs for recipe in found.values()} == {3}
     assert {recipe.name: recipe.optimizer.lr for recipe in found.values()} == {"server": 1e-4, "3m-ser": 0.5}
@@ -227,7 +229,7 @@ def test_overrides_come_last_and_may_be_for_one_recipe():
 # ---- corpora
 
 
-def test_without_sessions_speakers_are_held_out():
+def test_without_sessions_speakers_are_held_out() -> None:
     split = grid("multi-loss", "honest", corpus(session=None)).variants[0].recipe.protocol
     assert (split.by, split.validation.by) == (("speaker",), ("speaker",))
     one = ["one"] * 80
@@ -236,7 +238,7 @@ def test_without_sessions_speakers_are_held_out():
     assert grid("multi-loss", "written", corpus(session=None, speaker=one)).variants
 
 
-def test_a_session_that_is_blank_for_some_does_not_count():
+def test_a_session_that_is_blank_for_some_does_not_count() -> None:
     sessions = [None, *[f"{i % 5}" for i in range(79)]]
     splits = read_definition("multi-loss", "honest").splits
     assert choose_split(splits, corpus(session=sessions), "honest")["by"] == "speaker"
@@ -254,19 +256,19 @@ def test_a_session_that_is_blank_for_some_does_not_count():
         ("dynamic-loss", "gender", "iemocap has no genders"),
     ],
 )
-def test_what_a_corpus_lacks_is_told(paper, column, message):
+def test_what_a_corpus_lacks_is_told(paper: str, column: str, message: str) -> None:
     with pytest.raises(AffuseError, match=f"{message} .column '{column}' is blank in all 80 rows."):
         grid(paper, "honest", corpus(**{column: None}))
 
 
-def test_unknown_names_are_told_with_the_nearest():
+def test_unknown_names_are_told_with_the_nearest() -> None:
     with pytest.raises(AffuseError, match=r"no 'multiloss' among the papers .did you mean 'multi-loss'"):
         read_paper("multiloss")
     with pytest.raises(AffuseError, match=r"no 'honst' among the protocols .did you mean 'honest'"):
         read_definition("multi-loss", "honst")
 
 
-def test_splits_of_the_definitions_are_protocols():
+def test_splits_of_the_definitions_are_protocols() -> None:
     assert len(papers()) == 2
     for paper in papers():
         for protocol in PROTOCOLS:

@@ -1,11 +1,13 @@
 """The second paper's table: numbers of a run by hand, and the whole way on a small generated corpus with pictures."""
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from affuse.corpora.corpus import Corpus
 from affuse.corpora.generated import generate_release
 from affuse.corpora.readers.iemocap import prepare
 from affuse.reproduction.report.values import joint_numbers
@@ -16,7 +18,7 @@ from command import affuse
 SPACES = {"emotion": ["a", "b"], "gender": ["f", "m"]}
 
 
-def test_nll_and_weights_of_a_run_by_hand(tmp_path):
+def test_nll_and_weights_of_a_run_by_hand(tmp_path: Path) -> None:
     """Weights at the chosen epoch weigh the sum; the last epoch's are the weights that the paper prints."""
     pd.DataFrame(
         {"epoch": [1, 2, 3], "weight_emotion": [0.5, 0.4, 0.3], "weight_gender": [0.5, 0.6, 0.7]}
@@ -41,13 +43,15 @@ def test_nll_and_weights_of_a_run_by_hand(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
+def corpus(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("release")
     release = generate_release(folder / "release", sessions=3, dialogs=2, turns=66, jobs=1)
     return prepare(release, folder / "corpus")
 
 
-def test_the_grid_as_coded(corpus, tmp_path, capsys, monkeypatch):
+def test_the_grid_as_coded(
+    corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of so few turns a rule of four classes without excited would leave some class out: the corpus's labels stay."""
     words = "--quick --jobs 1 --seeds 0 --protocol coded --set protocol.seed=1 --set corpus.labels=null --set epochs=1"
     words += " --set training.batch_size=8 --set fusion.options.hidden=8"

@@ -2,6 +2,8 @@
 
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,13 +21,13 @@ from affuse.reproduction.report.values import COLUMNS
 from affuse.reproduction.utterances import OTHERS
 from affuse.training.runfolder import RunFolder
 from browser import CHROMIUM, look
-from command import affuse
+from command import Ran, affuse
 from small_corpus import make_corpus
 from tiny_models import tiny_bert
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("place")
     make_corpus(folder, speakers=6, each=2)
     bert = tiny_bert(folder / "bert")
@@ -41,7 +43,7 @@ SHORT = ["--set", "corpus.min_seconds=0.5"]  # all clips here are below the code
 
 
 @pytest.fixture(scope="module")
-def ran(place, tmp_path_factory):
+def ran(place: tuple[Path, list[Path | str]], tmp_path_factory: pytest.TempPathFactory):
     """All three protocols, one honest seed."""
     out = tmp_path_factory.mktemp("out") / "R"
     patch = pytest.MonkeyPatch()
@@ -69,13 +71,13 @@ class _NoCapture:
 
 
 @pytest.fixture(scope="module")
-def frame(ran):
+def frame(ran: tuple[Path, Ran]):
     out, result = ran
     assert result.code == 0
     return pd.read_csv(out / "reproduction.csv", keep_default_na=False).replace({"published": {"": np.nan}})
 
 
-def test_one_row_per_protocol_published_row_and_metric(frame):
+def test_one_row_per_protocol_published_row_and_metric(frame: pd.DataFrame) -> None:
     assert list(frame.columns) == COLUMNS
     assert len(frame) == 3 * len(published("multi-loss-ser"))
     for _, line in published("multi-loss-ser").iterrows():
@@ -87,7 +89,7 @@ def test_one_row_per_protocol_published_row_and_metric(frame):
     assert swapped["note"].str.startswith("columns swapped").all()  # 'see acc' is followed
 
 
-def test_values_are_those_of_the_runs_predictions(frame, ran):
+def test_values_are_those_of_the_runs_predictions(frame: pd.DataFrame, ran: tuple[Path, Ran]) -> None:
     out = ran[0]
     for protocol, folds in (("written", 1), ("honest", 3)):
         folders = sorted((out / protocol / "runs").glob("row=SERVER___cross_entropy,seed=0/fold*"))
@@ -102,7 +104,7 @@ def test_values_are_those_of_the_runs_predictions(frame, ran):
             assert row["n"].iloc[0] == len(table)
 
 
-def test_the_best_lambda_on_test_is_reported_and_marked(frame, ran):
+def test_the_best_lambda_on_test_is_reported_and_marked(frame: pd.DataFrame, ran: tuple[Path, Ran]) -> None:
     out = ran[0]
     found = {}
     for folder in (out / "coded" / "runs").glob("row=3M-SER___contrastive_center,_lambda_*"):
@@ -118,7 +120,9 @@ def test_the_best_lambda_on_test_is_reported_and_marked(frame, ran):
     assert found[f"{float(best['lambda']):g}"] == max(found.values())
 
 
-def test_whatever_was_chosen_on_test_is_marked_in_every_file(frame, ran):
+def test_whatever_was_chosen_on_test_is_marked_in_every_file(
+    frame: pd.DataFrame, ran: tuple[Path, Ran]
+) -> None:
     out = ran[0]
     marked = frame[frame["on_test"] != ""]
     assert set(marked["protocol"]) == {"coded"}
@@ -137,13 +141,15 @@ def test_whatever_was_chosen_on_test_is_marked_in_every_file(frame, ran):
         assert "†‡" in shown
 
 
-def test_no_published_number_is_inside_the_interval_of_another_corpus(frame, ran):
+def test_no_published_number_is_inside_the_interval_of_another_corpus(
+    frame: pd.DataFrame, ran: tuple[Path, Ran]
+) -> None:
     assert frame[frame["protocol"] == "honest"]["low"].astype(float).notna().all()
     assert set(frame["inside"]) == {""}
     assert "in honest interval" not in (ran[0] / "report.md").read_text()
 
 
-def test_every_page_says_that_it_is_quick_small_and_generated(ran):
+def test_every_page_says_that_it_is_quick_small_and_generated(ran: tuple[Path, Ran]) -> None:
     out = ran[0]
     for name in ("report.html", "report.md"):
         text = (out / name).read_text()
@@ -155,7 +161,7 @@ def test_every_page_says_that_it_is_quick_small_and_generated(ran):
     assert (out / "honest" / "report.html").is_file()
 
 
-def test_the_page_has_the_verdict_the_claims_and_what_the_small_form_changes(ran):
+def test_the_page_has_the_verdict_the_claims_and_what_the_small_form_changes(ran: tuple[Path, Ran]) -> None:
     out = ran[0]
     claims = pd.read_csv(out / "claims.csv")
     assert len(claims) == 3 * 9
@@ -183,7 +189,7 @@ def test_the_page_has_the_verdict_the_claims_and_what_the_small_form_changes(ran
     assert "coded/report.html" in page
 
 
-def test_other_utterances_than_the_papers_are_in_the_verdict(ran, tmp_path):
+def test_other_utterances_than_the_papers_are_in_the_verdict(ran: tuple[Path, Ran], tmp_path: Path) -> None:
     for name in ("reproduction.json", "reproduction.csv", "claims.csv"):
         (tmp_path / name).write_text((ran[0] / name).read_text("utf-8"), "utf-8")
     record = json.loads((tmp_path / "reproduction.json").read_text("utf-8"))
@@ -199,7 +205,9 @@ def test_other_utterances_than_the_papers_are_in_the_verdict(ran, tmp_path):
     )
 
 
-def test_a_damaged_folder_is_one_sentence(ran, tmp_path, capsys, monkeypatch):
+def test_a_damaged_folder_is_one_sentence(
+    ran: tuple[Path, Ran], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = ("reproduction.json", "reproduction.csv", "claims.csv")
     whole = {name: (ran[0] / name).read_text("utf-8") for name in names}
     damages = {
@@ -221,8 +229,11 @@ def test_a_damaged_folder_is_one_sentence(ran, tmp_path, capsys, monkeypatch):
 
 
 def test_rows_whose_cells_fail_are_told_and_nothing_of_an_earlier_run_is(
-    place, tmp_path, capsys, monkeypatch
-):
+    place: tuple[Path, list[Path | str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """First a run that works, then one in the same folder whose losses diverge."""
     words = ["reproduce", "multi-loss", *place[1], "--out", tmp_path / "R", "--protocol", "written", *SHORT]
     assert affuse(capsys, monkeypatch, *words, "--seeds", "0").code == 0
@@ -242,7 +253,7 @@ def test_rows_whose_cells_fail_are_told_and_nothing_of_an_earlier_run_is(
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
-def test_the_page_in_a_browser(ran, tmp_path, width, dark):
+def test_the_page_in_a_browser(ran: tuple[Path, Ran], tmp_path: Path, width: int, dark: bool) -> None:
     seen = look(ran[0] / "report.html", width, dark, tmp_path)
     assert (seen["wide"], seen["dark"], seen["figures"]) == (width, dark, 2)  # for a desk and for a telephone
     for fault in ("faults", "out", "dim", "unsorted"):
@@ -250,7 +261,12 @@ def test_the_page_in_a_browser(ran, tmp_path, width, dark):
     assert not seen["scrolls"]
 
 
-def test_a_second_run_trains_nothing_and_report_makes_the_page_again(place, ran, capsys, monkeypatch):
+def test_a_second_run_trains_nothing_and_report_makes_the_page_again(
+    place: tuple[Path, list[Path | str]],
+    ran: tuple[Path, Ran],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     out = ran[0]
     times = {path: path.stat().st_mtime_ns for path in out.rglob("predictions.csv")}
     page = (out / "report.html").read_text()
@@ -287,7 +303,14 @@ def test_a_second_run_trains_nothing_and_report_makes_the_page_again(place, ran,
         ),
     ],
 )
-def test_bad_input_is_one_sentence(place, tmp_path, capsys, monkeypatch, words, message):
+def test_bad_input_is_one_sentence(
+    place: tuple[Path, list[Path | str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    message: str,
+) -> None:
     words = [place[0] / "corpus" if word == "C" else word for word in words]
     protocol = [] if "--protocol" in words else ["--protocol", "written,coded"]
     result = affuse(capsys, monkeypatch, "reproduce", *words, *protocol, "--out", tmp_path / "R")
@@ -297,7 +320,12 @@ def test_bad_input_is_one_sentence(place, tmp_path, capsys, monkeypatch, words, 
     assert not (tmp_path / "R").exists()  # the written grid would have run, and has not begun
 
 
-def test_a_corpus_too_small_is_told(place, tmp_path, capsys, monkeypatch):
+def test_a_corpus_too_small_is_told(
+    place: tuple[Path, list[Path | str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     corpus = Corpus.load(place[0] / "corpus")
     few = Corpus(corpus.table.iloc[:2], corpus.info.model_copy(update={"name": "few"}), corpus.folder)
     few.save(tmp_path / "few")
@@ -311,7 +339,7 @@ def test_a_corpus_too_small_is_told(place, tmp_path, capsys, monkeypatch):
 # ---- numbers
 
 
-def test_the_interval_over_runs_is_students_t():
+def test_the_interval_over_runs_is_students_t() -> None:
     """The quantile by integrating the density of t with 4 degrees of freedom, not by scipy's own table."""
     values = np.array([0.31, 0.36, 0.33, 0.40, 0.35])
     mean, low, high = over_runs(values)
@@ -319,7 +347,7 @@ def test_the_interval_over_runs_is_students_t():
     reach = (high - mean) / error
     assert mean - low == pytest.approx(high - mean)
 
-    def density(x, v=4):
+    def density(x: Any, v: Any = 4):
         return (
             special.gamma((v + 1) / 2)
             / (np.sqrt(v * np.pi) * special.gamma(v / 2))
@@ -332,7 +360,7 @@ def test_the_interval_over_runs_is_students_t():
     assert np.isnan(over_runs(np.array([0.5]))[1:]).all()
 
 
-def test_the_table_by_hand():
+def test_the_table_by_hand() -> None:
     rows = [
         ("written", 70.0, np.nan, np.nan, "", "", ""),
         (
@@ -395,7 +423,12 @@ def test_the_table_by_hand():
 # ---- one switch at a time
 
 
-def test_a_switchs_effect_is_switched_minus_base_over_seeds(place, tmp_path, capsys, monkeypatch):
+def test_a_switchs_effect_is_switched_minus_base_over_seeds(
+    place: tuple[Path, list[Path | str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     plan = Switches(
         description="", protocol="honest", seeds=[0, 1],
         switches=[
@@ -416,7 +449,7 @@ def test_a_switchs_effect_is_switched_minus_base_over_seeds(place, tmp_path, cap
     assert list(effects["switch"]) == ["peek", "peek", "last", "last"]
     runs = tmp_path / "runs"
 
-    def acc(name, seed):
+    def acc(name: Any, seed: Any):
         folders = (runs / f"row=SERVER___cross_entropy__{name},seed={seed}").glob("fold*")
         table = pd.concat([RunFolder(folder).predictions("test") for folder in folders])
         assert len(table) == 36

@@ -1,5 +1,7 @@
 """A switch that stops a network from training says so beside its effect."""
 
+from pathlib import Path
+
 from affuse.recipe import Recipe
 from affuse.reproduction.definition import Switch
 from affuse.reproduction.effects import effects, untrained_variants
@@ -17,7 +19,7 @@ FACE = [
 ]  # fmt: skip
 
 
-def test_effects_tell_of_trainings_that_did_not_train(tmp_path):
+def test_effects_tell_of_trainings_that_did_not_train(tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path, speakers=6, each=4)
     variants = [
         Variant({"row": name, "seed": "0"}, Recipe.load("server", [*FACE, *changes]))

@@ -1,5 +1,7 @@
 """The paper's utterances: stated by every protocol, and told where the paper's corpus has others."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -19,7 +21,7 @@ IMPROVISED = {"anger": 289, "happiness": 284, "sadness": 608, "neutral": 1099}
 MERGED = {"anger": 1103, "happiness": 1636, "sadness": 1084, "neutral": 1708}
 
 
-def corpus(counts, source="consensus", name="iemocap", generated=False):
+def corpus(counts: dict[str, int], source: str = "consensus", name: str = "iemocap", generated: bool = False):
     """So many rows of each class, ten speakers in five sessions; no file is there."""
     labels = [label for label, count in counts.items() for _ in range(count)]
     n = len(labels)
@@ -34,7 +36,7 @@ def corpus(counts, source="consensus", name="iemocap", generated=False):
     return Corpus(table, CorpusInfo(name=name, label_spaces=spaces, generated=generated))
 
 
-def told(paper, protocol, of, *overrides):
+def told(paper: str, protocol: str, of: Corpus, *overrides: str):
     found = read_paper(paper), read_definition(paper, protocol)
     grid = make_grid(found[0], protocol, found[1], of, Form(overrides=overrides))
     return check_utterances(*found, of, [variant.recipe for variant in grid.variants[:1]])
@@ -43,14 +45,14 @@ def told(paper, protocol, of, *overrides):
 @pytest.mark.parametrize(
     ("protocol", "total"), [("written", 5531), ("honest", 5531), ("coded", 4661)]
 )  # the dropped clips of the code: section 3 of multi-loss-ser.md
-def test_the_first_papers_utterances(protocol, total):
+def test_the_first_papers_utterances(protocol: str, total: int) -> None:
     definition = read_definition("multi-loss", protocol)
     assert sum(definition.utterances.classes.values()) == total
     told = utterances_in_words(read_paper("multi-loss"), definition)
     assert told.startswith(f"The protocol's utterances of iemocap: {total:,} (anger ")
 
 
-def test_the_second_papers_utterances():
+def test_the_second_papers_utterances() -> None:
     for protocol in PROTOCOLS:
         stated = read_definition("dynamic-loss", protocol).utterances
         assert stated.classes == IMPROVISED
@@ -61,11 +63,11 @@ def test_the_second_papers_utterances():
     ("paper", "protocol", "counts"),
     [("multi-loss", "written", MERGED), ("multi-loss", "honest", MERGED), ("dynamic-loss", "honest", IMPROVISED)],
 )  # fmt: skip
-def test_the_papers_own_utterances_are_no_others(paper, protocol, counts):
+def test_the_papers_own_utterances_are_no_others(paper: str, protocol: str, counts: dict[str, int]) -> None:
     assert told(paper, protocol, corpus(counts)) == []
 
 
-def test_other_classes_dialogs_or_rows_are_told_with_their_counts():
+def test_other_classes_dialogs_or_rows_are_told_with_their_counts() -> None:
     (six,) = told("multi-loss", "honest", corpus(ALL))
     assert six.startswith(f"{OTHERS}: iemocap has 5,531 here, the protocol 5,531 (")
     assert "happiness 595 for 1,636" in six
@@ -81,7 +83,7 @@ def test_other_classes_dialogs_or_rows_are_told_with_their_counts():
     assert "happiness 0 for 1,636, neutral 0 for 1,708" in changed[0]
 
 
-def test_what_a_draw_or_a_self_report_labels_is_beside_the_consensus():
+def test_what_a_draw_or_a_self_report_labels_is_beside_the_consensus() -> None:
     table = corpus(IMPROVISED).table
     more = corpus({"anger": 70, "sadness": 5}, "tie").table.assign(id=lambda t: "t" + t["id"])
     info = corpus(IMPROVISED).info
@@ -92,7 +94,7 @@ def test_what_a_draw_or_a_self_report_labels_is_beside_the_consensus():
     assert told("dynamic-loss", "written", corpus(IMPROVISED | {"anger": 288}))[0].count(" for ") == 1
 
 
-def test_utterances_of_gender_alone_are_told():
+def test_utterances_of_gender_alone_are_told() -> None:
     table = corpus(IMPROVISED).table
     blank = corpus({"anger": 7}).table.assign(id=lambda t: "b" + t["id"], emotion=None, label_source=None)
     both = Corpus(pd.concat([table, blank], ignore_index=True), corpus(IMPROVISED).info)
@@ -100,14 +102,14 @@ def test_utterances_of_gender_alone_are_told():
 
 
 @pytest.mark.parametrize("name", ["emodb", "iemocap"])
-def test_other_and_generated_corpora_are_never_the_papers(name):
+def test_other_and_generated_corpora_are_never_the_papers(name: str) -> None:
     other = corpus({"anger": 20, "sadness": 20}, name=name, generated=name == "iemocap")
     for paper in papers():
         assert told(paper, "honest", other) == []
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_the_first_paper_sets_its_labels_where_votes_are_kept(protocol, tmp_path):
+def test_the_first_paper_sets_its_labels_where_votes_are_kept(protocol: str, tmp_path: Path) -> None:
     (tmp_path / ANNOTATIONS).touch()
     six = corpus(ALL)
     voted = Corpus(six.table.assign(emotion_raw="ang"), six.info, tmp_path)
@@ -119,7 +121,9 @@ def test_the_first_paper_sets_its_labels_where_votes_are_kept(protocol, tmp_path
         assert (labels.classes, labels.scenario, labels.ties) == ("4+exc", "both", "drop")
 
 
-def test_the_command_says_so_before_anything_is_trained(tmp_path, capsys, monkeypatch):
+def test_the_command_says_so_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No file of this corpus is there, so that nothing is."""
     corpus({"anger": 30, "sadness": 30}).save(tmp_path / "corpus")
     result = affuse(
@@ -133,7 +137,7 @@ def test_the_command_says_so_before_anything_is_trained(tmp_path, capsys, monkey
     assert "a.wav does not exist" in said
 
 
-def test_inside_is_filled_for_the_papers_utterances_alone():
+def test_inside_is_filled_for_the_papers_utterances_alone() -> None:
     row = {"protocol": "honest", "published": 63.1, "low": 60.0, "high": 65.0}
     assert inside(row, same=True) == "yes"
     assert inside(row | {"high": 63.0}, same=True) == "no"

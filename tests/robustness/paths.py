@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +25,7 @@ def _predicted(*names: str):
     return check
 
 
-def _folder(place: Place, check) -> Command:
+def _folder(place: Place, check: Callable[..., Any]) -> Command:
     return Command(["predict", place.model, "clips", "--out", place.out, "--jobs", 1], check)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from affuse.files import read_csv
 from robustness.situations import Command, Place, situation
 from robustness.tables import has
@@ -37,7 +40,7 @@ def _null(place: Place) -> Command:
     return Command([*words, "--over", "fold=0", "--cache", place.folder / "cache", *changes], check)
 
 
-def _options(place: Place, options: str, check=lambda place: None) -> Command:
+def _options(place: Place, options: str, check: Callable[..., Any] = lambda place: None) -> Command:
     (place.folder / "mine.csv").write_text("id,text,emotion\nx1,a,01\nx2,b,yes\nx3,c,null\n")
     (place.folder / "options.yaml").write_text(options)
     return Command(["prepare", "csv", "mine.csv", place.out, "--options", "options.yaml"], check)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,14 +16,16 @@ from robustness.situations import Command, Place, situation
 from voices import RATE, recording
 
 
-def prepare(place: Place, content: str | bytes, name: str = "mine.csv", check=lambda place: None) -> Command:
+def prepare(
+    place: Place, content: str | bytes, name: str = "mine.csv", check: Callable[..., Any] = lambda place: None
+) -> Command:
     """``prepare csv`` of such a table."""
     data = content if isinstance(content, bytes) else content.encode()
     (place.folder / name).write_bytes(data)
     return Command(["prepare", "csv", name, place.out], check)
 
 
-def predict(place: Place, content: str, check=lambda place: None) -> Command:
+def predict(place: Place, content: str, check: Callable[..., Any] = lambda place: None) -> Command:
     """``predict`` of such a table of clips, beside which lies ``talk.wav``, 3.5 s, both channels with another voice."""
     voices = [recording(0.5, (label, 2.5), 0.5) for label in ("neu", "sad")]
     write_sound(place.folder / "talk.wav", np.stack(voices, axis=1), RATE)

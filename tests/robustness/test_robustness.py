@@ -24,7 +24,7 @@ CODES = {"read": 0, "noted": 0, "skipped": 1, "refused": 2}
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory):
+def model(tmp_path_factory: pytest.TempPathFactory):
     torch.manual_seed(0)
     recipe = Recipe.parse({
         "name": "tried", "modalities": {"audio": {"encoder": "logmel", "options": {"bands": 16}}},
@@ -36,14 +36,20 @@ def model(tmp_path_factory):
     return folder
 
 
-def test_every_line_is_tried_and_every_trial_has_a_line():
+def test_every_line_is_tried_and_every_trial_has_a_line() -> None:
     assert [line.name for line in LINES if line.name not in SITUATIONS] == []
     assert sorted(set(SITUATIONS) - {line.name for line in LINES}) == []
     assert len({line.name for line in LINES}) == len(LINES)
 
 
 @pytest.mark.parametrize("line", LINES, ids=[line.name for line in LINES])
-def test_the_line_is_true(capsys, monkeypatch, tmp_path, model, line: Line):
+def test_the_line_is_true(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    model: Path,
+    line: Line,
+) -> None:
     place = Place(tmp_path / "here", model, tmp_path / "out")
     place.folder.mkdir()
     monkeypatch.chdir(place.folder)

@@ -1,6 +1,7 @@
 """The one reader of users' tables, and the one reader of affuse's own CSV files."""
 
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from affuse.names import alike, quote, spellings, tidy
 from affuse.tables import read_table
 
 
-def read(tmp_path, content, name="mine.csv"):
+def read(tmp_path: Path, content: bytes | str, name: str = "mine.csv"):
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return read_table(path)
@@ -37,7 +38,9 @@ def read(tmp_path, content, name="mine.csv"):
         ('id,text\nx,"one\ntwo\nthree"\ny,b\n', ["one\ntwo\nthree", "b"]),
     ],
 )
-def test_every_usual_form_of_csv_is_read_as_it_is_written(tmp_path, content, texts):
+def test_every_usual_form_of_csv_is_read_as_it_is_written(
+    tmp_path: Path, content: str, texts: list[str] | None
+) -> None:
     table = read(tmp_path, content).table
     assert list(table.iloc[:, 0]) == ["x", "y"]
     assert list(table.iloc[:, 1]) == (texts or ["a", "b, and c"])
@@ -56,25 +59,27 @@ def test_every_usual_form_of_csv_is_read_as_it_is_written(tmp_path, content, tex
         ("id,id \nx,y\n", "has the column 'id' twice"),
     ],
 )
-def test_what_would_move_or_lose_a_cell_is_refused(tmp_path, content, message):
+def test_what_would_move_or_lose_a_cell_is_refused(
+    tmp_path: Path, content: bytes | str, message: str
+) -> None:
     with pytest.raises(AffuseError, match=message):
         read(tmp_path, content)
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.ods", "a.json", "a.pkl", "a.feather", "a.zip", "a.docx", "a"])
-def test_other_files_are_refused_by_their_names(tmp_path, name):
+def test_other_files_are_refused_by_their_names(tmp_path: Path, name: str) -> None:
     with pytest.raises(AffuseError, match=r"save it as|write it as|unpack it"):
         read(tmp_path, b"x", name)
 
 
-def test_columns_that_differ_in_case_are_told(tmp_path):
+def test_columns_that_differ_in_case_are_told(tmp_path: Path) -> None:
     numbered = read(tmp_path, "emotion,Emotion\na,b\n")
     assert numbered.notes == (
         "the columns 'emotion', 'Emotion' differ in case or blanks alone; each is read by its own name",
     )
 
 
-def test_parquet_of_every_kind_of_column(tmp_path):
+def test_parquet_of_every_kind_of_column(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {
             "text": ["a", "NA"], "whole": [1.0, None], "half": [0.5, 1.0], "true": [True, None],
@@ -96,7 +101,7 @@ def test_parquet_of_every_kind_of_column(tmp_path):
         numbered.check_read("list")
 
 
-def test_affuses_own_tables_come_back_as_they_were(tmp_path):
+def test_affuses_own_tables_come_back_as_they_were(tmp_path: Path) -> None:
     texts = ["null", "NA", "01", "yes", "1e-3", "", "nan", " a\r", 'q"\r\n,']
     table = pd.DataFrame({"setting": texts, "n": range(9), "value": [0.5, np.nan, *range(6), np.inf]})
     write_csv(tmp_path / "t.csv", table)
@@ -110,7 +115,7 @@ def test_affuses_own_tables_come_back_as_they_were(tmp_path):
         read_csv(tmp_path / "t.csv", ["value"])
 
 
-def test_one_name_has_one_form(tmp_path):
+def test_one_name_has_one_form(tmp_path: Path) -> None:
     composed, decomposed = (unicodedata.normalize(form, "José Ångström") for form in ("NFC", "NFD"))
     assert composed != decomposed
     assert tidy(decomposed) == tidy(f"\ufeff {composed}\u00a0") == composed
@@ -124,7 +129,7 @@ def test_one_name_has_one_form(tmp_path):
     assert find(tmp_path / f"{composed}.wav") == tmp_path / f"{composed}.wav"
 
 
-def test_a_message_quotes_no_whole_file():
+def test_a_message_quotes_no_whole_file() -> None:
     assert quote("short") == "'short'"
     assert len(quote("a" * 200_000)) < 100
     assert len(quote({"bytes": b"\0" * 10_000})) < 100

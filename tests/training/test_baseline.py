@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ class _NoCapture:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory):
+def ran(tmp_path_factory: pytest.TempPathFactory):
     place = tmp_path_factory.mktemp("baseline")
     make_corpus(place, speakers=6, each=4)
     words = [
@@ -56,7 +57,7 @@ def ran(tmp_path_factory):
     return place, words
 
 
-def test_the_baseline_by_scikit_learn_alone(ran):
+def test_the_baseline_by_scikit_learn_alone(ran: tuple[Path, list[Path | str]]) -> None:
     place, _ = ran
     experiment = set_up(
         Corpus.load(place / "corpus"), Recipe.load("3m-ser", CHANGES), FeatureCache(place / "cache"), Quiet()
@@ -85,7 +86,7 @@ def test_the_baseline_by_scikit_learn_alone(ran):
         np.testing.assert_allclose(test[columns].to_numpy(float), expected, atol=2e-3)
 
 
-def test_turning_more_features_than_utterances_changes_no_prediction():
+def test_turning_more_features_than_utterances_changes_no_prediction() -> None:
     random = np.random.default_rng(0)
     rows = {"train": random.normal(size=(30, 90)), "test": random.normal(size=(8, 90))}
     rows["train"][:, 3] = 7.0  # of no spread
@@ -104,7 +105,12 @@ def test_turning_more_features_than_utterances_changes_no_prediction():
     np.testing.assert_allclose(*found, atol=1e-5)
 
 
-def test_it_is_a_row_among_rows(ran, tmp_path, capsys, monkeypatch):
+def test_it_is_a_row_among_rows(
+    ran: tuple[Path, list[Path | str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     place, words = ran
     out = place / "out"
     results = pd.read_csv(out / "results.csv").query("metric == 'bacc'").set_index("loss")
@@ -122,7 +128,7 @@ def test_it_is_a_row_among_rows(ran, tmp_path, capsys, monkeypatch):
     assert set(pd.read_csv(copy / "results.csv")["recipe"]) == {"3m-ser"}
 
 
-def test_the_page_tells_what_was_run(ran):
+def test_the_page_tells_what_was_run(ran: tuple[Path, list[Path | str]]) -> None:
     out = ran[0] / "out"
     record = json.loads((out / "comparison.json").read_text())
     text = (out / "report.md").read_text("utf-8")
@@ -143,7 +149,7 @@ def test_the_page_tells_what_was_run(ran):
     assert record["environment"]["threads"].startswith("1 per run, ")
 
 
-def test_the_joint_loss_is_averaged_over_utterances(ran):
+def test_the_joint_loss_is_averaged_over_utterances(ran: tuple[Path, list[Path | str]]) -> None:
     """Of one task with weight 1 it is that task's loss, however uneven the batches."""
     tables = [pd.read_csv(path) for path in (ran[0] / "out").glob("runs/loss=*/*/metrics.csv")]
     assert len(tables) == 12
@@ -151,7 +157,7 @@ def test_the_joint_loss_is_averaged_over_utterances(ran):
         np.testing.assert_allclose(table["train_joint"], table["train_loss_emotion"], rtol=1e-6)
 
 
-def test_a_missing_modality_is_blank_in_the_pool(tmp_path):
+def test_a_missing_modality_is_blank_in_the_pool(tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path, speakers=3, each=1)
     table = corpus.table.copy()
     table.loc[0, "audio"] = None

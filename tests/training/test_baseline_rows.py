@@ -1,6 +1,7 @@
 """The baseline beside other rows: one per split, made anew where what it reads has changed, counted once."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -29,23 +30,23 @@ RANDOM = ["protocol={kind: ratio, ratios: [0.6, 0.2, 0.2], allow_speaker_overlap
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
+def corpus(tmp_path_factory: pytest.TempPathFactory):
     return make_corpus(tmp_path_factory.mktemp("corpus"), speakers=6, each=2)
 
 
-def run(corpus, out, variants):
+def run(corpus: Corpus, out: Path, variants: list[Variant]):
     cache = FeatureCache(out.parent / "cache")
     comparison = compare(variants, corpus, out, cache, Quiet(), jobs=1)
     add_baseline(comparison, out, Quiet())
     return comparison
 
 
-def variant(name, changes, seed=0):
+def variant(name: str, changes: list[str], seed: int = 0):
     recipe = Recipe.load("server", [*changes, f"seed={seed}"])
     return Variant({"recipe": name, "seed": str(seed)}, recipe)
 
 
-def test_recipes_with_protocols_of_their_own_have_a_baseline_each(corpus, tmp_path):
+def test_recipes_with_protocols_of_their_own_have_a_baseline_each(corpus: Corpus, tmp_path: Path) -> None:
     pair = [variant("fixed", FACE), variant("random", [*FACE, *RANDOM])]
     comparison = run(corpus, tmp_path / "out", pair)
     results = collect_results(comparison).query("metric == 'bacc'").set_index("recipe")
@@ -55,7 +56,7 @@ def test_recipes_with_protocols_of_their_own_have_a_baseline_each(corpus, tmp_pa
             assert results.loc[name, column] == results.loc[f"baseline of {name}", column]
 
 
-def test_a_comparison_may_be_continued_with_more_modalities(corpus, tmp_path):
+def test_a_comparison_may_be_continued_with_more_modalities(corpus: Corpus, tmp_path: Path) -> None:
     out, both = tmp_path / "out", [*FACE, "modalities.again={encoder: precomputed, options: {name: face}}"]
     first = run(corpus, out, [variant("one", FACE)])
     assert len(first.results) == 6  # three folds of the network, three of the baseline
@@ -65,7 +66,7 @@ def test_a_comparison_may_be_continued_with_more_modalities(corpus, tmp_path):
     assert [one["parameters"] for one in found] == [3 * (12 + 1)] * 3
 
 
-def test_where_training_has_one_class_of_a_task_the_baseline_names_it(tmp_path):
+def test_where_training_has_one_class_of_a_task_the_baseline_names_it(tmp_path: Path) -> None:
     whole = make_corpus(tmp_path, speakers=2, each=3)  # a man and a woman: training hears one of them
     table = whole.table.assign(session=whole.table["speaker"])
     two = Corpus(table, whole.info, whole.folder)
@@ -77,7 +78,7 @@ def test_where_training_has_one_class_of_a_task_the_baseline_names_it(tmp_path):
     assert set(test["gender_predicted"]).isdisjoint(test["gender"])
 
 
-def test_its_runs_are_counted_once(corpus, tmp_path):
+def test_its_runs_are_counted_once(corpus: Corpus, tmp_path: Path) -> None:
     out = tmp_path / "out"
     comparison = run(corpus, out, [variant("server", FACE, seed) for seed in (0, 1)])
     write_record(comparison, out)
@@ -91,7 +92,7 @@ def test_its_runs_are_counted_once(corpus, tmp_path):
     assert pd.read_csv(rows[1].runs[0].folder / "split.csv")["speaker"].notna().all()
 
 
-def test_every_table_of_a_report_is_known_as_an_output():
+def test_every_table_of_a_report_is_known_as_an_output() -> None:
     tables = {*STATISTICS.values()}
     assert tables <= set(FILES)
     assert tables <= set(DESCRIBED)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,12 +28,12 @@ from video_files import grey, write_video
 
 
 @pytest.fixture
-def cache(tmp_path):
+def cache(tmp_path: Path):
     return FeatureCache(tmp_path / "cache")
 
 
 @pytest.fixture(scope="module")
-def wav2vec2(tmp_path_factory):
+def wav2vec2(tmp_path_factory: pytest.TempPathFactory):
     return str(tiny_wav2vec2(tmp_path_factory.mktemp("wav2vec2")))
 
 
@@ -42,7 +43,7 @@ def write_voice(path: Path, seed: int = 0, seconds: float = 0.5) -> Utterance:
     return Utterance(path.stem, audio=path)
 
 
-def test_what_is_put_is_got_bit_for_bit(cache):
+def test_what_is_put_is_got_bit_for_bit(cache: FeatureCache) -> None:
     for tensor in (torch.randn(3, 5), torch.arange(7), torch.zeros(0, 4), torch.randn(2, 3).half()):
         cache.put("ab" * 16, tensor)
         found = cache.get("ab" * 16)
@@ -52,7 +53,7 @@ def test_what_is_put_is_got_bit_for_bit(cache):
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
-def test_a_damaged_file_is_a_miss_and_is_removed(cache, damage):
+def test_a_damaged_file_is_a_miss_and_is_removed(cache: FeatureCache, damage: str) -> None:
     key = "ab" * 16
     cache.put(key, torch.randn(30, 5))
     (path,) = cache.folder.rglob("*.safetensors")
@@ -66,7 +67,7 @@ def test_a_damaged_file_is_a_miss_and_is_removed(cache, damage):
     assert key not in cache
 
 
-def test_one_changed_byte_option_or_weight_is_another_key(tmp_path, wav2vec2):
+def test_one_changed_byte_option_or_weight_is_another_key(tmp_path: Path, wav2vec2: str) -> None:
     voice = write_voice(tmp_path / "a.wav")
     keys = [
         ContentKeys().key(e, e.features_key, voice) for e in [SpeechEncoder(SpeechOptions(model=wav2vec2))]
@@ -90,7 +91,7 @@ def test_one_changed_byte_option_or_weight_is_another_key(tmp_path, wav2vec2):
     assert ContentKeys().key(same, same.features_key, Utterance("b", audio=copy)) == keys[-1]
 
 
-def test_extraction_computes_once_and_equals_live(tmp_path, cache, wav2vec2):
+def test_extraction_computes_once_and_equals_live(tmp_path: Path, cache: FeatureCache, wav2vec2: str) -> None:
     voices = [write_voice(tmp_path / f"{i}.wav", i, 0.3 + 0.2 * i) for i in range(4)]
     encoder = SpeechEncoder(SpeechOptions(model=wav2vec2))
     first = extract("audio", encoder, True, voices, cache)
@@ -104,7 +105,7 @@ def test_extraction_computes_once_and_equals_live(tmp_path, cache, wav2vec2):
         assert torch.equal(cached.load(voice.id), live.load(voice.id))
 
 
-def test_inputs_of_a_trained_encoder_are_cached_too(tmp_path, cache):
+def test_inputs_of_a_trained_encoder_are_cached_too(tmp_path: Path, cache: FeatureCache) -> None:
     bert = str(tiny_bert(tmp_path / "bert"))
     texts = [Utterance("a", text="happy day"), Utterance("b", text=None), Utterance("c", text="sad")]
     done = extract("text", TextEncoder(TextOptions(model=bert)), False, texts, cache)
@@ -114,7 +115,7 @@ def test_inputs_of_a_trained_encoder_are_cached_too(tmp_path, cache):
     assert done.keys["b"] is None
 
 
-def test_bad_clips_are_skipped_with_their_cause(tmp_path, cache, wav2vec2):
+def test_bad_clips_are_skipped_with_their_cause(tmp_path: Path, cache: FeatureCache, wav2vec2: str) -> None:
     good = write_voice(tmp_path / "good.wav")
     soundfile.write(tmp_path / "silent.wav", np.zeros(8000), 16_000)
     (tmp_path / "empty.wav").write_bytes(b"")
@@ -127,7 +128,7 @@ def test_bad_clips_are_skipped_with_their_cause(tmp_path, cache, wav2vec2):
     assert list(done.keys) == ["good"]
 
 
-def test_a_clip_used_in_part_says_so_from_the_cache_too(tmp_path, cache):
+def test_a_clip_used_in_part_says_so_from_the_cache_too(tmp_path: Path, cache: FeatureCache) -> None:
     short = write_video(tmp_path / "short.avi", [grey(60)] * 10)
     whole = write_video(tmp_path / "whole.avi", [grey(60)] * 30)
     rows = [
@@ -148,7 +149,9 @@ def test_a_clip_used_in_part_says_so_from_the_cache_too(tmp_path, cache):
     assert list(table["used"]) == ["no", "in part"]
 
 
-def test_features_of_films_by_another_clock_are_not_served(cache, tmp_path, monkeypatch):
+def test_features_of_films_by_another_clock_are_not_served(
+    cache: FeatureCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Sound alone keeps the key it had before films got a clock."""
     film = write_film(tmp_path / "a.mov", Kind("mov", "pcm_s16le", 16_000, 0.0), 0.7)
     voice = write_voice(tmp_path / "b.wav").audio
@@ -168,7 +171,7 @@ def test_features_of_films_by_another_clock_are_not_served(cache, tmp_path, monk
     assert extract("audio", encoders[0], True, rows, cache).computed == 1
 
 
-def test_damage_while_in_use_says_so(cache):
+def test_damage_while_in_use_says_so(cache: FeatureCache) -> None:
     cache.put("ab" * 16, torch.randn(3, 2))
     source = CachedSource({"u": "ab" * 16}, cache, budget=0)
     (path,) = cache.folder.rglob("*.safetensors")
@@ -177,7 +180,7 @@ def test_damage_while_in_use_says_so(cache):
         source.load("u")
 
 
-def test_memory_is_bounded_by_the_budget(cache):
+def test_memory_is_bounded_by_the_budget(cache: FeatureCache) -> None:
     for i in range(4):
         cache.put(f"{i:032x}", torch.zeros(250))  # 1000 bytes each
     source = CachedSource({str(i): f"{i:032x}" for i in range(4)}, cache, budget=2500)
@@ -203,7 +206,7 @@ except AffuseError as error:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no file size limits on this system")
-def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path):
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path: Path) -> None:
     assert resource is not None
     found = subprocess.run(
         [sys.executable, "-c", FILL, str(tmp_path / "cache")], capture_output=True, text=True, check=True
@@ -213,12 +216,12 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path):
     assert files == ["aa" * 16 + ".safetensors"]
 
 
-def test_precomputed_arrays(tmp_path):
+def test_precomputed_arrays(tmp_path: Path) -> None:
     np.save(tmp_path / "rows.npy", np.arange(12, dtype=np.float64).reshape(4, 3))
     np.savez(tmp_path / "many.npz", a=np.ones((5, 3)), b=np.full((2, 3), np.nan), c=np.zeros((2, 2, 2, 2)))
     encoder = PrecomputedEncoder(PrecomputedOptions(name="x", width=3))
 
-    def read(reference):
+    def read(reference: Any):
         return encoder.read(Utterance("u", features={"x": str(tmp_path / reference)}))
 
     assert read("rows.npy#2").tolist() == [[6, 7, 8]]
@@ -241,7 +244,7 @@ def test_precomputed_arrays(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", "text"])
-def test_broken_arrays_are_one_sentence(tmp_path, content):
+def test_broken_arrays_are_one_sentence(tmp_path: Path, content: bytes | str) -> None:
     for suffix in ("npy", "npz"):
         path = tmp_path / f"broken.{suffix}"
         if content == "text":
@@ -256,7 +259,7 @@ def test_broken_arrays_are_one_sentence(tmp_path, content):
         encoder.read(Utterance("u", features={"x": str(tmp_path / "broken.npz")}))
 
 
-def test_what_is_particular_about_sound_is_listed_and_kept(tmp_path, cache):
+def test_what_is_particular_about_sound_is_listed_and_kept(tmp_path: Path, cache: FeatureCache) -> None:
     """Remarks go around the encoder: it gives a tensor, whoever wrote it."""
     wave = np.random.default_rng(0).standard_normal(16_000).astype(np.float32) * 0.1
     soundfile.write(tmp_path / "a.wav", np.stack([wave, -0.9 * wave], axis=1), 16_000)
@@ -275,7 +278,9 @@ def test_what_is_particular_about_sound_is_listed_and_kept(tmp_path, cache):
     )
 
 
-def test_features_of_sound_by_another_rule_are_not_served(tmp_path, cache, monkeypatch):
+def test_features_of_sound_by_another_rule_are_not_served(
+    tmp_path: Path, cache: FeatureCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wave = np.random.default_rng(0).standard_normal((16_000, 6)).astype(np.float32) * 0.1
     soundfile.write(tmp_path / "six.wav", wave, 16_000)
     soundfile.write(tmp_path / "two.wav", wave[:, :2], 16_000)

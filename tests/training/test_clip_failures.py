@@ -1,6 +1,8 @@
 """Whatever goes wrong with one clip is that clip's row: in training as in prediction, of any kind."""
 
 import errno
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -60,7 +62,7 @@ def utterances() -> list[Utterance]:
 
 
 @pytest.mark.parametrize("reads", [True, False])
-def test_extraction_goes_on_past_any_failure(tmp_path, reads):
+def test_extraction_goes_on_past_any_failure(tmp_path: Path, reads: bool) -> None:
     done = extract("text", Failing(reads), True, utterances(), FeatureCache(tmp_path))
     assert list(done.keys) == ["u0"]
     assert [one.id for one in done.skipped] == ["u1", "u2", "u3", "u4", "u5"]
@@ -70,14 +72,14 @@ def test_extraction_goes_on_past_any_failure(tmp_path, reads):
     assert done.skipped[-1].cause == "It is short."
 
 
-def test_live_clips_are_tried_past_any_failure():
+def test_live_clips_are_tried_past_any_failure() -> None:
     rows = {one.id: one for one in utterances()}
     found = check_live("text", LiveSource(Failing(), True, rows), rows)
     assert found.present == {"u0": True}
     assert len(found.skipped) == len(FAILURES)
 
 
-def test_what_is_no_clips_fault_ends_the_work(tmp_path):
+def test_what_is_no_clips_fault_ends_the_work(tmp_path: Path) -> None:
     class Full(Failing):
         def read(self, utterance: Utterance) -> Tensor | None:
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -92,7 +94,7 @@ def test_what_is_no_clips_fault_ends_the_work(tmp_path):
         extract("text", Wrong(), True, utterances(), FeatureCache(tmp_path))
 
 
-def test_a_cause_is_one_line_with_its_place():
+def test_a_cause_is_one_line_with_its_place() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.zeros(2) + torch.zeros(3)
     cause = cause_of(caught.value, "a\nb.wav", "cannot be predicted")
@@ -102,9 +104,9 @@ def test_a_cause_is_one_line_with_its_place():
     assert trace_of(ClipError("short")) == ""
 
 
-def test_prediction_and_validation_go_on_too(tmp_path):
+def test_prediction_and_validation_go_on_too(tmp_path: Path) -> None:
     class Odd:
-        def predict(self, path, advance):
+        def predict(self, path: Any, advance: Any):
             return {}[path]
 
     outcome = predict_one(Odd(), Job(tmp_path / "a.wav", "a", Settings()))  # type: ignore[arg-type]

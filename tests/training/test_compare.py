@@ -1,6 +1,7 @@
 """Comparisons: axes, cells that are not run twice, workers, failures, and the numbers of the table."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from small_corpus import make_corpus
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("place")
     return make_corpus(folder, speakers=6, each=2), FeatureCache(folder / "cache")
 
@@ -40,14 +41,21 @@ SMALL = [
 OVER = ["loss=cross_entropy,cross_entropy+center", "seed=0,1"]
 
 
-def run(place, out, over=OVER, changes=(), jobs=1, **options):
+def run(
+    place: tuple[Corpus, FeatureCache],
+    out: Path,
+    over: list[str] = OVER,
+    changes: list[str] | tuple[()] = (),
+    jobs: int = 1,
+    **options: bool | list[int],
+):
     corpus, cache = place
     progress = Quiet()
     variants = make_variants("server", axes_of(over), [*SMALL, *changes])
     return compare(variants, corpus, out, cache, progress, jobs=jobs, **options), progress
 
 
-def test_axes_and_their_mistakes():
+def test_axes_and_their_mistakes() -> None:
     assert axes_of(["loss=a, b", "seed=0,1"]) == {"loss": ["a", "b"], "seed": ["0", "1"]}
     for bad, message in [
         (["loss"], "axis=value"), (["=a"], "axis=value"), (["seed="], "axis=value"),
@@ -57,19 +65,19 @@ def test_axes_and_their_mistakes():
             axes_of(bad)
 
 
-def test_an_empty_value_is_no_axis_of_one():
+def test_an_empty_value_is_no_axis_of_one() -> None:
     with pytest.raises(AffuseError, match="a value is empty; write null for no value"):
         axes_of(["training.patience=,2"])
 
 
-def test_variants_are_the_product_and_recipe_is_an_axis():
+def test_variants_are_the_product_and_recipe_is_an_axis() -> None:
     variants = make_variants("server", axes_of(["recipe=server,3m-ser", "loss=center,cross_entropy"]), [])
     assert [(v.recipe.name, v.recipe.tasks["emotion"].loss[0].name) for v in variants] == [
         ("server", "center"), ("server", "cross_entropy"), ("3m-ser", "center"), ("3m-ser", "cross_entropy"),
     ]  # fmt: skip
 
 
-def test_options_of_a_modality_reach_the_recipes_that_have_it():
+def test_options_of_a_modality_reach_the_recipes_that_have_it() -> None:
     axes = {"recipe": ["um-dynamic-a", "mm-static"]}
     audio, both = make_variants("mm-static", axes, ["modalities.video.options.size=64", "epochs=1"])
     assert list(audio.recipe.modalities) == ["audio"]
@@ -79,7 +87,9 @@ def test_options_of_a_modality_reach_the_recipes_that_have_it():
         make_variants("mm-static", axes, ["modalities.vidio.options.size=64"])
 
 
-def test_every_utterance_is_tested_once_per_seed_and_the_table_says_what_sklearn_says(place, tmp_path):
+def test_every_utterance_is_tested_once_per_seed_and_the_table_says_what_sklearn_says(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
     comparison, _ = run(place, tmp_path)
     assert len(comparison.results) == 2 * 2 * 3
     results = collect_results(comparison)
@@ -114,7 +124,9 @@ def test_every_utterance_is_tested_once_per_seed_and_the_table_says_what_sklearn
     assert markdown_table(table).count("\n") == 3
 
 
-def test_finished_cells_are_never_run_again_and_unfinished_ones_are(place, tmp_path):
+def test_finished_cells_are_never_run_again_and_unfinished_ones_are(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
     run(place, tmp_path, ["loss=cross_entropy", "seed=0"])
     times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("predictions.csv")}
     assert len(times) == 3
@@ -130,19 +142,23 @@ def test_finished_cells_are_never_run_again_and_unfinished_ones_are(place, tmp_p
 @pytest.mark.parametrize(
     ("option", "what"), [("subsets", "leave out subsets"), ("keep_models", "model folder")]
 )
-def test_what_an_svm_cannot_do_is_told_before_anything_is_done(place, tmp_path, option, what):
+def test_what_an_svm_cannot_do_is_told_before_anything_is_done(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path, option: str, what: str
+) -> None:
     with pytest.raises(AffuseError, match=what):
         run(place, tmp_path / "out", ["seed=0"], ["tasks.emotion.classifier=svm"], **{option: True})
     assert not (tmp_path / "out").exists()
 
 
-def test_other_settings_in_the_same_folder_are_refused(place, tmp_path):
+def test_other_settings_in_the_same_folder_are_refused(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
     run(place, tmp_path, ["seed=0"])
     with pytest.raises(AffuseError, match="another recipe, corpus, split or seed; choose another out"):
         run(place, tmp_path, ["seed=0"], ["lr=1e-5"])
 
 
-def test_processes_give_the_tables_of_one_process(place, tmp_path):
+def test_processes_give_the_tables_of_one_process(place: tuple[Corpus, FeatureCache], tmp_path: Path) -> None:
     run(place, tmp_path / "one", ["seed=0,1"], jobs=1, folds=[0])
     _, progress = run(place, tmp_path / "two", ["seed=0,1"], jobs=2, folds=[0])
     assert progress.counts["epochs of 2 runs"][-1] == (4, 4)
@@ -154,7 +170,9 @@ def test_processes_give_the_tables_of_one_process(place, tmp_path):
         assert one == two
 
 
-def test_a_cell_that_fails_is_reported_and_the_others_go_on(place, tmp_path):
+def test_a_cell_that_fails_is_reported_and_the_others_go_on(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
     comparison, _ = run(place, tmp_path, ["loss=cross_entropy,center", "optimizer.lr=1e-2,1e38"], folds=[0])
     failed = pd.read_csv(tmp_path / "failed.csv")
     assert len(comparison.results) + len(comparison.failed) == 4
@@ -165,7 +183,7 @@ def test_a_cell_that_fails_is_reported_and_the_others_go_on(place, tmp_path):
     assert set(results["optimizer.lr"]) <= {"1e-2", "1e38"}
 
 
-def test_bad_clips_are_left_out_and_listed(tmp_path):
+def test_bad_clips_are_left_out_and_listed(tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path, speakers=6, each=2)
     (corpus.media_root / "s0_anger_0.wav").write_bytes(b"")
     comparison, _ = run((corpus, FeatureCache(tmp_path / "cache")), tmp_path / "out", ["seed=0"])
@@ -177,7 +195,7 @@ def test_bad_clips_are_left_out_and_listed(tmp_path):
     assert len(tested) == 35
 
 
-def test_numbers_that_look_like_ids_stay_text(tmp_path):
+def test_numbers_that_look_like_ids_stay_text(tmp_path: Path) -> None:
     (tmp_path / "predictions.csv").write_text(
         "id,role,fold,emotion,emotion_predicted,emotion_p_NA,emotion_p_1\n007,test,0,NA,1,0.25,0.75\n"
     )
@@ -190,14 +208,14 @@ def test_numbers_that_look_like_ids_stay_text(tmp_path):
     )
 
 
-def test_no_results_json_is_ever_half_written(place, tmp_path):
+def test_no_results_json_is_ever_half_written(place: tuple[Corpus, FeatureCache], tmp_path: Path) -> None:
     comparison, _ = run(place, tmp_path, ["seed=0"], folds=[0])
     for folder in comparison.results:
         json.loads((folder / "results.json").read_text())
     assert not list(tmp_path.rglob("*.tmp*"))
 
 
-def synthetic(random, speakers, each, spread):
+def synthetic(random: np.random.Generator, speakers: int, each: int, spread: float):
     """Predictions whose accuracy differs by speaker: p ~ N(0.7, spread)."""
     rows = []
     for s in range(speakers):
@@ -209,7 +227,7 @@ def synthetic(random, speakers, each, spread):
     return pd.DataFrame(rows)
 
 
-def test_the_interval_covers_the_truth_and_one_that_ignores_speakers_does_not():
+def test_the_interval_covers_the_truth_and_one_that_ignores_speakers_does_not() -> None:
     """Ten speakers, as in IEMOCAP: 95 of 100."""
     random = np.random.default_rng(0)
     clustered = alone = 0
@@ -226,7 +244,7 @@ def test_the_interval_covers_the_truth_and_one_that_ignores_speakers_does_not():
     assert alone / 200 < clustered / 200 - 0.1
 
 
-def test_one_speaker_gives_no_interval():
+def test_one_speaker_gives_no_interval() -> None:
     table = synthetic(np.random.default_rng(0), 1, 10, 0.1)
     counts = speaker_confusions([table], "emotion", ["a", "b"], table.set_index("id")["speaker"])
     value, low, high = speaker_interval(counts, "bacc")
@@ -235,7 +253,9 @@ def test_one_speaker_gives_no_interval():
     assert np.isnan(high)
 
 
-def test_two_points_that_are_one_row_are_refused_before_training(place, tmp_path):
+def test_two_points_that_are_one_row_are_refused_before_training(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
     with pytest.raises(AffuseError, match="same row of the table"):
         run(place, tmp_path, ["loss=center,1*center"])
     assert not (tmp_path / "runs").exists()
@@ -245,7 +265,9 @@ def test_two_points_that_are_one_row_are_refused_before_training(place, tmp_path
     ("over", "message"),
     [(["fusion.options.widht=8,16"], "did you mean 'width'"), (["weighting.name=softmax"], None)],
 )
-def test_a_misspelt_option_is_told_before_anything_is_encoded(place, tmp_path, over, message):
+def test_a_misspelt_option_is_told_before_anything_is_encoded(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path, over: list[str], message: str | None
+) -> None:
     if message is None:
         comparison, _ = run(place, tmp_path, over, folds=[0])
         assert comparison.results
@@ -255,13 +277,13 @@ def test_a_misspelt_option_is_told_before_anything_is_encoded(place, tmp_path, o
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_fold_that_does_not_exist_is_refused(place, tmp_path):
+def test_a_fold_that_does_not_exist_is_refused(place: tuple[Corpus, FeatureCache], tmp_path: Path) -> None:
     with pytest.raises(AffuseError, match="no fold 99; this split has folds 0 to 2"):
         run(place, tmp_path, ["seed=0"], folds=[99])
     assert not (tmp_path / "runs").exists()
 
 
-def test_changed_media_is_another_experiment(tmp_path):
+def test_changed_media_is_another_experiment(tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path, speakers=6, each=2)
     cache = FeatureCache(tmp_path / "cache")
     run((corpus, cache), tmp_path / "out", ["seed=0"], folds=[0])
@@ -273,7 +295,7 @@ def test_changed_media_is_another_experiment(tmp_path):
         run((corpus, cache), tmp_path / "out", ["seed=0"], folds=[0])
 
 
-def test_a_test_part_without_a_modality_is_predicted(tmp_path):
+def test_a_test_part_without_a_modality_is_predicted(tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path, speakers=6, each=2)
     table = corpus.table.copy()
     table.loc[table["speaker"].isin(["s0", "s1"]), "features_face"] = None
@@ -288,7 +310,9 @@ def test_a_test_part_without_a_modality_is_predicted(tmp_path):
     assert len(comparison.results) == 3
 
 
-def test_models_are_made_up_for_when_they_are_asked_for_later(place, tmp_path):
+def test_models_are_made_up_for_when_they_are_asked_for_later(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
     run(place, tmp_path, ["seed=0"], folds=[0])
     assert not list(tmp_path.rglob("index.json"))
     run(place, tmp_path, ["seed=0"], folds=[0], keep_models=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,7 +58,7 @@ def test_what_the_curve_shows_is_said_with_a_cure(losses: list[float], what: str
 
 def test_a_training_that_was_cut_off_is_no_failure() -> None:
     falling = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
-    watched = {
+    watched: dict[str, Any] = {
         "validation_loss_emotion": falling,
         "validation_bacc_emotion": [0.5 + 0.03 * i for i in range(10)],
     }

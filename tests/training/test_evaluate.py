@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +18,11 @@ from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
 from affuse.files.outputs import RECORD
 from affuse.models.loading import load_model
+from affuse.models.network import Model
 from affuse.recipe import Recipe
 from affuse.training.cache import FeatureCache
 from affuse.training.evaluate import evaluate_model, rename_labels
+from affuse.training.evaluate.evaluation import Evaluation
 from affuse.training.experiment import set_up
 from affuse.training.run import train_fold
 from command import affuse
@@ -46,14 +50,14 @@ LABELS = [
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory):
+def released(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("released")
     release = generate_release(folder / "release", sessions=2, dialogs=4, turns=80, video=False, jobs=1)
     return prepare(release, folder / "corpus").save(folder / "corpus")
 
 
 @pytest.fixture(scope="module")
-def filmed(tmp_path_factory):
+def filmed(tmp_path_factory: pytest.TempPathFactory):
     """Bright left halves, dark right ones, all of them of the speaker on the left."""
     folder = tmp_path_factory.mktemp("filmed")
     random = np.random.default_rng(0)
@@ -70,18 +74,18 @@ def filmed(tmp_path_factory):
     return Corpus(pd.DataFrame(rows), info).save(folder / "corpus")
 
 
-def trained(corpus, out, *changes):
+def trained(corpus: Corpus, out: Path, *changes: str):
     cache = FeatureCache(out.parent / "cache")
     experiment = set_up(corpus, Recipe.load("server", [*TRAINING, *changes]), cache, Quiet())
     train_fold(experiment, experiment.recipe, 0, out)
     return load_model(out), cache
 
 
-def of_run(out):
+def of_run(out: Path):
     return pd.read_csv(out / "predictions.csv", keep_default_na=False).query("role == 'test'").set_index("id")
 
 
-def assert_same(found, out):
+def assert_same(found: pd.DataFrame, out: Path):
     expected = of_run(out).sort_index()
     found = found.set_index("id").sort_index()
     assert list(found.index) == list(expected.index)
@@ -92,7 +96,7 @@ def assert_same(found, out):
             assert list(found[column]) == list(expected[column])
 
 
-def test_labels_by_another_rule_are_those_of_the_run(released, tmp_path):
+def test_labels_by_another_rule_are_those_of_the_run(released: Corpus, tmp_path: Path) -> None:
     out = tmp_path / "run"
     model, cache = trained(released, out, *VOICE, *LABELS)
     progress = Quiet()
@@ -107,7 +111,7 @@ def test_labels_by_another_rule_are_those_of_the_run(released, tmp_path):
     assert not found.trained
 
 
-def test_the_half_of_the_picture_is_that_of_the_run(filmed, tmp_path):
+def test_the_half_of_the_picture_is_that_of_the_run(filmed: Corpus, tmp_path: Path) -> None:
     out = tmp_path / "run"
     model, cache = trained(filmed, out, *FACE, "corpus.side=gender")
     progress = Quiet()
@@ -120,7 +124,7 @@ def test_the_half_of_the_picture_is_that_of_the_run(filmed, tmp_path):
         assert_same(evaluate_model(model, filmed, cache, Quiet(), split=out / "split.csv").predictions, out)
 
 
-def test_short_clips_are_left_out_as_in_the_run_and_in_another_corpus(tmp_path):
+def test_short_clips_are_left_out_as_in_the_run_and_in_another_corpus(tmp_path: Path) -> None:
     corpus = make_corpus(tmp_path / "one")
     out = tmp_path / "run"
     model, cache = trained(corpus, out, *VOICE, "corpus.min_seconds=0.6")
@@ -134,7 +138,9 @@ def test_short_clips_are_left_out_as_in_the_run_and_in_another_corpus(tmp_path):
     assert "less than 0.6 s of sound: left out" in progress.said[0]
 
 
-def test_what_another_corpus_cannot_have_is_said_and_a_split_needs_all(released, filmed, tmp_path):
+def test_what_another_corpus_cannot_have_is_said_and_a_split_needs_all(
+    released: Corpus, filmed: Corpus, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     model, cache = trained(released, out, *VOICE, *LABELS)
     small, progress = rename_labels(make_corpus(tmp_path / "small"), {"anger": "happiness"}), Quiet()
@@ -148,7 +154,7 @@ def test_what_another_corpus_cannot_have_is_said_and_a_split_needs_all(released,
 
 
 @pytest.fixture(scope="module")
-def voices(tmp_path_factory):
+def voices(tmp_path_factory: pytest.TempPathFactory):
     """A corpus, a model trained on it without its run folder (as pushed or copied), a cache, and the run folder."""
     folder = tmp_path_factory.mktemp("voices")
     corpus = make_corpus(folder / "one")
@@ -158,16 +164,18 @@ def voices(tmp_path_factory):
     return corpus, load_model(alone), cache, out
 
 
-def of_role(out, role):
+def of_role(out: Path, role: str):
     split = pd.read_csv(out / "split.csv")
     return set(split.loc[split["role"] == role, "id"])
 
 
-def ids_of(found):
+def ids_of(found: Evaluation):
     return set(found.predictions["id"])
 
 
-def test_on_its_own_corpus_a_model_is_measured_on_its_test_part(voices):
+def test_on_its_own_corpus_a_model_is_measured_on_its_test_part(
+    voices: tuple[Corpus, Model, FeatureCache, Path],
+) -> None:
     corpus, model, cache, out = voices
     progress = Quiet()
     found = evaluate_model(model, corpus, cache, progress)
@@ -181,7 +189,12 @@ def test_on_its_own_corpus_a_model_is_measured_on_its_test_part(voices):
     ) in " ".join(progress.said)
 
 
-def test_a_cache_below_the_tables_is_no_output(voices, tmp_path, capsys, monkeypatch):
+def test_a_cache_below_the_tables_is_no_output(
+    voices: tuple[Corpus, Model, FeatureCache, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     corpus, _, _, run = voices
     words = ["evaluate", run, corpus.folder, "--out", tmp_path, "--cache", tmp_path / "cache"]
     assert affuse(capsys, monkeypatch, *words).code == 0
@@ -191,7 +204,9 @@ def test_a_cache_below_the_tables_is_no_output(voices, tmp_path, capsys, monkeyp
     assert affuse(capsys, monkeypatch, *words).code == 0
 
 
-def test_every_role_can_be_asked_for_and_all_is_called_flattering(voices):
+def test_every_role_can_be_asked_for_and_all_is_called_flattering(
+    voices: tuple[Corpus, Model, FeatureCache, Path],
+) -> None:
     corpus, model, cache, out = voices
     for role in ("train", "validation", "test"):
         found = evaluate_model(model, corpus, cache, Quiet(), role=role)
@@ -209,7 +224,7 @@ def test_every_role_can_be_asked_for_and_all_is_called_flattering(voices):
         evaluate_model(model, corpus, cache, Quiet(), role="tets")
 
 
-def copy_of(corpus, folder, change):
+def copy_of(corpus: Corpus, folder: Path, change: Callable[..., Any]):
     """A corpus that somebody made of the same recordings, under a name of its own."""
     table = change(corpus.table.copy())
     info = corpus.info.model_copy(update={"name": "theirs", "media_root": str(corpus.media_root)})
@@ -217,10 +232,12 @@ def copy_of(corpus, folder, change):
     return Corpus(table, info).save(folder)
 
 
-def test_a_renamed_copy_and_a_subset_are_recognised_by_their_sound(voices, tmp_path):
+def test_a_renamed_copy_and_a_subset_are_recognised_by_their_sound(
+    voices: tuple[Corpus, Model, FeatureCache, Path], tmp_path: Path
+) -> None:
     corpus, model, cache, out = voices
 
-    def renamed(table):
+    def renamed(table: Any):
         return table.assign(id=[f"x{i}" for i in range(len(table))], speaker="somebody").iloc[::-1]
 
     found = evaluate_model(model, copy_of(corpus, tmp_path / "renamed", renamed), cache, Quiet())
@@ -234,7 +251,9 @@ def test_a_renamed_copy_and_a_subset_are_recognised_by_their_sound(voices, tmp_p
         evaluate_model(model, subset, cache, Quiet())
 
 
-def test_a_copy_with_other_sound_is_recognised_by_ids_and_speakers_and_said(voices, tmp_path):
+def test_a_copy_with_other_sound_is_recognised_by_ids_and_speakers_and_said(
+    voices: tuple[Corpus, Model, FeatureCache, Path], tmp_path: Path
+) -> None:
     _, model, cache, out = voices
     again, progress = make_corpus(tmp_path / "again", seed=3), Quiet()
     found = evaluate_model(model, again, cache, progress)
@@ -251,7 +270,9 @@ def test_a_copy_with_other_sound_is_recognised_by_ids_and_speakers_and_said(voic
     )
 
 
-def test_a_model_of_an_older_folder_knows_by_its_run(voices):
+def test_a_model_of_an_older_folder_knows_by_its_run(
+    voices: tuple[Corpus, Model, FeatureCache, Path],
+) -> None:
     corpus, _, cache, out = voices
     model = load_model(out)
     model.defaults = model.defaults.model_copy(update={"seen": None})
@@ -260,14 +281,14 @@ def test_a_model_of_an_older_folder_knows_by_its_run(voices):
     assert len(evaluate_model(model, corpus, cache, Quiet()).predictions) == 72
 
 
-def test_digests_alone_are_kept(voices):
+def test_digests_alone_are_kept(voices: tuple[Corpus, Model, FeatureCache, Path]) -> None:
     corpus, model, _, out = voices
     text = (out / "model" / "prediction.json").read_text()
     assert model.defaults.seen is not None
     assert not [word for word in (*corpus.table["id"], *corpus.table["speaker"].unique()) if word in text]
 
 
-def relabelled(corpus, names):
+def relabelled(corpus: Corpus, names: dict[str, str]):
     """A corpus of other people, whose labels are called otherwise."""
     table = corpus.table.assign(
         id=[f"x{i}" for i in range(len(corpus))],
@@ -280,7 +301,9 @@ def relabelled(corpus, names):
     )
 
 
-def test_labels_that_fit_in_one_class_or_none_are_refused_with_both_lists(voices, tmp_path):
+def test_labels_that_fit_in_one_class_or_none_are_refused_with_both_lists(
+    voices: tuple[Corpus, Model, FeatureCache, Path], tmp_path: Path
+) -> None:
     _, model, cache, _ = voices
     fresh = make_corpus(tmp_path / "fresh", speakers=2, seed=5)
     theirs = relabelled(fresh, {"anger": "angry", "sadness": "sad"})
@@ -303,7 +326,9 @@ def test_labels_that_fit_in_one_class_or_none_are_refused_with_both_lists(voices
         rename_labels(theirs, {"angri": "anger"})
 
 
-def test_labels_of_which_some_fit_are_measured_and_said(voices, tmp_path):
+def test_labels_of_which_some_fit_are_measured_and_said(
+    voices: tuple[Corpus, Model, FeatureCache, Path], tmp_path: Path
+) -> None:
     _, model, cache, _ = voices
     fresh = make_corpus(tmp_path / "fresh", speakers=2, seed=5)
     progress = Quiet()

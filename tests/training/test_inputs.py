@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -30,15 +32,17 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
+def corpus(tmp_path_factory: pytest.TempPathFactory):
     return make_corpus(tmp_path_factory.mktemp("corpus"), speakers=6, each=2)
 
 
-def lacking(corpus, *columns):
+def lacking(corpus: Corpus, *columns: str):
     return Corpus(corpus.table.assign(**dict.fromkeys(columns)), corpus.info, corpus.folder)
 
 
-def test_a_modality_that_no_utterance_has_is_left_out_before_its_encoder_is_asked_for(corpus, tmp_path):
+def test_a_modality_that_no_utterance_has_is_left_out_before_its_encoder_is_asked_for(
+    corpus: Corpus, tmp_path: Path
+) -> None:
     recipe = Recipe.load("3m-ser", [*SMALL, f"modalities.text.options.model={NOWHERE}"])
     with pytest.raises(AffuseError, match=NOWHERE):
         set_up(corpus, recipe, None, Quiet())
@@ -74,7 +78,7 @@ def test_a_corpus_without_labels_is_named(corpus: Corpus) -> None:
         set_up(Corpus(corpus.table, info, corpus.folder), Recipe.load("voice-offline"), None, Quiet())
 
 
-def test_a_recipe_that_reads_nothing_the_corpus_has_is_refused(corpus):
+def test_a_recipe_that_reads_nothing_the_corpus_has_is_refused(corpus: Corpus) -> None:
     with pytest.raises(
         AffuseError, match="No utterance of small has text or sound, which is all that the recipe 3m-ser"
     ):
@@ -85,7 +89,7 @@ def test_a_recipe_that_reads_nothing_the_corpus_has_is_refused(corpus):
         set_up(lacking(corpus, "features_face"), faces, None, Quiet())
 
 
-def test_a_corpus_whose_files_were_moved_is_told_so(corpus, tmp_path):
+def test_a_corpus_whose_files_were_moved_is_told_so(corpus: Corpus, tmp_path: Path) -> None:
     moved = Corpus(corpus.table, corpus.info.model_copy(update={"media_root": str(tmp_path)}), corpus.folder)
     recipe = Recipe.load("voice-offline")
     with pytest.raises(
@@ -95,7 +99,7 @@ def test_a_corpus_whose_files_were_moved_is_told_so(corpus, tmp_path):
     assert str(told.value).endswith("does not exist; correct the path or the corpus's media_root.")
 
 
-def test_a_papers_grid_is_not_run_without_one_of_its_modalities(corpus):
+def test_a_papers_grid_is_not_run_without_one_of_its_modalities(corpus: Corpus) -> None:
     recipe = Recipe.load("3m-ser", ["protocol.kind=group_k_fold", "protocol.folds=2"])
     grid = Grid([Variant({}, recipe)], {}, [0])
     paper, definition = read_paper("multi-loss"), read_definition("multi-loss", "honest")
@@ -105,7 +109,9 @@ def test_a_papers_grid_is_not_run_without_one_of_its_modalities(corpus):
         check_grid(grid, paper, definition, lacking(corpus, "text"))
 
 
-def test_a_trained_models_encoder_is_not_loaded_for_a_corpus_without_its_modality(corpus, tmp_path):
+def test_a_trained_models_encoder_is_not_loaded_for_a_corpus_without_its_modality(
+    corpus: Corpus, tmp_path: Path
+) -> None:
     recipe = Recipe.load("3m-ser", [*SMALL, f"modalities.text.options.model={NOWHERE}"])
     silent = lacking(corpus, "text")
     ids = list(silent.table["id"])
@@ -115,7 +121,7 @@ def test_a_trained_models_encoder_is_not_loaded_for_a_corpus_without_its_modalit
         assert plan.open()["audio"].load(ids[0]) is not None
 
 
-def test_the_recipes_for_sound_alone_train_and_load(corpus, tmp_path):
+def test_the_recipes_for_sound_alone_train_and_load(corpus: Corpus, tmp_path: Path) -> None:
     heard = lacking(corpus, "text")
     encoder = tiny_wav2vec2(tmp_path / "hubert", "hubert")
     cache = FeatureCache(tmp_path / "cache")
@@ -142,14 +148,16 @@ def test_the_recipes_for_sound_alone_train_and_load(corpus, tmp_path):
         (["modalities.audio.encoder=logmel", "modalities.*.standardise=false"], False),
     ],
 )
-def test_features_without_a_scale_are_standardised_unless_the_recipe_says_otherwise(changes, scaled):
+def test_features_without_a_scale_are_standardised_unless_the_recipe_says_otherwise(
+    changes: list[str], scaled: bool
+) -> None:
     recipe = Recipe.load("server", changes)
     assert recipe.modalities["audio"].standardise is scaled
     assert f"standardise: {str(scaled).lower()}" in recipe.to_yaml().split("audio:")[1].split("fusion:")[0]
     assert Recipe.load("server").changed(changes).modalities["audio"].standardise is scaled
 
 
-def test_films_that_are_named_as_video_alone_have_sound_all_the_same(corpus, tmp_path):
+def test_films_that_are_named_as_video_alone_have_sound_all_the_same(corpus: Corpus, tmp_path: Path) -> None:
     films = corpus.table.assign(video=corpus.table["audio"], audio=None, text=None)
     silent = Corpus(films, corpus.info, corpus.folder)
     with pytest.raises(

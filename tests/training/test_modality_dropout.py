@@ -1,6 +1,8 @@
 """Modality dropout: its distribution, that nobody loses everything, and that it is a function of (seed, epoch)."""
 
 import itertools
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ from affuse.recipe import Recipe
 from affuse.sequence import pad
 from affuse.training.cache import FeatureCache
 from affuse.training.callbacks import SaveResumeState
-from affuse.training.experiment import set_up
+from affuse.training.experiment import Experiment, set_up
 from affuse.training.modality_dropout import ModalityDropout, choose
 from affuse.training.run import train_fold
 from quiet import Quiet
@@ -20,7 +22,7 @@ from small_corpus import make_corpus
 RATES = {"text": 0.3, "audio": 0.6, "face": 0.0}
 
 
-def batch(count, present=None):
+def batch(count: int, present: dict[str, list[bool]] | None = None):
     """``count`` clips of every modality; ``present`` (modality -> bools) takes some away."""
     present = present or {}
     return {
@@ -30,7 +32,9 @@ def batch(count, present=None):
 
 
 @pytest.mark.parametrize("present", [p for p in itertools.product([False, True], repeat=3) if any(p)])
-def test_the_distribution_is_that_of_draws_repeated_until_something_stays(present):
+def test_the_distribution_is_that_of_draws_repeated_until_something_stays(
+    present: tuple[bool, bool, bool],
+) -> None:
     """Exactly: numbers at even distances fall into each subset as often as its probability says."""
     rates, count = [0.3, 0.6, 0.1], 20_000
     uniform = (torch.arange(count, dtype=torch.float64) + 0.5) / count
@@ -47,7 +51,7 @@ def test_the_distribution_is_that_of_draws_repeated_until_something_stays(presen
         assert found[stays] == pytest.approx(probability / total, abs=2 / count)
 
 
-def test_the_rate_of_two_modalities_is_the_documented_one():
+def test_the_rate_of_two_modalities_is_the_documented_one() -> None:
     dropout = ModalityDropout({"text": 0.3, "audio": 0.6}, 0, 10_000)
     clips = {name: clip for name, clip in batch(10_000).items() if name != "face"}
     found = dropout(clips, torch.arange(10_000), 0)
@@ -57,7 +61,7 @@ def test_the_rate_of_two_modalities_is_the_documented_one():
     assert torch.stack([sequence.present for sequence in found.values()]).any(dim=0).all()
 
 
-def test_what_is_lost_is_masked_and_zero_and_the_rest_untouched():
+def test_what_is_lost_is_masked_and_zero_and_the_rest_untouched() -> None:
     clips = batch(200, {"text": [i % 3 > 0 for i in range(200)], "audio": [i % 5 > 0 for i in range(200)]})
     clips["face"] = clips["face"].keep(torch.arange(200) % 7 == 0)
     found = ModalityDropout(RATES, 0, 200)(clips, torch.arange(200), 3)
@@ -74,11 +78,11 @@ def test_what_is_lost_is_masked_and_zero_and_the_rest_untouched():
     assert (before & ~after)[:2].any()
 
 
-def test_it_depends_on_seed_epoch_and_utterance_alone():
+def test_it_depends_on_seed_epoch_and_utterance_alone() -> None:
     clips = batch(100)
     index = torch.arange(100)
 
-    def lost(seed, epoch, order=index):
+    def lost(seed: Any, epoch: Any, order: Any = index):
         rows = {name: type(s)(s.values[order], s.mask[order]) for name, s in clips.items()}
         torch.manual_seed(int(order[0]))  # the global state is not used
         found = ModalityDropout(RATES, seed, 100)(rows, order, epoch)
@@ -91,13 +95,13 @@ def test_it_depends_on_seed_epoch_and_utterance_alone():
     assert not torch.equal(lost(1, 0), base)
 
 
-def test_rates_of_zero_touch_nothing():
+def test_rates_of_zero_touch_nothing() -> None:
     clips = batch(10)
     found = ModalityDropout(dict.fromkeys(RATES, 0.0), 0, 10)(clips, torch.arange(10), 0)
     assert all(found[name] is clips[name] for name in clips)
 
 
-def test_a_rate_must_leave_something():
+def test_a_rate_must_leave_something() -> None:
     from affuse.errors import AffuseError
 
     with pytest.raises(AffuseError, match=r"modalities\.text\.dropout.*less than 1"):
@@ -105,7 +109,7 @@ def test_a_rate_must_leave_something():
 
 
 @pytest.fixture(scope="module")
-def experiment(tmp_path_factory):
+def experiment(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("dropout")
     corpus = make_corpus(folder, each=2)
     recipe = Recipe.parse({
@@ -122,7 +126,7 @@ def experiment(tmp_path_factory):
     return set_up(corpus, recipe, FeatureCache(folder / "cache"), Quiet())
 
 
-def losses(folder):
+def losses(folder: Path):
     return pd.read_csv(folder / "metrics.csv")["train_loss_emotion"].tolist()
 
 
@@ -130,7 +134,9 @@ class Stop(Exception):
     pass
 
 
-def test_a_run_repeats_resumes_and_differs_from_one_without(experiment, tmp_path, monkeypatch):
+def test_a_run_repeats_resumes_and_differs_from_one_without(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with_dropout = experiment.recipe.changed(["modalities.*.dropout=0.4"])
     train_fold(experiment, experiment.recipe, 0, tmp_path / "without")
     train_fold(experiment, with_dropout, 0, tmp_path / "whole")
@@ -138,7 +144,7 @@ def test_a_run_repeats_resumes_and_differs_from_one_without(experiment, tmp_path
         SaveResumeState, "on_train_epoch_end", lambda self, trainer, module: self.save(trainer)
     )
 
-    def stop(epoch, row):
+    def stop(epoch: Any, row: Any):
         if epoch == 2:
             raise Stop
 

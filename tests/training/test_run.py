@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -28,7 +29,7 @@ from tiny_models import tiny_bert
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory: pytest.TempPathFactory):
     """A corpus of 72 utterances, a small BERT, a cache."""
     folder = tmp_path_factory.mktemp("place")
     return make_corpus(folder), str(tiny_bert(folder / "bert")), FeatureCache(folder / "cache")
@@ -48,7 +49,9 @@ SMALL = [
 ]
 
 
-def prepared(place, *changes, recipe="3m-ser", live=False):
+def prepared(
+    place: tuple[Corpus, str, FeatureCache], *changes: str, recipe: str = "3m-ser", live: bool = False
+):
     corpus, bert, cache = place
     chosen = Recipe.load(recipe, [*SMALL, f"modalities.text.options.model={bert}", *changes])
     return set_up(corpus, chosen, None if live else cache, Quiet())
@@ -72,7 +75,9 @@ def test_a_run_whose_recipe_was_only_described_anew_is_the_same_run(
         train_fold(other, other.recipe, 0, tmp_path / "a")
 
 
-def test_two_runs_with_one_seed_give_the_same_table_and_seeds_differ(place, tmp_path):
+def test_two_runs_with_one_seed_give_the_same_table_and_seeds_differ(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path
+) -> None:
     experiment = prepared(place)
     for name in ("a", "b"):
         train_fold(experiment, experiment.recipe, 0, tmp_path / name)
@@ -82,7 +87,9 @@ def test_two_runs_with_one_seed_give_the_same_table_and_seeds_differ(place, tmp_
     assert first != other
 
 
-def test_the_run_folder_holds_what_the_design_says(place, tmp_path):
+def test_the_run_folder_holds_what_the_design_says(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path
+) -> None:
     experiment = prepared(place)
     result = train_fold(experiment, experiment.recipe, 1, tmp_path / "run")
     names = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").rglob("*") if p.is_file()}
@@ -104,7 +111,9 @@ def test_the_run_folder_holds_what_the_design_says(place, tmp_path):
     assert recorded["split_hash"] == experiment.split.hash
 
 
-def test_the_embeddings_are_the_kept_models_of_the_test_part(place, tmp_path):
+def test_the_embeddings_are_the_kept_models_of_the_test_part(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path
+) -> None:
     experiment = prepared(place, "epochs=2")
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
     ids, embedding = read_embeddings(tmp_path / "run" / "embeddings.npz")
@@ -118,7 +127,7 @@ def test_the_embeddings_are_the_kept_models_of_the_test_part(place, tmp_path):
         np.testing.assert_allclose(row, alone, rtol=1e-3, atol=1e-3)  # kept as float16
 
 
-def test_embeddings_too_large_for_half_precision_and_pickles(tmp_path):
+def test_embeddings_too_large_for_half_precision_and_pickles(tmp_path: Path) -> None:
     large = np.array([[1e6, 1.0]])
     write_embeddings(tmp_path / "e.npz", ["u"], large)
     assert read_embeddings(tmp_path / "e.npz")[1].tolist() == large.tolist()
@@ -127,13 +136,15 @@ def test_embeddings_too_large_for_half_precision_and_pickles(tmp_path):
         read_embeddings(tmp_path / "p.npz")
 
 
-def test_it_learns_what_the_clips_say(place, tmp_path):
+def test_it_learns_what_the_clips_say(place: tuple[Corpus, str, FeatureCache], tmp_path: Path) -> None:
     experiment = prepared(place, "epochs=25")
     result = train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
     assert result.metrics["emotion"]["bacc"] > 0.9
 
 
-def test_cached_and_live_give_the_same_logits(place, tmp_path):
+def test_cached_and_live_give_the_same_logits(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path
+) -> None:
     cached, live = prepared(place), prepared(place, live=True)
     for name, experiment in (("cached", cached), ("live", live)):
         train_fold(experiment, experiment.recipe, 0, tmp_path / name)
@@ -143,7 +154,9 @@ def test_cached_and_live_give_the_same_logits(place, tmp_path):
 
 
 @pytest.mark.parametrize("loss", ["center", "contrastive_center", "cross_entropy+center"])
-def test_centers_really_move_and_the_best_weights_hold_them(place, tmp_path, loss):
+def test_centers_really_move_and_the_best_weights_hold_them(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path, loss: str
+) -> None:
     """In the first paper's code their displacement is 0."""
     experiment = prepared(place, f"loss={loss}")
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
@@ -161,7 +174,9 @@ def test_centers_really_move_and_the_best_weights_hold_them(place, tmp_path, los
     assert (kept - start).norm() > 0
 
 
-def test_without_cross_entropy_the_nearest_center_decides(place, tmp_path):
+def test_without_cross_entropy_the_nearest_center_decides(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path
+) -> None:
     experiment = prepared(place, "loss=contrastive_center", "epochs=25", "optimizer.centers_lr=0.03")
     result = train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
     assert result.metrics["emotion"]["bacc"] > 0.8
@@ -173,7 +188,7 @@ def test_without_cross_entropy_the_nearest_center_decides(place, tmp_path):
     assert "emotion" not in model.heads
 
 
-def test_the_schedule_really_steps(place, tmp_path):
+def test_the_schedule_really_steps(place: tuple[Corpus, str, FeatureCache], tmp_path: Path) -> None:
     """In the first paper's code it never does."""
     experiment = prepared(place, "training.schedule.every=2", "training.schedule.factor=0.1")
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
@@ -185,7 +200,9 @@ class Stop(Exception):
     pass
 
 
-def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(place, tmp_path, monkeypatch):
+def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changes = ["loss=cross_entropy+center", "training.schedule.every=2", "tasks.gender.loss=cross_entropy",
                "weighting.name=softmax", "weighting.lr=0.05"]  # fmt: skip
     experiment = prepared(place, *changes)
@@ -194,11 +211,11 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(place, tm
     epochs = []
     once = SaveResumeState.on_train_epoch_end
 
-    def save_always(self, trainer, module):
+    def save_always(self: Any, trainer: Any, module: Any):
         self.every = 0.0
         once(self, trainer, module)
 
-    def stop_after_three(epoch, row):
+    def stop_after_three(epoch: Any, row: Any):
         epochs.append(epoch)
         if len(epochs) == 3:
             raise Stop
@@ -216,7 +233,7 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(place, tm
         assert (tmp_path / "cut" / name).read_text() == (tmp_path / "whole" / name).read_text()
 
 
-def test_a_damaged_resume_state_starts_anew(place, tmp_path):
+def test_a_damaged_resume_state_starts_anew(place: tuple[Corpus, str, FeatureCache], tmp_path: Path) -> None:
     experiment = prepared(place)
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run", keep_model=False)
     (tmp_path / "run" / "results.json").unlink()
@@ -229,7 +246,9 @@ def test_a_damaged_resume_state_starts_anew(place, tmp_path):
     ).read_text()
 
 
-def test_a_finished_folder_is_returned_and_another_experiment_refused(place, tmp_path):
+def test_a_finished_folder_is_returned_and_another_experiment_refused(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path
+) -> None:
     experiment = prepared(place)
     first = train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
     before = (tmp_path / "run" / "predictions.csv").stat().st_mtime_ns
@@ -239,7 +258,9 @@ def test_a_finished_folder_is_returned_and_another_experiment_refused(place, tmp
         train_fold(experiment, experiment.recipe.changed(["lr=1e-5"]), 0, tmp_path / "run")
 
 
-def test_patience_stops_and_the_best_epoch_is_kept(place, tmp_path):
+def test_patience_stops_and_the_best_epoch_is_kept(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path
+) -> None:
     experiment = prepared(place, "epochs=60", "training.patience=3", "training.schedule=null", "lr=0.05")
     result = train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
     metrics = pd.read_csv(tmp_path / "run" / "metrics.csv")
@@ -252,7 +273,9 @@ def test_patience_stops_and_the_best_epoch_is_kept(place, tmp_path):
 
 
 @pytest.mark.parametrize("keep_model", [True, False])
-def test_a_loss_that_is_not_finite_stops_with_the_ids(place, tmp_path, keep_model):
+def test_a_loss_that_is_not_finite_stops_with_the_ids(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path, keep_model: bool
+) -> None:
     experiment = prepared(
         place,
         "loss=center",
@@ -270,7 +293,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_ids(place, tmp_path, keep_mode
         assert load_model(tmp_path / "run").defaults.seen is not None
 
 
-def test_two_tasks_and_a_blank_label(place, tmp_path):
+def test_two_tasks_and_a_blank_label(place: tuple[Corpus, str, FeatureCache], tmp_path: Path) -> None:
     corpus, bert, cache = place
     table = corpus.table.copy()
     table.loc[::3, "gender"] = None
@@ -288,7 +311,9 @@ def test_two_tasks_and_a_blank_label(place, tmp_path):
     assert result.metrics["gender"]["n"] == rows["gender"].notna().sum()
 
 
-def test_missing_modalities_train_and_predict(place, tmp_path):
+def test_missing_modalities_train_and_predict(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path
+) -> None:
     corpus, bert, cache = place
     table = corpus.table.copy()
     table.loc[::2, "text"] = None
@@ -300,7 +325,9 @@ def test_missing_modalities_train_and_predict(place, tmp_path):
     assert np.isfinite(predictions.filter(like="_p_")).all(axis=None)
 
 
-def test_precomputed_features_are_resolved_and_standardised(place, tmp_path):
+def test_precomputed_features_are_resolved_and_standardised(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path
+) -> None:
     experiment = prepared(
         place, "modalities.text=null", "modalities.audio=null", "modalities.face.encoder=precomputed",
         "modalities.face.options.name=face", "modalities.face.standardise=true", "epochs=20", "lr=1e-2",
@@ -317,7 +344,7 @@ def test_precomputed_features_are_resolved_and_standardised(place, tmp_path):
     np.testing.assert_allclose(model.standardisers["face"].deviation, train.std(axis=0), rtol=1e-4)
 
 
-def test_a_trained_text_encoder_changes(place, tmp_path):
+def test_a_trained_text_encoder_changes(place: tuple[Corpus, str, FeatureCache], tmp_path: Path) -> None:
     experiment = prepared(place, "modalities.text.frozen=false", "epochs=2")
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
     trained = load_model(tmp_path / "run")
@@ -328,7 +355,9 @@ def test_a_trained_text_encoder_changes(place, tmp_path):
     assert not torch.equal(moved, start.encoder.layer[0].output.dense.weight)
 
 
-def test_a_model_folder_predicts_what_the_run_predicted(place, tmp_path):
+def test_a_model_folder_predicts_what_the_run_predicted(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path
+) -> None:
     from affuse.training.data import Clips
     from affuse.training.prediction import predict_table
 
@@ -342,7 +371,9 @@ def test_a_model_folder_predicts_what_the_run_predicted(place, tmp_path):
     pd.testing.assert_frame_equal(table[["id", "emotion_predicted"]], expected[["id", "emotion_predicted"]])
 
 
-def test_altered_missing_and_newer_model_folders_are_refused(place, tmp_path):
+def test_altered_missing_and_newer_model_folders_are_refused(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path
+) -> None:
     experiment = prepared(place, "epochs=1")
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
     folder = tmp_path / "run" / "model"
@@ -362,19 +393,19 @@ def test_altered_missing_and_newer_model_folders_are_refused(place, tmp_path):
         affuse.load(tmp_path)
 
 
-def test_lightning_is_recent_enough():
+def test_lightning_is_recent_enough() -> None:
     """2.6.2 and 2.6.3 were malicious uploads."""
     assert tuple(int(part) for part in L.__version__.split(".")[:3]) >= (2, 6, 6)
 
 
-def test_a_feature_that_never_varies_is_only_shifted(place):
+def test_a_feature_that_never_varies_is_only_shifted(place: tuple[Corpus, str, FeatureCache]) -> None:
     from affuse.models.network import Model
     from affuse.training.standardise import fit_standardisers
 
     class Constant:
         ids = ("a", "b")
 
-        def load(self, id):
+        def load(self, id: Any):
             return torch.tensor([[4000.3, 1.0], [4000.3, 3.0]])
 
     experiment = prepared(place)
@@ -385,13 +416,13 @@ def test_a_feature_that_never_varies_is_only_shifted(place):
     assert standardiser.mean.tolist() == pytest.approx([4000.3, 2.0])
 
 
-def test_a_term_of_weight_0_trains_no_classifier():
+def test_a_term_of_weight_0_trains_no_classifier() -> None:
     from affuse.models.building import build
 
     assert not build(Recipe.load("server", ["loss=0*cross_entropy+center"])).heads
 
 
-def test_a_folder_of_something_else_is_no_run_folder(tmp_path):
+def test_a_folder_of_something_else_is_no_run_folder(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "mine.txt").write_text("mine")
     (tmp_path / "file").write_text("")

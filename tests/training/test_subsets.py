@@ -1,6 +1,7 @@
 """Every subset of the modalities: one pass gives what each subset alone would, and the tables say it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from affuse.reports.tables.results import collect_results
 from affuse.reports.tables.subsets import SUBSETS, collect_subsets, subset_table
 from affuse.sequence import pad
 from affuse.training.cache import FeatureCache
-from affuse.training.compare import compare
+from affuse.training.compare import Comparison, compare
 from affuse.training.evaluate import evaluate_model
 from affuse.training.runfolder import SUBSET_PREDICTIONS, RunFolder
 from affuse.training.subsets import subsets_of
@@ -44,7 +45,7 @@ RECIPE = Recipe.parse({
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory: pytest.TempPathFactory):
     """A corpus in which six utterances have no face, one of them in each session and class at least."""
     folder = tmp_path_factory.mktemp("subsets")
     corpus = make_corpus(folder, each=2)
@@ -53,7 +54,7 @@ def place(tmp_path_factory):
     return Corpus(table, corpus.info).save(corpus.folder), FeatureCache(folder / "cache")
 
 
-def run(place, out, **options):
+def run(place: tuple[Corpus, FeatureCache], out: Path, **options: bool | list[int]):
     corpus, cache = place
     progress = Quiet()
     variants = [Variant({"seed": str(s)}, RECIPE.changed([f"seed={s}"])) for s in (0, 1)]
@@ -61,20 +62,20 @@ def run(place, out, **options):
 
 
 @pytest.fixture(scope="module")
-def compared(place, tmp_path_factory):
+def compared(place: tuple[Corpus, FeatureCache], tmp_path_factory: pytest.TempPathFactory):
     out = tmp_path_factory.mktemp("compared")
     comparison, _ = run(place, out, subsets=True, keep_models=True)
     return comparison, out
 
 
-def test_subsets_in_order():
+def test_subsets_in_order() -> None:
     assert subsets_of(["text", "audio", "face"]) == [
         ("text",), ("audio",), ("face",), ("text", "audio"), ("text", "face"), ("audio", "face"),
         ("text", "audio", "face"),
     ]  # fmt: skip
 
 
-def test_the_full_set_is_the_runs_own_prediction(compared):
+def test_the_full_set_is_the_runs_own_prediction(compared: tuple[Comparison, Path]) -> None:
     comparison, _ = compared
     for folder in comparison.results:
         table = RunFolder(folder).subset_predictions("test")
@@ -85,7 +86,9 @@ def test_the_full_set_is_the_runs_own_prediction(compared):
 
 
 @pytest.mark.parametrize("modality", ["audio", "face"])
-def test_a_subset_is_what_evaluate_gives_from_those_modalities(place, compared, modality):
+def test_a_subset_is_what_evaluate_gives_from_those_modalities(
+    place: tuple[Corpus, FeatureCache], compared: tuple[Comparison, Path], modality: str
+) -> None:
     corpus, cache = place
     comparison, _ = compared
     folder = next(iter(comparison.results))
@@ -103,7 +106,9 @@ def test_a_subset_is_what_evaluate_gives_from_those_modalities(place, compared, 
     assert {skip.id for skip in alone.skipped} <= without
 
 
-def test_the_table_is_scikit_learns(place, compared):
+def test_the_table_is_scikit_learns(
+    place: tuple[Corpus, FeatureCache], compared: tuple[Comparison, Path]
+) -> None:
     comparison, out = compared
     results = collect_subsets(comparison)
     assert set(results["modalities"]) == {"audio", "face", "audio+face"}
@@ -127,7 +132,9 @@ def test_the_table_is_scikit_learns(place, compared):
     assert list(subset_table(results, "emotion")["modalities"]) == ["audio", "face", "audio+face"]
 
 
-def test_a_subsets_ceiling_is_its_own(place, compared):
+def test_a_subsets_ceiling_is_its_own(
+    place: tuple[Corpus, FeatureCache], compared: tuple[Comparison, Path]
+) -> None:
     comparison, _ = compared
     info = comparison.experiments[0].corpus.info
     object.__setattr__(info, "ceilings", {"audio": {"emotion": 0.7, "emotion_bacc": 0.6}})
@@ -142,7 +149,9 @@ def test_a_subsets_ceiling_is_its_own(place, compared):
     assert table["BACC / ceiling"].str.contains("/ 60.0").tolist() == [True, False, False]
 
 
-def test_finished_cells_get_their_subsets_from_the_model_or_from_training_again(place, tmp_path):
+def test_finished_cells_get_their_subsets_from_the_model_or_from_training_again(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
     run(place, tmp_path, folds=[0], keep_models=True)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("metrics.csv")}
     comparison, progress = run(place, tmp_path, folds=[0], subsets=True)
@@ -158,7 +167,7 @@ def test_finished_cells_get_their_subsets_from_the_model_or_from_training_again(
     assert not list((tmp_path / "bare").rglob("index.json"))
 
 
-def test_the_page_shows_them(compared):
+def test_the_page_shows_them(compared: tuple[Comparison, Path]) -> None:
     comparison, out = compared
     collect_results(comparison).to_csv(out / "results.csv", index=False)
     write_record(comparison, out)
@@ -169,12 +178,12 @@ def test_the_page_shows_them(compared):
     assert page.count('<td class="key short">audio+face</td>') == 1
 
 
-def test_a_comparison_without_them_has_no_table(place, tmp_path):
+def test_a_comparison_without_them_has_no_table(place: tuple[Corpus, FeatureCache], tmp_path: Path) -> None:
     comparison, _ = run(place, tmp_path, folds=[0])
     assert collect_subsets(comparison).empty
 
 
-def test_a_model_accepts_any_subset():
+def test_a_model_accepts_any_subset() -> None:
     torch.manual_seed(0)
     model = build(RECIPE).eval()
     audio, face = pad([torch.randn(1, 86), torch.randn(1, 86)]), pad([torch.randn(4, 3), torch.randn(2, 3)])
@@ -188,7 +197,9 @@ def test_a_model_accepts_any_subset():
         model({})
 
 
-def test_evaluate_refuses_modalities_that_the_model_does_not_have(place, compared):
+def test_evaluate_refuses_modalities_that_the_model_does_not_have(
+    place: tuple[Corpus, FeatureCache], compared: tuple[Comparison, Path]
+) -> None:
     corpus, cache = place
     model = load_model(next(iter(compared[0].results)))
     with pytest.raises(AffuseError, match="no 'text' among the modalities of this model"):
@@ -197,7 +208,9 @@ def test_evaluate_refuses_modalities_that_the_model_does_not_have(place, compare
         evaluate_model(model, corpus, cache, Quiet(), modalities=[])
 
 
-def test_modality_dropout_needs_no_second_encoding(place, tmp_path):
+def test_modality_dropout_needs_no_second_encoding(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
     corpus, cache = place
     variants = [Variant({"d": d}, RECIPE.changed([f"modalities.*.dropout={d}"])) for d in ("0", "0.3")]
     comparison = compare(variants, corpus, tmp_path, cache, Quiet(), folds=[0], jobs=1)
@@ -206,7 +219,13 @@ def test_modality_dropout_needs_no_second_encoding(place, tmp_path):
     assert len(keys) == 2
 
 
-def test_the_command_line(place, compared, tmp_path, capsys, monkeypatch):
+def test_the_command_line(
+    place: tuple[Corpus, FeatureCache],
+    compared: tuple[Comparison, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     corpus, cache = place
     (tmp_path / "small.yaml").write_text(RECIPE.to_yaml())
     monkeypatch.setenv("AFFUSE_CACHE", str(cache.folder))

@@ -1,6 +1,8 @@
 """What the first paper's and the second paper's code do differently in training: each by its switch, off by default."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ import pytest
 import torch
 from sklearn.svm import SVC
 
+from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
 from affuse.files import digest
 from affuse.models.loading import load_model
@@ -24,7 +27,7 @@ from small_corpus import make_corpus
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("place")
     return make_corpus(folder, speakers=6, each=3), FeatureCache(folder / "cache")
 
@@ -42,7 +45,7 @@ SMALL = [
 ]
 
 
-def trained(place, out, *changes, keep=True):
+def trained(place: tuple[Corpus, FeatureCache], out: Path, *changes: str, keep: bool = True):
     corpus, cache = place
     experiment = set_up(corpus, Recipe.load("server", [*SMALL, *changes]), cache, Quiet())
     result = train_fold(experiment, experiment.recipe, 0, out, keep_model=keep)
@@ -50,7 +53,9 @@ def trained(place, out, *changes, keep=True):
 
 
 @pytest.mark.parametrize("criterion", ["bacc", "acc", "loss"])
-def test_the_epoch_may_be_chosen_on_the_test_part_and_the_run_says_so(place, tmp_path, criterion):
+def test_the_epoch_may_be_chosen_on_the_test_part_and_the_run_says_so(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path, criterion: str
+) -> None:
     experiment, result, history = trained(
         place, tmp_path, "training.select=test", f"training.criterion={criterion}"
     )
@@ -70,7 +75,9 @@ def test_the_epoch_may_be_chosen_on_the_test_part_and_the_run_says_so(place, tmp
     assert said["on_test"] == "epoch chosen on the test part" == experiment.recipe.on_test
 
 
-def test_left_alone_the_test_part_is_not_mentioned(place, tmp_path):
+def test_left_alone_the_test_part_is_not_mentioned(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
     _, result, history = trained(place, tmp_path)
     assert json.loads((tmp_path / "results.json").read_text())["on_test"] == ""
     assert not [name for name in history.columns if name.startswith("test_")]
@@ -82,18 +89,22 @@ def test_left_alone_the_test_part_is_not_mentioned(place, tmp_path):
     )
 
 
-def test_the_last_epoch_counts_where_it_is_asked_for(place, tmp_path):
+def test_the_last_epoch_counts_where_it_is_asked_for(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
     _, result, history = trained(place, tmp_path, "training.select=last", "training.patience=1")
     assert result.best_epoch == result.epochs == len(history) == 6
     assert "validation_bacc_emotion" in history.columns
 
 
-def test_one_batch_may_choose_the_epoch(place, tmp_path, monkeypatch):
+def test_one_batch_may_choose_the_epoch(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Bug 4. Every batch's loss, kept on the way, and the draw by hand."""
     seen = []
     step = TrainingModule.validation_step
 
-    def keep(self, batch, index):
+    def keep(self: Any, batch: Any, index: Any):
         step(self, batch, index)
         losses = self.model.task_losses(self.model(batch.clips), batch.labels)
         seen.append((self.current_epoch, float(losses["emotion"])))
@@ -111,7 +122,7 @@ def test_one_batch_may_choose_the_epoch(place, tmp_path, monkeypatch):
     assert result.best_epoch == 1 + int(np.argmin(drawn))
 
 
-def test_an_rbf_svm_classifies_the_embeddings(place, tmp_path):
+def test_an_rbf_svm_classifies_the_embeddings(place: tuple[Corpus, FeatureCache], tmp_path: Path) -> None:
     """Refitted here from the network that the same run without an SVM keeps."""
     changes = ["loss=center", "training.select=last"]
     experiment, _, _ = trained(place, tmp_path / "nearest", *changes)
@@ -119,7 +130,7 @@ def test_an_rbf_svm_classifies_the_embeddings(place, tmp_path):
     model, source = load_model(tmp_path / "nearest"), experiment.clips.open()["audio"]
     roles = experiment.roles(0)
 
-    def embedding(ids):
+    def embedding(ids: Any):
         with torch.no_grad():
             return np.stack(
                 [model({"audio": pad([source.load(id)])}).embedding[0].double().numpy() for id in ids]
@@ -135,13 +146,13 @@ def test_an_rbf_svm_classifies_the_embeddings(place, tmp_path):
     assert not nearest["emotion_p_anger"].isin([0, 1]).all()
 
 
-def test_a_model_with_an_svm_is_not_kept(place, tmp_path):
+def test_a_model_with_an_svm_is_not_kept(place: tuple[Corpus, FeatureCache], tmp_path: Path) -> None:
     with pytest.raises(AffuseError, match="not part of a model folder"):
         trained(place, tmp_path, "tasks.emotion.classifier=svm")
     assert not list(tmp_path.iterdir())
 
 
-def test_fixed_centers_stay_where_they_were_drawn(place, tmp_path):
+def test_fixed_centers_stay_where_they_were_drawn(place: tuple[Corpus, FeatureCache], tmp_path: Path) -> None:
     fixed = "tasks.emotion.loss=[{name: cross_entropy}, {name: center, options: {trained: false}}]"
     _, _, history = trained(place, tmp_path / "fixed", fixed)
     assert (history["center_displacement_emotion.terms.1"] == 0).all()
@@ -150,11 +161,13 @@ def test_fixed_centers_stay_where_they_were_drawn(place, tmp_path):
 
 
 @pytest.mark.parametrize("scheduled", [True, False])
-def test_the_weightings_rate_may_stay_out_of_the_schedule(place, tmp_path, monkeypatch, scheduled):
+def test_the_weightings_rate_may_stay_out_of_the_schedule(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduled: bool
+) -> None:
     rates = []
     close = TrainingModule.close_epoch
 
-    def keep(self):
+    def keep(self: Any):
         groups = {group["name"]: group["lr"] for group in self.optimizers().param_groups}
         rates.append((groups["network"], groups["weighting"]))
         close(self)
@@ -169,7 +182,9 @@ def test_the_weightings_rate_may_stay_out_of_the_schedule(place, tmp_path, monke
     np.testing.assert_allclose(np.array(rates), np.stack([network, weighting], axis=1), rtol=1e-6)
 
 
-def test_overlapping_parts_train_on_test_utterances_and_every_file_says_so(place, tmp_path):
+def test_overlapping_parts_train_on_test_utterances_and_every_file_says_so(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
     protocol = "{kind: ratio, ratios: [0.6, 0.2, 0.2], reshuffled: true, allow_speaker_overlap: true}"
     experiment, _, _ = trained(place, tmp_path, f"protocol={protocol}")
     roles = experiment.roles(0)
@@ -180,7 +195,9 @@ def test_overlapping_parts_train_on_test_utterances_and_every_file_says_so(place
     assert set(RunFolder(tmp_path).predictions("test")["id"]) == set(roles["test"])
 
 
-def test_short_clips_are_left_out_of_the_whole_experiment_and_told(place, tmp_path):
+def test_short_clips_are_left_out_of_the_whole_experiment_and_told(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
     corpus, cache = place
     progress = Quiet()
     recipe = Recipe.load("server", [*SMALL, "corpus.min_seconds=0.6"])
@@ -201,7 +218,14 @@ def test_short_clips_are_left_out_of_the_whole_experiment_and_told(place, tmp_pa
         ("validation", "counts: the best on validation"),
     ],
 )
-def test_train_says_how_the_epoch_was_chosen(place, tmp_path, capsys, monkeypatch, select, said):
+def test_train_says_how_the_epoch_was_chosen(
+    place: tuple[Corpus, FeatureCache],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    select: str,
+    said: str,
+) -> None:
     corpus, cache = place
     changes = [word for text in [*SMALL, f"training.select={select}"] for word in ("--set", text)]
     words = ["train", "server", corpus.folder, "--out", tmp_path / "run", "--cache", cache.folder, *changes]

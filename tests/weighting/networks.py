@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -67,7 +69,7 @@ class TwoHeads(nn.Module):
 class Run:
     """Network, weighting and optimiser; ``step`` is one batch as a trainer runs it."""
 
-    def __init__(self, kind, tasks: tuple[str, ...] = TASKS, **options) -> None:
+    def __init__(self, kind: type[Any], tasks: tuple[str, ...] = TASKS, **options: float | str) -> None:
         torch.manual_seed(3)
         self.network = TwoHeads(tasks)
         self.weighting = kind(tasks, **options)

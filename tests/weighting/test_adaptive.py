@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -17,14 +18,14 @@ THREE = ("emotion", "gender", "age")
 EPOCHS = [(2.0, 1.0, 3.0), (1.0, 0.9, 2.9), (0.7, 0.4, 2.0), (0.69, 0.1, 2.2)]
 
 
-def scalars(values, tasks=THREE):
+def scalars(values: list[float] | tuple[float, float, float], tasks: tuple[str, str, str] = THREE):
     return {
         task: torch.tensor(v, dtype=torch.float64, requires_grad=True)
         for task, v in zip(tasks, values, strict=True)
     }
 
 
-def dwa_by_hand(history, temperature):
+def dwa_by_hand(history: list[tuple[float, float, float]], temperature: float):
     if len(history) < 2:
         return [1.0] * len(THREE)
     rates = [a / b for a, b in zip(history[-1], history[-2], strict=True)]
@@ -33,7 +34,7 @@ def dwa_by_hand(history, temperature):
 
 
 @pytest.mark.parametrize("temperature", [2.0, 0.5])
-def test_dwa(temperature):
+def test_dwa(temperature: float) -> None:
     weighting = DwaWeighting(THREE, temperature)
     theirs = scalarization.DWA(temperature)
     for epoch, means in enumerate(EPOCHS):
@@ -51,7 +52,7 @@ def test_dwa(temperature):
     assert max(weighting.weights(), key=weighting.weights().__getitem__) == "age"
 
 
-def test_dwa_keeps_the_history_of_an_absent_task():
+def test_dwa_keeps_the_history_of_an_absent_task() -> None:
     weighting = DwaWeighting(THREE)
     weighting.end_epoch(dict(zip(THREE, EPOCHS[0], strict=True)))
     weighting.end_epoch({"emotion": 1.0, "age": 2.9})
@@ -62,14 +63,14 @@ def test_dwa_keeps_the_history_of_an_absent_task():
     assert list(weighting.weights().values()) == pytest.approx(expected, rel=1e-6)
 
 
-def test_dwa_after_a_solved_epoch_is_finite():
+def test_dwa_after_a_solved_epoch_is_finite() -> None:
     weighting = DwaWeighting(TASKS)
     for _ in range(2):
         weighting.end_epoch({"emotion": 0.0, "gender": 0.5})
     assert weighting.weights() == pytest.approx({"emotion": 1.0, "gender": 1.0})
 
 
-def famo_by_hand(batches, rate, decay):
+def famo_by_hand(batches: list[list[list[Any]]], rate: float, decay: float):
     """Algorithm 1 with Adam's step, in floats. Yields the weights of each batch and xi after it."""
     count = len(batches[0][0])
     xi, m, v = [0.0] * count, [0.0] * count, [0.0] * count
@@ -90,7 +91,7 @@ def famo_by_hand(batches, rate, decay):
 
 
 @pytest.mark.parametrize(("rate", "decay"), [(0.025, 1e-3), (0.1, 0.0), (0.1, 0.5)])
-def test_famo(rate, decay):
+def test_famo(rate: float, decay: float) -> None:
     generator = torch.Generator().manual_seed(0)
     batches = [((torch.rand(2, 3, generator=generator) + 0.1) * 2).tolist() for _ in range(25)]
     weighting = FamoWeighting(THREE, rate, decay).double()
@@ -113,7 +114,7 @@ def test_famo(rate, decay):
         assert weighting.xi.tolist() == pytest.approx(xi, rel=1e-5, abs=1e-7)
 
 
-def test_famo_moves_weight_to_the_slowest_task():
+def test_famo_moves_weight_to_the_slowest_task() -> None:
     weighting = FamoWeighting(TASKS)
     for step in range(40):
         level = {"emotion": torch.tensor(1.0), "gender": torch.tensor(0.9**step)}
@@ -122,7 +123,7 @@ def test_famo_moves_weight_to_the_slowest_task():
     assert weighting.xi[0] > 0.5 > -0.5 > weighting.xi[1]
 
 
-def test_famo_needs_both_sides_of_the_step():
+def test_famo_needs_both_sides_of_the_step() -> None:
     weighting = FamoWeighting(TASKS)
     losses = {"emotion": torch.tensor(1.0), "gender": torch.tensor(1.0)}
     with pytest.raises(AffuseError, match="forward first"):
@@ -132,7 +133,7 @@ def test_famo_needs_both_sides_of_the_step():
         weighting.after_step({"emotion": torch.tensor(1.0)})
 
 
-def hand_gradients(matrix, x, targets, heads):
+def hand_gradients(matrix: list[list[float]], x: list[float], targets: list[float], heads: list[list[float]]):
     """Loss and its gradient in ``matrix`` for the task 1/2 (head . (matrix x) - target)^2, in floats."""
     rows, columns = len(matrix), len(x)
     hidden = [sum(matrix[r][c] * x[c] for c in range(columns)) for r in range(rows)]
@@ -145,7 +146,7 @@ def hand_gradients(matrix, x, targets, heads):
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1.5])
-def test_gradnorm(alpha):
+def test_gradnorm(alpha: float) -> None:
     x, targets = [0.5, -1.0, 2.0], [0.3, -2.0]
     heads = [[1.0, -0.5], [0.2, 3.0]]
     matrix = [[0.1, 0.4, -0.3], [0.7, -0.2, 0.6]]
@@ -173,14 +174,14 @@ def test_gradnorm(alpha):
         rates = [loss / first for loss, first in zip(losses, initial, strict=True)]
         rates = [r / (sum(rates) / 2) for r in rates]
 
-        def weights_of(logits):
+        def weights_of(logits: Any):
             return [2 * math.exp(v) / sum(math.exp(u) for u in logits) for v in logits]
 
         w = weights_of(logits)
         mean = sum(a * n for a, n in zip(w, norms, strict=True)) / 2
         goal = [mean * r**alpha for r in rates]
 
-        def distance(logits, norms=norms, goal=goal):
+        def distance(logits: Any, norms: Any = norms, goal: Any = goal):
             return sum(abs(a * n - g) for a, n, g in zip(weights_of(logits), norms, goal, strict=True))
 
         h = 1e-6
@@ -208,7 +209,7 @@ def test_gradnorm(alpha):
 
 
 @pytest.mark.parametrize("over", ["last", "all", "features"])
-def test_gradnorm_measures_what_it_is_told(over):
+def test_gradnorm_measures_what_it_is_told(over: str) -> None:
     run = Run(GradNormWeighting, over=over, alpha=0.0)
     x = torch.randn(12, 5)
     losses, embedding = run.network(x)
@@ -226,7 +227,7 @@ def test_gradnorm_measures_what_it_is_told(over):
     assert run.weighting.logits.grad.tolist() == pytest.approx([expected, -expected], rel=1e-4)
 
 
-def test_gradnorm_gradients_of_the_network_are_those_of_the_weighted_sum():
+def test_gradnorm_gradients_of_the_network_are_those_of_the_weighted_sum() -> None:
     first, second = Run(GradNormWeighting), Run(GradNormWeighting)
     x = torch.randn(12, 5)
     losses, embedding = first.network(x)
@@ -237,7 +238,7 @@ def test_gradnorm_gradients_of_the_network_are_those_of_the_weighted_sum():
         torch.testing.assert_close(mine.grad, plain.grad)
 
 
-def test_gradnorm_refuses():
+def test_gradnorm_refuses() -> None:
     with pytest.raises(AffuseError, match="'last', 'all' or 'features'"):
         GradNormWeighting(TASKS, over="heads")
     run = Run(GradNormWeighting)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
 
@@ -15,21 +16,21 @@ from weighting.networks import LOSS_BASED, SURGERY, TASKS
 from weighting.test_surgery import needs
 
 
-def build(name, tasks, options=None):
+def build(name: str, tasks: tuple[str, str], options: dict[str, Any] | None = None):
     data = {"name": "r", "modalities": {"text": {"encoder": "bert"}}}
     recipe = Recipe.parse({**data, "weighting": {"name": name, "options": options or {}}})
     return build_weighting(recipe.weighting, list(tasks))
 
 
 @pytest.mark.parametrize("name", registry.PARTS["weightings"])
-def test_every_registered_name_builds(name):
+def test_every_registered_name_builds(name: str) -> None:
     kind = registry.get("weightings", name)
     needs(kind)
     assert type(build(name, TASKS)) is kind
     assert kind in (*LOSS_BASED, GradNormWeighting, *SURGERY)
 
 
-def test_options_arrive():
+def test_options_arrive() -> None:
     weighting = build("softmax", TASKS, {"entropy": 1})
     assert isinstance(weighting, SoftmaxWeighting)
     assert weighting.entropy == 1.0
@@ -57,13 +58,13 @@ def test_options_arrive():
         ("dwa", {"temperature": float("nan")}, "temperature is nan, which is not a finite number"),
     ],
 )
-def test_bad_options_are_refused(name, options, message):
+def test_bad_options_are_refused(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(AffuseError, match=message):
         build(name, TASKS, options)
 
 
 @pytest.mark.parametrize("kind", [*LOSS_BASED, GradNormWeighting, *SURGERY])
-def test_every_option_has_a_default_and_a_type(kind):
+def test_every_option_has_a_default_and_a_type(kind: type[Any]) -> None:
     """A recipe may leave any out, and ``build`` checks each."""
     parameters = list(inspect.signature(kind.__init__).parameters.values())[2:]
     for parameter in parameters:

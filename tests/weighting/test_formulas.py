@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -24,37 +26,37 @@ TASKS = ("emotion", "gender", "age")
 LOSSES = {"emotion": 1.3, "gender": 0.4, "age": 2.1}
 
 
-def tensors(losses=LOSSES, dtype=torch.float64):
+def tensors(losses: dict[str, float] = LOSSES, dtype: Any = torch.float64):
     return {task: torch.tensor(value, dtype=dtype, requires_grad=True) for task, value in losses.items()}
 
 
-def softmax(values):
+def softmax(values: list[float]):
     exponentials = [math.exp(v - max(values)) for v in values]
     return [e / sum(exponentials) for e in exponentials]
 
 
-def static(losses, w):
+def static(losses: Any, w: list[float]):
     return sum(a * b for a, b in zip(w, losses, strict=True))
 
 
-def dynamic(losses, logits):
+def dynamic(losses: Any, logits: Any):
     return static(losses, softmax(logits))
 
 
-def dynamic_with_entropy(losses, logits):
+def dynamic_with_entropy(losses: Any, logits: Any):
     w = softmax(logits)
     return static(losses, w) + 0.7 * sum(a * math.log(a) for a in w)
 
 
-def uncertainty(losses, s):
+def uncertainty(losses: Any, s: Any):
     return sum(loss / (2 * math.exp(a)) + a / 2 for loss, a in zip(losses, s, strict=True))
 
 
-def imtl_l(losses, s):
+def imtl_l(losses: Any, s: Any):
     return sum(math.exp(a) * loss - a for loss, a in zip(losses, s, strict=True))
 
 
-def geometric(losses, _):
+def geometric(losses: Any, _: Any):
     return math.prod(losses) ** (1 / len(losses))
 
 
@@ -76,7 +78,7 @@ CASES = [
 ]
 
 
-def slopes(function, at, step=1e-6):
+def slopes(function: Callable[..., Any], at: list[float], step: float = 1e-6):
     """Central differences."""
     result = []
     for row in range(len(at)):
@@ -88,7 +90,9 @@ def slopes(function, at, step=1e-6):
 
 
 @pytest.mark.parametrize(("make", "formula", "numbers", "learnt"), CASES)
-def test_value_and_gradients(make, formula, numbers, learnt):
+def test_value_and_gradients(
+    make: Callable[..., Any], formula: Callable[..., Any], numbers: list[float], learnt: str | None
+) -> None:
     weighting = make().double()
     if learnt:
         getattr(weighting, learnt).data = torch.tensor(numbers, dtype=torch.float64)
@@ -110,7 +114,13 @@ def test_value_and_gradients(make, formula, numbers, learnt):
 
 @pytest.mark.parametrize(("make", "formula", "numbers", "learnt"), CASES)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_any_precision(make, formula, numbers, learnt, dtype):
+def test_any_precision(
+    make: Callable[..., Any],
+    formula: Callable[..., Any],
+    numbers: list[float],
+    learnt: str | None,
+    dtype: Any,
+) -> None:
     weighting = make()
     if learnt:
         getattr(weighting, learnt).data = torch.tensor(numbers)
@@ -130,7 +140,7 @@ def test_any_precision(make, formula, numbers, learnt, dtype):
         (ImtlLWeighting, scalarization.IMTLL, "log_scales", "log_scale"),
     ],
 )
-def test_against_torchjd(ours, theirs, mine, name):
+def test_against_torchjd(ours: type[Any], theirs: type[Any], mine: str, name: str) -> None:
     first, second = ours(TASKS), theirs(3)
     getattr(first, mine).data = torch.tensor(LEARNT)
     getattr(second, name).data = torch.tensor(LEARNT)
@@ -138,7 +148,7 @@ def test_against_torchjd(ours, theirs, mine, name):
     torch.testing.assert_close(first(losses), second(torch.stack(list(losses.values()))))
 
 
-def test_uncertainty_comes_to_half_the_inverse_loss():
+def test_uncertainty_comes_to_half_the_inverse_loss() -> None:
     weighting = UncertaintyWeighting(TASKS, initial=-0.5).double()
     assert weighting.log_variances.tolist() == [-0.5] * 3
     optimiser = torch.optim.LBFGS(weighting.parameters(), max_iter=100, tolerance_grad=1e-12)
@@ -159,7 +169,7 @@ def test_uncertainty_comes_to_half_the_inverse_loss():
     assert small < weighting({task: torch.tensor(1.3) for task in TASKS[:1]}).item()
 
 
-def test_imtl_l_scales_every_loss_to_one():
+def test_imtl_l_scales_every_loss_to_one() -> None:
     weighting = ImtlLWeighting(TASKS).double()
     optimiser = torch.optim.SGD(weighting.parameters(), lr=0.2)
     for _ in range(500):
@@ -169,7 +179,7 @@ def test_imtl_l_scales_every_loss_to_one():
     assert [w * LOSSES[task] for task, w in weighting.weights().items()] == pytest.approx([1, 1, 1], rel=1e-6)
 
 
-def test_geometric_does_not_care_for_the_unit_of_a_loss():
+def test_geometric_does_not_care_for_the_unit_of_a_loss() -> None:
     weighting = GeometricWeighting(TASKS)
     plain, scaled = tensors(), tensors({**LOSSES, "age": 2.1 * 64})
     weighting(plain).backward()
@@ -179,13 +189,13 @@ def test_geometric_does_not_care_for_the_unit_of_a_loss():
     assert scaled["age"].grad.item() == pytest.approx(plain["age"].grad.item() * 4 / 64)
 
 
-def test_geometric_of_a_solved_task_is_finite():
+def test_geometric_of_a_solved_task_is_finite() -> None:
     losses = tensors({**LOSSES, "gender": 0.0})
     GeometricWeighting(TASKS)(losses).backward()
     assert all(math.isfinite(loss.grad.item()) for loss in losses.values())
 
 
-def test_rlw_draws_a_softmax_of_normals():
+def test_rlw_draws_a_softmax_of_normals() -> None:
     weighting = RlwWeighting(TASKS, seed=5)
     generator = torch.Generator().manual_seed(5)
     seen = []
@@ -201,7 +211,7 @@ def test_rlw_draws_a_softmax_of_normals():
     assert torch.tensor(seen).std(0).min() > 0.15
 
 
-def test_rlw_leaves_the_global_stream_alone():
+def test_rlw_leaves_the_global_stream_alone() -> None:
     weighting = RlwWeighting(TASKS)
     torch.manual_seed(0)
     expected = torch.rand(3)
@@ -210,7 +220,7 @@ def test_rlw_leaves_the_global_stream_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_grid_against_all_products():
+def test_grid_against_all_products() -> None:
     for count, step in ((1, 0.1), (2, 0.1), (3, 0.1), (3, 0.25), (4, 0.5)):
         names = ["a", "b", "c", "d"][:count]
         parts = round(1 / step)
@@ -224,7 +234,7 @@ def test_grid_against_all_products():
 
 
 @pytest.mark.parametrize("step", [0, -0.1, 0.3, 1.5, math.nan])
-def test_grid_refuses_a_step_that_does_not_divide_one(step):
+def test_grid_refuses_a_step_that_does_not_divide_one(step: float) -> None:
     with pytest.raises(AffuseError, match="divides 1"):
         static_grid(["emotion", "gender"], step)
 
@@ -240,6 +250,6 @@ def test_grid_refuses_a_step_that_does_not_divide_one(step):
         ({}, "no task"),
     ],
 )
-def test_static_refuses(weights, message):
+def test_static_refuses(weights: dict[str, float], message: str) -> None:
     with pytest.raises(AffuseError, match=message):
         StaticWeighting(("emotion", "gender"), weights)

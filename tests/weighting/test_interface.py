@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -26,13 +27,13 @@ ALL = [*LOSS_BASED, GradNormWeighting, *SURGERY]
 THREE = ("emotion", "gender", "age")
 
 
-def given(*names):
+def given(*names: str):
     values = {"emotion": 1.3, "gender": 0.4, "age": 2.1}
     return {name: torch.tensor(values[name], requires_grad=True) for name in names}
 
 
 @pytest.mark.parametrize("kind", [*LOSS_BASED, GradNormWeighting])
-def test_an_absent_task_is_left_out(kind):
+def test_an_absent_task_is_left_out(kind: type[Any]) -> None:
     """Three tasks with one absent equal two tasks, unless the weights are fixed."""
     three, two = kind(THREE), kind(TASKS)
     if kind is StaticWeighting:
@@ -53,7 +54,7 @@ def test_an_absent_task_is_left_out(kind):
 
 
 @pytest.mark.parametrize("kind", [GeometricWeighting, RlwWeighting, FamoWeighting])
-def test_weights_of_a_batch_with_an_absent_task(kind):
+def test_weights_of_a_batch_with_an_absent_task(kind: type[Any]) -> None:
     """Where the weights are the batch's own, those logged are the ones the present losses were given."""
     weighting, losses = kind(THREE), given("emotion", "age")
     weighting(losses).backward()
@@ -65,7 +66,7 @@ def test_weights_of_a_batch_with_an_absent_task(kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_order_of_the_losses_does_not_matter(kind):
+def test_order_of_the_losses_does_not_matter(kind: type[Any]) -> None:
     needs(kind)
     first, second = kind(THREE), kind(THREE)
     a = first(given("emotion", "gender", "age"))
@@ -73,7 +74,7 @@ def test_order_of_the_losses_does_not_matter(kind):
     assert a.item() == b.item()
 
 
-def test_softmax_of_a_single_present_task_learns_nothing():
+def test_softmax_of_a_single_present_task_learns_nothing() -> None:
     weighting = SoftmaxWeighting(TASKS)
     weighting.logits.data = torch.tensor([-1.0, 1.0])
     joint = weighting(given("emotion"))
@@ -83,7 +84,7 @@ def test_softmax_of_a_single_present_task_learns_nothing():
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_resume_equals_uninterrupted(kind):
+def test_resume_equals_uninterrupted(kind: type[Any]) -> None:
     needs(kind)
     tasks = THREE  # PCGrad's order matters from three tasks on
     absent = {2: "age", 6: "gender"}
@@ -109,7 +110,7 @@ def test_resume_equals_uninterrupted(kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_training_lowers_every_loss(kind):
+def test_training_lowers_every_loss(kind: type[Any]) -> None:
     needs(kind)
     run = Run(kind)
     x = torch.randn(200, 5)
@@ -123,7 +124,7 @@ def test_training_lowers_every_loss(kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_evaluation_changes_no_state(kind):
+def test_evaluation_changes_no_state(kind: type[Any]) -> None:
     needs(kind)
     run = Run(kind)
     run.step(0)
@@ -140,7 +141,7 @@ def test_evaluation_changes_no_state(kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_default_backward_uses_the_trainers(kind):
+def test_default_backward_uses_the_trainers(kind: type[Any]) -> None:
     """The trainer's ``backward`` is what runs, except where TorchJD takes the gradients apart itself."""
     needs(kind)
     called = []
@@ -160,7 +161,7 @@ def test_default_backward_uses_the_trainers(kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_bad_losses_are_told(kind):
+def test_bad_losses_are_told(kind: type[Any]) -> None:
     needs(kind)
     weighting = kind(TASKS)
     with pytest.raises(AffuseError, match=r"'age'.*emotion, gender"):
@@ -172,20 +173,20 @@ def test_bad_losses_are_told(kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_bad_tasks_are_told(kind):
+def test_bad_tasks_are_told(kind: type[Any]) -> None:
     with pytest.raises(AffuseError, match="at least one task"):
         kind(())
     with pytest.raises(AffuseError, match="named twice"):
         kind(("emotion", "emotion"))
 
 
-def test_epoch_losses_of_an_unknown_task_are_told():
+def test_epoch_losses_of_an_unknown_task_are_told() -> None:
     with pytest.raises(AffuseError, match="'age'"):
         DwaWeighting(TASKS).end_epoch({"age": 1.0})
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_copies_are_independent(kind):
+def test_copies_are_independent(kind: type[Any]) -> None:
     """A sweep stacks and copies models: nothing in a weighting refuses deepcopy."""
     needs(kind)
     run = Run(kind)

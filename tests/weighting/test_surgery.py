@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import math
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ from affuse.weighting.torchjd import (
 from weighting.networks import SOLVERS, SURGERY, TASKS, Run
 
 
-def needs(kind):
+def needs(kind: type[Any]):
     missing = [name for name in SOLVERS.get(kind, ()) if importlib.util.find_spec(name) is None]
     if missing:
         pytest.skip(f"{kind.__name__} needs {', '.join(missing)}, which TorchJD's extras bring")
@@ -35,7 +37,7 @@ class Quadratics(nn.Module):
     centres = torch.tensor([[1.0, 0.5], [-0.5, 2.0]], dtype=torch.float64)
     scales = (1.0, 3.0)
 
-    def __init__(self, point):
+    def __init__(self, point: tuple[float, float]):
         super().__init__()
         self.point = nn.Parameter(torch.tensor(point, dtype=torch.float64))
         self.heads = nn.ParameterList(
@@ -59,25 +61,25 @@ class Quadratics(nn.Module):
         ]
 
 
-def pcgrad(g1, g2):
+def pcgrad(g1: Any, g2: Any):
     dot = g1 @ g2
     if dot >= 0:
         return g1 + g2
     return (g1 - dot / (g2 @ g2) * g2) + (g2 - dot / (g1 @ g1) * g1)
 
 
-def mgda(g1, g2):
+def mgda(g1: Any, g2: Any):
     gamma = np.clip((g2 - g1) @ g2 / ((g1 - g2) @ (g1 - g2)), 0, 1)
     return gamma * g1 + (1 - gamma) * g2
 
 
-def aligned_mtl(g1, g2):
+def aligned_mtl(g1: Any, g2: Any):
     """The rows of G = U S V^T are gradients: every singular value becomes the smallest; mean of rows."""
     u, s, vt = np.linalg.svd(np.stack([g1, g2]), full_matrices=False)
     return (u @ np.diag([s.min()] * 2) @ vt).mean(0)
 
 
-def upgrad(g1, g2):
+def upgrad(g1: Any, g2: Any):
     """A gradient that conflicts is projected onto the plane orthogonal to the other; mean of the two.
 
     TorchJD adds 1e-4 of the Gramian's trace to its diagonal.
@@ -88,7 +90,7 @@ def upgrad(g1, g2):
     return ((g1 - dot / (g2 @ g2 + more) * g2) + (g2 - dot / (g1 @ g1 + more) * g1)) / 2
 
 
-def cagrad(g1, g2):
+def cagrad(g1: Any, g2: Any):
     """The dual problem min_w g_w . g_0 + c |g_0| |g_w| on a fine grid of the segment."""
     g0 = (g1 + g2) / 2
     radius = 0.4 * math.sqrt(g0 @ g0)
@@ -99,7 +101,7 @@ def cagrad(g1, g2):
     return g0 + radius / math.sqrt(best @ best) * best
 
 
-def nash(g1, g2):
+def nash(g1: Any, g2: Any):
     """G G^T a = 1 / a for two tasks: a_1 |g_1| = a_2 |g_2| = 1 / sqrt(1 + cosine); then no longer than 1."""
     n1, n2 = math.sqrt(g1 @ g1), math.sqrt(g2 @ g2)
     level = 1 / math.sqrt(1 + g1 @ g2 / (n1 * n2))
@@ -122,7 +124,9 @@ CLOSED = [
 
 @pytest.mark.parametrize(("kind", "closed", "tolerance"), CLOSED)
 @pytest.mark.parametrize("point", [(0.3, 1.1), (3.0, 2.5), (0.9, 0.9), (-4.0, 1.0)])
-def test_two_quadratics(kind, closed, tolerance, point):
+def test_two_quadratics(
+    kind: type[Any], closed: Callable[..., Any], tolerance: float, point: tuple[float, float]
+) -> None:
     needs(kind)
     model = Quadratics(point)
     g1, g2 = model.gradients()
@@ -145,7 +149,7 @@ def test_two_quadratics(kind, closed, tolerance, point):
 
 
 @pytest.mark.parametrize("kind", [PcGradWeighting, MgdaWeighting])
-def test_between_the_centres_nothing_moves(kind):
+def test_between_the_centres_nothing_moves(kind: type[Any]) -> None:
     """There the gradients are opposite: no direction helps both tasks."""
     model = Quadratics((0.25, 1.25))
     losses, embedding = model()
@@ -154,13 +158,13 @@ def test_between_the_centres_nothing_moves(kind):
     np.testing.assert_allclose(model.point.grad.numpy(), 0, atol=1e-12)
 
 
-def test_the_points_cover_conflict_and_agreement():
+def test_the_points_cover_conflict_and_agreement() -> None:
     dots = [g1 @ g2 for g1, g2 in (Quadratics(p).gradients() for p in [(0.3, 1.1), (3.0, 2.5), (-4.0, 1.0)])]
     assert min(dots) < 0 < max(dots)
 
 
 @pytest.mark.parametrize("kind", SURGERY)
-def test_gradients_accumulate_like_backward(kind):
+def test_gradients_accumulate_like_backward(kind: type[Any]) -> None:
     """Two calls before a step add up, and nothing is left on the parameters."""
     needs(kind)
     run = Run(kind)
@@ -180,7 +184,7 @@ def test_gradients_accumulate_like_backward(kind):
 
 
 @pytest.mark.parametrize("kind", SURGERY)
-def test_one_task_alone_is_plain_descent(kind):
+def test_one_task_alone_is_plain_descent(kind: type[Any]) -> None:
     needs(kind)
     run, plain = Run(kind), Run(kind)
     x = torch.randn(12, 5)
@@ -201,7 +205,7 @@ def test_one_task_alone_is_plain_descent(kind):
             torch.testing.assert_close(mine.grad, theirs.grad)
 
 
-def test_frozen_shared_parameters_stay_without_gradient():
+def test_frozen_shared_parameters_stay_without_gradient() -> None:
     run = Run(MgdaWeighting)
     run.network.trunk[0].requires_grad_(False)
     losses, embedding = run.network(torch.randn(12, 5))
@@ -211,7 +215,7 @@ def test_frozen_shared_parameters_stay_without_gradient():
 
 
 @pytest.mark.parametrize("kind", [PcGradWeighting, MgdaWeighting, AlignedMtlWeighting])
-def test_refuses_a_model_with_nothing_shared(kind):
+def test_refuses_a_model_with_nothing_shared(kind: type[Any]) -> None:
     run = Run(kind)
     losses, embedding = run.network(torch.randn(12, 5))
     for shared, features in (([], [embedding]), (list(run.network.trunk.parameters()), [])):
@@ -220,21 +224,21 @@ def test_refuses_a_model_with_nothing_shared(kind):
 
 
 @pytest.mark.parametrize("kind", SURGERY)
-def test_a_missing_library_is_told_with_its_cure(kind, monkeypatch):
+def test_a_missing_library_is_told_with_its_cure(kind: type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchjd.aggregation", None)  # its import now fails
     with pytest.raises(AffuseError, match=r"pip install 'affuse\[torchjd\]'"):
         kind(TASKS)
 
 
 @pytest.mark.parametrize("kind", SOLVERS)
-def test_a_missing_solver_is_told_when_it_is_made(kind):
+def test_a_missing_solver_is_told_when_it_is_made(kind: type[Any]) -> None:
     if all(importlib.util.find_spec(name) for name in SOLVERS[kind]):
         pytest.skip(f"the solvers of {kind.__name__} are installed")
     with pytest.raises(AffuseError, match=r"requires .*pip install 'affuse\[torchjd\]'"):
         kind(TASKS)
 
 
-def test_pcgrad_of_three_tasks_leaves_the_global_stream_alone():
+def test_pcgrad_of_three_tasks_leaves_the_global_stream_alone() -> None:
     torch.manual_seed(0)
     expected = torch.rand(3)
     run = Run(PcGradWeighting, tasks=("a", "b", "c"))
@@ -243,7 +247,7 @@ def test_pcgrad_of_three_tasks_leaves_the_global_stream_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_refuses_several_processes():
+def test_refuses_several_processes() -> None:
     """Two ranks that never talk: the refusal comes before any gradient is taken."""
     from torch import distributed
     from torch.testing._internal.distributed.fake_pg import FakeStore
@@ -259,7 +263,7 @@ def test_refuses_several_processes():
     assert all(p.grad is None for p in run.network.parameters())
 
 
-def test_refuses_a_bad_option():
+def test_refuses_a_bad_option() -> None:
     with pytest.raises(AffuseError, match="scale_mode"):
         AlignedMtlWeighting(TASKS, scale_mode="max")
     needs(CaGradWeighting)
