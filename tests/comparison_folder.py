@@ -15,8 +15,9 @@ CLASSES = ["anger", "neutral", "sadness"]
 
 
 def make_comparison(
-    folder: Path, skills: dict[str, float], *, speakers: int = 8, each: int = 18, seeds: tuple[Any, ...] = (0, 1), folds: int = 4, tight: dict[str, float] | None = None, on_test: dict[str, str] | None = None, tasks: tuple[Any, ...] = ("emotion",),
-    recipe: str = "server", published: str = "",
+    folder: Path, skills: dict[str, float], *, speakers: int = 8, each: int = 18, seeds: tuple[Any, ...] = (0, 1),
+    folds: int = 4, tight: dict[str, float] | None = None, on_test: dict[str, str] | None = None,
+    tasks: tuple[Any, ...] = ("emotion",), recipe: str = "server", published: str = "",
 ):  # fmt: skip
     """skills: loss -> chance to be right (where wrong, the next class). Speakers are dealt over the folds.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,9 +12,7 @@ import pytest
 
 from command import affuse
 from documents import ROOT, Block, code_blocks
-
-sys.path.insert(0, str(Path(__file__).parent / "models"))
-from stand_in import TOKEN, hub
+from models.stand_in import TOKEN, hub
 
 
 def commands(block: Block) -> list[list[str]]:

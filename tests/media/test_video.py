@@ -234,11 +234,11 @@ def make_bad(kind: str, folder: Path) -> tuple[Path, dict]:
             path, [grey(99)] * (1 if kind == "one short picture" else 10), fps=50 if "one" in kind else 25
         )
     if kind == "range too short":
-        times: dict[str, Any] = {"start": 0.1, "end": 0.13}
+        times = {"start": 0.1, "end": 0.13}
     if kind == "start beyond the end":
-        times: dict[str, Any] = {"start": 2.0, "end": 3.0}
+        times = {"start": 2.0, "end": 3.0}
     if kind == "end before start":
-        times: dict[str, Any] = {"start": 0.3, "end": 0.2}
+        times = {"start": 0.3, "end": 0.2}
     return path, times
 
 

@@ -311,9 +311,9 @@ def test_bad_input_is_one_sentence(
     words: list[str],
     message: str,
 ) -> None:
-    words = [place[0] / "corpus" if word == "C" else word for word in words]
+    filled = [str(place[0] / "corpus") if word == "C" else word for word in words]
     protocol = [] if "--protocol" in words else ["--protocol", "written,coded"]
-    result = affuse(capsys, monkeypatch, "reproduce", *words, *protocol, "--out", tmp_path / "R")
+    result = affuse(capsys, monkeypatch, "reproduce", *filled, *protocol, "--out", tmp_path / "R")
     assert result.code == 2
     assert message in result.err.replace("\n", " ")
     assert "Traceback" not in result.err
