@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
 from typing import Any
 
 from affuse.errors import AffuseError, argument
 from affuse.files.yaml_text import flow_text, read_value
-from affuse.recipe.overrides import SHORTHANDS, TEXTS
+from affuse.recipe.overrides import SHORTHANDS, TEXTS, plain
 
 
 def overrides_of(changes: Mapping[str, Any] | Sequence[str] | str | None) -> list[str]:
@@ -88,20 +87,9 @@ def _typed_axes(over: Sequence[str]) -> dict[str, list[str]]:
 def text_of(value: object, where: str) -> str:
     """The text that is read as ``value``; ``where`` begins the message of an AffuseError for what no recipe holds."""
     try:
-        return flow_text(_plain(value))
+        return flow_text(plain(value))
     except TypeError:
         raise AffuseError(
             f"{where}: {value!r} is not a plain value; give a text, a number, true or false, None, a list or a mapping "
             "of them."
         ) from None
-
-
-def _plain(value: Any) -> Any:
-    """Paths as texts, tuples and ranges as lists, numbers of NumPy's as Python's."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple | range):
-        return [_plain(one) for one in value]
-    if isinstance(value, PurePath):
-        return str(value)
-    return value.item() if getattr(value, "ndim", None) == 0 else value

@@ -89,7 +89,7 @@ def set_field(data: dict[str, Any], field: str, value: Any, where: str = "") -> 
 
 def _pairs(overrides: Overrides) -> list[tuple[str, Any]]:
     if isinstance(overrides, Mapping):
-        return [(str(field).strip(), _plain(value)) for field, value in overrides.items()]
+        return [(str(field).strip(), plain(value)) for field, value in overrides.items()]
     pairs: list[tuple[str, Any]] = []
     for override in [overrides] if isinstance(overrides, str) else overrides:
         field, equals, text = override.partition("=") if isinstance(override, str) else ("", "", "")
@@ -102,12 +102,12 @@ def _pairs(overrides: Overrides) -> list[tuple[str, Any]]:
     return pairs
 
 
-def _plain(value: Any) -> Any:
-    """The value as YAML would give it: paths as texts, tuples and ranges as lists, NumPy's numbers as Python's."""
+def plain(value: Any) -> Any:
+    """Give the value as YAML would: paths as texts, tuples and ranges as lists, NumPy's numbers as Python's."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple | range):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     if isinstance(value, PurePath):
         return str(value)
     return value.item() if getattr(value, "ndim", None) == 0 else value
