@@ -85,7 +85,9 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[torch.Tensor],
     release = generate_release(folder / "release", sessions=4, dialogs=2, turns=40, jobs=1)
     corpus = prepare(release, folder / "corpus")
     reader = VisualEncoder(OPTIONS)
-    clips = [reader.read(utterance) for utterance in corpus.utterances()]
+    read = [reader.read(utterance) for utterance in corpus.utterances()]
+    clips = [clip for clip in read if clip is not None]
+    assert len(clips) == len(corpus)
     table = corpus.table
     assert table.groupby("gender")["side"].nunique().min() == 2  # each gender sits on both sides
     half = table.groupby(["dialog", "speaker"]).cumcount() % 2 == 0

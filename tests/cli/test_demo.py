@@ -71,8 +71,8 @@ class Page(html.parser.HTMLParser):
         self.elements, self.text, self._open = [], {}, []
         self.feed(text)
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[Any, ...]]):
-        self.elements.append((tag, dict(attributes)))
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
         self._open.append(tag)
         self.text.setdefault(tag, []).append("")
 

@@ -282,7 +282,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments: Any):
+        def log_message(self, format: str, *args: Any) -> None:
             with folder.parent.joinpath("log").open("a") as log:
                 log.write("x")
 

@@ -171,7 +171,10 @@ def clips_of(lengths: list[int]) -> FeatureSequence:
 
 def outputs(path: Path, clips: FeatureSequence) -> list[np.ndarray]:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(None, {"audio": clips.values.numpy(), "audio_mask": clips.mask.numpy()})
+    return [
+        np.asarray(one)
+        for one in session.run(None, {"audio": clips.values.numpy(), "audio_mask": clips.mask.numpy()})
+    ]
 
 
 def by_pytorch(model: Model, clips: FeatureSequence) -> list[np.ndarray]:

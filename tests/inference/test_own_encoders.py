@@ -167,7 +167,7 @@ def test_an_encoder_of_pictures_has_the_sound_too(tmp_path: Path) -> None:
             seen.append(utterance)
             return super().read(utterance)
 
-    both = Both(kept.options)
+    both = Both(kept.options)  # pyright: ignore[reportAbstractUsage]
     settings = Settings.of({"channel": 0, "track": 0})
     list(WindowReader(path, find_tracks(path), {"both": both}, settings, (), WINDOWS))
     assert [(one.audio, one.video, one.start, one.end, one.channel, one.track) for one in seen] == [

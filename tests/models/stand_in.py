@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
@@ -31,7 +31,7 @@ class StandIn(ThreadingHTTPServer):
 
 
 @contextmanager
-def hub() -> Iterator[StandIn]:
+def hub() -> Generator[StandIn]:
     server = StandIn()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -43,10 +43,10 @@ def hub() -> Iterator[StandIn]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: StandIn
+    server: StandIn  # pyright: ignore[reportIncompatibleVariableOverride]
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
     def do_POST(self) -> None:
