@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 import affuse
 from affuse.workers import begin_worker, worker_pool
+from in_worker import holds_back
 
 SCRIPT = """
 import sys
@@ -44,11 +44,6 @@ def test_every_pool_is_of_one_kind() -> None:
         if any(word in path.read_text() for word in ("ProcessPoolExecutor(", "get_context(", ".Pool("))
     ]
     assert pools == ["workers.py"]
-
-
-def holds_back() -> bool:
-    """Whether this process gets no Ctrl-C, from its first instruction on."""
-    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal masks")

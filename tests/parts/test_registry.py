@@ -29,6 +29,7 @@ from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence
 from affuse.weighting import SoftmaxWeighting, Weighting
 from affuse.workers import begin_worker, worker_pool
+from in_worker import module_of_loss
 from small_corpus import make_corpus
 
 SPACES = {"emotion": ["anger", "neutral"]}
@@ -78,7 +79,7 @@ class Unfinished(TaskLoss):
 
 
 class Untyped(Squared):
-    def __init__(self, num_classes: Any, dim: Any, reduction: Any = "mean", *, power: Any = 2.0) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, num_classes, dim, reduction="mean", *, power=2.0):  # pyright: ignore[reportMissingParameterType]
         super().__init__(num_classes, dim, reduction)
 
 
@@ -289,10 +290,6 @@ class Mine(CrossEntropyLoss):
 """
 
 
-def look_up(name: str) -> str:
-    return registry.get("losses", name).__module__
-
-
 def test_a_worker_process_sees_what_was_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "beside_the_script.py").write_text(MODULE)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -302,11 +299,11 @@ def test_a_worker_process_sees_what_was_registered(tmp_path: Path, monkeypatch: 
     in_main = type("Mine", (CrossEntropyLoss,), {"__module__": "__main__", "__qualname__": "Mine"})
     affuse.register("losses", "in_main", in_main)
     with worker_pool(1, begin_worker) as pool:
-        assert pool.submit(look_up, "mine").result() == "beside_the_script"
+        assert pool.submit(module_of_loss, "mine").result() == "beside_the_script"
         with pytest.raises(
             AffuseError, match=r"The loss 'in_main' \(__main__:Mine\) cannot be imported by a worker process"
         ):
-            pool.submit(look_up, "in_main").result()
+            pool.submit(module_of_loss, "in_main").result()
     recipe = Recipe.parse({"name": "r", "modalities": {"a": {"encoder": "hog"}}})
     assert only_here(recipe.changed(["tasks.emotion.loss=mine"])) == []
     assert only_here(recipe.changed(["tasks.emotion.loss=mine+in_main"])) == ["the loss 'in_main'"]
