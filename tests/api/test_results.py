@@ -15,6 +15,7 @@ import torch
 
 import affuse
 from affuse.api.experiments import count_epochs
+from affuse.errors import AffuseError
 from command import affuse as command
 from small_corpus import make_corpus
 
@@ -115,6 +116,16 @@ def test_a_grid_has_the_numbers_of_its_files(grid: affuse.Grid) -> None:
     title, table = grid.tables[0]
     assert "3 folds, 1 seed, 18 test utterances" in title
     assert any(cell.startswith(f"{100 * row['value']:.1f}") for cell in table["ACC (WA)"])
+
+
+def test_an_edited_page_of_a_grid_is_replaced_only_when_asked_to(grid: affuse.Grid) -> None:
+    page = grid.folder / "report.html"
+    page.write_text("mine")
+    with pytest.raises(AffuseError, match=r"report\.html"):
+        grid.report()
+    assert page.read_text("utf-8") == "mine"
+    assert grid.report(overwrite=True) == page
+    assert "Verdict" in page.read_text("utf-8")
 
 
 def test_a_grid_is_opened_again_with_its_verdict(grid: affuse.Grid) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
+    from affuse.models.network import Model
+    from affuse.results.run import Run
     from affuse.training.cache import FeatureCache
 
 
@@ -31,6 +33,24 @@ def check_model(model: object) -> None:
 
     if isinstance(model, str | Path):
         find_folder(model)
+
+
+def folder_of(model: Model | Run | str | Path) -> Path | None:
+    """The folder or Hub id that a model is read from; None for one that is in memory already."""
+    from affuse.models.network import Model
+    from affuse.results.run import Run
+
+    if isinstance(model, Model):
+        return None
+    return model.folder if isinstance(model, Run) else Path(model)
+
+
+def open_model(model: Model | Run | str | Path) -> Model:
+    """The model itself, or the one of a run, a folder or a Hub id. Raises AffuseError where there is none."""
+    from affuse.models.loading import load_model
+
+    folder = folder_of(model)
+    return load_model(folder) if folder is not None else cast("Model", model)
 
 
 def open_cache(cache: str | Path | None) -> FeatureCache:

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from affuse.api.inputs import check_corpus, check_model, open_cache, open_corpus
+from affuse.api.inputs import check_corpus, check_model, folder_of, open_cache, open_corpus, open_model
 from affuse.calls import recorded
 from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
@@ -75,14 +75,10 @@ def evaluate(
     # what is wrong so far is answered at once: these import torch
     from affuse.files.outputs import Outputs
     from affuse.models.finding import files_of
-    from affuse.models.loading import load_model
-    from affuse.models.network import Model
     from affuse.results.evaluation import Evaluation
-    from affuse.results.run import Run
     from affuse.training.evaluate import TABLES, evaluate_model, rename_labels
 
-    source = model.folder if isinstance(model, Run) else model
-    folder = None if isinstance(source, Model) else Path(source)
+    folder = folder_of(model)
     given = None if modalities is None else tuple(modalities)
     split = None if split is None else Path(split)
     outputs = None if out is None else Outputs(out, "evaluate", overwrite=overwrite, deep=False)
@@ -93,7 +89,7 @@ def evaluate(
     if outputs is not None:
         outputs.make_folder()
     with outputs.writing() if outputs is not None else nullcontext(), watched(progress) as watching:
-        trained = source if isinstance(source, Model) else load_model(source)
+        trained = open_model(model)
         heard = Heard(watching)
         tables = evaluate_model(
             trained, opened, open_cache(cache), heard, choose_device(device),
@@ -141,19 +137,14 @@ def export(
     # what is wrong so far is answered at once: these import torch
     from affuse.files.outputs import Outputs
     from affuse.models.finding import files_of
-    from affuse.models.loading import load_model
-    from affuse.models.network import Model
     from affuse.onnx.onnx_file import export_onnx
-    from affuse.results.run import Run
 
-    source = model.folder if isinstance(model, Run) else model
+    folder = folder_of(model)
     outputs = Outputs(path.parent, "export", overwrite=overwrite, deep=False)
-    outputs.check([path], [] if isinstance(source, Model) else files_of(source))
+    outputs.check([path], [] if folder is None else files_of(folder))
     outputs.make_folder()
     with outputs.writing():
-        export_onnx(
-            source if isinstance(source, Model) else load_model(source), path, inputs=inputs, int8=int8
-        )
+        export_onnx(open_model(model), path, inputs=inputs, int8=int8)
     return path
 
 
@@ -197,13 +188,9 @@ def measure_export(
     check_model(model)
     check_corpus(corpus)
     # what is wrong so far is answered at once: these import torch
-    from affuse.models.loading import load_model
-    from affuse.models.network import Model
     from affuse.onnx.check import measure_export as compare_networks
-    from affuse.results.run import Run
 
-    source = model.folder if isinstance(model, Run) else model
-    trained = source if isinstance(source, Model) else load_model(source)
+    trained = open_model(model)
     opened, part = open_corpus(corpus), None if split is None else Path(split)
     with watched(progress) as watching:
         return compare_networks(trained, opened, open_cache(cache), watching, inputs, part)

@@ -34,11 +34,11 @@ def report(folder: str | Path, *, corpus: Corpus | str | Path | None = None, ove
         raise AffuseError(
             f"There is no folder {folder}; give one that 'affuse train', 'affuse compare' or 'affuse reproduce' wrote."
         )
-    from affuse.reproduction.report.record import is_reproduction, reproduction_outputs
+    from affuse.reproduction.report.record import is_reproduction
     from affuse.results.grid import Grid
     from affuse.results.reproduction import Reproduction
     from affuse.results.run import Run
-    from affuse.training.comparison_folder import comparison_outputs, is_comparison
+    from affuse.training.comparison_folder import is_comparison
     from affuse.training.runfolder import RunFolder
 
     folder = Path(folder)
@@ -46,15 +46,13 @@ def report(folder: str | Path, *, corpus: Corpus | str | Path | None = None, ove
         known = None if corpus is None else open_corpus(corpus)
         return Run(folder, corpus=known).report(overwrite=overwrite)
     if is_reproduction(folder):
-        with reproduction_outputs(folder, overwrite).writing():
-            return Reproduction.load(folder).report()
+        return Reproduction.load(folder).report(overwrite=overwrite)
     if not is_comparison(folder):
         raise AffuseError(
             f"{folder} holds no run, comparison or reproduction; give a folder that 'affuse train', 'affuse compare' "
             "or 'affuse reproduce' wrote."
         )
-    with comparison_outputs(folder, overwrite).writing():
-        return Grid.load(folder).report()
+    return Grid.load(folder).report(overwrite=overwrite)
 
 
 @recorded

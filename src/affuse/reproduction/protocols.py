@@ -77,9 +77,14 @@ class ProtocolNumbers:
         """Runs that failed: their folder and why."""
         return [failure for about in self.record["protocols"] for failure in about["failed"]]
 
-    def report(self) -> Path:
-        """Write ``report.html``, ``report.md`` and ``tables.tex`` again; the page's path."""
-        return write_reproduction_page(self.folder)
+    def report(self, *, overwrite: bool = False) -> Path:
+        """Write ``report.html``, ``report.md`` and ``tables.tex`` again; give the page's path.
+
+        Args:
+            overwrite: Replace files that were edited since affuse wrote them.
+        """
+        with reproduction_outputs(self.folder, overwrite).writing():
+            return write_reproduction_page(self.folder)
 
 
 def run_protocols(

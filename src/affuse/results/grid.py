@@ -116,11 +116,18 @@ class Grid:
 
         return read_csv(self.folder / SKIPPED)
 
-    def report(self) -> Path:
-        """Write ``report.html``, ``report.md`` and ``tables.tex`` from what lies in the folder; give the page."""
-        from affuse.reports.pages.comparison import write_comparison_page
+    @checked
+    def report(self, *, overwrite: bool = False) -> Path:
+        """Write ``report.html``, ``report.md`` and ``tables.tex`` from what lies in the folder; give the page.
 
-        return write_comparison_page(self.folder, self._report)
+        Args:
+            overwrite: Replace files that were edited since affuse wrote them.
+        """
+        from affuse.reports.pages.comparison import write_comparison_page
+        from affuse.training.comparison_folder import comparison_outputs
+
+        with comparison_outputs(self.folder, overwrite).writing():
+            return write_comparison_page(self.folder, self._report)
 
     def __repr__(self) -> str:
         rows = counted(len(self._record["rows"]), "row")
