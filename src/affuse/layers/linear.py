@@ -31,7 +31,7 @@ class Linear(nn.Linear):
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x W^T + b, of one network or of each run of a stack.
+    """Compute x W^T + b, of one network or of each run of a stack.
 
     Args:
         x: (..., in), or (runs, ..., in).

@@ -18,7 +18,7 @@ from affuse.training.cache import FeatureCache
 from affuse.training.comparison_folder import run_folder
 from affuse.training.epoch_count import EpochCount
 from affuse.training.experiment import Experiment, check_network, resolve, set_up
-from affuse.training.run import train_fold
+from affuse.training.fold import train_fold
 from affuse.training.runfolder import RunResult
 from affuse.training.svm import check_keepable, check_subsets
 from affuse.training.variants import Variant, describe, folder_name
