@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 from typing_extensions import override
 
 from affuse.fusion.base import NEVER, FusionOptions, Opinions
@@ -89,7 +89,17 @@ class GatedFusion(PooledFusion):
         if self.tied:
             last = torch.zeros_like(h_bmw[..., :1, :])
             logits_bmw = torch.cat([logits_bmw, last], dim=-2).masked_fill(~present_bm1, NEVER)
-            z_bmw = logits_bmw.softmax(dim=-2)
-        else:
-            z_bmw = logits_bmw.sigmoid()
+            z_bmw = _shares(logits_bmw)
+        else:  # a sigmoid is the share beside a logit of 0
+            z_bmw = _shares(torch.stack([logits_bmw, torch.zeros_like(logits_bmw)], dim=-2))[..., 0, :]
         return Opinions([(z_bmw * h_bmw * present_bm1).sum(dim=-2)])
+
+
+def _shares(logits: Tensor) -> Tensor:
+    """Softmax over the last but one dimension.
+
+    torch's own, and its sigmoid, round a value otherwise where it stands at the end of a vector register: a run would
+    come out otherwise in another stack.
+    """
+    powers = (logits - logits.detach().amax(dim=-2, keepdim=True)).exp()
+    return powers / powers.sum(dim=-2, keepdim=True)
