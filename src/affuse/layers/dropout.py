@@ -68,8 +68,9 @@ class Streams:
         """Dropout of each run by its own rate, (runs, ...) -> the same."""
         if not any(rates):
             return x
-        # in torch's own way (and order of operations): noise of 0 and 1, divided by the share that is kept
-        noise = torch.empty_like(x, memory_format=torch.contiguous_format)
+        # in torch's own way (and order of operations): noise of 0 and 1, in the order in which x lies in memory,
+        # divided by the share that is kept
+        noise = torch.empty_like(x)
         for row, rate, generator in zip(noise, rates, self.generators, strict=True):
             if rate:
                 row.bernoulli_(1 - rate, generator=generator).div_(1 - rate)
