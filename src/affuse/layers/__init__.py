@@ -6,9 +6,23 @@ pass (``training.stacked``). What is written with these layers, and with operati
 last one, is written once for both.
 """
 
+from affuse.layers.attention import MultiheadAttention
+from affuse.layers.convolution import StepConvolution
 from affuse.layers.dropout import Dropout, Streams
+from affuse.layers.encoder import EncoderLayer
 from affuse.layers.linear import Linear, linear
 from affuse.layers.norm import LayerNorm
 from affuse.layers.stacking import per_run, pick_rows
 
-__all__ = ["Dropout", "LayerNorm", "Linear", "Streams", "linear", "per_run", "pick_rows"]
+__all__ = [
+    "Dropout",
+    "EncoderLayer",
+    "LayerNorm",
+    "Linear",
+    "MultiheadAttention",
+    "StepConvolution",
+    "Streams",
+    "linear",
+    "per_run",
+    "pick_rows",
+]

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
+from affuse.layers.products import aligned, bmm
+
 
 class Linear(nn.Linear):
     """As ``torch.nn.Linear``; with a weight of (runs, out, in) it is a layer per run.
@@ -61,19 +63,18 @@ class _StackedLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x_sni: Tensor, weight_soi: Tensor, bias_so: Tensor | None) -> Tensor:  # type: ignore[override]
+        ctx.width = x_sni.shape[2]
+        x_sni, weight_soi = aligned(x_sni), aligned(weight_soi)
         ctx.save_for_backward(x_sni, weight_soi)
-        weight_sio = weight_soi.transpose(1, 2)
-        return (
-            torch.bmm(x_sni, weight_sio)
-            if bias_so is None
-            else torch.baddbmm(bias_so[:, None], x_sni, weight_sio)
-        )
+        return bmm(x_sni, weight_soi.transpose(1, 2), bias_so)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         x_sni, weight_soi = ctx.saved_tensors
         grad_sno = grads[0]
-        of_x = torch.bmm(grad_sno, weight_soi) if ctx.needs_input_grad[0] else None
-        of_weight = torch.bmm(grad_sno.transpose(1, 2), x_sni) if ctx.needs_input_grad[1] else None
+        of_x = bmm(grad_sno, weight_soi)[..., : ctx.width] if ctx.needs_input_grad[0] else None
+        of_weight = (
+            bmm(grad_sno.transpose(1, 2), x_sni)[..., : ctx.width] if ctx.needs_input_grad[1] else None
+        )
         of_bias = grad_sno.sum(1) if ctx.needs_input_grad[2] else None
         return of_x, of_weight, of_bias

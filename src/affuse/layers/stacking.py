@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from affuse.layers.products import aligned, bmm
+
 
 def per_run(parameter: Tensor, dims: int) -> Tensor:
     """A stacked vector, (runs, width), as (runs, 1, ..., 1, width) of ``dims`` dimensions; (width,) is left as it is.
@@ -53,4 +55,5 @@ class _PickRows(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, None]:  # type: ignore[override]
         (index_sn,) = ctx.saved_tensors
         chosen_snr = functional.one_hot(index_sn, ctx.rows).to(grads[0].dtype)
-        return torch.bmm(chosen_snr.transpose(1, 2), grads[0]), None
+        grad_snw = aligned(grads[0])
+        return bmm(chosen_snr.transpose(1, 2), grad_snw)[..., : grads[0].shape[2]], None

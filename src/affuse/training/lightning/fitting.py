@@ -13,8 +13,8 @@ import lightning as L
 from torch.utils.data import DataLoader
 
 from affuse.recipe import Recipe
-from affuse.training.lightning.callbacks import load_state
 from affuse.training.data import BucketBatches, Clips, batches
+from affuse.training.lightning.callbacks import load_state
 from affuse.training.lightning.module import TrainingModule
 
 

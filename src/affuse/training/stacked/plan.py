@@ -8,10 +8,12 @@ memory allows, since every call costs the same however many runs it computes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
 
+from affuse.fusion.pooling import PooledFusion
 from affuse.models.network import Model
 from affuse.models.parts import resolve_encoders
 from affuse.recipe import Recipe
@@ -52,9 +54,15 @@ def stack_key(recipe: Recipe, experiment: Experiment) -> str:
 
 
 def largest_stack(recipe: Recipe, spaces: Mapping[str, list[str]], device: str) -> int:
-    """How many runs of a recipe train best as one stack."""
+    """How many runs of a recipe train best as one stack.
+
+    One where sequences are fused: the padded length of a run's batch, on which its dropout and the last bits of its
+    sums depend, would be that of its neighbours; and such networks are large enough to be worth a call of their own.
+    """
     with seeded(0):
         model = Model(recipe, spaces)
+    if not isinstance(model.fusion, PooledFusion) or model.adapters:
+        return 1
     size = 4 * COPIES * sum(parameter.numel() for parameter in model.parameters())
     if device.startswith("cuda"):
         free, _ = torch.cuda.mem_get_info()
@@ -78,4 +86,4 @@ def cut(items: Sequence[Item], largest: int, jobs: int, alike: Callable[[Item], 
     ordered = sorted(items, key=alike)
     count = max(min(jobs, len(ordered)), -(-len(ordered) // largest))
     edges = [round(len(ordered) * i / count) for i in range(count + 1)] if ordered else [0]
-    return [ordered[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [ordered[a:b] for a, b in pairwise(edges)]
