@@ -6,7 +6,6 @@ Shapes: s runs (of a group: g), b batch, c classes, w width of the embedding.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -37,6 +36,12 @@ class Slot(NamedTuple):
         """The runs that have this parameter."""
         return range(self.first, self.first + len(self.parameter))
 
+    @property
+    def task(self) -> str | None:
+        """The task whose head or loss it is of; None: all tasks share it."""
+        part, _, rest = self.name.partition(".")
+        return rest.split(".")[0] if part in ("heads", "losses") else None
+
 
 class Losses(NamedTuple):
     """What a batch gives.
@@ -51,21 +56,19 @@ class Losses(NamedTuple):
 
 
 def loss_shape(recipe: Recipe) -> str:
-    """Runs with the same text have losses of one form: the same terms with the same options, whatever their weights."""
+    """Runs with the same text have losses of one form: the same terms with the same options, whatever their weights.
+
+    A weight of 0 is another form: a term that does not count trains no classifier.
+    """
     return repr(
         {
-            task: [(term.name, term.reduction, sorted(term.options.items())) for term in choice.loss]
+            task: [
+                (term.name, term.reduction, term.weight > 0, sorted(term.options.items()))
+                for term in choice.loss
+            ]
             for task, choice in recipe.tasks.items()
         }
     )
-
-
-@dataclass
-class _Term:
-    """A term of a task's loss: its weight (g,) per run."""
-
-    loss: TaskLoss | MappedLoss
-    weights: Tensor
 
 
 class _Group(nn.Module):
