@@ -81,9 +81,7 @@ def stack(
     cells: Sequence[StackCell], *, model: bool = True, saving: Saving | None = None
 ) -> dict[Path, RunResult | Exception]:
     """Train runs side by side; folder -> its result or the error that ended it."""
-    return {
-        one.folder: found for one, found in train_stacked(cells, Wanted(model), saving=saving)
-    }
+    return {one.folder: found for one, found in train_stacked(cells, Wanted(model), saving=saving)}
 
 
 def both_ways(
@@ -112,7 +110,13 @@ def assert_close(folder: Path, rtol: float = 1e-5, atol: float = 1e-6, tables: b
     return pd.read_csv(folder / "stacked" / "metrics.csv")
 
 
-FILES = ("metrics.csv", "predictions.csv", "embeddings.npz", "model/model.safetensors", "model/prediction.json")
+FILES = (
+    "metrics.csv",
+    "predictions.csv",
+    "embeddings.npz",
+    "model/model.safetensors",
+    "model/prediction.json",
+)
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

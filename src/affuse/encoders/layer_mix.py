@@ -25,6 +25,10 @@ class LayerMix(nn.Module):
         self.weights = nn.Parameter(torch.zeros(layers))
 
     def forward(self, sequence: FeatureSequence) -> FeatureSequence:
-        """(batch, time, layers, width) -> (batch, time, width)."""
-        mixed = torch.einsum("l,btlw->btw", self.weights.softmax(dim=0), sequence.values)
+        """(batch, time, layers, width) -> (batch, time, width); of a stack (runs, batch, ...), a mix per run."""
+        shares = self.weights.softmax(dim=-1)
+        if shares.dim() == 1:
+            mixed = torch.einsum("l,btlw->btw", shares, sequence.values)
+        else:
+            mixed = torch.einsum("sl,sbtlw->sbtw", shares, sequence.values)
         return FeatureSequence(mixed, sequence.mask)

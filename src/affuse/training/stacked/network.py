@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from affuse.fusion.base import Opinions
 from affuse.fusion.pooling import Pooled, PooledFusion
 from affuse.layers import Dropout, Streams
-from affuse.losses import CenteredLoss, TaskLoss
+from affuse.losses import CenteredLoss
 from affuse.models.network import Model
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence
@@ -53,6 +53,11 @@ class Losses(NamedTuple):
 
     by_task: dict[str, Tensor]
     logits: dict[str, Tensor] | None
+
+
+def pools(model: Model) -> bool:
+    """Whether features can be pooled once for all epochs: nothing is learnt, and no code is mapped, before that."""
+    return isinstance(model.fusion, PooledFusion) and stacks(model.fusion) and not model.adapters
 
 
 def loss_shape(recipe: Recipe) -> str:
@@ -142,16 +147,14 @@ class StackedNetwork(nn.Module):
     def __init__(self, models: Sequence[Model], device: torch.device | str = "cpu") -> None:
         super().__init__()
         first = models[0]
-        fusion = first.fusion
-        native = stacks(fusion)
         self.widths = first.widths
-        self.pools = isinstance(fusion, PooledFusion) and native and not first.adapters
+        self.pools = pools(first)
         self.adapters = nn.ModuleDict(
             {name: stacked([model.adapters[name] for model in models]) for name in first.adapters}
         )
         self.fusion = (
             stacked([model.fusion for model in models])
-            if native
+            if stacks(first.fusion)
             else MappedFusion([model.fusion for model in models])
         )
         self.groups = nn.ModuleList(_Group(part) for part in _alike(models))
@@ -230,8 +233,9 @@ class StackedNetwork(nn.Module):
         )
 
     def _opinions(self, inputs: Inputs) -> Opinions:
+        fusion: Any = self.fusion
         if self.pools:
-            return self.fusion.join(inputs)
+            return fusion.join(inputs)
         sequences = {}
         for name, width in self.widths.items():
             sequence = inputs[name]
@@ -240,7 +244,7 @@ class StackedNetwork(nn.Module):
                 sequence = self.adapters[name](sequence)
             assert sequence.values.shape[-1] == width
             sequences[name] = sequence
-        return self.fusion.opinions(sequences)
+        return fusion.opinions(sequences)
 
 
 def _alike(models: Sequence[Model]) -> list[list[Model]]:
