@@ -84,11 +84,12 @@ class MultiheadAttention(nn.Module):
         return found.reshape(*lead, h, t, d) if len(lead) > 1 else found
 
     def _attend_stacked(self, q: Tensor, k: Tensor, v: Tensor, hidden: Tensor) -> Tensor:
-        """The same written out, for dropout of every run's own; in float32 also under autocast, as torch does it."""
+        """The same written out, for dropout of every run's own; not in lower precision, as torch's has it."""
         *lead, t, d = q.shape
         given = q.dtype
         with torch.autocast(q.device.type, enabled=False):
-            q_ltd, k_lsd, v_lsd = (x.float().reshape(-1, x.shape[-2], d) for x in (q, k, v))
+            q, k, v = (x.to(torch.promote_types(given, torch.float32)) for x in (q, k, v))
+            q_ltd, k_lsd, v_lsd = (x.reshape(-1, x.shape[-2], d) for x in (q, k, v))
             scores_lts = torch.baddbmm(
                 q_ltd.new_empty(1, 1, 1), q_ltd, k_lsd.transpose(1, 2), beta=0, alpha=d**-0.5
             )
