@@ -1,27 +1,30 @@
-"""Dropout whose draws belong to a run, whatever the run is stacked with."""
+"""Dropout whose draws belong to a run, whatever the run is stacked with and wherever it computes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+LEVELS = 65536  # a rate is rounded to a multiple of 1 / LEVELS: two random bytes decide on a value
+
 
 class Dropout(nn.Module):
-    """As ``torch.nn.Dropout``; in a stack every run has a rate and a random stream of its own.
+    """As ``torch.nn.Dropout``; with ``streams`` every run draws from a random stream of its own.
 
     Args:
         p: The share of values that are set to 0 in training; the others are divided by 1 - p.
 
     Attributes:
-        streams: Of the stack's runs; None: one network, which draws from torch's random state.
-        rates: A rate per run of the stack.
+        streams: Of the runs; None: torch's random state is drawn from.
+        rates: A rate per run of a stack; empty: the layer is of one network.
 
     Examples:
         >>> layer = Dropout(0.5).train()
-        >>> layer.streams, layer.rates = Streams.of([7, 8]), [0.5, 0.0]
+        >>> layer.streams, layer.rates = Streams([7, 8]), [0.5, 0.0]
         >>> dropped = layer(torch.ones(2, 4, 3))
         >>> bool((dropped[1] == 1).all()), sorted(set(dropped[0].flatten().tolist()))
         (True, [0.0, 2.0])
@@ -39,6 +42,8 @@ class Dropout(nn.Module):
             return x
         if self.streams is None:
             return functional.dropout(x, self.p, True)
+        if not self.rates:
+            return self.streams.drop(x[None], [self.p])[0]
         return self.streams.drop(x, self.rates)
 
     def extra_repr(self) -> str:
@@ -47,33 +52,43 @@ class Dropout(nn.Module):
 
 
 class Streams:
-    """A random stream per run of a stack.
+    """A random stream per run.
 
-    The numbers of a stream are those that torch's random state of the same seed would give, so a run draws in a stack
-    what it would draw alone, as long as its layers are asked in one order and shape.
+    What a run draws is a function of its seed, its rates and the shapes of its own batches, on every device. Numpy's
+    SFC64 gives two bytes per value in a sixth of the time that torch takes for a number.
 
     Args:
-        generators: One per run.
+        seeds: One per run.
+
+    Attributes:
+        rows: How many rows of each run's batch are real: nothing is drawn for what fills it up; None: all.
     """
 
-    def __init__(self, generators: Sequence[torch.Generator]) -> None:
-        self.generators = list(generators)
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self.generators = [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
+        self.rows: list[int] | None = None
 
-    @classmethod
-    def of(cls, seeds: Sequence[int], device: torch.device | str = "cpu") -> Streams:
-        """Streams that begin at these seeds."""
-        return cls([torch.Generator(device).manual_seed(seed) for seed in seeds])
+    def part(self, first: int, size: int) -> Streams:
+        """The streams of ``size`` neighbouring runs: the same ones, not copies; ``rows`` is set for each part."""
+        part = Streams([])
+        part.generators = self.generators[first : first + size]
+        part.rows = None if self.rows is None else self.rows[first : first + size]
+        return part
 
     def drop(self, x: Tensor, rates: Sequence[float]) -> Tensor:
-        """Dropout of each run by its own rate, (runs, ...) -> the same."""
-        if not any(rates):
+        """Dropout of each run by its own rate, (runs, rows, ...) -> the same."""
+        cuts = [round(rate * LEVELS) for rate in rates]
+        if not any(cuts):
             return x
-        # in torch's own way (and order of operations): noise of 0 and 1, in the order in which x lies in memory,
-        # divided by the share that is kept
-        noise = torch.empty_like(x)
-        for row, rate, generator in zip(noise, rates, self.generators, strict=True):
-            if rate:
-                row.bernoulli_(1 - rate, generator=generator).div_(1 - rate)
-            else:
-                row.fill_(1.0)
-        return x * noise
+        row = x[0, 0].numel()
+        kept = np.ones((len(x), x[0].numel()), dtype=bool)
+        for run, (cut, generator) in enumerate(zip(cuts, self.generators, strict=True)):
+            values = row * (x.shape[1] if self.rows is None else self.rows[run])
+            if cut and values:
+                drawn = np.frombuffer(generator.bytes(2 * values), dtype="<u2")
+                np.greater_equal(drawn, cut, out=kept[run, :values])
+        noise = torch.from_numpy(kept).to(x.device).view(x.shape).to(x.dtype)
+        scales = [LEVELS / (LEVELS - cut) for cut in cuts]
+        if len(set(scales)) == 1:
+            return x * noise.mul_(scales[0])
+        return x * noise.mul_(x.new_tensor(scales).view(-1, *[1] * (x.dim() - 1)))

@@ -33,7 +33,7 @@ class Linear(nn.Linear):
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """The product x W^T + b, of one network or of each run of a stack.
+    """Compute x W^T + b, of one network or of each run of a stack.
 
     Args:
         x: (..., in), or (runs, ..., in).
