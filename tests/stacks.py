@@ -28,8 +28,8 @@ def stack(modules: Sequence[Module]) -> Module:
 
 
 def draw_from(module: nn.Module, seeds: Sequence[int]) -> None:
-    """Let every run's dropout draw what it draws alone after ``torch.manual_seed``."""
-    streams = Streams.of(seeds)
+    """Let every run draw dropout from a stream of its own; a network that is not stacked is one run."""
+    streams = Streams(seeds)
     for part in module.modules():
         if isinstance(part, Dropout):
             part.streams = streams

@@ -118,7 +118,7 @@ def check_alone(nets: list[Net], train: bool) -> None:
     draw_from(together, SEEDS)
     found = step(together, stack_batches(batches))
     for i, (net, batch, seed) in enumerate(zip(nets, batches, SEEDS, strict=True)):
-        torch.manual_seed(seed)
+        draw_from(net, [seed])
         alone = step(net, batch)
         assert set(alone) == set(found)
         for name, expected in alone.items():

@@ -66,7 +66,7 @@ class MultiheadAttention(nn.Module):
             k, v = linear(keys, of_keys, bias_of_keys).chunk(2, dim=-1)
         q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(-3, -2) for x in (q, k, v))
         attended = (
-            self._attend_stacked(q, k, v, hidden)
+            self._attend_by_streams(q, k, v, hidden)
             if self.dropout.training and self.dropout.streams is not None
             else self._attend(q, k, v, hidden)
         )
@@ -83,7 +83,7 @@ class MultiheadAttention(nn.Module):
         found = functional.scaled_dot_product_attention(q, k, v, ~hidden[:, None, None], share)
         return found.reshape(*lead, h, t, d) if len(lead) > 1 else found
 
-    def _attend_stacked(self, q: Tensor, k: Tensor, v: Tensor, hidden: Tensor) -> Tensor:
+    def _attend_by_streams(self, q: Tensor, k: Tensor, v: Tensor, hidden: Tensor) -> Tensor:
         """The same written out, for dropout of every run's own; not in lower precision, as torch's has it."""
         *lead, t, d = q.shape
         given = q.dtype
