@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from affuse.layers import EncoderLayer, MultiheadAttention
+from affuse.layers import EncoderLayer, Linear, MultiheadAttention
 from stacks import draw_from, gradients, stack
 
 WIDTH, HEADS, STEPS, BATCH = 12, 3, 5, 4
@@ -140,6 +140,33 @@ def test_a_stack_equals_its_runs(kind: Kind, rates: tuple[float, ...]) -> None:
         draw_from(ours, [seed])
         expected = pass_through(theirs if rates[i] == 0 else ours, given)
         compare({n: t[i] for n, t in found.items()}, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("outputs", [6, 40])
+@pytest.mark.parametrize("train", [True, False])
+def test_a_linear_layer_that_follows(outputs: int, train: bool) -> None:
+    """The product of both matrices first, or one after the other: the same values and gradients, in a stack too."""
+    nets = []
+    for i in range(2):
+        _, ours = pair(KINDS[0], 0.3, 40 + i, train)
+        nets.append(nn.ModuleDict({"attention": ours, "then": Linear(WIDTH, outputs)}))
+    together = stack(nets)
+    parts = [inputs(50 + i, crossed=False) for i in range(2)]
+    all_steps, _, all_hidden, _ = stacked_inputs(parts, crossed=False)
+    draw_from(together, SEEDS[:2])
+    found = together["attention"](all_steps, all_steps, all_hidden, together["then"])
+    assert found.shape == (2, BATCH, STEPS, outputs)
+    found.square().sum().backward()
+    grads = gradients(together)
+    for i, (net, given) in enumerate(zip(nets, parts, strict=True)):
+        draw_from(net, [SEEDS[i]])
+        expected = net["then"](output(net["attention"], given))
+        torch.testing.assert_close(found[i], expected, rtol=1e-4, atol=1e-5)
+        expected.square().sum().backward()
+        compare({n: g[i] for n, g in grads.items()}, gradients(net), rtol=1e-4, atol=1e-4)
+        draw_from(net, [SEEDS[i]])
+        alone = net["attention"](given.steps, given.steps, given.hidden, net["then"])
+        torch.testing.assert_close(alone, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_bfloat16_is_as_good_as_torchs() -> None:

@@ -44,16 +44,17 @@ class MultiheadAttention(nn.Module):
         )  # as one matrix, after out_proj: torch draws in this order
         nn.init.zeros_(self.out_proj.bias)
 
-    def forward(self, queries: Tensor, keys: Tensor, hidden: Tensor) -> Tensor:
+    def forward(self, queries: Tensor, keys: Tensor, hidden: Tensor, then: Linear | None = None) -> Tensor:
         """Attend from every query to the keys, which are the values too.
 
         Args:
             queries: (batch, t, width); of a stack (runs, batch, t, width).
             keys: (batch, s, width); the same tensor as ``queries`` for self-attention.
             hidden: (batch, s) bool, True where a step is no key. A row needs one key at least.
+            then: A linear layer that follows at once.
 
         Returns:
-            As ``queries``.
+            As ``queries``, or of the width that ``then`` gives.
         """
         weight, bias = self.in_proj_weight, self.in_proj_bias
         if queries is keys:
@@ -72,7 +73,21 @@ class MultiheadAttention(nn.Module):
         )
         # In memory steps come before the batch, as torch has it: dropout that follows draws in this order.
         attended_tbw = attended.movedim(-2, -4).flatten(-2)
-        return self.out_proj(attended_tbw).transpose(-3, -2)
+        return self._put_out(attended_tbw, then).transpose(-3, -2)
+
+    def _put_out(self, x: Tensor, then: Linear | None) -> Tensor:
+        """The output projection, and the linear layer after it, if any.
+
+        B (A x) = (B A) x: in training with more rows than B has outputs, the product of the two matrices is formed
+        first. For 3M-SER's text this saves a fifth of the whole step's arithmetic.
+        """
+        if then is None:
+            return self.out_proj(x)
+        rows, outputs = x.shape[-3] * x.shape[-2], then.weight.shape[-2]
+        if not self.training or rows <= outputs:
+            return then(self.out_proj(x))
+        bias = torch.matmul(then.weight, self.out_proj.bias[..., None])[..., 0] + then.bias
+        return linear(x, torch.matmul(then.weight, self.out_proj.weight), bias)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, hidden: Tensor) -> Tensor:
         """Torch's kernels: (..., h, t, d) and (..., h, s, d) twice -> (..., h, t, d)."""
