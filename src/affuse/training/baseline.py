@@ -144,7 +144,7 @@ def train_baseline(
     run = RunFolder(folder)
     run.write_environment(environment(experiment, fold, key))
     run.write_baseline(DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)))
-    run.write_split(experiment.split.table.query("fold == @fold"))
+    run.write_split(experiment.split.rows(fold))
     run.write_predictions(predictions)
     result = RunResult(
         folder, fold, 0, 0, 0, measured(experiment, predictions),

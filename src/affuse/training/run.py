@@ -162,12 +162,12 @@ def _prepare(experiment: Experiment, recipe: Recipe, fold: int, folder: RunFolde
     folder.check_writable()
     folder.write_environment(environment(experiment, fold, key))
     folder.write_recipe(recipe)
-    folder.write_split(experiment.split.table.query("fold == @fold"))
+    folder.write_split(experiment.split.rows(fold))
     folder.write_skipped(skipped_table(experiment.skipped, experiment.partial))
     torch.manual_seed(recipe.seed)
     model = Model(recipe, experiment.labelled.spaces)
     opened = experiment.open_clips(model)
-    fit_standardisers(model, opened, roles["train"])
+    fit_standardisers(model, opened, roles["train"], experiment.statistics(fold))
     parts = {role: Clips(ids, opened, experiment.labelled.codes) for role, ids in roles.items()}
     return _Run(experiment, recipe, fold, folder, roles, parts, model)
 
