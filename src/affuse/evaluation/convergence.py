@@ -52,7 +52,7 @@ def state_of(
     losses = history[[name for name in history.columns if name.startswith("train_loss_")]]
     if not len(history) or not losses.shape[1]:
         return UNKNOWN
-    loss = losses.sum(axis=1, skipna=False).to_numpy(float)
+    loss = losses.to_numpy(float).sum(axis=1)
     # a task may be without labels in one epoch's metrics, never without a loss: what is not finite has diverged
     if not np.isfinite(loss).all():
         return DIVERGED
