@@ -34,9 +34,7 @@ class _Affuse(VerbGroup):
         "compare": Later(
             "compare:compare", "Train every combination of settings; write tables and a report."
         ),
-        "reproduce": Later(
-            "reproduce:reproduce", "Run a paper's experiments beside its published numbers."
-        ),
+        "reproduce": Later("reproduce:reproduce", "Run a paper's experiments beside its published numbers."),
         "evaluate": Later("evaluate:evaluate", "Measure a trained model on a corpus."),
         "predict": Later("predict:predict", "Write a timeline of emotion and gender of a recording."),
         "report": Later("report:report", "Write the report of a run or a comparison again."),

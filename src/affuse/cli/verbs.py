@@ -169,7 +169,9 @@ class VerbGroup(TyperGroup):
         if name in self.later:
             return self.later[name].about
         command = self.commands[name]
-        return command.short_help or " ".join(inspect.cleandoc(command.help or "").partition("\n\n")[0].split())
+        return command.short_help or " ".join(
+            inspect.cleandoc(command.help or "").partition("\n\n")[0].split()
+        )
 
 
 class Verbs(typer.Typer):
