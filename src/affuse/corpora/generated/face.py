@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 
-
 @dataclass(frozen=True)
 class Expression:
     """A face in every frame, (frames,) each. Lengths are pixels, angles degrees, shares from 0 to 1."""

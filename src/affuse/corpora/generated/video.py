@@ -13,7 +13,7 @@ from av.container import OutputContainer
 from numpy.typing import NDArray
 
 from affuse.corpora.generated.face import expressions
-from affuse.corpora.generated.head import PATCH_HEIGHT, PATCH_WIDTH, Head, draw_body
+from affuse.corpora.generated.head import PATCH_HEIGHT, Head, draw_body
 from affuse.corpora.generated.people import Actor, Room
 from affuse.corpora.generated.script import Dialog
 from affuse.corpora.generated.seeding import stream
@@ -81,7 +81,7 @@ class _Canvas:
         planes = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).astype(np.uint8)
         self._frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         self._planes = [
-            np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+            np.asarray(memoryview(plane)).reshape(plane.height, plane.line_size)
             for plane in self._frame.planes
         ]
 

@@ -139,7 +139,10 @@ def _glottis(f0_n: np.ndarray, manner: Manner, rng: np.random.Generator) -> tupl
     cycle_n, within_n = np.floor(phase_n).astype(int), phase_n % 1.0
     height = 1 + 3 * manner.jitter * rng.standard_normal(cycle_n[-1] + 1)
     peak = 2 / 3 * manner.open
-    rising, falling = np.flatnonzero(within_n < peak), np.flatnonzero((within_n >= peak) & (within_n < manner.open))
+    rising, falling = (
+        np.flatnonzero(within_n < peak),
+        np.flatnonzero((within_n >= peak) & (within_n < manner.open)),
+    )
     flow_n = np.zeros(len(within_n))
     flow_n[rising] = 0.5 * (1 - np.cos(np.pi * within_n[rising] / peak))
     flow_n[falling] = np.cos(np.pi / 2 * (within_n[falling] - peak) / (manner.open - peak))
