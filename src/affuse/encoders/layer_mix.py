@@ -25,10 +25,9 @@ class LayerMix(nn.Module):
         self.weights = nn.Parameter(torch.zeros(layers))
 
     def forward(self, sequence: FeatureSequence) -> FeatureSequence:
-        """(batch, time, layers, width) -> (batch, time, width); of a stack (runs, batch, ...), a mix per run."""
+        """(batch, time, layers, width) -> (batch, time, width); of a stack (runs, ...)."""
         shares = self.weights.softmax(dim=-1)
-        if shares.dim() == 1:
-            mixed = torch.einsum("l,btlw->btw", shares, sequence.values)
-        else:
-            mixed = torch.einsum("sl,sbtlw->sbtw", shares, sequence.values)
+        if shares.dim() > 1:  # of a stack: (runs, layers) beside (runs, batch, ...)
+            shares = shares[:, None]
+        mixed = torch.einsum("...l,...tlw->...tw", shares, sequence.values)
         return FeatureSequence(mixed, sequence.mask)
