@@ -24,10 +24,10 @@ class Saving:
     """When states are written.
 
     Args:
-        every: Seconds between two times.
+        every: Seconds between two times; 0: after each epoch, however long it takes.
     """
 
-    every: float = SAVE_EVERY
+    every: float = field(default_factory=lambda: SAVE_EVERY)
     last: float = field(default_factory=time.monotonic)
 
     def is_due(self) -> bool:
@@ -40,7 +40,8 @@ class Saving:
         for run, member in enumerate(stack.members):
             save_state(member.run.folder.stacked_state, member, stack.weights(run))
         self.last = time.monotonic()
-        self.every = max(self.every, (self.last - began) / SAVE_SHARE)
+        if self.every:
+            self.every = max(self.every, (self.last - began) / SAVE_SHARE)
 
 
 def train_stack(
@@ -59,7 +60,8 @@ def train_stack(
         members: Of one shape (``plan.stack_key``), in any order.
         device: cpu or cuda.
         report: Called with a run after each of its epochs.
-        stopped: Asked before each step; True: states are written and the training ends with KeyboardInterrupt.
+        stopped: Asked before each step; True: the training ends with KeyboardInterrupt, and what was saved last is
+            gone on from.
         saving: When states are written.
     """
     saving = saving or Saving()
