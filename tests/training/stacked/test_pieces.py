@@ -117,7 +117,10 @@ def recipes() -> list[Recipe]:
         for changes in (
             ["lr=0.1", "optimizer.centers_lr=0.3", "weighting.lr=0.02", "optimizer.weight_decay=0.2"],
             ["lr=0.1", "optimizer.clip_norm=0.5", "training.schedule={every: 2, factor: 0.1}"],
-            ["lr=0.03", "optimizer.clip_norm=100", "training.schedule={every: 1, factor: 0.5}", "weighting.scheduled=false"],
+            [
+                "lr=0.03", "optimizer.clip_norm=100", "training.schedule={every: 1, factor: 0.5}",
+                "weighting.scheduled=false",
+            ],
         )
     ]  # fmt: skip
 
