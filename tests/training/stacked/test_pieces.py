@@ -84,7 +84,7 @@ def test_rows_of_packed_features_are_padded_as_a_batch_is(dtype: torch.dtype) ->
 @pytest.mark.parametrize("fusion", ["concat", "gated", "late"])
 def test_the_pooled_table_is_what_the_model_pools_of_each_clip(place: Place, fusion: str, how: str) -> None:
     pooling = f"{{text: {how}, audio: {how}}}"
-    experiment = prepared(place, f"fusion={{name: {fusion}, options: {{width: 16, pool: {pooling}}}}}")
+    experiment = prepared(place, f"fusion.name={fusion}", f"fusion.options={{width: 16, pool: {pooling}}}")
     features = features_of(experiment, experiment.recipe)
     model = Model(experiment.recipe, experiment.labelled.spaces)
     assert isinstance(model.fusion, PooledFusion)
