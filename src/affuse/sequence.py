@@ -20,6 +20,8 @@ class FeatureSequence(NamedTuple):
         mask: (batch, time), bool: True on real steps, which come first. A row that is False throughout is a missing
             modality.
 
+    Of a stack of runs (``affuse.layers``) both have the runs in front.
+
     Examples:
         >>> sequence = pad([torch.ones(3, 2), None, torch.ones(1, 2)])
         >>> sequence.values.shape, sequence.lengths.tolist(), sequence.present.tolist()
@@ -35,20 +37,21 @@ class FeatureSequence(NamedTuple):
 
     def keep(self, kept: Tensor) -> FeatureSequence:
         """The same batch, the modality missing from the rows where ``kept`` (batch,) is False."""
-        mask = self.mask & kept[:, None]
+        mask = self.mask & kept[..., None]
         return FeatureSequence(
-            self.values.masked_fill(~mask.reshape(*mask.shape, *[1] * (self.values.dim() - 2)), 0), mask
+            self.values.masked_fill(~mask.reshape(*mask.shape, *[1] * (self.values.dim() - mask.dim())), 0),
+            mask,
         )
 
     @property
     def lengths(self) -> Tensor:
         """Number of real steps, (batch,)."""
-        return self.mask.sum(dim=1)
+        return self.mask.sum(dim=-1)
 
     @property
     def present(self) -> Tensor:
         """False where the modality is missing, (batch,)."""
-        return self.mask.any(dim=1)
+        return self.mask.any(dim=-1)
 
 
 def pad(clips: SequenceOf[Tensor | None]) -> FeatureSequence:

@@ -32,7 +32,7 @@ from affuse.sequence import FeatureSequence, pad
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up
 from affuse.training.features import encode_clip
-from affuse.training.run import train_fold
+from affuse.training.fold import train_fold
 from audio_files import sine, write_tracks
 from command import affuse as command
 from exported import assert_same, batch, build, feed, frozen_encoders

@@ -229,9 +229,15 @@ def test_attention_equals_torch_layers_without_masks() -> None:
     text, audio = torch.randn(1, 5, 16), torch.randn(1, 3, 8)
     ones = torch.ones(1, 5, dtype=torch.bool)
     found = fusion({"text": FeatureSequence(text, ones), "audio": FeatureSequence(audio, ones[:, :3])})
-    attended, _ = fusion.attend["text"].attention(text, text, text)
+
+    def attend(own: nn.Module, steps: torch.Tensor):
+        attention = nn.MultiheadAttention(steps.shape[2], num_heads=2, batch_first=True)
+        attention.load_state_dict(own.state_dict())
+        return attention(steps, steps, steps)[0]
+
+    attended = attend(fusion.attend["text"].attention, text)
     steps = torch.cat([fusion.project["text"](attended), fusion.project["audio"](audio)], dim=1)
-    fused, _ = fusion.fuse.attention(steps, steps, steps)
+    fused = attend(fusion.fuse.attention, steps)
     torch.testing.assert_close(found, fusion.output(fused).mean(dim=1), rtol=1e-5, atol=1e-6)
 
 

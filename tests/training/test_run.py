@@ -16,12 +16,12 @@ from affuse.errors import AffuseError
 from affuse.models.loading import load_model
 from affuse.recipe import Recipe
 from affuse.training.cache import FeatureCache
-from affuse.training.callbacks import SaveResumeState
 from affuse.training.data import Clips
 from affuse.training.embeddings import read_embeddings, write_embeddings
 from affuse.training.experiment import set_up
-from affuse.training.module import NonFiniteLoss
-from affuse.training.run import train_fold
+from affuse.training.failures import NonFiniteLoss
+from affuse.training.fold import train_fold
+from affuse.training.lightning.callbacks import SaveResumeState
 from affuse.training.runfolder import RunFolder
 from quiet import Quiet
 from small_corpus import make_corpus

@@ -80,12 +80,12 @@ def train(
     # what is wrong so far is answered at once: these import torch and lightning
     from affuse.results.run import Run
     from affuse.training.experiment import set_up
-    from affuse.training.run import train_fold
+    from affuse.training.fold import train_fold
 
     opened = open_corpus(corpus)
     device = choose_device(device)
     reused = files.finished and files.has_model
-    fresh = not (reused or files.state.is_file())
+    fresh = not (reused or files.has_state)
     with watched(progress) as watching:
         experiment = set_up(opened, chosen, None if live else open_cache(cache), watching, device, [fold])
         train_fold(

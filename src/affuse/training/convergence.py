@@ -17,7 +17,7 @@ from affuse.evaluation.convergence import (
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import has_label, measure_table
 from affuse.recipe import Training
-from affuse.training.module import watched_part
+from affuse.training.best_epoch import watched_part
 
 STANDARDISE = "standardised features (modalities.NAME.standardise=true)"
 CHANCE = "no better than chance"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,6 +50,13 @@ class ClipPlan:
     cache: FeatureCache | None
     device: str
 
+    def size(self) -> int:
+        """Bytes of the cached tensors."""
+        if self.cache is None:
+            return 0
+        keys = {key for of_modality in self.keys.values() for key in (of_modality or {}).values() if key}
+        return sum(self.cache.size(key) for key in keys)
+
     def open(self, trained: Mapping[str, Encoder] | None = None) -> dict[str, Source]:
         """Sources in this process; ``trained`` are the network's own encoders, which read for it."""
         opened: dict[str, Source] = {}
@@ -87,6 +95,8 @@ class Experiment:
     split: Split
     clips: ClipPlan
     notes: list[str] = field(default_factory=list)  # what the recipe's view of the corpus changed
+    # ``features_key`` and precision -> ``Features``; experiments of one comparison share it
+    in_memory: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
     @property
     def skipped(self) -> list[Skipped]:
@@ -104,6 +114,23 @@ class Experiment:
         shares = [transcript_overlap(self.labelled.table, self.split, fold) for fold in self.split.folds]
         known = [share for share in shares if not np.isnan(share)]
         return float(np.mean(known)) if known else float("nan")
+
+    @property
+    def usable_ids(self) -> list[str]:
+        """The utterances that have a label and clips that can be used."""
+        bad = {skip.id for skip in self.skipped}
+        return [id for id in self.labelled.table["id"] if id not in bad]
+
+    @cached_property
+    def features_key(self) -> str:
+        """Digest of what the features in memory are; splits, losses and seeds do not count."""
+        contents = [f"{name} {self.clips.contents[name]}" for name in self.clips.contents]
+        return digest(*contents, *self.usable_ids)
+
+    @cached_property
+    def features_bytes(self) -> int:
+        """What all clips take in memory; those that are read live, without a cache, count for nothing."""
+        return self.clips.size()
 
     def open_clips(self, model: Model) -> dict[str, Source]:
         """Modality -> its clips in this process, as ``model`` takes them; its own encoders read for it."""

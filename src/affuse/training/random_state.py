@@ -6,13 +6,38 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from lightning.pytorch.utilities.seed import isolate_rng
+import torch
+
+from affuse.files import digest
 
 _ONE_AT_A_TIME = threading.RLock()
 
 
 @contextmanager
 def own_random_state() -> Generator[None]:
-    """Draw without anybody else: other threads wait, and the caller's draws go on afterwards where they were."""
+    """Draw without anybody else: other threads wait, and the caller's draws go on afterwards where they were.
+
+    The states of numpy and Python too, which networks of other libraries draw from.
+    """
+    from lightning.pytorch.utilities.seed import isolate_rng
+
     with _ONE_AT_A_TIME, isolate_rng():
         yield
+
+
+@contextmanager
+def seeded(seed: int) -> Generator[None]:
+    """Draw PyTorch's numbers from this seed, for as long as it takes to make a network's first weights."""
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def dropout_seed(seed: int, epoch: int) -> int:
+    """Of an epoch's dropout: a function of (seed, epoch), so that a resumed run repeats an uninterrupted one.
+
+    Args:
+        seed: The recipe's.
+        epoch: From 0.
+    """
+    return int(digest(str(seed), str(epoch))[:15], 16)
