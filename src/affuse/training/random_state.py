@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 from affuse.files import digest
@@ -19,10 +21,15 @@ def own_random_state() -> Generator[None]:
 
     The states of numpy and Python too, which networks of other libraries draw from.
     """
-    from lightning.pytorch.utilities.seed import isolate_rng
-
-    with _ONE_AT_A_TIME, isolate_rng():
-        yield
+    # not Lightning's isolate_rng, which does the same: its import takes three seconds, and a stack needs none of it
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices):
+        of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 what other libraries draw from
+        try:
+            yield
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)  # noqa: NPY002
 
 
 @contextmanager
