@@ -33,7 +33,6 @@ from affuse.recipe.sections import (
     loss_name,
 )
 
-
 # Section -> fields that were added while finished runs without them were about
 ADDED = {"training": ("feature_precision", "engine")}
 

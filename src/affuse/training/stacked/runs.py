@@ -89,10 +89,15 @@ def train_stacked(
 def features_of(experiment: Experiment, recipe: Recipe) -> Features:
     """The experiment's features in memory, read when they are first asked for; all runs of a grid share them."""
     precision = recipe.training.feature_precision
-    key = f"{experiment.features_key} {precision}"
+    name = features_name(recipe, experiment)
     with _LOADING:
-        if key not in experiment.in_memory:
-            experiment.in_memory[key] = Features.load(
+        if name not in experiment.in_memory:
+            experiment.in_memory[name] = Features.load(
                 experiment.clips.open(), experiment.usable_ids, precision, experiment.clips.device
             )
-        return experiment.in_memory[key]
+        return experiment.in_memory[name]
+
+
+def features_name(recipe: Recipe, experiment: Experiment) -> str:
+    """Which features runs of a recipe read: those with the same text share them."""
+    return f"{experiment.features_key} {recipe.training.feature_precision}"
