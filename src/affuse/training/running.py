@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -22,7 +23,7 @@ from affuse.recipe import Recipe
 from affuse.training.cells import Cell
 from affuse.training.epoch_count import EpochCount
 from affuse.training.experiment import Experiment
-from affuse.training.run import Report, Wanted
+from affuse.training.run import Wanted
 from affuse.training.runfolder import RunResult
 from affuse.training.stacked.memory import Room, features_bytes, in_words
 from affuse.training.stacked.network import loss_shape
@@ -63,7 +64,7 @@ def run_cells(
     stackable = [(i, cell) for i, cell in numbered if not reasons[id(cell)]]
     others = [(i, cell) for i, cell in numbered if reasons[id(cell)]]
     if stackable:
-        stacks, at_once = _stacks(experiments, stackable, jobs, count, progress)
+        stacks, at_once = _stacks(experiments, stackable, jobs, progress)
         yield from _run_stacks(stacks, min(at_once, len(stacks)), wanted, count)
     if others:
         threads = threads_per_run(sum(bool(reason) for reason in reasons.values()))
@@ -104,11 +105,7 @@ def _reasons(experiments: Sequence[Experiment], cells: Sequence[Cell], progress:
 
 
 def _stacks(
-    experiments: Sequence[Experiment],
-    cells: Sequence[tuple[int, Cell]],
-    jobs: int,
-    count: EpochCount,
-    progress: Progress,
+    experiments: Sequence[Experiment], cells: Sequence[tuple[int, Cell]], jobs: int, progress: Progress
 ) -> tuple[list[list[_Place]], int]:
     """The stacks, and how many of them may train at a time."""
     shapes: dict[str, list[tuple[int, Cell]]] = {}
@@ -136,7 +133,7 @@ def _stacks(
             )
         log.info("%s: %s in %s.", recipe.name, counted(len(members), "run"), sizes)
         for part in parts:
-            stacks.append([_Place(i, one, _stack_cell(experiments, one, count.noting(i))) for i, one in part])
+            stacks.append([_Place(i, one, _stack_cell(experiments, one)) for i, one in part])
     return stacks, at_once
 
 
@@ -148,23 +145,36 @@ class _Place(NamedTuple):
     run: StackCell
 
 
-def _stack_cell(experiments: Sequence[Experiment], cell: Cell, report: Report) -> StackCell:
-    return StackCell(experiments[cell.experiment], cell.variant.recipe, cell.fold, cell.folder, report)
+class _Epoch(NamedTuple):
+    """Epoch ``number`` of a run is done."""
+
+    run: int
+    number: int
+
+
+def _tell(found: queue.SimpleQueue[Any], run: int, epoch: int, row: dict[str, float]) -> None:
+    found.put(_Epoch(run, epoch))
+
+
+def _stack_cell(experiments: Sequence[Experiment], cell: Cell) -> StackCell:
+    return StackCell(experiments[cell.experiment], cell.variant.recipe, cell.fold, cell.folder)
 
 
 def _run_stacks(
     stacks: Sequence[Sequence[_Place]], jobs: int, wanted: Wanted, count: EpochCount
 ) -> Iterator[Found]:
     """In threads: the features are there once, and PyTorch's operations leave Python's lock."""
-    found: queue.SimpleQueue[tuple[StackCell, RunResult | AffuseError] | BaseException | None] = (
-        queue.SimpleQueue()
-    )
+    # epochs and ends of runs, what went wrong, and None for each stack that has ended
+    found: queue.SimpleQueue[_Epoch | tuple[StackCell, RunResult | AffuseError] | BaseException | None]
+    found = queue.SimpleQueue()
     stop = threading.Event()
     places = {id(place.run): place for stack in stacks for place in stack}
 
     def train(stack: Sequence[_Place]) -> None:
         try:
             torch.set_num_threads(1)  # of this thread
+            for place in stack:
+                place.run.report = partial(_tell, found, place.number)
             if not stop.is_set():
                 for one in train_stacked([place.run for place in stack], wanted, stop.is_set):
                     found.put(one)
@@ -179,12 +189,10 @@ def _run_stacks(
         going = len(stacks)
         try:
             while going:
-                try:
-                    one = found.get(timeout=_LOOK)
-                except queue.Empty:
-                    count.show()
-                    continue
-                if one is None:
+                one = found.get()
+                if isinstance(one, _Epoch):
+                    count.reporting(one.run)(one.number, {})
+                elif one is None:
                     going -= 1
                 elif isinstance(one, BaseException):
                     raise one
