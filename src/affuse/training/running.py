@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
@@ -45,7 +45,7 @@ def run_cells(
     wanted: Wanted,
     count: EpochCount,
     progress: Progress,
-) -> Iterator[Found]:
+) -> Generator[Found]:
     """Train the cells that wait and yield each with its result, or with the error that ended it, as they are done.
 
     A run's numbers do not depend on what it is stacked with, on ``jobs``, nor on what was finished before.
@@ -162,7 +162,7 @@ def _stack_cell(experiments: Sequence[Experiment], cell: Cell) -> StackCell:
 
 def _run_stacks(
     stacks: Sequence[Sequence[_Place]], jobs: int, wanted: Wanted, count: EpochCount
-) -> Iterator[Found]:
+) -> Generator[Found]:
     """In threads: the features are there once, and PyTorch's operations leave Python's lock."""
     # epochs and ends of runs, what went wrong, and None for each stack that has ended
     found: queue.SimpleQueue[_Epoch | tuple[StackCell, RunResult | AffuseError] | BaseException | None]
@@ -210,7 +210,7 @@ def _run_here(
     threads: int,
     wanted: Wanted,
     count: EpochCount,
-) -> Iterator[Found]:
+) -> Generator[Found]:
     from affuse.training.lightning.training import train_with_lightning
 
     with _torch_threads(threads):
@@ -234,7 +234,7 @@ def _run_in_processes(
     threads: int,
     wanted: Wanted,
     count: EpochCount,
-) -> Iterator[Found]:
+) -> Generator[Found]:
     ends = " Finished cells are kept."
     sent = [replace(one, in_memory={}) for one in experiments]
     with worker_pool(jobs, _begin_worker, sent, count.done, threads, kept=ends) as pool:

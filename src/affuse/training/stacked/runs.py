@@ -49,12 +49,14 @@ def train_stacked(
     Args:
         cells: Of one shape (``plan.stack_key``).
         wanted: What every run leaves.
-        stopped: Asked before each step; True ends all with KeyboardInterrupt.
+        stopped: Asked before each step, and before a run begins or ends; True ends all with KeyboardInterrupt.
         saving: When states are written; None: every 20 seconds.
     """
     members: list[Member] = []
     cell_of: dict[int, StackCell] = {}
     for cell in cells:
+        if stopped():
+            raise KeyboardInterrupt
         try:
             features = features_of(cell.experiment, cell.recipe)
             run = begin_run(cell.experiment, cell.recipe, cell.fold, cell.folder, wanted, features.sources())
@@ -74,6 +76,8 @@ def train_stacked(
         return
     device = members[0].run.device
     for member, error in train_stack(members, device, report, stopped, saving):
+        if stopped():  # to predict and write takes a moment for each run, and many may end at once
+            raise KeyboardInterrupt
         run, best = member.run, member.best
         try:
             found = (
