@@ -54,7 +54,7 @@ def train(
         seed: Of initialisation and batches; None: the recipe's.
         set: Fields of the recipe to change: ``{"optimizer.lr": 3e-4}``, or texts like "optimizer.lr=3e-4".
         cache: Folder of the feature cache; None: $AFFUSE_CACHE, or the user's cache folder.
-        live: Encode in every step in place of caching features.
+        live: Write no features to the cache: they are encoded for this run alone.
         self_contained: Copy frozen encoders into the model folder.
         device: "auto", "cpu" or "cuda".
         progress: What it reports to; None: bars in a terminal or notebook, else nothing.
@@ -90,7 +90,7 @@ def train(
         experiment = set_up(opened, chosen, None if live else open_cache(cache), watching, device, [fold])
         train_fold(
             experiment, experiment.recipe, fold, out, self_contained=self_contained,
-            progress=count_epochs(watching, experiment.recipe.training.epochs, fresh=fresh),
+            progress=count_epochs(watching, experiment.recipe.training.epochs, fresh=fresh), say=watching.say,
         )  # fmt: skip
     return Run(out, reused=reused, corpus=opened)
 

@@ -59,7 +59,7 @@ def train_stack(
         members: Of one shape (``plan.stack_key``), in any order.
         device: cpu or cuda.
         report: Called with a run after each of its epochs.
-        stopped: Asked before each step; True: states are written and the training ends with KeyboardInterrupt.
+        stopped: Asked before each step; True ends the training with KeyboardInterrupt. What was saved last stays.
         saving: When states are written.
     """
     saving = saving or Saving()
