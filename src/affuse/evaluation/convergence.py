@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtr
 
 LEVEL = 0.05
 TRAINED, NEVER_LEFT, IMPROVING, DIVERGED, UNKNOWN = (
@@ -146,4 +146,4 @@ def chance_p(confusions: Sequence[np.ndarray]) -> float:
     excess, deviation = float(np.mean(values)), float(np.mean(deviations))
     if deviation == 0:
         return 0.0 if excess > 0 else 1.0
-    return float(stats.norm.sf(excess / deviation))
+    return float(ndtr(-excess / deviation))  # the upper tail of the normal distribution

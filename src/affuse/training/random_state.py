@@ -19,17 +19,16 @@ _ONE_AT_A_TIME = threading.RLock()
 def own_random_state() -> Generator[None]:
     """Draw without anybody else: other threads wait, and the caller's draws go on afterwards where they were.
 
-    The states of numpy and Python too, which networks of other libraries draw from.
+    The states of numpy and Python too, which networks of other libraries draw from. Lightning has the same, and takes
+    two seconds to import, which a run of frozen features would not need it for otherwise.
     """
-    # not Lightning's isolate_rng, which does the same: its import takes three seconds, and a stack needs none of it
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
-    with _ONE_AT_A_TIME, torch.random.fork_rng(devices):
-        of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 what other libraries draw from
+    with _ONE_AT_A_TIME, torch.random.fork_rng(range(torch.cuda.device_count())):
+        python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002
         try:
             yield
         finally:
-            random.setstate(of_python)
-            np.random.set_state(of_numpy)  # noqa: NPY002
+            random.setstate(python)
+            np.random.set_state(numbers)  # noqa: NPY002
 
 
 @contextmanager
