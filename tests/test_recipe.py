@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from affuse.errors import AffuseError
+from affuse.files.yaml_text import write_yaml
 from affuse.recipe import Recipe, loss_name, packaged_recipes, parse_loss
 
 
@@ -200,6 +201,15 @@ def test_changes_as_values_are_those_as_text() -> None:
     assert Recipe.load("3m-ser", values) == Recipe.load("3m-ser", texts)
     assert Recipe.load("3m-ser").changed(values) == Recipe.load("3m-ser").changed(texts)
     assert Recipe.load("3m-ser", "seed=3").seed == 3  # one text is one change, not a row of letters
+
+
+def test_the_yaml_of_like_recipes_is_each_ones_own() -> None:
+    """It is kept for the next time: a field that differs by its type alone makes another text."""
+    recipe = Recipe.load("3m-ser")
+    for changes in ([], ["seed=1"], ["description=1"], ["description='1.0'"], ["optimizer.lr=1"]):
+        one = recipe.changed(changes)
+        assert one.to_yaml() == one.to_yaml() == write_yaml(one.model_dump())
+    assert recipe.to_yaml() == write_yaml(recipe.model_dump())
 
 
 def test_values_of_numpy_and_paths_are_written_as_yaml() -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+import command
 from small_corpus import make_corpus
 
 SMALL = [
@@ -238,13 +239,33 @@ def test_one_bad_clip_is_skipped_and_the_exit_code_tells(place: Path, tmp_path: 
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence_and_leaves_nothing(
-    place: Path, tmp_path: Path, arguments: list[str], message: str
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
 ) -> None:
+    """In this process, which has torch; the next test takes one of them to a process of its own."""
+    monkeypatch.setenv("AFFUSE_CACHE", str(place / "cache"))
     filled = [{"CORPUS": str(place / "corpus"), "OUT": str(tmp_path / "out")}.get(a, a) for a in arguments]
-    errors = affuse(*filled, cache=place / "cache", code=2).stderr
-    last = errors.strip().splitlines()[-1]
+    ran = command.affuse(capsys, monkeypatch, *filled)
+    assert ran.code == 2
+    assert "Traceback" not in ran.err
+    last = ran.err.strip().splitlines()[-1]
     assert last.startswith("affuse: ")
     assert message in last
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_input_of_a_corpus_is_the_last_line_of_a_process(place: Path, tmp_path: Path) -> None:
+    errors = affuse(
+        "train", "server", place / "corpus", "--out", tmp_path / "out", *SMALL, "--set", "classes=anger,joy",
+        cache=place / "cache", code=2,
+    ).stderr  # fmt: skip
+    last = errors.strip().splitlines()[-1]
+    assert last.startswith("affuse: ")
+    assert "no 'joy' among" in last
     assert not (tmp_path / "out").exists()
 
 

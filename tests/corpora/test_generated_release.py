@@ -16,8 +16,12 @@ import soundfile
 
 from affuse.corpora.generated import generate_release
 from affuse.corpora.generated.displays import LABEL_MIX
-from affuse.corpora.generated.face import PATCH_HEIGHT, PATCH_WIDTH
-from affuse.corpora.generated.video import LEFT, RIGHT, TOP
+from affuse.corpora.generated.face import expressions
+from affuse.corpora.generated.head import PATCH_HEIGHT, PATCH_WIDTH, Head, draw_body
+from affuse.corpora.generated.people import make_actor, make_room
+from affuse.corpora.generated.script import plan_release
+from affuse.corpora.generated.seeding import stream
+from affuse.corpora.generated.video import FRAME_RATE, LEFT, RIGHT, TOP
 from affuse.errors import AffuseError
 from command import affuse
 
@@ -121,6 +125,25 @@ def test_avis_are_letterboxed_side_by_side_with_the_marker_left(release: Path) -
         forehead = slice(60, 95)
         assert white[:, forehead, LEFT : LEFT + PATCH_WIDTH].sum() > 10 * len(pictures)
         assert white[:, forehead, RIGHT : RIGHT + PATCH_WIDTH].sum() < 2 * len(pictures)
+
+
+def test_every_picture_of_a_film_is_the_one_that_was_drawn_for_it(release: Path) -> None:
+    dialog = plan_release(**SIZE, seed=0)[0]
+    room = make_room(0, dialog.session)
+    with av.open(str(release / f"Session1/dialog/avi/DivX/{dialog.name}.avi")) as container:
+        decoded = [f.to_ndarray(format="bgr24") for f in container.decode(video=0)]
+    for gender in "FM":
+        look, marker = make_actor(0, dialog.session, gender).look, gender == dialog.marker
+        spans = [(t.start, t.end, t.shown["video"]) for t in dialog.turns if t.gender == gender]
+        rng = stream(0, "face", dialog.name, gender)
+        head = Head(look, room, expressions(len(decoded), float(FRAME_RATE), spans, rng), marker)
+        body, x = draw_body(look, room), LEFT if marker else RIGHT
+        for i in range(0, len(decoded), 7):
+            seen = decoded[i][TOP : TOP + PATCH_HEIGHT, x : x + PATCH_WIDTH].astype(float)
+            wrong = {k: np.square(seen - head.draw(body, k)).mean() for k in (i - 7, i, i + 7)
+                     if 0 <= k < len(decoded)}  # fmt: skip
+            assert wrong[i] < 60, "above 30 dB, colour at half the resolution included"
+            assert min(wrong, key=lambda k: wrong[k]) == i
 
 
 def test_only_the_speaking_actors_mouth_moves(release: Path) -> None:

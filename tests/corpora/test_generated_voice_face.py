@@ -8,19 +8,20 @@ import cv2
 import numpy as np
 import pytest
 
-from affuse.corpora.generated.face import (
-    CHANNELS,
-    FACES,
-    PATCH_HEIGHT,
-    PATCH_WIDTH,
-    Expression,
-    draw_body,
-    draw_face,
-    expressions,
-)
+from affuse.corpora.generated.face import CHANNELS, FACES, expressions
+from affuse.corpora.generated.head import PATCH_HEIGHT, PATCH_WIDTH, Head, draw_body
 from affuse.corpora.generated.people import make_actor, make_room
 from affuse.corpora.generated.seeding import stream
-from affuse.corpora.generated.voice import MANNERS, RATE, _formants, speak
+from affuse.corpora.generated.voice import (
+    MANNERS,
+    RATE,
+    Syllable,
+    _consonants,
+    _formants,
+    _glottis,
+    _vowels,
+    speak,
+)
 from affuse.corpora.generated.words import sentence
 
 
@@ -103,6 +104,59 @@ def test_formant_filter_peaks_where_the_vowel_has_its_formants() -> None:
     np.testing.assert_allclose(peaks[1], 2290, atol=40)
 
 
+SYLLABLES = [
+    Syllable(200, 3000, "a", None),
+    Syllable(3400, 2500, "i", True),
+    Syllable(6100, 3000, "a", False),
+    Syllable(9500, 2000, "o", True),
+]
+
+
+def test_vowels_and_consonants_are_their_filters_over_the_whole_source() -> None:
+    """They are run no further than they are heard, which changes no bit."""
+    from scipy.signal import butter, sosfilt
+
+    n = 12_000
+    source = np.random.default_rng(0).standard_normal(n)
+    rng, again = np.random.default_rng(1), np.random.default_rng(1)
+    gains = {vowel: np.zeros(n) for vowel in "aio"}
+    for s in SYLLABLES:
+        shape = np.sin(np.pi * (np.arange(s.length) + 0.5) / s.length) ** 0.7
+        gains[s.vowel][s.start : s.start + s.length] += shape * float(np.exp(rng.normal(0.0, 0.2)))
+    by_hand = sum(np.asarray(sosfilt(_formants(v, 1.1), source)) * gain for v, gain in gains.items())
+    np.testing.assert_array_equal(_vowels(source, SYLLABLES, 1.1, again), by_hand)
+
+    total = np.zeros(n)
+    for hiss, low, high, height, seconds in ((True, 4000, 7000, 0.25, 0.08), (False, 1500, 3500, 0.4, 0.03)):
+        gain = np.zeros(n)
+        for s in SYLLABLES:
+            if s.hiss is hiss:
+                length = round(seconds * RATE)
+                gain[s.start : s.start + length] = np.hanning(length + 2)[1:-1]
+        band = butter(2, (low, high), "bandpass", fs=RATE, output="sos")
+        total += height * np.asarray(sosfilt(band, rng.standard_normal(n))) * gain
+    np.testing.assert_array_equal(_consonants(n, SYLLABLES, again), total)
+    assert not _consonants(n, [SYLLABLES[0]], again).any(), "a syllable without a consonant"
+
+
+def test_the_glottis_opens_as_a_raised_cosine_and_closes_as_a_quarter_of_one() -> None:
+    manner = MANNERS["neu"]
+    flow, _ = _glottis(np.full(4000, 100.0), manner, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    jitter = manner.jitter * rng.standard_normal(4000 * 100 // RATE + 2)
+    phases = np.cumsum([100.0 * (1 + jitter[int((k + 1) * 100 / RATE)]) for k in range(4000)]) / RATE
+    height = 1 + 3 * manner.jitter * rng.standard_normal(int(phases[-1]) + 1)
+    peak = 2 / 3 * manner.open
+    for phase, value in zip(phases, flow, strict=True):
+        within = phase % 1.0
+        expected = 0.0
+        if within < peak:
+            expected = 0.5 * (1 - np.cos(np.pi * within / peak))
+        elif within < manner.open:
+            expected = np.cos(np.pi / 2 * (within - peak) / (manner.open - peak))
+        assert value == pytest.approx(expected * height[int(phase)], abs=1e-12)
+
+
 def test_every_display_has_wordings_of_its_own() -> None:
     spoken = {d: {sentence(d, stream(0, "s", d, i)) for i in range(300)} for d in MANNERS}
     for display, sentences in spoken.items():
@@ -114,13 +168,28 @@ def test_every_display_has_wordings_of_its_own() -> None:
 
 def draw(display: str, gender: str = "F", marker: bool = False) -> np.ndarray:
     actor, room = make_actor(0, 1, gender), make_room(0, 1)
-    return draw_face(draw_body(actor.look, room), actor.look, room, Expression(*FACES[display]), marker)
+    return Head(actor.look, room, np.array([FACES[display]]), marker).draw(draw_body(actor.look, room), 0)
 
 
 def test_faces_differ_by_display_actor_and_marker() -> None:
     pictures = [draw(d, g, m) for d in FACES for g in "FM" for m in (True, False)]
     assert all(p.shape == (PATCH_HEIGHT, PATCH_WIDTH, 3) and p.dtype == np.uint8 for p in pictures)
     assert len({p.tobytes() for p in pictures}) == len(pictures)
+
+
+def test_a_frame_of_a_film_is_the_film_of_that_frame() -> None:
+    actor, room = make_actor(0, 2, "M"), make_room(0, 2)
+    spans = [(0.2, 1.0, "exc"), (1.2, 2.0, "sad"), (2.2, 3.0, "hap")]
+    faces = expressions(90, 30.0, spans, np.random.default_rng(0))
+    body = draw_body(actor.look, room)
+    film = Head(actor.look, room, faces, True)
+    rows, columns = film.place
+    assert (rows.start % 2, rows.stop % 2, columns.start % 2, columns.stop % 2) == (0, 0, 0, 0)
+    for i in range(0, 90, 6):
+        picture = film.draw(body, i)
+        np.testing.assert_array_equal(picture, Head(actor.look, room, faces[i : i + 1], True).draw(body, 0))
+        picture[film.place] = body[film.place]
+        np.testing.assert_array_equal(picture, body, "nothing is drawn outside of its place")
 
 
 def test_a_face_is_at_rest_between_turns_and_shows_its_display_within_one() -> None:

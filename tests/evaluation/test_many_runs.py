@@ -53,6 +53,8 @@ def test_against_scikit_learn(
             assert float(bacc[r]) == pytest.approx(balanced_accuracy_score(true, called), abs=1e-12)
         one = measure(true, called, [str(i) for i in range(classes)])
         assert (float(acc[r]), float(bacc[r])) == pytest.approx((one.acc, one.bacc), abs=1e-12)
+        if classes < 8:  # from 8 numbers on numpy's mean adds them in another order
+            assert (float(acc[r]), float(bacc[r])) == (one.acc, one.bacc)
 
 
 def test_by_hand() -> None:

@@ -127,14 +127,13 @@ def test_a_film_whose_pictures_change_their_size_has_the_faces_of_each_part() ->
 def test_a_drawn_face_is_found_and_an_empty_room_has_none(tmp_path: Path) -> None:
     import cv2
 
-    from affuse.corpora.generated.face import draw_body, draw_face, expressions
+    from affuse.corpora.generated.face import expressions
+    from affuse.corpora.generated.head import Head, draw_body
 
     actor, room = make_actor(0, 1, "F"), make_room(0, 1)
     body = draw_body(actor.look, room)
-    from affuse.corpora.generated.face import Expression
-
-    still = Expression(*expressions(1, 25.0, [], np.random.default_rng(0))[0])
-    drawn = cv2.cvtColor(draw_face(body, actor.look, room, still, False), cv2.COLOR_BGR2RGB)
+    still = expressions(1, 25.0, [], np.random.default_rng(0))
+    drawn = cv2.cvtColor(Head(actor.look, room, still, False).draw(body, 0), cv2.COLOR_BGR2RGB)
     height, width = 256, 512
     with_face = np.full((height, width, 3), 128, np.uint8)
     with_face[: drawn.shape[0], -drawn.shape[1] :] = drawn[:height]

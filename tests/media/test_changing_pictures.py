@@ -109,12 +109,13 @@ def test_the_place_is_found_anew_with_every_change_of_size() -> None:
 
 @pytest.mark.skipif(not YUNET.is_file(), reason="YuNet's weights are not at ../shared/weights/yunet")
 def test_a_detector_follows_the_face_of_each_part(tmp_path: Path) -> None:
-    from affuse.corpora.generated.face import Expression, draw_body, draw_face, expressions
+    from affuse.corpora.generated.face import expressions
+    from affuse.corpora.generated.head import Head, draw_body
     from affuse.corpora.generated.people import make_actor, make_room
 
     actor, room = make_actor(0, 1, "F"), make_room(0, 1)
-    still = Expression(*expressions(1, 25.0, [], np.random.default_rng(0))[0])
-    drawn = draw_face(draw_body(actor.look, room), actor.look, room, still, False)
+    still = expressions(1, 25.0, [], np.random.default_rng(0))
+    drawn = Head(actor.look, room, still, False).draw(draw_body(actor.look, room), 0)
     drawn = cv2.cvtColor(drawn, cv2.COLOR_BGR2RGB)[:256]
     rows, columns = drawn.shape[:2]
     large = np.full((256, 640, 3), 128, np.uint8)

@@ -416,6 +416,31 @@ def test_a_feature_that_never_varies_is_only_shifted(place: tuple[Corpus, str, F
     assert standardiser.mean.tolist() == pytest.approx([4000.3, 2.0])
 
 
+def test_statistics_of_a_fold_serve_all_its_runs(place: tuple[Corpus, str, FeatureCache]) -> None:
+    from affuse.models.network import Model
+    from affuse.training.standardise import fit_standardisers
+
+    experiment = prepared(place)
+    opened = experiment.clips.open()
+    fitted = []
+    for known in (None, experiment.statistics(0), experiment.statistics(0)):
+        model = Model(experiment.recipe, experiment.labelled.spaces)
+        fit_standardisers(model, opened, experiment.roles(0)["train"], known)
+        fitted.append(model.standardisers["audio"])
+        opened = opened if known is None else {}  # the third time no clip is read
+    steps = torch.cat(
+        [experiment.clips.open()["audio"].load(id) for id in experiment.roles(0)["train"]]
+    ).double()
+    for one in fitted:
+        assert torch.equal(one.mean, fitted[0].mean)
+        assert torch.equal(one.deviation, fitted[0].deviation)
+        torch.testing.assert_close(one.mean.double(), steps.mean(0), rtol=1e-5, atol=1e-5)
+    with torch.no_grad():
+        fitted[1].mean.add_(1)  # a model's own
+    assert torch.equal(experiment.statistics(0)["audio"][0], fitted[0].mean)
+    assert experiment.statistics(1) == {}
+
+
 def test_a_term_of_weight_0_trains_no_classifier() -> None:
     from affuse.models.building import build
 

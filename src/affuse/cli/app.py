@@ -13,24 +13,9 @@ import typer
 
 import affuse
 from affuse.calls import recorded_as
-from affuse.cli import (
-    compare,
-    demo,
-    evaluate,
-    export,
-    hub,
-    listing,
-    predict,
-    prepare,
-    report,
-    reproduce,
-    train,
-    validate,
-)  # fmt: skip
 from affuse.cli.flags import command_line, sentence
-from affuse.cli.verbs import VerbGroup, Verbs
+from affuse.cli.verbs import Later, VerbGroup, Verbs
 from affuse.errors import AffuseError
-from affuse.files.names import shown
 
 
 class _Affuse(VerbGroup):
@@ -41,6 +26,25 @@ class _Affuse(VerbGroup):
         "Training and comparison": ("train", "compare", "reproduce", "evaluate", "report"),
         "Models": ("predict", "export", "push", "pull"),
         "More": ("list", "demo"),
+    }
+    later: ClassVar[Mapping[str, Later]] = {
+        "prepare": Later("prepare:app", "Read a corpus, or a table of your own, into a corpus folder."),
+        "validate": Later("validate:validate", "Check a corpus folder: rows, media files, labels."),
+        "train": Later("train:train", "Train one model; write a run folder."),
+        "compare": Later(
+            "compare:compare", "Train every combination of settings; write tables and a report."
+        ),
+        "reproduce": Later("reproduce:reproduce", "Run a paper's experiments beside its published numbers."),
+        "evaluate": Later("evaluate:evaluate", "Measure a trained model on a corpus."),
+        "predict": Later("predict:predict", "Write a timeline of emotion and gender of a recording."),
+        "report": Later("report:report", "Write the report of a run or a comparison again."),
+        "export": Later("export:export", "Write a model as one ONNX file."),
+        "push": Later("hub:push", "Upload a model to the Hugging Face Hub."),
+        "pull": Later("hub:pull", "Download a model from the Hugging Face Hub."),
+        "list": Later(
+            "listing:list_parts", "List losses, weightings, encoders, fusions, corpora and recipes."
+        ),
+        "demo": Later("demo:demo", "Run both papers' comparisons on a generated corpus."),
     }
 
 
@@ -57,27 +61,6 @@ First steps:
 
 Exit codes: 0 done; 1 done, but some items were skipped; 2 bad input, nothing done; 130 interrupted.""",
 )
-app.add_typer(
-    prepare.app, name="prepare", short_help="Read a corpus, or a table of your own, into a corpus folder."
-)
-app.command("validate", short_help="Check a corpus folder: rows, media files, labels.")(validate.validate)
-app.command("train", short_help="Train one model; write a run folder.")(train.train)
-app.command("compare", short_help="Train every combination of settings; write tables and a report.")(
-    compare.compare
-)
-app.command("reproduce", short_help="Run a paper's experiments beside its published numbers.")(
-    reproduce.reproduce
-)
-app.command("evaluate", short_help="Measure a trained model on a corpus.")(evaluate.evaluate)
-app.command("predict", short_help="Write a timeline of emotion and gender of a recording.")(predict.predict)
-app.command("report", short_help="Write the report of a run or a comparison again.")(report.report)
-app.command("export", short_help="Write a model as one ONNX file.")(export.export)
-app.command("push", short_help="Upload a model to the Hugging Face Hub.")(hub.push)
-app.command("pull", short_help="Download a model from the Hugging Face Hub.")(hub.pull)
-app.command("list", short_help="List losses, weightings, encoders, fusions, corpora and recipes.")(
-    listing.list_parts
-)
-app.command("demo", short_help="Run both papers' comparisons on a generated corpus.")(demo.demo)
 
 
 def _version(wanted: bool) -> None:
@@ -155,5 +138,7 @@ def _take_any_text(stream: TextIO) -> None:
 
 
 def _fail(message: str) -> None:
+    from affuse.files.names import shown
+
     print(f"affuse: {shown(message)}", file=sys.stderr)
     sys.exit(2)

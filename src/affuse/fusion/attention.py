@@ -40,13 +40,13 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.attention = MultiheadAttention(width, heads, dropout)
 
-    def forward(self, sequence: FeatureSequence) -> FeatureSequence:
-        """Attended steps, (batch, time, width) with the same mask."""
+    def forward(self, sequence: FeatureSequence, then: Linear) -> Tensor:
+        """Attended steps, put through the linear layer that follows, (batch, time, width)."""
         values, mask = sequence
         # A row without any key would be softmax over nothing: NaN. Such a row attends to its padding
         # (zeros) instead, and its mask keeps the result out of everything that follows.
         hidden = ~mask & mask.any(dim=-1, keepdim=True)
-        return FeatureSequence(self.attention(values, values, hidden), mask)
+        return self.attention(values, values, hidden, then)
 
 
 class AttentionFusion(Fusion):
@@ -107,9 +107,13 @@ class AttentionFusion(Fusion):
         for name, project in self.project.items():
             sequence = sequences[name]
             if name in self.attend:
-                sequence = self.attend[name](sequence)
+                first, norm = project  # type: ignore[misc]
+                values = norm(self.attend[name](sequence, first))
+            else:
+                values = project(sequence.values)
             # zero again after bias and normalisation: what stands in the padding must not matter
-            steps.append(project(sequence.values) * sequence.mask[..., None])
+            steps.append(values * sequence.mask[..., None])
             masks.append(sequence.mask)
-        fused = self.fuse(FeatureSequence(torch.cat(steps, dim=-2), torch.cat(masks, dim=-1)))
-        return pool(FeatureSequence(self.output(fused.values), fused.mask), self.pooling)
+        joined = FeatureSequence(torch.cat(steps, dim=-2), torch.cat(masks, dim=-1))
+        first, norm = self.output
+        return pool(FeatureSequence(norm(self.fuse(joined, first)), joined.mask), self.pooling)

@@ -161,7 +161,13 @@ class Recipe(Section):
 
     def to_yaml(self) -> str:
         """Write every field as YAML, defaults included; ``load`` reads it again."""
-        return write_yaml(self.model_dump())
+        data = self.model_dump()
+        known = repr(data)
+        text = _written.get(known) or write_yaml(data)
+        if len(_written) > _MANY:
+            _written.clear()
+        _written[known] = text
+        return text
 
     def __repr__(self) -> str:
         read = [f"{name} ({modality.encoder})" for name, modality in self.modalities.items()]
@@ -179,6 +185,11 @@ class Recipe(Section):
             f"<p><b>{escape(repr(self)[1:-1])}</b><br>{escape(' '.join(self.description.split()))}</p>"
             f"<details><summary>All fields</summary><pre>{escape(self.to_yaml())}</pre></details>"
         )
+
+
+# Fields -> YAML: a run asks several times for its recipe's, and every fold of a grid for the same one
+_written: dict[str, str] = {}
+_MANY = 1000
 
 
 @cache

@@ -197,7 +197,7 @@ class Training(Section):
             4 of the second paper's code).
         patience: Epochs without a better value after which training stops; None: never.
         precision: ``32-true`` (single precision) or ``bf16-mixed`` (mixed with bfloat16).
-        feature_precision: How features of frozen encoders are kept in memory: ``float32`` or ``bfloat16``, half as large.
+        feature_precision: How features of frozen encoders are kept in memory; ``bfloat16`` takes half of the space.
         engine: ``auto``: runs whose encoders are frozen train side by side in stacks; ``lightning``: one by one.
     """
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from affuse.errors import AffuseError
 from affuse.evaluation.predictions import prediction_table
@@ -88,7 +89,9 @@ def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) ->
                     bad = {skip.id for skip in experiment.skipped}
                     ids = [id for id in experiment.labelled.table["id"] if id not in bad]
                     pooled = pooled or pool(experiment.clips.open(), names, ids)
-                    done = train_baseline(experiment, fold, folder, pooled, key)
+                    # matrices this small gain nothing from several threads, which wait for each other all the time
+                    with threadpool_limits(1, user_api="blas"):
+                        done = train_baseline(experiment, fold, folder, pooled, key)
                 comparison.results[folder] = done
             except AffuseError as error:  # as of a network's cell: the others stand
                 comparison.failed.append((cells_of_fold[0], str(error)))
@@ -141,7 +144,7 @@ def train_baseline(
     run = RunFolder(folder)
     run.write_environment(environment(experiment, fold, key))
     run.write_baseline(DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)))
-    run.write_split(experiment.split.table.query("fold == @fold"))
+    run.write_split(experiment.split.rows(fold))
     run.write_predictions(predictions)
     result = RunResult(
         folder, fold, 0, 0, 0, measured(experiment, predictions),

@@ -33,14 +33,6 @@ class EpochCount:
         if self._hear is not None:
             self._hear(sum(self.done[: len(self._epochs)]), sum(self._epochs))
 
-    def noting(self, run: int) -> Callable[[int, dict[str, float]], None]:
-        """What a run in another thread calls after each epoch; this one shows the count from time to time."""
-
-        def note(epoch: int, row: dict[str, float]) -> None:
-            self.done[run] = epoch
-
-        return note
-
     def reporting(self, run: int) -> Callable[[int, dict[str, float]], None]:
         """What ``train_fold`` of a run in this process calls after each epoch."""
 

@@ -34,6 +34,7 @@ from affuse.training.features import CachedSource, LiveSource, Skipped, Source, 
 from affuse.training.inputs import FILMS_SOUND, has_input, input_of, reads_text, without_absent
 from affuse.training.random_state import own_random_state
 from affuse.training.runfolder import RunFolder
+from affuse.training.standardise import FeatureStatistics
 
 
 @dataclass
@@ -135,8 +136,17 @@ class Experiment:
         """Modality -> its clips in this process, as ``model`` takes them; its own encoders read for it."""
         return self.clips.open(model.trained_encoders)
 
+    @cached_property
+    def _roles(self) -> dict[int, dict[str, list[str]]]:
+        return {}
+
     def roles(self, fold: int) -> dict[str, list[str]]:
         """Role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
+        if fold not in self._roles:
+            self._roles[fold] = self._usable(fold)
+        return {role: list(ids) for role, ids in self._roles[fold].items()}
+
+    def _usable(self, fold: int) -> dict[str, list[str]]:
         check_fold(self.split, fold)
         bad = {skip.id for skip in self.skipped}
         roles = {role: [id for id in ids if id not in bad] for role, ids in self.split.roles(fold).items()}
@@ -146,10 +156,23 @@ class Experiment:
         return roles
 
     @cached_property
+    def _statistics(self) -> dict[int, FeatureStatistics]:
+        return {}
+
+    def statistics(self, fold: int) -> FeatureStatistics:
+        """What ``fit_standardisers`` found for the fold, which is the same for all of its runs."""
+        return self._statistics.setdefault(fold, {})
+
+    @cached_property
+    def corpus_hash(self) -> str:
+        """``Corpus.hash``, which reads the whole table each time."""
+        return self.corpus.hash
+
+    @cached_property
     def shared_key(self) -> str:
         """Digest of corpus, split, skipped clips and every clip's content."""
         contents = [f"{name} {self.clips.contents[name]}" for name in sorted(self.clips.contents)]
-        return digest(self.corpus.hash, self.split.hash, *contents, *sorted(map(str, self.skipped)))
+        return digest(self.corpus_hash, self.split.hash, *contents, *sorted(map(str, self.skipped)))
 
     def key(self, recipe: Recipe, fold: int, folder: RunFolder | None = None) -> str:
         """Digest of everything that a run's result depends on.

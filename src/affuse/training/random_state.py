@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 from affuse.files import digest
@@ -17,12 +19,16 @@ _ONE_AT_A_TIME = threading.RLock()
 def own_random_state() -> Generator[None]:
     """Draw without anybody else: other threads wait, and the caller's draws go on afterwards where they were.
 
-    The states of numpy and Python too, which networks of other libraries draw from.
+    The states of numpy and Python too, which networks of other libraries draw from. Lightning has the same, and takes
+    two seconds to import, which a run of frozen features would not need it for otherwise.
     """
-    from lightning.pytorch.utilities.seed import isolate_rng
-
-    with _ONE_AT_A_TIME, isolate_rng():
-        yield
+    with _ONE_AT_A_TIME, torch.random.fork_rng(range(torch.cuda.device_count())):
+        python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numbers)  # noqa: NPY002
 
 
 @contextmanager

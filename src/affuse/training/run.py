@@ -140,12 +140,12 @@ def begin_run(
     folder.check_writable()
     folder.write_environment(environment(experiment, fold, key))
     folder.write_recipe(recipe)
-    folder.write_split(experiment.split.table.query("fold == @fold"))
+    folder.write_split(experiment.split.rows(fold))
     folder.write_skipped(skipped_table(experiment.skipped, experiment.partial))
     with seeded(recipe.seed):
         model = Model(recipe, experiment.labelled.spaces)
     opened = experiment.open_clips(model) if sources is None else sources
-    fit_standardisers(model, opened, roles["train"])
+    fit_standardisers(model, opened, roles["train"], experiment.statistics(fold))
     parts = {role: Clips(ids, opened, experiment.labelled.codes) for role, ids in roles.items()}
     return Run(experiment, recipe, fold, folder, key, wanted, roles, parts, model)
 

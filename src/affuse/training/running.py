@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -21,7 +22,7 @@ from affuse.progress import Progress
 from affuse.training.cells import Cell
 from affuse.training.epoch_count import EpochCount
 from affuse.training.experiment import Experiment
-from affuse.training.run import Report, Wanted
+from affuse.training.run import Wanted
 from affuse.training.runfolder import RunResult
 from affuse.training.stacked.network import loss_shape
 from affuse.training.stacked.plan import cut, largest_stack, stack_key
@@ -61,7 +62,7 @@ def run_cells(
     stackable = [(i, cell) for i, cell in numbered if not reasons[id(cell)]]
     others = [(i, cell) for i, cell in numbered if reasons[id(cell)]]
     if stackable:
-        stacks = _stacks(experiments, stackable, jobs, count)
+        stacks = _stacks(experiments, stackable, jobs)
         yield from _run_stacks(stacks, min(jobs, len(stacks)), wanted, count)
     if others:
         threads = threads_per_run(sum(bool(reason) for reason in reasons.values()))
@@ -91,7 +92,7 @@ def _reasons(experiments: Sequence[Experiment], cells: Sequence[Cell]) -> dict[i
 
 
 def _stacks(
-    experiments: Sequence[Experiment], cells: Sequence[tuple[int, Cell]], jobs: int, count: EpochCount
+    experiments: Sequence[Experiment], cells: Sequence[tuple[int, Cell]], jobs: int
 ) -> list[list[_Place]]:
     shapes: dict[str, list[tuple[int, Cell]]] = {}
     for i, cell in cells:
@@ -107,7 +108,7 @@ def _stacks(
             counted(len(parts), "stack"), max(map(len, parts)),
         )  # fmt: skip
         for part in parts:
-            stacks.append([_Place(i, one, _stack_cell(experiments, one, count.noting(i))) for i, one in part])
+            stacks.append([_Place(i, one, _stack_cell(experiments, one)) for i, one in part])
     return stacks
 
 
@@ -119,23 +120,36 @@ class _Place(NamedTuple):
     run: StackCell
 
 
-def _stack_cell(experiments: Sequence[Experiment], cell: Cell, report: Report) -> StackCell:
-    return StackCell(experiments[cell.experiment], cell.variant.recipe, cell.fold, cell.folder, report)
+class _Epoch(NamedTuple):
+    """Epoch ``number`` of a run is done."""
+
+    run: int
+    number: int
+
+
+def _tell(found: queue.SimpleQueue[Any], run: int, epoch: int, row: dict[str, float]) -> None:
+    found.put(_Epoch(run, epoch))
+
+
+def _stack_cell(experiments: Sequence[Experiment], cell: Cell) -> StackCell:
+    return StackCell(experiments[cell.experiment], cell.variant.recipe, cell.fold, cell.folder)
 
 
 def _run_stacks(
     stacks: Sequence[Sequence[_Place]], jobs: int, wanted: Wanted, count: EpochCount
 ) -> Iterator[Found]:
     """In threads: the features are there once, and PyTorch's operations leave Python's lock."""
-    found: queue.SimpleQueue[tuple[StackCell, RunResult | AffuseError] | BaseException | None] = (
-        queue.SimpleQueue()
-    )
+    # epochs and ends of runs, what went wrong, and None for each stack that has ended
+    found: queue.SimpleQueue[_Epoch | tuple[StackCell, RunResult | AffuseError] | BaseException | None]
+    found = queue.SimpleQueue()
     stop = threading.Event()
     places = {id(place.run): place for stack in stacks for place in stack}
 
     def train(stack: Sequence[_Place]) -> None:
         try:
             torch.set_num_threads(1)  # of this thread
+            for place in stack:
+                place.run.report = partial(_tell, found, place.number)
             if not stop.is_set():
                 for one in train_stacked([place.run for place in stack], wanted, stop.is_set):
                     found.put(one)
@@ -150,12 +164,10 @@ def _run_stacks(
         going = len(stacks)
         try:
             while going:
-                try:
-                    one = found.get(timeout=_LOOK)
-                except queue.Empty:
-                    count.show()
-                    continue
-                if one is None:
+                one = found.get()
+                if isinstance(one, _Epoch):
+                    count.reporting(one.run)(one.number, {})
+                elif one is None:
                     going -= 1
                 elif isinstance(one, BaseException):
                     raise one

@@ -10,33 +10,20 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-import pandas as pd
-import soundfile
-
-from affuse.corpora.generated.annotators import evaluate
 from affuse.corpora.generated.ceilings import CLASS_SETS, all_ceilings, best_answer, subsets
 from affuse.corpora.generated.displays import DISPLAYS, LABEL_MIX, MODALITIES, shown_given
-from affuse.corpora.generated.people import make_actor, make_room
 from affuse.corpora.generated.quirks import plant_quirks
 from affuse.corpora.generated.script import Dialog, plan_release
-from affuse.corpora.generated.seeding import stream
-from affuse.corpora.generated.texts import (
-    annotator_texts,
-    evaluation_text,
-    lab_texts,
-    transcription_text,
-)
-from affuse.corpora.generated.video import write_video
-from affuse.corpora.generated.voice import RATE, room_noise, speak
 from affuse.errors import AffuseError
 from affuse.files import file_digest, write_csv, write_json, write_text
 from affuse.workers import begin_worker, worker_pool
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 STAMP = "ceilings.json"  # written last: a release that has it is whole
-_CROSSTALK = 0.08  # how much of each actor the other's microphone hears
 _README = """This release was made by a program: affuse's generated corpus.
 
 It has the folders, names and formats of the IEMOCAP release and nothing of its content: no actor spoke, no
@@ -91,7 +78,7 @@ def generate_release(
         stack.callback(shutil.rmtree, building, ignore_errors=True)
         root = building / "release"
         root.mkdir()
-        write = partial(write_dialog, root, seed, video)
+        write = partial(_write, root, seed, video)
         workers = min(jobs, len(plan))
         if workers > 1:
             pool = stack.enter_context(worker_pool(workers, begin_worker))
@@ -139,53 +126,17 @@ def settings_of(release: str | Path) -> dict[str, object]:
     return {name: stamp.get(name) for name in ("sessions", "dialogs", "turns", "seed", "video")}
 
 
-def write_dialog(root: Path, seed: int, video: bool, dialog: Dialog) -> None:
-    """Write everything the release has about one dialog."""
-    cv2.setNumThreads(1)  # the dialogs are shared among processes already
-    session = root / f"Session{dialog.session}"
-    folder = session / "dialog"
-    room = make_room(seed, dialog.session)
-    actors = {gender: make_actor(seed, dialog.session, gender) for gender in "FM"}
-    evaluations = evaluate(dialog, seed)
-    # Every second dialog ends its last block with the file, as some of the release do.
-    blank = dialog.name[5] == "F"
-    evaluation = folder / "EmoEvaluation"
-    _write_latin(evaluation / f"{dialog.name}.txt", evaluation_text(evaluations, final_blank=blank))
-    for name in ("Attribute", "Categorical", "Self-evaluation"):
-        (evaluation / name).mkdir(parents=True, exist_ok=True)
-    for name, text in annotator_texts(dialog, evaluations).items():
-        _write_latin(evaluation / name, text)
-    _write_latin(folder / "transcriptions" / f"{dialog.name}.txt", transcription_text(dialog))
-    for name, text in lab_texts(dialog).items():
-        _write_latin(folder / "lab" / name, text)
+def _write(root: Path, seed: int, video: bool, dialog: Dialog) -> None:
+    """Write one dialog in a worker; what draws and speaks is slow to import, and the parent does without it."""
+    from affuse.corpora.generated.dialog_files import write_dialog
 
-    sentences = session / "sentences" / "wav" / dialog.name
-    sentences.mkdir(parents=True, exist_ok=True)
-    stage_nc = np.stack(
-        [
-            room_noise(round(dialog.seconds * RATE), room, stream(seed, "stage", dialog.name, gender))
-            for gender in "FM"
-        ],
-        axis=1,
-    )
-    for turn in dialog.turns:
-        rng = stream(seed, "voice", turn.id)
-        sound_n = speak(actors[turn.gender].voice, turn.shown["audio"], turn.end - turn.start, room, rng)
-        soundfile.write(sentences / f"{turn.id}.wav", sound_n, RATE, subtype="PCM_16")
-        start, own = round(turn.start * RATE), "FM".index(turn.gender)
-        stage_nc[start : start + len(sound_n), own] += sound_n
-        stage_nc[start : start + len(sound_n), 1 - own] += _CROSSTALK * sound_n
-    sound_nc = np.rint(np.clip(stage_nc, -0.99, 0.99) * 32767).astype(np.int16)
-    (folder / "wav").mkdir(exist_ok=True)
-    soundfile.write(folder / "wav" / f"{dialog.name}.wav", sound_nc, RATE, subtype="PCM_16")
-    if video:
-        pictures = folder / "avi" / "DivX"
-        pictures.mkdir(parents=True, exist_ok=True)
-        write_video(pictures / f"{dialog.name}.avi", dialog, actors, room, sound_nc, seed)
+    write_dialog(root, seed, video, dialog)
 
 
 def displays_table(plan: list[Dialog]) -> pd.DataFrame:
     """List what each turn was made to show: id, label, meant, and one column per modality."""
+    import pandas as pd  # slow to import, and no worker needs it
+
     return pd.DataFrame(
         [
             {"id": t.id, "label": t.label, "meant": t.meant, **{m: t.shown[m] for m in MODALITIES}}
@@ -221,9 +172,3 @@ def known(plan: list[Dialog]) -> dict[str, object]:
         for m in MODALITIES
     }
     return {"label_mix": LABEL_MIX, "shown": shown, "ceilings": all_ceilings(), "ideal_observer_here": here}
-
-
-def _write_latin(path: Path, text: str) -> None:
-    """The release's text files are latin-1. The whole release is put in place at once, so no rename here."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode("latin-1"))

@@ -12,14 +12,8 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from numpy.typing import NDArray
 
-from affuse.corpora.generated.face import (
-    PATCH_HEIGHT,
-    PATCH_WIDTH,
-    Expression,
-    draw_body,
-    draw_face,
-    expressions,
-)
+from affuse.corpora.generated.face import expressions
+from affuse.corpora.generated.head import PATCH_HEIGHT, Head, draw_body
 from affuse.corpora.generated.people import Actor, Room
 from affuse.corpora.generated.script import Dialog
 from affuse.corpora.generated.seeding import stream
@@ -38,17 +32,8 @@ def write_video(
 ) -> None:
     """Write ``dialog`` as MPEG-4 in AVI. ``sound_nc``: (samples, 2) int16 at RATE. Same input, same bytes."""
     frames = round(dialog.seconds * FRAME_RATE)
-    faces = {
-        gender: expressions(
-            frames,
-            float(FRAME_RATE),
-            [(t.start, t.end, t.shown["video"]) for t in dialog.turns if t.gender == gender],
-            stream(seed, "face", dialog.name, gender),
-        )
-        for gender in actors
-    }
-    bodies = {gender: draw_body(actor.look, room) for gender, actor in actors.items()}
     canvas = _Canvas(room)
+    seats = [_Seat(canvas, dialog, actor, room, frames, seed) for actor in actors.values()]
     # bitexact: no encoder version and no time stamps in the file
     exact = {"fflags": "+bitexact"}
     with av.open(f"file:{path}", "w", format="avi", container_options=exact) as container:
@@ -60,15 +45,9 @@ def write_video(
         sounds = container.add_stream("pcm_s16le", rate=RATE, layout="stereo", options={"flags": "+bitexact"})
         heard = 0
         for i in range(frames):
-            for gender, actor in actors.items():
-                marker = gender == dialog.marker
-                face = Expression(*faces[gender][i])
-                canvas.paste(
-                    LEFT if marker else RIGHT, draw_face(bodies[gender], actor.look, room, face, marker)
-                )
-            picture = av.VideoFrame.from_ndarray(canvas.planes, format="yuv420p")
-            picture.pts, picture.time_base = i, 1 / FRAME_RATE
-            container.mux(pictures.encode(picture))
+            for seat in seats:
+                seat.show(i)
+            container.mux(pictures.encode(canvas.frame(i)))
             if i % _GROUP == _GROUP - 1 or i == frames - 1:
                 stop = round((i + 1) / FRAME_RATE * RATE)
                 heard = _mux_sound(container, sounds, sound_nc, heard, stop)
@@ -89,20 +68,53 @@ def _mux_sound(
 
 
 class _Canvas:
-    """One frame as YUV 4:2:0 planes; only the actors' patches are converted anew."""
+    """One frame as YUV 4:2:0, used again for every picture: only what moves is written anew.
+
+    The encoder is done with a picture when it returns: it has no pictures ahead, and copies what it keeps.
+    """
 
     def __init__(self, room: Room) -> None:
         picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         shade = np.linspace(1.06, 0.9, PATCH_HEIGHT)[:, None, None]
         picture[TOP : TOP + PATCH_HEIGHT] = np.clip(np.array(room.wall) * shade, 0, 255)
         picture[TOP : TOP + PATCH_HEIGHT, WIDTH // 2 - 2 : WIDTH // 2 + 2] = 0  # the seam between the halves
-        self.planes: NDArray[np.uint8] = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).astype(np.uint8)
-        self._luma = self.planes[:HEIGHT]
-        self._chroma = self.planes[HEIGHT:].reshape(2, HEIGHT // 2, WIDTH // 2)
+        planes = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).astype(np.uint8)
+        self._frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        self._planes = [
+            np.asarray(memoryview(plane)).reshape(plane.height, plane.line_size)
+            for plane in self._frame.planes
+        ]
 
-    def paste(self, x: int, patch: np.ndarray) -> None:
-        """Put a BGR patch at column ``x`` (even) of the active rows."""
-        planes = cv2.cvtColor(patch, cv2.COLOR_BGR2YUV_I420)
-        self._luma[TOP : TOP + PATCH_HEIGHT, x : x + PATCH_WIDTH] = planes[:PATCH_HEIGHT]
-        chroma = planes[PATCH_HEIGHT:].reshape(2, PATCH_HEIGHT // 2, PATCH_WIDTH // 2)
-        self._chroma[:, TOP // 2 : (TOP + PATCH_HEIGHT) // 2, x // 2 : (x + PATCH_WIDTH) // 2] = chroma
+    def frame(self, i: int) -> av.VideoFrame:
+        """What was pasted, as picture ``i`` of the film."""
+        self._frame.pts, self._frame.time_base = i, 1 / FRAME_RATE
+        return self._frame
+
+    def paste(self, x: int, y: int, patch: NDArray[np.uint8]) -> None:
+        """Put a BGR patch at column ``x`` and row ``y``; all its sides are even."""
+        rows, columns = patch.shape[:2]
+        yuv = cv2.cvtColor(patch, cv2.COLOR_BGR2YUV_I420)
+        chroma = yuv[rows:].reshape(2, rows // 2, columns // 2)
+        for plane, values in zip(self._planes, (yuv[:rows], *chroma), strict=True):
+            step = rows // len(values)
+            plane[y // step : (y + rows) // step, x // step : (x + columns) // step] = values
+
+
+class _Seat:
+    """An actor's place in the picture; what moves there is the head."""
+
+    def __init__(
+        self, canvas: _Canvas, dialog: Dialog, actor: Actor, room: Room, frames: int, seed: int
+    ) -> None:
+        spans = [(t.start, t.end, t.shown["video"]) for t in dialog.turns if t.gender == actor.gender]
+        rng = stream(seed, "face", dialog.name, actor.gender)
+        marker = actor.gender == dialog.marker
+        self._canvas, self._x = canvas, LEFT if marker else RIGHT
+        self._body = draw_body(actor.look, room)
+        self._head = Head(actor.look, room, expressions(frames, float(FRAME_RATE), spans, rng), marker)
+        canvas.paste(self._x, TOP, self._body)
+
+    def show(self, i: int) -> None:
+        """Put what the actor does in picture ``i`` on the canvas."""
+        rows, columns = place = self._head.place
+        self._canvas.paste(self._x + columns.start, TOP + rows.start, self._head.draw(self._body, i)[place])

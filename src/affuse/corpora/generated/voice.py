@@ -9,6 +9,7 @@ Shapes: n = samples at RATE.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.signal import butter, fftconvolve, lfilter, sosfilt
@@ -138,10 +139,14 @@ def _glottis(f0_n: np.ndarray, manner: Manner, rng: np.random.Generator) -> tupl
     cycle_n, within_n = np.floor(phase_n).astype(int), phase_n % 1.0
     height = 1 + 3 * manner.jitter * rng.standard_normal(cycle_n[-1] + 1)
     peak = 2 / 3 * manner.open
-    rising = 0.5 * (1 - np.cos(np.pi * within_n / peak))
-    falling = np.cos(np.pi / 2 * (within_n - peak) / (manner.open - peak))
-    flow_n = np.where(within_n < peak, rising, np.where(within_n < manner.open, falling, 0.0))
-    flow_n = flow_n * height[cycle_n]
+    rising, falling = (
+        np.flatnonzero(within_n < peak),
+        np.flatnonzero((within_n >= peak) & (within_n < manner.open)),
+    )
+    flow_n = np.zeros(len(within_n))
+    flow_n[rising] = 0.5 * (1 - np.cos(np.pi * within_n[rising] / peak))
+    flow_n[falling] = np.cos(np.pi / 2 * (within_n[falling] - peak) / (manner.open - peak))
+    flow_n *= height[cycle_n]
     return flow_n, np.diff(flow_n, prepend=flow_n[:1]) * RATE / f0_n / 6
 
 
@@ -169,10 +174,11 @@ def _vowels(
     for s in syllables:
         shape = np.sin(np.pi * (np.arange(s.length) + 0.5) / s.length) ** 0.7
         heard[s.vowel][s.start : s.start + s.length] += shape * float(np.exp(rng.normal(0.0, 0.2)))
-    return sum(
-        (np.asarray(sosfilt(_formants(vowel, scale), source_n)) * gain for vowel, gain in heard.items()),
-        start=np.zeros(len(source_n)),
-    )
+    total_n = np.zeros(len(source_n))
+    for vowel, gain_n in heard.items():
+        until = max(s.start + s.length for s in syllables if s.vowel == vowel)  # nothing is heard of it later
+        total_n[:until] += np.asarray(sosfilt(_formants(vowel, scale), source_n[:until])) * gain_n[:until]
+    return total_n
 
 
 def _consonants(n: int, syllables: list[Syllable], rng: np.random.Generator) -> np.ndarray:
@@ -180,10 +186,19 @@ def _consonants(n: int, syllables: list[Syllable], rng: np.random.Generator) -> 
     total_n = np.zeros(n)
     for hiss, band, height in ((True, (4000, 7000), 0.25), (False, (1500, 3500), 0.4)):
         gain_n = np.zeros(n)
+        until = 0
         for s in syllables:
             if s.hiss is hiss:
                 length = min(round((0.08 if hiss else 0.03) * RATE), s.length, n - s.start)
                 gain_n[s.start : s.start + length] += np.hanning(length + 2)[1:-1]
-        sections = butter(2, band, "bandpass", fs=RATE, output="sos")
-        total_n += height * np.asarray(sosfilt(sections, rng.standard_normal(n))) * gain_n
+                until = s.start + length
+        noise_n = rng.standard_normal(n)[:until]
+        if until:
+            total_n[:until] += height * np.asarray(sosfilt(_bandpass(*band), noise_n)) * gain_n[:until]
     return total_n
+
+
+@cache
+def _bandpass(low: float, high: float) -> np.ndarray:
+    """From ``low`` to ``high`` Hz: second-order sections (2, 6)."""
+    return np.asarray(butter(2, (low, high), "bandpass", fs=RATE, output="sos"))

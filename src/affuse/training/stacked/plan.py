@@ -20,7 +20,7 @@ from affuse.recipe import Recipe
 from affuse.training.experiment import Experiment
 from affuse.training.random_state import seeded
 
-CACHE_BYTES = 8e6  # weights, gradients and Adam's two moments of a stack on a processor; measured
+CACHE_BYTES = 16e6  # weights, gradients and Adam's two moments of a stack on a processor; measured
 LARGEST = 32  # runs of a stack on a processor: more gain nothing
 GPU_SHARE = 0.5  # of the free memory for weights, gradients, moments and the best weights
 COPIES = 4  # weight, gradient and two moments of every parameter, float32
