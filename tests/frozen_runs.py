@@ -85,15 +85,15 @@ def stack(
 
 
 def both_ways(
-    experiment: Experiment, folder: Path, *changes: str, fold: int = 0
+    experiment: Experiment, folder: Path, *changes: str, fold: int = 0, keep_model: bool = True
 ) -> tuple[RunResult, RunResult]:
     """A run as a stack of one and by Lightning, in the folders ``stacked`` and ``lightning``."""
     recipe = experiment.recipe.changed([*changes])
     assert why_not(recipe, experiment) == ""
-    stacked = train_fold(experiment, recipe, fold, folder / "stacked")
+    stacked = train_fold(experiment, recipe, fold, folder / "stacked", keep_model=keep_model)
     other = recipe.changed(["training.engine=lightning"])
     assert why_not(other, experiment) == "training.engine is lightning"
-    return stacked, train_fold(experiment, other, fold, folder / "lightning")
+    return stacked, train_fold(experiment, other, fold, folder / "lightning", keep_model=keep_model)
 
 
 def assert_close(folder: Path, rtol: float = 1e-5, atol: float = 1e-6, tables: bool = True) -> pd.DataFrame:
