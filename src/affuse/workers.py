@@ -104,8 +104,9 @@ def worker_pool(
         except BaseException:
             # Nothing is cancelled (as pool.map would): the pool's thread, which fails all that waits once it finds its
             # processes gone, stumbles over what was cancelled already.
+            # Killed, for Lightning lets a SIGTERM pass while it trains.
             for child in multiprocessing.active_children():
-                child.terminate()
+                child.kill()
             raise
 
 
