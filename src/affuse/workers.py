@@ -22,7 +22,7 @@ _STARTING = threading.Lock()
 
 
 def check_jobs(jobs: int | None) -> None:
-    """Refuse a number of processes that is none. None is one per core."""
+    """Refuse a number of threads or processes that is none. None is one per core."""
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
         raise AffuseError(f"{argument('jobs')} takes a whole number from 1, not {jobs!r}.")
 
