@@ -7,7 +7,6 @@ import queue
 import threading
 from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -30,6 +29,7 @@ from affuse.training.stacked.network import loss_shape
 from affuse.training.stacked.plan import cut, largest_stack, stack_key
 from affuse.training.stacked.reasons import shortage, tell, unfit
 from affuse.training.stacked.runs import StackCell, features_name, train_stacked
+from affuse.training.threads import torch_threads
 from affuse.workers import begin_worker, worker_pool
 
 Found = tuple[Cell, RunResult | AffuseError]
@@ -183,7 +183,7 @@ def _run_stacks(
         finally:
             found.put(None)
 
-    with _torch_threads(1), ThreadPoolExecutor(jobs, thread_name_prefix="stack") as pool:
+    with torch_threads(1), ThreadPoolExecutor(jobs, thread_name_prefix="stack") as pool:
         for stack in stacks:
             pool.submit(train, stack)
         going = len(stacks)
@@ -213,7 +213,7 @@ def _run_here(
 ) -> Generator[Found]:
     from affuse.training.lightning.training import train_with_lightning
 
-    with _torch_threads(threads):
+    with torch_threads(threads):
         for i, cell in cells:
             found: RunResult | AffuseError
             try:
@@ -252,16 +252,6 @@ def _run_in_processes(
                 i, cell = futures[future]
                 count.end(i)
                 yield cell, found
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Generator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 # of a worker process

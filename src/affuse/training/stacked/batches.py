@@ -26,7 +26,7 @@ class Batches(NamedTuple):
         steps: (s,) how many batches each run has.
     """
 
-    index: Tensor
+    index: Tensor  # type: ignore[override]
     place: Tensor
     real: Tensor
     steps: list[int]

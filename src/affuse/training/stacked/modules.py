@@ -69,6 +69,7 @@ class MappedLoss(nn.Module):
 
     def reduced(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
         """As ``TaskLoss.reduced``, (runs, n, ...) -> (runs,)."""
+        self._one[0].train(self.training)
         return torch.vmap(lambda state, *given: functional_call(self._one[0], state, given))(
             _state(self.parameters_of_all, "loss."), logits, embedding, labels
         )

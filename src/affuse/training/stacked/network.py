@@ -6,9 +6,8 @@ Shapes: s runs (of a group: g), b batch, c classes, w width of the embedding.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from affuse.fusion.base import Opinions
 from affuse.fusion.pooling import Pooled, PooledFusion
 from affuse.layers import Dropout, Streams
-from affuse.losses import CenteredLoss, TaskLoss
+from affuse.losses import CenteredLoss
 from affuse.models.network import Model
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence
@@ -37,6 +36,12 @@ class Slot(NamedTuple):
         """The runs that have this parameter."""
         return range(self.first, self.first + len(self.parameter))
 
+    @property
+    def task(self) -> str | None:
+        """The task whose head or loss it is of; None: all tasks share it."""
+        part, _, rest = self.name.partition(".")
+        return rest.split(".")[0] if part in ("heads", "losses") else None
+
 
 class Losses(NamedTuple):
     """What a batch gives.
@@ -50,22 +55,25 @@ class Losses(NamedTuple):
     logits: dict[str, Tensor] | None
 
 
+def pools(model: Model) -> bool:
+    """Whether features can be pooled once for all epochs: nothing is learnt, and no code is mapped, before that."""
+    return isinstance(model.fusion, PooledFusion) and stacks(model.fusion) and not model.adapters
+
+
 def loss_shape(recipe: Recipe) -> str:
-    """Runs with the same text have losses of one form: the same terms with the same options, whatever their weights."""
+    """Runs with the same text have losses of one form: the same terms with the same options, whatever their weights.
+
+    A weight of 0 is another form: a term that does not count trains no classifier.
+    """
     return repr(
         {
-            task: [(term.name, term.reduction, sorted(term.options.items())) for term in choice.loss]
+            task: [
+                (term.name, term.reduction, term.weight > 0, sorted(term.options.items()))
+                for term in choice.loss
+            ]
             for task, choice in recipe.tasks.items()
         }
     )
-
-
-@dataclass
-class _Term:
-    """A term of a task's loss: its weight (g,) per run."""
-
-    loss: TaskLoss | MappedLoss
-    weights: Tensor
 
 
 class _Group(nn.Module):
@@ -139,16 +147,14 @@ class StackedNetwork(nn.Module):
     def __init__(self, models: Sequence[Model], device: torch.device | str = "cpu") -> None:
         super().__init__()
         first = models[0]
-        fusion = first.fusion
-        native = stacks(fusion)
         self.widths = first.widths
-        self.pools = isinstance(fusion, PooledFusion) and native and not first.adapters
+        self.pools = pools(first)
         self.adapters = nn.ModuleDict(
             {name: stacked([model.adapters[name] for model in models]) for name in first.adapters}
         )
         self.fusion = (
             stacked([model.fusion for model in models])
-            if native
+            if stacks(first.fusion)
             else MappedFusion([model.fusion for model in models])
         )
         self.groups = nn.ModuleList(_Group(part) for part in _alike(models))
@@ -227,8 +233,9 @@ class StackedNetwork(nn.Module):
         )
 
     def _opinions(self, inputs: Inputs) -> Opinions:
+        fusion: Any = self.fusion
         if self.pools:
-            return self.fusion.join(inputs)
+            return fusion.join(inputs)
         sequences = {}
         for name, width in self.widths.items():
             sequence = inputs[name]
@@ -237,7 +244,7 @@ class StackedNetwork(nn.Module):
                 sequence = self.adapters[name](sequence)
             assert sequence.values.shape[-1] == width
             sequences[name] = sequence
-        return self.fusion.opinions(sequences)
+        return fusion.opinions(sequences)
 
 
 def _alike(models: Sequence[Model]) -> list[list[Model]]:

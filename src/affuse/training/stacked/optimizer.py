@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -94,7 +94,7 @@ class StackedAdam:
                     steps.copy_(state.steps)
                 moments[run][slot.name] = state = Moments(mean[row], square[row], steps)
                 kind = "centers" if slot.name.endswith(".centers") else "network"
-                self.rows[run].append(_Row(kind, number, row, slot.parameter.data[row], state))
+                self.rows[run].append(_Row(kind, slot.task, number, row, slot.parameter.data[row], state))
         self.weightings = [
             [
                 (parameter, moments[run].setdefault(f"weighting.{name}", Moments.of(parameter.detach())))
@@ -112,12 +112,19 @@ class StackedAdam:
             for parameter, _ in own:
                 parameter.grad = None
 
-    def step(self, active: Sequence[int]) -> None:
-        """One step of these runs; the others stay as they are."""
+    def step(self, active: Sequence[int], absent: Mapping[int, Collection[str]] | None = None) -> None:
+        """One step of these runs; the others stay as they are.
+
+        Args:
+            active: The runs.
+            absent: Run -> the tasks that its batch has no label for. Their heads and losses have no gradient, which is
+                not a gradient of 0: Adam's momentum does not move them, and their steps are not counted.
+        """
         grads = [
             None if slot.parameter.grad is None else slot.parameter.grad.unbind(0) for slot in self.slots
         ]
-        self._clip(active, grads)
+        moved = {run: self._moved(run, grads, (absent or {}).get(run, ())) for run in active}
+        self._clip(moved)
         calls: dict[tuple[float, float], _Call] = {}
         for run in active:
             recipe, rates = self.recipes[run], self.rates[run]
@@ -125,12 +132,8 @@ class StackedAdam:
             # weight decay would pull centers and task weights to zero, which is no regulariser for them
             network = calls.setdefault((rates.network, decay), _Call())
             centers = calls.setdefault((rates.centers, 0.0), _Call())
-            for row in self.rows[run]:
-                of_slot = grads[row.slot]
-                if of_slot is not None:
-                    (centers if row.kind == "centers" else network).add(
-                        row.parameter, of_slot[row.row], row.moments
-                    )
+            for row, grad in moved[run]:
+                (centers if row.kind == "centers" else network).add(row.parameter, grad, row.moments)
             if self.weightings[run]:
                 weighting = calls.setdefault((rates.weighting, 0.0), _Call())
                 for parameter, state in self.weightings[run]:
@@ -139,13 +142,23 @@ class StackedAdam:
         for (rate, decay), call in calls.items():
             call.step(rate, decay)
 
-    def _clip(self, active: Sequence[int], grads: Sequence[tuple[Tensor, ...] | None]) -> None:
+    def _moved(
+        self, run: int, grads: Sequence[tuple[Tensor, ...] | None], absent: Collection[str]
+    ) -> list[tuple[_Row, Tensor]]:
+        """The rows of a run that have a gradient, with it."""
+        return [
+            (row, of_slot[row.row])
+            for row in self.rows[run]
+            if (of_slot := grads[row.slot]) is not None and row.task not in absent
+        ]
+
+    def _clip(self, moved: Mapping[int, Sequence[tuple[_Row, Tensor]]]) -> None:
         """As ``torch.nn.utils.clip_grad_norm_`` for each run that asks for it: all its gradients, one norm."""
-        for run in active:
+        for run, rows in moved.items():
             bound = self.recipes[run].optimizer.clip_norm
             if bound is None:
                 continue
-            own = [of_slot[row.row] for row in self.rows[run] if (of_slot := grads[row.slot]) is not None]
+            own = [grad for _, grad in rows]
             own += [parameter.grad for parameter, _ in self.weightings[run] if parameter.grad is not None]
             total = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(grad) for grad in own]))
             factor = (bound / (total + 1e-6)).clamp(max=1.0)
@@ -157,6 +170,7 @@ class _Row(NamedTuple):
     """A run's row of a stacked parameter, and what Adam keeps of it."""
 
     kind: str
+    task: str | None
     slot: int
     row: int
     parameter: Tensor

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
-from affuse.fusion.pooling import PooledFusion
 from affuse.models.network import Model
 from affuse.models.parts import resolve_encoders
 from affuse.recipe import Recipe
 from affuse.training.experiment import Experiment
 from affuse.training.random_state import seeded
+from affuse.training.stacked.network import pools
 
 CACHE_BYTES = 16e6  # weights, gradients and Adam's two moments of a stack on a processor; measured
 LARGEST = 32  # runs of a stack on a processor: more gain nothing
@@ -43,7 +43,6 @@ def stack_key(recipe: Recipe, experiment: Experiment) -> str:
             recipe.training.batch_size,
             recipe.training.precision,
             recipe.training.feature_precision,
-            bool(any(part.standardise for part in recipe.modalities.values())),
             sorted(name for name, part in recipe.modalities.items() if part.standardise),
             experiment.clips.device,
             experiment.features_key,
@@ -59,7 +58,7 @@ def largest_stack(recipe: Recipe, spaces: Mapping[str, list[str]], device: str) 
     """
     with seeded(0):
         model = Model(recipe, spaces)
-    if not isinstance(model.fusion, PooledFusion) or model.adapters:
+    if not pools(model):
         return 1
     size = 4 * COPIES * sum(parameter.numel() for parameter in model.parameters())
     if device.startswith("cuda"):

@@ -7,14 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from affuse.errors import AffuseError
 from affuse.recipe import Recipe
 from affuse.training.experiment import Experiment
+from affuse.training.failures import NonFiniteLoss
 from affuse.training.run import Report, Wanted, begin_run, end_diverged, end_run
 from affuse.training.runfolder import RunResult
 from affuse.training.stacked.features import Features
 from affuse.training.stacked.member import Member
+from affuse.training.stacked.network import pools
 from affuse.training.stacked.training import Saving, train_stack
+from affuse.training.threads import torch_threads
 
 _LOADING = threading.Lock()
 
@@ -74,20 +79,25 @@ def train_stacked(
 
     if not members:
         return
-    device = members[0].run.device
-    for member, error in train_stack(members, device, report, stopped, saving):
-        if stopped():  # to predict and write takes a moment for each run, and many may end at once
-            raise KeyboardInterrupt
-        run, best = member.run, member.best
-        try:
-            found = (
-                end_run(run, member.history, best.epoch)
-                if error is None
-                else end_diverged(run, member.history, best.epoch, best.weights, error)
-            )
-        except AffuseError as failure:
-            found = failure
-        yield cell_of[id(member)], found
+    model, device = members[0].run.model, members[0].run.device
+    # what several threads add up differs in its last bits; small networks are slower by them too
+    with torch_threads(1 if pools(model) else torch.get_num_threads()):
+        for member, error in train_stack(members, device, report, stopped, saving):
+            if stopped():  # to predict and write takes a moment for each run, and many may end at once
+                raise KeyboardInterrupt
+            with torch_threads(1):
+                found = _end(member, error)
+            yield cell_of[id(member)], found
+
+
+def _end(member: Member, error: NonFiniteLoss | None) -> RunResult | AffuseError:
+    run, best = member.run, member.best
+    try:
+        if error is None:
+            return end_run(run, member.history, best.epoch)
+        return end_diverged(run, member.history, best.epoch, best.weights, error)
+    except AffuseError as failure:
+        return failure
 
 
 def features_of(experiment: Experiment, recipe: Recipe) -> Features:

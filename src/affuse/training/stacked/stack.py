@@ -131,6 +131,7 @@ class Stack:
         self.network.train()
         streams = Streams([dropout_seed(member.run.recipe.seed, member.epoch) for member in members])
         rows = batches.real.sum(-1).tolist()
+        absent = _absent(counts)
         self.weigh.train(True)
         for step in range(len(index)):
             if self.stopped():
@@ -146,7 +147,7 @@ class Stack:
             joint = self.weigh(losses, {task: found[step] for task, found in counts.items()})
             self.optimizer.zero_grad()
             joint.backward(torch.ones_like(joint))
-            self.optimizer.step(active)
+            self.optimizer.step(active, absent[step])
             sums.add(
                 step, joint, losses, everywhere[step], {task: one[step] for task, one in weights.items()}
             )
@@ -286,6 +287,20 @@ class Stack:
         if self.members[0].run.recipe.training.precision == "32-true":
             return nullcontext()
         return torch.autocast(self.device.split(":")[0], torch.bfloat16)
+
+
+def _absent(counts: dict[str, Tensor]) -> list[dict[int, list[str]]]:
+    """Per step, run -> the tasks that its batch has no label for, of the runs that have such a task.
+
+    Args:
+        counts: Task -> (k, s) labels.
+    """
+    steps, _ = next(iter(counts.values())).shape
+    found: list[dict[int, list[str]]] = [{} for _ in range(steps)]
+    for task, count in counts.items():
+        for step, run in (count == 0).nonzero().tolist():
+            found[step].setdefault(run, []).append(task)
+    return found
 
 
 class Stopped(Exception):

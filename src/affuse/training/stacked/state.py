@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zlib import crc32
 
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from affuse.files import replacing
@@ -37,12 +39,11 @@ def save_state(path: Path, member: Member, weights: dict[str, Tensor]) -> None:
         "best": member.best.epoch,
         "rates": [member.rates.network, member.rates.centers, member.rates.weighting],
     }
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    about["sum"] = _sum(tensors)
+    content = save(tensors, {"format": FORMAT, "about": json.dumps(about)})
     with replacing(path) as temporary:
-        save_file(
-            {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
-            temporary,
-            metadata={"format": FORMAT, "about": json.dumps(about)},
-        )
+        temporary.write_bytes(content)  # safetensors' own writing hides that a disk is full
 
 
 def load_state(path: Path, member: Member) -> bool:
@@ -56,6 +57,8 @@ def load_state(path: Path, member: Member) -> bool:
                 raise ValueError
             about = json.loads(metadata["about"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
+        if about["sum"] != _sum(tensors):
+            raise ValueError
     except (SafetensorError, OSError, ValueError, KeyError):
         path.unlink()
         return False
@@ -76,6 +79,16 @@ def load_state(path: Path, member: Member) -> bool:
     member.best.load_state_dict({"score": about["score"], "epoch": about["best"], "weights": of("best")})
     member.rates.network, member.rates.centers, member.rates.weighting = about["rates"]
     return True
+
+
+def _sum(tensors: dict[str, Tensor]) -> int:
+    """By which a bit that a disk has lost is noticed."""
+    found = 0
+    for name in sorted(tensors):
+        found = crc32(
+            tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes(), crc32(name.encode(), found)
+        )
+    return found
 
 
 def holds_tensors_only(state: dict[str, object]) -> bool:

@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from affuse.fusion.pooling import Pooled, PooledFusion
+from affuse.fusion.pooling import Pooled
 from affuse.models.layers import Standardiser
 from affuse.training.failures import NonFiniteLoss
 from affuse.training.stacked.inputs import PooledInputs, SequenceInputs, StackInputs, pooled_table
 from affuse.training.stacked.member import Member
-from affuse.training.stacked.modules import stacks
-from affuse.training.stacked.network import loss_shape
+from affuse.training.stacked.network import loss_shape, pools
 from affuse.training.stacked.stack import Stack, Stopped
 from affuse.training.stacked.state import load_state, save_state
 
@@ -67,7 +66,7 @@ def train_stack(
     for member in members:
         load_state(member.run.folder.stacked_state, member)
     going = sorted(members, key=lambda member: loss_shape(member.run.recipe))
-    tables: dict[tuple[int, int], Mapping[str, Pooled]] = {}
+    tables: Tables = {}
     while going:
         for member in [one for one in going if one.is_over]:
             going.remove(member)
@@ -96,24 +95,27 @@ def train_stack(
             yield member, error
 
 
+Tables = dict[tuple[int, int, int], Mapping[str, Pooled]]
+
+
 def _ended(member: Member) -> Member:
     assert member.best.weights is not None
     member.set_weights(member.best.weights)
     return member
 
 
-def _inputs(
-    members: Sequence[Member], device: str, tables: dict[tuple[int, int], Mapping[str, Pooled]]
-) -> StackInputs:
-    """Pooled features once per fold (once for all, where nothing is standardised), else the sequences themselves."""
+def _inputs(members: Sequence[Member], device: str, tables: Tables) -> StackInputs:
+    """Pooled features once per training part (once for all, where nothing is standardised), else the sequences."""
     model = members[0].run.model
-    if not isinstance(model.fusion, PooledFusion) or not stacks(model.fusion) or model.adapters:
+    if not pools(model):
         standardisers = [_standardisers(member) for member in members]
         return SequenceInputs(members[0].features, standardisers, device)
     found: list[Mapping[str, Pooled]] = []
     for member in members:
-        fold = member.run.fold if member.run.model.standardisers else -1
-        key = (id(member.features), fold)
+        # folds of one number of two experiments are two training parts, whose features may be the same
+        key = id(member.features), id(member.run.experiment), member.run.fold
+        if not member.run.model.standardisers:
+            key = id(member.features), 0, 0
         if key not in tables:
             pooled = pooled_table(member.run.model, member.features)
             tables[key] = {
