@@ -145,7 +145,8 @@ def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place: Path, tmp_path: Path
         "PYTHONPATH": str(Path(__file__).parents[2] / "src"), "AFFUSE_CACHE": str(place / "cache"),
     }  # fmt: skip
     arguments = ["compare", "server", str(place / "corpus"), "--out", str(tmp_path / "c"), *SMALL,
-                 "--set", "epochs=25", "--over", "seed=0,1,2", "--jobs", "1"]  # fmt: skip
+                 "--set", "epochs=25", "--over", "seed=0,1,2", "--jobs", "1",
+                 "--set", "training.engine=lightning"]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "affuse", *arguments], env=environment, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
@@ -167,12 +168,35 @@ def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place: Path, tmp_path: Path
     assert len(list(tmp_path.rglob("results.json"))) == 9 + 3  # with the baseline
 
 
-def test_workers_end_when_their_parent_is_killed(place: Path, tmp_path: Path) -> None:
+def test_ctrl_c_stops_runs_that_train_side_by_side(place: Path, tmp_path: Path) -> None:
     environment = os.environ | {
         "PYTHONPATH": str(Path(__file__).parents[2] / "src"), "AFFUSE_CACHE": str(place / "cache"),
     }  # fmt: skip
     arguments = ["compare", "server", str(place / "corpus"), "--out", str(tmp_path / "c"), *SMALL,
                  "--set", "epochs=100000", "--over", "seed=0,1", "--jobs", "2"]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "affuse", *arguments], env=environment, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.rglob("recipe.yaml")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "run the same command again" in errors
+    assert "Traceback" not in errors
+    assert not list(tmp_path.rglob("results.json"))
+
+
+def test_workers_end_when_their_parent_is_killed(place: Path, tmp_path: Path) -> None:
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parents[2] / "src"), "AFFUSE_CACHE": str(place / "cache"),
+    }  # fmt: skip
+    arguments = ["compare", "server", str(place / "corpus"), "--out", str(tmp_path / "c"), *SMALL,
+                 "--set", "epochs=100000", "--over", "seed=0,1", "--jobs", "2",
+                 "--set", "training.engine=lightning"]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "affuse", *arguments],
         env=environment,

@@ -234,7 +234,7 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
     place: tuple[Corpus, str, FeatureCache], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes = ["loss=cross_entropy+center", "training.schedule.every=2", "tasks.gender.loss=cross_entropy",
-               "weighting.name=softmax", "weighting.lr=0.05"]  # fmt: skip
+               "weighting.name=softmax", "weighting.lr=0.05", "training.engine=lightning"]  # fmt: skip
     experiment = prepared(place, *changes)
     train_fold(experiment, experiment.recipe, 0, tmp_path / "whole")
 
@@ -263,12 +263,15 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
         assert (tmp_path / "cut" / name).read_text() == (tmp_path / "whole" / name).read_text()
 
 
-def test_a_damaged_resume_state_starts_anew(place: tuple[Corpus, str, FeatureCache], tmp_path: Path) -> None:
-    experiment = prepared(place)
+@pytest.mark.parametrize(("engine", "state"), [("auto", "last.safetensors"), ("lightning", "last.ckpt")])
+def test_a_damaged_resume_state_starts_anew(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path, engine: str, state: str
+) -> None:
+    experiment = prepared(place, f"training.engine={engine}")
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run", keep_model=False)
     (tmp_path / "run" / "results.json").unlink()
     (tmp_path / "run" / "state").mkdir(exist_ok=True)
-    (tmp_path / "run" / "state" / "last.ckpt").write_bytes(b"half a file")
+    (tmp_path / "run" / "state" / state).write_bytes(b"half a file")
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
     train_fold(experiment, experiment.recipe, 0, tmp_path / "other")
     assert (tmp_path / "run" / "predictions.csv").read_text() == (

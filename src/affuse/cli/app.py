@@ -82,6 +82,9 @@ def _options(
 
 def main() -> None:
     """Run the command line; bad input is one sentence on standard error and exit code 2."""
+    # OpenMP's threads wait for each other in a busy loop, which beside another program costs many times what they save;
+    # read when torch is loaded
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     _open_outputs()
     verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
