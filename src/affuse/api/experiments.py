@@ -44,7 +44,7 @@ def train(
     """Train one fold with one seed, choose the epoch on validation, test once, and write a run folder.
 
     A folder whose run is finished is given back as it is; an interrupted run goes on from its last saved epoch. Runs
-    that are started in several threads are trained one after another.
+    that Lightning trains wait for each other if they are started in several threads.
 
     Args:
         recipe: A packaged name ("3m-ser"), a YAML file, or a recipe.
@@ -125,7 +125,7 @@ def compare(
             range(3)}``; the axis "recipe" takes names. Or texts like "seed=0,1,2".
         folds: Only these folds; None: all of the protocol.
         set: Fields of every recipe to change, as ``train`` takes them.
-        jobs: Processes; None: one per core.
+        jobs: How many stacks (threads) or single runs (processes) train at a time; None: one per core.
         keep_models: Keep every run's model folder.
         subsets: Test every subset of the modalities too, the others masked.
         baseline: Add a row of logistic regression on statistics of the same features.
@@ -223,7 +223,7 @@ def reproduce(
         seeds: In place of the protocol's own.
         set: Fields of every recipe to change; "3m-ser:optimizer.lr" changes those of one recipe.
         cache: Folder of the feature cache; None: $AFFUSE_CACHE, or the user's cache folder.
-        jobs: Processes; None: one per core.
+        jobs: How many stacks (threads) or single runs (processes) train at a time; None: one per core.
         device: "auto", "cpu" or "cuda".
         overwrite: Replace files that affuse did not write, or that were edited since.
         progress: What it reports to; None: bars in a terminal or notebook, else nothing.
