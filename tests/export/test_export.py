@@ -163,7 +163,8 @@ def test_raw_inputs_take_the_frozen_encoders_along(tmp_path: Path) -> None:
             "audio": {"encoder": "logmel", "standardise": True, "options": {"bands": 10, "seconds": 0.2}},
             "text": {"encoder": "bert", "options": {"model": bert}},
         },
-        "attention",
+        "gated",
+        {"width": 16},
     )
     model.standardisers["audio"].fit(torch.randn(56), torch.rand(56) + 0.5)
     path = export_onnx(model, tmp_path / "raw.onnx", inputs="raw")

@@ -14,6 +14,7 @@ import typer
 import affuse
 from affuse.calls import recorded_as
 from affuse.cli.flags import command_line, sentence
+from affuse.cli.stopping import CONTINUED, Terminated, ended_by_sigterm
 from affuse.cli.verbs import Later, VerbGroup, Verbs
 from affuse.errors import AffuseError
 
@@ -59,7 +60,8 @@ First steps:
   affuse train voice-offline CORPUS --out RUN  a model from the voice
   affuse predict RUN CLIP                      a timeline of a recording
 
-Exit codes: 0 done; 1 done, but some items were skipped; 2 bad input, nothing done; 130 interrupted.""",
+Exit codes: 0 done; 1 done, but some items were skipped; 2 bad input, nothing done; 130 interrupted;
+143 ended by SIGTERM.""",
 )
 
 
@@ -80,9 +82,13 @@ def _options(
 
 def main() -> None:
     """Run the command line; bad input is one sentence on standard error and exit code 2."""
+    # OpenMP's threads wait for each other in a busy loop, which beside another program costs many times what they save;
+    # read when torch is loaded
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     _open_outputs()
+    verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
-        with recorded_as(command_line()):
+        with recorded_as(command_line()), ended_by_sigterm(verb):
             app(prog_name="affuse")
     except AffuseError as error:
         _fail(sentence(error))
@@ -90,14 +96,14 @@ def main() -> None:
         # typer turns Ctrl-C into exit code 130 without a word
         if isinstance(stop, SystemExit) and stop.code != 130:
             raise
-        verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
         cure = (
             "run the same command again to go on where it was"
-            if verb in ("train", "compare", "reproduce", "demo")
+            if verb in CONTINUED
             else "what was written is whole, and the same command starts from the beginning"
         )
-        print(f"\nInterrupted; {cure}.", file=sys.stderr)
-        sys.exit(130)
+        terminated = isinstance(stop, Terminated)
+        print(f"\n{'Ended by SIGTERM' if terminated else 'Interrupted'}; {cure}.", file=sys.stderr)
+        sys.exit(143 if terminated else 130)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

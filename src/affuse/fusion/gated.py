@@ -12,7 +12,8 @@ from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
+from torch.nn import functional
 from typing_extensions import override
 
 from affuse.fusion.base import NEVER, FusionOptions, Opinions
@@ -89,17 +90,10 @@ class GatedFusion(PooledFusion):
         if self.tied:
             last = torch.zeros_like(h_bmw[..., :1, :])
             logits_bmw = torch.cat([logits_bmw, last], dim=-2).masked_fill(~present_bm1, NEVER)
-            z_bmw = _shares(logits_bmw)
-        else:  # a sigmoid is the share beside a logit of 0
-            z_bmw = _shares(torch.stack([logits_bmw, torch.zeros_like(logits_bmw)], dim=-2))[..., 0, :]
+            log_z_bmw = logits_bmw.log_softmax(dim=-2)
+        else:
+            log_z_bmw = functional.logsigmoid(logits_bmw)
+        # Not softmax or sigmoid: these round a value otherwise where it stands at the end of a vector register, so a
+        # run would come out otherwise in another stack.
+        z_bmw = log_z_bmw.exp()
         return Opinions([(z_bmw * h_bmw * present_bm1).sum(dim=-2)])
-
-
-def _shares(logits: Tensor) -> Tensor:
-    """Softmax over the last but one dimension.
-
-    torch's own, and its sigmoid, round a value otherwise where it stands at the end of a vector register: a run would
-    come out otherwise in another stack.
-    """
-    powers = (logits - logits.detach().amax(dim=-2, keepdim=True)).exp()
-    return powers / powers.sum(dim=-2, keepdim=True)

@@ -33,6 +33,9 @@ from affuse.recipe.sections import (
     loss_name,
 )
 
+# Section -> fields that were added while finished runs without them were about
+ADDED = {"training": ("feature_precision", "engine")}
+
 
 class Recipe(Section):
     """A whole experiment as data: what is read, encoded, fused and learnt, how it is trained, and on which split.
@@ -168,6 +171,19 @@ class Recipe(Section):
             _written.clear()
         _written[known] = text
         return text
+
+    def identity(self) -> str:
+        """What tells this experiment from others: ``to_yaml`` without the fields of ``ADDED`` that have their defaults.
+
+        A run that was finished by an affuse which had no such field is a run of this recipe still.
+        """
+        data = self.model_dump()
+        for section, names in ADDED.items():
+            fields = type(getattr(self, section)).model_fields
+            for name in names:
+                if data[section][name] == fields[name].default:
+                    del data[section][name]
+        return write_yaml(data)
 
     def __repr__(self) -> str:
         read = [f"{name} ({modality.encoder})" for name, modality in self.modalities.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,13 +91,13 @@ def compare(
         progress.say(f"{all_of} {len(comparison.cells)} runs were finished earlier{ended}.")
     count = EpochCount([cell.variant.recipe.training.epochs for cell in waiting], progress)
     jobs = 1 if device != "cpu" else jobs or os.cpu_count() or 1
-    for cell, found in run_cells(
-        comparison.experiments, comparison.cells, waiting, jobs, wanted, count, progress
-    ):
-        if isinstance(found, AffuseError):
-            comparison.failed.append((cell, str(found)))
-        else:
-            comparison.results[cell.folder] = found
+    running = run_cells(comparison.experiments, comparison.cells, waiting, jobs, wanted, count, progress)
+    with closing(running):  # Ctrl-C out here ends its threads, too
+        for cell, found in running:
+            if isinstance(found, AffuseError):
+                comparison.failed.append((cell, str(found)))
+            else:
+                comparison.results[cell.folder] = found
     _write_failed(comparison, out, outputs)
     return comparison
 

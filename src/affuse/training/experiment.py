@@ -186,7 +186,7 @@ class Experiment:
         described = {} if folder is None else folder.recipe_fields()
         if "description" in described:
             recipe = recipe.model_copy(update={"description": described["description"]})
-        return digest(recipe.to_yaml(), self.shared_key, str(fold), *foreign_code(recipe))
+        return digest(recipe.identity(), self.shared_key, str(fold), *foreign_code(recipe))
 
 
 def set_up(

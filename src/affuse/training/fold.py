@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from affuse.recipe import Recipe
 from affuse.training.experiment import Experiment
 from affuse.training.run import Report, Wanted, finished
 from affuse.training.runfolder import RunResult
-from affuse.training.stacked.reasons import why_not
+from affuse.training.stacked.reasons import tell, why_not
+
+log = logging.getLogger("affuse.training")
 
 
 def train_fold(
@@ -21,6 +25,7 @@ def train_fold(
     self_contained: bool = False,
     subsets: bool = False,
     progress: Report | None = None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> RunResult:
     """Train, choose the epoch by ``training.select``, predict validation and test, write the run folder.
 
@@ -36,6 +41,7 @@ def train_fold(
         subsets: predict the test part from every subset of the modalities too; a finished folder gets that from its
             model or, where it kept none, from training again.
         progress: called with (epoch, its row of ``metrics.csv``) after each epoch.
+        say: Hears what the user should know of the way.
 
     Raises:
         AffuseError: if the folder holds another run.
@@ -45,12 +51,15 @@ def train_fold(
     there = finished(experiment, recipe, fold, out, wanted)
     if there is not None:
         return there
-    if why_not(recipe, experiment):
+    reason = why_not(recipe, experiment)
+    if reason:
+        tell(recipe, reason, say)
         from affuse.training.lightning.training import train_with_lightning
 
         return train_with_lightning(experiment, recipe, fold, out, wanted, progress)
     from affuse.training.stacked.runs import StackCell, train_stacked
 
+    log.info("%s: a stack of one.", recipe.name)
     cell = StackCell(experiment, recipe, fold, Path(out), progress)
     for _, found in train_stacked([cell], wanted):
         if isinstance(found, RunResult):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
@@ -18,15 +18,17 @@ from affuse.errors import AffuseError
 from affuse.models.parts import only_here
 from affuse.names import counted
 from affuse.progress import Progress
+from affuse.recipe import Recipe
 from affuse.training.cells import Cell
 from affuse.training.epoch_count import EpochCount
 from affuse.training.experiment import Experiment
 from affuse.training.run import Wanted
 from affuse.training.runfolder import RunResult
+from affuse.training.stacked.memory import Room, features_bytes, in_words
 from affuse.training.stacked.network import loss_shape
 from affuse.training.stacked.plan import cut, largest_stack, stack_key
-from affuse.training.stacked.reasons import why_not
-from affuse.training.stacked.runs import StackCell, train_stacked
+from affuse.training.stacked.reasons import shortage, tell, unfit
+from affuse.training.stacked.runs import StackCell, features_name, train_stacked
 from affuse.training.threads import torch_threads
 from affuse.workers import begin_worker, worker_pool
 
@@ -43,7 +45,7 @@ def run_cells(
     wanted: Wanted,
     count: EpochCount,
     progress: Progress,
-) -> Iterator[Found]:
+) -> Generator[Found]:
     """Train the cells that wait and yield each with its result, or with the error that ended it, as they are done.
 
     A run's numbers do not depend on what it is stacked with, on ``jobs``, nor on what was finished before.
@@ -57,13 +59,13 @@ def run_cells(
         count: Of their epochs.
         progress: What it reports to.
     """
-    reasons = _reasons(experiments, cells)
+    reasons = _reasons(experiments, cells, progress)
     numbered = list(enumerate(waiting))
     stackable = [(i, cell) for i, cell in numbered if not reasons[id(cell)]]
     others = [(i, cell) for i, cell in numbered if reasons[id(cell)]]
     if stackable:
-        stacks = _stacks(experiments, stackable, jobs)
-        yield from _run_stacks(stacks, min(jobs, len(stacks)), wanted, count)
+        stacks, at_once = _stacks(experiments, stackable, jobs, progress)
+        yield from _run_stacks(stacks, min(at_once, len(stacks)), wanted, count)
     if others:
         threads = threads_per_run(sum(bool(reason) for reason in reasons.values()))
         here = sorted({part for _, cell in others for part in only_here(cell.variant.recipe)})
@@ -76,40 +78,63 @@ def run_cells(
             yield from _run_in_processes(experiments, others, jobs, threads, wanted, count)
 
 
-def _reasons(experiments: Sequence[Experiment], cells: Sequence[Cell]) -> dict[int, str]:
-    """Cell -> why it cannot be one of a stack, "" where it can; every reason is logged once."""
+def _reasons(experiments: Sequence[Experiment], cells: Sequence[Cell], progress: Progress) -> dict[int, str]:
+    """Cell -> why it cannot be one of a stack, "" where it can; every reason is told once."""
     by_recipe: dict[tuple[str, int], str] = {}
     reasons: dict[int, str] = {}
+    features: dict[str, int] = {}  # bytes of those that stacks will read
+    shortages: dict[str, str] = {}
     for cell in cells:
         recipe = cell.variant.recipe
         key = recipe.model_copy(update={"seed": 0}).model_dump_json(), cell.experiment
         if key not in by_recipe:
-            by_recipe[key] = reason = why_not(recipe, experiments[cell.experiment])
+            experiment = experiments[cell.experiment]
+            name = features_name(recipe, experiment)
+            reason = unfit(recipe, experiment)
             if reason:
-                log.info("%s (%s): not stacked, since %s.", recipe.name, loss_shape(recipe), reason)
+                tell(recipe, reason, progress.say)
+            elif name not in shortages:  # asked once: what is free varies
+                shortages[name] = shortage(recipe, experiment, sum(features.values()))
+                if shortages[name]:
+                    tell(recipe, shortages[name], progress.say)
+                else:
+                    features[name] = features_bytes(recipe, experiment)
+            by_recipe[key] = reason or shortages[name]
         reasons[id(cell)] = by_recipe[key]
     return reasons
 
 
 def _stacks(
-    experiments: Sequence[Experiment], cells: Sequence[tuple[int, Cell]], jobs: int
-) -> list[list[_Place]]:
+    experiments: Sequence[Experiment], cells: Sequence[tuple[int, Cell]], jobs: int, progress: Progress
+) -> tuple[list[list[_Place]], int]:
+    """The stacks, and how many of them may train at a time."""
     shapes: dict[str, list[tuple[int, Cell]]] = {}
     for i, cell in cells:
         shapes.setdefault(stack_key(cell.variant.recipe, experiments[cell.experiment]), []).append((i, cell))
-    stacks: list[list[_Place]] = []
-    for members in shapes.values():
+    firsts: dict[str, tuple[Recipe, Experiment]] = {}
+    for key, members in shapes.items():
         cell = members[0][1]
-        experiment = experiments[cell.experiment]
-        largest = largest_stack(cell.variant.recipe, experiment.labelled.spaces, experiment.clips.device)
-        parts = cut(members, largest, jobs, lambda one: loss_shape(one[1].variant.recipe))
-        log.info(
-            "%s: %s in %s of up to %d.", cell.variant.recipe.name, counted(len(members), "run"),
-            counted(len(parts), "stack"), max(map(len, parts)),
-        )  # fmt: skip
+        firsts[key] = cell.variant.recipe, experiments[cell.experiment]
+    unread = {features_name(*first): features_bytes(*first) for first in firsts.values()}
+    rooms = {key: Room.of(*first, sum(unread.values())) for key, first in firsts.items()}
+    at_once = min(jobs, *(room.runs for room in rooms.values()))
+    stacks: list[list[_Place]] = []
+    for key, members in shapes.items():
+        (recipe, experiment), room = firsts[key], rooms[key]
+        largest = largest_stack(recipe, experiment.labelled.spaces, experiment.clips.device)
+        allowed = min(largest, room.runs // at_once)
+        parts = cut(members, allowed, at_once, lambda one: loss_shape(one[1].variant.recipe))
+        sizes = f"{counted(len(parts), 'stack')} of up to {max(map(len, parts))}"
+        if at_once < min(jobs, len(members)) or (allowed < largest and len(members) > at_once * allowed):
+            progress.say(
+                f"{counted(len(members), 'run')} of {recipe.name} would take "
+                f"{in_words(len(members) * room.of_run)} of memory, of which {in_words(room.free)} are free: made in "
+                f"{sizes}, {at_once} at a time."
+            )
+        log.info("%s: %s in %s.", recipe.name, counted(len(members), "run"), sizes)
         for part in parts:
             stacks.append([_Place(i, one, _stack_cell(experiments, one)) for i, one in part])
-    return stacks
+    return stacks, at_once
 
 
 class _Place(NamedTuple):
@@ -137,7 +162,7 @@ def _stack_cell(experiments: Sequence[Experiment], cell: Cell) -> StackCell:
 
 def _run_stacks(
     stacks: Sequence[Sequence[_Place]], jobs: int, wanted: Wanted, count: EpochCount
-) -> Iterator[Found]:
+) -> Generator[Found]:
     """In threads: the features are there once, and PyTorch's operations leave Python's lock."""
     # epochs and ends of runs, what went wrong, and None for each stack that has ended
     found: queue.SimpleQueue[_Epoch | tuple[StackCell, RunResult | AffuseError] | BaseException | None]
@@ -185,7 +210,7 @@ def _run_here(
     threads: int,
     wanted: Wanted,
     count: EpochCount,
-) -> Iterator[Found]:
+) -> Generator[Found]:
     from affuse.training.lightning.training import train_with_lightning
 
     with torch_threads(threads):
@@ -209,7 +234,7 @@ def _run_in_processes(
     threads: int,
     wanted: Wanted,
     count: EpochCount,
-) -> Iterator[Found]:
+) -> Generator[Found]:
     ends = " Finished cells are kept."
     sent = [replace(one, in_memory={}) for one in experiments]
     with worker_pool(jobs, _begin_worker, sent, count.done, threads, kept=ends) as pool:

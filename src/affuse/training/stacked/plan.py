@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
-import torch
-
 from affuse.models.network import Model
 from affuse.models.parts import resolve_encoders
 from affuse.recipe import Recipe
@@ -22,7 +20,7 @@ from affuse.training.stacked.network import pools
 
 CACHE_BYTES = 16e6  # weights, gradients and Adam's two moments of a stack on a processor; measured
 LARGEST = 32  # runs of a stack on a processor: more gain nothing
-GPU_SHARE = 0.5  # of the free memory for weights, gradients, moments and the best weights
+UNBOUNDED = 1_000_000  # on a GPU memory alone is the limit (``memory.Room``)
 COPIES = 4  # weight, gradient and two moments of every parameter, float32
 
 Item = TypeVar("Item")
@@ -45,7 +43,6 @@ def stack_key(recipe: Recipe, experiment: Experiment) -> str:
             recipe.training.batch_size,
             recipe.training.precision,
             recipe.training.feature_precision,
-            bool(any(part.standardise for part in recipe.modalities.values())),
             sorted(name for name, part in recipe.modalities.items() if part.standardise),
             experiment.clips.device,
             experiment.features_key,
@@ -54,7 +51,7 @@ def stack_key(recipe: Recipe, experiment: Experiment) -> str:
 
 
 def largest_stack(recipe: Recipe, spaces: Mapping[str, list[str]], device: str) -> int:
-    """How many runs of a recipe train best as one stack.
+    """How many runs of a recipe train best as one stack, where memory allows it.
 
     One where sequences are fused: the padded length of a run's batch, on which its dropout and the last bits of its
     sums depend, would be that of its neighbours; and such networks are large enough to be worth a call of their own.
@@ -65,8 +62,7 @@ def largest_stack(recipe: Recipe, spaces: Mapping[str, list[str]], device: str) 
         return 1
     size = 4 * COPIES * sum(parameter.numel() for parameter in model.parameters())
     if device.startswith("cuda"):
-        free, _ = torch.cuda.mem_get_info()
-        return max(1, int(GPU_SHARE * free / (2 * size)))
+        return UNBOUNDED
     return max(1, min(LARGEST, int(CACHE_BYTES / size)))
 
 
@@ -81,7 +77,7 @@ def cut(items: Sequence[Item], largest: int, jobs: int, alike: Callable[[Item], 
 
     Examples:
         >>> cut([1, 2, 3, 4, 5, 6, 7], largest=3, jobs=2, alike=lambda item: str(item % 2))
-        [[2, 4], [6, 1], [3, 5, 7]]
+        [[2, 4], [6, 1, 3], [5, 7]]
     """
     ordered = sorted(items, key=alike)
     count = max(min(jobs, len(ordered)), -(-len(ordered) // largest))

@@ -54,12 +54,14 @@ def train_stacked(
     Args:
         cells: Of one shape (``plan.stack_key``).
         wanted: What every run leaves.
-        stopped: Asked before each step; True ends all with KeyboardInterrupt.
+        stopped: Asked before each step, and before a run begins or ends; True ends all with KeyboardInterrupt.
         saving: When states are written; None: every 20 seconds.
     """
     members: list[Member] = []
     cell_of: dict[int, StackCell] = {}
     for cell in cells:
+        if stopped():
+            raise KeyboardInterrupt
         try:
             features = features_of(cell.experiment, cell.recipe)
             run = begin_run(cell.experiment, cell.recipe, cell.fold, cell.folder, wanted, features.sources())
@@ -81,6 +83,8 @@ def train_stacked(
     # what several threads add up differs in its last bits; small networks are slower by them too
     with torch_threads(1 if pools(model) else torch.get_num_threads()):
         for member, error in train_stack(members, device, report, stopped, saving):
+            if stopped():  # to predict and write takes a moment for each run, and many may end at once
+                raise KeyboardInterrupt
             with torch_threads(1):
                 found = _end(member, error)
             yield cell_of[id(member)], found
@@ -99,10 +103,15 @@ def _end(member: Member, error: NonFiniteLoss | None) -> RunResult | AffuseError
 def features_of(experiment: Experiment, recipe: Recipe) -> Features:
     """The experiment's features in memory, read when they are first asked for; all runs of a grid share them."""
     precision = recipe.training.feature_precision
-    key = f"{experiment.features_key} {precision}"
+    name = features_name(recipe, experiment)
     with _LOADING:
-        if key not in experiment.in_memory:
-            experiment.in_memory[key] = Features.load(
+        if name not in experiment.in_memory:
+            experiment.in_memory[name] = Features.load(
                 experiment.clips.open(), experiment.usable_ids, precision, experiment.clips.device
             )
-        return experiment.in_memory[key]
+        return experiment.in_memory[name]
+
+
+def features_name(recipe: Recipe, experiment: Experiment) -> str:
+    """Which features runs of a recipe read: those with the same text share them."""
+    return f"{experiment.features_key} {recipe.training.feature_precision}"

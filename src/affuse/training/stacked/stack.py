@@ -146,7 +146,7 @@ class Stack:
                 ).by_task
             joint = self.weigh(losses, {task: found[step] for task, found in counts.items()})
             self.optimizer.zero_grad()
-            joint.backward(torch.ones_like(joint))
+            joint.sum().backward()
             self.optimizer.step(active, absent[step])
             sums.add(
                 step, joint, losses, everywhere[step], {task: one[step] for task, one in weights.items()}

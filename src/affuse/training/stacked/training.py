@@ -24,10 +24,10 @@ class Saving:
     """When states are written.
 
     Args:
-        every: Seconds between two times; 0: after each epoch, however long it takes.
+        every: Seconds between two times.
     """
 
-    every: float = field(default_factory=lambda: SAVE_EVERY)
+    every: float = SAVE_EVERY
     last: float = field(default_factory=time.monotonic)
 
     def is_due(self) -> bool:
@@ -40,8 +40,7 @@ class Saving:
         for run, member in enumerate(stack.members):
             save_state(member.run.folder.stacked_state, member, stack.weights(run))
         self.last = time.monotonic()
-        if self.every:
-            self.every = max(self.every, (self.last - began) / SAVE_SHARE)
+        self.every = max(self.every, (self.last - began) / SAVE_SHARE)
 
 
 def train_stack(
@@ -60,8 +59,7 @@ def train_stack(
         members: Of one shape (``plan.stack_key``), in any order.
         device: cpu or cuda.
         report: Called with a run after each of its epochs.
-        stopped: Asked before each step; True: the training ends with KeyboardInterrupt, and what was saved last is
-            gone on from.
+        stopped: Asked before each step; True ends the training with KeyboardInterrupt. What was saved last stays.
         saving: When states are written.
     """
     saving = saving or Saving()
