@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -179,6 +178,7 @@ def test_killed_while_a_file_is_written(
 
 def test_a_full_disk_while_saving(experiment: Experiment, undisturbed, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """The operating system refuses a write; the file is named, the earlier state stays, and a rerun goes on."""
+    resource = pytest.importorskip("resource", reason="Windows has no bounds of a process")
     cells = cells_of(experiment, tmp_path)
     run_until(cells, After(9))
     states = {one.folder: RunFolder(one.folder).stacked_state.read_bytes() for one in cells}

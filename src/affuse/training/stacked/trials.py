@@ -20,6 +20,7 @@ from affuse.parts import registry
 from affuse.recipe import Recipe, Task
 from affuse.recipe.sections import FusionChoice
 from affuse.sequence import FeatureSequence
+from affuse.training.random_state import seeded
 from affuse.training.stacked.modules import MappedFusion, MappedLoss, stacked, stacks
 from affuse.training.stacked.state import holds_tensors_only
 from affuse.weighting.base import Weighting
@@ -47,7 +48,7 @@ def try_weighting(recipe: Recipe) -> str:
         return f"{what} computes the losses a second time"
     if not holds_tensors_only(weighting.state_dict()):
         return f"{what} keeps other things than tensors"
-    with torch.random.fork_rng(devices=[]):
+    with seeded(0):
         losses = {task: torch.tensor(1.0, requires_grad=True) for task in weighting.tasks}
         return _shared_draws(lambda: weighting(losses), what)
 
@@ -55,7 +56,7 @@ def try_weighting(recipe: Recipe) -> str:
 @cache
 def _fusion(kind: type[Fusion], choice: str, widths: tuple[tuple[str, int], ...]) -> str:
     chosen = FusionChoice.model_validate_json(choice)
-    with torch.random.fork_rng(devices=[]):
+    with seeded(0):
         fusion = build_fusion(chosen, dict(widths))
         if stacks(fusion) and registry.is_own("fusions", chosen.name):
             return ""
@@ -84,7 +85,7 @@ def _fusion(kind: type[Fusion], choice: str, widths: tuple[tuple[str, int], ...]
 @cache
 def _loss(kinds: tuple[type[TaskLoss], ...], task: str, choice: str, classes: int) -> str:
     chosen = Task.model_validate_json(choice)
-    with torch.random.fork_rng(devices=[]):
+    with seeded(0):
         for number, term in enumerate(chosen.loss):
             pair = [build_loss(task, chosen, classes, 4).terms[number] for _ in range(2)]
             assert all(isinstance(one, TaskLoss) for one in pair)
