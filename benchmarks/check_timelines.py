@@ -59,7 +59,7 @@ def train(corpus: affuse.Corpus, out: Path, model: str, cache: Path | None) -> N
     from affuse.cli.console import bars
     from affuse.training.cache import FeatureCache, default_folder
     from affuse.training.experiment import set_up
-    from affuse.training.run import train_fold
+    from affuse.training.fold import train_fold
 
     recipe = affuse.Recipe.load("server", [*SETTINGS, f"modalities.audio.options.model={model}"])
     with bars() as progress:

@@ -1,11 +1,31 @@
-"""One thread per test process: two processes of two threads each would fight over two cores."""
+"""What every test process has in common: one thread, no network, modules compiled once, long files first."""
+
+from __future__ import annotations
 
 import os
+from pathlib import Path
 
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # before torch is imported, and for the processes of the CLI tests
+# two processes of two threads each would fight over two cores; set before torch is imported, and for the processes
+# that tests start
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# a model that is nowhere is asked for again and again, with pauses, wherever there is no network
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# else each of the many processes that tests start compiles affuse again
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+import pytest
 import torch
 
 torch.set_num_threads(1)
+
+# The files that take longest begin, so that at the end no process is left alone with one (``--dist loadfile``).
+LONGEST = (
+    "export/test_export.py", "cli/test_demo.py", "reproduction/test_reproduce.py", "cli/test_cli.py",
+    "test_tutorial.py", "reproduction/test_joint.py", "parts/test_own_package.py", "export/test_export_long_conv.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    folder = Path(__file__).parent
+    ranks = {(folder / name).resolve(strict=True): rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))

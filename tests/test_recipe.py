@@ -1,11 +1,13 @@
 """Recipes as data: packaged ones, overrides, and what a mistake is told."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from affuse.errors import AffuseError
+from affuse.files.yaml_text import write_yaml
 from affuse.recipe import Recipe, loss_name, packaged_recipes, parse_loss
 
 
@@ -201,6 +203,15 @@ def test_changes_as_values_are_those_as_text() -> None:
     assert Recipe.load("3m-ser", "seed=3").seed == 3  # one text is one change, not a row of letters
 
 
+def test_the_yaml_of_like_recipes_is_each_ones_own() -> None:
+    """It is kept for the next time: a field that differs by its type alone makes another text."""
+    recipe = Recipe.load("3m-ser")
+    for changes in ([], ["seed=1"], ["description=1"], ["description='1.0'"], ["optimizer.lr=1"]):
+        one = recipe.changed(changes)
+        assert one.to_yaml() == one.to_yaml() == write_yaml(one.model_dump())
+    assert recipe.to_yaml() == write_yaml(recipe.model_dump())
+
+
 def test_values_of_numpy_and_paths_are_written_as_yaml() -> None:
     recipe = Recipe.load(
         "3m-ser", {"seed": np.int64(4), "modalities.audio.options.weights": Path("a") / "b.pth"}
@@ -253,6 +264,17 @@ def test_packaged_recipes_say_what_they_are_in_a_first_sentence_that_fits_a_line
     for name in packaged_recipes():
         first = " ".join(Recipe.load(name).description.split()).split(". ")[0]
         assert 20 < len(first) <= 120, f"{name}: {first}"
+
+
+def test_the_demos_recipes_leave_the_protocol_to_the_reports() -> None:
+    """The demo changes one; a description that told it would be wrong above the numbers."""
+    from affuse.api.demonstration import demo_variants, joint_variant
+
+    variants = [*demo_variants(), *demo_variants(video=False), joint_variant()]
+    told = {variant.recipe.name: variant.recipe.description for variant in variants}
+    assert {"demo-server", "demo-3m-ser-face", "demo-mm-dynamic"} <= set(told)
+    for name, description in told.items():
+        assert not re.search(r"\b(folds?|sessions?|speakers?|split|tests|validates)\b", description), name
 
 
 @pytest.mark.parametrize(

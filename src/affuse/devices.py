@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from affuse.errors import AffuseError, argument
 
 
@@ -38,3 +40,19 @@ def choose_device(device: str = "auto") -> str:
     if device == "cuda":
         raise AffuseError(f"{argument('device', 'cuda')}: no GPU was found; use {argument('device', 'cpu')}.")
     return "cpu"
+
+
+def threads_per_run(runs: int) -> int:
+    """How many threads each run of a grid has that is trained by itself: fewer runs than cores share the cores out.
+
+    It depends on the whole grid and the machine alone, not on how many run at a time or are finished, since the last
+    bits of a sum may depend on the number of threads.
+
+    Args:
+        runs: Of the grid that are trained so.
+
+    Examples:
+        >>> threads_per_run(1000)
+        1
+    """
+    return max(1, (os.cpu_count() or 1) // max(1, runs))

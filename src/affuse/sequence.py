@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from affuse.errors import AffuseError
 
@@ -18,6 +19,8 @@ class FeatureSequence(NamedTuple):
         values: (batch, time, ...), zero where ``mask`` is False.
         mask: (batch, time), bool: True on real steps, which come first. A row that is False throughout is a missing
             modality.
+
+    Of a stack of runs (``affuse.layers``) both have the runs in front.
 
     Examples:
         >>> sequence = pad([torch.ones(3, 2), None, torch.ones(1, 2)])
@@ -34,20 +37,21 @@ class FeatureSequence(NamedTuple):
 
     def keep(self, kept: Tensor) -> FeatureSequence:
         """The same batch, the modality missing from the rows where ``kept`` (batch,) is False."""
-        mask = self.mask & kept[:, None]
+        mask = self.mask & kept[..., None]
         return FeatureSequence(
-            self.values.masked_fill(~mask.reshape(*mask.shape, *[1] * (self.values.dim() - 2)), 0), mask
+            self.values.masked_fill(~mask.reshape(*mask.shape, *[1] * (self.values.dim() - mask.dim())), 0),
+            mask,
         )
 
     @property
     def lengths(self) -> Tensor:
         """Number of real steps, (batch,)."""
-        return self.mask.sum(dim=1)
+        return self.mask.sum(dim=-1)
 
     @property
     def present(self) -> Tensor:
         """False where the modality is missing, (batch,)."""
-        return self.mask.any(dim=1)
+        return self.mask.any(dim=-1)
 
 
 def pad(clips: SequenceOf[Tensor | None]) -> FeatureSequence:
@@ -59,11 +63,10 @@ def pad(clips: SequenceOf[Tensor | None]) -> FeatureSequence:
     known = [clip for clip in clips if clip is not None]
     if not known:
         raise AffuseError("pad() needs at least one clip that is not None.")
-    longest = max(1, max(len(clip) for clip in known))
-    values = known[0].new_zeros((len(clips), longest, *known[0].shape[1:]))
-    mask = torch.zeros(len(clips), longest, dtype=torch.bool)
-    for row, clip in enumerate(clips):
-        if clip is not None:
-            values[row, : len(clip)] = clip
-            mask[row, : len(clip)] = True
-    return FeatureSequence(values, mask)
+    nothing = known[0].new_zeros((0, *known[0].shape[1:]))
+    filled = [nothing if clip is None else clip for clip in clips]
+    values = pad_sequence(filled, batch_first=True)
+    if not values.shape[1]:  # a batch has one step at least
+        values = values.new_zeros((len(clips), 1, *nothing.shape[1:]))
+    lengths = torch.tensor([clip.shape[0] for clip in filled])
+    return FeatureSequence(values, torch.arange(values.shape[1]) < lengths[:, None])

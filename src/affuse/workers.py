@@ -22,7 +22,7 @@ _STARTING = threading.Lock()
 
 
 def check_jobs(jobs: int | None) -> None:
-    """Refuse a number of processes that is none. None is one per core."""
+    """Refuse a number of threads or processes that is none. None is one per core."""
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
         raise AffuseError(f"{argument('jobs')} takes a whole number from 1, not {jobs!r}.")
 
@@ -104,8 +104,9 @@ def worker_pool(
         except BaseException:
             # Nothing is cancelled (as pool.map would): the pool's thread, which fails all that waits once it finds its
             # processes gone, stumbles over what was cancelled already.
+            # Killed, for Lightning lets a SIGTERM pass while it trains.
             for child in multiprocessing.active_children():
-                child.terminate()
+                child.kill()
             raise
 
 

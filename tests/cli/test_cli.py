@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+import command
 from small_corpus import make_corpus
 
 SMALL = [
@@ -119,12 +120,18 @@ def test_evaluate_gives_the_runs_own_numbers_on_its_test_part(
 
 
 def test_evaluate_with_a_split_of_another_corpus_says_so(
-    run_folder: Path, place: Path, tmp_path: Path
+    run_folder: Path,
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "split.csv").write_text("id,fold,role,speaker\nx1,0,test,s\n")
     arguments = ["evaluate", run_folder, place / "corpus", "--split", tmp_path / "split.csv"]
-    assert "another corpus's split" in affuse(*arguments, code=2).stderr
-    assert "it has test" in affuse(*arguments, "--role", "tst", code=2).stderr
+    for more, message in (([], "another corpus's split"), (["--role", "tst"], "it has test")):
+        ran = command.affuse(capsys, monkeypatch, *arguments, *more)
+        assert ran.code == 2
+        assert message in ran.err
 
 
 def test_compare_prints_the_papers_table_and_goes_on_where_it_was(place: Path, tmp_path: Path) -> None:
@@ -144,7 +151,8 @@ def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place: Path, tmp_path: Path
         "PYTHONPATH": str(Path(__file__).parents[2] / "src"), "AFFUSE_CACHE": str(place / "cache"),
     }  # fmt: skip
     arguments = ["compare", "server", str(place / "corpus"), "--out", str(tmp_path / "c"), *SMALL,
-                 "--set", "epochs=25", "--over", "seed=0,1,2", "--jobs", "1"]  # fmt: skip
+                 "--set", "epochs=25", "--over", "seed=0,1,2", "--jobs", "1",
+                 "--set", "training.engine=lightning"]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "affuse", *arguments], env=environment, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
@@ -166,12 +174,35 @@ def test_ctrl_c_stops_at_once_and_the_rerun_finishes(place: Path, tmp_path: Path
     assert len(list(tmp_path.rglob("results.json"))) == 9 + 3  # with the baseline
 
 
-def test_workers_end_when_their_parent_is_killed(place: Path, tmp_path: Path) -> None:
+def test_ctrl_c_stops_runs_that_train_side_by_side(place: Path, tmp_path: Path) -> None:
     environment = os.environ | {
         "PYTHONPATH": str(Path(__file__).parents[2] / "src"), "AFFUSE_CACHE": str(place / "cache"),
     }  # fmt: skip
     arguments = ["compare", "server", str(place / "corpus"), "--out", str(tmp_path / "c"), *SMALL,
                  "--set", "epochs=100000", "--over", "seed=0,1", "--jobs", "2"]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "affuse", *arguments], env=environment, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.rglob("recipe.yaml")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "run the same command again" in errors
+    assert "Traceback" not in errors
+    assert not list(tmp_path.rglob("results.json"))
+
+
+def test_workers_end_when_their_parent_is_killed(place: Path, tmp_path: Path) -> None:
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parents[2] / "src"), "AFFUSE_CACHE": str(place / "cache"),
+    }  # fmt: skip
+    arguments = ["compare", "server", str(place / "corpus"), "--out", str(tmp_path / "c"), *SMALL,
+                 "--set", "epochs=100000", "--over", "seed=0,1", "--jobs", "2",
+                 "--set", "training.engine=lightning"]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "affuse", *arguments],
         env=environment,
@@ -238,13 +269,33 @@ def test_one_bad_clip_is_skipped_and_the_exit_code_tells(place: Path, tmp_path: 
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence_and_leaves_nothing(
-    place: Path, tmp_path: Path, arguments: list[str], message: str
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
 ) -> None:
+    """In this process, which has torch; the next test takes one of them to a process of its own."""
+    monkeypatch.setenv("AFFUSE_CACHE", str(place / "cache"))
     filled = [{"CORPUS": str(place / "corpus"), "OUT": str(tmp_path / "out")}.get(a, a) for a in arguments]
-    errors = affuse(*filled, cache=place / "cache", code=2).stderr
-    last = errors.strip().splitlines()[-1]
+    ran = command.affuse(capsys, monkeypatch, *filled)
+    assert ran.code == 2
+    assert "Traceback" not in ran.err
+    last = ran.err.strip().splitlines()[-1]
     assert last.startswith("affuse: ")
     assert message in last
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_input_of_a_corpus_is_the_last_line_of_a_process(place: Path, tmp_path: Path) -> None:
+    errors = affuse(
+        "train", "server", place / "corpus", "--out", tmp_path / "out", *SMALL, "--set", "classes=anger,joy",
+        cache=place / "cache", code=2,
+    ).stderr  # fmt: skip
+    last = errors.strip().splitlines()[-1]
+    assert last.startswith("affuse: ")
+    assert "no 'joy' among" in last
     assert not (tmp_path / "out").exists()
 
 

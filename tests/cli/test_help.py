@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -70,6 +71,33 @@ def test_help_is_written_in_sentences(words: tuple[str, ...]) -> None:
         text = getattr(param, "help", None) or ""
         assert text, f"{param.name} has no help"
         assert text.rstrip().endswith((".", ")")), f"{param.name}: {text}"
+
+
+def test_help_imports_nothing_heavy_and_nothing_of_the_other_verbs() -> None:
+    """Half of the start of ``affuse --help`` was pydantic, and the parameters of all other commands."""
+    code = (
+        "import contextlib, io, json, sys\n"
+        "from affuse.cli.app import main\n"
+        "before, found = set(sys.modules), {}\n"
+        f"for words in {list(commands())!r}:\n"
+        "    sys.argv = ['affuse', *words, '--help']\n"
+        "    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "        main()\n"
+        "    found[' '.join(words)] = sorted(set(sys.modules) - before)\n"
+        "    for name in [name for name in sys.modules if name.startswith('affuse.cli.') and name not in before]:\n"
+        "        del sys.modules[name]\n"
+        "print(json.dumps(found))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    assert len(found) > len(VERBS)
+    heavy = HEAVY | {"pandas", "numpy", "pyarrow", "pydantic", "rich"}
+    assert {
+        name: sorted(heavy & set(modules)) for name, modules in found.items() if heavy & set(modules)
+    } == {}
+    assert not [name for name in found[""] if name.startswith("affuse.")]
+    assert "affuse.cli.predict" in found["predict"]
+    assert "affuse.cli.prepare" not in found["predict"]
 
 
 def test_verbs_stand_in_the_order_of_their_use() -> None:

@@ -1,5 +1,6 @@
 """The visual encoder: counts, another hand's ResNet with the same weights, batches against clips, and its clips."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import nn
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.augmentation import augment
-from affuse.encoders.resnet import from_torchvision, make_network, widths
+from affuse.encoders.resnet import from_torchvision, make_network, pool_before_relu, widths
 from affuse.encoders.visual import VisualEncoder, VisualOptions
 from affuse.errors import AffuseError, ClipError
 from affuse.parts.registry import get
@@ -168,6 +169,33 @@ def test_bad_weights_are_one_sentence(
 
 def test_unknown_keys_stay_as_they_are() -> None:
     assert set(from_torchvision({"fc.weight": torch.zeros(1), "head.x": torch.zeros(1)})) == {"head.x"}
+
+
+def test_the_first_relu_after_its_pooling_changes_no_digit() -> None:
+    torch.manual_seed(0)
+    plain = scramble(make_network("resnet10", 16)).train()
+    pooled = copy.deepcopy(plain)
+    pool_before_relu(pooled)
+    assert list(pooled.state_dict()) == list(plain.state_dict())
+    x = torch.rand(3, 3, 64, 64)
+    x[1] = 0.5  # a picture of one colour: every maximum is a tie
+    found = []
+    for network in (plain, pooled):
+        y = network(x).last_hidden_state
+        y.square().sum().backward()
+        found.append([y, *network.state_dict().values(), *(p.grad for p in network.parameters())])
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_colours_from_0_to_1_are_scaled_once() -> None:
+    encoder = VisualEncoder(VisualOptions(**SMALL)).eval()
+    [clip] = make_clips(2)
+    with torch.no_grad():
+        got = encoder(pad([clip])).values[0]
+        maps = encoder.network((clip / 255).permute(0, 3, 1, 2)).last_hidden_state
+    assert encoder.scaling == "unit"
+    torch.testing.assert_close(got, maps.mean(dim=(2, 3)), rtol=1e-6, atol=1e-6)
 
 
 # ---- the encoder

@@ -1,8 +1,18 @@
 """Metrics against plain loops and scikit-learn's own functions."""
 
+from typing import Any
+
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    f1_score,
+    recall_score,
+)
 
 from affuse.evaluation.intervals import accuracy, balanced_accuracy
 from affuse.evaluation.metrics import measure
@@ -22,6 +32,28 @@ def test_against_scikit_learn() -> None:
     assert list(found.recall.values()) == pytest.approx(recall_score(labels, called, average=None))
     assert accuracy(found.confusion) == pytest.approx(found.acc)
     assert balanced_accuracy(found.confusion) == pytest.approx(found.bacc)
+
+
+@settings(deadline=None)
+@given(data=st.data(), classes=st.integers(2, 9))
+def test_every_metric_is_scikit_learns_to_the_last_bit(data: st.DataObject, classes: int) -> None:
+    """Classes that do not occur, classes never called, a single utterance: tables made before stay as they are."""
+    some = st.lists(st.integers(0, classes - 1), min_size=1, max_size=classes)
+    drawn = [data.draw(some), data.draw(some)]
+    random = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    n = data.draw(st.integers(1, 60))
+    labels, called = (random.choice(one, n) for one in drawn)
+    found = measure(labels, called, [str(i) for i in range(classes)])
+    occurring = sorted(set(labels.tolist()))
+    chosen: dict[str, Any] = {"labels": occurring, "zero_division": 0}
+    assert found.acc == accuracy_score(labels, called)
+    assert found.bacc == recall_score(labels, called, average="macro", **chosen)
+    assert found.macro_f1 == f1_score(labels, called, average="macro", **chosen)
+    assert found.weighted_f1 == f1_score(labels, called, average="weighted", **chosen)
+    assert found.confusion.tolist() == confusion_matrix(labels, called, labels=range(classes)).tolist()
+    recalls = recall_score(labels, called, average=None, **chosen)
+    assert [found.recall[str(i)] for i in occurring] == recalls.tolist()
+    assert sum(np.isnan(list(found.recall.values()))) == classes - len(occurring)
 
 
 def test_acc_and_bacc_by_hand() -> None:

@@ -5,8 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, recall_score, silhouette_samples
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
 from affuse.evaluation.calibration import (
@@ -62,6 +65,12 @@ def test_holm_step_by_step() -> None:
     assert found[[0, 2, 3, 4]] == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert np.isnan(found[1])
     assert np.isnan(holm([np.nan])).all()
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(st.floats(0, 1), st.just(0.01)), min_size=1, max_size=20))
+def test_holm_is_statsmodels_to_the_last_bit(p: list[float]) -> None:
+    assert holm(p).tolist() == multipletests(p, method="holm")[1].tolist()
 
 
 def test_one_p_value_of_many_seeds() -> None:

@@ -32,7 +32,7 @@ from affuse.sequence import FeatureSequence, pad
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up
 from affuse.training.features import encode_clip
-from affuse.training.run import train_fold
+from affuse.training.fold import train_fold
 from audio_files import sine, write_tracks
 from command import affuse as command
 from exported import assert_same, batch, build, feed, frozen_encoders
@@ -163,7 +163,8 @@ def test_raw_inputs_take_the_frozen_encoders_along(tmp_path: Path) -> None:
             "audio": {"encoder": "logmel", "standardise": True, "options": {"bands": 10, "seconds": 0.2}},
             "text": {"encoder": "bert", "options": {"model": bert}},
         },
-        "attention",
+        "gated",
+        {"width": 16},
     )
     model.standardisers["audio"].fit(torch.randn(56), torch.rand(56) + 0.5)
     path = export_onnx(model, tmp_path / "raw.onnx", inputs="raw")

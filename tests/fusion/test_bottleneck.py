@@ -27,7 +27,7 @@ def norm(x: torch.Tensor, layer: torch.nn.Module):
 
 def transformer(layer: torch.nn.Module, z: torch.Tensor):
     """Y = MSA(LN(z)) + z;  MLP(LN(y)) + y, with GELU, of one clip (steps, width)."""
-    width, heads = z.shape[1], layer.self_attn.num_heads
+    width, heads = z.shape[1], layer.self_attn.heads
     x = norm(z, layer.norm1)
     q, k, v = (x @ layer.self_attn.in_proj_weight.T + layer.self_attn.in_proj_bias).split(width, dim=1)
     parts = []

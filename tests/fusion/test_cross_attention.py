@@ -21,7 +21,7 @@ def norm(x: torch.Tensor, layer: torch.nn.Module):
 
 def attend(queries: torch.Tensor, keys: torch.Tensor, layer: torch.nn.Module):
     """Eq. 1 per head: softmax(Q K' / sqrt(d_k)) V, by loops over heads and queries."""
-    width, heads = layer.embed_dim, layer.num_heads
+    width, heads = queries.shape[1], layer.heads
     size = width // heads
     w, b = layer.in_proj_weight, layer.in_proj_bias
     q = queries @ w[:width].T + b[:width]

@@ -229,9 +229,15 @@ def test_attention_equals_torch_layers_without_masks() -> None:
     text, audio = torch.randn(1, 5, 16), torch.randn(1, 3, 8)
     ones = torch.ones(1, 5, dtype=torch.bool)
     found = fusion({"text": FeatureSequence(text, ones), "audio": FeatureSequence(audio, ones[:, :3])})
-    attended, _ = fusion.attend["text"].attention(text, text, text)
+
+    def attend(own: nn.Module, steps: torch.Tensor):
+        attention = nn.MultiheadAttention(steps.shape[2], num_heads=2, batch_first=True)
+        attention.load_state_dict(own.state_dict())
+        return attention(steps, steps, steps)[0]
+
+    attended = attend(fusion.attend["text"].attention, text)
     steps = torch.cat([fusion.project["text"](attended), fusion.project["audio"](audio)], dim=1)
-    fused, _ = fusion.fuse.attention(steps, steps, steps)
+    fused = attend(fusion.fuse.attention, steps)
     torch.testing.assert_close(found, fusion.output(fused).mean(dim=1), rtol=1e-5, atol=1e-6)
 
 
@@ -303,3 +309,60 @@ def test_every_fusion_has_default_options(name: str) -> None:
     widths = {"text": 8, "audio": 16}  # attention's heads divide both
     plain, given = (get("fusions", name)(widths, *o) for o in ((), (get("fusions", name).Options(),)))
     assert plain.width == given.width
+
+
+def test_parameters_are_named_as_in_models_written_before() -> None:
+    """Model folders hold them by name and shape."""
+    mha = {
+        "in_proj_weight": (24, 8),
+        "in_proj_bias": (24,),
+        "out_proj.weight": (8, 8),
+        "out_proj.bias": (8,),
+    }
+    norm = {"weight": (8,), "bias": (8,)}
+    small = {"width": 8, "heads": 2}
+    expected: dict[str, dict[str, Any]] = {
+        "attention": {
+            "attend.text.attention": mha,
+            "project.text.0": {"weight": (8, 8), "bias": (8,)},
+            "project.text.1": norm,
+            "fuse.attention": mha,
+            "output.0": {"weight": (8, 8), "bias": (8,)},
+            "output.1": norm,
+        },
+        "cross_attention": {
+            "convolutions.text": {"weight": (8, 8, 3)},
+            "temporal.text.0.target_norm": norm,
+            "temporal.text.0.source_norm": norm,
+            "temporal.text.0.attention": mha,
+            "temporal.text.0.middle_norm": norm,
+            "temporal.text.0.feed_forward.0": {"weight": (32, 8), "bias": (32,)},
+            "temporal.text.0.feed_forward.3": {"weight": (8, 32), "bias": (8,)},
+        },
+        "bottleneck": {
+            "tokens": (2, 8),
+            "project.text": {"weight": (8, 8), "bias": (8,)},
+            "classes.text": (8,),
+            "layers.text.0.self_attn": mha,
+            "layers.text.0.linear1": {"weight": (16, 8), "bias": (16,)},
+            "layers.text.0.linear2": {"weight": (8, 16), "bias": (8,)},
+            "layers.text.0.norm1": norm,
+            "layers.text.0.norm2": norm,
+        },
+        "gated": {"features.text": {"weight": (8, 8)}},
+        "late": {"weight_logits": (1,), "projections.text": {"weight": (8, 8), "bias": (8,)}},
+    }
+    options: dict[str, dict[str, Any]] = {
+        "attention": small,
+        "cross_attention": small | {"kernel": 3, "self_layers": 1},
+        "bottleneck": small | {"layers": 1, "fuse_from": 0, "tokens": 2, "hidden": 2},
+    }
+    for name, modules in expected.items():
+        flat: dict[str, tuple[int, ...]] = {}
+        for module, parameters in modules.items():
+            if isinstance(parameters, tuple):
+                flat[module] = parameters
+            else:
+                flat |= {f"{module}.{parameter}": shape for parameter, shape in parameters.items()}
+        fusion = make(name, {"text": 8}, **options.get(name, {}))
+        assert {n: tuple(p.shape) for n, p in fusion.state_dict().items()} == flat

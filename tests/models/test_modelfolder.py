@@ -14,6 +14,7 @@ from huggingface_hub import ModelCard
 import affuse
 from affuse.encoders.pretrained import architecture_only, weights_follow
 from affuse.errors import AffuseError
+from affuse.models.card import own_words
 from affuse.models.index import FORMAT
 from affuse.models.network import Model
 from affuse.models.parts import resolve_encoder
@@ -22,7 +23,7 @@ from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence, pad
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up
-from affuse.training.run import train_fold
+from affuse.training.fold import train_fold
 from quiet import Quiet
 from small_corpus import make_corpus
 from tiny_models import tiny_bert, tiny_wav2vec2, tiny_whisper
@@ -405,9 +406,20 @@ def test_the_card_is_written_from_the_run(tmp_path: Path) -> None:
     gap = max(by_gender.values()) - min(by_gender.values())
     assert f"gap {gap:.1f} points" in text
 
+    assert "whatever was changed in it since: A small model." in text  # nobody knows what an own file was
+
     chosen = experiment.recipe.changed(["training.select=test", "seed=3"])
     train_fold(experiment, chosen, 0, tmp_path / "flattered")
     text = (tmp_path / "flattered" / "model" / "README.md").read_text()
     assert "**The figures below are better than they should be**: epoch chosen on the test part." in text
     assert "seed 3." in text
     assert "predicted once" not in text
+
+
+@pytest.mark.parametrize("changes", [[], ["seed=4"], ["training.epochs=2"], ["protocol.by=speaker"]])
+def test_a_packaged_recipes_words_stand_in_the_card_while_nothing_is_changed(changes: list[str]) -> None:
+    recipe = Recipe.load("demo-server", changes)
+    words = " ".join(recipe.description.split())
+    told = " ".join(own_words(recipe))
+    assert words
+    assert (words in told) == (changes in ([], ["seed=4"]))

@@ -23,7 +23,7 @@ from affuse.recipe import Recipe
 from affuse.training.cache import FeatureCache
 from affuse.training.evaluate import evaluate_model
 from affuse.training.experiment import set_up
-from affuse.training.run import train_fold
+from affuse.training.fold import train_fold
 from quiet import Quiet
 from small_corpus import make_corpus
 from tiny_models import tiny_bert, tiny_wav2vec2

@@ -15,7 +15,7 @@ from affuse.recipe import Recipe, Training
 from affuse.training.cache import FeatureCache
 from affuse.training.convergence import training_in_words
 from affuse.training.experiment import set_up
-from affuse.training.run import train_fold
+from affuse.training.fold import train_fold
 from quiet import Quiet
 from small_corpus import make_corpus
 

@@ -36,5 +36,5 @@ def test_a_comparison_tells_epochs_before_its_first_run_has_ended(tmp_path: Path
         "server", corpus, tmp_path / "grid", over={"seed": range(2)}, folds=[0], set=small, jobs=1,
         cache=tmp_path / "cache", progress=progress, baseline=False,
     )  # fmt: skip
-    # each epoch, and the end of each run; test_compare has the same of worker processes
-    assert progress.counts["epochs of 2 runs"] == [(n, 6) for n in (1, 2, 3, 3, 4, 5, 6, 6)]
+    # each epoch of both, side by side, and the end of each run; test_compare has the same of worker processes
+    assert progress.counts["epochs of 2 runs"] == [(n, 6) for n in (1, 2, 3, 4, 5, 6, 6, 6)]

@@ -24,7 +24,7 @@ from affuse.training.cache import FeatureCache
 from affuse.training.evaluate import evaluate_model, rename_labels
 from affuse.training.evaluate.evaluation import Evaluation
 from affuse.training.experiment import set_up
-from affuse.training.run import train_fold
+from affuse.training.fold import train_fold
 from command import affuse
 from quiet import Quiet
 from small_corpus import make_corpus

@@ -17,8 +17,8 @@ from affuse.reproduction.running import check_grid
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import compare
 from affuse.training.experiment import read_clips, set_up
+from affuse.training.fold import train_fold
 from affuse.training.inputs import reads_text
-from affuse.training.run import train_fold
 from affuse.training.variants import Variant
 from quiet import Quiet
 from small_corpus import make_corpus

@@ -12,10 +12,10 @@ import torch
 from affuse.recipe import Recipe
 from affuse.sequence import pad
 from affuse.training.cache import FeatureCache
-from affuse.training.callbacks import SaveResumeState
 from affuse.training.experiment import Experiment, set_up
+from affuse.training.fold import train_fold
+from affuse.training.lightning.callbacks import SaveResumeState
 from affuse.training.modality_dropout import ModalityDropout, choose
-from affuse.training.run import train_fold
 from quiet import Quiet
 from small_corpus import make_corpus
 

@@ -13,15 +13,18 @@ import torch
 import affuse
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError
+from affuse.files import digest
+from affuse.files.yaml_text import write_yaml
+from affuse.models.foreign import foreign_code
 from affuse.models.loading import load_model
 from affuse.recipe import Recipe
 from affuse.training.cache import FeatureCache
-from affuse.training.callbacks import SaveResumeState
 from affuse.training.data import Clips
 from affuse.training.embeddings import read_embeddings, write_embeddings
 from affuse.training.experiment import set_up
-from affuse.training.module import NonFiniteLoss
-from affuse.training.run import train_fold
+from affuse.training.failures import NonFiniteLoss
+from affuse.training.fold import train_fold
+from affuse.training.lightning.callbacks import SaveResumeState
 from affuse.training.runfolder import RunFolder
 from quiet import Quiet
 from small_corpus import make_corpus
@@ -73,6 +76,33 @@ def test_a_run_whose_recipe_was_only_described_anew_is_the_same_run(
     other = prepared(place, "epochs=3")
     with pytest.raises(AffuseError, match="holds a finished run of another recipe"):
         train_fold(other, other.recipe, 0, tmp_path / "a")
+
+
+def test_a_run_finished_before_the_recipe_had_a_field_is_the_same_run(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path
+) -> None:
+    experiment = prepared(place, "epochs=2")
+    recipe, folder = experiment.recipe, RunFolder(tmp_path / "run")
+    first = train_fold(experiment, recipe, 0, folder.path)
+    # as an older affuse left it: no field in recipe.yaml, and a key that was made of that text
+    fields = recipe.model_dump()
+    for name in ("feature_precision", "engine"):
+        del fields["training"][name]
+    (folder.path / "recipe.yaml").write_text(write_yaml(fields))
+    key = digest(write_yaml(fields), experiment.shared_key, "0", *foreign_code(recipe))
+    for name in ("results.json", "environment.json"):
+        recorded = json.loads((folder.path / name).read_text())
+        (folder.path / name).write_text(json.dumps(recorded | {"key": key}))
+    found = train_fold(experiment, recipe, 0, folder.path)
+    assert found.metrics == first.metrics
+    assert found.finished == first.finished
+    assert folder.recipe() == recipe
+    (folder.path / "results.json").unlink()  # and an unfinished one is not refused
+    assert train_fold(experiment, recipe, 0, folder.path).metrics == first.metrics
+    # another value is another experiment
+    for change in ("training.engine=lightning", "training.feature_precision=bfloat16"):
+        with pytest.raises(AffuseError, match="holds a finished run of another recipe"):
+            train_fold(experiment, recipe.changed([change]), 0, folder.path)
 
 
 def test_two_runs_with_one_seed_give_the_same_table_and_seeds_differ(
@@ -204,7 +234,7 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
     place: tuple[Corpus, str, FeatureCache], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes = ["loss=cross_entropy+center", "training.schedule.every=2", "tasks.gender.loss=cross_entropy",
-               "weighting.name=softmax", "weighting.lr=0.05"]  # fmt: skip
+               "weighting.name=softmax", "weighting.lr=0.05", "training.engine=lightning"]  # fmt: skip
     experiment = prepared(place, *changes)
     train_fold(experiment, experiment.recipe, 0, tmp_path / "whole")
 
@@ -233,12 +263,15 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
         assert (tmp_path / "cut" / name).read_text() == (tmp_path / "whole" / name).read_text()
 
 
-def test_a_damaged_resume_state_starts_anew(place: tuple[Corpus, str, FeatureCache], tmp_path: Path) -> None:
-    experiment = prepared(place)
+@pytest.mark.parametrize(("engine", "state"), [("auto", "last.safetensors"), ("lightning", "last.ckpt")])
+def test_a_damaged_resume_state_starts_anew(
+    place: tuple[Corpus, str, FeatureCache], tmp_path: Path, engine: str, state: str
+) -> None:
+    experiment = prepared(place, f"training.engine={engine}")
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run", keep_model=False)
     (tmp_path / "run" / "results.json").unlink()
     (tmp_path / "run" / "state").mkdir(exist_ok=True)
-    (tmp_path / "run" / "state" / "last.ckpt").write_bytes(b"half a file")
+    (tmp_path / "run" / "state" / state).write_bytes(b"half a file")
     train_fold(experiment, experiment.recipe, 0, tmp_path / "run")
     train_fold(experiment, experiment.recipe, 0, tmp_path / "other")
     assert (tmp_path / "run" / "predictions.csv").read_text() == (
@@ -414,6 +447,31 @@ def test_a_feature_that_never_varies_is_only_shifted(place: tuple[Corpus, str, F
     standardiser = model.standardisers["audio"]
     assert standardiser.deviation.tolist() == [1.0, 1.0]
     assert standardiser.mean.tolist() == pytest.approx([4000.3, 2.0])
+
+
+def test_statistics_of_a_fold_serve_all_its_runs(place: tuple[Corpus, str, FeatureCache]) -> None:
+    from affuse.models.network import Model
+    from affuse.training.standardise import fit_standardisers
+
+    experiment = prepared(place)
+    opened = experiment.clips.open()
+    fitted = []
+    for known in (None, experiment.statistics(0), experiment.statistics(0)):
+        model = Model(experiment.recipe, experiment.labelled.spaces)
+        fit_standardisers(model, opened, experiment.roles(0)["train"], known)
+        fitted.append(model.standardisers["audio"])
+        opened = opened if known is None else {}  # the third time no clip is read
+    steps = torch.cat(
+        [experiment.clips.open()["audio"].load(id) for id in experiment.roles(0)["train"]]
+    ).double()
+    for one in fitted:
+        assert torch.equal(one.mean, fitted[0].mean)
+        assert torch.equal(one.deviation, fitted[0].deviation)
+        torch.testing.assert_close(one.mean.double(), steps.mean(0), rtol=1e-5, atol=1e-5)
+    with torch.no_grad():
+        fitted[1].mean.add_(1)  # a model's own
+    assert torch.equal(experiment.statistics(0)["audio"][0], fitted[0].mean)
+    assert experiment.statistics(1) == {}
 
 
 def test_a_term_of_weight_0_trains_no_classifier() -> None:

@@ -18,8 +18,8 @@ from affuse.recipe import Recipe
 from affuse.sequence import pad
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up
-from affuse.training.module import TrainingModule
-from affuse.training.run import train_fold
+from affuse.training.fold import train_fold
+from affuse.training.lightning.module import TrainingModule
 from affuse.training.runfolder import RunFolder
 from command import affuse
 from quiet import Quiet

@@ -44,7 +44,7 @@ def train(
     """Train one fold with one seed, choose the epoch on validation, test once, and write a run folder.
 
     A folder whose run is finished is given back as it is; an interrupted run goes on from its last saved epoch. Runs
-    that are started in several threads are trained one after another.
+    that Lightning trains wait for each other if they are started in several threads.
 
     Args:
         recipe: A packaged name ("3m-ser"), a YAML file, or a recipe.
@@ -54,7 +54,7 @@ def train(
         seed: Of initialisation and batches; None: the recipe's.
         set: Fields of the recipe to change: ``{"optimizer.lr": 3e-4}``, or texts like "optimizer.lr=3e-4".
         cache: Folder of the feature cache; None: $AFFUSE_CACHE, or the user's cache folder.
-        live: Encode in every step in place of caching features.
+        live: Write no features to the cache: they are encoded for this run alone.
         self_contained: Copy frozen encoders into the model folder.
         device: "auto", "cpu" or "cuda".
         progress: What it reports to; None: bars in a terminal or notebook, else nothing.
@@ -80,17 +80,17 @@ def train(
     # what is wrong so far is answered at once: these import torch and lightning
     from affuse.results.run import Run
     from affuse.training.experiment import set_up
-    from affuse.training.run import train_fold
+    from affuse.training.fold import train_fold
 
     opened = open_corpus(corpus)
     device = choose_device(device)
     reused = files.finished and files.has_model
-    fresh = not (reused or files.state.is_file())
+    fresh = not (reused or files.has_state)
     with watched(progress) as watching:
         experiment = set_up(opened, chosen, None if live else open_cache(cache), watching, device, [fold])
         train_fold(
             experiment, experiment.recipe, fold, out, self_contained=self_contained,
-            progress=count_epochs(watching, experiment.recipe.training.epochs, fresh=fresh),
+            progress=count_epochs(watching, experiment.recipe.training.epochs, fresh=fresh), say=watching.say,
         )  # fmt: skip
     return Run(out, reused=reused, corpus=opened)
 
@@ -125,7 +125,7 @@ def compare(
             range(3)}``; the axis "recipe" takes names. Or texts like "seed=0,1,2".
         folds: Only these folds; None: all of the protocol.
         set: Fields of every recipe to change, as ``train`` takes them.
-        jobs: Processes; None: one per core.
+        jobs: How many stacks (threads) or single runs (processes) train at a time; None: one per core.
         keep_models: Keep every run's model folder.
         subsets: Test every subset of the modalities too, the others masked.
         baseline: Add a row of logistic regression on statistics of the same features.
@@ -223,7 +223,7 @@ def reproduce(
         seeds: In place of the protocol's own.
         set: Fields of every recipe to change; "3m-ser:optimizer.lr" changes those of one recipe.
         cache: Folder of the feature cache; None: $AFFUSE_CACHE, or the user's cache folder.
-        jobs: Processes; None: one per core.
+        jobs: How many stacks (threads) or single runs (processes) train at a time; None: one per core.
         device: "auto", "cpu" or "cuda".
         overwrite: Replace files that affuse did not write, or that were edited since.
         progress: What it reports to; None: bars in a terminal or notebook, else nothing.

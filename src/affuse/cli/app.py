@@ -13,24 +13,10 @@ import typer
 
 import affuse
 from affuse.calls import recorded_as
-from affuse.cli import (
-    compare,
-    demo,
-    evaluate,
-    export,
-    hub,
-    listing,
-    predict,
-    prepare,
-    report,
-    reproduce,
-    train,
-    validate,
-)  # fmt: skip
 from affuse.cli.flags import command_line, sentence
-from affuse.cli.verbs import VerbGroup, Verbs
+from affuse.cli.stopping import CONTINUED, Terminated, ended_by_sigterm
+from affuse.cli.verbs import Later, VerbGroup, Verbs
 from affuse.errors import AffuseError
-from affuse.files.names import shown
 
 
 class _Affuse(VerbGroup):
@@ -41,6 +27,25 @@ class _Affuse(VerbGroup):
         "Training and comparison": ("train", "compare", "reproduce", "evaluate", "report"),
         "Models": ("predict", "export", "push", "pull"),
         "More": ("list", "demo"),
+    }
+    later: ClassVar[Mapping[str, Later]] = {
+        "prepare": Later("prepare:app", "Read a corpus, or a table of your own, into a corpus folder."),
+        "validate": Later("validate:validate", "Check a corpus folder: rows, media files, labels."),
+        "train": Later("train:train", "Train one model; write a run folder."),
+        "compare": Later(
+            "compare:compare", "Train every combination of settings; write tables and a report."
+        ),
+        "reproduce": Later("reproduce:reproduce", "Run a paper's experiments beside its published numbers."),
+        "evaluate": Later("evaluate:evaluate", "Measure a trained model on a corpus."),
+        "predict": Later("predict:predict", "Write a timeline of emotion and gender of a recording."),
+        "report": Later("report:report", "Write the report of a run or a comparison again."),
+        "export": Later("export:export", "Write a model as one ONNX file."),
+        "push": Later("hub:push", "Upload a model to the Hugging Face Hub."),
+        "pull": Later("hub:pull", "Download a model from the Hugging Face Hub."),
+        "list": Later(
+            "listing:list_parts", "List losses, weightings, encoders, fusions, corpora and recipes."
+        ),
+        "demo": Later("demo:demo", "Run both papers' comparisons on a generated corpus."),
     }
 
 
@@ -55,29 +60,9 @@ First steps:
   affuse train voice-offline CORPUS --out RUN  a model from the voice
   affuse predict RUN CLIP                      a timeline of a recording
 
-Exit codes: 0 done; 1 done, but some items were skipped; 2 bad input, nothing done; 130 interrupted.""",
+Exit codes: 0 done; 1 done, but some items were skipped; 2 bad input, nothing done; 130 interrupted;
+143 ended by SIGTERM.""",
 )
-app.add_typer(
-    prepare.app, name="prepare", short_help="Read a corpus, or a table of your own, into a corpus folder."
-)
-app.command("validate", short_help="Check a corpus folder: rows, media files, labels.")(validate.validate)
-app.command("train", short_help="Train one model; write a run folder.")(train.train)
-app.command("compare", short_help="Train every combination of settings; write tables and a report.")(
-    compare.compare
-)
-app.command("reproduce", short_help="Run a paper's experiments beside its published numbers.")(
-    reproduce.reproduce
-)
-app.command("evaluate", short_help="Measure a trained model on a corpus.")(evaluate.evaluate)
-app.command("predict", short_help="Write a timeline of emotion and gender of a recording.")(predict.predict)
-app.command("report", short_help="Write the report of a run or a comparison again.")(report.report)
-app.command("export", short_help="Write a model as one ONNX file.")(export.export)
-app.command("push", short_help="Upload a model to the Hugging Face Hub.")(hub.push)
-app.command("pull", short_help="Download a model from the Hugging Face Hub.")(hub.pull)
-app.command("list", short_help="List losses, weightings, encoders, fusions, corpora and recipes.")(
-    listing.list_parts
-)
-app.command("demo", short_help="Run both papers' comparisons on a generated corpus.")(demo.demo)
 
 
 def _version(wanted: bool) -> None:
@@ -97,9 +82,13 @@ def _options(
 
 def main() -> None:
     """Run the command line; bad input is one sentence on standard error and exit code 2."""
+    # OpenMP's threads wait for each other in a busy loop, which beside another program costs many times what they save;
+    # read when torch is loaded
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     _open_outputs()
+    verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
-        with recorded_as(command_line()):
+        with recorded_as(command_line()), ended_by_sigterm(verb):
             app(prog_name="affuse")
     except AffuseError as error:
         _fail(sentence(error))
@@ -107,14 +96,14 @@ def main() -> None:
         # typer turns Ctrl-C into exit code 130 without a word
         if isinstance(stop, SystemExit) and stop.code != 130:
             raise
-        verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
         cure = (
             "run the same command again to go on where it was"
-            if verb in ("train", "compare", "reproduce", "demo")
+            if verb in CONTINUED
             else "what was written is whole, and the same command starts from the beginning"
         )
-        print(f"\nInterrupted; {cure}.", file=sys.stderr)
-        sys.exit(130)
+        terminated = isinstance(stop, Terminated)
+        print(f"\n{'Ended by SIGTERM' if terminated else 'Interrupted'}; {cure}.", file=sys.stderr)
+        sys.exit(143 if terminated else 130)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
@@ -155,5 +144,7 @@ def _take_any_text(stream: TextIO) -> None:
 
 
 def _fail(message: str) -> None:
+    from affuse.files.names import shown
+
     print(f"affuse: {shown(message)}", file=sys.stderr)
     sys.exit(2)

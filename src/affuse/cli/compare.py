@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from affuse.cli.predict import OVERWRITE_HELP
-from affuse.cli.train import CACHE_HELP, DEVICE_HELP, SET_HELP
+from affuse.cli.train import CACHE_HELP, DEVICE_HELP, SET_HELP, VERBOSE_HELP
 from affuse.failures import SKIPPED
 
 if TYPE_CHECKING:
     from affuse.results.grid import Grid
 
-JOBS_HELP = "Processes. Default: one per core."
+JOBS_HELP = "How many stacks or single runs train at a time. Default: one per core."
 
 
 def compare(
@@ -45,6 +45,7 @@ def compare(
     device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help=VERBOSE_HELP)] = False,
 ) -> None:
     """Train every combination of --over on all folds, and say which differences hold.
 
@@ -55,7 +56,7 @@ def compare(
     from affuse.cli.console import bars
 
     chosen = None if not fold else [one for text in fold for one in text.split(",") if one.strip()]
-    with bars() as progress:
+    with bars(verbose=verbose) as progress:
         grid = affuse.compare(
             recipe, corpus, out, over=over, folds=chosen, set=set_, baseline=baseline, subsets=subsets,  # type: ignore[arg-type]
             keep_models=keep_models, jobs=jobs, device=device, cache=cache, overwrite=overwrite, progress=progress,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -35,12 +37,36 @@ out = _Results(highlight=False, markup=False, emoji=False, width=None if sys.std
 messages = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
-def bars(transient: bool = False) -> AbstractContextManager[Bars | Lines]:
+@contextmanager
+def bars(transient: bool = False, verbose: bool = False) -> Generator[Bars | Lines]:
     """Live bars on a terminal; on anything else the messages, and a line a minute.
 
-    ``transient``: bars leave nothing behind.
+    ``transient``: bars leave nothing behind. ``verbose``: what the logger ``affuse.training`` tells is said, too.
     """
-    return reporting(messages, flag, transient=transient)
+    with reporting(messages, flag, transient=transient) as progress:
+        if not verbose:
+            yield progress
+            return
+        logger, telling = logging.getLogger("affuse.training"), _Telling(progress)
+        before = logger.level
+        logger.addHandler(telling)
+        logger.setLevel(logging.INFO)
+        try:
+            yield progress
+        finally:
+            logger.setLevel(before)
+            logger.removeHandler(telling)
+
+
+class _Telling(logging.Handler):
+    """Says what is logged."""
+
+    def __init__(self, progress: Bars | Lines) -> None:
+        super().__init__(logging.INFO)
+        self.progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.progress.say(record.getMessage())
 
 
 def print_table(table: pd.DataFrame, title: str | None = None) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from affuse.cli.compare import JOBS_HELP
 from affuse.cli.predict import OVERWRITE_HELP
+from affuse.cli.train import VERBOSE_HELP
 
 
 def demo(
@@ -21,6 +22,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Random seed of the corpus.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, help=JOBS_HELP)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help=VERBOSE_HELP)] = False,
 ) -> None:
     """Run both papers' comparisons on a generated corpus: about 5.5 minutes on 2 free cores.
 
@@ -33,7 +35,7 @@ def demo(
     from affuse.cli.compare import print_grid
     from affuse.cli.console import bars, messages
 
-    with bars() as progress:
+    with bars(verbose=verbose) as progress:
         grids = affuse.demo(
             out,
             turns=turns,

@@ -10,7 +10,6 @@ import typer
 from typer.main import get_command
 
 from affuse.cli.verbs import VerbGroup, Verbs
-from affuse.parts import registry
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -31,6 +30,8 @@ class Readers(VerbGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """List our own readers, those of others, and what works on a corpus folder."""
+        from affuse.parts import registry
+
         names = registry.names("corpora")
         return [*ABOUT, *(name for name in names if name not in ABOUT), *self.commands]
 
@@ -52,7 +53,9 @@ class Readers(VerbGroup):
 
     def _about(self, name: str) -> str:
         if name in self.commands:
-            return self.commands[name].short_help or self.commands[name].help or ""
+            return super()._about(name)
+        from affuse.parts import registry
+
         return ABOUT.get(name) or f"Of {registry.origin('corpora', name)}."
 
 
@@ -65,6 +68,7 @@ app = Verbs(
 
 def _command(name: str) -> Any:
     from affuse.cli.reader_options import command_of
+    from affuse.parts import registry
 
     reader = registry.get("corpora", name)
     about, _, _ = inspect.cleandoc(reader.__doc__ or "").partition("\n\nArgs:")

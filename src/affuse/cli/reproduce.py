@@ -9,7 +9,7 @@ import typer
 
 from affuse.cli.compare import JOBS_HELP
 from affuse.cli.predict import OVERWRITE_HELP
-from affuse.cli.train import CACHE_HELP, DEVICE_HELP
+from affuse.cli.train import CACHE_HELP, DEVICE_HELP, VERBOSE_HELP
 from affuse.errors import AffuseError
 from affuse.failures import SKIPPED
 from affuse.names import counted
@@ -45,6 +45,7 @@ def reproduce(
     device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help=VERBOSE_HELP)] = False,
 ) -> None:
     """Run a paper's grid and set its published numbers beside those found.
 
@@ -55,7 +56,7 @@ def reproduce(
     from affuse.cli.console import bars, messages, print_table
 
     names = [name.strip() for name in protocol.split(",") if name.strip()]
-    with bars() as progress:
+    with bars(verbose=verbose) as progress:
         found = affuse.reproduce(
             paper, corpus, out, protocols=names, switches=switches, quick=quick, encoders=encoders,
             seeds=_seeds(seeds), set=set_, jobs=jobs, device=device, cache=cache, overwrite=overwrite,

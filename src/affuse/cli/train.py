@@ -9,6 +9,7 @@ import typer
 
 SET_HELP = "Change one field of the recipe, such as optimizer.lr=3e-4. May be given again."
 CACHE_HELP = "Folder of cached features. Default: AFFUSE_CACHE, or your cache folder."
+VERBOSE_HELP = "Say which runs train in stacks, and why others do not."
 DEVICE_HELP = "auto, cpu or cuda."
 
 
@@ -21,10 +22,11 @@ def train(
     set_: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
     device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
     cache: Annotated[Path | None, typer.Option(help=CACHE_HELP)] = None,
-    live: Annotated[bool, typer.Option("--live", help="Encode at every step, cache nothing.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Write no features to the cache.")] = False,
     self_contained: Annotated[
         bool, typer.Option("--self-contained", help="Copy frozen encoders into the model folder.")
     ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help=VERBOSE_HELP)] = False,
 ) -> None:
     """Train one fold with one seed and test it once.
 
@@ -34,7 +36,7 @@ def train(
     from affuse.cli.console import bars, messages, print_table, report_skipped
     from affuse.failures import SKIPPED
 
-    with bars() as progress:
+    with bars(verbose=verbose) as progress:
         run = affuse.train(
             recipe, corpus, out, fold=fold, seed=seed, set=set_, device=device, cache=cache, live=live,
             self_contained=self_contained, progress=progress,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections import Counter
+from collections import Counter, UserDict
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
 # what stands after an option in its help, by the type of its value
 WORDS: dict[Any, str] = {Path: "PATH", str: "TEXT", int: "N", float: "NUMBER"}
@@ -85,13 +87,59 @@ class Verb(TyperCommand):
                     formatter.write_dl(listed)
 
 
+class Later(NamedTuple):
+    """A command whose module is imported when it is asked for: ``module:function`` of this package, its short help."""
+
+    place: str
+    about: str
+
+    def made(self, name: str) -> Any:
+        """Import and build it, under this name. A group is there as its ``Verbs``."""
+        module, _, attribute = self.place.partition(":")
+        found = getattr(import_module(f"affuse.cli.{module}"), attribute)
+        if isinstance(found, Verbs):
+            command: Any = get_group(found)
+        else:
+            alone = Verbs()
+            alone.command(name)(found)
+            command = get_command(alone)
+        command.name, command.short_help = name, self.about
+        return command
+
+
+class _Commands(UserDict[str, Any]):
+    """Commands by name, those for later among them."""
+
+    def __getitem__(self, name: str) -> Any:
+        one = self.data[name]
+        if isinstance(one, Later):
+            one = self.data[name] = one.made(name)
+        return one
+
+
 class VerbGroup(TyperGroup):
     """A group of commands: listed under ``panels`` and in their order, each with a whole sentence.
 
-    Without a command it prints its help, and the exit code is 0.
+    Without a command it prints its help, and the exit code is 0. Those of ``later`` are built when they are called: the
+    list of all commands needs no module of any, and a command none of the others.
     """
 
     panels: ClassVar[Mapping[str, Sequence[str]]] = {}
+    later: ClassVar[Mapping[str, Later]] = {}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = _Commands({**self.later, **self.commands})
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Make --help as the parent does, and false where it is not given.
+
+        typer makes a truth value of nothing with pydantic, which is half of what the help of a command would cost.
+        """
+        option = super().get_help_option(ctx)
+        if option is not None and option.default is None:
+            option.default = False
+        return option
 
     def list_commands(self, ctx: Any) -> list[str]:
         """List the names in the order of the panels."""
@@ -114,7 +162,16 @@ class VerbGroup(TyperGroup):
             if some:
                 width = max(map(len, names))
                 with formatter.section(title):
-                    formatter.write_dl([(f"{name:<{width}}", _about(self.commands[name])) for name in some])
+                    formatter.write_dl([(f"{name:<{width}}", self._about(name)) for name in some])
+
+    def _about(self, name: str) -> str:
+        """What is said of a command in a list: its short help, else its help's first paragraph."""
+        if name in self.later:
+            return self.later[name].about
+        command = self.commands[name]
+        return command.short_help or " ".join(
+            inspect.cleandoc(command.help or "").partition("\n\n")[0].split()
+        )
 
 
 class Verbs(typer.Typer):
@@ -145,8 +202,3 @@ def _word(kind: Any) -> str:
         return WORDS[kind]
     found = [_word(one) for one in typing.get_args(kind) if one is not type(None)]
     return found[0] if found else "TEXT"
-
-
-def _about(command: Any) -> str:
-    """What is said of a command in a list: its short help, else its help's first paragraph."""
-    return command.short_help or " ".join(inspect.cleandoc(command.help or "").partition("\n\n")[0].split())

@@ -25,6 +25,9 @@ class LayerMix(nn.Module):
         self.weights = nn.Parameter(torch.zeros(layers))
 
     def forward(self, sequence: FeatureSequence) -> FeatureSequence:
-        """(batch, time, layers, width) -> (batch, time, width)."""
-        mixed = torch.einsum("l,btlw->btw", self.weights.softmax(dim=0), sequence.values)
+        """(batch, time, layers, width) -> (batch, time, width); of a stack (runs, ...)."""
+        shares = self.weights.softmax(dim=-1)
+        if shares.dim() > 1:  # of a stack: (runs, layers) beside (runs, batch, ...)
+            shares = shares[:, None]
+        mixed = torch.einsum("...l,...tlw->...tw", shares, sequence.values)
         return FeatureSequence(mixed, sequence.mask)

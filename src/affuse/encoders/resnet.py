@@ -57,6 +57,18 @@ def make_network(name: str, base: int = 64, stages: int = 4) -> nn.Module:
     return ResNetModel(config)
 
 
+def pool_before_relu(network: Any) -> None:
+    """Change a ResNetModel so that its first ReLU follows the max pooling: a quarter of the work, the same digits.
+
+    Neither changes an order, so the largest is the same one; where nothing is above 0, no gradient passes either way.
+    Names of parameters stay.
+    """
+    stem = network.embedder
+    if isinstance(stem.pooler, nn.MaxPool2d) and isinstance(stem.embedder.activation, nn.ReLU):
+        stem.pooler = nn.Sequential(stem.pooler, stem.embedder.activation)
+        stem.embedder.activation = nn.Identity()
+
+
 def load_weights(
     weights: str, name: str, base: int = 64, stages: int = 4, revision: str | None = None
 ) -> nn.Module:

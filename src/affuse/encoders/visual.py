@@ -20,7 +20,7 @@ from typing_extensions import override
 from affuse.encoders.augmentation import augment
 from affuse.encoders.base import EncoderOptions
 from affuse.encoders.face_clips import FaceClipOptions, FaceEncoder
-from affuse.encoders.resnet import Name, load_weights, make_network, widths
+from affuse.encoders.resnet import Name, load_weights, make_network, pool_before_relu, widths
 from affuse.sequence import FeatureSequence
 
 # Mean and deviation of ImageNet's colours in [0, 1], which every ResNet trained on it was given.
@@ -81,6 +81,7 @@ class VisualEncoder(FaceEncoder[VisualOptions]):
             if options.weights is None
             else load_weights(options.weights, *shape, revision=options.revision)
         )
+        pool_before_relu(self.network)
         if options.channels_last:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.width = self.width_of(options)
@@ -130,7 +131,8 @@ class VisualEncoder(FaceEncoder[VisualOptions]):
         x_nchw = x_nchw.float() / 255
         if clip_n is not None:
             x_nchw = augment(x_nchw, clip_n)
-        x_nchw = (x_nchw - self.mean) / self.deviation
+        if self.scaling != "unit":
+            x_nchw = (x_nchw - self.mean) / self.deviation
         # an autocast of the trainer's stays on where this option is off
         autocast = torch.autocast(x_nhwc.device.type, torch.bfloat16) if self.options.bf16 else nullcontext()
         with autocast:

@@ -19,6 +19,7 @@ from typing_extensions import override
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
 from affuse.encoders.long_conv import LongConv1d
+from affuse.encoders.pooled_conv import pooled_conv1d
 from affuse.errors import ClipError
 from affuse.sequence import FeatureSequence
 
@@ -142,8 +143,8 @@ class WaveformEncoder(Encoder[WaveformOptions]):
         mask_bt = mask_bf.repeat_interleave(self.steps_per_frame, dim=1)
         x_bl = x_bl.masked_fill(~mask_bt.repeat_interleave(per_step, dim=1), 0)
 
-        h_bcl = self.short(functional.pad(x_bl[:, None], _around(self.options.short_kernel)))
-        h_bct = self._activate(functional.max_pool1d(h_bcl, per_step))
+        padded_bl = functional.pad(x_bl, _around(self.options.short_kernel))
+        h_bct = self._activate(pooled_conv1d(padded_bl, self.short.weight, self.short.bias, per_step))
         # Silence is not zero here: it is the bias. A batch's padding must look like the edge of a clip alone.
         h_bct = h_bct.masked_fill(~mask_bt[:, None], 0)
         y_bgt = self.long(h_bct).unflatten(1, (-1, self.options.channel_pool)).amax(dim=2)

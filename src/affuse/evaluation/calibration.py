@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 BINS = 10
@@ -196,6 +195,8 @@ def fit_temperature(
         scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
         likelihood = scaled[np.arange(count), labels].sum()
         return float(-weight * likelihood + log_temperature**2 / (2 * PRIOR**2))
+
+    from scipy.optimize import minimize_scalar  # slow to import, and not needed to use a model
 
     best: Any = minimize_scalar(loss, bounds=_LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-7})
     found = float(best.x)

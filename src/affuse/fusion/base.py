@@ -39,7 +39,7 @@ class Opinions(NamedTuple):
         """The weighted mean of the embeddings, (batch, width)."""
         if self.log_weights is None:
             return self.embeddings[0]
-        return torch.einsum("bo,bow->bw", self.log_weights.exp(), torch.stack(self.embeddings, dim=1))
+        return torch.einsum("...o,...ow->...w", self.log_weights.exp(), torch.stack(self.embeddings, dim=-2))
 
     def logits(self, head: Callable[[Tensor], Tensor]) -> Tensor:
         """The head's logits, (batch, classes); for several opinions ln sum_o w_o softmax(head(e_o)).
@@ -49,8 +49,10 @@ class Opinions(NamedTuple):
         """
         if self.log_weights is None:
             return head(self.embeddings[0])
-        log_p_boc = torch.stack([head(embedding).log_softmax(dim=-1) for embedding in self.embeddings], dim=1)
-        return (self.log_weights[:, :, None] + log_p_boc).logsumexp(dim=1)
+        log_p_boc = torch.stack(
+            [head(embedding).log_softmax(dim=-1) for embedding in self.embeddings], dim=-2
+        )
+        return (self.log_weights[..., None] + log_p_boc).logsumexp(dim=-2)
 
 
 class Fusion(Checked, nn.Module, ABC):
@@ -68,9 +70,12 @@ class Fusion(Checked, nn.Module, ABC):
     Attributes:
         Options: The model of its options.
         width: Size of the embedding.
+        stacks: True where it is written with ``affuse.layers`` and counts dimensions from the last: it then fuses the
+            batches of several runs at once. ``training.stacked`` maps a fusion without it over the runs (torch.vmap).
     """
 
     Options: ClassVar[type[FusionOptions]] = FusionOptions
+    stacks: ClassVar[bool] = False
     width: int
 
     @abstractmethod

@@ -8,6 +8,7 @@ Shapes: b batch, t steps, k bottleneck tokens, w width.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -17,6 +18,7 @@ from typing_extensions import override
 from affuse.errors import AffuseError
 from affuse.fusion.base import Fusion, FusionOptions
 from affuse.fusion.positions import sinusoids
+from affuse.layers import EncoderLayer, Linear, per_run
 from affuse.sequence import FeatureSequence
 
 
@@ -65,6 +67,7 @@ class BottleneckFusion(Fusion):
     """
 
     Options = BottleneckOptions
+    stacks: ClassVar[bool] = True
 
     def __init__(self, widths: Mapping[str, int], options: BottleneckOptions | None = None) -> None:
         super().__init__()
@@ -78,9 +81,7 @@ class BottleneckFusion(Fusion):
                 f"fusion.options.fuse_from is {options.fuse_from} of {options.layers} layers: the modalities "
                 "would never meet; make it less than layers."
             )
-        self.project = nn.ModuleDict(
-            {name: nn.Linear(width, options.width) for name, width in widths.items()}
-        )
+        self.project = nn.ModuleDict({name: Linear(width, options.width) for name, width in widths.items()})
         self.classes = nn.ParameterDict(
             {name: nn.Parameter(0.02 * torch.randn(options.width)) for name in widths}
         )
@@ -88,14 +89,8 @@ class BottleneckFusion(Fusion):
         self.layers = nn.ModuleDict(
             {
                 name: nn.ModuleList(
-                    nn.TransformerEncoderLayer(
-                        options.width,
-                        options.heads,
-                        options.hidden * options.width,
-                        options.dropout,
-                        activation="gelu",
-                        batch_first=True,
-                        norm_first=True,
+                    EncoderLayer(
+                        options.width, options.heads, options.hidden * options.width, options.dropout
                     )
                     for _ in range(options.layers)
                 )
@@ -111,28 +106,27 @@ class BottleneckFusion(Fusion):
         padding: dict[str, Tensor] = {}  # True where a step is no key; [CLS] always is one
         for name, project in self.project.items():
             x_btw = project(sequences[name].values)
-            x_btw = x_btw + sinusoids(x_btw.shape[1], self.width, x_btw)
-            first = self.classes[name].expand(x_btw.shape[0], 1, -1)
-            steps[name] = torch.cat([first, x_btw], dim=1)
-            padding[name] = torch.cat(
-                [sequences[name].mask.new_zeros(x_btw.shape[0], 1), ~sequences[name].mask], 1
-            )
-        present_bm = torch.stack([sequences[name].present for name in self.project], dim=1)
-        f_bkw = self.tokens.expand(present_bm.shape[0], -1, -1)
-        shares_bm = present_bm.to(f_bkw) / present_bm.sum(dim=1, keepdim=True).clamp_min(1)
+            x_btw = x_btw + sinusoids(x_btw.shape[-2], self.width, x_btw)
+            first = per_run(self.classes[name], x_btw.dim()).expand(*x_btw.shape[:-2], 1, -1)
+            steps[name] = torch.cat([first, x_btw], dim=-2)
+            mask = sequences[name].mask
+            padding[name] = torch.cat([mask.new_zeros(*mask.shape[:-1], 1), ~mask], dim=-1)
+        present_bm = torch.stack([sequences[name].present for name in self.project], dim=-1)
+        f_bkw = self.tokens.unsqueeze(-3).expand(*present_bm.shape[:-1], -1, -1)
+        shares_bm = present_bm.to(f_bkw) / present_bm.sum(dim=-1, keepdim=True).clamp_min(1)
         for depth in range(self.depth):
             heard = []
             for name, layers in self.layers.items():
                 layer: nn.Module = layers[depth]  # type: ignore[index]
                 if depth < self.fuse_from:
-                    steps[name] = layer(steps[name], src_key_padding_mask=padding[name])
+                    steps[name] = layer(steps[name], padding[name])
                     continue
-                keys = torch.cat([padding[name], padding[name].new_zeros(f_bkw.shape[:2])], dim=1)
-                both = layer(torch.cat([steps[name], f_bkw], dim=1), src_key_padding_mask=keys)
-                own = steps[name].shape[1]
-                steps[name] = both[:, :own]
-                heard.append(both[:, own:])
+                keys = torch.cat([padding[name], padding[name].new_zeros(f_bkw.shape[:-1])], dim=-1)
+                both = layer(torch.cat([steps[name], f_bkw], dim=-2), keys)
+                own = steps[name].shape[-2]
+                steps[name] = both[..., :own, :]
+                heard.append(both[..., own:, :])
             if heard:
-                f_bkw = torch.einsum("bm,mbkw->bkw", shares_bm, torch.stack(heard))
-        classes_mbw = torch.stack([steps[name][:, 0] for name in self.project])
-        return torch.einsum("bm,mbw->bw", shares_bm, classes_mbw)
+                f_bkw = torch.einsum("...m,...mkw->...kw", shares_bm, torch.stack(heard, dim=-3))
+        classes_bmw = torch.stack([steps[name][..., 0, :] for name in self.project], dim=-2)
+        return torch.einsum("...m,...mw->...w", shares_bm, classes_bmw)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 from typing_extensions import override
 
-from affuse.fusion.base import Fusion, FusionOptions
-from affuse.fusion.pooling import Pooling, pool, pooled_width
-from affuse.sequence import FeatureSequence
+from affuse.fusion.base import FusionOptions, Opinions
+from affuse.fusion.pooling import Pooled, PooledFusion, Pooling, pooled_width
+from affuse.layers import Linear
 
 
 class ConcatOptions(FusionOptions):
@@ -23,7 +24,7 @@ class ConcatOptions(FusionOptions):
     )
 
 
-class ConcatFusion(Fusion):
+class ConcatFusion(PooledFusion):
     """Concatenation of pooled modalities, the fusion of SERVER (Pham et al. 2023).
 
     Each modality is pooled over time and projected to ``width`` without an activation; parts are joined.
@@ -47,6 +48,7 @@ class ConcatFusion(Fusion):
     """
 
     Options = ConcatOptions
+    stacks: ClassVar[bool] = True
 
     def __init__(self, widths: Mapping[str, int], options: ConcatOptions | None = None) -> None:
         super().__init__()
@@ -56,15 +58,14 @@ class ConcatFusion(Fusion):
         for name, width in widths.items():
             pooled = pooled_width(width, self.pooling[name])
             self.projections[name] = (
-                nn.Identity() if pooled == options.width else nn.Linear(pooled, options.width)
+                nn.Identity() if pooled == options.width else Linear(pooled, options.width)
             )
         self.width = options.width * len(widths)
 
     @override
-    def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
+    def join(self, pooled: Mapping[str, Pooled]) -> Opinions:
         parts = []
         for name, project in self.projections.items():
-            sequence = sequences[name]
-            part = project(pool(sequence, self.pooling[name]))
-            parts.append(part * sequence.present[:, None])  # a missing modality adds no projection bias
-        return torch.cat(parts, dim=-1)
+            values, present = pooled[name]
+            parts.append(project(values) * present[..., None])  # a missing modality adds no projection bias
+        return Opinions([torch.cat(parts, dim=-1)])

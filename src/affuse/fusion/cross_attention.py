@@ -9,7 +9,7 @@ Shapes: b batch, t steps, d width.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -20,6 +20,7 @@ from affuse.errors import AffuseError
 from affuse.fusion.base import Fusion, FusionOptions
 from affuse.fusion.pooling import pool
 from affuse.fusion.positions import sinusoids
+from affuse.layers import Dropout, LayerNorm, Linear, MultiheadAttention, StepConvolution
 from affuse.sequence import FeatureSequence
 
 
@@ -48,14 +49,14 @@ class CrossmodalLayer(nn.Module):
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.target_norm = nn.LayerNorm(width)
-        self.source_norm = nn.LayerNorm(width)
-        self.attention = nn.MultiheadAttention(width, heads, dropout=dropout, batch_first=True)
-        self.middle_norm = nn.LayerNorm(width)
+        self.target_norm = LayerNorm(width)
+        self.source_norm = LayerNorm(width)
+        self.attention = MultiheadAttention(width, heads, dropout)
+        self.middle_norm = LayerNorm(width)
         self.feed_forward = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(4 * width, width)
+            Linear(width, 4 * width), nn.ReLU(), Dropout(dropout), Linear(4 * width, width)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, target: Tensor, source: FeatureSequence) -> Tensor:
         """(batch, t, width) and (batch, s, width) with mask -> (batch, t, width)."""
@@ -63,9 +64,9 @@ class CrossmodalLayer(nn.Module):
         keys = self.source_norm(source.values)
         # A row without any key would be softmax over nothing: NaN. It attends to its padding, and the result
         # is taken out again.
-        hidden = ~source.mask & source.present[:, None]
-        heard, _ = self.attention(target, keys, keys, key_padding_mask=hidden, need_weights=False)
-        between = self.middle_norm(target + self.dropout(heard * source.present[:, None, None]))
+        hidden = ~source.mask & source.present[..., None]
+        heard = self.attention(target, keys, hidden)
+        between = self.middle_norm(target + self.dropout(heard * source.present[..., None, None]))
         return between + self.dropout(self.feed_forward(between))
 
 
@@ -99,6 +100,7 @@ class CrossAttentionFusion(Fusion):
     """
 
     Options = CrossAttentionOptions
+    stacks: ClassVar[bool] = True
 
     def __init__(self, widths: Mapping[str, int], options: CrossAttentionOptions | None = None) -> None:
         super().__init__()
@@ -114,10 +116,7 @@ class CrossAttentionFusion(Fusion):
         self.names = list(widths)
         self.mean = options.pool == "mean"
         self.convolutions = nn.ModuleDict(
-            {
-                name: nn.Conv1d(width, options.width, options.kernel, padding="same", bias=False)
-                for name, width in widths.items()
-            }
+            {name: StepConvolution(width, options.width, options.kernel) for name, width in widths.items()}
         )
         self.crossmodal = nn.ModuleDict(
             {
@@ -154,17 +153,18 @@ class CrossAttentionFusion(Fusion):
             for layer in self.temporal[name]:  # type: ignore[attr-defined]
                 joined = layer(joined, FeatureSequence(joined, mask))
             pooled = self._pool(FeatureSequence(joined, mask))
-            parts.append(pooled * mask.any(dim=1)[:, None])
+            parts.append(pooled * mask.any(dim=-1)[..., None])
         return torch.cat(parts, dim=-1)
 
     def _first_level(self, name: str, sequence: FeatureSequence) -> FeatureSequence:
         """Z^[0] of eq. 3. What stands in the padding must not reach a real step through the kernel."""
-        values = sequence.values.masked_fill(~sequence.mask[:, :, None], 0)
-        x_btd = self.convolutions[name](values.transpose(1, 2)).transpose(1, 2)
-        return FeatureSequence(x_btd + sinusoids(x_btd.shape[1], x_btd.shape[2], x_btd), sequence.mask)
+        values = sequence.values.masked_fill(~sequence.mask[..., None], 0)
+        x_btd = self.convolutions[name](values)
+        return FeatureSequence(x_btd + sinusoids(x_btd.shape[-2], x_btd.shape[-1], x_btd), sequence.mask)
 
     def _pool(self, sequence: FeatureSequence) -> Tensor:
         if self.mean:
             return pool(sequence, "mean")
-        last_b11 = (sequence.lengths - 1).clamp_min(0)[:, None, None]
-        return sequence.values.gather(1, last_b11.expand(-1, 1, sequence.values.shape[2])).squeeze(1)
+        last_b = (sequence.lengths - 1).clamp_min(0)
+        index_b1d = last_b[..., None, None].expand(*last_b.shape, 1, sequence.values.shape[-1])
+        return sequence.values.gather(-2, index_b1d).squeeze(-2)

@@ -8,16 +8,17 @@ Shapes: b batch, m modalities, w width.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
+from torch.nn import functional
 from typing_extensions import override
 
-from affuse.fusion.base import NEVER, Fusion, FusionOptions
-from affuse.fusion.pooling import Pooling, pool, pooled_width
-from affuse.sequence import FeatureSequence
+from affuse.fusion.base import NEVER, FusionOptions, Opinions
+from affuse.fusion.pooling import Pooled, PooledFusion, Pooling, pooled_width
+from affuse.layers import Linear
 
 
 class GatedOptions(FusionOptions):
@@ -33,7 +34,7 @@ class GatedOptions(FusionOptions):
     )
 
 
-class GatedFusion(Fusion):
+class GatedFusion(PooledFusion):
     """Gated multimodal unit: gates share each feature of the embedding out among the modalities (Arevalo et al. 2017).
 
     h_m = tanh(W_m x_m);  embedding = sum_m z_m * h_m, with x_m the modality pooled over time.
@@ -59,6 +60,7 @@ class GatedFusion(Fusion):
     """
 
     Options = GatedOptions
+    stacks: ClassVar[bool] = True
 
     def __init__(self, widths: Mapping[str, int], options: GatedOptions | None = None) -> None:
         super().__init__()
@@ -71,23 +73,27 @@ class GatedFusion(Fusion):
         self.gates = nn.ModuleDict()  # modality -> its columns of every gate's matrix
         for name, width in widths.items():
             pooled = pooled_width(width, self.pooling[name])
-            self.features[name] = nn.Linear(pooled, options.width, bias=False)
+            self.features[name] = Linear(pooled, options.width, bias=False)
             if gates:
-                self.gates[name] = nn.Linear(pooled, gates * options.width, bias=False)
+                self.gates[name] = Linear(pooled, gates * options.width, bias=False)
 
     @override
-    def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
-        pooled = {name: pool(sequences[name], how) for name, how in self.pooling.items()}
-        present_bm1 = torch.stack([sequences[name].present for name in self.pooling], dim=1)[:, :, None]
-        h_bmw = torch.stack([layer(pooled[name]).tanh() for name, layer in self.features.items()], dim=1)
-        logits_bmw = h_bmw.new_zeros(h_bmw.shape[0], 0, self.width)
+    def join(self, pooled: Mapping[str, Pooled]) -> Opinions:
+        present_bm1 = torch.stack([pooled[name].present for name in self.features], dim=-1)[..., None]
+        h_bmw = torch.stack(
+            [layer(pooled[name].values).tanh() for name, layer in self.features.items()], dim=-2
+        )
+        logits_bmw = h_bmw[..., :0, :]
         if self.gates:
-            total = torch.stack([layer(pooled[name]) for name, layer in self.gates.items()]).sum(dim=0)
-            logits_bmw = total.unflatten(1, (-1, self.width))
+            total = torch.stack([layer(pooled[name].values) for name, layer in self.gates.items()]).sum(dim=0)
+            logits_bmw = total.unflatten(-1, (-1, self.width))
         if self.tied:
-            last = h_bmw.new_zeros(h_bmw.shape[0], 1, self.width)
-            logits_bmw = torch.cat([logits_bmw, last], dim=1).masked_fill(~present_bm1, NEVER)
-            z_bmw = logits_bmw.softmax(dim=1)
+            last = torch.zeros_like(h_bmw[..., :1, :])
+            logits_bmw = torch.cat([logits_bmw, last], dim=-2).masked_fill(~present_bm1, NEVER)
+            log_z_bmw = logits_bmw.log_softmax(dim=-2)
         else:
-            z_bmw = logits_bmw.sigmoid()
-        return (z_bmw * h_bmw * present_bm1).sum(dim=1)
+            log_z_bmw = functional.logsigmoid(logits_bmw)
+        # Not softmax or sigmoid: these round a value otherwise where it stands at the end of a vector register, so a
+        # run would come out otherwise in another stack.
+        z_bmw = log_z_bmw.exp()
+        return Opinions([(z_bmw * h_bmw * present_bm1).sum(dim=-2)])

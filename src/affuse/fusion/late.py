@@ -7,15 +7,16 @@ sum over classifiers of P(class | x_m). Weighted, the sum is the linear opinion 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 from typing_extensions import override
 
-from affuse.fusion.base import NEVER, Fusion, FusionOptions, Opinions
-from affuse.fusion.pooling import Pooling, pool, pooled_width
-from affuse.sequence import FeatureSequence
+from affuse.fusion.base import NEVER, FusionOptions, Opinions
+from affuse.fusion.pooling import Pooled, PooledFusion, Pooling, pooled_width
+from affuse.layers import Linear, per_run
 
 
 class LateOptions(FusionOptions):
@@ -27,7 +28,7 @@ class LateOptions(FusionOptions):
     )
 
 
-class LateFusion(Fusion):
+class LateFusion(PooledFusion):
     """Each modality is classified on its own; probabilities are averaged with learnt weights (Kittler et al. 1998).
 
     e_m = W_m pool(x_m) + b_m;  P(class) = sum_m w_m softmax(head(e_m)), w = softmax of one logit per modality.
@@ -50,6 +51,7 @@ class LateFusion(Fusion):
     """
 
     Options = LateOptions
+    stacks: ClassVar[bool] = True
 
     def __init__(self, widths: Mapping[str, int], options: LateOptions | None = None) -> None:
         super().__init__()
@@ -57,7 +59,7 @@ class LateFusion(Fusion):
         self.pooling: dict[str, Pooling] = {name: options.pool.get(name, "mean") for name in widths}
         self.projections = nn.ModuleDict(
             {
-                name: nn.Linear(pooled_width(width, self.pooling[name]), options.width)
+                name: Linear(pooled_width(width, self.pooling[name]), options.width)
                 for name, width in widths.items()
             }
         )
@@ -65,17 +67,12 @@ class LateFusion(Fusion):
         self.width = options.width
 
     @override
-    def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
-        return self.opinions(sequences).embedding()
-
-    @override
-    def opinions(self, sequences: Mapping[str, FeatureSequence]) -> Opinions:
+    def join(self, pooled: Mapping[str, Pooled]) -> Opinions:
         embeddings, present = [], []
         for name, project in self.projections.items():
-            sequence = sequences[name]
-            present.append(sequence.present)
-            embedding = project(pool(sequence, self.pooling[name]))
-            embeddings.append(embedding * sequence.present[:, None])
-        absent_bm = ~torch.stack(present, dim=1)
-        logits_bm = self.weight_logits.expand(absent_bm.shape[0], -1).masked_fill(absent_bm, NEVER)
-        return Opinions(embeddings, logits_bm.log_softmax(dim=1))
+            part = pooled[name]
+            present.append(part.present)
+            embeddings.append(project(part.values) * part.present[..., None])
+        present_bm = torch.stack(present, dim=-1)
+        logits_bm = per_run(self.weight_logits, present_bm.dim()).expand(present_bm.shape)
+        return Opinions(embeddings, logits_bm.masked_fill(~present_bm, NEVER).log_softmax(dim=-1))

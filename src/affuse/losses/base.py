@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -35,6 +36,8 @@ class TaskLoss(Checked, nn.Module, ABC):
 
     Attributes:
         reads_logits: True where the loss trains the classifier that gives the logits.
+        stacks: True where ``total`` takes any number of dimensions in front of n, and parameters with the same ones:
+            the loss of several runs at once. ``training.stacked`` maps a loss without it over the runs (torch.vmap).
 
     Examples:
         >>> import torch
@@ -49,6 +52,7 @@ class TaskLoss(Checked, nn.Module, ABC):
     """
 
     reads_logits: ClassVar[bool] = False
+    stacks: ClassVar[bool] = False
 
     def __init__(self, num_classes: Classes, dim: Width, reduction: Reduction = "mean") -> None:
         super().__init__()
@@ -58,12 +62,12 @@ class TaskLoss(Checked, nn.Module, ABC):
 
     @abstractmethod
     def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
-        """The loss of each utterance, all of them labelled.
+        """The loss of each utterance.
 
         Args:
             logits: (n, classes).
             embedding: (n, dim).
-            labels: (n,) int64, from 0.
+            labels: (n,) int64, from 0. An utterance without a label may come as one of class 0; its value is not used.
 
         Returns:
             (n,).
@@ -81,12 +85,26 @@ class TaskLoss(Checked, nn.Module, ABC):
             A scalar, or (labelled,) with reduction "none".
         """
         labelled = labels >= 0
-        part = logits[labelled], embedding[labelled], labels[labelled]
         if self.reduction == "none":
-            return self.per_utterance(*part)
-        total = self.total(*part)
-        return total / max(1, len(part[2])) if self.reduction == "mean" else total
+            return self.per_utterance(logits[labelled], embedding[labelled], labels[labelled])
+        return self.reduced(logits, embedding, labels)
 
-    def total(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
-        """What "sum" gives: the same shapes -> scalar. A form that is no sum over utterances replaces it."""
-        return self.per_utterance(logits, embedding, labels).sum()
+    def reduced(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+        """``forward`` for "mean" and "sum", where ``stacks`` is true also of runs: (runs, n, ...) -> (runs,)."""
+        labelled = labels >= 0
+        total = self.total(logits, embedding, labels.clamp_min(0), labelled)
+        return total / labelled.sum(-1).clamp_min(1) if self.reduction == "mean" else total
+
+    def total(self, logits: Tensor, embedding: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
+        """What "sum" gives. A form that is no sum over utterances replaces it.
+
+        Args:
+            logits: (n, classes).
+            embedding: (n, dim).
+            labels: (n,) int64, from 0; 0 where there is none.
+            labelled: (n,) bool; the others count for nothing.
+
+        Returns:
+            A scalar.
+        """
+        return torch.where(labelled, self.per_utterance(logits, embedding, labels), 0.0).sum(-1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
+from affuse.layers import pick_rows
 from affuse.losses.base import Classes, Reduction, Width
 from affuse.losses.centers import CenteredLoss
 
@@ -30,6 +33,8 @@ class CenterLoss(CenteredLoss):
         6.5
     """
 
+    stacks: ClassVar[bool] = True
+
     def __init__(
         self,
         num_classes: Classes,
@@ -46,10 +51,11 @@ class CenterLoss(CenteredLoss):
 
     def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
         """The formula for each utterance, (n, classes), (n, dim), (n,) -> (n,)."""
-        return 0.5 * (embedding - self.centers[labels]).square().sum(dim=-1)
+        return 0.5 * (embedding - pick_rows(self.centers, labels)).square().sum(dim=-1)
 
-    def total(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+    def total(self, logits: Tensor, embedding: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
         """The sum over the batch, or the form of the first paper's code."""
         if self.squared:
-            return super().total(logits, embedding, labels)
-        return 0.5 * torch.linalg.vector_norm(embedding - self.centers[labels])
+            return super().total(logits, embedding, labels, labelled)
+        differences = torch.where(labelled[..., None], embedding - pick_rows(self.centers, labels), 0.0)
+        return 0.5 * torch.linalg.vector_norm(differences, dim=(-2, -1))

@@ -28,12 +28,12 @@ class CenteredLoss(TaskLoss):
         self.centers = nn.Parameter(torch.randn(num_classes, dim), requires_grad=trained)
 
     def squared_distances(self, embedding: Tensor) -> Tensor:
-        """Squared Euclidean distances, (n, dim) -> (n, classes).
+        """Squared Euclidean distances, (n, dim) -> (n, classes); of a stack (runs, n, dim) -> (runs, n, classes).
 
         Differences are formed before squaring: |x|^2 - 2xc + |c|^2 would lose the digits that matter once an
         embedding is close to its center.
         """
-        return (embedding[:, None, :] - self.centers[None, :, :]).square().sum(dim=-1)
+        return (embedding[..., None, :] - self.centers[..., None, :, :]).square().sum(dim=-1)
 
     def refuse_none(self, form: str) -> None:
         """AffuseError where a form has no value per utterance."""

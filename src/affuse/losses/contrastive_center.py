@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -35,6 +36,8 @@ class ContrastiveCenterLoss(CenteredLoss):
         0.10000000149011612
     """
 
+    stacks: ClassVar[bool] = True
+
     def __init__(
         self,
         num_classes: Classes,
@@ -58,15 +61,17 @@ class ContrastiveCenterLoss(CenteredLoss):
         own, others = self._distances(embedding, labels)
         return self.scale * 0.5 * own / (others + self.theta)
 
-    def total(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+    def total(self, logits: Tensor, embedding: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
         """The sum over the batch, or the form of the first paper's code."""
         if not self.ratio_of_sums:
-            return super().total(logits, embedding, labels)
-        own, others = self._distances(embedding, labels)
-        return self.scale * 0.5 * own.sum() / (others.sum() + self.theta)
+            return super().total(logits, embedding, labels, labelled)
+        own, others = (
+            torch.where(labelled, part, 0.0).sum(-1) for part in self._distances(embedding, labels)
+        )
+        return self.scale * 0.5 * own / (others + self.theta)
 
     def _distances(self, embedding: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """(n,) squared distance to the own center, and the sum of those to all others."""
         distances = self.squared_distances(embedding)
-        own = distances.gather(1, labels[:, None]).squeeze(1)
-        return own, distances.scatter(1, labels[:, None], 0.0).sum(dim=1)
+        own = distances.gather(-1, labels[..., None]).squeeze(-1)
+        return own, distances.scatter(-1, labels[..., None], 0.0).sum(dim=-1)

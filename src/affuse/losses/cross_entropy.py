@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from torch import Tensor
-from torch.nn import functional
 
 from affuse.losses.base import TaskLoss
 
@@ -26,7 +25,8 @@ class CrossEntropyLoss(TaskLoss):
     """
 
     reads_logits: ClassVar[bool] = True
+    stacks: ClassVar[bool] = True
 
     def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
         """The negative log-likelihood of each label, (n, classes), (n, dim), (n,) -> (n,)."""
-        return functional.cross_entropy(logits, labels, reduction="none")
+        return -logits.log_softmax(dim=-1).gather(-1, labels[..., None]).squeeze(-1)

@@ -7,6 +7,7 @@ peak is the period, longer lags paying a little so that a period wins over its m
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ OCTAVE_COST = 0.03
 LENGTH = 800  # samples: 50 ms, three periods of LOWEST
 SHORTEST, LONGEST = int(RATE / HIGHEST), int(np.ceil(RATE / LOWEST))  # lags: 32 and 267 samples
 FFT = 1080  # at least LENGTH + LONGEST + 1, so that the correlation does not wrap; a product of small primes
-_FRAMES_AT_ONCE = 128
+_FRAMES_AT_ONCE = 64  # as in media.mel
 
 
 def track_pitch(waveform: np.ndarray) -> np.ndarray:
@@ -37,39 +38,74 @@ def track_pitch(waveform: np.ndarray) -> np.ndarray:
     samples = np.pad(np.asarray(waveform, dtype=np.float32), (before, after))
     frames_tw = np.lib.stride_tricks.sliding_window_view(samples, LENGTH)[::HOP][:frames]
     loudest = float(np.abs(samples).max())
-    parts = [
-        _track_block(frames_tw[begin : begin + _FRAMES_AT_ONCE], loudest)
-        for begin in range(0, frames, _FRAMES_AT_ONCE)
-    ]
-    return np.concatenate(parts)
+    result_t2 = np.zeros((frames, 2), np.float32)
+    room = _Room(
+        np.zeros((_FRAMES_AT_ONCE, FFT)),
+        np.empty((_FRAMES_AT_ONCE, FFT // 2 + 1), np.complex128),
+        np.zeros((_FRAMES_AT_ONCE, FFT // 2 + 1), np.complex128),
+        np.empty((_FRAMES_AT_ONCE, FFT)),
+    )
+    for begin in range(0, frames, _FRAMES_AT_ONCE):
+        block_tw = frames_tw[begin : begin + _FRAMES_AT_ONCE]
+        centered_tw = block_tw - block_tw.mean(axis=1, keepdims=True)
+        loud = np.flatnonzero(np.abs(centered_tw).max(axis=1) >= SILENT_BELOW * loudest)
+        if len(loud):
+            result_t2[begin + loud] = _track_block(centered_tw[loud], room)
+    return result_t2
 
 
-def _track_block(block_tw: np.ndarray, loudest: float) -> np.ndarray:
-    centered_tw = block_tw - block_tw.mean(axis=1, keepdims=True)
+_Complex = np.ndarray[Any, np.dtype[np.complex128]]
+
+
+class _Room(NamedTuple):
+    """Arrays that every block is computed in: fresh pages would cost more than the arithmetic."""
+
+    padded: np.ndarray  # zeros from LENGTH on
+    spectrum: _Complex
+    power: _Complex  # its imaginary part stays 0
+    correlation: np.ndarray
+
+
+def _track_block(centered_tw: np.ndarray, room: _Room) -> np.ndarray:
+    frames = len(centered_tw)
+    padded, spectrum, power = room.padded[:frames], room.spectrum[:frames], room.power[:frames]
+    correlation_tl = room.correlation[:frames]
     window_w, window_correlation_l = autocorrelation_window()
-    padded = np.zeros((len(block_tw), FFT))
     np.multiply(centered_tw, window_w, out=padded[:, :LENGTH])
-    spectrum = np.fft.rfft(padded)
-    correlation_tl = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, FFT)[:, : LONGEST + 2]
+    np.fft.rfft(padded, out=spectrum)
+    np.square(spectrum.real, out=power.real)
+    power.real += np.square(spectrum.imag, out=spectrum.imag)
+    np.fft.irfft(power, FFT, out=correlation_tl)
+    correlation_tl = correlation_tl[:, : LONGEST + 2]
     energy_t1 = np.maximum(correlation_tl[:, :1], 1e-12)
-    correlation_tl = correlation_tl / energy_t1 / window_correlation_l
+    correlation_tl /= energy_t1
+    correlation_tl /= window_correlation_l
 
-    lags = np.arange(SHORTEST, LONGEST + 1)
-    left, middle, right = (correlation_tl[:, lags + shift] for shift in (-1, 0, 1))
-    is_peak = (middle > left) & (middle >= right)
+    rises = correlation_tl[:, SHORTEST : LONGEST + 1] > correlation_tl[:, SHORTEST - 1 : LONGEST]
+    falls = correlation_tl[:, SHORTEST : LONGEST + 1] >= correlation_tl[:, SHORTEST + 1 : LONGEST + 2]
+    # one lag in ten is a peak: what follows is done for those alone
+    row, lag = np.nonzero(rises & falls)
+    lag += SHORTEST
+    left, middle, right = (correlation_tl[row, lag + step] for step in (-1, 0, 1))
     # the parabola through a peak and its neighbours tells its place and height to a fraction of a sample
-    shift = 0.5 * (left - right) / np.where(is_peak, left - 2 * middle + right, -1.0)
+    shift = 0.5 * (left - right) / (left - 2 * middle + right)
     height = middle - 0.25 * (left - right) * shift
-    cost = OCTAVE_COST * np.log2(lags * LOWEST / RATE)
-    best = np.argmax(np.where(is_peak, height - cost, -np.inf), axis=1)
-    rows = np.arange(len(best))
-    found = is_peak[rows, best]
-    period = np.where(found, lags[best] + shift[rows, best], 1.0)
-    height = np.where(found, height[rows, best], 0.0)
-    loud = np.abs(centered_tw).max(axis=1) >= SILENT_BELOW * loudest
-    voicing = np.where(loud, np.clip(height, 0.0, 1.0), 0.0)
+    best = _highest(row, height - OCTAVE_COST * np.log2(lag * LOWEST / RATE))
+    period, peak = np.ones(frames), np.zeros(frames)
+    period[row[best]], peak[row[best]] = lag[best] + shift[best], height[best]
+    voicing = np.clip(peak, 0.0, 1.0)
     log_f0 = np.where(voicing >= VOICED_FROM, np.log(RATE / period), 0.0)
-    return np.stack([log_f0, voicing], axis=1).astype(np.float32)
+    return np.stack([log_f0, voicing], axis=1)
+
+
+def _highest(row: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """The place of the highest score of each row, the first among equals; rows are in order."""
+    if not len(row):
+        return row
+    starts = np.flatnonzero(np.diff(row, prepend=-1))
+    highest = np.repeat(np.maximum.reduceat(score, starts), np.diff(starts, append=len(row)))
+    there = np.flatnonzero(score == highest)
+    return there[np.unique(row[there], return_index=True)[1]]
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from affuse.corpora.schema import CorpusInfo
 from affuse.evaluation.intervals import Interval
 from affuse.models.licences import hub_id_of, licence_of, source_of, source_with_revision
 from affuse.models.network import Model
-from affuse.recipe import Recipe, loss_name
+from affuse.recipe import Recipe, loss_name, packaged_recipes
 
 METRICS = {"acc": "ACC (WA)", "bacc": "BACC (UA)"}
 
@@ -123,7 +123,6 @@ def _front_matter(model: Model, facts: CardFacts) -> str:
 
 def _introduction(model: Model) -> list[str]:
     recipe = model.recipe
-    about = " ".join(recipe.description.split())
     inputs = [
         f"{name} ({part.encoder}{f' {source}' if (source := source_of(part)) else ''}, "
         f"{'frozen' if part.frozen else 'trained'})"
@@ -141,7 +140,7 @@ def _introduction(model: Model) -> list[str]:
         f"It reads {'; '.join(inputs)}. Fusion: {recipe.fusion.name}. "
         f"Parameters trained: {model.trainable_parameters():,}. {_missing(model)}",
         "",
-        *([f"> The recipe says of itself, whatever was changed in it since: {about}", ""] if about else []),
+        *own_words(recipe),
         "```python",
         "import affuse",
         "",
@@ -149,6 +148,19 @@ def _introduction(model: Model) -> list[str]:
         "```",
         "",
     ]
+
+
+def own_words(recipe: Recipe) -> list[str]:
+    """The recipe's description, as long as it is about what was trained; of an own file nobody knows what it was."""
+    about = " ".join(recipe.description.split())
+    if not about:
+        return []
+    if recipe.name not in packaged_recipes():
+        return [f"> The recipe says of itself, whatever was changed in it since: {about}", ""]
+    aside = {"name", "description", "seed"}
+    packaged = Recipe.load(recipe.name)
+    same = recipe.model_dump(exclude=aside) == packaged.model_dump(exclude=aside)
+    return [f"> The recipe says of itself: {about}", ""] if same else []
 
 
 def _missing(model: Model) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from affuse.layers import Dropout, Linear
 from affuse.recipe import Head
 from affuse.sequence import FeatureSequence
 
@@ -46,10 +47,10 @@ class TaskHead(nn.Sequential):
     """
 
     def __init__(self, width: int, classes: int, head: Head) -> None:
-        layers: list[nn.Module] = [nn.Dropout(head.dropout)]
+        layers: list[nn.Module] = [Dropout(head.dropout)]
         if head.hidden is not None:
-            layers.append(nn.Linear(width, head.hidden))
+            layers.append(Linear(width, head.hidden))
             width = head.hidden
             if head.activation != "none":
                 layers.append(nn.LeakyReLU() if head.activation == "leaky_relu" else nn.ReLU())
-        super().__init__(*layers, nn.Linear(width, classes))
+        super().__init__(*layers, Linear(width, classes))

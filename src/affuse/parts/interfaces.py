@@ -8,7 +8,6 @@ from typing import Any
 
 from affuse.errors import AffuseError
 from affuse.names import listed
-from affuse.parts.options import options_of
 
 SINGULAR = {
     "corpora": "corpus reader",
@@ -37,6 +36,8 @@ _KINDS = ("audio", "text", "video", "features")
 
 def check(family: str, name: str, part: Any) -> None:
     """AffuseError that says what a part lacks to be one of its family."""
+    from affuse.parts.options import options_of  # pydantic comes with it, which names alone do not need
+
     what = f"The {SINGULAR[family]} {name!r}"
     if family == "corpora":
         _check_reader(what, part)

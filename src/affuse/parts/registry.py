@@ -13,15 +13,17 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from affuse import __version__
 from affuse.errors import AffuseError
 from affuse.names import near, quote
 from affuse.parts import interfaces
 from affuse.parts.interfaces import SINGULAR
-from affuse.parts.options import Options, options_of
 from affuse.parts.origins import Origin, origin_of, path_of
+
+if TYPE_CHECKING:
+    from affuse.parts.options import Options
 
 Part = TypeVar("Part", bound=Callable[..., Any])
 
@@ -125,6 +127,8 @@ def check_name(family: str, name: str) -> None:
 
 def options(family: str, name: str) -> type[Options]:
     """What options a part has, as a pydantic model that checks them."""
+    from affuse.parts.options import options_of  # pydantic comes with it, which names alone do not need
+
     return options_of(get(family, name), interfaces.GIVEN[family])
 
 

@@ -33,6 +33,9 @@ from affuse.recipe.sections import (
     loss_name,
 )
 
+# Section -> fields that were added while finished runs without them were about
+ADDED = {"training": ("feature_precision", "engine")}
+
 
 class Recipe(Section):
     """A whole experiment as data: what is read, encoded, fused and learnt, how it is trained, and on which split.
@@ -161,7 +164,26 @@ class Recipe(Section):
 
     def to_yaml(self) -> str:
         """Write every field as YAML, defaults included; ``load`` reads it again."""
-        return write_yaml(self.model_dump())
+        data = self.model_dump()
+        known = repr(data)
+        text = _written.get(known) or write_yaml(data)
+        if len(_written) > _MANY:
+            _written.clear()
+        _written[known] = text
+        return text
+
+    def identity(self) -> str:
+        """What tells this experiment from others: ``to_yaml`` without the fields of ``ADDED`` that have their defaults.
+
+        A run that was finished by an affuse which had no such field is a run of this recipe still.
+        """
+        data = self.model_dump()
+        for section, names in ADDED.items():
+            fields = type(getattr(self, section)).model_fields
+            for name in names:
+                if data[section][name] == fields[name].default:
+                    del data[section][name]
+        return write_yaml(data)
 
     def __repr__(self) -> str:
         read = [f"{name} ({modality.encoder})" for name, modality in self.modalities.items()]
@@ -179,6 +201,11 @@ class Recipe(Section):
             f"<p><b>{escape(repr(self)[1:-1])}</b><br>{escape(' '.join(self.description.split()))}</p>"
             f"<details><summary>All fields</summary><pre>{escape(self.to_yaml())}</pre></details>"
         )
+
+
+# Fields -> YAML: a run asks several times for its recipe's, and every fold of a grid for the same one
+_written: dict[str, str] = {}
+_MANY = 1000
 
 
 @cache

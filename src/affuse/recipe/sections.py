@@ -197,6 +197,8 @@ class Training(Section):
             4 of the second paper's code).
         patience: Epochs without a better value after which training stops; None: never.
         precision: ``32-true`` (single precision) or ``bf16-mixed`` (mixed with bfloat16).
+        feature_precision: How features of frozen encoders are kept in memory; ``bfloat16`` takes half of the space.
+        engine: ``auto``: runs whose encoders are frozen train side by side in stacks; ``lightning``: one by one.
     """
 
     epochs: int = Field(default=250, gt=0)
@@ -206,6 +208,8 @@ class Training(Section):
     criterion: Literal["bacc", "acc", "loss", "last_batch"] = "bacc"
     patience: int | None = Field(default=None, gt=0)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    feature_precision: Literal["float32", "bfloat16"] = "float32"
+    engine: Literal["auto", "lightning"] = "auto"
 
 
 def parse_loss(text: str) -> list[dict[str, Any]]:

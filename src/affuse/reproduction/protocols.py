@@ -112,7 +112,7 @@ def run_protocols(
         protocols: Any of "written", "coded" and "honest".
         form: Small or quick networks, seeds, changed settings; default: the paper's networks.
         cache: Of features.
-        jobs: Processes; default: one per core.
+        jobs: How many stacks (threads) or single runs (processes) train at a time; default: one per core.
         device: "cpu" or "cuda".
         overwrite: Whether files that affuse did not write may be replaced.
         command: What was typed, if it was a command; the reports show it.

@@ -81,7 +81,7 @@ def run_switches(
         out: Folder of the two files and the runs.
         form: Small or quick networks, seeds, changed settings; default: the paper's networks.
         cache: Of features.
-        jobs: Processes; default: one per core.
+        jobs: How many stacks (threads) or single runs (processes) train at a time; default: one per core.
         device: "cpu" or "cuda".
         overwrite: Whether files that affuse did not write may be replaced.
         progress: What it reports to; default: nothing.

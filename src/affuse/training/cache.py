@@ -72,6 +72,13 @@ class FeatureCache:
     def __contains__(self, key: str) -> bool:
         return self._path(key).is_file()
 
+    def size(self, key: str) -> int:
+        """Bytes of a stored tensor's file; 0 where it is not there."""
+        try:
+            return self._path(key).stat().st_size
+        except OSError:
+            return 0
+
     def get(self, key: str) -> Tensor | None:
         """The tensor, or None if it is not there (``entry``)."""
         found = self.entry(key)

@@ -1,13 +1,10 @@
-"""The runs of a comparison: which there are, and running them, one after another or spread over processes."""
+"""The runs of a comparison: which there are, and what they share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
-
-import torch
+from typing import NamedTuple
 
 from affuse.corpora.corpus import Corpus
 from affuse.errors import AffuseError, argument
@@ -16,13 +13,10 @@ from affuse.progress import Progress
 from affuse.recipe import Recipe
 from affuse.training.cache import FeatureCache
 from affuse.training.comparison_folder import run_folder
-from affuse.training.epoch_count import EpochCount
 from affuse.training.experiment import Experiment, check_network, resolve, set_up
-from affuse.training.run import train_fold
-from affuse.training.runfolder import RunResult
+from affuse.training.run import Wanted
 from affuse.training.svm import check_keepable, check_subsets
 from affuse.training.variants import Variant, describe, folder_name
-from affuse.workers import begin_worker, worker_pool
 
 
 class Cell(NamedTuple):
@@ -40,13 +34,6 @@ class Cell(NamedTuple):
     folder: Path
 
 
-class Kept(TypedDict):
-    """What a run leaves besides its predictions; see ``train_fold``."""
-
-    keep_model: bool
-    subsets: bool
-
-
 def plan_cells(
     variants: Sequence[Variant],
     corpus: Corpus,
@@ -56,7 +43,7 @@ def plan_cells(
     *,
     folds: Sequence[int] | None,
     device: str,
-    kept: Kept,
+    wanted: Wanted,
 ) -> tuple[list[Experiment], list[Cell]]:
     """Every run of the variants, and the experiments that they share: features are computed once.
 
@@ -69,14 +56,15 @@ def plan_cells(
     cells: list[Cell] = []
     for variant in variants:
         recipe = resolve(variant.recipe, corpus)
-        if kept["subsets"]:
+        if wanted.subsets:
             check_subsets(recipe)
-        if kept["keep_model"]:
+        if wanted.model:
             check_keepable(recipe)
         shared = _shared_part(recipe)
         if shared not in known:
             known[shared] = len(experiments)
             experiments.append(set_up(corpus, variant.recipe, cache, progress, device, folds or ()))
+            experiments[-1].in_memory = experiments[0].in_memory
         experiment = experiments[known[shared]]
         check_network(recipe, experiment.labelled.spaces)
         for fold in folds if folds is not None else experiment.split.folds:
@@ -106,80 +94,3 @@ def _check_distinct(cells: Sequence[Cell]) -> None:
         raise AffuseError(
             f"Two points of {argument('over')} are the same row of the table; name each loss and recipe once."
         )
-
-
-def run_cells(
-    experiments: list[Experiment], cells: Sequence[Cell], jobs: int, kept: Kept, count: EpochCount
-) -> Iterator[tuple[Cell, RunResult | AffuseError]]:
-    """Train the cells and yield each with its result, or with the error that ended it, as they are done.
-
-    A run has one thread, here or in a worker: small networks gain nothing from several, and tables do not depend
-    on the number of processes.
-    """
-    if jobs == 1:
-        return _run_here(experiments, cells, kept, count)
-    return _run_in_processes(experiments, cells, jobs, kept, count)
-
-
-def _run_here(
-    experiments: list[Experiment], cells: Sequence[Cell], kept: Kept, count: EpochCount
-) -> Iterator[tuple[Cell, RunResult | AffuseError]]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        for i, cell in enumerate(cells):
-            found: RunResult | AffuseError
-            try:
-                found = train_fold(
-                    experiments[cell.experiment], cell.variant.recipe, cell.fold, cell.folder,
-                    progress=count.reporting(i), **kept,
-                )  # fmt: skip
-            except AffuseError as error:
-                found = error
-            count.end(i)
-            yield cell, found
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _run_in_processes(
-    experiments: list[Experiment], cells: Sequence[Cell], jobs: int, kept: Kept, count: EpochCount
-) -> Iterator[tuple[Cell, RunResult | AffuseError]]:
-    ends = " Finished cells are kept."
-    with worker_pool(jobs, _begin_worker, experiments, count.done, kept=ends) as pool:
-        futures = {
-            pool.submit(_run_cell, i, cell.experiment, cell.variant.recipe, cell.fold, cell.folder, kept): i
-            for i, cell in enumerate(cells)
-        }
-        running = set(futures)
-        while running:
-            ended, running = wait(running, _LOOK, FIRST_COMPLETED)
-            count.show()
-            for future in ended:
-                found: RunResult | AffuseError
-                try:
-                    found = future.result()
-                except AffuseError as error:
-                    found = error
-                count.end(futures[future])
-                yield cells[futures[future]], found
-
-
-_LOOK = 1.0  # seconds between two looks at how far the workers are
-# of this worker process
-_experiments: list[Experiment] = []
-_epochs_done: list[Any] = []  # the one shared array of ``EpochCount``
-
-
-def _begin_worker(experiments: list[Experiment], epochs_done: Any) -> None:
-    begin_worker()
-    torch.set_num_threads(1)
-    _experiments[:] = experiments
-    _epochs_done[:] = [epochs_done]
-
-
-def _run_cell(run: int, experiment: int, recipe: Recipe, fold: int, folder: Path, kept: Kept) -> RunResult:
-    def report(epoch: int, row: dict[str, float]) -> None:
-        _epochs_done[0][run] = epoch
-
-    return train_fold(_experiments[experiment], recipe, fold, folder, progress=report, **kept)

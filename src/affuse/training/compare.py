@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,14 +15,15 @@ from affuse.errors import AffuseError
 from affuse.failures import SKIPPED
 from affuse.files import write_csv
 from affuse.files.outputs import Outputs
-from affuse.models.parts import only_here
 from affuse.progress import Progress
 from affuse.training.cache import FeatureCache
-from affuse.training.cells import Cell, Kept, plan_cells, run_cells
+from affuse.training.cells import Cell, plan_cells
 from affuse.training.comparison_folder import FAILED, check_comparison_folder, comparison_outputs
 from affuse.training.epoch_count import EpochCount
 from affuse.training.experiment import Experiment, skipped_table
+from affuse.training.run import Wanted
 from affuse.training.runfolder import RunFolder, RunResult
+from affuse.training.running import run_cells
 from affuse.training.variants import Variant
 
 
@@ -64,7 +66,8 @@ def compare(
         cache: of features.
         progress: Reports features and runs.
         folds: of each split; None: all.
-        jobs: processes of one thread each; None: one per core. One process where a GPU is used.
+        jobs: how many stacks (in threads) or other runs (in processes) train at a time; None: one per core. One on a
+            GPU.
         device: cpu or cuda.
         keep_models: keep every run's model folder.
         subsets: test every subset of each run's modalities too.
@@ -75,39 +78,37 @@ def compare(
     out = Path(out)
     outputs = comparison_outputs(out)
     check_comparison_folder(out, outputs)
-    kept = Kept(keep_model=keep_models, subsets=subsets)
+    wanted = Wanted(model=keep_models, subsets=subsets)
     comparison = Comparison(
-        *plan_cells(variants, corpus, out, cache, progress, folds=folds, device=device, kept=kept)
+        *plan_cells(variants, corpus, out, cache, progress, folds=folds, device=device, wanted=wanted)
     )
     _write_skipped(comparison, out, outputs)
-    waiting = _unfinished(comparison, kept)
+    waiting = _unfinished(comparison, wanted)
     done = len(comparison.cells) - len(waiting)
     if done:
         all_of = "All" if not waiting else f"{done} of"
         ended = "; nothing was run" if not waiting else ""
         progress.say(f"{all_of} {len(comparison.cells)} runs were finished earlier{ended}.")
     count = EpochCount([cell.variant.recipe.training.epochs for cell in waiting], progress)
-    here = sorted({part for cell in waiting for part in only_here(cell.variant.recipe)})
-    if here and jobs != 1 and device == "cpu":
-        progress.say(f"All runs are made in this process: a script or notebook defines {' and '.join(here)}.")
-        jobs = 1
-    jobs = 1 if device != "cpu" else min(jobs or os.cpu_count() or 1, max(1, len(waiting)))
-    for cell, found in run_cells(comparison.experiments, waiting, jobs, kept, count):
-        if isinstance(found, AffuseError):
-            comparison.failed.append((cell, str(found)))
-        else:
-            comparison.results[cell.folder] = found
+    jobs = 1 if device != "cpu" else jobs or os.cpu_count() or 1
+    running = run_cells(comparison.experiments, comparison.cells, waiting, jobs, wanted, count, progress)
+    with closing(running):  # Ctrl-C out here ends its threads, too
+        for cell, found in running:
+            if isinstance(found, AffuseError):
+                comparison.failed.append((cell, str(found)))
+            else:
+                comparison.results[cell.folder] = found
     _write_failed(comparison, out, outputs)
     return comparison
 
 
-def _unfinished(comparison: Comparison, kept: Kept) -> list[Cell]:
+def _unfinished(comparison: Comparison, wanted: Wanted) -> list[Cell]:
     """The cells that are to be run; results of the others are taken from their folders."""
     waiting: list[Cell] = []
     for cell in comparison.cells:
         run = RunFolder(cell.folder)
         done = run.result(comparison.experiments[cell.experiment].key(cell.variant.recipe, cell.fold, run))
-        lacking = (kept["keep_model"] and not run.has_model) or (kept["subsets"] and not run.has_subsets)
+        lacking = (wanted.model and not run.has_model) or (wanted.subsets and not run.has_subsets)
         if done is None or lacking:
             waiting.append(cell)
         else:

@@ -15,9 +15,9 @@ from affuse.evaluation.convergence import (
     state_of,
 )
 from affuse.evaluation.metrics import Metrics
-from affuse.evaluation.predictions import measure_table
+from affuse.evaluation.predictions import has_label, measure_table
 from affuse.recipe import Training
-from affuse.training.module import watched_part
+from affuse.training.best_epoch import watched_part
 
 STANDARDISE = "standardised features (modalities.NAME.standardise=true)"
 CHANCE = "no better than chance"
@@ -70,7 +70,7 @@ def training_in_words(
     least = min(known) if known else float("nan")
     state = state_of(history, kept, training.epochs, watched_part(training), least)
     reasons = {state: _STATES[state]} if state in _STATES else {}
-    tested = _measured(predictions[predictions["role"] == "test"], spaces)
+    tested = _measured(predictions, spaces, "test")
     by_chance = [text for task, one in tested.items() if (text := _by_chance(task, one))]
     if by_chance:
         reasons[CHANCE] = "; ".join(by_chance)
@@ -86,12 +86,14 @@ def training_in_words(
     )
 
 
-def _measured(table: pd.DataFrame, spaces: Mapping[str, Sequence[str]]) -> dict[str, Metrics]:
-    """Task -> metrics, of the tasks that have a label in the table."""
+def _measured(
+    table: pd.DataFrame, spaces: Mapping[str, Sequence[str]], role: str | None = None
+) -> dict[str, Metrics]:
+    """Task -> metrics, of the tasks that have a label in the table, or in one role of it."""
     return {
-        task: measure_table(table, task, space)
+        task: measure_table(table, task, space, role)
         for task, space in spaces.items()
-        if table[task].isin(list(space)).any()
+        if has_label(table, task, space, role)
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -15,13 +16,21 @@ from affuse.training.experiment import Experiment
 _PACKAGES = ("torch", "lightning", "transformers", "numpy", "scikit-learn")
 
 
-def versions(experiment: Experiment) -> dict[str, Any]:
-    """Of affuse, Python and the packages that compute; platform, threads and device."""
+@cache  # the packages' metadata files are parsed anew each time, a millisecond each
+def _of_this_process() -> dict[str, str]:
+    """What cannot change while it runs."""
     return {
         "affuse": affuse.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         **{name: version(name) for name in _PACKAGES},
+    }
+
+
+def versions(experiment: Experiment) -> dict[str, Any]:
+    """Of affuse, Python and the packages that compute; platform, threads and device."""
+    return {
+        **_of_this_process(),
         "threads": torch.get_num_threads(),
         "device": experiment.clips.device,
     }
@@ -35,7 +44,7 @@ def environment(experiment: Experiment, fold: int, key: str) -> dict[str, Any]:
         **versions(experiment),
         "corpus": experiment.corpus.info.title,
         "generated": experiment.corpus.info.generated,
-        "corpus_hash": experiment.corpus.hash,
+        "corpus_hash": experiment.corpus_hash,
         "split_hash": experiment.split.hash,
         "stamp": experiment.split.stamp,
         "view": experiment.notes,  # what the recipe's view of the corpus left out or changed

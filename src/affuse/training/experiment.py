@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,7 @@ from affuse.training.features import CachedSource, LiveSource, Skipped, Source, 
 from affuse.training.inputs import FILMS_SOUND, has_input, input_of, reads_text, without_absent
 from affuse.training.random_state import own_random_state
 from affuse.training.runfolder import RunFolder
+from affuse.training.standardise import FeatureStatistics
 
 
 @dataclass
@@ -47,6 +49,13 @@ class ClipPlan:
     partial: list[Skipped]  # used as far as they could be decoded
     cache: FeatureCache | None
     device: str
+
+    def size(self) -> int:
+        """Bytes of the cached tensors."""
+        if self.cache is None:
+            return 0
+        keys = {key for of_modality in self.keys.values() for key in (of_modality or {}).values() if key}
+        return sum(self.cache.size(key) for key in keys)
 
     def open(self, trained: Mapping[str, Encoder] | None = None) -> dict[str, Source]:
         """Sources in this process; ``trained`` are the network's own encoders, which read for it."""
@@ -86,6 +95,8 @@ class Experiment:
     split: Split
     clips: ClipPlan
     notes: list[str] = field(default_factory=list)  # what the recipe's view of the corpus changed
+    # ``features_key`` and precision -> ``Features``; experiments of one comparison share it
+    in_memory: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
     @property
     def skipped(self) -> list[Skipped]:
@@ -104,12 +115,38 @@ class Experiment:
         known = [share for share in shares if not np.isnan(share)]
         return float(np.mean(known)) if known else float("nan")
 
+    @property
+    def usable_ids(self) -> list[str]:
+        """The utterances that have a label and clips that can be used."""
+        bad = {skip.id for skip in self.skipped}
+        return [id for id in self.labelled.table["id"] if id not in bad]
+
+    @cached_property
+    def features_key(self) -> str:
+        """Digest of what the features in memory are; splits, losses and seeds do not count."""
+        contents = [f"{name} {self.clips.contents[name]}" for name in self.clips.contents]
+        return digest(*contents, *self.usable_ids)
+
+    @cached_property
+    def features_bytes(self) -> int:
+        """What all clips take in memory; those that are read live, without a cache, count for nothing."""
+        return self.clips.size()
+
     def open_clips(self, model: Model) -> dict[str, Source]:
         """Modality -> its clips in this process, as ``model`` takes them; its own encoders read for it."""
         return self.clips.open(model.trained_encoders)
 
+    @cached_property
+    def _roles(self) -> dict[int, dict[str, list[str]]]:
+        return {}
+
     def roles(self, fold: int) -> dict[str, list[str]]:
         """Role -> ids of a fold, skipped utterances left out. Raises AffuseError if a needed role is empty."""
+        if fold not in self._roles:
+            self._roles[fold] = self._usable(fold)
+        return {role: list(ids) for role, ids in self._roles[fold].items()}
+
+    def _usable(self, fold: int) -> dict[str, list[str]]:
         check_fold(self.split, fold)
         bad = {skip.id for skip in self.skipped}
         roles = {role: [id for id in ids if id not in bad] for role, ids in self.split.roles(fold).items()}
@@ -119,10 +156,23 @@ class Experiment:
         return roles
 
     @cached_property
+    def _statistics(self) -> dict[int, FeatureStatistics]:
+        return {}
+
+    def statistics(self, fold: int) -> FeatureStatistics:
+        """What ``fit_standardisers`` found for the fold, which is the same for all of its runs."""
+        return self._statistics.setdefault(fold, {})
+
+    @cached_property
+    def corpus_hash(self) -> str:
+        """``Corpus.hash``, which reads the whole table each time."""
+        return self.corpus.hash
+
+    @cached_property
     def shared_key(self) -> str:
         """Digest of corpus, split, skipped clips and every clip's content."""
         contents = [f"{name} {self.clips.contents[name]}" for name in sorted(self.clips.contents)]
-        return digest(self.corpus.hash, self.split.hash, *contents, *sorted(map(str, self.skipped)))
+        return digest(self.corpus_hash, self.split.hash, *contents, *sorted(map(str, self.skipped)))
 
     def key(self, recipe: Recipe, fold: int, folder: RunFolder | None = None) -> str:
         """Digest of everything that a run's result depends on.
@@ -136,7 +186,7 @@ class Experiment:
         described = {} if folder is None else folder.recipe_fields()
         if "description" in described:
             recipe = recipe.model_copy(update={"description": described["description"]})
-        return digest(recipe.to_yaml(), self.shared_key, str(fold), *foreign_code(recipe))
+        return digest(recipe.identity(), self.shared_key, str(fold), *foreign_code(recipe))
 
 
 def set_up(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -73,6 +74,21 @@ class Source(Protocol):
         ...
 
 
+@contextmanager
+def _fit_threads(encoder: Encoder) -> Generator[None]:
+    """One thread for an encoder without weights.
+
+    Its operations are so small that several threads only wait for each other, at ten times the processor time.
+    """
+    threads = torch.get_num_threads()
+    if next(encoder.parameters(), None) is None:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def encode_clip(encoder: Encoder, clip: Tensor, device: torch.device | str = "cpu") -> Tensor:
     """(time, ...) as read -> (steps, width), alone and in evaluation mode: no neighbour changes a digit."""
     with torch.inference_mode():
@@ -109,27 +125,31 @@ def extract(
         clip, fault = encoder.read_with_fault(utterance)
         return None if clip is None else _Reading(key, clip, fault, _audio_seconds(encoder, utterance))
 
-    for utterance, outcome in _read_ahead(utterances, read):
-        advance()
+    def keep(utterance: Utterance, outcome: _Reading | Exception | None) -> None:
         if isinstance(outcome, Exception):
             result.skipped.append(_skipped(utterance.id, name, outcome))
-            continue
+            return
         if outcome is None:
             result.keys[utterance.id] = None
-            continue
+            return
         key, clip, fault, seconds = outcome
         if clip is not None:
             try:
                 tensor = encode_clip(encoder, clip, device) if frozen else clip
             except Exception as error:
                 result.skipped.append(_skipped(utterance.id, name, error))
-                continue
+                return
             cache.put(key, tensor, fault)
             result.computed += 1
             result.audio_seconds += seconds
         if fault:
             result.partial.append(Skipped(utterance.id, name, fault))
         result.keys[utterance.id] = key
+
+    with _fit_threads(encoder):
+        for utterance, outcome in _read_ahead(utterances, read):
+            advance()
+            keep(utterance, outcome)
     result.wall_seconds = time.perf_counter() - began
     return result
 

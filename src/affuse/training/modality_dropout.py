@@ -37,6 +37,22 @@ class ModalityDropout:
         self.seed = seed
         self.count = count
 
+    def kept(self, present_nm: Tensor, epoch: int) -> Tensor:
+        """Which modalities stay in an epoch, (n, m) bool of every utterance of the part, in the order of ``rates``.
+
+        Args:
+            present_nm: Which modalities there are.
+            epoch: From 0.
+        """
+        rates = torch.tensor(list(self.rates.values()), dtype=torch.float64)
+        if not bool((rates > 0).any()):
+            return present_nm
+        return choose(self._uniform(epoch), present_nm, rates)
+
+    def _uniform(self, epoch: int) -> Tensor:
+        random = np.random.default_rng(int(digest("modality dropout", str(self.seed), str(epoch))[:15], 16))
+        return torch.from_numpy(random.random(self.count))
+
     def __call__(
         self, clips: Mapping[str, FeatureSequence], index: Tensor, epoch: int
     ) -> dict[str, FeatureSequence]:
@@ -45,8 +61,7 @@ class ModalityDropout:
         rates = torch.tensor([self.rates[name] for name in names], dtype=torch.float64)
         if not bool((rates > 0).any()):
             return dict(clips)
-        random = np.random.default_rng(int(digest("modality dropout", str(self.seed), str(epoch))[:15], 16))
-        uniform_b = torch.from_numpy(random.random(self.count))[index.cpu()]
+        uniform_b = self._uniform(epoch)[index.cpu()]
         present_bm = torch.stack([clips[name].present for name in names], dim=1)
         kept_bm = choose(uniform_b, present_bm.cpu(), rates).to(present_bm.device)
         return dict(clips) | {name: clips[name].keep(kept_bm[:, i]) for i, name in enumerate(names)}

@@ -10,7 +10,8 @@ predictions.csv        validation and test part: label, answer and probabilities
 subset_predictions.csv the test part from every subset of the modalities, where it was asked for
 embeddings.npz         the test part's embeddings
 model/                 the model folder (``models.index``), where it was kept
-state/last.ckpt        what an interrupted training goes on from; removed at the end
+state/last.ckpt        what a training by Lightning goes on from where it was interrupted; removed at the end
+state/last.safetensors the same of a run of a stack
 results.json           the result; written last, so a folder that has it is finished
 ====================== =================================================================================
 """
@@ -45,6 +46,7 @@ PREDICTIONS = "predictions.csv"
 SUBSET_PREDICTIONS = "subset_predictions.csv"
 EMBEDDINGS = "embeddings.npz"
 STATE = "state/last.ckpt"
+STACKED_STATE = "state/last.safetensors"
 RESULTS = "results.json"
 BASELINE = "baseline.txt"  # of a baseline's run, which has no recipe: what it is, in words
 
@@ -148,8 +150,18 @@ class RunFolder:
 
     @property
     def state(self) -> Path:
-        """The file that an interrupted training goes on from."""
+        """The file that an interrupted training by Lightning goes on from."""
         return self.path / STATE
+
+    @property
+    def stacked_state(self) -> Path:
+        """The file that an interrupted run of a stack goes on from."""
+        return self.path / STACKED_STATE
+
+    @property
+    def has_state(self) -> bool:
+        """Whether a training was interrupted here and goes on."""
+        return self.state.is_file() or self.stacked_state.is_file()
 
     @property
     def skipped_file(self) -> Path:
@@ -295,6 +307,7 @@ class RunFolder:
         """
         write_json(self.path / RESULTS, result.recorded())
         self.state.unlink(missing_ok=True)
+        self.stacked_state.unlink(missing_ok=True)
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.path / name

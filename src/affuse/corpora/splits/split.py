@@ -66,10 +66,11 @@ class Split:
 
     def roles(self, fold: int) -> dict[str, list[str]]:
         """List the fold's ids by role, each sorted; a role nobody has is an empty list."""
-        rows = self._rows(fold)
+        rows = self.rows(fold)
         return {role: rows.loc[rows["role"] == role, "id"].tolist() for role in ROLES}
 
-    def _rows(self, fold: int) -> pd.DataFrame:
+    def rows(self, fold: int) -> pd.DataFrame:
+        """The fold's part of the table. Raises AffuseError where there is no such fold."""
         if fold not in self.folds:
             raise AffuseError(f"The split has no fold {fold}; it has {self.folds[0]} to {self.folds[-1]}.")
         return self.table[self.table["fold"] == fold]
@@ -147,7 +148,7 @@ class Split:
     def _measure(self) -> tuple[bool, bool]:
         validation_overlap, found = False, ""
         for fold in self.folds:
-            rows = self._rows(fold)
+            rows = self.rows(fold)
             who = {role: rows.loc[rows["role"] == role, "speaker"] for role in ROLES}
             validation_overlap |= bool(_common(who["validation"], who["train"]))
             in_test = _common(who["test"], pd.concat([who["train"], who["validation"]]))

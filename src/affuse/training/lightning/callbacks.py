@@ -9,11 +9,11 @@ from typing import Any
 
 import lightning as L
 import torch
-from torch import Tensor
 
 from affuse.files import replacing
 from affuse.recipe import Training
-from affuse.training.module import TrainingModule, watched_part
+from affuse.training.best_epoch import BestEpoch
+from affuse.training.lightning.module import TrainingModule
 
 
 class CloseEpoch(L.Callback):
@@ -26,56 +26,29 @@ class CloseEpoch(L.Callback):
 
 
 class KeepBest(L.Callback):
-    """Keeps the weights of the best epoch by ``training.select`` and ``criterion``; stops after ``patience``.
-
-    On a few dozen utterances BACC has few values and ties are common; the lower loss decides them. Without a
-    part to choose on the last epoch counts.
-    """
+    """Keeps the weights of the best epoch (``BestEpoch``), and stops after ``patience``."""
 
     def __init__(self, training: Training) -> None:
-        self.training = training
-        self.patience = training.patience
-        self.score: tuple[float, float] | None = None
-        self.epoch = 0
-        self.weights: dict[str, Tensor] | None = None
+        self.best = BestEpoch(training)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Keep the weights where the epoch is the best so far."""
         assert isinstance(pl_module, TrainingModule)
         row = pl_module.history[-1]
-        epoch = int(row["epoch"])
-        score = self._score(row)
-        if self.score is None or score > self.score:
-            self.score, self.epoch = score, epoch
-            self.weights = {
+        if self.best.is_better(row):
+            self.best.weights = {
                 name: tensor.detach().cpu().clone() for name, tensor in pl_module.model.state_dict().items()
             }
-        elif self.patience is not None and epoch - self.epoch >= self.patience:
+        elif self.best.is_over(int(row["epoch"])):
             trainer.should_stop = True
-
-    def _score(self, row: dict[str, float]) -> tuple[float, float]:
-        """Higher is better; the second number decides among equals."""
-        part, criterion = watched_part(self.training), self.training.criterion
-        losses = [value for name, value in row.items() if name.startswith(f"{part}_loss_")]
-        if self.training.select == "last" or not losses:
-            return row["epoch"], 0.0
-        if criterion == "loss":
-            return -sum(losses), 0.0
-        if criterion == "last_batch":
-            return -row[f"{part}_last_batch"], 0.0
-        values = [value for name, value in row.items() if name.startswith(f"{part}_{criterion}_")]
-        return sum(values) / len(values), -sum(losses)
 
     def state_dict(self) -> dict[str, Any]:
         """Of Lightning's checkpoint, so that a resumed training still knows its best epoch."""
-        return {"score": self.score, "epoch": self.epoch, "weights": self.weights}
+        return self.best.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """See ``state_dict``."""
-        score = state_dict["score"]
-        self.score = None if score is None else (float(score[0]), float(score[1]))
-        self.epoch = state_dict["epoch"]
-        self.weights = state_dict["weights"]
+        self.best.load_state_dict(state_dict)
 
 
 class SaveResumeState(L.Callback):

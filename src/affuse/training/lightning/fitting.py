@@ -13,9 +13,9 @@ import lightning as L
 from torch.utils.data import DataLoader
 
 from affuse.recipe import Recipe
-from affuse.training.callbacks import load_state
 from affuse.training.data import BucketBatches, Clips, batches
-from affuse.training.module import TrainingModule
+from affuse.training.lightning.callbacks import load_state
+from affuse.training.lightning.module import TrainingModule
 
 
 def fit(

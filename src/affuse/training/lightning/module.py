@@ -9,24 +9,18 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from affuse.errors import AffuseError
 from affuse.evaluation.metrics import measure
 from affuse.files import digest
+from affuse.layers import Dropout, Streams
 from affuse.losses.centers import CenteredLoss
 from affuse.models.network import Model, Output
 from affuse.models.parts import build_weighting
-from affuse.recipe import Recipe, Training
+from affuse.recipe import Recipe
+from affuse.training.best_epoch import watched_part
 from affuse.training.data import Batch
+from affuse.training.failures import not_finite
 from affuse.training.modality_dropout import ModalityDropout
-
-
-def watched_part(training: Training) -> str:
-    """The part that is measured after every epoch: test if the epoch is chosen on it, else validation."""
-    return "test" if training.select == "test" else "validation"
-
-
-class NonFiniteLoss(AffuseError):
-    """A task's loss became NaN or infinite."""
+from affuse.training.random_state import dropout_seed
 
 
 class TrainingModule(L.LightningModule):
@@ -112,7 +106,12 @@ class TrainingModule(L.LightningModule):
     def _begin_epoch(self) -> None:
         # Not Lightning's on_train_epoch_start: that is left out in the first epoch after a resume. Dropout is
         # a function of (seed, epoch), so a resumed run repeats an uninterrupted one.
-        torch.manual_seed(int(digest(str(self.recipe.seed), str(self.current_epoch))[:15], 16))
+        seed = dropout_seed(self.recipe.seed, self.current_epoch)
+        torch.manual_seed(seed)
+        streams = Streams([seed])
+        for module in self.model.modules():
+            if isinstance(module, Dropout):
+                module.streams = streams
         self._sums, self._counts, self._joint, self._labelled = {}, {}, 0.0, 0
 
     def training_step(self, batch: Batch, batch_index: int) -> None:
@@ -131,10 +130,8 @@ class TrainingModule(L.LightningModule):
             backward=self.manual_backward,
         )
         if not bool(torch.isfinite(joint)):
-            ids = ", ".join(self.train_ids[i] for i in batch.index.tolist())
-            raise NonFiniteLoss(
-                f"The loss became {float(joint)} in epoch {self.current_epoch + 1}, in the batch of {ids}. "
-                "Lower optimizer.lr or set optimizer.clip_norm."
+            raise not_finite(
+                float(joint), self.current_epoch, [self.train_ids[i] for i in batch.index.tolist()]
             )
         if self.recipe.optimizer.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters(), self.recipe.optimizer.clip_norm)

@@ -1,0 +1,369 @@
+"""A stack at work: epochs of several runs at once.
+
+Shapes: s runs, k steps, b batch, n utterances of a watched part (padded with blanks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from affuse.evaluation.many_runs import score_runs
+from affuse.files import digest
+from affuse.layers import Streams
+from affuse.training.failures import NonFiniteLoss, not_finite
+from affuse.training.random_state import dropout_seed
+from affuse.training.stacked.batches import Batches
+from affuse.training.stacked.inputs import StackInputs
+from affuse.training.stacked.member import Member
+from affuse.training.stacked.network import StackedNetwork
+from affuse.training.stacked.optimizer import StackedAdam
+from affuse.weighting import StaticWeighting
+
+
+class Stack:
+    """Runs that train side by side; ``epoch`` does the next one of each.
+
+    Args:
+        members: In the order of ``network.loss_shape``. Their models lend their weights until ``release``.
+        inputs: Their batches.
+        device: Where the networks are.
+        stopped: Asked before every step; True ends the epoch with ``Stopped``.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        inputs: StackInputs,
+        device: str = "cpu",
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.members, self.inputs, self.device, self.stopped = list(members), inputs, device, stopped
+        first = self.members[0].run
+        self.tasks = {task: len(space) for task, space in first.model.label_spaces.items()}
+        self.size = first.recipe.training.batch_size
+        self.network = StackedNetwork([member.run.model for member in self.members], device)
+        for member in self.members:
+            member.weighting.to(device)
+        self.optimizer = StackedAdam(
+            self.network.slots,
+            [member.run.recipe for member in self.members],
+            [member.rates for member in self.members],
+            [member.moments for member in self.members],
+            [member.weighting for member in self.members],
+        )
+        self.weigh = _Weighing([member.weighting for member in self.members], list(self.tasks), device)
+        present = inputs.present()
+        self.dropping = any(rate for member in self.members for rate in member.dropout.rates.values())
+        self.present = (
+            [
+                torch.stack([present[name].cpu()[member.train.rows] for name in member.dropout.rates], dim=1)
+                for member in self.members
+            ]
+            if self.dropping
+            else []
+        )
+        self.watching = self._watched()
+
+    # an epoch
+
+    def epoch(self) -> list[tuple[Member, NonFiniteLoss]]:
+        """Train and validate the next epoch of every run, and close it.
+
+        Returns:
+            The runs whose loss became NaN or infinite; their epoch is not closed.
+
+        Raises:
+            Stopped: ``stopped`` said so.
+        """
+        trained = self._train()
+        failed = [
+            (member, not_finite(value, member.epoch, [member.train.ids[i] for i in places]))
+            for member, value, places in trained.not_finite
+        ]
+        bad = {id(member) for member, _ in failed}
+        watched = self._validate() if self.watching is not None else {}
+        names = list(self.tasks)
+        for run, member in enumerate(self.members):
+            if id(member) in bad:
+                continue
+            means = {
+                task: trained.sums[task][run] / count
+                for task in names
+                if (count := trained.counts[task][run]) > 0
+            }
+            row = {
+                "epoch": member.epoch + 1,
+                "lr": member.rates.network,
+                "train_joint": trained.joint[run] / trained.labelled[run]
+                if trained.labelled[run]
+                else float("nan"),
+                **{f"train_loss_{task}": mean for task, mean in means.items()},
+                **watched.get(run, {}),
+                **{f"weight_{task}": weight for task, weight in member.weighting.weights().items()},
+                **self._displacements(run),
+            }
+            if member.end_epoch(row, means):
+                member.best.weights = self.weights(run)
+        return failed
+
+    def _train(self) -> _Trained:
+        members = self.members
+        batches = Batches.of(
+            [member.batches() for member in members], [member.train.rows for member in members], self.size
+        )
+        labels = {
+            task: batches.labels([member.train.codes[task] for member in members]) for task in self.tasks
+        }
+        known = {task: found >= 0 for task, found in labels.items()}
+        counts = {task: found.sum(-1) for task, found in known.items()}  # (k, s)
+        labelled = torch.stack(list(known.values())).any(0).sum(-1)
+        kept = self._kept(batches)
+        index = batches.index.to(self.device)
+        on_device = {task: found.to(self.device) for task, found in labels.items()}
+        sums = _Sums(list(self.tasks), len(members), self.device)
+        weights = {task: found.to(self.device) for task, found in counts.items()}
+        everywhere = labelled.to(self.device)
+        self.network.train()
+        streams = Streams([dropout_seed(member.run.recipe.seed, member.epoch) for member in members])
+        rows = batches.real.sum(-1).tolist()
+        absent = _absent(counts)
+        self.weigh.train(True)
+        for step in range(len(index)):
+            if self.stopped():
+                raise Stopped
+            active = [run for run, steps in enumerate(batches.steps) if step < steps]
+            streams.rows = rows[step]
+            self.network.draw_from(streams)
+            with self._autocast():
+                losses = self.network(
+                    self.inputs.batch(index[step], kept[step] if kept else None),
+                    {task: found[step] for task, found in on_device.items()},
+                ).by_task
+            joint = self.weigh(losses, {task: found[step] for task, found in counts.items()})
+            self.optimizer.zero_grad()
+            joint.sum().backward()
+            self.optimizer.step(active, absent[step])
+            sums.add(
+                step, joint, losses, everywhere[step], {task: one[step] for task, one in weights.items()}
+            )
+        return _Trained(
+            sums.joint.tolist(),
+            {task: found.tolist() for task, found in sums.by_task.items()},
+            labelled.sum(0).tolist(),
+            {task: found.sum(0).tolist() for task, found in counts.items()},
+            [
+                (
+                    members[run],
+                    float(sums.bad_value[run]),
+                    batches.place[step, run][batches.real[step, run]].tolist(),
+                )
+                for run, step in enumerate(sums.bad_step.tolist())
+                if step >= 0
+            ],
+        )
+
+    def _kept(self, batches: Batches) -> list[dict[str, Tensor]]:
+        """Per step, modality -> (s, b), where modality dropout leaves it; empty where no run has any."""
+        if not self.dropping:
+            return []
+        kept_ksbm = torch.stack(
+            [
+                member.dropout.kept(present_nm, member.epoch)[batches.place[:, run]]
+                for run, (member, present_nm) in enumerate(zip(self.members, self.present, strict=True))
+            ],
+            dim=1,
+        ).to(self.device)
+        names = list(self.members[0].dropout.rates)
+        return [dict(zip(names, step.unbind(-1), strict=True)) for step in kept_ksbm]
+
+    # validation
+
+    def _watched(self) -> Batches | None:
+        """The batches of the watched parts; they are the same after every epoch."""
+        if not any(len(member.watching.ids) for member in self.members):
+            return None
+        return Batches.of(
+            [member.watched_order for member in self.members],
+            [member.watching.rows for member in self.members],
+            self.size,
+        )
+
+    @torch.no_grad()
+    def _validate(self) -> dict[int, dict[str, float]]:
+        """Run -> its columns of ``metrics.csv``, of the runs that have a watched part."""
+        batches = self.watching
+        assert batches is not None
+        labels = {
+            task: batches.labels([member.watching.codes[task] for member in self.members])
+            for task in self.tasks
+        }
+        counts = {task: (found >= 0).sum(-1) for task, found in labels.items()}
+        index = batches.index.to(self.device)
+        on_device = {task: found.to(self.device) for task, found in labels.items()}
+        self.network.eval()
+        self.weigh.train(False)
+        losses: dict[str, list[Tensor]] = {task: [] for task in self.tasks}
+        called: dict[str, list[Tensor]] = {task: [] for task in self.tasks}
+        joint: list[Tensor] = []
+        by_batch = any(member.run.recipe.training.criterion == "last_batch" for member in self.members)
+        for step in range(len(index)):
+            with self._autocast():
+                found = self.network(
+                    self.inputs.batch(index[step]),
+                    {task: one[step] for task, one in on_device.items()},
+                    wanted=True,
+                )
+            for task in self.tasks:
+                losses[task].append(found.by_task[task])
+                called[task].append((found.logits or {})[task].argmax(-1))
+            if by_batch:
+                joint.append(self.weigh(found.by_task, {task: one[step] for task, one in counts.items()}))
+        rows: dict[int, dict[str, float]] = {run: {} for run, steps in enumerate(batches.steps) if steps}
+        for task, classes in self.tasks.items():
+            n = counts[task].sum(0).tolist()
+            total = (torch.stack(losses[task]).double().cpu() * counts[task]).sum(0).tolist()
+            scores = score_runs(
+                torch.stack(called[task], 1).flatten(1), on_device[task].transpose(0, 1).flatten(1), classes
+            )
+            acc, bacc = scores.acc.tolist(), scores.bacc.tolist()
+            for run, row in rows.items():
+                if n[run]:
+                    part = self.members[run].watched
+                    row[f"{part}_loss_{task}"] = total[run] / n[run]
+                    row[f"{part}_acc_{task}"], row[f"{part}_bacc_{task}"] = acc[run], bacc[run]
+        if by_batch:
+            values = torch.stack(joint).double().cpu()
+            for run, row in rows.items():
+                self._add_last_batch(row, run, values[: batches.steps[run], run].tolist(), counts, batches)
+        return rows
+
+    def _add_last_batch(
+        self, row: dict[str, float], run: int, joint: list[float], counts: dict[str, Tensor], batches: Batches
+    ) -> None:
+        """The part is not shuffled here, so which batch would be last is drawn."""
+        member = self.members[run]
+        if member.run.recipe.training.criterion != "last_batch":
+            return
+        seed = digest(str(member.run.recipe.seed), "last batch", str(member.epoch))
+        draw = int(seed[:15], 16) % batches.steps[run]
+        labelled = any(int(count[draw, run]) for count in counts.values())
+        row[f"{member.watched}_last_batch"] = joint[draw] if labelled else float("inf")
+
+    # what a run takes with it
+
+    def weights(self, run: int) -> dict[str, Tensor]:
+        """A copy of a run's parameters, by their names in its model."""
+        return {
+            slot.name: slot.parameter.detach()[run - slot.first].cpu().clone()
+            for slot in self.network.slots
+            if run in slot.runs
+        }
+
+    def release(self) -> None:
+        """Give every run its weights back."""
+        for run, member in enumerate(self.members):
+            member.set_weights(self.weights(run))
+
+    def _displacements(self, run: int) -> dict[str, float]:
+        """How far each task's centers have moved, the mean over the classes."""
+        member = self.members[run]
+        if not member.first_centers:
+            return {}
+        found: dict[str, float] = {}
+        for slot in self.network.slots:
+            if slot.name in member.first_centers and run in slot.runs:
+                centers = slot.parameter.detach()[run - slot.first].cpu()
+                moved = (centers - member.first_centers[slot.name]).norm(dim=1).mean()
+                name = slot.name.removeprefix("losses.").removesuffix(".centers")
+                found[f"center_displacement_{name}"] = float(moved)
+        return found
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.members[0].run.recipe.training.precision == "32-true":
+            return nullcontext()
+        return torch.autocast(self.device.split(":")[0], torch.bfloat16)
+
+
+def _absent(counts: dict[str, Tensor]) -> list[dict[int, list[str]]]:
+    """Per step, run -> the tasks that its batch has no label for, of the runs that have such a task.
+
+    Args:
+        counts: Task -> (k, s) labels.
+    """
+    steps, _ = next(iter(counts.values())).shape
+    found: list[dict[int, list[str]]] = [{} for _ in range(steps)]
+    for task, count in counts.items():
+        for step, run in (count == 0).nonzero().tolist():
+            found[step].setdefault(run, []).append(task)
+    return found
+
+
+class Stopped(Exception):
+    """Somebody asked the stack to stop."""
+
+
+class _Trained:
+    """What an epoch of training came to, per run: sums over utterances, and the runs whose loss left the numbers."""
+
+    def __init__(
+        self,
+        joint: list[float],
+        sums: dict[str, list[float]],
+        labelled: list[int],
+        counts: dict[str, list[int]],
+        not_finite: list[tuple[Member, float, list[int]]],
+    ) -> None:
+        self.joint, self.sums, self.labelled, self.counts = joint, sums, labelled, counts
+        self.not_finite = not_finite
+
+
+class _Sums:
+    """Losses of an epoch, added up where they are, so that a GPU is not waited for in every step."""
+
+    def __init__(self, tasks: Sequence[str], runs: int, device: str) -> None:
+        self.joint = torch.zeros(runs, dtype=torch.float64, device=device)
+        self.by_task = {task: torch.zeros_like(self.joint) for task in tasks}
+        self.bad_step = torch.full((runs,), -1, device=device)
+        self.bad_value = torch.zeros_like(self.joint)
+
+    def add(
+        self, step: int, joint: Tensor, losses: dict[str, Tensor], labelled: Tensor, counts: dict[str, Tensor]
+    ) -> None:
+        joint = joint.detach()
+        bad = ~joint.isfinite() & (self.bad_step < 0)
+        self.bad_step = torch.where(bad, step, self.bad_step)
+        self.bad_value = torch.where(bad, joint.double(), self.bad_value)
+        self.joint += joint * labelled
+        for task, loss in losses.items():
+            self.by_task[task] += loss.detach() * counts[task]
+
+
+class _Weighing:
+    """Every run's weighting: fixed weights for all runs at once, any other run by run."""
+
+    def __init__(self, weightings: Sequence[Any], tasks: Sequence[str], device: str) -> None:
+        self.weightings, self.tasks = list(weightings), list(tasks)
+        self.fixed = (
+            torch.stack([one.fixed for one in self.weightings]).to(device)
+            if all(type(one) is StaticWeighting for one in self.weightings)
+            else None
+        )
+
+    def train(self, training: bool) -> None:
+        for one in self.weightings:
+            one.train(training)
+
+    def __call__(self, losses: dict[str, Tensor], counts: dict[str, Tensor]) -> Tensor:
+        """(s,) joint losses. ``counts``: task -> (s,) labels in each run's batch; a task without any is absent."""
+        if self.fixed is not None:  # an absent task's loss is 0
+            return (self.fixed * torch.stack([losses[task] for task in self.tasks], dim=1)).sum(1)
+        joint: list[Tensor] = []
+        for run, weighting in enumerate(self.weightings):
+            there = {task: losses[task][run] for task in self.tasks if int(counts[task][run])}
+            joint.append(weighting(there) if there else losses[self.tasks[0]][run])
+        return torch.stack(joint)

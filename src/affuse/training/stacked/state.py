@@ -1,0 +1,96 @@
+"""What an interrupted run of a stack goes on from: one safetensors file per run, so any later stack may take it up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from zlib import crc32
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from affuse.files import replacing
+from affuse.training.stacked.member import Member
+from affuse.training.stacked.optimizer import Moments
+
+FORMAT = "1"  # change when the meaning of the file changes
+
+
+def save_state(path: Path, member: Member, weights: dict[str, Tensor]) -> None:
+    """Write a run's state, atomically.
+
+    Args:
+        path: Of the file.
+        member: The run, between two epochs.
+        weights: Its parameters now (``Stack.weights``).
+    """
+    tensors = {f"weights {name}": tensor for name, tensor in weights.items()}
+    tensors |= {f"best {name}": tensor for name, tensor in (member.best.weights or {}).items()}
+    tensors |= {f"weighting {name}": tensor for name, tensor in member.weighting.state_dict().items()}
+    tensors |= {f"centers {name}": tensor for name, tensor in member.first_centers.items()}
+    for name, state in member.moments.items():
+        tensors |= {f"{part} {name}": tensor for part, tensor in state._asdict().items()}
+    about = {
+        "epoch": member.epoch,
+        "history": member.history,
+        "score": member.best.score,
+        "best": member.best.epoch,
+        "rates": [member.rates.network, member.rates.centers, member.rates.weighting],
+    }
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    about["sum"] = _sum(tensors)
+    content = save(tensors, {"format": FORMAT, "about": json.dumps(about)})
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)  # safetensors' own writing hides that a disk is full
+
+
+def load_state(path: Path, member: Member) -> bool:
+    """Let a run go on where it was; whether there was a whole state. A damaged file is removed: it starts again."""
+    if not path.is_file():
+        return False
+    try:
+        with safe_open(path, framework="pt") as stored:
+            metadata = stored.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise ValueError
+            about = json.loads(metadata["about"])
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
+        if about["sum"] != _sum(tensors):
+            raise ValueError
+    except (SafetensorError, OSError, ValueError, KeyError):
+        path.unlink()
+        return False
+
+    def of(kind: str) -> dict[str, Tensor]:
+        return {
+            name.removeprefix(f"{kind} "): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(f"{kind} ")
+        }
+
+    means, squares, steps = of("mean"), of("square"), of("steps")
+    member.set_weights(of("weights"))
+    member.moments = {name: Moments(mean, squares[name], steps[name]) for name, mean in means.items()}
+    member.weighting.load_state_dict(of("weighting"))
+    member.first_centers = of("centers")
+    member.epoch, member.history = about["epoch"], about["history"]
+    member.best.load_state_dict({"score": about["score"], "epoch": about["best"], "weights": of("best")})
+    member.rates.network, member.rates.centers, member.rates.weighting = about["rates"]
+    return True
+
+
+def _sum(tensors: dict[str, Tensor]) -> int:
+    """By which a bit that a disk has lost is noticed."""
+    found = 0
+    for name in sorted(tensors):
+        found = crc32(
+            tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes(), crc32(name.encode(), found)
+        )
+    return found
+
+
+def holds_tensors_only(state: dict[str, object]) -> bool:
+    """Whether a module's state can be written so."""
+    return all(isinstance(value, Tensor) for value in state.values())
