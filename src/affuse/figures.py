@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import lru_cache
+from io import StringIO
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,6 +37,21 @@ def save_literally(figure: Figure, target: str | Path | IO[Any], **how: Any) -> 
     """``figure.savefig``, its texts ``literal``; letters that no font has are boxes, without a word."""
     with _plain_letters():
         literal(figure).savefig(target, **how)
+
+
+def svg_literally(figure: Figure) -> str:
+    """The figure as an SVG file on a clear ground, as ``save_literally`` would write it, in half the time.
+
+    ``savefig`` draws twice where axes are laid out to fit: once for the places alone.
+    """
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set(facecolor="none", edgecolor="none")
+    stream = StringIO()
+    with _plain_letters():
+        FigureCanvasSVG(literal(figure)).print_svg(stream, metadata={"Date": None, "Creator": None})
+    return stream.getvalue()
 
 
 @lru_cache(maxsize=10_000)

@@ -120,12 +120,18 @@ def test_evaluate_gives_the_runs_own_numbers_on_its_test_part(
 
 
 def test_evaluate_with_a_split_of_another_corpus_says_so(
-    run_folder: Path, place: Path, tmp_path: Path
+    run_folder: Path,
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "split.csv").write_text("id,fold,role,speaker\nx1,0,test,s\n")
     arguments = ["evaluate", run_folder, place / "corpus", "--split", tmp_path / "split.csv"]
-    assert "another corpus's split" in affuse(*arguments, code=2).stderr
-    assert "it has test" in affuse(*arguments, "--role", "tst", code=2).stderr
+    for more, message in (([], "another corpus's split"), (["--role", "tst"], "it has test")):
+        ran = command.affuse(capsys, monkeypatch, *arguments, *more)
+        assert ran.code == 2
+        assert message in ran.err
 
 
 def test_compare_prints_the_papers_table_and_goes_on_where_it_was(place: Path, tmp_path: Path) -> None:

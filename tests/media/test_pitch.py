@@ -103,3 +103,24 @@ def test_one_frame_by_plain_loops() -> None:
     log_f0, voicing = track_pitch(longer)[5]
     assert log_f0 == pytest.approx(math.log(16000 / period), abs=1e-5)
     assert voicing == pytest.approx(min(1.0, height), abs=1e-5)
+
+
+def test_a_frame_does_not_depend_on_those_it_is_computed_with() -> None:
+    """Frames are taken in blocks, quiet ones left out: another beginning makes other blocks."""
+    random = np.random.default_rng(0)
+    parts = [
+        pulses(180),
+        0.002 * random.normal(size=9000),
+        random.normal(0, 0.1, 7000),
+        np.full(3000, 0.2),
+        pulses(90),
+    ]
+    wave = np.concatenate(parts).astype(np.float32)
+    found = track_pitch(wave)
+    quiet = (found == 0).all(axis=1)
+    assert 40 < quiet.sum() < len(found) - 100
+    for begin in (1, 37, 64, 90):
+        later = track_pitch(wave[begin * 160 :])
+        assert np.array_equal(
+            later[3:], found[begin + 3 :]
+        )  # the first ones hold what is before the beginning

@@ -185,10 +185,11 @@ def test_a_part_of_the_script_itself_is_compared_in_this_process(
         "--jobs",
         "2",
     ]
-    ran = command.affuse(capsys, monkeypatch, *words, "--over", "loss=in_main", "--fold", "0", *changes)
+    words += ["--over", "loss=in_main,cross_entropy", "--fold", "0", *changes]
+    ran = command.affuse(capsys, monkeypatch, *words, "--set", "training.engine=lightning")
     assert ran.code == 0, ran.err
     said = " ".join((ran.out + ran.err).split())
-    assert "All runs are made in this process: a script or notebook defines the loss 'in_main'." in said
+    assert "Some runs are made one by one: a script or notebook defines the loss 'in_main'." in said
 
 
 def test_register_decorates() -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
-
-from affuse.layers.stacking import per_run
 
 
 class LayerNorm(nn.LayerNorm):
@@ -20,5 +19,8 @@ class LayerNorm(nn.LayerNorm):
         """(..., width) -> the same; of a stack (runs, ..., width)."""
         if self.weight.dim() == 1:
             return super().forward(input)
-        scaled = functional.layer_norm(input, self.normalized_shape, eps=self.eps)
-        return scaled * per_run(self.weight, input.dim()) + per_run(self.bias, input.dim())
+        rows = [
+            functional.layer_norm(x, self.normalized_shape, weight, bias, self.eps)
+            for x, weight, bias in zip(input.unbind(), self.weight.unbind(), self.bias.unbind(), strict=True)
+        ]  # run by run, in one kernel each: scaling afterwards would pass over everything again
+        return torch.stack(rows) if len(rows) > 1 else rows[0][None]

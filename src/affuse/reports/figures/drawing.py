@@ -6,13 +6,12 @@ Every figure is drawn on a clear ground with its lines and letters in a marker c
 
 from __future__ import annotations
 
-import io
 import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from affuse.figures import save_literally
+from affuse.figures import svg_literally
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,15 +104,11 @@ def as_svg(figure: Figure, name: str) -> str:
     """The figure as an <svg> element: page's ink, ids of its own (after ``name``), no size but its proportions."""
     import matplotlib
 
-    stream = io.StringIO()
     # letters stay letters: they can be selected and searched; a fixed salt makes the file repeatable
     with matplotlib.rc_context(
         {"svg.fonttype": "none", "svg.hashsalt": "affuse", "font.family": "sans-serif"}
     ):
-        save_literally(
-            figure, stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
-        )
-    text = stream.getvalue()
+        text = svg_literally(figure)
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL).replace(INK, "currentColor")
     slug = re.sub(r"\W+", "-", name)

@@ -77,7 +77,7 @@ def cut(items: Sequence[Item], largest: int, jobs: int, alike: Callable[[Item], 
 
     Examples:
         >>> cut([1, 2, 3, 4, 5, 6, 7], largest=3, jobs=2, alike=lambda item: str(item % 2))
-        [[2, 4], [6, 1], [3, 5, 7]]
+        [[2, 4], [6, 1, 3], [5, 7]]
     """
     ordered = sorted(items, key=alike)
     count = max(min(jobs, len(ordered)), -(-len(ordered) // largest))
