@@ -11,7 +11,9 @@ import pandas as pd
 
 from affuse.corpora.corpus import Corpus
 from affuse.recipe import Recipe
+from affuse.recipe.axes import axes_of
 from affuse.training.cache import FeatureCache
+from affuse.training.compare import Comparison, compare
 from affuse.training.experiment import Experiment, set_up
 from affuse.training.fold import train_fold
 from affuse.training.run import Wanted
@@ -19,6 +21,7 @@ from affuse.training.runfolder import RunResult
 from affuse.training.stacked.reasons import why_not
 from affuse.training.stacked.runs import StackCell, train_stacked
 from affuse.training.stacked.training import Saving
+from affuse.training.variants import make_variants
 from quiet import Quiet
 from small_corpus import make_corpus
 from tiny_models import tiny_bert
@@ -39,11 +42,18 @@ BOTH_TASKS = "tasks.gender.loss=cross_entropy"
 
 
 class Place(NamedTuple):
-    """A corpus with blanks, a small BERT, a cache of features."""
+    """A corpus with blanks, a small BERT, a cache of features, and the folder that has them all."""
 
     corpus: Corpus
     bert: str
     cache: FeatureCache
+    folder: Path
+
+    @classmethod
+    def load(cls, folder: Path) -> Place:
+        """As ``make_place`` made it, for another process."""
+        corpus = Corpus.load(folder / "blanked")
+        return cls(corpus, str(folder / "bert"), FeatureCache(folder / "cache"), folder)
 
 
 def make_place(folder: Path) -> Place:
@@ -54,10 +64,19 @@ def make_place(folder: Path) -> Place:
     table.loc[4::9, "emotion"] = None
     table.loc[::5, "text"] = None
     table.loc[1::7, "audio"] = None
-    return Place(
-        Corpus(table, corpus.info, corpus.folder),
-        str(tiny_bert(folder / "bert")),
-        FeatureCache(folder / "cache"),
+    tiny_bert(folder / "bert")
+    Corpus(table, corpus.info, corpus.folder).save(folder / "blanked")
+    return Place.load(folder)
+
+
+def compared(
+    place: Place, out: Path, over: Sequence[str], *changes: str, jobs: int = 1, folds: Sequence[int] = (0, 1)
+) -> Comparison:
+    """A comparison of stacks, with every model kept."""
+    own = [*SMALL, f"modalities.text.options.model={place.bert}", "modalities.text.options.output=pooled"]
+    variants = make_variants("server", axes_of(over), [*own, *changes])
+    return compare(
+        variants, place.corpus, out, place.cache, Quiet(), folds=list(folds), jobs=jobs, keep_models=True
     )
 
 

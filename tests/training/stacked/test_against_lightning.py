@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import affuse
 from frozen_runs import BOTH_TASKS, Place, assert_close, both_ways, prepared
 
 AS_CODED_CENTER = "{name: center, options: {squared: false, trained: false}}"
@@ -135,3 +136,21 @@ def test_the_kept_weights_are_those_of_the_best_epoch(place: Place, tmp_path: Pa
         for folder in (tmp_path, tmp_path / "shorter")
     )
     assert first == second
+
+
+def test_a_learnt_mix_of_layers(place: Place, tmp_path: Path) -> None:
+    """Its shares are a run's own parameters; they are learnt, and kept."""
+    from tiny_models import tiny_wav2vec2
+
+    network = tiny_wav2vec2(tmp_path / "wav2vec2")
+    speech = ["modalities.text=null", "modalities.audio.standardise=false"]
+    options = f"modalities.audio={{encoder: speech, options: {{model: {network}, layer: mix}}}}"
+    experiment = prepared(place, *speech, options, "lr=0.1")
+    assert not experiment.recipe.modalities["audio"].standardise
+    both_ways(experiment, tmp_path)
+    assert_close(tmp_path)
+    mixes = [
+        affuse.load(tmp_path / way / "model").adapters["audio"].weights for way in ("stacked", "lightning")
+    ]
+    assert mixes[0].std() > 1e-3
+    np.testing.assert_allclose(mixes[0].detach(), mixes[1].detach(), rtol=1e-4, atol=1e-6)

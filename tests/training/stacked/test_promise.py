@@ -7,15 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from affuse.recipe.axes import axes_of
-from affuse.training.compare import compare
 from affuse.training.fold import train_fold
 from affuse.training.runfolder import RunResult
 from affuse.training.stacked.plan import stack_key
 from affuse.training.threads import torch_threads
-from affuse.training.variants import make_variants
-from frozen_runs import BOTH_TASKS, FILES, SMALL, Place, bytes_of, cell, prepared, stack
-from quiet import Quiet
+from frozen_runs import BOTH_TASKS, FILES, Place, bytes_of, cell, compared, prepared, stack
 
 # (settings, fold): other losses, seeds, folds, rates, dropouts and lambdas; some end early, each for its own reason
 NEIGHBOURS = [
@@ -107,14 +103,9 @@ def test_threads_of_the_caller(place: Place, tmp_path: Path, recipe: str, change
 
 def test_comparisons_with_one_job_and_with_two(place: Place, tmp_path: Path) -> None:
     """Other numbers of jobs cut other stacks, in threads beside each other."""
-    own = [*SMALL, f"modalities.text.options.model={place.bert}", "modalities.text.options.output=pooled"]
-    over = axes_of(["loss=cross_entropy,cross_entropy+center,contrastive_center", "seed=0,1"])
     for jobs in (1, 2):
-        variants = make_variants("server", over, own)
-        found = compare(
-            variants, place.corpus, tmp_path / str(jobs), place.cache, Quiet(), folds=[0, 1], jobs=jobs,
-            keep_models=True,
-        )  # fmt: skip
+        over = ["loss=cross_entropy,cross_entropy+center,contrastive_center", "seed=0,1"]
+        found = compared(place, tmp_path / str(jobs), over, jobs=jobs)
         assert not found.failed
         assert len(found.results) == 12
     assert torch.get_num_threads() == 1
@@ -136,8 +127,8 @@ def test_what_may_differ_within_a_stack_and_what_may_not(place: Place) -> None:
         "seed=3", "lr=1e-5", "loss=center", "loss=0.1*cross_entropy+contrastive_center", "head.dropout=0.1",
         "weighting.name=softmax", "epochs=99", "training.patience=3", "training.select=test",
         "training.criterion=acc", "training.schedule=null", "optimizer.clip_norm=1", "optimizer.weight_decay=0.1",
-        "modalities.text.dropout=0.2", "protocol.validation.fraction=0.4", "protocol.kind=stratified_k_fold",
-        "tasks.emotion.merge={sadness: neutral, neutral: sadness}",
+        "modalities.text.dropout=0.2", "protocol.validation.fraction=0.4", "protocol.kind=group_k_fold",
+        "tasks.emotion.classes=sadness,neutral,anger",
     ]:  # fmt: skip
         assert key(may) == base, may
     for may_not in [
