@@ -70,11 +70,16 @@ def make_place(folder: Path) -> Place:
 
 
 def compared(
-    place: Place, out: Path, over: Sequence[str], *changes: str, jobs: int = 1, folds: Sequence[int] = (0, 1)
+    place: Place,
+    out: Path,
+    over: Sequence[str],
+    *changes: str,
+    recipe: str = "server",
+    jobs: int = 1,
+    folds: Sequence[int] = (0, 1),
 ) -> Comparison:
     """A comparison of stacks, with every model kept."""
-    own = [*SMALL, f"modalities.text.options.model={place.bert}", "modalities.text.options.output=pooled"]
-    variants = make_variants("server", axes_of(over), [*own, *changes])
+    variants = make_variants(recipe, axes_of(over), [*_small(place, recipe), *changes])
     return compare(
         variants, place.corpus, out, place.cache, Quiet(), folds=list(folds), jobs=jobs, keep_models=True
     )
@@ -82,10 +87,15 @@ def compared(
 
 def prepared(place: Place, *changes: str, recipe: str = "server") -> Experiment:
     """The experiment of a packaged recipe with small features; pooled fusion, unless ``recipe`` is another."""
-    small = SMALL if recipe == "server" else SEQUENCES
-    pooled = ["modalities.text.options.output=pooled"] if recipe == "server" else []
-    chosen = Recipe.load(recipe, [*small, f"modalities.text.options.model={place.bert}", *pooled, *changes])
+    chosen = Recipe.load(recipe, [*_small(place, recipe), *changes])
     return set_up(place.corpus, chosen, place.cache, Quiet())
+
+
+def _small(place: Place, recipe: str) -> list[str]:
+    text = [f"modalities.text.options.model={place.bert}"]
+    if recipe == "server":
+        return [*SMALL, *text, "modalities.text.options.output=pooled"]
+    return [*SEQUENCES, *text]
 
 
 def cell(

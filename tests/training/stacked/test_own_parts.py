@@ -78,6 +78,46 @@ class InheritingFusion(ConcatFusion):
         return found._replace(embeddings=[one.tanh() for one in found.embeddings])
 
 
+class DeclaringFusion(MeansFusion):
+    """Says that it stacks, and is written for one network."""
+
+    stacks = True
+
+
+class MixingFusion(Fusion):
+    """Says that it stacks, and mixes the runs up without an error."""
+
+    stacks = True
+
+    def __init__(self, widths: Mapping[str, int]) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.rand(1) + 0.5)
+        self.width = sum(widths.values())
+
+    def forward(self, sequences: Mapping[str, FeatureSequence]) -> Tensor:
+        return self.factor.mean() * torch.cat([pool(one, "mean") for one in sequences.values()], dim=-1)
+
+
+class FocalLoss(TaskLoss):
+    """Says that it stacks, and does."""
+
+    reads_logits = True
+    stacks = True
+
+    def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+        log_p = logits.log_softmax(-1).gather(-1, labels[..., None]).squeeze(-1)
+        return -(1 - log_p.exp()).square() * log_p
+
+
+class FirstRowsLoss(CrossEntropyLoss):
+    """Says that it stacks, and takes the runs for utterances."""
+
+    stacks = True
+
+    def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+        return super().per_utterance(logits, embedding, labels) * embedding.shape[0]
+
+
 class BrierLoss(TaskLoss):
     """Knows of one network."""
 
@@ -165,8 +205,9 @@ class BackwardWeighting(LargestWeighting):
 for family, parts in {
     "fusions": [
         MeansFusion, DroppingFusion, BranchingFusion, NormalisingFusion, CenteringFusion, InheritingFusion,
+        DeclaringFusion, MixingFusion,
     ],
-    "losses": [BrierLoss, SmoothedLoss, ForwardLoss, PairsLoss, CountingLoss],
+    "losses": [BrierLoss, SmoothedLoss, ForwardLoss, PairsLoss, CountingLoss, FocalLoss, FirstRowsLoss],
     "weightings": [LargestWeighting, NoisyWeighting, BackwardWeighting],
 }.items():  # fmt: skip
     for part in parts:
@@ -178,6 +219,7 @@ MAPPED = {
     "a fusion that inherits": ["fusion.name=stacking_inheritingfusion"],
     "loss": ["loss=stacking_brierloss"],
     "a loss beside another": ["loss=0.5*stacking_brierloss+center", "training.batch_size=7"],
+    "a loss that stacks": ["loss=stacking_focalloss+0.1*center", "training.batch_size=7"],
     "a loss that knows training": ["loss=stacking_smoothedloss"],
     "weighting": [BOTH_TASKS, "weighting.name=stacking_largestweighting"],
     "all": [*OWN_FUSION, "loss=stacking_brierloss", "training.batch_size=5"],
@@ -190,6 +232,9 @@ REFUSED = {
     "forward": ("loss=stacking_forwardloss", "'stacking_forwardloss' has a forward of its own"),
     "blanks": ("loss=stacking_pairsloss", "'stacking_pairsloss' counts utterances without a label"),
     "state": ("loss=stacking_countingloss", "'stacking_countingloss' changes its asked as it computes"),
+    "declared": ("fusion.name=stacking_declaringfusion", "'stacking_declaringfusion' declares stacks, and"),
+    "mixed": ("fusion.name=stacking_mixingfusion", "'stacking_mixingfusion' declares stacks, and"),
+    "rows": ("loss=stacking_firstrowsloss", "'stacking_firstrowsloss' declares stacks, and"),
     "noise": ("weighting.name=stacking_noisyweighting", "draws from torch's random state"),
     "backward": ("weighting.name=stacking_backwardweighting", "looks at each task's gradient"),
     "gradients": ("weighting.name=pcgrad", "'pcgrad' looks at each task's gradient"),

@@ -146,6 +146,16 @@ def test_comparisons_with_one_job_and_with_two(place: Place, tmp_path: Path) -> 
         assert bytes_of(folder) == bytes_of(twin), folder
 
 
+@pytest.mark.parametrize("recipe", ["server", "3m-ser"])
+def test_a_run_alone_has_the_bits_of_a_comparisons(place: Place, tmp_path: Path, recipe: str) -> None:
+    """With one thread of the caller's; a fusion that pools needs no such care."""
+    found = compared(place, tmp_path / "out", ["seed=0,1"], "epochs=2", recipe=recipe, jobs=2)
+    one = found.cells[-1]
+    with torch_threads(2 if recipe == "server" else 1):
+        train_fold(found.experiments[one.experiment], one.variant.recipe, one.fold, tmp_path / "alone")
+    assert bytes_of(tmp_path / "alone") == bytes_of(one.folder)
+
+
 def test_what_may_differ_within_a_stack_and_what_may_not(place: Place) -> None:
     def key(*changes: str) -> str:
         experiment = prepared(place, *changes)

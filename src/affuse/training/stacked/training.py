@@ -24,10 +24,10 @@ class Saving:
     """When states are written.
 
     Args:
-        every: Seconds between two times.
+        every: Seconds between two times; 0: after each epoch, however long it takes.
     """
 
-    every: float = SAVE_EVERY
+    every: float = field(default_factory=lambda: SAVE_EVERY)
     last: float = field(default_factory=time.monotonic)
 
     def is_due(self) -> bool:
@@ -40,7 +40,8 @@ class Saving:
         for run, member in enumerate(stack.members):
             save_state(member.run.folder.stacked_state, member, stack.weights(run))
         self.last = time.monotonic()
-        self.every = max(self.every, (self.last - began) / SAVE_SHARE)
+        if self.every:
+            self.every = max(self.every, (self.last - began) / SAVE_SHARE)
 
 
 def train_stack(

@@ -20,7 +20,7 @@ from affuse.parts import registry
 from affuse.recipe import Recipe, Task
 from affuse.recipe.sections import FusionChoice
 from affuse.sequence import FeatureSequence
-from affuse.training.stacked.modules import MappedFusion, MappedLoss, stacks
+from affuse.training.stacked.modules import MappedFusion, MappedLoss, stacked, stacks
 from affuse.training.stacked.state import holds_tensors_only
 from affuse.weighting.base import Weighting
 
@@ -57,10 +57,10 @@ def _fusion(kind: type[Fusion], choice: str, widths: tuple[tuple[str, int], ...]
     chosen = FusionChoice.model_validate_json(choice)
     with torch.random.fork_rng(devices=[]):
         fusion = build_fusion(chosen, dict(widths))
-        if stacks(fusion):
+        if stacks(fusion) and registry.is_own("fusions", chosen.name):
             return ""
         what = f"the fusion {chosen.name!r}"
-        mapped = MappedFusion([fusion, build_fusion(chosen, dict(widths))]).train()
+        pair = [fusion, build_fusion(chosen, dict(widths))]
         mask = torch.ones(2, 3, 4, dtype=torch.bool)
         clips = {name: FeatureSequence(torch.randn(2, 3, 4, width), mask) for name, width in widths}
         first = {name: FeatureSequence(one.values[0], one.mask[0]) for name, one in clips.items()}
@@ -69,6 +69,11 @@ def _fusion(kind: type[Fusion], choice: str, widths: tuple[tuple[str, int], ...]
         def alone(given: dict[str, FeatureSequence]) -> Tensor:
             return fusion.opinions(given).embedding()
 
+        if stacks(fusion):
+            fusion.eval()  # dropout draws otherwise in a stack
+            both = stacked(pair).eval()
+            return _stacked(lambda: both.opinions(clips).embedding()[0], alone(first), what)
+        mapped = MappedFusion(pair).train()
         return (
             _mapped(lambda: mapped.opinions(clips).embedding().sum().backward(), what)
             or _own_state(fusion, lambda: alone(first), what)
@@ -83,10 +88,10 @@ def _loss(kinds: tuple[type[TaskLoss], ...], task: str, choice: str, classes: in
         for number, term in enumerate(chosen.loss):
             pair = [build_loss(task, chosen, classes, 4).terms[number] for _ in range(2)]
             assert all(isinstance(one, TaskLoss) for one in pair)
-            if not stacks(pair[0]):  # type: ignore[arg-type]
-                reason = _try_loss(pair, classes, f"the loss {term.name!r}")  # type: ignore[arg-type]
-                if reason:
-                    return reason
+            if stacks(pair[0]) and registry.is_own("losses", term.name):  # type: ignore[arg-type]
+                continue
+            if reason := _try_loss(pair, classes, f"the loss {term.name!r}"):  # type: ignore[arg-type]
+                return reason
     return ""
 
 
@@ -94,7 +99,6 @@ def _try_loss(pair: list[TaskLoss], classes: int, what: str) -> str:
     first = pair[0]
     if type(first).forward is not TaskLoss.forward:
         return f"{what} has a forward of its own"
-    mapped = MappedLoss(pair).train()
     logits, embedding = torch.randn(2, 3, classes, requires_grad=True), torch.randn(2, 3, 4)
     embedding.requires_grad_()
     labels = torch.tensor([[0, 1, -1], [1, 1, 0]])
@@ -102,6 +106,11 @@ def _try_loss(pair: list[TaskLoss], classes: int, what: str) -> str:
     def alone(n: int) -> Tensor:
         return first.reduced(logits[0, :n], embedding[0, :n], labels[0, :n])
 
+    if stacks(first):
+        both = stacked(pair)
+        reason = _stacked(lambda: both.reduced(logits, embedding, labels)[0], alone(3), what)
+        return reason or _unlike(alone(3), alone(2), f"{what} counts utterances without a label")
+    mapped = MappedLoss(pair).train()
     return (
         _mapped(lambda: mapped.reduced(logits, embedding, labels).sum().backward(), what)
         or _own_state(first, lambda: alone(3), what)
@@ -113,9 +122,21 @@ def _mapped(attempt: Callable[[], object], what: str) -> str:
     try:
         attempt()
     except Exception as error:  # whatever somebody's code raises
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return f"{what} cannot be mapped over several networks ({said[:120]})"
+        return f"{what} cannot be mapped over several networks ({_first_line(error)})"
     return ""
+
+
+def _stacked(attempt: Callable[[], Tensor], alone: Tensor, what: str) -> str:
+    """Where its class declares ``stacks``, and computes something else for a stack."""
+    reason = f"{what} declares stacks, and computes a stack otherwise than one network"
+    try:
+        return _unlike(attempt(), alone, reason)
+    except Exception as error:  # whatever somebody's code raises
+        return f"{reason} ({_first_line(error)})"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
 
 
 def _own_state(module: nn.Module, attempt: Callable[[], object], what: str) -> str:
@@ -143,4 +164,6 @@ def _same(one: object, other: object) -> bool:
 
 
 def _unlike(one: Tensor, other: Tensor, reason: str) -> str:
+    if one.shape != other.shape:
+        return reason
     return "" if torch.allclose(one, other, rtol=1e-4, atol=1e-5, equal_nan=True) else reason
