@@ -31,9 +31,10 @@ from affuse.models.network import Model
 from affuse.progress import Quiet
 from affuse.recipe import Recipe
 from affuse.training.cells import Cell
+from affuse.training.clip_plan import ClipPlan
 from affuse.training.data import label_table
 from affuse.training.epoch_count import EpochCount
-from affuse.training.experiment import ClipPlan, Experiment
+from affuse.training.experiment import Experiment
 from affuse.training.features import Source
 from affuse.training.lightning.training import train_with_lightning
 from affuse.training.run import Wanted

@@ -356,6 +356,7 @@ def test_a_disk_without_room_ends_the_batch_in_one_sentence(
 ) -> None:
     import resource
 
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a module compiled meanwhile would be kept in part
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # what a full disk does, by a limit of this process
     try:

@@ -132,6 +132,7 @@ def test_a_disk_without_room_for_a_state_is_one_sentence_and_the_rerun_goes_on(
                 *more]  # fmt: skip
 
     assert command.affuse(capsys, monkeypatch, *words("whole")).code == 0
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a module compiled meanwhile would be kept in part
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(
         resource.RLIMIT_FSIZE, (8000, hard)

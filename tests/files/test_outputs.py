@@ -194,6 +194,7 @@ def test_standard_input_without_room_for_its_copy(
     (model / "index.json").write_text("{}")  # of a model; it is not read before standard input
     monkeypatch.setattr(tempfile, "tempdir", str(room))
     resource = pytest.importorskip("resource")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a module compiled meanwhile would be kept in part
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(
         resource.RLIMIT_FSIZE, (1000, hard)

@@ -40,6 +40,19 @@ def _null(place: Place) -> Command:
     return Command([*words, "--over", "fold=0", "--cache", place.folder / "cache", *changes], check)
 
 
+@situation("recipe-not-stacked")
+def _not_stacked(place: Place) -> Command:
+    make_corpus(place.folder, speakers=3, each=1)
+    small = [
+        "modalities.text=null", "modalities.audio.encoder=logmel", "modalities.audio.options.bands=8", "epochs=1",
+        "protocol.kind=group_k_fold", "protocol.folds=3", "protocol.validation.fraction=0.4", "tasks.gender={}",
+        "weighting=gradnorm",
+    ]  # fmt: skip
+    changes = [word for setting in small for word in ("--set", setting)]
+    words = ["train", "server", "corpus", "--out", place.out, "--cache", place.folder / "cache", "--verbose"]
+    return Command([*words, *changes])
+
+
 def _options(place: Place, options: str, check: Callable[..., Any] = lambda place: None) -> Command:
     (place.folder / "mine.csv").write_text("id,text,emotion\nx1,a,01\nx2,b,yes\nx3,c,null\n")
     (place.folder / "options.yaml").write_text(options)

@@ -191,6 +191,7 @@ def test_memory_is_bounded_by_the_budget(cache: FeatureCache) -> None:
 
 FILL = """
 import resource, signal, sys
+sys.dont_write_bytecode = True  # Python would keep the first 20 kB of a module that it compiles, and never run it again
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 import torch

@@ -15,8 +15,9 @@ from affuse.reproduction.definition import read_definition, read_paper
 from affuse.reproduction.grid import Grid
 from affuse.reproduction.running import check_grid
 from affuse.training.cache import FeatureCache
+from affuse.training.clip_plan import read_clips
 from affuse.training.compare import compare
-from affuse.training.experiment import read_clips, set_up
+from affuse.training.experiment import set_up
 from affuse.training.fold import train_fold
 from affuse.training.inputs import reads_text
 from affuse.training.variants import Variant

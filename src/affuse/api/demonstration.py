@@ -65,7 +65,7 @@ def demo(
         seed: Of the release.
         video: Draw the faces too, about half of the time; the second paper needs them.
         quick: Two losses and three epochs: shows that all runs, not how well.
-        jobs: How many stacks (threads) or single runs (processes) train at a time; None: one per core.
+        jobs: How many dialogs are drawn (processes), and stacks trained (threads), at a time; None: one per core.
         overwrite: Replace files that affuse did not write, or that were edited since.
         progress: What it reports to; None: bars in a terminal or notebook, else nothing.
 

@@ -116,6 +116,8 @@ def compare(
     """Train every combination of values on every fold; write tables, statistics and ``report.html``.
 
     A finished run is never run again: after an interruption the same call goes on where it was.
+    Runs on frozen features train side by side in stacks; the logger ``affuse.training`` says which, and why others do
+    not, at the level INFO.
 
     Args:
         recipe: A packaged name, a YAML file, or a recipe.

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from affuse.cli.compare import JOBS_HELP
 from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import VERBOSE_HELP
 
@@ -20,7 +19,12 @@ def demo(
     video: Annotated[bool, typer.Option(help="Draw the faces too: about half of the time.")] = True,
     turns: Annotated[int, typer.Option(help="Utterances to generate.")] = 1000,
     seed: Annotated[int, typer.Option(help="Random seed of the corpus.")] = 0,
-    jobs: Annotated[int | None, typer.Option(min=1, help=JOBS_HELP)] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="How many dialogs are drawn, and stacks trained, at a time. Default: one per core."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help=VERBOSE_HELP)] = False,
 ) -> None:

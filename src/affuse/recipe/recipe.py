@@ -164,13 +164,7 @@ class Recipe(Section):
 
     def to_yaml(self) -> str:
         """Write every field as YAML, defaults included; ``load`` reads it again."""
-        data = self.model_dump()
-        known = repr(data)
-        text = _written.get(known) or write_yaml(data)
-        if len(_written) > _MANY:
-            _written.clear()
-        _written[known] = text
-        return text
+        return _as_yaml(self.model_dump())
 
     def identity(self) -> str:
         """What tells this experiment from others: ``to_yaml`` without the fields of ``ADDED`` that have their defaults.
@@ -183,7 +177,7 @@ class Recipe(Section):
             for name in names:
                 if data[section][name] == fields[name].default:
                     del data[section][name]
-        return write_yaml(data)
+        return _as_yaml(data)
 
     def __repr__(self) -> str:
         read = [f"{name} ({modality.encoder})" for name, modality in self.modalities.items()]
@@ -206,6 +200,15 @@ class Recipe(Section):
 # Fields -> YAML: a run asks several times for its recipe's, and every fold of a grid for the same one
 _written: dict[str, str] = {}
 _MANY = 1000
+
+
+def _as_yaml(data: dict[str, Any]) -> str:
+    known = repr(data)
+    text = _written.get(known) or write_yaml(data)
+    if len(_written) > _MANY:
+        _written.clear()
+    _written[known] = text
+    return text
 
 
 @cache

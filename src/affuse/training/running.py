@@ -59,6 +59,8 @@ def run_cells(
         count: Of their epochs.
         progress: What it reports to.
     """
+    if not waiting:
+        return
     reasons = _reasons(experiments, cells, progress)
     numbered = list(enumerate(waiting))
     stackable = [(i, cell) for i, cell in numbered if not reasons[id(cell)]]

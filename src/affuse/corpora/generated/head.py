@@ -87,7 +87,7 @@ class Head:
             beard = (-half_w * 0.95, -26, 26, half_w * 0.95, reach, 20, -20, -reach)
             shadow = _mix(skin, hair, 0.35 + 0.4 * look.beard)
             pen.polygon(beard, (18, 26, 26, 18, 57, 75, 75, 57), shadow)
-        pen.arc(0, -20, half_w + 2, half_h - 16, hair, 16 if look.long_hair else 12)  # hairline
+        pen.arc(0, -20, half_w + 2, half_h - 16, hair, 15 if look.long_hair else 12)  # hairline
         if not look.beard:
             blush = [
                 _mix(skin, (110, 110, 230), 0.35 * min(share, 1.0)) for share in self._face.cheek.tolist()

@@ -16,9 +16,6 @@ from affuse.corpora.generated.people import Colour
 
 _FINE = 4  # binary digits after the point in the coordinates OpenCV draws at
 _STEPS = 1 << _FINE
-_BAND_STEP = 5  # degrees from one corner of an arc's outline to the next
-_END_STEP = 20  # the same of its round ends
-_SOFT = 0.1  # pixels by which one of OpenCV's soft lines is wider on either side
 _EDGE = 3  # pixels: a softened edge goes one or two beyond the line
 
 Length: TypeAlias = float | NDArray[np.float64]  # of all pictures, or of each: (f,)
@@ -66,25 +63,12 @@ class Pen:
         shown: Shown = None,
     ) -> None:
         """A filled ellipse; of one colour, or one of each picture."""
-        frames, tilt = len(self._tilt), self._tilt
-        centre_f12 = self._fine(_column(x), _column(y))
-        half_f2 = _in_steps(np.stack([np.broadcast_to(half, frames) for half in (half_w, half_h)], axis=1))
-        centre, half = _pairs(centre_f12[:, 0]), _pairs(half_f2)
-        each = colour if isinstance(colour, list) else [colour] * frames
+        each = colour if isinstance(colour, list) else [colour] * len(self._tilt)
+        self._ellipse(x, y, half_w, half_h, (0, 360), each, -1, shown)
 
-        def draw(picture: NDArray[np.uint8], i: int) -> None:
-            cv2.ellipse(picture, centre[i], half[i], tilt[i], 0, 360, each[i], -1, cv2.LINE_AA, _FINE)
-
-        self._add(draw, shown, centre_f12, float(half_f2.max()) / _STEPS)
-
-    def arc(self, x: Length, y: Length, half_w: Length, half_h: Length, colour: Colour, thick: float) -> None:
-        """The line of an ellipse's upper half, with round ends.
-
-        Drawn as one polygon: for every five degrees ``cv2.ellipse`` draws a piece of line and a disc, which took half
-        of a face's time.
-        """
-        x_fp, y_fp = _band(_column(half_w), _column(half_h), thick / 2 + _SOFT)
-        self.polygon(_column(x) + x_fp, _column(y) + y_fp, colour)
+    def arc(self, x: Length, y: Length, half_w: Length, half_h: Length, colour: Colour, thick: int) -> None:
+        """The line of an ellipse's upper half, with round ends."""
+        self._ellipse(x, y, half_w, half_h, (180, 360), [colour] * len(self._tilt), thick, None)
 
     def polygon(
         self, x: Length | Sequence[float], y: Length | Sequence[float], colour: Colour, shown: Shown = None
@@ -112,6 +96,29 @@ class Pen:
             cv2.polylines(picture, [points_fp2[i]], False, colour, thick, cv2.LINE_AA, _FINE)
 
         self._add(draw, shown, points_fp2, thick)
+
+    def _ellipse(
+        self,
+        x: Length,
+        y: Length,
+        half_w: Length,
+        half_h: Length,
+        ends: tuple[int, int],
+        colours: list[Colour],
+        thick: int,
+        shown: Shown,
+    ) -> None:
+        tilt, (begin, stop) = self._tilt, ends
+        centre_f12 = self._fine(_column(x), _column(y))
+        half_f2 = _in_steps(np.stack([np.broadcast_to(half, len(tilt)) for half in (half_w, half_h)], axis=1))
+        centre, half = _pairs(centre_f12[:, 0]), _pairs(half_f2)
+
+        def draw(picture: NDArray[np.uint8], i: int) -> None:
+            cv2.ellipse(
+                picture, centre[i], half[i], tilt[i], begin, stop, colours[i], thick, cv2.LINE_AA, _FINE
+            )
+
+        self._add(draw, shown, centre_f12, float(half_f2.max()) / _STEPS + max(thick, 0))
 
     def _add(self, stroke: _Stroke, shown: Shown, points_fp2: NDArray[np.int32], around: float) -> None:
         """``around``: pixels that the stroke reaches beyond its points, but for the softened edge."""
@@ -145,23 +152,3 @@ def _column(length: Length) -> NDArray[np.float64]:
 
 def _in_steps(pixels: NDArray[np.float64]) -> NDArray[np.int32]:
     return np.rint(pixels * _STEPS).astype(np.int32)
-
-
-def _band(
-    half_w_f1: NDArray[np.float64], half_h_f1: NDArray[np.float64], radius: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The outline of all that is within ``radius`` of an ellipse's upper half: x and y, (f, p)."""
-    half_w_f1, half_h_f1 = np.broadcast_arrays(half_w_f1, half_h_f1)
-    angle_p = np.deg2rad(np.arange(180, 361, _BAND_STEP))
-    x_fp, y_fp = half_w_f1 * np.cos(angle_p), half_h_f1 * np.sin(angle_p)
-    away_x, away_y = half_h_f1 * np.cos(angle_p), half_w_f1 * np.sin(angle_p)  # at right angles to the line
-    scale = radius / np.hypot(away_x, away_y)
-    away_x, away_y = away_x * scale, away_y * scale
-    end_p = np.deg2rad(np.arange(0, 181, _END_STEP))
-    left, right = (radius * np.cos(end_p) + side for side in (-half_w_f1, half_w_f1))
-    ends = np.broadcast_to(radius * np.sin(end_p), left.shape)
-    # the outer side from left to right, round the right end, the inner side back, round the left end
-    return (
-        np.hstack([x_fp + away_x, right, (x_fp - away_x)[:, ::-1], left]),
-        np.hstack([y_fp + away_y, ends, (y_fp - away_y)[:, ::-1], ends]),
-    )

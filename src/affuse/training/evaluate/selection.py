@@ -9,10 +9,10 @@ from affuse.corpora.selection import CorpusView, lacking, view
 from affuse.errors import AffuseError, argument
 from affuse.names import listed
 from affuse.tables import read_table
+from affuse.training.clip_plan import ClipPlan, read_clips
 from affuse.training.data import Clips, LabelledTable, label_table
 from affuse.training.evaluate.labels import check_labels
 from affuse.training.evaluate.unseen import choose_utterances
-from affuse.training.experiment import ClipPlan, read_clips
 from affuse.training.runfolder import SPLIT
 
 if TYPE_CHECKING:

@@ -18,11 +18,12 @@ from affuse.layers import Streams
 from affuse.training.failures import NonFiniteLoss, not_finite
 from affuse.training.random_state import dropout_seed
 from affuse.training.stacked.batches import Batches
+from affuse.training.stacked.epoch_sums import Sums, Trained
 from affuse.training.stacked.inputs import StackInputs
 from affuse.training.stacked.member import Member
 from affuse.training.stacked.network import StackedNetwork
 from affuse.training.stacked.optimizer import StackedAdam
-from affuse.weighting import StaticWeighting
+from affuse.training.stacked.weighing import Weighing
 
 
 class Stack:
@@ -56,7 +57,7 @@ class Stack:
             [member.moments for member in self.members],
             [member.weighting for member in self.members],
         )
-        self.weigh = _Weighing([member.weighting for member in self.members], list(self.tasks), device)
+        self.weigh = Weighing([member.weighting for member in self.members], list(self.tasks), device)
         present = inputs.present()
         self.dropping = any(rate for member in self.members for rate in member.dropout.rates.values())
         self.present = (
@@ -111,7 +112,7 @@ class Stack:
                 member.best.weights = self.weights(run)
         return failed
 
-    def _train(self) -> _Trained:
+    def _train(self) -> Trained:
         members = self.members
         batches = Batches.of(
             [member.batches() for member in members], [member.train.rows for member in members], self.size
@@ -125,7 +126,7 @@ class Stack:
         kept = self._kept(batches)
         index = batches.index.to(self.device)
         on_device = {task: found.to(self.device) for task, found in labels.items()}
-        sums = _Sums(list(self.tasks), len(members), self.device)
+        sums = Sums(list(self.tasks), len(members), self.device)
         weights = {task: found.to(self.device) for task, found in counts.items()}
         everywhere = labelled.to(self.device)
         self.network.train()
@@ -151,7 +152,7 @@ class Stack:
             sums.add(
                 step, joint, losses, everywhere[step], {task: one[step] for task, one in weights.items()}
             )
-        return _Trained(
+        return Trained(
             sums.joint.tolist(),
             {task: found.tolist() for task, found in sums.by_task.items()},
             labelled.sum(0).tolist(),
@@ -305,65 +306,3 @@ def _absent(counts: dict[str, Tensor]) -> list[dict[int, list[str]]]:
 
 class Stopped(Exception):
     """Somebody asked the stack to stop."""
-
-
-class _Trained:
-    """What an epoch of training came to, per run: sums over utterances, and the runs whose loss left the numbers."""
-
-    def __init__(
-        self,
-        joint: list[float],
-        sums: dict[str, list[float]],
-        labelled: list[int],
-        counts: dict[str, list[int]],
-        not_finite: list[tuple[Member, float, list[int]]],
-    ) -> None:
-        self.joint, self.sums, self.labelled, self.counts = joint, sums, labelled, counts
-        self.not_finite = not_finite
-
-
-class _Sums:
-    """Losses of an epoch, added up where they are, so that a GPU is not waited for in every step."""
-
-    def __init__(self, tasks: Sequence[str], runs: int, device: str) -> None:
-        self.joint = torch.zeros(runs, dtype=torch.float64, device=device)
-        self.by_task = {task: torch.zeros_like(self.joint) for task in tasks}
-        self.bad_step = torch.full((runs,), -1, device=device)
-        self.bad_value = torch.zeros_like(self.joint)
-
-    def add(
-        self, step: int, joint: Tensor, losses: dict[str, Tensor], labelled: Tensor, counts: dict[str, Tensor]
-    ) -> None:
-        joint = joint.detach()
-        bad = ~joint.isfinite() & (self.bad_step < 0)
-        self.bad_step = torch.where(bad, step, self.bad_step)
-        self.bad_value = torch.where(bad, joint.double(), self.bad_value)
-        self.joint += joint * labelled
-        for task, loss in losses.items():
-            self.by_task[task] += loss.detach() * counts[task]
-
-
-class _Weighing:
-    """Every run's weighting: fixed weights for all runs at once, any other run by run."""
-
-    def __init__(self, weightings: Sequence[Any], tasks: Sequence[str], device: str) -> None:
-        self.weightings, self.tasks = list(weightings), list(tasks)
-        self.fixed = (
-            torch.stack([one.fixed for one in self.weightings]).to(device)
-            if all(type(one) is StaticWeighting for one in self.weightings)
-            else None
-        )
-
-    def train(self, training: bool) -> None:
-        for one in self.weightings:
-            one.train(training)
-
-    def __call__(self, losses: dict[str, Tensor], counts: dict[str, Tensor]) -> Tensor:
-        """(s,) joint losses. ``counts``: task -> (s,) labels in each run's batch; a task without any is absent."""
-        if self.fixed is not None:  # an absent task's loss is 0
-            return (self.fixed * torch.stack([losses[task] for task in self.tasks], dim=1)).sum(1)
-        joint: list[Tensor] = []
-        for run, weighting in enumerate(self.weightings):
-            there = {task: losses[task][run] for task in self.tasks if int(counts[task][run])}
-            joint.append(weighting(there) if there else losses[self.tasks[0]][run])
-        return torch.stack(joint)
