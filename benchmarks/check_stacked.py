@@ -31,7 +31,7 @@ from affuse.training.stacked.runs import StackCell, train_stacked
 
 def main() -> None:
     """Train, compare, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--recipe", default="voice-offline")
     parser.add_argument("--seeds", type=int, default=20)
@@ -69,7 +69,7 @@ def main() -> None:
             other = cell.recipe.changed(["training.engine=lightning"])
             alone = train_fold(experiment, other, given.fold, out / f"lightning{seed}", keep_model=False)
             tables = [RunFolder(folder).predictions() for folder in (cell.folder, alone.folder)]
-            columns = [name for name in tables[0] if f"{task}_p_" in name]
+            columns = list(tables[0].filter(like=f"{task}_p_").columns)
             difference = float(np.abs(tables[0][columns].to_numpy() - tables[1][columns].to_numpy()).max())
             differ = int((tables[0][f"{task}_predicted"] != tables[1][f"{task}_predicted"]).sum())
             values.append((stacked[cell.folder].metrics[task]["bacc"], alone.metrics[task]["bacc"]))
