@@ -111,7 +111,12 @@ def test_one_batch_may_choose_the_epoch(
 
     monkeypatch.setattr(TrainingModule, "validation_step", keep)
     _, result, history = trained(
-        place, tmp_path, "training.criterion=last_batch", "training.batch_size=4", "weighting.name=static"
+        place,
+        tmp_path,
+        "training.criterion=last_batch",
+        "training.batch_size=4",
+        "weighting.name=static",
+        "training.engine=lightning",
     )
     drawn = []
     for epoch in range(6):
@@ -175,7 +180,7 @@ def test_the_weightings_rate_may_stay_out_of_the_schedule(
     monkeypatch.setattr(TrainingModule, "close_epoch", keep)
     trained(
         place, tmp_path, "tasks.gender.loss=cross_entropy", "weighting=softmax", f"weighting.scheduled={scheduled}",
-        "training.schedule.every=2", "training.schedule.factor=0.1", "weighting.lr=0.5",
+        "training.schedule.every=2", "training.schedule.factor=0.1", "weighting.lr=0.5", "training.engine=lightning",
     )  # fmt: skip
     network = [1e-2 * 0.1 ** (epoch // 2) for epoch in range(6)]
     weighting = [0.5 * 0.1 ** (epoch // 2) if scheduled else 0.5 for epoch in range(6)]

@@ -197,5 +197,8 @@ def in_length_order(lengths: np.ndarray, batch_size: int) -> list[list[int]]:
 def batches(clips: Clips, batch_size: int) -> DataLoader[Any]:
     """Every utterance once, in batches of like lengths."""
     return DataLoader(
-        clips, batch_sampler=in_length_order(clips.lengths(), batch_size), collate_fn=clips.collate
+        clips,
+        batch_sampler=in_length_order(clips.lengths(), batch_size),
+        collate_fn=clips.collate,
+        generator=torch.Generator(),  # a seed for workers, which there are none of, is no draw of the caller's
     )

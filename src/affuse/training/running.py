@@ -22,7 +22,7 @@ from affuse.recipe import Recipe
 from affuse.training.cells import Cell
 from affuse.training.epoch_count import EpochCount
 from affuse.training.experiment import Experiment
-from affuse.training.run import Wanted
+from affuse.training.run import Wanted, finished
 from affuse.training.runfolder import RunResult
 from affuse.training.stacked.memory import Room, features_bytes, in_words
 from affuse.training.stacked.network import loss_shape
@@ -59,10 +59,17 @@ def run_cells(
         count: Of their epochs.
         progress: What it reports to.
     """
-    if not waiting:
+    numbered: list[tuple[int, Cell]] = []
+    for i, cell in enumerate(waiting):
+        there = _finished(experiments[cell.experiment], cell, wanted)
+        if there is None:
+            numbered.append((i, cell))
+        else:
+            count.end(i)
+            yield cell, there
+    if not numbered:
         return
     reasons = _reasons(experiments, cells, progress)
-    numbered = list(enumerate(waiting))
     stackable = [(i, cell) for i, cell in numbered if not reasons[id(cell)]]
     others = [(i, cell) for i, cell in numbered if reasons[id(cell)]]
     if stackable:
@@ -78,6 +85,14 @@ def run_cells(
             yield from _run_here(experiments, others, threads, wanted, count)
         else:
             yield from _run_in_processes(experiments, others, jobs, threads, wanted, count)
+
+
+def _finished(experiment: Experiment, cell: Cell, wanted: Wanted) -> RunResult | AffuseError | None:
+    """What a kept model is enough for, without training again."""
+    try:
+        return finished(experiment, cell.variant.recipe, cell.fold, cell.folder, wanted)
+    except AffuseError as error:
+        return error
 
 
 def _reasons(experiments: Sequence[Experiment], cells: Sequence[Cell], progress: Progress) -> dict[int, str]:
