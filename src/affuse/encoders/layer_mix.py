@@ -27,7 +27,6 @@ class LayerMix(nn.Module):
     def forward(self, sequence: FeatureSequence) -> FeatureSequence:
         """(batch, time, layers, width) -> (batch, time, width); of a stack (runs, ...)."""
         shares = self.weights.softmax(dim=-1)
-        if shares.dim() > 1:  # of a stack: (runs, layers) beside (runs, batch, ...)
-            shares = shares[:, None]
-        mixed = torch.einsum("...l,...tlw->...tw", shares, sequence.values)
+        equation = "l,btlw->btw" if shares.dim() == 1 else "sl,sbtlw->sbtw"
+        mixed = torch.einsum(equation, shares, sequence.values)
         return FeatureSequence(mixed, sequence.mask)

@@ -202,16 +202,24 @@ class BackwardWeighting(LargestWeighting):
         return joint.detach()
 
 
-for family, parts in {
+OWN = {
     "fusions": [
         MeansFusion, DroppingFusion, BranchingFusion, NormalisingFusion, CenteringFusion, InheritingFusion,
         DeclaringFusion, MixingFusion,
     ],
     "losses": [BrierLoss, SmoothedLoss, ForwardLoss, PairsLoss, CountingLoss, FocalLoss, FirstRowsLoss],
     "weightings": [LargestWeighting, NoisyWeighting, BackwardWeighting],
-}.items():  # fmt: skip
-    for part in parts:
-        affuse.register(family, f"stacking_{part.__name__.lower()}", part)
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, which do not outlive a test."""
+    monkeypatch.setattr(registry, "_registered", {})
+    for family, parts in OWN.items():
+        for part in parts:
+            affuse.register(family, f"stacking_{part.__name__.lower()}", part)
+
 
 OWN_FUSION = ["fusion.name=stacking_meansfusion", "fusion.options={}"]
 MAPPED = {
