@@ -14,6 +14,7 @@ from affuse.fusion import Fusion
 from affuse.fusion.concat import ConcatFusion
 from affuse.fusion.pooling import pool
 from affuse.losses import CrossEntropyLoss, TaskLoss
+from affuse.parts import registry
 from affuse.sequence import FeatureSequence
 from affuse.training.fold import train_fold
 from affuse.training.stacked.network import pools
