@@ -40,7 +40,7 @@ JOINT_SETTINGS = [
 QUICK = ["training.epochs=3"]
 SESSIONS, DIALOGS = 5, 8
 FIRST, SECOND = "comparison", "second-paper"  # folders of the two comparisons
-USUAL = "about 5.5 minutes on 2 free cores"  # measured; with video, 1000 turns, not quick
+USUAL = "about 3 minutes on 2 free cores"  # measured; with video, 1000 turns, not quick
 
 
 @recorded
@@ -63,7 +63,7 @@ def demo(
         out: Folder for release, corpus, runs and reports.
         turns: Utterances of the generated release.
         seed: Of the release.
-        video: Draw the faces too, about half of the time; the second paper needs them.
+        video: Draw the faces too, more than half of the time; the second paper needs them.
         quick: Two losses and three epochs: shows that all runs, not how well.
         jobs: How many dialogs are drawn (processes), and stacks trained (threads), at a time; None: one per core.
         overwrite: Replace files that affuse did not write, or that were edited since.

@@ -16,7 +16,7 @@ def demo(
     quick: Annotated[
         bool, typer.Option("--quick", help="Two losses, three epochs: shows that all runs, not how well.")
     ] = False,
-    video: Annotated[bool, typer.Option(help="Draw the faces too: about half of the time.")] = True,
+    video: Annotated[bool, typer.Option(help="Draw the faces too: more than half of the time.")] = True,
     turns: Annotated[int, typer.Option(help="Utterances to generate.")] = 1000,
     seed: Annotated[int, typer.Option(help="Random seed of the corpus.")] = 0,
     jobs: Annotated[
@@ -28,7 +28,7 @@ def demo(
     overwrite: Annotated[bool, typer.Option("--overwrite", help=OVERWRITE_HELP)] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help=VERBOSE_HELP)] = False,
 ) -> None:
-    """Run both papers' comparisons on a generated corpus: about 5.5 minutes on 2 free cores.
+    """Run both papers' comparisons on a generated corpus: about 3 minutes on 2 free cores.
 
     Nothing is downloaded, and finished runs are never run again. For the first paper, text is encoded by a pretrained
     network (MiniLM, from a package), sound by statistics of log-mels and pitch, faces by histograms of oriented
