@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from affuse.evaluation.many_runs import score_runs
 from affuse.files import digest
@@ -141,9 +142,11 @@ class Stack:
             streams.rows = rows[step]
             self.network.draw_from(streams)
             with self._autocast():
+                n = self._taken(rows[step])
+                of_step = {name: found[:, :n] for name, found in kept[step].items()} if kept else None
                 losses = self.network(
-                    self.inputs.batch(index[step], kept[step] if kept else None),
-                    {task: found[step] for task, found in on_device.items()},
+                    self.inputs.batch(index[step, :, :n], of_step),
+                    {task: found[step, :, :n] for task, found in on_device.items()},
                 ).by_task
             joint = self.weigh(losses, {task: found[step] for task, found in counts.items()})
             self.optimizer.zero_grad()
@@ -167,6 +170,13 @@ class Stack:
                 if step >= 0
             ],
         )
+
+    def _taken(self, rows: Sequence[int]) -> int:
+        """How many rows of a batch are computed: all, so that shapes do not depend on neighbours, or the real ones.
+
+        A run whose sequences are fused has no neighbours (``plan.largest_stack``), and its rows are costly.
+        """
+        return self.size if self.network.pools or len(rows) > 1 else rows[0]
 
     def _kept(self, batches: Batches) -> list[dict[str, Tensor]]:
         """Per step, modality -> (s, b), where modality dropout leaves it; empty where no run has any."""
@@ -212,16 +222,19 @@ class Stack:
         called: dict[str, list[Tensor]] = {task: [] for task in self.tasks}
         joint: list[Tensor] = []
         by_batch = any(member.run.recipe.training.criterion == "last_batch" for member in self.members)
+        rows_of = batches.real.sum(-1).tolist()
         for step in range(len(index)):
             with self._autocast():
+                n = self._taken(rows_of[step])
                 found = self.network(
-                    self.inputs.batch(index[step]),
-                    {task: one[step] for task, one in on_device.items()},
+                    self.inputs.batch(index[step, :, :n]),
+                    {task: one[step, :, :n] for task, one in on_device.items()},
                     wanted=True,
                 )
             for task in self.tasks:
                 losses[task].append(found.by_task[task])
-                called[task].append((found.logits or {})[task].argmax(-1))
+                answers = (found.logits or {})[task].argmax(-1)
+                called[task].append(functional.pad(answers, (0, self.size - n)))
             if by_batch:
                 joint.append(self.weigh(found.by_task, {task: one[step] for task, one in counts.items()}))
         rows: dict[int, dict[str, float]] = {run: {} for run, steps in enumerate(batches.steps) if steps}
