@@ -23,6 +23,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from affuse.api.demonstration import LOSSES
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import CorpusInfo
 from affuse.corpora.splits.making import make_split
@@ -41,13 +42,6 @@ from affuse.training.run import Wanted
 from affuse.training.running import run_cells
 from affuse.training.variants import Variant
 
-LOSSES = (
-    "cross_entropy",
-    "center",
-    "contrastive_center",
-    "cross_entropy+center",
-    "cross_entropy+contrastive_center",
-)
 LABELS = ("anger", "happiness", "sadness", "neutral")
 EPOCHS, FOLDS, SEEDS = 250, 5, 5  # of the whole grid
 WORDS, PATCHES = 10, 4  # median of IEMOCAP's utterances

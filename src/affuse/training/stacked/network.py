@@ -85,7 +85,6 @@ class _Group(nn.Module):
         self.size = len(models)
         self.heads, self.terms = nn.ModuleDict(), nn.ModuleDict()
         self.weights: dict[str, list[Tensor]] = {}
-        self.reads_logits: dict[str, bool] = {}
         for task in first.label_spaces:
             if task in first.heads:
                 self.heads[task] = stacked([model.heads[task] for model in models])
@@ -97,7 +96,6 @@ class _Group(nn.Module):
             )
             weights = torch.tensor([one.weights for one in sums])  # (g, terms)
             self.weights[task] = list(weights.unbind(1))
-            self.reads_logits[task] = task in self.heads
 
     def to_device(self, device: torch.device | str) -> None:
         self.to(device)
@@ -109,7 +107,7 @@ class _Group(nn.Module):
         found: dict[str, Tensor] = {}
         for task, terms in self.terms.items():
             logits = embedding  # of a loss that reads none
-            if wanted or self.reads_logits[task]:
+            if wanted or task in self.heads:
                 found[task] = logits = opinions.logits(partial(self._logits, task))
             total = torch.zeros((), device=embedding.device)
             for term, weights in zip(terms, self.weights[task], strict=True):  # type: ignore[call-overload]
@@ -120,9 +118,8 @@ class _Group(nn.Module):
     def _logits(self, task: str, embedding: Tensor) -> Tensor:
         if task in self.heads:
             return self.heads[task](embedding)
-        return -0.5 * self._centered(task).squared_distances(
-            embedding
-        )  # as ``Model``: the nearest center decides
+        # as ``Model``: the nearest center decides
+        return -0.5 * self._centered(task).squared_distances(embedding)
 
     def _centered(self, task: str) -> CenteredLoss:
         for term in self.terms[task]:  # type: ignore[union-attr]
