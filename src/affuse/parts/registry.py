@@ -54,6 +54,7 @@ PARTS: dict[str, dict[str, str]] = {
         "cross_attention": "affuse.fusion.cross_attention:CrossAttentionFusion",
         "bottleneck": "affuse.fusion.bottleneck:BottleneckFusion",
         "late": "affuse.fusion.late:LateFusion",
+        "opinion_pool": "affuse.fusion.opinion_pool:OpinionPool",
     },
     "losses": {
         "cross_entropy": "affuse.losses.cross_entropy:CrossEntropyLoss",
