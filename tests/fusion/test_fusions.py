@@ -40,7 +40,9 @@ def make(name: str, widths: dict[str, int] = WIDTHS, **options: Any):
     kind = get("fusions", name)
     chosen = SMALL[name] | options
     if "scores" in chosen:
-        chosen["scores"] = {modality: tasks for modality, tasks in chosen["scores"].items() if modality in widths}
+        chosen["scores"] = {
+            modality: tasks for modality, tasks in chosen["scores"].items() if modality in widths
+        }
     return kind(widths, kind.Options(**chosen))
 
 
@@ -318,7 +320,9 @@ def test_exports_with_any_batch_and_any_length(name: str) -> None:
     torch.testing.assert_close(exported(*other), Flat()(*other), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", sorted(set(PARTS["fusions"]) - {"opinion_pool"}))  # it must be told of classes
+@pytest.mark.parametrize(
+    "name", sorted(set(PARTS["fusions"]) - {"opinion_pool"})
+)  # it must be told of classes
 def test_every_fusion_has_default_options(name: str) -> None:
     torch.manual_seed(0)
     widths = {"text": 8, "audio": 16}  # attention's heads divide both

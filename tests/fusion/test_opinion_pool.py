@@ -33,7 +33,9 @@ def test_probabilities_by_plain_loops() -> None:
         name: [None if row[i] is None else rng.normal(size=(row[i], width)) for row in rows]
         for i, (name, width) in enumerate(WIDTHS.items())
     }
-    batch = {name: pad([None if c is None else torch.tensor(c).float() for c in clips[name]]) for name in WIDTHS}
+    batch = {
+        name: pad([None if c is None else torch.tensor(c).float() for c in clips[name]]) for name in WIDTHS
+    }
     found = pool(batch).exp().detach().numpy()
     assert found.shape == (4, 5)
     assert pool.tasks == {"emotion": slice(0, 3), "gender": slice(3, 5)}
@@ -74,8 +76,11 @@ def test_scores_beyond_any_range_stay_finite() -> None:
     ("options", "sentence"),
     [
         ({"scores": {"audio": {"emotion": [[0], [3]]}}}, "gives 3 scores, and emotion names score 3"),
-        ({"scores": {"video": {"emotion": [[0], [1]]}}}, "names 'video', which is none of the modalities text"),
-        ({"scores": {}}, "it names no task"),
+        (
+            {"scores": {"video": {"emotion": [[0], [1]]}}},
+            "names 'video', which is none of the modalities text",
+        ),
+        ({"scores": {}}, "scores names no task"),
         ({"scores": {"audio": {"emotion": [[0], []]}}}, "no score for class 1 of emotion"),
         (
             {"scores": {"audio": {"emotion": [[0]]}, "text": {"emotion": [[0], [1]]}}},

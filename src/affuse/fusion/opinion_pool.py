@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Self
 
 import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
-from typing_extensions import Self, override
+from typing_extensions import override
 
 from affuse.errors import AffuseError
 from affuse.fusion.base import NEVER, Fusion, FusionOptions
@@ -25,8 +26,9 @@ class OpinionPoolOptions(FusionOptions):
     """Options of ``opinion_pool``."""
 
     scores: dict[str, dict[str, list[list[int]]]] = Field(
+        default_factory=dict,
         description="modality -> task -> for every class the places of its scores in a step; a task that a modality "
-        "does not name is none of its business"
+        "does not name is none of its business",
     )
     weights: dict[str, float] = Field(
         default_factory=dict, description="modality -> its weight, above 0 (default 1)"
@@ -51,7 +53,7 @@ class OpinionPoolOptions(FusionOptions):
                 if not all(groups):
                     raise ValueError(f"{modality!r} has no score for class {groups.index([])} of {task}")
         if not counts:
-            raise ValueError("it names no task")
+            raise ValueError("scores names no task; 'affuse adopt' makes such a recipe")
         return self
 
 
@@ -89,8 +91,9 @@ class OpinionPool(Fusion):
 
     Options = OpinionPoolOptions
 
-    def __init__(self, widths: Mapping[str, int], options: OpinionPoolOptions) -> None:
+    def __init__(self, widths: Mapping[str, int], options: OpinionPoolOptions | None = None) -> None:
         super().__init__()
+        options = OpinionPoolOptions() if options is None else options
         for name in options.scores:
             if name not in widths:
                 raise AffuseError(
@@ -133,7 +136,7 @@ class OpinionPool(Fusion):
 
 
 def _mean_opinion(sequence: FeatureSequence, temperature: Tensor, groups_cn: Tensor) -> Tensor:
-    """ln p_m, (b, c); without any real step as good as minus infinity, and finite."""
+    """Ln p_m, (b, c); without any real step as good as minus infinity, and finite."""
     scores_bsn = sequence.values / temperature
     log_p_bsc = (scores_bsn[..., None, :] + groups_cn).logsumexp(dim=-1).log_softmax(dim=-1)
     steps_b1 = sequence.mask.sum(dim=1, keepdim=True).clamp(min=1)
@@ -155,5 +158,3 @@ def _membership(groups: list[list[int]], width: int) -> Tensor:
     for c, group in enumerate(groups):
         membership[c, group] = 0.0
     return membership
-
-

@@ -45,6 +45,8 @@ PARTS: dict[str, dict[str, str]] = {
         "resnet50": "affuse.encoders.visual:VisualEncoder",
         "hog": "affuse.encoders.hog:HogEncoder",
         "precomputed": "affuse.encoders.precomputed:PrecomputedEncoder",
+        "audio_model": "affuse.models.trained_encoder:AudioModel",
+        "text_model": "affuse.models.trained_encoder:TextModel",
     },
     "fusions": {
         "concat": "affuse.fusion.concat:ConcatFusion",
