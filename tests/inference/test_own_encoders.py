@@ -66,7 +66,8 @@ def read(
     windows: list[Window] = WINDOWS,
     **settings: int | str | None,
 ):
-    predictor = Predictor(model, Settings.of(settings))
+    said = " ".join(word.text for word in words) or None  # encoders of words are loaded where there are some
+    predictor = Predictor(model, Settings.of({**settings, "words": said}))
     tracks = find_tracks(path)
     return list(WindowReader(path, tracks, predictor.encoders, predictor.settings, words, windows))
 

@@ -82,7 +82,7 @@ def by_hand(model: Model, clip: Path, windows: list[tuple[Any, ...]], words: lis
         said = text_between(words, start, end) or None
         utterance = Utterance("x", audio=clip, video=clip, text=said, start=start, end=end)
         clips = {}
-        for name, encoder in Predictor(model).encoders.items():
+        for name, encoder in Predictor(model, Settings(words="any")).encoders.items():
             tensor = encoder.read(utterance)
             if tensor is not None:
                 clips[name] = pad([encode_clip(encoder, tensor)])

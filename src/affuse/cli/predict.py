@@ -23,14 +23,19 @@ OVERWRITE_HELP = (
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="Model folder, run folder or Hub id.")],
     clips: Annotated[
         list[str],
         typer.Argument(
             help="Audio or video files, folders, patterns, tables with a column path (and start, end, channel, side, "
-            "text); - for standard input."
+            "text); - for standard input. Before them a model, if --model does not name it."
         ),
     ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Model folder, run folder, Hub id or starter (default: the starter, which comes with affuse)."
+        ),
+    ] = None,
     format_: Annotated[
         str | None,
         typer.Option(
@@ -106,9 +111,8 @@ def predict(
     """Emotion over time in audio or video of any length: segments with label, probabilities and confidence."""
     from affuse.cli.console import bars
     from affuse.cli.flags import sentence
-    from affuse.models.finding import find_folder
 
-    find_folder(model)  # a wrong name is answered before torch is imported
+    model, clips = _model_and_clips(model, clips)  # a wrong name is answered before torch is imported
     from affuse.inference.many import predict_many
     from affuse.inference.timeline_files import writers_of
 
@@ -157,6 +161,32 @@ def predict(
             _say(f"Skipped: {sentence(outcome.error) if outcome.error else outcome.cause}")
         if batch.skipped:
             raise typer.Exit(1)
+
+
+def _model_and_clips(model: str | None, clips: list[str]) -> tuple[str, list[str]]:
+    """The model that is named before the clips or by its option; else the starter, which says what it is."""
+    from affuse.models.finding import STARTER, find_folder, names_model
+
+    if model is None and (names_model(clips[0]) or _means_a_model(clips)):
+        model, *clips = clips
+    if model is not None:
+        find_folder(model)
+        if not clips:
+            raise AffuseError(f"{model} is a model; name the clips to predict behind it.")
+        return model, clips
+    from affuse.recipe import Recipe
+
+    told = " ".join(Recipe.load(find_folder(STARTER) / "recipe.yaml").description.split())
+    _say(f"No model is named, so the starter answers: {told}")
+    return STARTER, clips
+
+
+def _means_a_model(clips: list[str]) -> bool:
+    """Whether the first of several looks like a model that is not there or not whole: no file, no pattern, no table."""
+    first = Path(clips[0])
+    if len(clips) < 2 or first.is_file() or clips[0] == "-" or any(sign in clips[0] for sign in "*?["):
+        return False
+    return (first / "recipe.yaml").is_file() if first.is_dir() else first.suffix == ""
 
 
 def _point(face: str | None) -> tuple[float, float] | None:

@@ -52,11 +52,12 @@ class Predictor:
         self.window = self.settings.window if self.settings.window is not None else usual
         self.hop = self.settings.hop if self.settings.hop is not None else self.window / 2
         check_lengths(self.window, self.hop)
-        self._network = WindowNetwork(
-            model, self.settings.device, self.settings.batch, None if like is None else like.encoders
-        )
+        self.kinds = {name: encoder.kind for name, encoder in model.resolved.items()}
+        # a large network for words that nobody gives need not be here, nor take its time
+        wordless = [name for name, kind in self.kinds.items() if kind == "text" and not self.settings.worded]
+        loaded = {} if like is None else like.encoders
+        self._network = WindowNetwork(model, self.settings.device, self.settings.batch, wordless, loaded)
         self.encoders = self._network.encoders
-        self.kinds = {name: encoder.kind for name, encoder in self.encoders.items()}
         if set(self.kinds.values()) == {"features"}:
             raise AffuseError(
                 "This model reads pre-extracted features alone, which cannot be taken from a clip; evaluate it on a "

@@ -105,6 +105,11 @@ class Settings(BaseModel):
     batch: int = Field(default=16, gt=0, description="windows that run through the network together")
     device: str = Field(default="auto", description="auto, cpu or cuda")
 
+    @property
+    def worded(self) -> bool:
+        """Whether a clip may have words: a text, a file or folder of them, or a recogniser is given."""
+        return self.text is not None or self.words is not None or self.asr is not None
+
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
         """Settings of keyword arguments.

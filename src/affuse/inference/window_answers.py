@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -52,14 +53,24 @@ class WindowNetwork:
         model: In evaluation mode.
         device: Where it runs, "cpu" or "cuda".
         batch: Windows that run through the network together.
+        without: Modalities that no clip will have: their encoders are not loaded.
         encoders: Modality -> encoder, where they are loaded already.
     """
 
     def __init__(
-        self, model: Model, device: str, batch: int, encoders: Mapping[str, Encoder] | None = None
+        self,
+        model: Model,
+        device: str,
+        batch: int,
+        without: Collection[str] = (),
+        encoders: Mapping[str, Encoder] = MappingProxyType({}),
     ) -> None:
         self.model, self.device = model, device
-        self.encoders = dict(encoders) if encoders is not None else self._load_encoders()
+        self.encoders = {
+            name: encoders[name] if name in encoders else self._load_encoder(name)
+            for name in model.resolved
+            if name not in without
+        }
         self.temperature = {task: model.defaults.of_task(task).temperature for task in model.label_spaces}
         # trained picture networks hold the activations of every frame of a batch at once
         trained = any(
@@ -95,14 +106,9 @@ class WindowNetwork:
             yield _WindowBatch(clips, torch.arange(done, done + len(windows)), windows)
             done += len(windows)
 
-    def _load_encoders(self) -> dict[str, Encoder]:
-        encoders: dict[str, Encoder] = {}
-        for name, resolved in self.model.resolved.items():
-            if resolved.frozen:
-                encoders[name] = resolved.make().eval().to(self.device)
-            else:
-                encoders[name] = self.model.encoders[name]  # type: ignore[assignment]
-        return encoders
+    def _load_encoder(self, name: str) -> Encoder:
+        own = self.model.trained_encoders.get(name)
+        return own if own is not None else self.model.resolved[name].make().eval().to(self.device)
 
     def _encode(self, rows: Sequence[dict[str, Tensor | None]]) -> dict[str, FeatureSequence]:
         """A batch of windows as the network takes it; a modality that no window has is left out."""

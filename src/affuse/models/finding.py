@@ -1,4 +1,7 @@
-"""Where a model lies: a model folder, a run folder that holds one, or the Hub. Nothing heavy is imported for it."""
+"""Where a model lies: a model folder, a run folder that holds one, affuse itself, or the Hub.
+
+Nothing heavy is imported for it.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,25 @@ from affuse.errors import AffuseError
 from affuse.models.hub import download, looks_like_id
 from affuse.models.index import IN_RUN, INDEX, read_index
 
+STARTERS = Path(__file__).parents[1] / "starters"  # model folders that come with affuse
+STARTER = "starter"  # the one that answers where no model is named
+
+
+def starters() -> list[str]:
+    """The names of the models that come with affuse."""
+    return sorted(index.parent.name for index in STARTERS.glob(f"*/{INDEX}"))
+
 
 def find_folder(source: str | Path) -> Path:
-    """The model folder itself: of a run folder its ``model``, of a Hub id the download."""
+    """The model folder itself: of a run folder its ``model``, of a starter's name ours, of a Hub id the download.
+
+    A folder of this machine comes before a starter of the same name.
+    """
     folder = Path(source)
-    for candidate in (folder, folder / IN_RUN):
-        if (candidate / INDEX).is_file():
-            return candidate
+    if (here := _folder_here(folder)) is not None:
+        return here
+    if str(source) in starters():
+        return STARTERS / str(source)
     if not folder.exists():
         if looks_like_id(str(source)):
             # a path that was misspelt is not asked for at the Hub, which may take long to say no
@@ -33,6 +48,20 @@ def find_folder(source: str | Path) -> Path:
             "id."
         )
     raise AffuseError(f"{folder} is not a model folder: it has no {INDEX}; 'affuse train' writes one.")
+
+
+def names_model(text: str) -> bool:
+    """Whether a text is a model rather than a clip: a folder with one, a starter, or a Hub id that is no path."""
+    path = Path(text)
+    if _folder_here(path) is not None or (text in starters() and not path.exists()):
+        return True
+    return (
+        looks_like_id(text) and not path.exists() and path.suffix == "" and not Path(path.parts[0]).is_dir()
+    )
+
+
+def _folder_here(folder: Path) -> Path | None:
+    return next((one for one in (folder, folder / IN_RUN) if (one / INDEX).is_file()), None)
 
 
 def files_of(source: str | Path) -> list[Path]:
