@@ -11,6 +11,7 @@ from affuse.lazy import lazy
 
 if TYPE_CHECKING:
     from affuse.encoders.base import Encoder, EncoderOptions, Reading
+    from affuse.encoders.functionals import FunctionalsEncoder, FunctionalsOptions
     from affuse.encoders.hog import HogEncoder, HogOptions
     from affuse.encoders.logmel import LogMelEncoder, LogMelOptions
     from affuse.encoders.long_conv import LongConv1d, long_conv1d
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Encoder",
     "EncoderOptions",
+    "FunctionalsEncoder",
+    "FunctionalsOptions",
     "HogEncoder",
     "HogOptions",
     "LogMelEncoder",
@@ -49,6 +52,7 @@ __all__ = [
 
 _WHERE = {
     "base": ("Encoder", "EncoderOptions", "Reading"),
+    "functionals": ("FunctionalsEncoder", "FunctionalsOptions"),
     "hog": ("HogEncoder", "HogOptions"),
     "logmel": ("LogMelEncoder", "LogMelOptions"),
     "long_conv": ("LongConv1d", "long_conv1d"),

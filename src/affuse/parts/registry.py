@@ -42,6 +42,7 @@ PARTS: dict[str, dict[str, str]] = {
         "speech": "affuse.encoders.speech:SpeechEncoder",
         "waveform": "affuse.encoders.waveform:WaveformEncoder",
         "logmel": "affuse.encoders.logmel:LogMelEncoder",
+        "functionals": "affuse.encoders.functionals:FunctionalsEncoder",
         "resnet50": "affuse.encoders.visual:VisualEncoder",
         "hog": "affuse.encoders.hog:HogEncoder",
         "precomputed": "affuse.encoders.precomputed:PrecomputedEncoder",
@@ -83,7 +84,7 @@ PARTS: dict[str, dict[str, str]] = {
 }
 
 # Ours with ``unscaled = True``, so that a recipe is read without importing them.
-_UNSCALED = ("logmel", "hog", "precomputed")
+_UNSCALED = ("logmel", "functionals", "hog", "precomputed")
 
 
 _registered: dict[tuple[str, str], Any] = {}  # (family, name) -> part
