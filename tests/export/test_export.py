@@ -49,6 +49,12 @@ SMALL = {
     "gated": {"width": 16},
     "late": {"width": 16},
     "lstm": {"hidden": 12},
+    "opinion_pool": {
+        "scores": {
+            "audio": {"emotion": [[0], [3], [1, 2]], "gender": [[5], [4]]},
+            "text": {"emotion": [[2], [0], [7]]},
+        }
+    },
 }
 
 

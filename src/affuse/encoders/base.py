@@ -65,6 +65,7 @@ class Encoder(Checked, nn.Module, ABC, Generic[AnyOptions]):
         kind: Which column of the corpus it reads: "audio", "text", "video" or "features".
         unscaled: True where features have no common scale: a recipe that does not say otherwise standardises them.
         cached: False where reading is as cheap as a cache hit would be.
+        copied: True where a model folder always holds a copy of what the encoder is made of.
         sources: Options that may name a file or folder, which a model folder then keeps with its digest.
     """
 
@@ -72,6 +73,7 @@ class Encoder(Checked, nn.Module, ABC, Generic[AnyOptions]):
     kind: ClassVar[str]
     unscaled: ClassVar[bool] = False
     cached: ClassVar[bool] = True
+    copied: ClassVar[bool] = False
     sources: ClassVar[tuple[str, ...]] = ("model", "weights", "pca_weights", "detector")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -54,7 +54,7 @@ def load_model(source: str | Path) -> Model:
     if PREPROCESSING in read_index(folder):
         check_encoders(recipe, read_json(folder / PREPROCESSING), folder)
     with weights_follow():
-        model = Model(_inside(recipe, folder), read_json(folder / LABELS))
+        model = Model(inside(recipe, folder), read_json(folder / LABELS))
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (RuntimeError, SafetensorError) as error:
@@ -66,7 +66,7 @@ def load_model(source: str | Path) -> Model:
     return model.eval()
 
 
-def _inside(recipe: Recipe, folder: Path) -> Recipe:
+def inside(recipe: Recipe, folder: Path) -> Recipe:
     """``folder:`` in encoders' options made a path. Raises AffuseError for one that leads out of the folder."""
     modalities = {}
     for name, modality in recipe.modalities.items():

@@ -130,12 +130,14 @@ class Model(nn.Module):
             sequence = clips[name]
             if name in self.encoders:
                 sequence = self.encoders[name](sequence)
-            if name in self.standardisers:
-                sequence = self.standardisers[name](sequence)
-            if name in self.adapters:
-                sequence = self.adapters[name](sequence)
-            sequences[name] = sequence
+            sequences[name] = self.prepare(name, sequence)
         return sequences
+
+    def prepare(self, name: str, features: FeatureSequence) -> FeatureSequence:
+        """An encoder's features as the fusion reads them: standardised, layers mixed, where the recipe has it so."""
+        if name in self.standardisers:
+            features = self.standardisers[name](features)
+        return self.adapters[name](features) if name in self.adapters else features
 
     def fuse(self, sequences: Mapping[str, FeatureSequence]) -> Output:
         """From what ``encode`` gave to the answer: cheap where encoders are trained, so subsets share ``encode``."""

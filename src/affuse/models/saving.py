@@ -117,10 +117,12 @@ def _write_encoders(model: Model, folder: Path, self_contained: bool) -> Recipe:
     changed = {}
     for name, modality in model.recipe.modalities.items():
         resolved = model.resolved[name]
-        if not modality.frozen or self_contained or _from_model_folder(modality):
-            # a trained encoder's weights are the model's
+        copied = resolved.part.copied
+        if not modality.frozen or self_contained or copied or _from_model_folder(modality):
             encoder: Encoder = resolved.make() if modality.frozen else model.encoders[name]  # type: ignore[assignment]
-            written = encoder.write_source(folder / name, weights=modality.frozen)
+            # a trained encoder's weights are the model's
+            weights = self_contained if copied else modality.frozen
+            written = encoder.write_source(folder / name, weights=weights)
             inside = PurePosixPath(ENCODERS, name)
             named = {
                 key: value if value is None else f"{INSIDE}{inside / value}" for key, value in written.items()

@@ -45,6 +45,8 @@ PARTS: dict[str, dict[str, str]] = {
         "resnet50": "affuse.encoders.visual:VisualEncoder",
         "hog": "affuse.encoders.hog:HogEncoder",
         "precomputed": "affuse.encoders.precomputed:PrecomputedEncoder",
+        "audio_model": "affuse.models.trained_encoder:AudioModel",
+        "text_model": "affuse.models.trained_encoder:TextModel",
     },
     "fusions": {
         "concat": "affuse.fusion.concat:ConcatFusion",
@@ -54,6 +56,7 @@ PARTS: dict[str, dict[str, str]] = {
         "cross_attention": "affuse.fusion.cross_attention:CrossAttentionFusion",
         "bottleneck": "affuse.fusion.bottleneck:BottleneckFusion",
         "late": "affuse.fusion.late:LateFusion",
+        "opinion_pool": "affuse.fusion.opinion_pool:OpinionPool",
     },
     "losses": {
         "cross_entropy": "affuse.losses.cross_entropy:CrossEntropyLoss",
