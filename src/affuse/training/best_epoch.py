@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,6 +39,8 @@ class BestEpoch:
     def is_better(self, row: Mapping[str, float]) -> bool:
         """Whether an epoch, by its row of ``metrics.csv``, is the best so far; it is taken note of."""
         score = self._score(row)
+        if any(math.isnan(one) for one in score):  # nothing is above it or below it
+            score = (-math.inf, -math.inf)
         if self.score is not None and score <= self.score:
             return False
         self.score, self.epoch = score, int(row["epoch"])

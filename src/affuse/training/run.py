@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from torch import Tensor
 
@@ -157,6 +158,9 @@ def end_run(run: Run, history: Sequence[Mapping[str, float]], best_epoch: int) -
         run: Its model has the weights of the chosen epoch.
         history: A row per epoch.
         best_epoch: The chosen one, from 1.
+
+    Raises:
+        NonFiniteLoss: The chosen weights answer with NaN: the last step of their epoch ruined them.
     """
     run.folder.write_metrics(history)
     answers = {
@@ -164,6 +168,11 @@ def end_run(run: Run, history: Sequence[Mapping[str, float]], best_epoch: int) -
         for role in ("validation", "test")
         if role in run.parts and len(run.parts[role])
     }
+    if not all(np.isfinite(one).all() for found in answers.values() for one in found.probabilities.values()):
+        raise NonFiniteLoss(
+            f"The probabilities became NaN with the weights of epoch {best_epoch}. Lower optimizer.lr or set "
+            "optimizer.clip_norm."
+        )
     predictions = _predictions(run, answers)
     metrics = measured(run.experiment, predictions)
     training = training_in_words(

@@ -91,3 +91,26 @@ def test_a_comparison_lists_it_and_trains_the_others(place: Place, tmp_path: Pat
     assert len(found.failed) >= 1
     again = compared(place, tmp_path / "out", over, "training.schedule=null", folds=[0])
     assert [cause for _, cause in again.failed] == [cause for _, cause in found.failed]
+
+
+@pytest.mark.parametrize("engine", ["auto", "lightning"])
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_weights_that_the_only_step_of_an_epoch_ruined(
+    place: Place, tmp_path: Path, engine: str, epochs: int
+) -> None:
+    """The loss was a number before the step; what is chosen after one epoch has none to answer with."""
+    experiment = prepared(place, "training.batch_size=500", f"epochs={epochs}", "loss=cross_entropy")
+    recipe = experiment.recipe.changed(["lr=1e30", f"training.engine={engine}"])
+    with pytest.raises(NonFiniteLoss, match=r"became (nan|NaN)"):
+        train_fold(experiment, recipe, 0, tmp_path / "run")
+    assert RunFolder(tmp_path / "run").has_model == (epochs == 3)
+    assert not RunFolder(tmp_path / "run").finished
+
+
+def test_neighbours_of_such_a_run_end_well(place: Place, tmp_path: Path) -> None:
+    experiment = prepared(place, "training.batch_size=500", "epochs=1", "loss=cross_entropy")
+    cells = [cell(experiment, tmp_path / lr, f"lr={lr}") for lr in ("1e-2", "1e30", "1e-3")]
+    found = {folder.name: one for folder, one in stack(cells).items()}
+    assert isinstance(found["1e30"], NonFiniteLoss)
+    assert isinstance(found["1e-2"], RunResult)
+    assert isinstance(found["1e-3"], RunResult)

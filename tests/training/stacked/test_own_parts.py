@@ -119,6 +119,42 @@ class FirstRowsLoss(CrossEntropyLoss):
         return super().per_utterance(logits, embedding, labels) * embedding.shape[0]
 
 
+class DeclaredCountingLoss(CrossEntropyLoss):
+    """Says that it stacks, and keeps a buffer that changes only in training."""
+
+    stacks = True
+
+    def __init__(self, num_classes: int, dim: int, reduction: str = "mean") -> None:
+        super().__init__(num_classes, dim, reduction)
+        self.register_buffer("asked", torch.zeros(1))
+
+    def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+        if self.training:
+            self.asked += 1
+        return super().per_utterance(logits, embedding, labels)
+
+
+class DeclaredNoisyFusion(ConcatFusion):
+    """Says that it stacks, and draws what is not its run's own."""
+
+    stacks = True
+
+    def join(self, pooled):  # type: ignore[no-untyped-def]
+        found = super().join(pooled)
+        dropped = [nn.functional.dropout(one, 0.5, self.training) for one in found.embeddings]
+        return found._replace(embeddings=dropped)
+
+
+class OpinionatedFusion(ConcatFusion):
+    """Pools, but not all that it does is ``join``."""
+
+    stacks = True
+
+    def opinions(self, sequences):  # type: ignore[no-untyped-def]
+        found = super().opinions(sequences)
+        return found._replace(embeddings=[2 * one.tanh() for one in found.embeddings])
+
+
 class BrierLoss(TaskLoss):
     """Knows of one network."""
 
@@ -206,9 +242,11 @@ class BackwardWeighting(LargestWeighting):
 OWN = {
     "fusions": [
         MeansFusion, DroppingFusion, BranchingFusion, NormalisingFusion, CenteringFusion, InheritingFusion,
-        DeclaringFusion, MixingFusion,
+        DeclaringFusion, MixingFusion, DeclaredNoisyFusion, OpinionatedFusion,
     ],
-    "losses": [BrierLoss, SmoothedLoss, ForwardLoss, PairsLoss, CountingLoss, FocalLoss, FirstRowsLoss],
+    "losses": [
+        BrierLoss, SmoothedLoss, ForwardLoss, PairsLoss, CountingLoss, DeclaredCountingLoss, FocalLoss, FirstRowsLoss,
+    ],
     "weightings": [LargestWeighting, NoisyWeighting, BackwardWeighting],
 }  # fmt: skip
 
@@ -226,6 +264,7 @@ OWN_FUSION = ["fusion.name=stacking_meansfusion", "fusion.options={}"]
 MAPPED = {
     "fusion": OWN_FUSION,
     "a fusion that inherits": ["fusion.name=stacking_inheritingfusion"],
+    "a fusion with opinions of its own": ["fusion.name=stacking_opinionatedfusion"],
     "loss": ["loss=stacking_brierloss"],
     "a loss beside another": ["loss=0.5*stacking_brierloss+center", "training.batch_size=7"],
     "a loss that stacks": ["loss=stacking_focalloss+0.1*center", "training.batch_size=7"],
@@ -244,6 +283,8 @@ REFUSED = {
     "declared": ("fusion.name=stacking_declaringfusion", "'stacking_declaringfusion' declares stacks, and"),
     "mixed": ("fusion.name=stacking_mixingfusion", "'stacking_mixingfusion' declares stacks, and"),
     "rows": ("loss=stacking_firstrowsloss", "'stacking_firstrowsloss' declares stacks, and"),
+    "declared state": ("loss=stacking_declaredcountingloss", "changes its asked as it computes"),
+    "declared noise": ("fusion.name=stacking_declarednoisyfusion", "draws from torch's random state"),
     "noise": ("weighting.name=stacking_noisyweighting", "draws from torch's random state"),
     "backward": ("weighting.name=stacking_backwardweighting", "looks at each task's gradient"),
     "gradients": ("weighting.name=pcgrad", "'pcgrad' looks at each task's gradient"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,13 +14,16 @@ from affuse.layers import Dropout, Streams
 from affuse.models.network import Model
 from affuse.recipe import Recipe
 from affuse.sequence import pad
+from affuse.training.run import Wanted, begin_run
 from affuse.training.stacked.batches import Batches
 from affuse.training.stacked.features import Features, Packed
 from affuse.training.stacked.inputs import pooled_table
+from affuse.training.stacked.member import Member
 from affuse.training.stacked.network import Slot
 from affuse.training.stacked.optimizer import Moments, Rates, StackedAdam
 from affuse.training.stacked.plan import cut
 from affuse.training.stacked.runs import features_of
+from affuse.training.stacked.training import train_stack
 from affuse.training.standardise import fit_standardisers
 from frozen_runs import Place, prepared
 
@@ -283,3 +288,18 @@ def test_one_packed_modality_is_missing_everywhere_in_a_batch() -> None:
     found = packed.rows(torch.tensor([[0, 2]]))
     assert found.values.shape == (1, 2, 1, 4)
     assert not found.mask.any()
+
+
+def test_a_run_that_has_ended_keeps_no_moments_of_its_stack(place: Place, tmp_path: Path) -> None:
+    """They are rows of tensors of all runs, one generation for every run that leaves."""
+    experiment = prepared(place)
+    features = features_of(experiment, experiment.recipe)
+    members: list[Member] = []
+    for epochs in (1, 2, 3):
+        recipe = experiment.recipe.changed([f"epochs={epochs}"])
+        run = begin_run(experiment, recipe, 0, tmp_path / str(epochs), Wanted(), features.sources())
+        members.append(Member(run, features))
+    for ended, (member, error) in enumerate(train_stack(members), start=1):
+        assert error is None
+        assert [bool(one.moments) for one in members] == [False] * ended + [True] * (3 - ended)
+        assert member is members[ended - 1]

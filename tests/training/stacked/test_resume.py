@@ -119,6 +119,28 @@ def test_a_damaged_state_starts_its_run_anew(
     assert {one.folder.name: bytes_of(one.folder) for one in cells} == undisturbed
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b'\\"epoch\\": ', b'\\"epoch\\":9'), (b"train_joint", b"train_jolnt"), (b'"sum"', b'"sun"')],
+)
+def test_a_letter_of_the_state_is_wrong(
+    experiment: Experiment,
+    undisturbed: dict[str, dict[str, bytes]],
+    tmp_path: Path,
+    before: bytes,
+    after: bytes,
+) -> None:
+    """Epoch and history are believed no more than the weights are."""
+    cells = cells_of(experiment, tmp_path)
+    run_until(cells, After(9))
+    state = RunFolder(cells[0].folder).stacked_state
+    content = state.read_bytes()
+    assert before in content
+    state.write_bytes(content.replace(before, after, 1))
+    stack(cells)
+    assert {one.folder.name: bytes_of(one.folder) for one in cells} == undisturbed
+
+
 def test_every_zero_saves_after_each_epoch(experiment: Experiment, tmp_path: Path) -> None:
     one = cell(experiment, tmp_path / "run")
     state = RunFolder(one.folder).stacked_state

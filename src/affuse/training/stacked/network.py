@@ -57,7 +57,15 @@ class Losses(NamedTuple):
 
 def pools(model: Model) -> bool:
     """Whether features can be pooled once for all epochs: nothing is learnt, and no code is mapped, before that."""
-    return isinstance(model.fusion, PooledFusion) and stacks(model.fusion) and not model.adapters
+    kind = type(model.fusion)
+    return (
+        issubclass(kind, PooledFusion)
+        and all(
+            getattr(kind, name) is getattr(PooledFusion, name) for name in ("pool", "opinions", "forward")
+        )
+        and stacks(model.fusion)
+        and not model.adapters
+    )
 
 
 def loss_shape(recipe: Recipe) -> str:

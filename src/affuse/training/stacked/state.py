@@ -15,7 +15,7 @@ from affuse.files import replacing
 from affuse.training.stacked.member import Member
 from affuse.training.stacked.optimizer import Moments
 
-FORMAT = "1"  # change when the meaning of the file changes
+FORMAT = "2"  # change when the meaning of the file changes
 
 
 def save_state(path: Path, member: Member, weights: dict[str, Tensor]) -> None:
@@ -40,8 +40,8 @@ def save_state(path: Path, member: Member, weights: dict[str, Tensor]) -> None:
         "rates": [member.rates.network, member.rates.centers, member.rates.weighting],
     }
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    about["sum"] = _sum(tensors)
-    content = save(tensors, {"format": FORMAT, "about": json.dumps(about)})
+    text = json.dumps(about)
+    content = save(tensors, {"format": FORMAT, "about": text, "sum": str(_sum(text, tensors))})
     with replacing(path) as temporary:
         temporary.write_bytes(content)  # safetensors' own writing hides that a disk is full
 
@@ -55,10 +55,10 @@ def load_state(path: Path, member: Member) -> bool:
             metadata = stored.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise ValueError
-            about = json.loads(metadata["about"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
-        if about["sum"] != _sum(tensors):
+        if metadata["sum"] != str(_sum(metadata["about"], tensors)):
             raise ValueError
+        about = json.loads(metadata["about"])
     except (SafetensorError, OSError, ValueError, KeyError):
         path.unlink()
         return False
@@ -81,9 +81,9 @@ def load_state(path: Path, member: Member) -> bool:
     return True
 
 
-def _sum(tensors: dict[str, Tensor]) -> int:
+def _sum(about: str, tensors: dict[str, Tensor]) -> int:
     """By which a bit that a disk has lost is noticed."""
-    found = 0
+    found = crc32(about.encode())
     for name in sorted(tensors):
         found = crc32(
             tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes(), crc32(name.encode(), found)

@@ -93,6 +93,7 @@ def train_stack(
             going.remove(member)
             if member.best.weights is not None:
                 member.set_weights(member.best.weights)
+            member.moments = {}
             yield member, error
 
 
@@ -102,6 +103,7 @@ Tables = dict[tuple[int, int, int], Mapping[str, Pooled]]
 def _ended(member: Member) -> Member:
     assert member.best.weights is not None
     member.set_weights(member.best.weights)
+    member.moments = {}  # rows of the whole stack's, which they would keep in memory
     return member
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from affuse.fusion.base import Fusion
+from affuse.layers import Dropout
 from affuse.losses import TaskLoss
 from affuse.models.parts import build_fusion, build_loss, build_weighting
 from affuse.parts import registry
@@ -71,6 +72,8 @@ def _fusion(kind: type[Fusion], choice: str, widths: tuple[tuple[str, int], ...]
             return fusion.opinions(given).embedding()
 
         if stacks(fusion):
+            if reason := _own_state(_but_dropout(fusion), lambda: alone(first), what):
+                return reason
             fusion.eval()  # dropout draws otherwise in a stack
             both = stacked(pair).eval()
             return _stacked(lambda: both.opinions(clips).embedding()[0], alone(first), what)
@@ -108,7 +111,10 @@ def _try_loss(pair: list[TaskLoss], classes: int, what: str) -> str:
         return first.reduced(logits[0, :n], embedding[0, :n], labels[0, :n])
 
     if stacks(first):
-        both = stacked(pair)
+        if reason := _own_state(_but_dropout(first), lambda: alone(3), what):
+            return reason
+        first.eval()
+        both = stacked(pair).eval()
         reason = _stacked(lambda: both.reduced(logits, embedding, labels)[0], alone(3), what)
         return reason or _unlike(alone(3), alone(2), f"{what} counts utterances without a label")
     mapped = MappedLoss(pair).train()
@@ -138,6 +144,15 @@ def _stacked(attempt: Callable[[], Tensor], alone: Tensor, what: str) -> str:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+
+
+def _but_dropout(module: nn.Module) -> nn.Module:
+    """In training, but for affuse's dropout, whose draws are a run's own in a stack."""
+    module.train()
+    for part in module.modules():
+        if isinstance(part, Dropout):
+            part.eval()
+    return module
 
 
 def _own_state(module: nn.Module, attempt: Callable[[], object], what: str) -> str:
