@@ -14,7 +14,7 @@ RATE = 16_000  # Hz
 
 
 def shifted(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(samples,) float32 at 16 kHz -> the same speech elsewhere: each change with even odds, the telephone with 1 : 3."""
+    """(samples,) float32 at 16 kHz -> the same speech elsewhere; each change with even odds, the telephone less."""
     if rng.random() < 0.5:
         sound = other_tract(sound, rng)
     if rng.random() < 0.5:
@@ -25,6 +25,8 @@ def shifted(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         sound = noise(sound, rng)
     if rng.random() < 0.25:
         sound = telephone(sound)
+    if rng.random() < 0.5:
+        sound = longer(sound, rng)
     return level(sound, rng)
 
 
@@ -63,7 +65,17 @@ def noise(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def telephone(sound: np.ndarray) -> np.ndarray:
     """300 to 3400 Hz."""
-    return signal.sosfilt(signal.butter(4, [300, 3400], "band", fs=RATE, output="sos"), sound).astype(np.float32)
+    return signal.sosfilt(signal.butter(4, [300, 3400], "band", fs=RATE, output="sos"), sound).astype(
+        np.float32
+    )
+
+
+def longer(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Up to 1.2 s of a quiet room before and after, 45 to 60 dB below the speech's peak."""
+    before, after = (np.zeros(int(rng.uniform(0, 1.2) * RATE), np.float32) for _ in range(2))
+    whole = np.concatenate([before, sound, after])
+    quiet = np.abs(sound).max() * 10 ** (-rng.uniform(45, 60) / 20)
+    return (whole + quiet * rng.standard_normal(len(whole))).astype(np.float32)
 
 
 def level(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -24,8 +24,12 @@ from affuse.media.pitch import track_pitch
 from affuse.sequence import FeatureSequence, pad
 
 BANDS, LOW, HIGH = 40, 100.0, 7500.0
-PEAK = 0.5  # to which a recording is scaled: the logarithm's offset in log_mel is then as far below every recording
-_QUIET = 30.0  # dB below the loud frames (95th percentile): silence between words
+# The peak that a recording is scaled to. The offset in log_mel's logarithm then hides what is about 40 dB below loud
+# speech in every recording alike: breath and the room's noise.
+PEAK = 0.25
+_QUIET = (
+    24.0  # dB below the loud frames (95th percentile of those that are no silence): silence between words
+)
 _FEW = 5  # frames, below which nothing is said of the voiced ones alone
 _JUMP = 3.0  # semitones from frame to frame: an octave error of the pitch tracker, no movement of the voice
 _SHORT = 3  # frames; a shorter voiced stretch is the tracker's error too
@@ -139,8 +143,15 @@ class FunctionalsEncoder(Encoder[FunctionalsOptions]):
 def functionals(frames: np.ndarray) -> np.ndarray:
     """(frames, 42) log-mels, ln F0 and voicing of one clip -> (74,) float32, in the order of ``NAMES``."""
     mels_tb, pitch_t, voicing_t = frames[:, :BANDS].astype(np.float64), frames[:, BANDS], frames[:, BANDS + 1]
-    loudness_t = 10 / np.log(10) * np.log(np.exp(mels_tb).sum(axis=1))
-    active_t = loudness_t > np.percentile(loudness_t, 95) - _QUIET
+    loudness_t = 20 / np.log(10) * np.log(np.exp(mels_tb).sum(axis=1))
+    near = loudness_t[loudness_t > loudness_t.max() - _QUIET]  # so that silence around does not count
+    active_t = loudness_t > np.percentile(near, 95) - _QUIET
+    spoken = np.flatnonzero(
+        active_t
+    )  # how long a recording goes on before and after is no trait of the voice
+    inside = slice(int(spoken[0]), int(spoken[-1]) + 1)
+    mels_tb, pitch_t, voicing_t = mels_tb[inside], pitch_t[inside], voicing_t[inside]
+    loudness_t, active_t = loudness_t[inside], active_t[inside]
     voiced_t = active_t & (pitch_t > 0)
     spoken_t = voiced_t if voiced_t.sum() >= _FEW else active_t
     semitones_t = 12 * pitch_t.astype(np.float64) / np.log(2)
