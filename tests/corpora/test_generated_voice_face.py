@@ -207,7 +207,7 @@ def test_a_face_is_at_rest_between_turns_and_shows_its_display_within_one() -> N
 
 
 def test_a_face_detector_finds_every_drawn_face() -> None:
-    detector = cv2.FaceDetectorYN.create(str(packaged_detector()), "", (PATCH_WIDTH, PATCH_HEIGHT), 0.6)
+    detector = cv2.FaceDetectorYN.create(str(packaged_detector()), "", (PATCH_WIDTH, PATCH_HEIGHT), 0.5)
     for display in FACES:
         for gender in "FM":
             _, found = detector.detect(draw(display, gender, marker=True))
