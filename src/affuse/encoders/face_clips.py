@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
@@ -18,6 +18,7 @@ from affuse.errors import AffuseError, ClipError
 from affuse.files import digest, file_digest
 from affuse.media.clock import clock_rule
 from affuse.media.yunet import packaged_detector
+from affuse.sequence import FeatureSequence
 
 
 class PictureOptions(EncoderOptions):
@@ -146,3 +147,35 @@ class FaceEncoder(Encoder[AnyFaceOptions]):
                 "it out: one comes with affuse."
             )
         return digest("faces 3", how, file_digest(path))
+
+
+def per_frame(
+    clips: FeatureSequence,
+    features: Callable[[Tensor], Tensor],
+    shape: tuple[int, ...],
+    at_once: int | None = None,
+) -> FeatureSequence:
+    """Features of every real frame, (batch, frames, ...) -> (batch, frames, *shape); padding costs nothing.
+
+    ``features`` takes the frames of all clips together, or where no gradient is kept ``at_once`` of them, so that
+    memory does not grow with a clip's length.
+    """
+    mask_bt = clips.mask
+    if (
+        torch.compiler.is_exporting()
+    ):  # sizes must not depend on the mask: padding goes through the network too
+        values = features(clips.values.flatten(0, 1)).unflatten(0, mask_bt.shape)
+        return FeatureSequence(values * _widened(mask_bt, shape), mask_bt)
+    found = torch.zeros(*mask_bt.shape, *shape, device=mask_bt.device)
+    if not bool(mask_bt.any()):
+        return FeatureSequence(found, mask_bt)
+    frames = clips.values[mask_bt]
+    if at_once is None or torch.is_grad_enabled():
+        made = features(frames)
+    else:
+        made = torch.cat([features(part) for part in frames.split(at_once)])
+    return FeatureSequence(found.masked_scatter(_widened(mask_bt, shape), made), mask_bt)
+
+
+def _widened(mask_bt: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return mask_bt[(..., *[None] * len(shape))]

@@ -43,6 +43,7 @@ PARTS: dict[str, dict[str, str]] = {
         "waveform": "affuse.encoders.waveform:WaveformEncoder",
         "logmel": "affuse.encoders.logmel:LogMelEncoder",
         "resnet50": "affuse.encoders.visual:VisualEncoder",
+        "vision": "affuse.encoders.vision:VisionEncoder",
         "hog": "affuse.encoders.hog:HogEncoder",
         "precomputed": "affuse.encoders.precomputed:PrecomputedEncoder",
         "audio_model": "affuse.models.trained_encoder:AudioModel",
