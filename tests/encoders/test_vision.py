@@ -26,8 +26,12 @@ from video_files import grey, write_video
 KINDS = ("vit", "dinov2", "dinov2_with_registers", "clip", "convnext", "swin")
 TOKENS = {"vit": 1, "dinov2": 1, "dinov2_with_registers": 5, "clip": 1}  # before the patches
 SIDE = {"dinov2": 36, "dinov2_with_registers": 37, "convnext": 36}
-OUTPUTS = [(kind, output) for kind in KINDS for output in ("mean", "cls", "pooled")]
-OUTPUTS = [(kind, output) for kind, output in OUTPUTS if output != "cls" or kind in TOKENS]
+OUTPUTS = [
+    (kind, output)
+    for kind in KINDS
+    for output in ("mean", "cls", "pooled")
+    if output != "cls" or kind in TOKENS
+]
 
 
 @pytest.fixture(scope="module")
