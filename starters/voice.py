@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import soundfile
-from scipy.optimize import brentq
+from confidence import of_other_corpora
 from shifts import RATE, shifted
 
 import affuse
 from affuse import Recipe
-from affuse.evaluation.calibration import apply_temperature, probabilities_of
 from affuse.evaluation.confidence import Confidence, fit_confidence
 from affuse.models.network import Model
 from affuse.training.seen import remember
@@ -62,6 +61,7 @@ def train(source: Path, folder: Path, recipe: Path = RECIPE) -> Model:
     """
     shifted_corpus = corpus(source, folder)
     held_out = predictions_of_unheard(shifted_corpus, folder, recipe)
+    copies = held_out[held_out["take"] > 0]
     whole = with_parts(shifted_corpus)
     changes = {"protocol": {"kind": "column", "by": "part", "allow_speaker_overlap": True}}
     run = affuse.train(Recipe.load(recipe, changes), whole, folder / "whole", cache=folder / "cache")
@@ -69,7 +69,10 @@ def train(source: Path, folder: Path, recipe: Path = RECIPE) -> Model:
     plain = affuse.Corpus.load(folder / "emodb")
     model.defaults = model.defaults.model_copy(
         update={
-            "confidence": {"emotion": of_other_corpora(held_out), "gender": of_unheard(held_out)},
+            "confidence": {
+                "emotion": of_other_corpora(copies, "emotion", CLASSES, copies["speaker"].nunique()),
+                "gender": of_unheard(copies),
+            },
             "seen": remember(plain, {"train": list(plain.table["id"])}),
         }
     )
@@ -92,35 +95,6 @@ def with_parts(shifted_corpus: affuse.Corpus) -> affuse.Corpus:
     return affuse.Corpus(table.assign(part=np.where(last, "test", "train")), shifted_corpus.info)
 
 
-def of_other_corpora(held_out: pd.DataFrame) -> Confidence:
-    """Confidence for corpora that nobody has seen: half of what is above chance on unheard speakers is lost there.
-
-    A rule, stated before any other corpus was measured: across corpora, acted emotion is told about half as far above
-    chance as within one (Schuller et al. 2010, "Cross-corpus acoustic emotion recognition"). The temperature is the one
-    at which the mean confidence on unheard, shifted speakers is that accuracy; an answer below one half is more often
-    wrong than right and so unsure.
-    """
-    copies = held_out[held_out["take"] > 0]
-    probabilities, labels = probabilities_of(copies, "emotion", CLASSES)
-    right = probabilities.argmax(axis=1) == labels
-    chance = 1 / len(CLASSES)
-    expected = chance + (right.mean() - chance) / 2
-
-    def excess(log_temperature: float) -> float:
-        return float(apply_temperature(probabilities, np.exp(log_temperature)).max(axis=1).mean() - expected)
-
-    temperature = float(np.exp(brentq(excess, np.log(0.1), np.log(20))))
-    return Confidence(
-        temperature=round(temperature, 6),
-        unsure_below=0.5,
-        utterances=len(copies),
-        speakers=copies["speaker"].nunique(),
-        wrong=int((~right).sum()),
-        evidence=1.0,
-    )
-
-
-def of_unheard(held_out: pd.DataFrame) -> Confidence:
+def of_unheard(copies: pd.DataFrame) -> Confidence:
     """Of gender, which voices of other languages tell alike: fitted on unheard speakers as they are."""
-    copies = held_out[held_out["take"] > 0]
     return fit_confidence(copies, "gender", ["female", "male"], copies.set_index("id")["speaker"].to_dict())

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from confidence import of_other_corpora
 
 import affuse
 from affuse.corpora.schema import CorpusInfo
+from affuse.models.network import Model
 
 RECIPE = Path(__file__).with_name("words.yaml")
 FILES = {"train": "train.tsv", "validation": "dev.tsv", "test": "test.tsv"}
@@ -61,6 +63,11 @@ def _balanced(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-def train(source: Path, out: Path, cache: Path | None = None) -> affuse.Run:
+def train(source: Path, folder: Path) -> Model:
     """Train the head; ``source`` is the folder with train.tsv, dev.tsv, test.tsv and labels.txt."""
-    return affuse.train(RECIPE, corpus(source), out, cache=cache)
+    run = affuse.train(RECIPE, corpus(source), folder / "words", cache=folder / "cache")
+    model, found = run.model(), run.predictions
+    held_out = found[found["role"] == "validation"]
+    confidence = of_other_corpora(held_out, "emotion", model.label_spaces["emotion"])
+    model.defaults = model.defaults.model_copy(update={"confidence": {"emotion": confidence}, "seen": None})
+    return model
