@@ -1,9 +1,11 @@
-"""``functionals``: how a voice moves, in 97 numbers that level and microphone hardly change; nothing to train.
+"""``functionals``: how a voice moves, in 97 numbers; nothing to train.
 
 Corpora differ in level, microphone, room and speakers, and a head on statistics of plain log-mels learns those too.
 What is computed here is relative: pitch to the recording's median, loudness to its median, spectra to their own mean,
-as in cepstral mean normalisation (Atal 1974). Such functionals (statistics over a clip) of pitch, loudness and
-cepstrum are those of Eyben et al. 2016 (eGeMAPS), in another choice.
+as in cepstral mean normalisation (Atal 1974); silence around the speech does not count. Two things are not: the median
+pitch and the mean cepstrum, without its level, which tell men from women, and the latter a tense voice from a soft one;
+it is the only one that a microphone changes as a whole. Such functionals (statistics over a clip) are those of Eyben
+et al. 2016 (eGeMAPS), in another choice.
 
 Shapes: t frames of 10 ms, b bands.
 """
@@ -29,7 +31,9 @@ BANDS, LOW, HIGH = 40, 100.0, 7500.0
 # The peak that a recording is scaled to. The offset in log_mel's logarithm then hides what is about 40 dB below loud
 # speech in every recording alike: breath and the room's noise.
 PEAK = 0.25
-_QUIET = 24.0  # dB below the loud frames (95th percentile of those that are no silence): silence between words
+_QUIET = (
+    24.0  # dB below the loud frames (95th percentile of those that are no silence): silence between words
+)
 _FEW = 5  # frames, below which nothing is said of the voiced ones alone
 _JUMP = 3.0  # semitones from frame to frame: an octave error of the pitch tracker, no movement of the voice
 _SHORT = 3  # frames; a shorter voiced stretch is the tracker's error too
@@ -66,8 +70,8 @@ class FunctionalsOptions(EncoderOptions):
 class FunctionalsEncoder(Encoder[FunctionalsOptions]):
     """Functionals of pitch, loudness, rhythm and spectrum over a clip: audio -> (batch, 1, 97).
 
-    ``NAMES`` are the columns. Pitch is in semitones (12 log2 of Hz), loudness in dB. But for the median pitch, every
-    column is relative to the clip itself.
+    ``NAMES`` are the columns. Pitch is in semitones (12 log2 of Hz), loudness in dB. But for the median pitch
+    and the mean cepstrum, every column is relative to the clip itself.
 
     Args:
         options: ``FunctionalsOptions``.
