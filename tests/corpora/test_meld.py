@@ -49,7 +49,7 @@ def test_rows(tmp_path: Path) -> None:
     assert table["episode_end"][0] == pytest.approx(21 * 60 + 0.049)
     assert table["start"].isna().all()
     assert corpus.info.label_spaces == {
-        "emotion": ["joy"], "gender": ["female", "male"], "sentiment": ["positive"],
+        "emotion": ["happiness"], "gender": ["female", "male"], "sentiment": ["positive"],
     }  # fmt: skip
 
 
@@ -113,7 +113,8 @@ def test_real_release(tmp_path: Path) -> None:
         pd.read_csv(source / f"{word}_sent_emo.csv", dtype=str, keep_default_na=False)
         for word in ("train", "dev", "test")
     )
-    assert table["emotion"].tolist() == raw["Emotion"].tolist()
+    assert table["emotion_raw"].tolist() == raw["Emotion"].tolist()
+    assert table["emotion"].tolist() == raw["Emotion"].replace("joy", "happiness").tolist()
     assert table["sentiment"].tolist() == raw["Sentiment"].tolist()
     assert table["speaker"][table["gender"].notna()].nunique() == 6
     assert table["text"].notna().all()

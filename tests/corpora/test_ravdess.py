@@ -21,7 +21,7 @@ def test_names(tmp_path: Path) -> None:
     corpus = prepare(tmp_path, tmp_path / "out")
     first, second = corpus.table.sort_values("speaker").to_dict("records")
     assert first["id"] == "01-05-02-01-02-01"
-    assert (first["emotion"], first["gender"], first["speaker"]) == ("angry", "male", "01")
+    assert (first["emotion"], first["gender"], first["speaker"]) == ("anger", "male", "01")
     assert (first["intensity"], first["repetition"], first["vocal"]) == ("strong", "02", "speech")
     assert first["text"] == "Kids are talking by the door"
     assert (second["emotion"], second["gender"], second["text"]) == (
@@ -127,7 +127,7 @@ def test_real_release(tmp_path: Path) -> None:
     assert table["speaker"].nunique() == 24
     assert table.drop_duplicates("speaker")["gender"].value_counts().to_dict() == {"male": 12, "female": 12}
     assert table["emotion"].value_counts().to_dict() == {
-        **dict.fromkeys(["calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"], 192),
+        **dict.fromkeys(["calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise"], 192),
         "neutral": 96,
     }  # fmt: skip
     assert table["features_au"].notna().sum() == 1440

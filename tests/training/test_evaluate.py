@@ -301,26 +301,41 @@ def relabelled(corpus: Corpus, names: dict[str, str]):
     )
 
 
+def test_labels_in_another_spelling_are_the_models(
+    voices: tuple[Corpus, Model, FeatureCache, Path], tmp_path: Path
+) -> None:
+    """And the numbers are those of labels that were written alike; a corpus is not changed by it."""
+    _, model, cache, _ = voices
+    fresh = make_corpus(tmp_path / "fresh", speakers=2, seed=5)
+    theirs = relabelled(fresh, {"anger": "Wut", "sadness": "sad"})
+    progress = Quiet()
+    found = evaluate_model(model, theirs, cache, progress)
+    expected = evaluate_model(model, relabelled(fresh, {}), cache, Quiet())
+    pd.testing.assert_frame_equal(found.metrics, expected.metrics)
+    assert "To the model, of the emotion labels of theirs: Wut is anger, sad is sadness." in progress.said
+    assert set(theirs.table["emotion"]) == {"Wut", "sad", "neutral"}
+
+
 def test_labels_that_fit_in_one_class_or_none_are_refused_with_both_lists(
     voices: tuple[Corpus, Model, FeatureCache, Path], tmp_path: Path
 ) -> None:
     _, model, cache, _ = voices
     fresh = make_corpus(tmp_path / "fresh", speakers=2, seed=5)
-    theirs = relabelled(fresh, {"anger": "angry", "sadness": "sad"})
+    theirs = relabelled(fresh, {"anger": "anger!", "sadness": "low"})
     with pytest.raises(AffuseError) as caught:
         evaluate_model(model, theirs, cache, Quiet())
     assert str(caught.value) == (
-        "The emotion labels of theirs (angry 8, neutral 8, sad 8) are not those of the model (anger, sadness, "
-        "neutral): only neutral is among both. Say which are meant by rename={'angry': 'anger'}, with a pair for each "
+        "The emotion labels of theirs (anger! 8, low 8, neutral 8) are not those of the model (anger, sadness, "
+        "neutral): only neutral is among both. Say which are meant by rename={'anger!': 'anger'}, with a pair for each "
         "label."
     )
-    none = relabelled(fresh, {"anger": "angry", "sadness": "sad", "neutral": "calm"})
+    none = relabelled(fresh, {"anger": "anger!", "sadness": "low", "neutral": "calm"})
     with pytest.raises(AffuseError, match="none is among both"):
         evaluate_model(model, none, cache, Quiet())
-    german = relabelled(fresh, {"anger": "Wut", "sadness": "Trauer", "neutral": "egal"})
+    german = relabelled(fresh, {"anger": "rot", "sadness": "blau", "neutral": "egal"})
     with pytest.raises(AffuseError, match=r"rename=\{'THEIRS': 'OURS'\}"):  # no guess that would mislead
         evaluate_model(model, german, cache, Quiet())
-    mapped = rename_labels(theirs, {"angry": "anger", "sad": "sadness"})
+    mapped = rename_labels(theirs, {"anger!": "anger", "low": "sadness"})
     assert evaluate_model(model, mapped, cache, Quiet()).recalls["n"].tolist() == [8, 8, 8]
     with pytest.raises(AffuseError, match="rename angri: There is no 'angri'"):
         rename_labels(theirs, {"angri": "anger"})

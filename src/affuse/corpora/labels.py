@@ -7,18 +7,13 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from affuse.corpora.schema import GENDERS
+from affuse.corpora.vocabulary import canonical
 from affuse.errors import AffuseError
 from affuse.names import tidy
 from affuse.parts.registry import unknown
 
 LabelMap = Mapping[str, str | None]
 OTHERWISE = "*"  # a map's entry for every label it does not name
-
-_SPELLINGS = {
-    "female": "f female fem feminine woman women girl w weiblich frau",
-    "male": "m male masc masculine man men boy männlich maennlich mann",
-}
-GENDER_SPELLINGS = {word: gender for gender, words in _SPELLINGS.items() for word in words.split()}
 
 
 def map_labels(labels: pd.Series, mapping: LabelMap) -> pd.Series:
@@ -38,7 +33,7 @@ def map_labels(labels: pd.Series, mapping: LabelMap) -> pd.Series:
 def normalise_gender(values: pd.Series) -> pd.Series:
     """Write ``f``, ``F``, ``Woman``, ``weiblich``, ``m``, ... as ``female`` and ``male``; the rest stays as it is."""
     text = values.astype("string").str.strip()
-    return text.str.lower().map(GENDER_SPELLINGS, na_action="ignore").astype("string").fillna(text)
+    return text.map(lambda one: canonical(one, "gender") or one, na_action="ignore").astype("string")
 
 
 def with_labels(table: pd.DataFrame, tasks: Sequence[str]) -> pd.Series:
@@ -47,10 +42,11 @@ def with_labels(table: pd.DataFrame, tasks: Sequence[str]) -> pd.Series:
 
 
 def choose(labels: Sequence[str] | None, known: Sequence[str], corpus: str) -> list[str]:
-    """Put ``labels`` (None: all) in the order of ``known``; AffuseError on an unknown one."""
+    """Put ``labels`` (None: all), in any spelling, in the order of ``known``; AffuseError on an unknown one."""
     if labels is None:
         return list(known)
     labels = [tidy(label) for label in labels]
+    labels = [label if label in known else canonical(label) or label for label in labels]
     for label in labels:
         if label not in known:
             raise AffuseError(f"{unknown(label, list(known), f'emotions of {corpus}')}.")

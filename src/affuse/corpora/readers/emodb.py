@@ -28,21 +28,15 @@ from affuse.corpora.readers.release import (
     split_by_name,
 )
 from affuse.corpora.schema import CorpusInfo
+from affuse.corpora.vocabulary import canonical_names, codes
 from affuse.errors import AffuseError
 from affuse.files.names import written
 
 LISTING = "utterances.csv"
 
-# the letter is the German word's: Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral
-EMOTIONS = {
-    "W": "anger",
-    "L": "boredom",
-    "E": "disgust",
-    "A": "fear",
-    "F": "happiness",
-    "T": "sadness",
-    "N": "neutral",
-}
+EMOTIONS = codes(
+    "emodb"
+)  # the letter is the German word's: Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral
 PUBLISHED = {
     "anger": 127,
     "boredom": 81,
@@ -151,6 +145,7 @@ def _from_names(source: Path) -> tuple[pd.DataFrame, list[str]]:
                 "speaker": match["speaker"],
                 "gender": GENDER_OF_SPEAKER.get(match["speaker"]),
                 "emotion": EMOTIONS[match["emotion"].upper()],
+                "emotion_raw": match["emotion"].upper(),
                 "label_source": "file name",
                 "sentence": sentence,
             }
@@ -172,7 +167,8 @@ def _from_listing(path: Path) -> tuple[pd.DataFrame, list[str]]:
             "text": listed["text"],
             "speaker": listed["speaker"],
             "gender": normalise_gender(listed["gender"]),
-            "emotion": listed["emotion"],
+            "emotion": canonical_names(listed["emotion"]),
+            "emotion_raw": listed["emotion"],
             "label_source": LISTING,
             "sentence": stems.map(_sentence).astype("string"),
         }

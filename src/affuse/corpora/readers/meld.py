@@ -18,6 +18,7 @@ from affuse.corpora.corpus_files import writes_corpus
 from affuse.corpora.labels import label_spaces
 from affuse.corpora.readers.release import VIDEO, check_folder, media_files, note_of
 from affuse.corpora.schema import CorpusInfo
+from affuse.corpora.vocabulary import canonical_names
 from affuse.errors import AffuseError
 from affuse.files.names import written
 from affuse.names import listed
@@ -25,7 +26,7 @@ from affuse.tables import read_table
 
 SPLITS = {"train": "train", "dev": "validation", "test": "test"}  # the release's word -> the role
 PUBLISHED = {"train": 9989, "dev": 1109, "test": 2610}
-EMOTIONS = ["neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear"]
+EMOTIONS = ["neutral", "happiness", "surprise", "anger", "sadness", "disgust", "fear"]
 SENTIMENTS = ["neutral", "positive", "negative"]
 # the six main characters; everybody else's gender is left blank
 GENDER_OF_SPEAKER = {
@@ -122,7 +123,8 @@ def _read(path: Path, word: str) -> pd.DataFrame:
             "speaker": raw["Speaker"].map(_name),
             "dialog": dialog,
             "session": raw["Season"].str.strip(),
-            "emotion": raw["Emotion"].str.strip().str.lower(),
+            "emotion": canonical_names(raw["Emotion"].str.strip().str.lower()),
+            "emotion_raw": raw["Emotion"].str.strip(),
             "label_source": "release",
             "split": SPLITS[word],
             "sentiment": raw["Sentiment"].str.strip().str.lower(),

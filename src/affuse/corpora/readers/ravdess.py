@@ -31,6 +31,7 @@ from affuse.corpora.readers.release import (
     split_by_name,
 )
 from affuse.corpora.schema import CorpusInfo
+from affuse.corpora.vocabulary import canonical, codes
 from affuse.errors import AffuseError
 from affuse.files import replacing
 from affuse.files.names import written
@@ -40,16 +41,7 @@ LISTING = "utterances.csv"
 ACTION_UNITS = "face_action_units.npz"
 Vocal = Literal["speech", "song", "both"]
 
-EMOTIONS = {
-    "01": "neutral",
-    "02": "calm",
-    "03": "happy",
-    "04": "sad",
-    "05": "angry",
-    "06": "fearful",
-    "07": "disgust",
-    "08": "surprised",
-}
+EMOTIONS = codes("ravdess")
 VOCAL = {"01": "speech", "02": "song"}
 INTENSITY = {"01": "normal", "02": "strong"}
 STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
@@ -58,7 +50,7 @@ PUBLISHED: dict[Vocal, dict[str, int]] = {
     # 23 actors sing (actor 18 does not), and nobody sings disgust or surprise
     "song": {
         label: 92 if label == "neutral" else 184
-        for label in ("neutral", "calm", "happy", "sad", "angry", "fearful")
+        for label in ("neutral", "calm", "happiness", "sadness", "anger", "fear")
     },
 }
 NAME = re.compile(
@@ -177,6 +169,7 @@ def _fields(take: str) -> dict[str, Any]:
         "speaker": actor,
         "gender": "male" if int(actor) % 2 else "female",
         "emotion": EMOTIONS[emotion],
+        "emotion_raw": emotion,
         "vocal": VOCAL[vocal],
         "intensity": INTENSITY[intensity],
         "statement": statement,
@@ -203,7 +196,8 @@ def _from_listing(path: Path) -> tuple[pd.DataFrame, list[str]]:
                     "text": row["text"],
                     "speaker": row["speaker"],
                     "gender": row["gender"],
-                    "emotion": row["emotion"],
+                    "emotion": canonical(row["emotion"]) or row["emotion"],
+                    "emotion_raw": row["emotion"],
                     "label_source": LISTING,
                 }
             )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.relabel import relabel
+from affuse.corpora.vocabulary import translation
 from affuse.errors import AffuseError, argument
 from affuse.parts.registry import unknown
 from affuse.recipe import Task
@@ -30,6 +31,23 @@ def rename_labels(corpus: Corpus, renamed: Mapping[str, str]) -> Corpus:
         task: {old: new for old, new in renamed.items() if old in space} for task, space in spaces.items()
     }
     return relabel(corpus, {task: mapping for task, mapping in maps.items() if mapping})
+
+
+def by_vocabulary(
+    corpus: Corpus, spaces: Mapping[str, Sequence[str]], tasks: Mapping[str, Task]
+) -> tuple[Corpus, list[str]]:
+    """(the corpus with the model's names for its labels, sentences to be said): "happy" is "happiness" to the model.
+
+    Labels that the model has, or that the vocabulary does not know, keep their names.
+    """
+    maps, said = {}, []
+    for task, space in spaces.items():
+        labels = list(_counts(corpus.table, task, tasks[task].merge))
+        if found := translation(labels, space, task):
+            maps[task] = found
+            pairs = ", ".join(f"{label} is {name}" for label, name in found.items())
+            said.append(f"To the model, of the {task} labels of {corpus.info.name}: {pairs}.")
+    return (relabel(corpus, maps) if maps else corpus), said
 
 
 def check_labels(

@@ -11,7 +11,7 @@ from affuse.names import listed
 from affuse.tables import read_table
 from affuse.training.clip_plan import ClipPlan, read_clips
 from affuse.training.data import Clips, LabelledTable, label_table
-from affuse.training.evaluate.labels import check_labels
+from affuse.training.evaluate.labels import by_vocabulary, check_labels
 from affuse.training.evaluate.unseen import choose_utterances
 from affuse.training.runfolder import SPLIT
 
@@ -65,6 +65,7 @@ def select_utterances(
         AffuseError: For labels that are not the model's, a role that no utterance has, and if nothing is left.
     """
     corpus = as_trained(corpus, model.recipe.corpus, progress, split)
+    corpus, renamed = by_vocabulary(corpus, model.label_spaces, model.recipe.tasks)
     labelled = label_table(corpus, model.recipe, model.label_spaces)
     everyone = list(corpus.table["id"])
     if split is not None:
@@ -75,6 +76,7 @@ def select_utterances(
                 f"No {role} utterance of {split} is in {corpus.info.name}; is it another corpus's split?"
             )
     unfit, said = check_labels(corpus, everyone, model.label_spaces, model.recipe.tasks)
+    said = [*renamed, *said]
     tasks = [task for task in model.label_spaces if task not in unfit]
     some = labelled.table[tasks].notna().any(axis=1) & labelled.table["id"].isin(set(everyone))
     ids = list(labelled.table["id"][some])
