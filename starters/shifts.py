@@ -14,7 +14,7 @@ RATE = 16_000  # Hz
 
 
 def shifted(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(samples,) float32 at 16 kHz -> the same speech elsewhere: each change with even odds, narrow bands with 1 : 2."""
+    """(samples,) float32 at 16 kHz -> the same speech elsewhere; each change with even odds, narrow bands less."""
     if rng.random() < 0.5:
         sound = other_tract(sound, rng)
     if rng.random() < 0.5:

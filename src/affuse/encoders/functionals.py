@@ -1,4 +1,4 @@
-"""``functionals``: how a voice moves, in 97 numbers; nothing to train.
+"""``functionals``: how a voice moves, in 95 numbers; nothing to train.
 
 Corpora differ in level, microphone, room and speakers, and a head on statistics of plain log-mels learns those too.
 What is computed here is relative: pitch to the recording's median, loudness to its median, spectra to their own mean,
@@ -12,6 +12,7 @@ Shapes: t frames of 10 ms, b bands.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +48,7 @@ NAMES = (
     "pitch_change_mean", "pitch_change_deviation",
     "contour_slope", "contour_steepness", "contour_range", "contour_bend",
     "contour_medians_deviation", "contour_medians_step", "contour_medians_slope", "contour_end",
-    "pitch_unsteady_p50", "pitch_unsteady_p75", "loudness_unsteady_p50", "loudness_unsteady_p75",
+    "pitch_unsteady", "loudness_unsteady",
     "voiced_share", "voiced_stretches_per_second", "voiced_log_length_mean", "voiced_log_length_deviation",
     "peaks_per_second_of_speech", "peaks_per_second", "pause_share", "rise_p90", "fall_p90", "peaks_step",
     "loudness_p5", "loudness_p20", "loudness_p80", "loudness_p95", "loudness_deviation", "loudness_change",
@@ -68,7 +69,7 @@ class FunctionalsOptions(EncoderOptions):
 
 
 class FunctionalsEncoder(Encoder[FunctionalsOptions]):
-    """Functionals of pitch, loudness, rhythm and spectrum over a clip: audio -> (batch, 1, 97).
+    """Functionals of pitch, loudness, rhythm and spectrum over a clip: audio -> (batch, 1, 95).
 
     ``NAMES`` are the columns. Pitch is in semitones (12 log2 of Hz), loudness in dB. But for the median pitch
     and the mean cepstrum, every column is relative to the clip itself.
@@ -81,7 +82,7 @@ class FunctionalsEncoder(Encoder[FunctionalsOptions]):
         >>> time = np.arange(16_000) / 16_000
         >>> clip = encoder.from_samples(np.sin(2 * np.pi * 220 * time).astype(np.float32))
         >>> encoder(pad([clip])).values.shape
-        torch.Size([1, 1, 97])
+        torch.Size([1, 1, 95])
         >>> round(2 ** (float(encoder(pad([clip])).values[0, 0, NAMES.index("pitch_median")]) / 12))  # Hz
         220
     """
@@ -130,7 +131,7 @@ class FunctionalsEncoder(Encoder[FunctionalsOptions]):
 
     @override
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
-        """(batch, frames, 42) -> (batch, 1, 97)."""
+        """(batch, frames, 42) -> (batch, 1, 95)."""
         found = [
             torch.from_numpy(functionals(values[mask].cpu().numpy()))[None] if bool(mask.any()) else None
             for values, mask in zip(clips.values, clips.mask, strict=True)
@@ -180,7 +181,7 @@ class _Voice:
 
 
 def functionals(frames: np.ndarray) -> np.ndarray:
-    """(frames, 42) log-mels, ln F0 and voicing of one clip -> (97,) float32, in the order of ``NAMES``."""
+    """(frames, 42) log-mels, ln F0 and voicing of one clip -> (95,) float32, in the order of ``NAMES``."""
     voice = _Voice.of(frames)
     voicing = voice.voicing_t[voice.spoken_t]
     parts = [
@@ -206,7 +207,7 @@ def _pitch(voice: _Voice) -> np.ndarray:
     change = change[change < _JUMP]
     spread = np.percentile(voiced, [10, 25, 75, 90]) - np.median(voiced)
     moved = [change.mean(), change.std()] if len(change) else [0.0, 0.0]
-    return np.array([np.median(voiced), *spread, voiced.std(), *moved])
+    return np.array([np.median(voiced), *_pressed([*spread, voiced.std(), *moved])])
 
 
 def _contour(voice: _Voice) -> np.ndarray:
@@ -228,17 +229,23 @@ def _contour(voice: _Voice) -> np.ndarray:
     step = float(np.median(np.abs(np.diff(medians)))) if len(medians) > 1 else 0.0
     trend = float(_slopes(np.array(middles), medians[:, None])[0]) if len(medians) > 2 else 0.0
     end = medians[-1] - np.median(medians)
-    return np.array([*np.mean(found, axis=0), medians.std(), step, trend, end])
+    return _pressed([*np.mean(found, axis=0), medians.std(), step, trend, end])
 
 
 def _unsteady(voice: _Voice) -> np.ndarray:
-    """Second differences of pitch and loudness in voiced frames."""
+    """Second differences of pitch and loudness in voiced frames: their third quartile."""
     voiced_t = voice.voiced_t
     inner_t = voiced_t[2:] & voiced_t[1:-1] & voiced_t[:-2]
     if not inner_t.any():
-        return np.zeros(4)
-    both = [np.abs(np.diff(x_t, 2))[inner_t] for x_t in (voice.semitones_t, voice.loudness_t)]
-    return np.concatenate([np.percentile(one, [50, 75]) for one in both])
+        return np.zeros(2)
+    both = (voice.semitones_t, voice.loudness_t)
+    return _pressed([np.percentile(np.abs(np.diff(x_t, 2))[inner_t], 75) for x_t in both])
+
+
+def _pressed(values: Sequence[float]) -> np.ndarray:
+    """sign(x) ln(1 + |x|): an octave error of the pitch tracker is no more than a wide movement of the voice."""
+    x = np.array(values)
+    return np.sign(x) * np.log1p(np.abs(x))
 
 
 def _rhythm(voice: _Voice) -> np.ndarray:
