@@ -51,7 +51,9 @@ def corpus(source: Path, folder: Path) -> affuse.Corpus:
         for take in range(takes):
             name = f"{row['id']}-{take}"
             made = shifted(sound, np.random.default_rng([SEED, number, take])) if take else sound
-            soundfile.write(media / f"{name}.wav", made, RATE, subtype="FLOAT")
+            soundfile.write(
+                media / f"{name}.wav", made, RATE, subtype="PCM_16"
+            )  # float files hold the time of writing
             rows.append(row | {"id": name, "audio": f"{name}.wav", "take": take, "clip": row["id"]})
     info = plain.info.model_copy(update={"media_root": str(media.resolve()), "name": "emodb-shifted"})
     return affuse.Corpus(pd.DataFrame(rows).drop(columns=["start", "end"], errors="ignore"), info)
