@@ -1,109 +1,136 @@
-"""A starter's honest numbers, on people and languages that it never heard: ``python starters/measure.py MODEL DATA``.
+"""What a starter is worth on corpora that nothing of it was trained on: the tables of docs/starter.md.
 
-DATA is the folder that holds ravdess/ and cremad/. Nothing is trained, chosen or tuned on them. EmoDB is measured by
-``voice.py`` while it trains: by heads that had not heard the speaker.
+Prints one line of a Markdown table for each corpus and task. ``DATA`` is the folder that holds ravdess/, cremad/ and
+meld/; ``WORK`` keeps features and, from ``make.py --work WORK``, the predictions for EmoDB's held-out speakers. Of
+RAVDESS and CREMA-D only the model's own classes are measured: calm, fear, disgust and surprise are left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import affuse
+from affuse.corpora.corpus import Corpus
 from affuse.corpora.schema import CorpusInfo
-from affuse.evaluation.calibration import (
-    apply_temperature,
-    expected_calibration_error,
-    probabilities_of,
-)
-from affuse.evaluation.confidence import Confidence
-from affuse.evaluation.measurement import measure_predictions
+from affuse.evaluation.calibration import apply_temperature, expected_calibration_error, probabilities_of
+from affuse.evaluation.intervals import speaker_confusions, speaker_interval
+from affuse.evaluation.predictions import measure_table
 
-CLASSES = ["anger", "happiness", "sadness", "neutral"]
-BINS = 15
-_CREMAD = {"ANG": "anger", "HAP": "happiness", "SAD": "sadness", "NEU": "neutral"}
+BINS = 15  # of confidence
+HEADER = "| corpus | task | clips | people | BACC (95 % interval) | ACC | mean confidence | ECE | unsure | ACC of the sure |"
 
 
-def ravdess(data: Path, folder: Path) -> affuse.Corpus:
-    """The four classes: calm, fear, disgust and surprise are left out."""
-    return affuse.prepare("ravdess", data / "ravdess", folder / "ravdess", emotions=CLASSES)
-
-
-def cremad(data: Path, folder: Path) -> affuse.Corpus:
-    """The clips at hand of the intended emotions anger, happiness, sadness and neutral; fear and disgust left out."""
-    people = pd.read_csv(data / "cremad" / "VideoDemographics.csv", dtype=str).set_index("ActorID")
-    rows = []
-    for clip in sorted(path for path in (data / "cremad").iterdir() if path.suffix in (".flv", ".mp3")):
-        actor, _, emotion, _ = clip.stem.split("_")
-        if emotion in _CREMAD:
-            gender = people.loc[actor, "Sex"].lower()
-            rows.append((clip.stem, clip.name, _CREMAD[emotion], gender, actor))
-    table = pd.DataFrame(rows, columns=["id", "audio", "emotion", "gender", "speaker"])
-    info = CorpusInfo(
-        name="cremad",
-        media_root=str((data / "cremad").resolve()),
-        language="en",
-        label_spaces={"emotion": CLASSES, "gender": ["female", "male"]},
+def line(
+    name: str, task: str, found: pd.DataFrame, space: list[str], people: pd.Series, unsure: float
+) -> str:
+    """One line; ``found`` is a prediction table whose probabilities are as ``affuse predict`` shows them."""
+    found = found[found[task].isin(space)]
+    probabilities, labels = probabilities_of(found, task, space)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    sure = confidence >= unsure
+    measured = measure_table(found, task, space)
+    interval = speaker_interval(speaker_confusions([found], task, space, people), "bacc")
+    span = f" ({100 * interval.low:.1f} to {100 * interval.high:.1f})" if interval.low == interval.low else ""
+    told = f"{100 * right[sure].mean():.1f}" if sure.any() else "none"
+    return (
+        f"| {name} | {task} | {len(found)} | {people.reindex(found['id']).nunique() or '?'} | {100 * measured.bacc:.1f}{span} "
+        f"| {100 * right.mean():.1f} | {100 * confidence.mean():.1f} | "
+        f"{expected_calibration_error(probabilities, labels, BINS):.3f} | {100 * (1 - sure.mean()):.0f} % | {told} |"
     )
-    return affuse.Corpus(table, info)
 
 
-def figures(table: pd.DataFrame, task: str, confidence: Confidence, people: pd.DataFrame) -> dict[str, Any]:
-    """BACC with its 95 % interval over speakers, and what the confidences are worth, of a prediction table.
+def of_corpus(
+    model: affuse.Model, name: str, corpus: Corpus, cache: Path, modalities: list[str]
+) -> list[str]:
+    """A line for every task that the corpus has labels of."""
+    evaluation = affuse.evaluate(model, corpus, modalities=modalities, cache=cache)
+    people = corpus.table.set_index("id")["speaker"]
+    lines = []
+    for task, space in model.label_spaces.items():
+        if task in evaluation.predictions and evaluation.predictions[task].isin(space).any():
+            confidence = model.defaults.of_task(task)
+            found = calibrated(evaluation.predictions, task, space, confidence.temperature)
+            lines.append(line(name, task, found, space, people, confidence.unsure_below))
+    return lines
+
+
+def calibrated(table: pd.DataFrame, task: str, space: list[str], temperature: float) -> pd.DataFrame:
+    """Tables of runs hold the network's own probabilities."""
+    columns = [f"{task}_p_{label}" for label in space]
+    return table.assign(
+        **dict(zip(columns, apply_temperature(table[columns].to_numpy(), temperature).T, strict=True))
+    )
+
+
+def of_unheard_speakers(unheard: Path, model: affuse.Model) -> list[str]:
+    """EmoDB's clips, each answered by a head that had not heard its speaker, with the confidences of the whole one.
 
     Args:
-        table: Of raw probabilities.
-        task: emotion or gender.
-        confidence: The model's.
-        people: By utterance id: speaker.
+        unheard: The table that ``voice.train`` writes.
+        model: The voice alone, or one that it is a part of.
     """
-    start = f"{task}_p_"
-    space = [str(name).removeprefix(start) for name in table.columns if str(name).startswith(start)]
-    measured = measure_predictions(table, {task: space}, people).metrics.set_index("metric").loc["bacc"]
-    raw, labels = probabilities_of(table, task, space)
-    probabilities = apply_temperature(raw, confidence.temperature)
-    sure = probabilities.max(axis=1) >= confidence.unsure_below
-    right = probabilities.argmax(axis=1) == labels
-    return {
-        "task": task,
-        "n": len(labels),
-        "bacc": f"{measured['value']:.3f} [{measured['low']:.2f}, {measured['high']:.2f}]",
-        "acc": round(float(right.mean()), 3),
-        "confidence": round(float(probabilities.max(axis=1).mean()), 3),
-        "ece": round(expected_calibration_error(probabilities, labels, BINS), 3),
-        "unsure": round(float(1 - sure.mean()), 3),
-        "acc_of_sure": round(float(right[sure].mean()), 3) if sure.any() else np.nan,
+    found = pd.read_csv(unheard, dtype={"speaker": str})
+    people = found.set_index("id")["speaker"]
+    lines = []
+    for task, space in model.label_spaces.items():
+        for name, rows in (
+            ("EmoDB, held-out speakers", found[found["take"] == 0]),
+            ("the same in other places", found[found["take"] > 0]),
+        ):
+            told = calibrated(rows, task, space, float(found[f"{task}_temperature"].iloc[0]))
+            lines.append(line(name, task, told, space, people, model.defaults.of_task(task).unsure_below))
+    return lines
+
+
+def crema(source: Path) -> Corpus:
+    """The twelve clips: intended emotion by the file's name, gender by the table of actors."""
+    actors = pd.read_csv(source / "VideoDemographics.csv", dtype=str).set_index("ActorID")["Sex"].str.lower()
+    names = {
+        "ANG": "anger",
+        "DIS": "disgust",
+        "FEA": "fear",
+        "HAP": "happiness",
+        "NEU": "neutral",
+        "SAD": "sadness",
     }
+    rows = []
+    for path in sorted([*source.glob("*.flv"), *source.glob("*.mp3")]):
+        actor, _, emotion, _ = path.stem.split("_")
+        rows.append({"id": path.stem, "audio": str(path), "text": "Don't forget a jacket.", "speaker": actor,
+                     "gender": actors[actor], "emotion": names[emotion]})  # fmt: skip
+    spaces = {"emotion": list(names.values()), "gender": ["female", "male"]}
+    return Corpus(pd.DataFrame(rows), CorpusInfo(name="cremad", label_spaces=spaces, media_root=str(source)))
 
 
-def measure(model: str | Path, corpus: affuse.Corpus, cache: Path | None = None) -> pd.DataFrame:
-    """``figures`` of every task of a model on a corpus that it has not seen."""
-    opened = affuse.load(model)
-    found = affuse.evaluate(opened, corpus, role="all", cache=cache)
-    people = corpus.table.set_index("id")
-    return pd.DataFrame([
-        figures(found.predictions, task, opened.defaults.of_task(task), people)
-        for task in opened.label_spaces
-    ])  # fmt: skip
+def table_of(model: affuse.Model, data: Path, work: Path, unheard: Path) -> str:
+    """The Markdown table: EmoDB where ``unheard`` is, then what nobody trained on."""
+    lines = of_unheard_speakers(unheard, model) if unheard.is_file() else []
+    cache = work / "cache"
+    if "audio" in model.recipe.modalities:
+        ravdess = affuse.prepare("ravdess", data / "ravdess", work / "ravdess")
+        lines += of_corpus(model, "RAVDESS speech, voice", ravdess, cache, ["audio"])
+        lines += of_corpus(model, "CREMA-D, 12 clips, voice", crema(data / "cremad"), cache, ["audio"])
+    if "text" in model.recipe.modalities:
+        meld = affuse.prepare("meld", data / "meld", work / "meld")
+        test = Corpus(meld.table[meld.table["split"] == "test"], meld.info, meld.folder)
+        lines += of_corpus(model, "MELD test, words", test, cache, ["text"])
+    return "\n".join([HEADER, "|---" * HEADER.count(" | ") + "|---|", *lines])
 
 
 def main() -> None:
-    """Print the figures of a model on the corpora that are not trained on."""
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", metavar="MODEL")
+    parser.add_argument("model")
     parser.add_argument("data", type=Path, metavar="DATA")
-    parser.add_argument("--corpora", nargs="+", default=["ravdess", "cremad"], choices=["ravdess", "cremad"])
+    parser.add_argument("work", type=Path, metavar="WORK")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        for name in given.corpora:
-            corpus = {"ravdess": ravdess, "cremad": cremad}[name](given.data, Path(temporary))
-            print(name, measure(given.model, corpus).to_string(index=False), sep="\n")
+    print(table_of(affuse.load(given.model), given.data, given.work, given.work / "voice" / "unheard.csv"))
 
 
 if __name__ == "__main__":
+    np.seterr(all="raise", under="ignore")
     main()

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 from confidence import of_other_corpora
-from measure import figures
+from measure import HEADER, of_unheard_speakers
 from shifts import RATE, shifted
 
 import affuse
@@ -62,7 +62,7 @@ def corpus(source: Path, folder: Path) -> affuse.Corpus:
 def train(source: Path, folder: Path, recipe: Path = RECIPE, encoder: Path | None = None) -> Model:
     """Train the head on all ten speakers; its confidences are of heads that had not heard the speaker.
 
-    Writes ``unheard.csv`` into ``folder``: what those heads answered.
+    Writes ``unheard.csv`` into ``folder``: what those heads answered, and the temperatures found with it.
 
     Args:
         source: Where EmoDB lies.
@@ -73,8 +73,13 @@ def train(source: Path, folder: Path, recipe: Path = RECIPE, encoder: Path | Non
     own = {} if encoder is None else {"modalities.audio.options.model": str(encoder)}
     shifted_corpus = corpus(source, folder)
     held_out = predictions_of_unheard(shifted_corpus, folder, Recipe.load(recipe, own))
-    held_out.to_csv(folder / "unheard.csv", index=False)
     copies = held_out[held_out["take"] > 0]
+    confidence = {
+        "emotion": of_other_corpora(copies, "emotion", CLASSES, copies["speaker"].nunique()),
+        "gender": of_unheard(copies),
+    }
+    temperatures = {f"{task}_temperature": one.temperature for task, one in confidence.items()}
+    held_out.assign(**temperatures).to_csv(folder / "unheard.csv", index=False)
     changes = {"protocol": {"kind": "column", "by": "part", "allow_speaker_overlap": True}}
     run = affuse.train(
         Recipe.load(recipe, own | changes),
@@ -84,15 +89,8 @@ def train(source: Path, folder: Path, recipe: Path = RECIPE, encoder: Path | Non
     )
     model = run.model()
     plain = affuse.Corpus.load(folder / "emodb")
-    model.defaults = model.defaults.model_copy(
-        update={
-            "confidence": {
-                "emotion": of_other_corpora(copies, "emotion", CLASSES, copies["speaker"].nunique()),
-                "gender": of_unheard(copies),
-            },
-            "seen": remember(plain, {"train": list(plain.table["id"])}),
-        }
-    )
+    seen = remember(plain, {"train": list(plain.table["id"])})
+    model.defaults = model.defaults.model_copy(update={"confidence": confidence, "seen": seen})
     return model
 
 
@@ -131,13 +129,7 @@ def main() -> None:
         work = given.work or Path(temporary)
         model = train(given.source, work, WHISPER if given.whisper else RECIPE, given.whisper)
         save_model(model, given.out)
-        table = pd.read_csv(work / "unheard.csv", dtype={"speaker": str})
-    for name, part in (("as they are", table["take"] == 0), ("shifted", table["take"] > 0)):
-        people = table[part].set_index("id")
-        found = [
-            figures(table[part], task, model.defaults.of_task(task), people) for task in model.label_spaces
-        ]
-        print(f"EmoDB, held-out speakers, {name}", pd.DataFrame(found).to_string(index=False), sep="\n")
+        print(HEADER, *of_unheard_speakers(work / "unheard.csv", model), sep="\n")
 
 
 if __name__ == "__main__":
