@@ -21,7 +21,10 @@ from affuse.evaluation.intervals import speaker_confusions, speaker_interval
 from affuse.evaluation.predictions import measure_table
 
 BINS = 15  # of confidence
-HEADER = "| corpus | task | clips | people | BACC (95 % interval) | ACC | mean confidence | ECE | unsure | ACC of the sure |"
+HEADER = (
+    "| corpus | task | clips | people | BACC (95 % interval) | ACC | mean confidence | ECE | unsure "
+    "| ACC of the sure |"
+)
 
 
 def line(
@@ -37,8 +40,8 @@ def line(
     span = f" ({100 * interval.low:.1f} to {100 * interval.high:.1f})" if interval.low == interval.low else ""
     told = f"{100 * right[sure].mean():.1f}" if sure.any() else "none"
     return (
-        f"| {name} | {task} | {len(found)} | {people.reindex(found['id']).nunique() or '?'} | {100 * measured.bacc:.1f}{span} "
-        f"| {100 * right.mean():.1f} | {100 * confidence.mean():.1f} | "
+        f"| {name} | {task} | {len(found)} | {people.reindex(found['id']).nunique() or '?'} "
+        f"| {100 * measured.bacc:.1f}{span} | {100 * right.mean():.1f} | {100 * confidence.mean():.1f} | "
         f"{expected_calibration_error(probabilities, labels, BINS):.3f} | {100 * (1 - sure.mean()):.0f} % | {told} |"
     )
 
@@ -100,10 +103,12 @@ def crema(source: Path) -> Corpus:
     rows = []
     for path in sorted([*source.glob("*.flv"), *source.glob("*.mp3")]):
         actor, _, emotion, _ = path.stem.split("_")
-        rows.append({"id": path.stem, "audio": str(path), "text": "Don't forget a jacket.", "speaker": actor,
+        rows.append({"id": path.stem, "audio": path.name, "text": "Don't forget a jacket.", "speaker": actor,
                      "gender": actors[actor], "emotion": names[emotion]})  # fmt: skip
     spaces = {"emotion": list(names.values()), "gender": ["female", "male"]}
-    return Corpus(pd.DataFrame(rows), CorpusInfo(name="cremad", label_spaces=spaces, media_root=str(source)))
+    return Corpus(
+        pd.DataFrame(rows), CorpusInfo(name="cremad", label_spaces=spaces, media_root=str(source.resolve()))
+    )
 
 
 def table_of(model: affuse.Model, data: Path, work: Path, unheard: Path) -> str:
