@@ -18,9 +18,9 @@ tags: [affuse, emotion-recognition, audio, text]
 
 ## How it was made
 
-`make starter` trains both halves from the corpora, with fixed seeds, to the same bytes on one machine (`starters/` of
-affuse's repository). Voice and words were trained apart: **no training clip had both**. Their probabilities are averaged
-(late fusion). Gender is told by the voice alone; it is the corpus's annotation of the speaker.
+`make starter` trains both halves from the corpora, with fixed seeds, to the same bytes on one machine (`starters/`
+of affuse's repository). Voice and words were trained apart: **no training clip had both**. Their probabilities are
+averaged (late fusion). Gender is told by the voice alone; it is the corpus's annotation of the speaker.
 
 - Voice: EmoDB's anger, happiness, sadness and neutral (339 clips of 10 actors), each with four or more copies in
   simulated rooms, microphones, noise and vocal tracts. Boredom, disgust and fear are left out: the edition at hand is

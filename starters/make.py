@@ -20,8 +20,9 @@ from affuse.models.joining import Member, join
 from affuse.models.saving import save_model
 
 ABOUT = (
-    "voice (EmoDB: ten German actors) and, where they are given, English words (GoEmotions); anger, happiness, sadness, "
-    "neutral, and the speaker's gender as annotated. Right in about half of strangers' clips: see docs/starter.md."
+    "voice (EmoDB: ten German actors) and, where they are given, English words (GoEmotions); anger, happiness, "
+    "sadness, neutral, and the speaker's gender as annotated. Right in about half of strangers' clips: see "
+    "docs/starter.md."
 )
 
 

@@ -21,6 +21,7 @@ from shifts import RATE, shifted
 import affuse
 from affuse import Recipe
 from affuse.evaluation.confidence import Confidence, fit_confidence
+from affuse.models.defaults import TrainedOn
 from affuse.models.network import Model
 from affuse.models.saving import save_model
 from affuse.training.seen import remember
@@ -90,7 +91,10 @@ def train(source: Path, folder: Path, recipe: Path = RECIPE, encoder: Path | Non
     model = run.model()
     plain = affuse.Corpus.load(folder / "emodb")
     seen = remember(plain, {"train": list(plain.table["id"])})
-    model.defaults = model.defaults.model_copy(update={"confidence": confidence, "seen": seen})
+    trained_on = [TrainedOn(title="EmoDB", licence="CC0 in audEERING's edition")]
+    model.defaults = model.defaults.model_copy(
+        update={"confidence": confidence, "seen": seen, "trained_on": trained_on}
+    )
     return model
 
 
