@@ -17,6 +17,7 @@ from shifts import RATE, shifted
 import affuse
 from affuse import Recipe
 from affuse.evaluation.confidence import Confidence, fit_confidence
+from affuse.models.defaults import TrainedOn
 from affuse.models.network import Model
 from affuse.training.seen import remember
 
@@ -73,6 +74,7 @@ def train(source: Path, folder: Path, recipe: Path = RECIPE) -> Model:
                 "emotion": of_other_corpora(copies, "emotion", CLASSES, copies["speaker"].nunique()),
                 "gender": of_unheard(copies),
             },
+            "trained_on": [TrainedOn(title="EmoDB", licence="CC0 in audEERING's edition")],
             "seen": remember(plain, {"train": list(plain.table["id"])}),
         }
     )

@@ -171,7 +171,10 @@ def _defaults(members: Sequence[Member], spaces: Mapping[str, Sequence[str]]) ->
         threshold = max(one.unsure_below for one in known)
         confidence[task] = least.model_copy(update={"temperature": 1.0, "unsure_below": threshold})
     return PredictionDefaults(
-        clip_seconds=lengths[0] if lengths else None, confidence=confidence, seen=_seen(members)
+        clip_seconds=lengths[0] if lengths else None,
+        confidence=confidence,
+        seen=_seen(members),
+        trained_on=list(dict.fromkeys(one for member in members for one in member.defaults.trained_on)),
     )
 
 
