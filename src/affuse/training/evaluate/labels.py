@@ -11,7 +11,7 @@ from affuse.corpora.corpus import Corpus
 from affuse.corpora.label_map import NamedMap
 from affuse.corpora.labels import OTHERWISE
 from affuse.corpora.relabel import relabel
-from affuse.corpora.vocabulary import same_label, translation
+from affuse.corpora.vocabulary import canonical, same_label, translation
 from affuse.errors import AffuseError, argument
 from affuse.parts.registry import unknown
 from affuse.recipe import Task
@@ -108,8 +108,13 @@ def by_vocabulary(
     """
     maps, said = {}, []
     for task, space in spaces.items():
-        labels = list(_counts(corpus.table, task, tasks[task].merge))
-        if found := translation(labels, space, task):
+        merge = tasks[task].merge
+        meant = {canonical(name, task) for name in space}
+        merged = [
+            label for label in merge if canonical(label, task) not in meant
+        ]  # become classes afterwards
+        labels = list(_counts(corpus.table, task, merge))
+        if found := translation(labels, [*space, *merged], task):
             maps[task] = found
             pairs = ", ".join(f"{label} is {name}" for label, name in found.items())
             said.append(f"To the model, of the {task} labels of {corpus.info.name}: {pairs}.")
