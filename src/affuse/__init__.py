@@ -22,6 +22,7 @@ _PUBLIC = {
     "Reproduction": "affuse.results.reproduction:Reproduction",
     "Run": "affuse.results.run:Run",
     "Timeline": "affuse.inference.timeline:Timeline",
+    "adopt": "affuse.api.adoption:adopt",
     "build": "affuse.models.building:build",
     "compare": "affuse.api.experiments:compare",
     "demo": "affuse.api.demonstration:demo",
@@ -43,6 +44,7 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     from affuse import corpora, encoders, fusion, losses, weighting
+    from affuse.api.adoption import adopt
     from affuse.api.corpora import prepare, validate
     from affuse.api.demonstration import demo
     from affuse.api.experiments import compare, reproduce, train
@@ -64,9 +66,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AffuseError", "Corpus", "Evaluation", "FeatureSequence", "Grid", "Model", "Recipe", "Reproduction", "Run",
-    "Timeline", "__version__", "build", "compare", "corpora", "demo", "encoders", "evaluate", "export", "fusion",
-    "list_parts", "load", "losses", "measure_export", "prepare", "pull", "push", "register", "report", "reproduce",
-    "train", "validate", "weighting",
+    "Timeline", "__version__", "adopt", "build", "compare", "corpora", "demo", "encoders", "evaluate", "export",
+    "fusion", "list_parts", "load", "losses", "measure_export", "prepare", "pull", "push", "register", "report",
+    "reproduce", "train", "validate", "weighting",
 ]  # fmt: skip
 
 

@@ -86,12 +86,12 @@ def _read(model: str, revision: str | None, changed: int) -> Checkpoint:
 
     config = load(AutoConfig, model, revision)
     names = _weight_names(model, revision)
-    families: dict[Kind, Any] = {
-        "audio": known.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES,
-        "text": known.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
-        "video": known.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
-    }
-    kind = next((one for one, family in families.items() if config.model_type in family), None)
+    families: list[tuple[Kind, Any]] = [
+        ("audio", known.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES),
+        ("text", known.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES),
+        ("video", known.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES),
+    ]
+    kind = next((one for one, family in families if config.model_type in family), None)
     if kind is None:
         raise AffuseError(
             f"{model} is of the type {config.model_type}, which transformers has no audio, text or image classifier "

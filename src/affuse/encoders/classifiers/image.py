@@ -20,6 +20,7 @@ from affuse.errors import AffuseError, argument
 from affuse.files import digest
 from affuse.sequence import FeatureSequence
 
+LEAST = 48  # rows of a face
 _TOGETHER = 32  # pictures that go through the network at once
 
 
@@ -35,7 +36,7 @@ class ImageClassifierOptions(FaceClipOptions):
     seconds: float | None = Field(
         default=None, gt=0, description="the clip's first so many seconds; null: all of it"
     )
-    size: int = Field(default=224, ge=48, description="rows and columns of a face")
+    size: int = Field(default=224, ge=LEAST, description="rows and columns of a face")
 
 
 class ImageClassifier(FaceEncoder[ImageClassifierOptions]):
@@ -143,8 +144,7 @@ class _Pictures(nn.Module):
 
 def _obstacle(processor: Any, size: int) -> str:
     """What it does beyond scaling colours, "" for nothing."""
-    wanted = getattr(processor, "size", None) or {}
-    sides = {wanted[side] for side in ("height", "width", "shortest_edge") if wanted.get(side)}
+    sides = _sides(processor)
     if getattr(processor, "do_resize", False) and sides != {size}:
         told = " x ".join(map(str, sorted(sides)))
         return f"changes the size of pictures (set the option size to {told})"
@@ -157,7 +157,28 @@ def _obstacle(processor: Any, size: int) -> str:
     return ""
 
 
-def _processor(options: ImageClassifierOptions) -> Any:
-    from transformers import AutoImageProcessor
+def side_of(model: str, revision: str | None = None) -> int | None:
+    """Rows and columns of the pictures that a checkpoint takes; None where they are not square, or not said."""
+    sides = _sides(_load_processor(model, revision))
+    return min(sides) if len(sides) == 1 and min(sides) >= LEAST else None
 
-    return load(AutoImageProcessor, options.model, options.revision)
+
+def _sides(processor: Any) -> set[int]:
+    wanted = getattr(processor, "size", None) or {}
+    return {wanted[side] for side in ("height", "width", "shortest_edge") if wanted.get(side)}
+
+
+def _processor(options: ImageClassifierOptions) -> Any:
+    return _load_processor(options.model, options.revision)
+
+
+def _load_processor(model: str, revision: str | None) -> Any:
+    from transformers import AutoImageProcessor
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()  # it advises torchvision, which nothing here needs
+    try:
+        return load(AutoImageProcessor, model, revision)
+    finally:
+        logging.set_verbosity(level)
