@@ -20,9 +20,9 @@ from affuse.models.joining import Member, join
 from affuse.models.saving import save_model
 
 ABOUT = (
-    "voice: 74 functionals and a linear head trained on EmoDB (German actors); words, if given: all-MiniLM-L6-v2 and a "
-    "head trained on GoEmotions (English). It tells anger, happiness, sadness and neutral, and the speaker's gender as "
-    "annotated in EmoDB. On other people and languages it is right in about half of the clips, and says unsure in many."
+    "voice (EmoDB: ten German actors) and, where they are given, English words (GoEmotions); anger, happiness, "
+    "sadness, neutral, and the speaker's gender as annotated. Right in about half of strangers' clips: see "
+    "docs/starter.md."
 )
 
 
@@ -42,6 +42,7 @@ def make_starter(data: Path, folder: Path, out: Path) -> None:
 
 
 def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("--work", type=Path, help="folder for features and runs (default: a temporary one)")

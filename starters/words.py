@@ -15,10 +15,12 @@ from confidence import of_other_corpora
 
 import affuse
 from affuse.corpora.schema import CorpusInfo
+from affuse.models.defaults import TrainedOn
 from affuse.models.network import Model
 
 RECIPE = Path(__file__).with_name("words.yaml")
 FILES = {"train": "train.tsv", "validation": "dev.tsv", "test": "test.tsv"}
+LICENCE = "CC BY 4.0"
 TITLE = "GoEmotions, Ekman's six emotions and neutral (Demszky et al. 2020)"
 CANONICAL = {"joy": "happiness"}  # GoEmotions' name -> affuse's
 
@@ -44,7 +46,7 @@ def corpus(source: Path) -> affuse.Corpus:
     info = CorpusInfo(
         name="goemotions",
         full_name=TITLE,
-        licence="CC BY 4.0",
+        licence=LICENCE,
         language="en",
         label_spaces={"emotion": sorted(names)},
     )
@@ -69,5 +71,7 @@ def train(source: Path, folder: Path) -> Model:
     model, found = run.model(), run.predictions
     held_out = found[found["role"] == "validation"]
     confidence = of_other_corpora(held_out, "emotion", model.label_spaces["emotion"])
-    model.defaults = model.defaults.model_copy(update={"confidence": {"emotion": confidence}, "seen": None})
+    about = {"confidence": {"emotion": confidence}, "trained_on": [TrainedOn(title=TITLE, licence=LICENCE)]}
+    # 54,263 digests of what was seen would be larger than the head
+    model.defaults = model.defaults.model_copy(update={**about, "seen": None})
     return model

@@ -96,3 +96,51 @@ def tiny_whisper(folder: Path) -> Path:
     WhisperModel(config).save_pretrained(folder)
     WhisperFeatureExtractor().save_pretrained(folder)
     return folder
+
+
+def tiny_vision(folder: Path, kind: str = "vit") -> Path:
+    """An image network of 32 x 32 with its own image processor; no bias or norm is left at 0 or 1."""
+    import transformers
+    from transformers import AutoConfig, AutoModel
+
+    small = {
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "image_size": 32,
+        "patch_size": 8,
+    }
+    options: dict[str, Any] = small
+    if kind in ("convnext", "swin"):
+        options = {"depths": [1, 1], "image_size": 32, "patch_size": 4}
+    if kind == "convnext":
+        options |= {"hidden_sizes": [8, 16], "num_stages": 2}
+    if kind == "swin":
+        options |= {"embed_dim": 8, "num_heads": [1, 2], "window_size": 4}
+    if kind == "clip":
+        text = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+        text |= {"vocab_size": 99, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+        options = {"vision_config": small, "text_config": text, "projection_dim": 8}
+    torch.manual_seed(0)
+    network = AutoModel.from_config(AutoConfig.for_model(kind, **options))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    network.save_pretrained(folder)
+    square = {"height": 32, "width": 32}
+    processors: dict[str, tuple[str, dict[str, Any]]] = {
+        "vit": ("ViTImageProcessorPil", {"size": square}),
+        "swin": ("ViTImageProcessorPil", {"size": square, "image_mean": [0.4, 0.5, 0.6]}),
+        "dinov2": ("BitImageProcessorPil", {"size": {"shortest_edge": 36}, "crop_size": square}),
+        "dinov2_with_registers": (
+            "BitImageProcessorPil",
+            {"size": {"shortest_edge": 37}, "crop_size": square},
+        ),
+        "clip": ("CLIPImageProcessorPil", {"size": {"shortest_edge": 32}, "crop_size": square}),
+        "convnext": ("ConvNextImageProcessorPil", {"size": {"shortest_edge": 32}, "crop_pct": 0.875}),
+        "resnet": ("ConvNextImageProcessorPil", {"size": {"shortest_edge": 384}}),
+    }
+    name, chosen = processors[kind]
+    getattr(transformers, name)(**chosen).save_pretrained(folder)
+    return folder

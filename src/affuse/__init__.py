@@ -28,6 +28,7 @@ _PUBLIC = {
     "demo": "affuse.api.demonstration:demo",
     "evaluate": "affuse.api.models:evaluate",
     "export": "affuse.api.models:export",
+    "licences": "affuse.models.licences:licences",
     "list_parts": "affuse.api.reports:list_parts",
     "register": "affuse.parts.registry:register",
     "load": "affuse.models.loading:load_model",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from affuse.errors import AffuseError
     from affuse.inference.timeline import Timeline
     from affuse.models.building import build
+    from affuse.models.licences import licences
     from affuse.models.loading import load_model as load
     from affuse.models.network import Model
     from affuse.parts.registry import register
@@ -67,8 +69,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AffuseError", "Corpus", "Evaluation", "FeatureSequence", "Grid", "Model", "Recipe", "Reproduction", "Run",
     "Timeline", "__version__", "adopt", "build", "compare", "corpora", "demo", "encoders", "evaluate", "export",
-    "fusion", "list_parts", "load", "losses", "measure_export", "prepare", "pull", "push", "register", "report",
-    "reproduce", "train", "validate", "weighting",
+    "fusion", "licences", "list_parts", "load", "losses", "measure_export", "prepare", "pull", "push", "register",
+    "report", "reproduce", "train", "validate", "weighting",
 ]  # fmt: skip
 
 

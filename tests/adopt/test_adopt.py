@@ -66,7 +66,9 @@ def test_one_model_answers_as_its_own_softmax(models: dict[str, Path], tmp_path:
 def test_several_are_joined_by_weight_and_labels_without_a_class_are_left_out(
     models: dict[str, Path], tmp_path: Path
 ) -> None:
-    out = affuse.adopt([models["audio"], models["text"], models["video"]], tmp_path / "all", weights={"text": 0.5})
+    out = affuse.adopt(
+        [models["audio"], models["text"], models["video"]], tmp_path / "all", weights={"text": 0.5}
+    )
     model = affuse.load(out)
     voice = AudioClassifier(ClassifierOptions(model=str(models["audio"]))).eval()
     words = TextClassifier(ClassifierOptions(model=str(models["text"]))).eval()
@@ -84,10 +86,14 @@ def test_several_are_joined_by_weight_and_labels_without_a_class_are_left_out(
     assert "| text | joy | happiness (emotion) |" in card
     assert "| text | other | none |" in card
     assert str(models["text"].parent) not in card + (model.recipe.description or "")
-    assert Recipe.load(out / "recipe.yaml").modalities["video"].options["size"] == 48  # as its processor takes
+    assert (
+        Recipe.load(out / "recipe.yaml").modalities["video"].options["size"] == 48
+    )  # as its processor takes
 
 
-def test_labels_nobody_knows_are_asked_for_and_a_map_tells_them(models: dict[str, Path], tmp_path: Path) -> None:
+def test_labels_nobody_knows_are_asked_for_and_a_map_tells_them(
+    models: dict[str, Path], tmp_path: Path
+) -> None:
     odd = tiny_text(tmp_path / "odd", labels=("LABEL_0", "LABEL_1", "anger", "zest"))
     with pytest.raises(AffuseError, match="does not know LABEL_0, LABEL_1, zest among the labels") as told:
         affuse.adopt(odd, tmp_path / "out")
@@ -123,7 +129,11 @@ def test_fit_finds_weights_and_confidence_and_remembers_the_corpus(
 ) -> None:
     heard = say()
     out = affuse.adopt(
-        [models["audio"], models["text"]], tmp_path / "out", fit=corpus, cache=tmp_path / "cache", progress=heard
+        [models["audio"], models["text"]],
+        tmp_path / "out",
+        fit=corpus,
+        cache=tmp_path / "cache",
+        progress=heard,
     )
     model = affuse.load(out)
     assert any("split by speakers: weights and temperatures on 36" in one for one in heard.said)
@@ -135,7 +145,11 @@ def test_fit_finds_weights_and_confidence_and_remembers_the_corpus(
     assert len(found.predictions) == 24
     seen = model.defaults.seen
     assert seen is not None
-    assert {role: len(ids) for role, ids in seen.utterances.items()} == {"train": 36, "validation": 12, "test": 24}
+    assert {role: len(ids) for role, ids in seen.utterances.items()} == {
+        "train": 36,
+        "validation": 12,
+        "test": 24,
+    }
     # speakers of the three parts are others
     table = corpus.table.set_index("id")["speaker"]
     tested = set(table[found.predictions["id"]])
@@ -146,7 +160,9 @@ def test_fit_finds_weights_and_confidence_and_remembers_the_corpus(
 def test_fitted_weights_are_a_minimum(models: dict[str, Path], corpus: Corpus, tmp_path: Path) -> None:
     """The same objective, by plain NumPy, is nowhere lower around what was found."""
     cache = tmp_path / "cache"
-    model = affuse.load(affuse.adopt([models["audio"], models["text"]], tmp_path / "out", fit=corpus, cache=cache))
+    model = affuse.load(
+        affuse.adopt([models["audio"], models["text"]], tmp_path / "out", fit=corpus, cache=cache)
+    )
     fusion: Any = model.fusion
     found = affuse.evaluate(model, corpus, role="train", cache=cache).predictions
     space = model.label_spaces["emotion"]
@@ -165,7 +181,9 @@ def test_fitted_weights_are_a_minimum(models: dict[str, Path], corpus: Corpus, t
         weights, temperatures = x[:2], np.exp(x[2:])
         loss = 0.0
         for heard, told, label in scores:
-            p = [np.exp(s / t) / np.exp(s / t).sum() for s, t in zip((heard, told), temperatures, strict=True)]
+            p = [
+                np.exp(s / t) / np.exp(s / t).sum() for s, t in zip((heard, told), temperatures, strict=True)
+            ]
             w = np.exp(weights) / np.exp(weights).sum()
             loss -= np.log(w[0] * p[0][label] + w[1] * p[1][label])
         return loss + ((weights - weights_of_least(weights)) ** 2).sum() / 2 + (x[2:] ** 2).sum() / 2
@@ -186,8 +204,12 @@ def test_fitted_weights_are_a_minimum(models: dict[str, Path], corpus: Corpus, t
             assert objective(moved) > least
 
 
-def test_degrees_tell_classes_once_they_are_fitted(models: dict[str, Path], corpus: Corpus, tmp_path: Path) -> None:
-    with pytest.raises(AffuseError, match=r"tells arousal, dominance, valence, which are degrees .* fit='CORPUS'"):
+def test_degrees_tell_classes_once_they_are_fitted(
+    models: dict[str, Path], corpus: Corpus, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        AffuseError, match=r"tells arousal, dominance, valence, which are degrees .* fit='CORPUS'"
+    ):
         affuse.adopt(models["degrees"], tmp_path / "out")
     cache = tmp_path / "cache"
     out = affuse.adopt(models["degrees"], tmp_path / "out", fit=corpus, cache=cache)
@@ -204,12 +226,16 @@ def test_degrees_tell_classes_once_they_are_fitted(models: dict[str, Path], corp
         x = np.array([plain(pad([plain.read(rows[id])])).values[0, 0].double().numpy() for id in roles])
     y = corpus.table.set_index("id")["emotion"][roles].map(model.label_spaces["emotion"].index).to_numpy()
     scaler = StandardScaler().fit(x)
-    expected = LogisticRegression(max_iter=1000).fit(scaler.transform(x), y).predict_proba(scaler.transform(x))
+    expected = (
+        LogisticRegression(max_iter=1000).fit(scaler.transform(x), y).predict_proba(scaler.transform(x))
+    )
     readout = np.array(Recipe.load(out / "recipe.yaml").modalities["audio"].options["readout"])
     scores = x @ readout[:, :-1].T + readout[:, -1]
     found = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(found, expected, atol=2e-3)
-    both = affuse.load(affuse.adopt([models["degrees"], models["text"]], tmp_path / "both", fit=corpus, cache=cache))
+    both = affuse.load(
+        affuse.adopt([models["degrees"], models["text"]], tmp_path / "both", fit=corpus, cache=cache)
+    )
     assert sorted(both.label_spaces["emotion"]) == ["anger", "neutral", "sadness"]
 
 
@@ -269,7 +295,9 @@ def test_pictures_go_into_an_onnx_file_where_their_size_is_the_networks(
     config = json.loads((models["video"] / "preprocessor_config.json").read_text())
     other = tmp_path / "other"
     shutil.copytree(models["video"], other)
-    (other / "preprocessor_config.json").write_text(json.dumps(config | {"size": {"height": 48, "width": 64}}))
+    (other / "preprocessor_config.json").write_text(
+        json.dumps(config | {"size": {"height": 48, "width": 64}})
+    )
     odd = affuse.load(affuse.adopt(other, tmp_path / "odd"))
     with pytest.raises(AffuseError, match="changes the size of pictures"):
         affuse.export(odd, tmp_path / "odd.onnx", inputs="raw")
@@ -298,10 +326,15 @@ def test_affuses_own_folders_and_onnx_files_are_adopted(tmp_path: Path) -> None:
     expected = list(probabilities(affuse.load(tmp_path / "own")).values())
     np.testing.assert_allclose(answers, [expected, expected], atol=1e-3)
     affuse.export(own, tmp_path / "features.onnx")
-    with pytest.raises(AffuseError, match=r"takes audio \(features\); a file of one modality that takes raw inputs"):
+    with pytest.raises(
+        AffuseError, match=r"takes audio \(features\); a file of one modality that takes raw inputs"
+    ):
         affuse.adopt(tmp_path / "features.onnx", tmp_path / "x")
     (tmp_path / "bad.onnx").write_bytes(b"x")
-    for name, why in (("bad.onnx", "is no ONNX file that can be read"), ("gone.onnx", "There is no ONNX file")):
+    for name, why in (
+        ("bad.onnx", "is no ONNX file that can be read"),
+        ("gone.onnx", "There is no ONNX file"),
+    ):
         with pytest.raises(AffuseError, match=why):
             affuse.adopt(tmp_path / name, tmp_path / "x")
 
@@ -340,7 +373,9 @@ def test_a_shared_copy_holds_the_checkpoint(models: dict[str, Path], tmp_path: P
     hidden = models["audio"].with_name("hidden")
     models["audio"].rename(hidden)
     try:
-        assert probabilities(affuse.load(tmp_path / "whole"), words="sad") == probabilities(model, words="sad")
+        assert probabilities(affuse.load(tmp_path / "whole"), words="sad") == probabilities(
+            model, words="sad"
+        )
         with pytest.raises(AffuseError, match="which is not there; put it back"):
             affuse.load(tmp_path / "out")
     finally:

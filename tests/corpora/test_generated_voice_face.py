@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -23,6 +21,7 @@ from affuse.corpora.generated.voice import (
     speak,
 )
 from affuse.corpora.generated.words import sentence
+from affuse.media.yunet import packaged_detector
 
 
 def pitch(sound: np.ndarray) -> float:
@@ -208,10 +207,7 @@ def test_a_face_is_at_rest_between_turns_and_shows_its_display_within_one() -> N
 
 
 def test_a_face_detector_finds_every_drawn_face() -> None:
-    weights = Path(__file__).parents[2] / "../shared/weights/yunet/face_detection_yunet_2023mar.onnx"
-    if not weights.is_file():
-        pytest.skip("../shared/weights/yunet is not there")
-    detector = cv2.FaceDetectorYN.create(str(weights), "", (PATCH_WIDTH, PATCH_HEIGHT), 0.5)
+    detector = cv2.FaceDetectorYN.create(str(packaged_detector()), "", (PATCH_WIDTH, PATCH_HEIGHT), 0.5)
     for display in FACES:
         for gender in "FM":
             _, found = detector.detect(draw(display, gender, marker=True))

@@ -350,7 +350,7 @@ def test_read_takes_the_utterances_half_times_and_cap(tmp_path: Path) -> None:
 
 def test_a_short_video_is_told(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.avi", [grey(60)] * 25)
-    encoder = VisualEncoder(VisualOptions(**SMALL))
+    encoder = VisualEncoder(VisualOptions(**SMALL, crop="window"))
     clip, fault = encoder.read_with_fault(Utterance("u7", video=path, start=0.0, end=3.0))
     assert clip is not None
     assert len(clip) == 25
@@ -375,8 +375,8 @@ def test_clips_are_shared_by_networks_but_not_by_crops(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"crop": "detect"}, "needs detector"),
-        ({"detector": "x.onnx"}, "detector is given, but crop is 'window'"),
+        ({"crop": "window", "detector": "x.onnx"}, "detector is given, but crop is 'window'"),
+        ({"crop": "centre"}, "crop"),
         ({"network": "resnet51"}, "network"),
         ({"size": 8}, "size"),
         ({"base_width": 8}, "base_width"),

@@ -26,7 +26,7 @@ SPACES = {"emotion": ["anger", "neutral"]}
 MOV = Kind("mov", "pcm_s16le", RATE, 0.002)
 KINDS = [MOV, Kind("mkv", "libopus", 48_000, 0.005), Kind("ts", "aac", 48_000, 0.03)]
 LOGMEL = {"encoder": "logmel", "options": {"bands": 16}, "standardise": True}
-HOG = {"encoder": "hog", "options": {"frames_per_second": FPS, "size": 48}}
+HOG = {"encoder": "hog", "options": {"frames_per_second": FPS, "size": 48, "crop": "window"}}
 
 
 def make_model(**modalities: dict[str, bool | dict[str, int] | str]):

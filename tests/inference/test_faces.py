@@ -12,9 +12,10 @@ from affuse.inference.pictures import frame_times
 from affuse.inference.windows import Window
 from affuse.media.crop import Region
 from affuse.media.video import read_faces
+from affuse.media.yunet import packaged_detector
 from video_files import write_video
 
-YUNET = Path(__file__).parents[3] / "shared" / "weights" / "yunet" / "face_detection_yunet_2023mar.onnx"
+YUNET = packaged_detector()
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,6 @@ def test_a_film_whose_pictures_change_their_size_has_the_faces_of_each_part() ->
     assert film.square(0, 2, 0.5, np.zeros((9, 9, 3), np.uint8), None) is None
 
 
-@pytest.mark.skipif(not YUNET.is_file(), reason="YuNet's weights are not at ../shared/weights/yunet")
 def test_a_drawn_face_is_found_and_an_empty_room_has_none(tmp_path: Path) -> None:
     import cv2
 

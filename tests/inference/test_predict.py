@@ -53,7 +53,7 @@ def make_model(modalities: dict) -> Model:
 
 
 VOICE = {"audio": {"encoder": "logmel", "options": {"bands": 16}, "standardise": True}}
-FACE = {"face": {"encoder": "hog", "options": {"frames_per_second": 5}}}
+FACE = {"face": {"encoder": "hog", "options": {"frames_per_second": 5, "crop": "window"}}}
 
 
 @pytest.fixture(scope="module")

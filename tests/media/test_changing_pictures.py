@@ -21,10 +21,11 @@ from affuse.media.container import open_container
 from affuse.media.crop import CropSide, Region
 from affuse.media.face_detector import FaceTracker
 from affuse.media.video import read_faces
+from affuse.media.yunet import packaged_detector
 from video_files import cover_first, grey, id3_cover, join_sizes, write_tracks, write_video
 from voices import RATE, recording
 
-YUNET = Path(__file__).parents[3] / "shared/weights/yunet/face_detection_yunet_2023mar.onnx"
+YUNET = packaged_detector()
 
 
 def pattern(height: int, width: int, count: int, seed: int, bar: int = 0) -> list[np.ndarray]:
@@ -107,7 +108,6 @@ def test_the_place_is_found_anew_with_every_change_of_size() -> None:
     assert place.region(np.zeros_like(WIDE[0])) == Region(0, 160, 0, 240)  # a film that is dark there
 
 
-@pytest.mark.skipif(not YUNET.is_file(), reason="YuNet's weights are not at ../shared/weights/yunet")
 def test_a_detector_follows_the_face_of_each_part(tmp_path: Path) -> None:
     from affuse.corpora.generated.face import expressions
     from affuse.corpora.generated.head import Head, draw_body
@@ -137,7 +137,6 @@ def test_a_detector_follows_the_face_of_each_part(tmp_path: Path) -> None:
     assert np.abs(both[0].astype(int) - film[0]).mean() < 25, "the same face as in training"
 
 
-@pytest.mark.skipif(not YUNET.is_file(), reason="YuNet's weights are not at ../shared/weights/yunet")
 @pytest.mark.parametrize("shape", [(1, 320, 3), (31, 320, 3), (0, 9, 3), (3, 2000, 3), (16, 16, 3)])
 def test_pictures_too_small_for_the_detector_have_no_face(shape: tuple[int, int, int]) -> None:
     """YuNet answers with infinite boxes there."""

@@ -23,12 +23,11 @@ from video_files import cover_first, grey, id3_cover, join_sizes, write_tracks, 
 from voices import RATE, recording
 
 
-def face_model(place: Place) -> Path:
+def face_model(place: Place, crop: str = "window") -> Path:
     """A small model that reads faces alone, of random weights."""
     torch.manual_seed(0)
-    recipe = Recipe.parse({
-        "name": "tried", "modalities": {"face": {"encoder": "hog", "options": {"frames_per_second": 5}}},
-    })  # fmt: skip
+    face = {"encoder": "hog", "options": {"frames_per_second": 5, "crop": crop}}
+    recipe = Recipe.parse({"name": "tried", "modalities": {"face": face}})
     made = Model(recipe, {"emotion": ["anger", "neutral"]}).eval()
     made.defaults = PredictionDefaults(clip_seconds=ClipSeconds(median=1.0, low=0.5, high=1.0))
     save_model(made, place.folder / "faces")
@@ -126,6 +125,21 @@ def _two_in_corpus(place: Place) -> Command:
     write_tracks(place.folder / "two.mkv", {"mpeg4": noise(64, 96, 25), "mpeg2video": [grey(200)] * 25})
     write_video(place.folder / "film.mp4", [grey(90)] * 10)
     return Command(["validate", corpus(place, "two.mkv", "film.mp4")])
+
+
+@situation("pictures-no-face")
+def _no_face(place: Place) -> Command:
+    write_video(place.folder / "film.mp4", [grey(90)] * 25)
+    return Command(["predict", face_model(place, "auto"), "film.mp4", "--out", place.out])
+
+
+@situation("pictures-no-face-in-a-corpus")
+def _no_face_in_corpus(place: Place) -> Command:
+    write_video(place.folder / "film.mp4", [grey(90)] * 25)
+    split = "{kind: k_fold, folds: 2, validation: {fraction: 0.2}, allow_speaker_overlap: true}"
+    recipe = f"name: faces\nmodalities: {{face: {{encoder: hog}}}}\nprotocol: {split}\n"
+    (place.folder / "faces.yaml").write_text(recipe)
+    return Command(["train", "faces.yaml", corpus(place, *["film.mp4"] * 8), "--out", place.out])
 
 
 @situation("pictures-not-square")

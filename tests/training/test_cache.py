@@ -135,7 +135,7 @@ def test_a_clip_used_in_part_says_so_from_the_cache_too(tmp_path: Path, cache: F
         Utterance("cut", video=short, start=0.0, end=1.0),
         Utterance("fine", video=whole, start=0.0, end=1.0),
     ]
-    encoder = HogEncoder(HogOptions())
+    encoder = HogEncoder(HogOptions(crop="window"))
     for computed in (2, 0):
         found = extract("face", encoder, True, rows, cache)
         assert found.computed == computed

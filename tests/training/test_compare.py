@@ -81,7 +81,7 @@ def test_options_of_a_modality_reach_the_recipes_that_have_it() -> None:
     axes = {"recipe": ["um-dynamic-a", "mm-static"]}
     audio, both = make_variants("mm-static", axes, ["modalities.video.options.size=64", "epochs=1"])
     assert list(audio.recipe.modalities) == ["audio"]
-    assert both.recipe.modalities["video"].options == {"size": 64}
+    assert both.recipe.modalities["video"].options == {"crop": "window", "size": 64}
     assert audio.recipe.training.epochs == both.recipe.training.epochs == 1
     with pytest.raises(AffuseError, match="vidio"):  # no recipe has it: a slip
         make_variants("mm-static", axes, ["modalities.vidio.options.size=64"])

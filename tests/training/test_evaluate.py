@@ -40,7 +40,7 @@ VOICE = [
     "modalities.audio.options.bands=16",
     "modalities.audio.standardise=true",
 ]
-FACE = ["modalities.audio=null", "modalities.face.encoder=hog", "modalities.face.options.size=48"]
+FACE = ["modalities.audio=null", "modalities.face.encoder=hog", "modalities.face.options.crop=window"]
 LABELS = [
     "corpus.labels.classes=4+exc",
     "corpus.labels.scenario=improvised",

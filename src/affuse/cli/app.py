@@ -25,7 +25,7 @@ class _Affuse(VerbGroup):
     panels: ClassVar[Mapping[str, Sequence[str]]] = {
         "Corpora": ("prepare", "validate"),
         "Training and comparison": ("train", "compare", "reproduce", "evaluate", "report"),
-        "Models": ("predict", "adopt", "export", "push", "pull"),
+        "Models": ("predict", "adopt", "export", "licences", "push", "pull"),
         "More": ("list", "demo"),
     }
     later: ClassVar[Mapping[str, Later]] = {
@@ -41,6 +41,7 @@ class _Affuse(VerbGroup):
         "adopt": Later("adopt:adopt", "Make a model of public models, joined by late fusion."),
         "report": Later("report:report", "Write the report of a run or a comparison again."),
         "export": Later("export:export", "Write a model as one ONNX file."),
+        "licences": Later("licences:licences", "Say under which licences the parts of a model stand."),
         "push": Later("hub:push", "Upload a model to the Hugging Face Hub."),
         "pull": Later("hub:pull", "Download a model from the Hugging Face Hub."),
         "list": Later(
@@ -56,6 +57,7 @@ app = Verbs(
     help="Train, compare and run models that tell emotion and gender from voice, words and face.",
     epilog="""\b
 First steps:
+  affuse predict talk.wav                      the starter's answer, before any training
   affuse demo                                  all of it on a generated corpus
   affuse prepare csv TABLE.csv CORPUS          your own files
   affuse train voice-offline CORPUS --out RUN  a model from the voice

@@ -90,7 +90,8 @@ def predict(
         typer.Option(help="X,Y: the face nearest this point, 0 to 1 across and down (default: the largest)."),
     ] = None,
     detector: Annotated[
-        Path | None, typer.Option(help="Face detector, YuNet's ONNX file (default: the recipe's).")
+        Path | None,
+        typer.Option(help="YuNet ONNX file to look for faces with (default: the recipe's, or affuse's own)."),
     ] = None,
     channel: Annotated[
         int | None, typer.Option(help="Audio channel, from 0 (default: the mix of all).")

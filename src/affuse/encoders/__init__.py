@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from affuse.encoders.text import TextEncoder, TextOptions
     from affuse.encoders.vggish.encoder import VGGishEncoder, VGGishOptions
     from affuse.encoders.vggish.network import VGGish
+    from affuse.encoders.vision import VisionEncoder, VisionOptions
     from affuse.encoders.visual import VisualEncoder, VisualOptions
     from affuse.encoders.waveform import WaveformEncoder, WaveformOptions
 
@@ -43,6 +44,8 @@ __all__ = [
     "VGGish",
     "VGGishEncoder",
     "VGGishOptions",
+    "VisionEncoder",
+    "VisionOptions",
     "VisualEncoder",
     "VisualOptions",
     "WaveformEncoder",
@@ -61,6 +64,7 @@ _WHERE = {
     "text": ("TextEncoder", "TextOptions"),
     "vggish.encoder": ("VGGishEncoder", "VGGishOptions"),
     "vggish.network": ("VGGish",),
+    "vision": ("VisionEncoder", "VisionOptions"),
     "visual": ("VisualEncoder", "VisualOptions"),
     "waveform": ("WaveformEncoder", "WaveformOptions"),
 }

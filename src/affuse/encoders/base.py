@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -22,7 +23,13 @@ from affuse.sequence import FeatureSequence
 
 
 class EncoderOptions(Options):
-    """The fields a recipe may set under ``modalities.<name>.options``: a base for every encoder's options."""
+    """The fields a recipe may set under ``modalities.<name>.options``: a base for every encoder's options.
+
+    Attributes:
+        formerly: Field -> what it was where an older affuse, which had no such field or another default, left it out.
+    """
+
+    formerly: ClassVar[Mapping[str, Any]] = {}
 
 
 class Reading(NamedTuple):

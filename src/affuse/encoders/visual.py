@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from affuse.encoders.augmentation import augment
 from affuse.encoders.base import EncoderOptions
-from affuse.encoders.face_clips import FaceClipOptions, FaceEncoder
+from affuse.encoders.face_clips import FaceClipOptions, FaceEncoder, per_frame
 from affuse.encoders.resnet import Name, load_weights, make_network, pool_before_relu, widths
 from affuse.sequence import FeatureSequence
 
@@ -110,18 +110,9 @@ class VisualEncoder(FaceEncoder[VisualOptions]):
 
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
         """(batch, frames, rows, columns, 3) of 0 to 255 -> (batch, frames, width)."""
-        mask_bt = clips.mask
-        if (
-            torch.compiler.is_exporting()
-        ):  # sizes must not depend on the mask: padding goes through the network too
-            values = self._features(clips.values.flatten(0, 1)).unflatten(0, mask_bt.shape)
-            return FeatureSequence(values * mask_bt[..., None], mask_bt)
-        features_btd = torch.zeros(*mask_bt.shape, self.width, device=mask_bt.device)
-        if not bool(mask_bt.any()):
-            return FeatureSequence(features_btd, mask_bt)
-        clip_n = mask_bt.nonzero()[:, 0] if self.training and self.options.augment else None
-        features_nd = self._features(clips.values[mask_bt], clip_n)
-        return FeatureSequence(features_btd.masked_scatter(mask_bt[..., None], features_nd), mask_bt)
+        augmented = self.training and self.options.augment
+        clip_n = clips.mask.nonzero()[:, 0] if augmented else None
+        return per_frame(clips, lambda frames: self._features(frames, clip_n), (self.width,))
 
     def _features(self, x_nhwc: Tensor, clip_n: Tensor | None = None) -> Tensor:
         """(frames, rows, columns, 3) -> (frames, width); augmented where ``clip_n`` names each frame's clip."""

@@ -34,12 +34,13 @@ class FaceWindows:
     """Iterate over it once: per window (frames, size, size, 3) uint8 RGB, or None where no face is seen.
 
     Memory holds the frames of the windows that overlap, one picture, and four numbers per face and look.
-    ``fault`` says afterwards what could not be decoded, else it is "".
+    ``fault`` says afterwards what could not be decoded, or that no window has a face, else it is "".
     """
 
     def __init__(self, path: Path, windows: Sequence[Window], options: FaceOptions) -> None:
         self.path, self.windows, self.options = path, windows, options
         self.fault = ""
+        self._seen = False
 
     def __iter__(self) -> Iterator[np.ndarray | None]:
         tracks = None
@@ -60,16 +61,19 @@ class FaceWindows:
                 places.pop(following, None)
                 yield self._given(following, waiting, pictures.begin)
                 following += 1
+        # all is known before the last window is given: who asks for no more than there are sees no further
+        rest = [self._given(i, waiting, pictures.begin) for i in range(following, len(self.windows))]
         self.fault = pictures.fault
-        while following < len(self.windows):
-            yield self._given(following, waiting, pictures.begin)
-            following += 1
+        if tracks is not None and not self._seen and not self.fault:
+            self.fault = f"{self.path} shows no face where it is predicted, so its faces are missing."
+        yield from rest
 
     def _given(self, i: int, waiting: dict[int, list[np.ndarray]], begin: float | None) -> np.ndarray | None:
         """The faces of window ``i``; None without any, and where all lie before the first picture."""
         faces = waiting.pop(i, [])
         if not faces or not_begun(self.windows[i].start + (len(faces) - 0.5) / self.options.fps, begin):
             return None
+        self._seen = True
         return np.stack(faces)
 
     def _square(

@@ -108,8 +108,8 @@ class Predictor:
         faults += [cause for cause in (*answers.causes, reader.fault) if cause and cause not in faults]
         moments = smooth(windows, answers.probabilities)
         if windows and not moments:
-            causes = [*strange, *answers.causes, f"{path} has nothing that this model reads."]
-            raise ClipError(causes[0])
+            causes = [*strange, *answers.causes, reader.fault, f"{path} has nothing that this model reads."]
+            raise ClipError(next(filter(None, causes)))
         return Timeline(
             clip=path.name if isinstance(path, Samples) else str(path),
             seconds=heard.seconds - asked.start,

@@ -92,7 +92,9 @@ class Settings(BaseModel):
         default=None,
         description="the face nearest this point (0 to 1 across, 0 to 1 down); None: the largest",
     )
-    detector: Path | None = Field(default=None, description="YuNet's ONNX file")
+    detector: Path | None = Field(
+        default=None, description="YuNet ONNX file to look for faces with; None: as the model's recipe says"
+    )
     channel: int | None = Field(default=None, ge=0, description="audio channel, from 0; None: the mix of all")
     track: int | None = Field(default=None, ge=0, description="audio track, from 0; None: the first")
     # what of the file is predicted; a range that is not in the file is that clip's fault, found when it is read

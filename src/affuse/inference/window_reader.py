@@ -132,14 +132,12 @@ class WindowReader:
 
     def _face_options(self, encoder: FaceEncoder) -> FaceOptions:
         settings, options = self.settings, encoder.options
-        detector = settings.detector or (None if options.detector is None else Path(options.detector))
-        if settings.face is not None and detector is None:
-            raise AffuseError(
-                f"{argument('face')} chooses among the faces that a detector finds; give {argument('detector')} too, "
-                "YuNet's ONNX file."
-            )
+        detector = settings.detector or options.detector_for(settings.side)
+        if settings.face is not None and detector is None:  # a face is chosen among those that are found
+            detector = options.chosen_detector()
+        size = encoder.size_of(options)
         return FaceOptions(
-            options.frames_per_second, options.seconds, options.size, settings.side, detector, settings.face
+            options.frames_per_second, options.seconds, size, settings.side, detector, settings.face
         )
 
 

@@ -31,8 +31,8 @@ class FaceDetector:
     def __init__(self, path: str | Path) -> None:
         if not Path(path).is_file():
             raise AffuseError(
-                f"There is no face detector {path}; give the path of YuNet's ONNX file (OpenCV's model zoo "
-                "has face_detection_yunet), or crop by window."
+                f"There is no face detector {path}; give the path of a YuNet ONNX file (OpenCV's model zoo has "
+                "face_detection_yunet), or none: one comes with affuse."
             )
         try:
             self._detector: Any = cv2.FaceDetectorYN.create(str(path), "", (320, 320), _SCORE)

@@ -27,7 +27,7 @@ class FaceClip(NamedTuple):
     """Faces of an utterance.
 
     Attributes:
-        frames: (n, size, size, 3) uint8 RGB, n >= 1.
+        frames: (n, size, size, 3) uint8 RGB; n = 0 where a detector was given and found no face in any picture.
         fault: Why there are fewer frames than the utterance's times ask for, and what else is particular about the
             pictures; "" where nothing is.
     """
@@ -51,8 +51,7 @@ def read_faces(
 
     start, end: seconds; None is the file's own. ``seconds``: at most so many from the start
     side: ``left`` or ``right`` half of the picture, None for the whole of it. Letterbox bars are left out
-    detector: path of YuNet's ONNX file; None takes the fixed window (``media.crop.face_window``), which is
-        also taken where the detector finds no face in any frame
+    detector: path of YuNet's ONNX file; None takes the fixed window (``media.crop.face_window``)
 
     Variable frame rates, display rotation and odd sizes are as good as any. Where pictures change their size, place and
     letterbox bars are found anew, as if another file began there. A video that ends early, or whose
@@ -81,6 +80,12 @@ def read_faces(
     windows = None
     if detector is not None:
         windows = _found_windows(path, _times(begin, fps, wanted), side, FaceDetector(detector))
+        if windows is None:
+            until = "its end" if asked is None else f"{begin + asked:.2f} s"
+            none = np.zeros((0, size, size, 3), np.uint8)
+            return FaceClip(
+                none, f"{path} shows no face from {begin:.2f} s to {until}, so its faces are missing."
+            )
     place = CropSide(side)
     kept = bytearray()
     n = 0
@@ -122,8 +127,12 @@ def read_faces(
 
 def _found_windows(
     path: Path, times: Iterable[float], side: str | None, detector: FaceDetector
-) -> list[Region]:
-    """The square of every frame; a stretch of pictures of one size has a face of its own, or the fixed window."""
+) -> list[Region] | None:
+    """The square of every frame, and None where pictures have no face.
+
+    A stretch of pictures of one size has a face of its own; one without, beside others that have one, has the fixed
+    window: frames keep their places in time.
+    """
     place = CropSide(side)
     stretches: list[tuple[Region, FaceTracker]] = []
     with PictureTrack(path) as track:
@@ -132,9 +141,12 @@ def _found_windows(
             if not stretches or stretches[-1][0] is not region:
                 stretches.append((region, FaceTracker(detector)))
             stretches[-1][1].see(region.cut(picture))
+    found = [tracker.windows(region) for region, tracker in stretches]
+    if found and not any(found):
+        return None
     windows: list[Region] = []
-    for region, tracker in stretches:
-        windows += tracker.windows(region) or [face_window(region, side)] * tracker.seen
+    for (region, tracker), own in zip(stretches, found, strict=True):
+        windows += own or [face_window(region, side)] * tracker.seen
     return windows
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import affuse
 from affuse.models.joining import Member
-from affuse.models.licences import hub_id_of, licence_of, source_with_revision
+from affuse.models.sources import hub_id_of, licence_of, source_with_revision
 from affuse.models.network import Model
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,5 @@ def _reach(name: str, model: str, revision: str | None) -> None:
                 f"{name} on the Hub is no transformers checkpoint: it has no config.json; an affuse model is fetched "
                 "by 'affuse pull'."
             ) from None
+        with suppress(RemoteEntryNotFoundError):  # its card says its licence
+            hf_hub_download(model, "README.md", revision=revision)

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import affuse
 from affuse.corpora.schema import CorpusInfo
 from affuse.evaluation.intervals import Interval
-from affuse.models.licences import hub_id_of, licence_of, source_of, source_with_revision
+from affuse.models.defaults import TrainedOn
+from affuse.models.licences import licences_of_model
+from affuse.models.licences import verdict as licence_verdict
 from affuse.models.network import Model
+from affuse.models.sources import hub_id_of, source_of
 from affuse.recipe import Recipe, loss_name, packaged_recipes
 
 METRICS = {"acc": "ACC (WA)", "bacc": "BACC (UA)"}
@@ -284,14 +287,14 @@ def _limits(facts: CardFacts) -> list[str]:
 
 
 def _licences(model: Model, info: CorpusInfo) -> list[str]:
-    lines = [f"- {name}: {part.encoder}{source_with_revision(part)}: {licence_of(part)}"
-             for name, part in model.recipe.modalities.items()]  # fmt: skip
+    corpora = [TrainedOn(title=info.title, licence=info.licence)]
+    found = licences_of_model(model.recipe, model.defaults.model_copy(update={"trained_on": corpora}))
     return [
         "## Licences",
         "",
-        *lines,
-        f"- corpus {info.title}: {info.licence or 'not stated in its corpus.yaml'}",
-        "- affuse: Apache-2.0",
+        *(f"- {one.part}: {one.what}: {one.licence}" for one in found),
+        "",
+        licence_verdict(found),
         "",
         "The licence of this model is for its owner to choose within these; set 'license' above.",
         "",

@@ -44,6 +44,19 @@ class Seen(BaseModel):
     speakers: list[str]
 
 
+class TrainedOn(BaseModel):
+    """A corpus that something in a model was trained on.
+
+    title:   as results show it
+    licence: as its corpus.yaml states it, "" where it does not
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    licence: str = ""
+
+
 class PredictionDefaults(BaseModel):
     """``prediction.json`` of a model folder. An untrained model, or one of an older folder, has the defaults."""
 
@@ -52,6 +65,7 @@ class PredictionDefaults(BaseModel):
     clip_seconds: ClipSeconds | None = None  # None: the clips have no length (text alone, features)
     confidence: dict[str, Confidence] = Field(default_factory=dict)  # task -> fitted on validation
     seen: Seen | None = None  # None: not kept
+    trained_on: list[TrainedOn] = Field(default_factory=list)  # older folders do not say
 
     def of_task(self, task: str) -> Confidence:
         """Return what was fitted for a task; of an unknown one, nothing: temperature 1, no answer unsure."""

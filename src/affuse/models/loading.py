@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -26,6 +27,7 @@ from affuse.models.index import (
     read_json,
 )
 from affuse.models.network import Model
+from affuse.parts.registry import get
 from affuse.recipe import Recipe
 
 
@@ -51,8 +53,11 @@ def load_model(source: str | Path) -> Model:
     check_files(folder)
     check_foreign(folder)
     recipe = Recipe.load(folder / RECIPE)
+    written: dict[str, Any] = {}
     if PREPROCESSING in read_index(folder):
-        check_encoders(recipe, read_json(folder / PREPROCESSING), folder)
+        written = read_json(folder / PREPROCESSING)
+        check_encoders(recipe, written, folder)
+    recipe = _as_trained(recipe, written)
     with weights_follow():
         model = Model(inside(recipe, folder), read_json(folder / LABELS))
     try:
@@ -64,6 +69,23 @@ def load_model(source: str | Path) -> Model:
     if PREDICTION in read_index(folder):
         model.defaults = PredictionDefaults.model_validate(read_json(folder / PREDICTION))
     return model.eval()
+
+
+def _as_trained(recipe: Recipe, written: dict[str, Any]) -> Recipe:
+    """The recipe with what encoders' options were at the time, where their defaults have changed since.
+
+    written: preprocessing.json, which has every option; older folders lack it, and older still some of its fields
+    """
+    modalities = {}
+    for name, modality in recipe.modalities.items():
+        options = written.get("modalities", {}).get(name, {}).get("options", {})
+        then = {
+            field: options.get(field, value)
+            for field, value in get("encoders", modality.encoder).Options.formerly.items()
+            if field not in modality.options
+        }
+        modalities[name] = modality.model_copy(update={"options": {**then, **modality.options}})
+    return recipe.model_copy(update={"modalities": modalities})
 
 
 def inside(recipe: Recipe, folder: Path) -> Recipe:

@@ -44,6 +44,7 @@ PARTS: dict[str, dict[str, str]] = {
         "logmel": "affuse.encoders.logmel:LogMelEncoder",
         "functionals": "affuse.encoders.functionals:FunctionalsEncoder",
         "resnet50": "affuse.encoders.visual:VisualEncoder",
+        "vision": "affuse.encoders.vision:VisionEncoder",
         "hog": "affuse.encoders.hog:HogEncoder",
         "precomputed": "affuse.encoders.precomputed:PrecomputedEncoder",
         "audio_model": "affuse.models.trained_encoder:AudioModel",

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from affuse.evaluation.confidence import Confidence, fit_confidence
-from affuse.models.defaults import PredictionDefaults
+from affuse.models.defaults import PredictionDefaults, TrainedOn
 from affuse.training.clip_seconds import clip_seconds
 from affuse.training.seen import remember
 
 if TYPE_CHECKING:
+    from affuse.corpora.schema import CorpusInfo
     from affuse.training.experiment import Experiment
 
 
@@ -31,7 +32,13 @@ def prediction_defaults(
         clip_seconds=clip_seconds([one for one in experiment.corpus.utterances() if one.id in train]),
         confidence=calibrate(experiment, predictions),
         seen=remember(experiment.corpus, roles),
+        trained_on=trained_on(experiment.corpus.info),
     )
+
+
+def trained_on(info: CorpusInfo) -> list[TrainedOn]:
+    """What a model folder says of its training corpus's licence."""
+    return [TrainedOn(title=info.title, licence=info.licence)]
 
 
 def calibrate(experiment: Experiment, predictions: pd.DataFrame) -> dict[str, Confidence]:

@@ -131,23 +131,28 @@ def read_clips(
         plan.skipped += skipped
         plan.partial += partial
         if require and not present[name]:
-            if skipped:  # it is there, and its own cure is in the cause
+            if causes := [*skipped, *partial]:  # it is there, and its own cure is in the cause
                 raise AffuseError(
                     f"None of {counted(len(utterances), 'utterance')} can be used for the modality {name!r}; "
-                    f"the first cause: {skipped[0].cause}"
+                    f"the first cause: {causes[0].cause}"
                 )
             raise AffuseError(f"No utterance has the modality {name!r}; leave it out of the recipe.")
     bad = {skip.id for skip in plan.skipped}
     everything = set().union(*present.values())
     hears = any(encoder.kind == "audio" for encoder in resolved.values())
-    plan.skipped += [
-        Skipped(
+    why = {fault.id: f"; {fault.cause}" for fault in plan.partial}  # no face in its pictures, say
+    nothing = {
+        u.id: Skipped(
             u.id,
             "all",
             f"the utterance has none of the modalities asked for ({', '.join(recipe.modalities)})"
-            + (f"; {FILMS_SOUND}" if hears and u.video is not None and u.audio is None else ""),
+            + (
+                f"; {FILMS_SOUND}" if hears and u.video is not None and u.audio is None else why.get(u.id, "")
+            ),
         )
         for u in utterances
         if u.id not in everything and u.id not in bad
-    ]
+    }
+    plan.skipped += nothing.values()
+    plan.partial = [fault for fault in plan.partial if fault.id not in nothing]
     return plan

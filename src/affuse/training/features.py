@@ -34,9 +34,12 @@ class Skipped(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """One clip as a thread read it; ``clip`` is None where its features are in the cache already."""
+    """One clip as a thread read it.
 
-    key: str
+    ``clip`` is None where its features are in the cache already; ``key`` too where it lacks the modality.
+    """
+
+    key: str | None
     clip: Tensor | None
     fault: str
     audio_seconds: float
@@ -118,22 +121,21 @@ def extract(
     if frozen:
         encoder.eval().to(device)
 
-    def read(utterance: Utterance) -> _Reading | None:
+    def read(utterance: Utterance) -> _Reading:
         key = keys.key(encoder, encoder_key, utterance)
         if (cached := cache.entry(key)) is not None:  # read in full: a damaged file is a miss
             return _Reading(key, None, cached.fault, 0.0)
         clip, fault = encoder.read_with_fault(utterance)
-        return None if clip is None else _Reading(key, clip, fault, _audio_seconds(encoder, utterance))
+        if clip is None:
+            return _Reading(None, None, fault, 0.0)
+        return _Reading(key, clip, fault, _audio_seconds(encoder, utterance))
 
-    def keep(utterance: Utterance, outcome: _Reading | Exception | None) -> None:
+    def keep(utterance: Utterance, outcome: _Reading | Exception) -> None:
         if isinstance(outcome, Exception):
             result.skipped.append(_skipped(utterance.id, name, outcome))
             return
-        if outcome is None:
-            result.keys[utterance.id] = None
-            return
         key, clip, fault, seconds = outcome
-        if clip is not None:
+        if key is not None and clip is not None:
             try:
                 tensor = encode_clip(encoder, clip, device) if frozen else clip
             except Exception as error:
@@ -155,10 +157,10 @@ def extract(
 
 
 def _read_ahead(
-    utterances: Iterable[Utterance], read: Callable[[Utterance], _Reading | None]
-) -> Iterator[tuple[Utterance, _Reading | Exception | None]]:
+    utterances: Iterable[Utterance], read: Callable[[Utterance], _Reading]
+) -> Iterator[tuple[Utterance, _Reading | Exception]]:
     """In order; what goes wrong with a clip is a result like any other."""
-    waiting: deque[tuple[Utterance, Future[_Reading | None]]] = deque()
+    waiting: deque[tuple[Utterance, Future[_Reading]]] = deque()
     with ThreadPoolExecutor(READERS) as pool:
         try:
             for utterance in utterances:
@@ -171,9 +173,7 @@ def _read_ahead(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _outcome(
-    utterance: Utterance, future: Future[_Reading | None]
-) -> tuple[Utterance, _Reading | Exception | None]:
+def _outcome(utterance: Utterance, future: Future[_Reading]) -> tuple[Utterance, _Reading | Exception]:
     try:
         return utterance, future.result()
     except Exception as error:

@@ -22,6 +22,7 @@ from affuse.models.joining import together
 from affuse.names import counted
 from affuse.progress import Quiet
 from affuse.recipe import Recipe
+from affuse.training.calibration import trained_on
 from affuse.training.clip_seconds import clip_seconds
 from affuse.training.data import Clips
 from affuse.training.evaluate.selection import Selection, open_selection, select_utterances
@@ -197,6 +198,7 @@ def fit_joined(model: Model, ground: Ground) -> list[str]:
             for task, space in model.label_spaces.items()
         },
         seen=together([model.defaults.seen, remember(ground.corpus, {**used, "test": rest})]),
+        trained_on=list(dict.fromkeys([*model.defaults.trained_on, *trained_on(ground.corpus.info)])),
     )
     return [
         f"Fitted on {ground.corpus.info.title}, split {ground.how}: weights and temperatures on "

@@ -20,7 +20,7 @@ from affuse.models.loading import load_model
 from affuse.models.network import Model
 from affuse.models.saving import save_model
 from affuse.recipe import Recipe
-from affuse.training.calibration import prediction_defaults
+from affuse.training.calibration import prediction_defaults, trained_on
 from affuse.training.card import card_facts
 from affuse.training.convergence import training_in_words
 from affuse.training.data import Clips
@@ -224,7 +224,9 @@ def end_diverged(
     if weights is None or not run.wanted.model:
         return error
     run.model.load_state_dict(weights, strict=False)
-    run.model.defaults = PredictionDefaults(seen=remember(run.experiment.corpus, run.roles))
+    run.model.defaults = PredictionDefaults(
+        seen=remember(run.experiment.corpus, run.roles), trained_on=trained_on(run.experiment.corpus.info)
+    )
     save_model(run.model, run.folder.model)
     return NonFiniteLoss(f"{error} The weights of epoch {best_epoch} are kept in {run.folder.model}.")
 

@@ -1,0 +1,85 @@
+"""Licences: one line for each part, a verdict that names the part that decides, and what a text says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import affuse
+from affuse.corpora.schema import CorpusInfo
+from affuse.errors import AffuseError
+from affuse.models.card import CardFacts, card_text
+from affuse.models.defaults import PredictionDefaults, TrainedOn
+from affuse.models.joining import Member, join
+from affuse.models.licences import PartLicence, commercial_use, licences_of_model, verdict
+from affuse.models.saving import save_model
+from affuse.recipe import Recipe
+from command import affuse as command
+from joined_members import voice_model, words_model
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("Apache-2.0", "yes"), ("MIT", "yes"), ("CC0 1.0", "yes"), ("CC BY 4.0", "yes"), ("cc-by-sa-4.0", "yes"),
+        ("CC BY-NC-SA 4.0 (non-commercial)", "no"), ("cc-by-nc-4.0", "no"), ("for research only", "no"),
+        ("GPL-3.0 (the release's repository); the source is a TV show", "unknown"),
+        ("permitted on request", "unknown"), ("", "unknown"), ("not stated in its corpus.yaml", "unknown"),
+        ("freely available research corpus (Burkhardt et al. 2005); check before redistribution", "unknown"),
+    ],
+)  # fmt: skip
+def test_what_a_text_says(text: str, answer: str) -> None:
+    assert commercial_use(text) == answer
+
+
+def test_the_verdict_names_the_parts_that_decide() -> None:
+    yes, no = PartLicence("head", "h", "MIT", "yes"), PartLicence("training corpus", "R", "CC BY-NC", "no")
+    unknown = PartLicence("encoder of text", "e", "?", "unknown")
+    assert verdict([yes, unknown]) == "Commercial use: unknown, because of the encoder of text (e: ?)."
+    assert verdict([yes, unknown, no]) == "Commercial use: no, because of the training corpus (R: CC BY-NC)."
+    assert verdict([yes]).startswith("Commercial use: yes")
+
+
+def test_every_part_of_a_recipe_is_named() -> None:
+    recipe = Recipe.load("mm-dynamic", ["modalities.video.options.crop=detect"])
+    trained = PredictionDefaults(trained_on=[TrainedOn(title="RAVDESS", licence="CC BY-NC-SA 4.0")])
+    found = licences_of_model(recipe, trained)
+    assert [one.part for one in found] == [
+        "encoder of audio", "encoder of video", "face detector", "head and affuse", "training corpus",
+    ]  # fmt: skip
+    assert [one.commercial for one in found if one.part == "face detector"] == ["yes"]
+    assert found[-1] == PartLicence("training corpus", "RAVDESS", "CC BY-NC-SA 4.0", "no")
+    window = licences_of_model(Recipe.load("mm-dynamic"), PredictionDefaults())
+    assert "face detector" not in [one.part for one in window]
+    assert window[-1].commercial == "unknown"
+
+
+def test_a_joined_model_has_the_parts_of_its_members(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    members = [
+        Member.of_folder(voice_model(tmp_path / "voice"), "audio", {}),
+        Member.of_folder(words_model(tmp_path / "words"), "text", {"emotion": {"joy": "happiness"}}),
+    ]
+    save_model(join(members, name="both"), tmp_path / "both")
+    found = affuse.licences(tmp_path / "both")
+    assert [one.what.split()[0] for one in found.parts[:2]] == ["logmel", "bert"]
+    assert found.commercial == "unknown"  # of the small BERT nobody knows
+    assert len(found.to_frame()) == len(found.parts)
+    ran = command(capsys, monkeypatch, "licences", str(tmp_path / "both"))
+    assert ran.code == 0
+    assert ran.out.strip().splitlines()[-1] == found.verdict
+    with pytest.raises(AffuseError, match="There is no model folder"):
+        affuse.licences(tmp_path / "nothing")
+
+
+def test_the_card_says_it_too() -> None:
+    model = affuse.build("voice-offline")
+    facts = CardFacts(
+        corpus=CorpusInfo(name="mine", licence="CC BY-NC 4.0"), speakers=2, parts={}, notes=[], fold=0, folds=1,
+        stamp="", results={}, tested=[], training="",
+    )  # fmt: skip
+    told = card_text(model, facts)
+    assert "- training corpus: mine: CC BY-NC 4.0" in told
+    assert "Commercial use: no, because of the training corpus (mine: CC BY-NC 4.0)." in told
