@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import affuse
 from affuse.models.joining import Member
-from affuse.models.sources import hub_id_of, licence_of, source_with_revision
 from affuse.models.network import Model
+from affuse.models.sources import hub_id_of, licence_of, source_with_revision
 
 
 def adopted_card(
