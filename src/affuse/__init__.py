@@ -25,6 +25,7 @@ _PUBLIC = {
     "adopt": "affuse.api.adoption:adopt",
     "build": "affuse.models.building:build",
     "compare": "affuse.api.experiments:compare",
+    "compare_models": "affuse.api.model_comparison:compare_models",
     "demo": "affuse.api.demonstration:demo",
     "evaluate": "affuse.api.models:evaluate",
     "export": "affuse.api.models:export",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from affuse.api.corpora import prepare, validate
     from affuse.api.demonstration import demo
     from affuse.api.experiments import compare, reproduce, train
+    from affuse.api.model_comparison import compare_models
     from affuse.api.models import evaluate, export, measure_export, pull, push
     from affuse.api.reports import list_parts, report
     from affuse.corpora.corpus import Corpus
@@ -68,9 +70,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AffuseError", "Corpus", "Evaluation", "FeatureSequence", "Grid", "Model", "Recipe", "Reproduction", "Run",
-    "Timeline", "__version__", "adopt", "build", "compare", "corpora", "demo", "encoders", "evaluate", "export",
-    "fusion", "licences", "list_parts", "load", "losses", "measure_export", "prepare", "pull", "push", "register",
-    "report", "reproduce", "train", "validate", "weighting",
+    "Timeline", "__version__", "adopt", "build", "compare", "compare_models", "corpora", "demo", "encoders", "evaluate",
+    "export", "fusion", "licences", "list_parts", "load", "losses", "measure_export", "prepare", "pull", "push",
+    "register", "report", "reproduce", "train", "validate", "weighting",
 ]  # fmt: skip
 
 

@@ -65,10 +65,16 @@ def test_bad_input_is_one_sentence(
         ([bert, "--out", out], "holds no trained classifier"),
         ([empty, "--out", out], "holds neither config.json (a transformers checkpoint) nor index.json"),
         ([tmp_path / "gone", "--out", out], "There is no folder"),
-        ([voice, other, "--out", out], f"Two models read audio: {voice} and {other}; adopt one for each modality"),
+        (
+            [voice, other, "--out", out],
+            f"Two models read audio: {voice} and {other}; adopt one for each modality",
+        ),
         ([both, "--out", out], "reads audio and text; one that reads sound alone or words alone"),
         ([voice, "--out", full], "exists already; name a new folder"),
-        ([voice, "--out", out, "--weights", "audio"], "--weights takes modality=number, each once, not 'audio'"),
+        (
+            [voice, "--out", out, "--weights", "audio"],
+            "--weights takes modality=number, each once, not 'audio'",
+        ),
         ([voice, "--out", out, "--weights", "text=1"], "--weights names text, and the models read audio"),
         ([voice, "--out", out, "--weights", "audio=0"], "the weight of audio is a number above 0, not 0"),
         ([voice, "--out", out, "--labels", tmp_path / "none.yaml"], "none.yaml"),
@@ -120,7 +126,9 @@ def test_a_hubs_model_is_pinned_to_its_commit(server: Any, words: Path, tmp_path
     server.models.clear()  # what was fetched is enough from now on
     model = affuse.load(out)
     assert model.label_spaces["emotion"] == ["anger", "happiness", "neutral", "sadness"]
-    assert not any("pytorch_model" in call for call in server.calls if "words" in call and call.startswith("GET"))
+    assert not any(
+        "pytorch_model" in call for call in server.calls if "words" in call and call.startswith("GET")
+    )
     assert affuse.adopt(f"somebody/words@{COMMIT}", tmp_path / "again").is_dir()
 
 
@@ -132,10 +140,14 @@ def test_an_adopted_model_is_pushed_and_answers_after_pull(server: Any, words: P
     back = affuse.pull("me/adopted", tmp_path / "back")
     assert (back / "encoders/text/model.safetensors").is_file()
     assert affuse.load(back).label_spaces == affuse.load(out).label_spaces
-    assert Recipe.load(back / "recipe.yaml").fusion.options["labels"] == {"text": ["ang", "hap", "neu", "sad"]}
+    assert Recipe.load(back / "recipe.yaml").fusion.options["labels"] == {
+        "text": ["ang", "hap", "neu", "sad"]
+    }
 
 
-def test_what_the_hub_says_no_to(server: Any, words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_hub_says_no_to(
+    server: Any, words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from huggingface_hub import constants
 
     upload(server, "somebody/pickled", words)
