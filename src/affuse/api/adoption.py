@@ -83,6 +83,8 @@ def adopt(
 
     sources = find_sources(named)
     _check_weights(weights or {}, [source.kind for source in sources])
+    for source in sources:  # a head that was never trained has labels too, which mean nothing
+        source.check()
     given = read_labels(labels, sources)
     _check_degrees(sources, fit)
     with watched(progress) as watching:
@@ -99,9 +101,6 @@ def adopt(
             list(members.values()), name=name or out.resolve().name, description=f"Adopted by affuse. {about}.",
             weights=weights,
         )  # fmt: skip
-        for kind, encoder in model.resolved.items():  # a head that was never trained is found out here, once
-            if kind in members:
-                encoder.make()
         if ground is not None:
             said += fit_joined(model.eval(), ground)
         for sentence in said:

@@ -51,7 +51,7 @@ def compare_models(
 
     Examples:
         >>> import affuse
-        >>> found = affuse.compare_models(["models/voice", "starter"], "corpora/ravdess", "runs/public")  # doctest: +SKIP
+        >>> found = affuse.compare_models(["models/voice", "starter"], "corpora/ravdess")  # doctest: +SKIP
         >>> found.pairs()  # doctest: +SKIP
     """
     named = dict(models) if isinstance(models, Mapping) else _named(models)

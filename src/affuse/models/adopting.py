@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from affuse.corpora.vocabulary import canonical, folded, means_none
+from affuse.encoders.base import Encoder
 from affuse.encoders.classifiers.checkpoint import encoder_of, read_checkpoint
 from affuse.encoders.classifiers.image import side_of
 from affuse.encoders.pretrained import PACKAGE, check_hub_cache
@@ -22,6 +23,7 @@ from affuse.models.index import IN_RUN, INDEX, LABELS, RECIPE, read_json
 from affuse.models.joining import Member
 from affuse.models.loading import inside
 from affuse.models.parts import resolve_encoders
+from affuse.parts.registry import get
 from affuse.recipe import Recipe
 
 Labels = Mapping[str, "str | None"]
@@ -48,6 +50,11 @@ class Source:
     options: Mapping[str, Any]
     spaces: Mapping[str, Sequence[str]]
     degrees: bool = False
+
+    def check(self) -> None:
+        """Load its network once. Raises AffuseError where that cannot be: its head was never trained, say."""
+        part: type[Encoder[Any]] = get("encoders", self.encoder)
+        part(part.Options(**self.options))
 
     @property
     def title(self) -> str:
