@@ -371,6 +371,7 @@ def test_a_shared_copy_holds_the_checkpoint(models: dict[str, Path], tmp_path: P
     model = affuse.load(affuse.adopt([models["audio"], models["text"]], tmp_path / "out"))
     save_model(model, tmp_path / "whole", self_contained=True)
     assert (tmp_path / "whole/encoders/audio/model.safetensors").is_file()
+    expected = probabilities(model, words="sad")
     hidden = models["audio"].with_name("hidden")
     models["audio"].rename(hidden)
     try:

@@ -164,6 +164,8 @@ def test_what_the_hub_says_no_to(
         with pytest.raises(AffuseError, match=sentence):
             affuse.adopt(name, tmp_path / "out")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(AffuseError, match=r"cannot be reached .* 'starter' needs no download: affuse predict"):
+    with pytest.raises(
+        AffuseError, match=r"cannot be reached .* 'starter' needs no download: affuse predict"
+    ):
         affuse.adopt("somebody/other", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -106,7 +106,7 @@ def adopt(
         for sentence in said:
             watching.say(sentence)
         model.to("cpu")
-        card = adopted_card(model, members, {source.kind: source.title for source in sources}, said)
+        card = adopted_card(model, members, said)
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".affuse-", dir=out.parent) as temporary:
             fresh = Path(temporary) / "model"

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import affuse
 from affuse.models.joining import Member
+from affuse.models.licences import licences_of_model, verdict
 from affuse.models.network import Model
-from affuse.models.sources import hub_id_of, licence_of, source_with_revision
+from affuse.models.sources import hub_id_of
 
 
-def adopted_card(
-    model: Model, members: Mapping[str, Member], names: Mapping[str, str], said: Sequence[str]
-) -> str:
+def adopted_card(model: Model, members: Mapping[str, Member], said: Sequence[str]) -> str:
     """The text of README.md.
 
     Args:
         model: The joined model.
         members: Modality -> what it was joined of.
-        names: Modality -> what was named for it.
         said: What was said while it was made: mapped labels, what was fitted.
     """
     from huggingface_hub import ModelCardData
@@ -29,11 +26,7 @@ def adopted_card(
         model_name=recipe.name, library_name="affuse", license="unknown", base_model=bases or None,
         tags=["affuse", "emotion-recognition", *sorted(members)],
     )  # fmt: skip
-    parts = [
-        f"- {name}: {recipe.modalities[name].encoder}{source_with_revision(recipe.modalities[name])}: "
-        f"{licence_of(recipe.modalities[name])}"
-        for name in names
-    ]
+    parts = licences_of_model(recipe, model.defaults)
     lines = [
         f"---\n{front.to_yaml()}\n---\n",
         f"# {recipe.name}",
@@ -67,8 +60,9 @@ def adopted_card(
         "",
         "## Licences",
         "",
-        *parts,
-        f"- affuse {affuse.__version__}: Apache-2.0",
+        *(f"- {one.part}: {one.what}: {one.licence}" for one in parts),
+        "",
+        verdict(parts),
         "",
     ]
     return "\n".join(lines)
