@@ -22,8 +22,10 @@ _PUBLIC = {
     "Reproduction": "affuse.results.reproduction:Reproduction",
     "Run": "affuse.results.run:Run",
     "Timeline": "affuse.inference.timeline:Timeline",
+    "adopt": "affuse.api.adoption:adopt",
     "build": "affuse.models.building:build",
     "compare": "affuse.api.experiments:compare",
+    "compare_models": "affuse.api.model_comparison:compare_models",
     "demo": "affuse.api.demonstration:demo",
     "evaluate": "affuse.api.models:evaluate",
     "export": "affuse.api.models:export",
@@ -44,9 +46,11 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     from affuse import corpora, encoders, fusion, losses, weighting
+    from affuse.api.adoption import adopt
     from affuse.api.corpora import prepare, validate
     from affuse.api.demonstration import demo
     from affuse.api.experiments import compare, reproduce, train
+    from affuse.api.model_comparison import compare_models
     from affuse.api.models import evaluate, export, measure_export, pull, push
     from affuse.api.reports import list_parts, report
     from affuse.corpora.corpus import Corpus
@@ -66,9 +70,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AffuseError", "Corpus", "Evaluation", "FeatureSequence", "Grid", "Model", "Recipe", "Reproduction", "Run",
-    "Timeline", "__version__", "build", "compare", "corpora", "demo", "encoders", "evaluate", "export", "fusion",
-    "licences", "list_parts", "load", "losses", "measure_export", "prepare", "pull", "push", "register", "report",
-    "reproduce", "train", "validate", "weighting",
+    "Timeline", "__version__", "adopt", "build", "compare", "compare_models", "corpora", "demo", "encoders", "evaluate",
+    "export", "fusion", "licences", "list_parts", "load", "losses", "measure_export", "prepare", "pull", "push",
+    "register", "report", "reproduce", "train", "validate", "weighting",
 ]  # fmt: skip
 
 

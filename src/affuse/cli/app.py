@@ -25,7 +25,7 @@ class _Affuse(VerbGroup):
     panels: ClassVar[Mapping[str, Sequence[str]]] = {
         "Corpora": ("prepare", "validate"),
         "Training and comparison": ("train", "compare", "reproduce", "evaluate", "report"),
-        "Models": ("predict", "export", "licences", "push", "pull"),
+        "Models": ("predict", "adopt", "export", "licences", "push", "pull"),
         "More": ("list", "demo"),
     }
     later: ClassVar[Mapping[str, Later]] = {
@@ -38,6 +38,7 @@ class _Affuse(VerbGroup):
         "reproduce": Later("reproduce:reproduce", "Run a paper's experiments beside its published numbers."),
         "evaluate": Later("evaluate:evaluate", "Measure a trained model on a corpus."),
         "predict": Later("predict:predict", "Write a timeline of emotion and gender of a recording."),
+        "adopt": Later("adopt:adopt", "Make a model of public models, joined by late fusion."),
         "report": Later("report:report", "Write the report of a run or a comparison again."),
         "export": Later("export:export", "Write a model as one ONNX file."),
         "licences": Later("licences:licences", "Say under which licences the parts of a model stand."),

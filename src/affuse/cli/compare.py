@@ -9,6 +9,7 @@ import typer
 
 from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import CACHE_HELP, DEVICE_HELP, SET_HELP, VERBOSE_HELP
+from affuse.errors import AffuseError
 from affuse.failures import SKIPPED
 
 if TYPE_CHECKING:
@@ -18,15 +19,19 @@ JOBS_HELP = "How many stacks or single runs train at a time. Default: one per co
 
 
 def compare(
-    recipe: Annotated[str, typer.Argument(help="Name ('affuse list recipes') or YAML file.")],
-    corpus: Annotated[Path, typer.Argument(help="Folder that 'affuse prepare' wrote.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(help="Name ('affuse list recipes') or YAML file. Leave it out with --over model=..."),
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for runs, tables and report.")],
+    corpus: Annotated[Path | None, typer.Argument(help="Folder that 'affuse prepare' wrote.")] = None,
     over: Annotated[
         list[str] | None,
         typer.Option(
             "--over",
             help="Values to compare: loss=cross_entropy,center or seed=0,1,2 or recipe=server,3m-ser or any field, "
-            "such as optimizer.lr=1e-4,1e-3. Given again: every combination runs.",
+            "such as optimizer.lr=1e-4,1e-3. Given again: every combination runs. model=A,B,C compares "
+            "trained models on the corpus, and nothing is trained.",
         ),
     ] = None,
     fold: Annotated[
@@ -55,6 +60,14 @@ def compare(
     import affuse
     from affuse.cli.console import bars
 
+    if (models := _models(over)) is not None:
+        _compare_models(models, recipe, corpus, out, device=device, cache=cache, overwrite=overwrite)
+        return
+    if corpus is None:
+        raise AffuseError(
+            f"Name a recipe and a corpus, or compare trained models by: affuse compare {recipe} --over model=A,B --out "
+            f"{out}."
+        )
     chosen = None if not fold else [one for text in fold for one in text.split(",") if one.strip()]
     with bars(verbose=verbose) as progress:
         grid = affuse.compare(
@@ -62,6 +75,44 @@ def compare(
             keep_models=keep_models, jobs=jobs, device=device, cache=cache, overwrite=overwrite, progress=progress,
         )  # fmt: skip
     raise typer.Exit(print_grid(grid))
+
+
+def _models(over: list[str] | None) -> list[str] | None:
+    """What --over model=A,B names, None where it names something else."""
+    axes = [axis.partition("=") for axis in over or ()]
+    if not any(name.strip() == "model" for name, _, _ in axes):
+        return None
+    if len(axes) > 1:
+        raise AffuseError(
+            "--over model=A,B compares trained models and goes with no other --over; give it alone."
+        )
+    return [name.strip() for name in axes[0][2].split(",") if name.strip()]
+
+
+def _compare_models(
+    models: list[str],
+    first: str,
+    second: Path | None,
+    out: Path,
+    *,
+    device: str,
+    cache: Path | None,
+    overwrite: bool,
+) -> None:
+    import affuse
+    from affuse.cli.console import bars, messages, print_table
+
+    if second is not None:
+        raise AffuseError(f"--over model=A,B trains nothing and takes no recipe; leave {first} out.")
+    with bars() as progress:
+        found = affuse.compare_models(
+            models, first, out, device=device, cache=cache, overwrite=overwrite, progress=progress
+        )
+    for title, table in found.tables:
+        print_table(table, title)
+    for sentence in found.notes:
+        messages.print(sentence, soft_wrap=True)
+    messages.print(f"Tables and report.html are in {out}.", soft_wrap=True)
 
 
 def print_grid(grid: Grid) -> int:

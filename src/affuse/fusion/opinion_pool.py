@@ -30,6 +30,10 @@ class OpinionPoolOptions(FusionOptions):
         description="modality -> task -> for every class the places of its scores in a step; a task that a modality "
         "does not name is none of its business",
     )
+    labels: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="modality -> what its classifier itself calls its scores, in their order; for the reader alone",
+    )
     weights: dict[str, float] = Field(
         default_factory=dict, description="modality -> its weight, above 0 (default 1)"
     )
@@ -99,6 +103,12 @@ class OpinionPool(Fusion):
                 raise AffuseError(
                     f"fusion.options.scores names {name!r}, which is none of the modalities {', '.join(widths)}; "
                     "correct it."
+                )
+        for name, labels in options.labels.items():
+            if name in widths and len(labels) != widths[name]:
+                raise AffuseError(
+                    f"fusion.options.labels has {len(labels)} names for the {widths[name]} scores of {name!r}; correct "
+                    "it."
                 )
         self.tasks: dict[str, slice] = {}
         self.names: dict[str, list[str]] = {}  # task -> the modalities that know it

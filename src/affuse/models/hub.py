@@ -58,8 +58,8 @@ def parts_of(hub_id: str) -> tuple[str, str | None]:
 
 
 @contextmanager
-def explained(hub_id: str) -> Generator[None]:
-    """The Hub's many failures as one sentence each."""
+def explained(hub_id: str, offline: str = "") -> Generator[None]:
+    """The Hub's many failures as one sentence each; ``offline`` ends that of a Hub that cannot be reached."""
     from huggingface_hub import errors
 
     try:
@@ -92,7 +92,7 @@ def explained(hub_id: str) -> Generator[None]:
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, *_network_errors()) as error:
         raise AffuseError(
             f"The Hub cannot be reached for {hub_id} ({_cause(error)}); check the network, or give the path of a model "
-            "folder on this machine."
+            f"folder on this machine{offline}."
         ) from None
 
 

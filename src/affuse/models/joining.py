@@ -30,6 +30,7 @@ class Member:
         encoder: A registered encoder.
         options: Its options.
         classes: Task -> place of a score -> the class that it counts for; several scores may count for one class.
+        labels: What the classifier itself calls its scores, in their order; a joined model's recipe keeps them.
         defaults: What it knows of its own training.
     """
 
@@ -37,6 +38,7 @@ class Member:
     encoder: str
     options: Mapping[str, Any]
     classes: Mapping[str, Mapping[int, str]]
+    labels: Sequence[str] = ()
     defaults: PredictionDefaults = field(default_factory=PredictionDefaults)
 
     @classmethod
@@ -55,17 +57,17 @@ class Member:
         encoder, part = _ENCODERS[kind]
         options = {"model": str(folder)}
         places: dict[str, dict[int, str]] = {}
-        place = 0
+        own: list[str] = []
         for task, labels in part.spaces(TrainedOptions(**options)).items():
             places[task] = {}
             for label in labels:
                 name = classes.get(task, {}).get(label, label)
                 if name is not None:
-                    places[task][place] = name
-                place += 1
+                    places[task][len(own)] = name
+                own.append(label)
         known = PREDICTION in read_index(folder)
         defaults = PredictionDefaults.model_validate(read_json(folder / PREDICTION)) if known else None
-        return cls(kind, encoder, options, places, defaults or PredictionDefaults())
+        return cls(kind, encoder, options, places, own, defaults or PredictionDefaults())
 
 
 def join(
@@ -107,6 +109,8 @@ def join(
         for member in members
     }
     pool: dict[str, Any] = {"scores": scores}
+    if labels := {member.modality: list(member.labels) for member in members if member.labels}:
+        pool["labels"] = labels
     if weights:
         pool["weights"] = {one: float(weight) for one, weight in weights.items()}
     recipe = Recipe.parse({
@@ -173,13 +177,14 @@ def _defaults(members: Sequence[Member], spaces: Mapping[str, Sequence[str]]) ->
     return PredictionDefaults(
         clip_seconds=lengths[0] if lengths else None,
         confidence=confidence,
-        seen=_seen(members),
+        seen=together([member.defaults.seen for member in members]),
         trained_on=list(dict.fromkeys(one for member in members for one in member.defaults.trained_on)),
     )
 
 
-def _seen(members: Sequence[Member]) -> Seen | None:
-    known = [member.defaults.seen for member in members if member.defaults.seen is not None]
+def together(some: Sequence[Seen | None]) -> Seen | None:
+    """What several have seen, as what one has; None where none of them knows."""
+    known = [one for one in some if one is not None]
     if not known:
         return None
     utterances: dict[str, list[str]] = {}

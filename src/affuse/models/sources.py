@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from affuse.encoders.pretrained import is_local, locate
+from affuse.encoders.sources import find_files
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_yaml
 from affuse.recipe import Modality
@@ -50,6 +51,10 @@ def licence_of(part: Modality) -> str:
     if source.startswith("package:"):
         return table()["packages"].get(source.removeprefix("package:").split("/")[0], _UNKNOWN)
     value: Any = part.options.get("model") or part.options.get("weights")
+    if part.encoder.endswith(("_classifier", "_onnx")):
+        # trained by somebody on something: the name of the network that it began as says nothing of its licence
+        folder = find_files(value, part.options.get("revision"))
+        return (_stated(folder / "README.md") if folder is not None else None) or _UNKNOWN
     if _local(value) and (stated := _stated(Path(locate(value)) / "README.md")):
         return stated
     name = Path(source).name

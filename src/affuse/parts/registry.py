@@ -49,6 +49,11 @@ PARTS: dict[str, dict[str, str]] = {
         "precomputed": "affuse.encoders.precomputed:PrecomputedEncoder",
         "audio_model": "affuse.models.trained_encoder:AudioModel",
         "text_model": "affuse.models.trained_encoder:TextModel",
+        "audio_onnx": "affuse.models.exported_encoder:AudioExported",
+        "text_onnx": "affuse.models.exported_encoder:TextExported",
+        "audio_classifier": "affuse.encoders.classifiers.audio:AudioClassifier",
+        "text_classifier": "affuse.encoders.classifiers.text:TextClassifier",
+        "image_classifier": "affuse.encoders.classifiers.image:ImageClassifier",
     },
     "fusions": {
         "concat": "affuse.fusion.concat:ConcatFusion",

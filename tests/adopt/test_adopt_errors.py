@@ -1,0 +1,171 @@
+"""What cannot be adopted: one sentence on the command line, exit code 2, and nothing half-written."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import affuse
+from affuse.errors import AffuseError
+from affuse.recipe import Recipe
+from command import affuse as run
+from tiny_classifiers import tiny_audio, tiny_text
+from tiny_models import tiny_bert
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
+from stand_in import COMMIT, TOKEN, hub
+
+
+@pytest.fixture(scope="module")
+def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_audio(tmp_path_factory.mktemp("public") / "voice")
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_text(tmp_path_factory.mktemp("public") / "words")
+
+
+def test_the_command_writes_what_python_writes(
+    voice: Path, words: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = run(
+        capsys, monkeypatch, "adopt", voice, words, "--out", tmp_path / "a", "--weights", "audio=1,text=0.5",
+        "--name", "a",
+    )  # fmt: skip
+    assert told.code == 0
+    assert told.out == f"The model is in {tmp_path / 'a'}\n"
+    affuse.adopt([voice, words], tmp_path / "b", weights={"audio": 1, "text": 0.5}, name="a")
+    for name in ("recipe.yaml", "README.md", "labels.json", "model.safetensors"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_bad_input_is_one_sentence(
+    voice: Path, words: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pickled = tmp_path / "pickled"
+    shutil.copytree(words, pickled)
+    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
+    bert = tiny_bert(tmp_path / "bert")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    other = tmp_path / "other"
+    shutil.copytree(voice, other)
+    both = affuse.adopt([voice, words], tmp_path / "both")
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "mine.txt").write_text("mine")
+    out = tmp_path / "out"
+    cases: list[tuple[list[Any], str]] = [
+        ([pickled, "--out", out], "weights as a Python pickle alone"),
+        ([bert, "--out", out], "holds no trained classifier"),
+        ([empty, "--out", out], "holds neither config.json (a transformers checkpoint) nor index.json"),
+        ([tmp_path / "gone", "--out", out], "There is no folder"),
+        (
+            [voice, other, "--out", out],
+            f"Two models read audio: {voice} and {other}; adopt one for each modality",
+        ),
+        ([both, "--out", out], "reads audio and text; one that reads sound alone or words alone"),
+        ([voice, "--out", full], "exists already; name a new folder"),
+        (
+            [voice, "--out", out, "--weights", "audio"],
+            "--weights takes modality=number, each once, not 'audio'",
+        ),
+        ([voice, "--out", out, "--weights", "text=1"], "--weights names text, and the models read audio"),
+        ([voice, "--out", out, "--weights", "audio=0"], "the weight of audio is a number above 0, not 0"),
+        ([voice, "--out", out, "--labels", tmp_path / "none.yaml"], "none.yaml"),
+        ([voice, "--out", out, "--fit", empty], "empty"),
+    ]
+    for given, sentence in cases:
+        told = run(capsys, monkeypatch, "adopt", *given)
+        assert told.code == 2, (given, told)
+        assert sentence in told.err.replace("\n", " "), (given, told.err)
+        assert len(told.err.strip().splitlines()) == 1, told.err
+        assert not out.exists()
+    assert [one.name for one in full.iterdir()] == ["mine.txt"]
+    assert not list(tmp_path.glob(".affuse*"))
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As tests/models/test_hub.py: huggingface_hub reads these from the environment when it is imported."""
+    from huggingface_hub import constants
+
+    with hub() as running:
+        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, running.url)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "ENDPOINT", running.url)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        monkeypatch.chdir(tmp_path)
+        yield running
+
+
+def upload(server: Any, name: str, folder: Path) -> None:
+    server.models[name] = {
+        one.relative_to(folder).as_posix(): one.read_bytes() for one in folder.rglob("*") if one.is_file()
+    }
+
+
+def test_a_hubs_model_is_pinned_to_its_commit(server: Any, words: Path, tmp_path: Path) -> None:
+    upload(server, "somebody/words", words)
+    server.models["somebody/words"]["README.md"] = b"---\nlicense: cc-by-nc-4.0\n---\n# words\n"
+    out = affuse.adopt("somebody/words", tmp_path / "out")
+    modality = Recipe.load(out / "recipe.yaml").modalities["text"]
+    assert modality.options == {"model": "somebody/words", "revision": COMMIT}
+    assert "cc-by-nc-4.0" in (out / "README.md").read_text(encoding="utf-8")
+    found = affuse.licences(out)
+    assert found.commercial == "no"
+    server.models.clear()  # what was fetched is enough from now on
+    model = affuse.load(out)
+    assert model.label_spaces["emotion"] == ["anger", "happiness", "neutral", "sadness"]
+    assert not any(
+        "pytorch_model" in call for call in server.calls if "words" in call and call.startswith("GET")
+    )
+    assert affuse.adopt(f"somebody/words@{COMMIT}", tmp_path / "again").is_dir()
+
+
+def test_an_adopted_model_is_pushed_and_answers_after_pull(server: Any, words: Path, tmp_path: Path) -> None:
+    out = affuse.adopt(words, tmp_path / "out")
+    with pytest.raises(AffuseError, match="names an encoder by a path of this machine"):
+        affuse.push(out, "me/adopted")
+    affuse.push(out, "me/adopted", self_contained=True)
+    back = affuse.pull("me/adopted", tmp_path / "back")
+    assert (back / "encoders/text/model.safetensors").is_file()
+    assert affuse.load(back).label_spaces == affuse.load(out).label_spaces
+    assert Recipe.load(back / "recipe.yaml").fusion.options["labels"] == {
+        "text": ["ang", "hap", "neu", "sad"]
+    }
+
+
+def test_what_the_hub_says_no_to(
+    server: Any, words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    upload(server, "somebody/pickled", words)
+    files = server.models["somebody/pickled"]
+    files["pytorch_model.bin"] = files.pop("model.safetensors")
+    upload(server, "somebody/data", words)
+    del server.models["somebody/data"]["config.json"]
+    for name, sentence in (
+        ("somebody/pickled", "weights as a Python pickle alone"),
+        ("somebody/data", "is no transformers checkpoint: it has no config.json"),
+        ("somebody/gone", "The Hub has no model somebody/gone"),
+        ("somebody/pickled@v9", "not this revision"),
+    ):
+        with pytest.raises(AffuseError, match=sentence):
+            affuse.adopt(name, tmp_path / "out")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(
+        AffuseError, match=r"cannot be reached .* 'starter' needs no download: affuse predict"
+    ):
+        affuse.adopt("somebody/other", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
