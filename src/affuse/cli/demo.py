@@ -33,7 +33,7 @@ def demo(
 ) -> None:
     """Run both papers' comparisons on a generated corpus: about 3 minutes on 2 free cores.
 
-    A first table, of the rows that train in seconds, comes after about a minute. Nothing is downloaded, and finished
+    A first table, of the rows that train in seconds, comes long before the rest. Nothing is downloaded, and finished
     runs are never run again. For the first paper, text is encoded by a pretrained network (MiniLM, from a package),
     sound by statistics of log-mels and pitch, faces by histograms of oriented gradients. The second paper's network
     learns from raw sound and pictures, so it runs with --video only; its random split puts every speaker in training
