@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from affuse.training.compare import Comparison
 
 
-def write_comparison(comparison: Comparison, folder: str | Path, call: str = "") -> Grid:
+def write_comparison(
+    comparison: Comparison, folder: str | Path, call: str = "", *, page: bool = True
+) -> Grid:
     """Write results.csv, results.md, comparison.json, report.html and the other files of a comparison.
 
     Args:
         comparison: The runs, finished or failed.
         folder: The comparison's folder, which holds the runs.
         call: What was called, for the record.
+        page: Write the report too, which takes most of the time; else the tables alone.
     """
     folder = Path(folder)
     with comparison_outputs(folder).writing():
@@ -41,7 +44,8 @@ def write_comparison(comparison: Comparison, folder: str | Path, call: str = "")
         report = Report.read(folder)
         grid = Grid(folder, report)
         write_text(folder / RESULTS_TEXT, results_text(grid))
-        write_comparison_page(folder, report)
+        if page:
+            write_comparison_page(folder, report)
     return grid
 
 
