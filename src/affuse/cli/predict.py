@@ -172,6 +172,15 @@ def predict(
             raise typer.Exit(1)
 
 
+_NO_CLIPS = (
+    ".yaml",
+    ".yml",
+    ".safetensors",
+    ".onnx",
+    ".json",
+)  # files of models and corpora, with no sound in them
+
+
 def _model_and_clips(model: str | None, clips: list[str]) -> tuple[str, list[str]]:
     """The model that is named before the clips or by its option; else the starter, which says what it is."""
     from affuse.models.finding import STARTER, find_folder, names_model
@@ -193,6 +202,8 @@ def _model_and_clips(model: str | None, clips: list[str]) -> tuple[str, list[str
 def _means_a_model(clips: list[str]) -> bool:
     """Whether the first of several looks like a model that is not there or not whole: no file, no pattern, no table."""
     first = Path(clips[0])
+    if first.suffix.lower() in _NO_CLIPS and first.is_file():
+        return len(clips) > 1
     if len(clips) < 2 or first.is_file() or clips[0] == "-" or any(sign in clips[0] for sign in "*?["):
         return False
     return (first / "recipe.yaml").is_file() if first.is_dir() else first.suffix == ""
