@@ -116,7 +116,7 @@ def test_without_a_verb_the_help_is_shown_and_that_is_no_mistake(words: tuple[st
 
 
 def test_arguments_are_named_as_in_a_manual() -> None:
-    assert "compare [OPTIONS] RECIPE CORPUS\n" in shown("compare")
+    assert "compare [OPTIONS] RECIPE [CORPUS]\n" in shown("compare")
     done = CliRunner().invoke(app, ["train"])
     assert done.exit_code == 2
     assert "Missing argument 'RECIPE'" in done.output

@@ -57,7 +57,7 @@ app = Verbs(
     help="Train, compare and run models that tell emotion and gender from voice, words and face.",
     epilog="""\b
 First steps:
-  affuse predict talk.wav                      the starter's answer, without training
+  affuse predict talk.wav                      an answer without a training
   affuse demo                                  all of it on a generated corpus
   affuse prepare csv TABLE.csv CORPUS          your own files
   affuse train voice-offline CORPUS --out RUN  a model from the voice
