@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 
-.PHONY: setup demo test coverage lint docs bench clean
+.PHONY: setup demo test coverage lint docs bench starter clean
 
 setup: $(STAMP)
 
@@ -33,6 +33,10 @@ lint: setup
 
 bench: setup
 	for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# Trains the models that come with affuse again, from the folder that holds emodb/ and goemotions/: make starter DATA=...
+starter: setup
+	$(BIN)/python starters/make.py $(DATA)
 
 docs: setup
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'

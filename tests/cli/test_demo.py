@@ -227,6 +227,8 @@ def test_what_is_finished_is_not_done_again(
     ran = affuse(capsys, monkeypatch, *words)
     assert ran.code == 0
     assert "All 30 runs were finished earlier; nothing was run." in ran.err
+    assert "The first table" not in ran.err
+    assert ran.out.count("generated, emotion:") == 1
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("results.json")} == before
     other = affuse(capsys, monkeypatch, *words, "--seed", 1)
     assert other.code == 2
@@ -246,6 +248,14 @@ def test_with_faces_the_second_papers_network_follows(
     rows = first[first["metric"] == "acc"].groupby("recipe")["ceiling"].first()
     assert rows["demo-face"] == pytest.approx(known["video"]["emotion"])
     assert rows["demo-server-face"] == pytest.approx(known["audio+text+video"]["emotion"])
+    # a table of the rows that train in seconds comes before the others begin, and holds the same numbers
+    early, whole = (part.partition("Ceiling:")[0] for part in ran.out.split("generated, emotion:")[1:3])
+    lines = [line for line in early.splitlines() if "demo-" in line]
+    assert len(lines) == 5
+    assert not [line for line in lines if "3m-ser" in line]
+    assert set(lines) < set(whole.splitlines())
+    assert "baseline" not in early
+    assert re.search(r"The first table came after \d+ (s|min); the second network", ran.err)
     second = pd.read_csv(out / "second-paper" / "joint_losses.csv")
     assert len(second) > 0
     run = out / "second-paper" / "runs" / "recipe=demo-mm-dynamic" / "fold0"

@@ -172,3 +172,36 @@ def test_a_renamed_column_is_no_extra_one(tmp_path: Path) -> None:
     assert prepare(source, tmp_path / "out", columns=columns).remarks == (
         "The column 'Speakr' was kept as an extra one; did you mean 'speaker'?",
     )
+
+
+def test_canonical_names_on_demand(tmp_path: Path) -> None:
+    source = write(
+        tmp_path / "my.csv", "text,emotion\na,happy\nb,joy\nc,Wut\nd,bliss\ne,\nf,neutral\ng,exc\n"
+    )
+    plain = prepare(source, tmp_path / "plain")
+    assert plain.table["emotion"].fillna("-").tolist() == [
+        "happy",
+        "joy",
+        "Wut",
+        "bliss",
+        "-",
+        "neutral",
+        "exc",
+    ]
+    labels = {"emotion": {"exc": "joy"}}
+    corpus = prepare(source, tmp_path / "out", canonical=True, labels=labels)
+    table = Corpus.load(tmp_path / "out").table
+    assert table["emotion"].fillna("-").tolist() == [
+        "happiness", "happiness", "anger", "bliss", "-", "neutral", "happiness",
+    ]  # fmt: skip
+    assert table["emotion_raw"].fillna("-").tolist() == plain.table["emotion"].fillna("-").tolist()
+    assert corpus.info.label_spaces == {"emotion": ["anger", "bliss", "happiness", "neutral"]}
+    told = " ".join(corpus.remarks)
+    assert "Emotions by their canonical names: Wut is anger, happy is happiness, joy is happiness." in told
+    assert "The vocabulary has no emotion 'bliss': kept" in told
+    ordered = prepare(
+        write(tmp_path / "two.csv", "text,emotion,emotion_raw\na,happy,7\nb,sad,9\n"), tmp_path / "two",
+        canonical=True, label_spaces={"emotion": ["sad", "happy", "joy"]},
+    )  # fmt: skip
+    assert ordered.info.label_spaces == {"emotion": ["sadness", "happiness"]}
+    assert ordered.table["emotion_raw"].tolist() == ["7", "9"]  # a column of the table's own stays

@@ -165,3 +165,10 @@ def test_a_text_is_cut_to_its_room() -> None:
     assert cut.startswith("a name")
     assert cut.endswith(".mp4")
     assert cut_to("nothing", 0.0, 8) == ""
+
+
+def test_a_class_has_its_colour_in_any_spelling() -> None:
+    german = looks_of(["Wut", "Freude", "Trauer", "Frau", "bliss"])
+    usual = looks_of(["anger", "happiness", "sadness", "female"])
+    assert [german[name] for name in ("Wut", "Freude", "Trauer", "Frau")] == list(usual.values())
+    assert len(set(looks_of(["happy", "joy"]).values())) == 2

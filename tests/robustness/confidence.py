@@ -63,8 +63,72 @@ def _older(place: Place) -> Command:
 
 @situation("evaluate-labels-of-others")
 def _labels(place: Place) -> Command:
-    corpus_of(place, "angry", "calm", "neutral")
+    corpus_of(place, "anger1", "calm", "neutral")
     return measure(place)
+
+
+@situation("evaluate-labels-spelled-otherwise")
+def _spelled(place: Place) -> Command:
+    corpus_of(place, "Wut", "neu", "ANG")
+    return measure(place)
+
+
+def mapped(place: Place, text: str | None) -> Command:
+    """A corpus of cross, calm and bored, and a file of labels."""
+    corpus_of(place, "cross", "calm", "bored")
+    if text is not None:
+        (place.folder / "map.yaml").write_text(text)
+    command = measure(place)
+    return command._replace(words=[*command.words, "--labels", "map.yaml"])
+
+
+@situation("evaluate-labels-file-merges")
+def _merging(place: Place) -> Command:
+    def check(place: Place) -> None:
+        table = pd.read_csv(place.out / "predictions.csv", keep_default_na=False)
+        assert sorted(table["emotion"]) == ["anger", "neutral", "neutral"]
+
+    return mapped(place, "cross: angry\ncalm: neutral\nbored: neutral\n")._replace(check=check)
+
+
+@situation("evaluate-labels-file-missing")
+def _no_map(place: Place) -> Command:
+    return mapped(place, None)
+
+
+@situation("evaluate-labels-file-empty")
+def _empty_map(place: Place) -> Command:
+    return mapped(place, "# nothing\n")
+
+
+@situation("evaluate-labels-file-a-list")
+def _list(place: Place) -> Command:
+    return mapped(place, "- cross\n- calm\n")
+
+
+@situation("evaluate-labels-file-not-a-label")
+def _nested(place: Place) -> Command:
+    return mapped(place, "cross: [anger, neutral]\n")
+
+
+@situation("evaluate-labels-file-not-of-the-corpus")
+def _not_theirs(place: Place) -> Command:
+    return mapped(place, "cross: anger\ncalmm: neutral\n")
+
+
+@situation("evaluate-labels-file-not-of-the-model")
+def _not_ours(place: Place) -> Command:
+    return mapped(place, "cross: anger\ncalm: neutrl\n")
+
+
+@situation("predict-classes-unknown")
+def _no_class(place: Place) -> Command:
+    return Command(["predict", place.model, speech(place), "--out", place.out, "--classes", "anger,joy"])
+
+
+@situation("predict-one-class")
+def _one(place: Place) -> Command:
+    return Command(["predict", place.model, speech(place), "--out", place.out, "--classes", "anger,Wut"])
 
 
 @situation("evaluate-labels-in-part")

@@ -15,6 +15,7 @@ from affuse.recipe.axes import axes_of
 from affuse.reports.tables.results import collect_results, markdown_table, paper_table
 from affuse.training.cache import FeatureCache
 from affuse.training.compare import compare
+from affuse.training.experiment import Experiment
 from affuse.training.runfolder import RunFolder
 from affuse.training.variants import make_variants
 from quiet import Quiet
@@ -47,7 +48,7 @@ def run(
     over: list[str] = OVER,
     changes: list[str] | tuple[()] = (),
     jobs: int = 1,
-    **options: bool | list[int],
+    **options: bool | list[int] | list[Experiment],
 ):
     corpus, cache = place
     progress = Quiet()
@@ -317,3 +318,20 @@ def test_models_are_made_up_for_when_they_are_asked_for_later(
     assert not list(tmp_path.rglob("index.json"))
     run(place, tmp_path, ["seed=0"], folds=[0], keep_models=True)
     assert len(list(tmp_path.rglob("index.json"))) == 1
+
+
+def test_the_experiments_of_an_earlier_comparison_are_used_where_they_fit(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
+    first, read = run(place, tmp_path / "first", ["seed=0"])
+    more, nothing = run(place, tmp_path / "more", ["seed=0,1"], ready=first.experiments)
+    fresh, _ = run(place, tmp_path / "fresh", ["seed=0,1"])
+    assert more.experiments == first.experiments
+    assert collect_results(more).equals(collect_results(fresh))
+    assert "audio (logmel)" in read.totals
+    assert "audio (logmel)" not in nothing.totals
+    other, again = run(
+        place, tmp_path / "other", ["seed=0"], ["protocol.validation.fraction=0.4"], ready=first.experiments
+    )
+    assert other.experiments[0].split.hash != first.experiments[0].split.hash
+    assert "audio (logmel)" in again.totals

@@ -13,6 +13,7 @@ import pytest
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.generated import generate_release
+from affuse.corpora.label_map import read_label_map
 from affuse.corpora.readers.iemocap import prepare
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
@@ -23,6 +24,7 @@ from affuse.recipe import Recipe
 from affuse.training.cache import FeatureCache
 from affuse.training.evaluate import evaluate_model, rename_labels
 from affuse.training.evaluate.evaluation import Evaluation
+from affuse.training.evaluate.labels import by_map
 from affuse.training.experiment import set_up
 from affuse.training.fold import train_fold
 from command import affuse
@@ -379,3 +381,58 @@ def test_a_trained_encoder_reads_for_itself_wherever_it_began(tmp_path: Path) ->
     shutil.rmtree(bert)
     found = evaluate_model(load_model(out), corpus, cache, Quiet(), split=out / "split.csv")
     assert_same(found.predictions, out)
+
+
+def test_labels_by_a_users_file_or_mapping(
+    voices: tuple[Corpus, Model, FeatureCache, Path], tmp_path: Path
+) -> None:
+    """Several may become one, null leaves one out, and the numbers are those of labels that were written so."""
+    _, model, cache, _ = voices
+    fresh = make_corpus(tmp_path / "fresh", speakers=2, seed=5)
+    theirs = relabelled(fresh, {"anger": "no", "sadness": "grief", "neutral": "flat"})
+    path = tmp_path / "map.yaml"
+    path.write_text("no: Wut\ngrief: sadness\nflat: sad\n", encoding="utf-8")
+    progress = Quiet()
+    found = evaluate_model(model, theirs, cache, progress, labels=read_label_map(path))
+    expected = evaluate_model(model, relabelled(fresh, {"neutral": "sadness"}), cache, Quiet())
+    pd.testing.assert_frame_equal(found.metrics, expected.metrics)
+    assert (
+        f"By {path}, of the emotion labels of theirs: no is anger, grief is sadness, flat is sadness."
+        in progress.said
+    )
+    progress = Quiet()
+    rest = read_label_map({"no": "anger", "grief": "sadness", "*": None})
+    few = evaluate_model(model, theirs, cache, progress, labels=rest)
+    assert sorted(few.predictions["emotion"].unique()) == ["anger", "sadness"]
+    assert "8 of 24 utterances have no label to compare: left out." in progress.said
+    assert set(theirs.table["emotion"]) == {"no", "grief", "flat"}  # stays as it is
+
+
+def test_a_label_of_two_tasks_is_mapped_in_both_and_every_other_in_the_tasks_that_are_named() -> None:
+    table = pd.DataFrame({
+        "id": ["a", "b", "c"], "text": ["x", "y", "z"], "emotion": ["flat", "joy", "mad"],
+        "sentiment": ["flat", "good", "good"],
+    })  # fmt: skip
+    info = CorpusInfo(
+        name="two", label_spaces={"emotion": ["flat", "joy", "mad"], "sentiment": ["flat", "good"]}
+    )
+    spaces = {"emotion": ["neutral", "happiness"], "sentiment": ["neutral", "positive"]}
+    corpus = Corpus(table, info)
+    mapped, said = by_map(corpus, read_label_map({"flat": "neutral", "good": "positive"}), spaces)
+    assert mapped.table["emotion"].tolist() == ["neutral", "joy", "mad"]
+    assert mapped.table["sentiment"].tolist() == ["neutral", "positive", "positive"]
+    assert len(said) == 2
+    mapped, _ = by_map(corpus, read_label_map({"joy": "happy", "*": None}), spaces)
+    assert mapped.table["emotion"].fillna("-").tolist() == ["-", "happiness", "-"]
+    assert mapped.table["sentiment"].tolist() == ["flat", "good", "good"]
+    assert mapped.info.label_spaces == {"emotion": ["happiness"], "sentiment": ["flat", "good"]}
+    with pytest.raises(AffuseError, match=r"labels, \*: There is no 'bliss' among the labels of the model"):
+        by_map(corpus, read_label_map({"*": "bliss"}), spaces)
+
+
+@pytest.mark.parametrize("labels", [{}, {"a": 1}, {1: "a"}, {"a": ""}, {"a": ["b"]}])
+def test_a_map_that_is_none(labels: Any) -> None:
+    with pytest.raises(
+        AffuseError, match=r"^labels.* it maps labels of the corpus to labels of the model, or to null"
+    ):
+        read_label_map(labels)

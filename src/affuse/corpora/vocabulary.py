@@ -96,6 +96,16 @@ def translation(labels: Iterable[str], space: Sequence[str], task: str = "emotio
     return found
 
 
+def same_label(label: str, known: Sequence[str], task: str = "emotion") -> str | None:
+    """The one of ``known`` that is this label, or alone means the same; None where there is none.
+
+    Examples:
+        >>> same_label("angry", ["anger", "neutral"]), same_label("bliss", ["anger", "neutral"])
+        ('anger', None)
+    """
+    return label if label in known else translation([label], known, task).get(label)
+
+
 def folded(label: str) -> str:
     """A label without its case, its accents' form and its kind of gap."""
     text = unicodedata.normalize("NFC", str(label)).casefold()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from affuse.corpora.vocabulary import canonical
 from affuse.figures import cut_to, text_inches
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, which colour-blind eyes can tell apart; the usual classes keep theirs in every picture
 _COLOURS = ("#D55E00", "#E69F00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#F0E442", "#999999")
 _USUAL = {
-    "anger": 0, "angry": 0, "happiness": 1, "happy": 1, "joy": 1, "sadness": 2, "sad": 2, "disgust": 3, "fear": 4,
-    "fearful": 4, "surprise": 5, "surprised": 5, "calm": 6, "neutral": 7, "female": 3, "male": 2,
+    "anger": 0, "happiness": 1, "sadness": 2, "disgust": 3, "fear": 4, "surprise": 5, "calm": 6, "neutral": 7,
+    "female": 3, "male": 2,
 }  # fmt: skip
 _HATCHES = ("", "....", "xxxx", "++++")  # for the ninth class and so on, whose colours come again
 _STACK, _PALE, _UNSURE = 0.8, 0.35, "////"
@@ -196,7 +197,7 @@ def looks_of(space: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Class -> colour and hatch; the usual classes have their own colour, others what is left."""
     chosen: dict[str, int] = {}
     for label in space:
-        number = _USUAL.get(label.lower())
+        number = _USUAL.get(canonical(label) or canonical(label, "gender") or "")
         if number is not None and number not in chosen.values():
             chosen[label] = number
     free = [number for number in range(len(_COLOURS) * len(_HATCHES)) if number not in chosen.values()]

@@ -8,6 +8,7 @@ import numpy as np
 
 from affuse.devices import choose_device
 from affuse.errors import AffuseError, ClipError, argument
+from affuse.inference.chosen_classes import choose_classes
 from affuse.inference.clip_range import ClipRange
 from affuse.inference.clip_words import ClipWords
 from affuse.inference.judge import Judge
@@ -52,6 +53,7 @@ class Predictor:
         self.window = self.settings.window if self.settings.window is not None else usual
         self.hop = self.settings.hop if self.settings.hop is not None else self.window / 2
         check_lengths(self.window, self.hop)
+        self._chosen = choose_classes(model.label_spaces, self.settings.classes)
         self.kinds = {name: encoder.kind for name, encoder in model.resolved.items()}
         # a large network for words that nobody gives need not be here, nor take its time
         wordless = [name for name, kind in self.kinds.items() if kind == "text" and not self.settings.worded]
@@ -69,6 +71,8 @@ class Predictor:
         self.judge = Judge(
             model.label_spaces,
             {t: one.unsure_below if threshold is None else threshold for t, one in confidence.items()},
+            self._chosen.kept,
+            among_all=threshold is None,
         )
 
     def predict(self, clip: str | Path | Samples, advance: Advance = uncounted) -> Timeline:
@@ -117,6 +121,7 @@ class Predictor:
             segments=self.judge.segments(moments, answers.given, words),
             summary=self.judge.summary(moments),
             spaces=self.judge.spaces,
+            left_out={task: list(names) for task, names in self._chosen.left_out.items()},
             window=self.window,
             hop=self.hop,
             words=words,
@@ -129,7 +134,9 @@ class Predictor:
     @property
     def warning(self) -> str:
         """What should be known before the answers are believed, or ""."""
-        return " ".join(filter(None, (self._silence(), *self.model.defaults.notes(self.model.label_spaces))))
+        restricted = self._chosen.sentence(by_fit=self.settings.unsure is None)
+        notes = self.model.defaults.notes(self.model.label_spaces)
+        return " ".join(filter(None, (restricted, self._silence(), *notes)))
 
     def _silence(self) -> str:
         """That training clips have silence, which windows of speech have not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -19,7 +19,7 @@ _TAKES = {
     "window": "seconds above 0", "hop": "seconds above 0", "vad": "true or false", "unsure": "a number from 0 to 1",
     "text": "the path of a file", "side": "left or right", "face": "two numbers from 0 to 1",
     "detector": "the path of a file", "channel": "a whole number from 0", "track": "a whole number from 0",
-    "start": "seconds", "end": "seconds", "batch": "a whole number above 0",
+    "classes": "a list of the model's classes", "start": "seconds", "end": "seconds", "batch": "a whole number above 0",
 }  # fmt: skip
 
 
@@ -30,6 +30,7 @@ class SettingsArguments(TypedDict, total=False):
     hop: float | None
     vad: bool | None
     unsure: float | None
+    classes: Sequence[str] | None
     text: str | Path | None
     words: str | None
     asr: str | None
@@ -79,6 +80,10 @@ class Settings(BaseModel):
         le=1,
         allow_inf_nan=False,
         description="confidence below which a label is unsure; None: from validation",
+    )
+    classes: tuple[str, ...] | None = Field(
+        default=None,
+        description="only these classes, of one of the model's tasks, are answered; None: all",
     )
     text: Path | None = Field(
         default=None, description="file of words (see words.formats), or a folder of them"

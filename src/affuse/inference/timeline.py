@@ -81,6 +81,7 @@ class Timeline:
         start: Where ``seconds`` begin, if a range of the file was predicted; all times count from the file's beginning.
         peaks: The loudest sample of each 1/20 s, for ``plot``.
         pictures: Some faces, for ``plot``.
+        left_out: Task -> classes of the model that were not asked for: ``spaces`` is without them.
 
     Examples:
         >>> sure = Answer("anger", 0.9, False, {"anger": 0.9, "neutral": 0.1})
@@ -106,6 +107,7 @@ class Timeline:
     start: float = 0.0
     peaks: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     pictures: list[Picture] = field(default_factory=list[Picture])
+    left_out: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     def __repr__(self) -> str:
         answers = [
@@ -152,6 +154,7 @@ class Timeline:
             "window": self.window,
             "hop": self.hop,
             "labels": self.spaces,
+            "left_out": self.left_out,
             "summary": {task: answer._asdict() for task, answer in self.summary.items()},
             "segments": [
                 {

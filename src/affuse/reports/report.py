@@ -16,7 +16,8 @@ from affuse.progress import Progress
 from affuse.reports.record import read_record
 from affuse.reports.tables.results import RESULT_NUMBERS
 from affuse.reports.tables.rows import MARK, Row, read_rows
-from affuse.reports.tables.statistics import Statistics, compute_statistics
+from affuse.reports.tables.run_tables import ReadRuns
+from affuse.reports.tables.statistics import Statistics, compute_statistics, of_task
 from affuse.training.comparison_folder import RECORD, RESULTS
 
 
@@ -31,14 +32,15 @@ class Report:
     statistics: Statistics
 
     @classmethod
-    def read(cls, folder: Path, progress: Progress | None = None) -> Report:
+    def read(cls, folder: Path, progress: Progress | None = None, read: ReadRuns | None = None) -> Report:
         """From comparison.json, results.csv and the runs. Raises AffuseError where they are missing or damaged.
 
-        ``progress``: hears of the statistics, which take minutes where there are many rows of a large corpus.
+        ``progress``: hears of the statistics, which take minutes where there are many rows of a large corpus;
+        ``read``: what of the runs was read for this report.
         """
         record = read_record(folder)
         results = read_results(folder)
-        rows = read_rows(folder, record)
+        rows = read_rows(folder, record, read)
         return cls(folder, record, results, rows, compute_statistics(folder, record, rows, progress))
 
     @property
@@ -130,7 +132,7 @@ class Report:
 
     def of_task(self, table: pd.DataFrame, task: str) -> pd.DataFrame:
         """The lines of one task of a table that may be empty."""
-        return table[table["task"] == task] if len(table) else table
+        return of_task(table, task)
 
     def of_row(self, table: pd.DataFrame, row: Row) -> pd.DataFrame:
         """The lines of one row of a table that begins with the settings."""

@@ -12,23 +12,26 @@ from affuse.evaluation.over_runs import over_runs
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.tables.results import rows_of
 from affuse.reports.tables.rows import Row, Run
+from affuse.reports.tables.run_tables import ReadRuns
 from affuse.reproduction.definition import Switch
 from affuse.reproduction.report.claims import untrained_rows
 from affuse.training.cells import Cell
 from affuse.training.compare import Comparison
-from affuse.training.runfolder import RunFolder
 
 BASE = "base"
 
 
-def untrained_variants(comparison: Comparison) -> dict[str, str]:
-    """Name of a base or switched variant -> why its trainings are not to be judged by; see ``reports.convergence``."""
-    found = {}
+def untrained_variants(comparison: Comparison, read: ReadRuns | None = None) -> dict[str, str]:
+    """Name of a base or switched variant -> why its trainings are not to be judged by; see ``reports.convergence``.
+
+    ``read``: what of the runs was read for this report.
+    """
+    found, read = {}, read or ReadRuns()
     for settings, cells in rows_of(comparison).items():
         if any(cell.folder not in comparison.results for cell in cells):
             continue
         runs = [
-            Run(cell.folder, cell.fold, cell.variant.recipe.seed, {"best_epoch": done.best_epoch})
+            Run(cell.folder, cell.fold, cell.variant.recipe.seed, {"best_epoch": done.best_epoch}, read)
             for cell in cells
             for done in [comparison.results[cell.folder]]
         ]
@@ -44,12 +47,14 @@ def effects(
     comparison: Comparison,
     seeds: Sequence[int],
     untrained: Mapping[str, str] | None = None,
+    read: ReadRuns | None = None,
 ) -> pd.DataFrame:
     """One row per switch, row and metric: base, switched, effect, low, high (percent), seeds, on_test, trainings.
 
     trainings: of base and switched, why they did not train well enough (``untrained_variants``), blank where they did.
+    ``read``: what of the runs was read for this report.
     """
-    untrained = untrained or {}
+    untrained, read = untrained or {}, read or ReadRuns()
     found = {}
     for name in dict.fromkeys(name for _, _, *names in pairs for name in names):
         for seed in seeds:
@@ -60,7 +65,7 @@ def effects(
             ]
             if all(cell.folder in comparison.results for cell in cells):
                 spaces = comparison.experiments[cells[0].experiment].labelled.spaces
-                found[name, seed] = _pooled_metrics(cells, spaces)
+                found[name, seed] = _pooled_metrics(cells, spaces, read)
     on_test = {cell.variant.settings["row"]: cell.variant.recipe.on_test for cell in comparison.cells}
     rows: list[dict[str, Any]] = []
     for switch, row, base, switched in pairs:
@@ -97,9 +102,11 @@ def effects_table(effects: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines).fillna("")
 
 
-def _pooled_metrics(cells: Sequence[Cell], spaces: Mapping[str, Sequence[str]]) -> dict[str, float]:
+def _pooled_metrics(
+    cells: Sequence[Cell], spaces: Mapping[str, Sequence[str]], read: ReadRuns
+) -> dict[str, float]:
     """ACC and BACC (0 to 1) by task over the test utterances of all folds of one seed."""
-    table = pd.concat([RunFolder(cell.folder).predictions("test") for cell in cells], ignore_index=True)
+    table = pd.concat([read.of(cell.folder).test for cell in cells], ignore_index=True)
     found = {}
     for task, space in spaces.items():
         if table[task].isin(list(space)).any():

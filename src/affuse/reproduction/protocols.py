@@ -137,9 +137,8 @@ def run_protocols(
             runs.append(ProtocolRun(name, definition, grid, *done))
         progress.say("Comparing the protocols and writing the report.")
         write_record(out, about, runs, form_notes(about, form), command)
-        found = ProtocolNumbers.read(out)
-        found.report()
-    return found
+        write_reproduction_page(out, {run.name: run.trainings for run in runs})
+        return ProtocolNumbers.read(out)
 
 
 def in_order(protocols: Sequence[str]) -> list[str]:

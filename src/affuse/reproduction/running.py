@@ -14,7 +14,9 @@ from affuse.files import write_csv
 from affuse.progress import Progress
 from affuse.reports.pages.comparison import write_comparison_page
 from affuse.reports.record import write_record
+from affuse.reports.report import Report
 from affuse.reports.tables.results import collect_results
+from affuse.reports.tables.run_tables import ReadRuns
 from affuse.reproduction.definition import Definition, Paper
 from affuse.reproduction.grid import Grid
 from affuse.reproduction.utterances import check_utterances
@@ -57,18 +59,20 @@ def run_grid(
     jobs: int | None,
     device: str,
     command: str = "",
-) -> tuple[Comparison, pd.DataFrame]:
+) -> tuple[Comparison, pd.DataFrame, pd.DataFrame]:
     """Train what is not finished; write the folder's results.csv, comparison.json and report.html.
 
-    Returns the comparison and the rows of results.csv.
+    Returns the comparison, the rows of results.csv and those of trainings.csv.
     """
     comparison = compare(
         grid.variants, corpus, out, cache, progress, folds=grid.folds, jobs=jobs, device=device
     )
     progress.say("Writing the protocol's report.")
-    results = collect_results(comparison)
+    read = ReadRuns()
+    results = collect_results(comparison, read)
     with comparison_outputs(out).writing():
         write_csv(out / RESULTS, results)
         write_record(comparison, out, command)
-        write_comparison_page(out, progress=progress)
-    return comparison, results
+        report = Report.read(out, progress, read)
+        write_comparison_page(out, report, progress)
+    return comparison, results, report.statistics.trainings

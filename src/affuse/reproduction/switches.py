@@ -12,6 +12,7 @@ from affuse.errors import AffuseError
 from affuse.files import write_csv, write_text
 from affuse.progress import Progress, Quiet
 from affuse.reports.tables.results import markdown_table
+from affuse.reports.tables.run_tables import ReadRuns
 from affuse.reproduction.definition import Changes, Paper, Switch, read_definition, read_paper, read_switches
 from affuse.reproduction.effects import BASE, effects, effects_table, untrained_variants
 from affuse.reproduction.form import Form, check_prefixes, form_notes
@@ -96,7 +97,8 @@ def run_switches(
         plan = _plan(paper, about, corpus, form)
         variants = list(plan.variants.values())
         comparison = compare(variants, corpus, out, cache, progress, jobs=jobs, device=device)
-        untrained = untrained_variants(comparison)
+        read = ReadRuns()
+        untrained = untrained_variants(comparison, read)
         if untrained:
             told = "; ".join(f"{row}: {why}" for row, why in untrained.items())
             plan.notes.append(
@@ -104,7 +106,7 @@ def run_switches(
             )
         found = SwitchEffects(
             folder=out,
-            effects=effects(plan.pairs, comparison, plan.seeds, untrained),
+            effects=effects(plan.pairs, comparison, plan.seeds, untrained, read),
             title=f"One switch at a time, on {corpus.info.title}",
             notes=[*form_notes(about, form, switches=True), *plan.notes],
             failed=[

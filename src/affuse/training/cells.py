@@ -44,8 +44,11 @@ def plan_cells(
     folds: Sequence[int] | None,
     device: str,
     wanted: Wanted,
+    ready: Sequence[Experiment] = (),
 ) -> tuple[list[Experiment], list[Cell]]:
     """Every run of the variants, and the experiments that they share: features are computed once.
+
+    ``ready``: experiments of the same corpus, cache and device; those that fit are used again.
 
     Raises:
         AffuseError: for a recipe that does not fit the corpus, a fold that is not there, and two variants that would
@@ -54,6 +57,7 @@ def plan_cells(
     experiments: list[Experiment] = []
     known: dict[str, int] = {}
     cells: list[Cell] = []
+    fitting = {_shared_part(one.recipe): one for one in ready}
     for variant in variants:
         recipe = resolve(variant.recipe, corpus)
         if wanted.subsets:
@@ -63,7 +67,8 @@ def plan_cells(
         shared = _shared_part(recipe)
         if shared not in known:
             known[shared] = len(experiments)
-            experiments.append(set_up(corpus, variant.recipe, cache, progress, device, folds or ()))
+            made = fitting.get(shared)
+            experiments.append(made or set_up(corpus, variant.recipe, cache, progress, device, folds or ()))
             experiments[-1].in_memory = experiments[0].in_memory
         experiment = experiments[known[shared]]
         check_network(recipe, experiment.labelled.spaces)

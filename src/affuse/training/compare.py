@@ -56,6 +56,7 @@ def compare(
     device: str = "cpu",
     keep_models: bool = False,
     subsets: bool = False,
+    ready: Sequence[Experiment] = (),
 ) -> Comparison:
     """Train every variant on every fold. A run that fails, its loss diverging say, is listed and the others go on.
 
@@ -71,6 +72,7 @@ def compare(
         device: cpu or cuda.
         keep_models: keep every run's model folder.
         subsets: test every subset of each run's modalities too.
+        ready: experiments of an earlier comparison with the same corpus, cache and device; they are used again.
 
     Raises:
         AffuseError: before any training, where ``out`` is no comparison's folder or a variant does not fit the corpus.
@@ -80,7 +82,9 @@ def compare(
     check_comparison_folder(out, outputs)
     wanted = Wanted(model=keep_models, subsets=subsets)
     comparison = Comparison(
-        *plan_cells(variants, corpus, out, cache, progress, folds=folds, device=device, wanted=wanted)
+        *plan_cells(
+            variants, corpus, out, cache, progress, folds=folds, device=device, wanted=wanted, ready=ready
+        )
     )
     _write_skipped(comparison, out, outputs)
     waiting = _unfinished(comparison, wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.vocabulary import same_label
 from affuse.errors import AffuseError
+from affuse.names import quote
 from affuse.parts.registry import unknown
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence, pad
@@ -65,20 +67,23 @@ def label_table(
                 f"{corpus.folder or corpus.info.name}: utterance {row['id']} has {task} {row[task]!r}, which is "
                 f"not in the label space {known}; correct the row or add the label ('affuse validate' lists all)."
             )
-        for old, new in choice.merge.items():
-            if old not in known and spaces_of_model is None:
-                raise AffuseError(f"tasks.{task}.merge: {unknown(old, known, 'labels')}.")
+        merge = dict(choice.merge)  # of a trained model: its corpus's names are told by the vocabulary before
+        if spaces_of_model is None:
+            names = _in_corpus(choice.merge, known, f"tasks.{task}.merge", task)
+            merge = {
+                old: same_label(new, known, task) or new
+                for old, new in zip(names, merge.values(), strict=True)
+            }
+        for old, new in merge.items():
             column = column.replace(old, new)
-        possible = list(dict.fromkeys(choice.merge.get(label, label) for label in known))
+        possible = list(dict.fromkeys(merge.get(label, label) for label in known))
         if spaces_of_model is not None:
             classes = spaces_of_model[task]
             table[task] = column.where(column.isin(classes))
             spaces[task] = classes
             continue
-        for label in choice.classes or []:
-            if label not in possible:
-                raise AffuseError(f"tasks.{task}.classes: {unknown(label, possible, 'labels')}.")
-        classes = choice.classes or [label for label in possible if (column == label).any()]
+        classes = _in_corpus(choice.classes or [], possible, f"tasks.{task}.classes", task)
+        classes = classes or [label for label in possible if (column == label).any()]
         table[task] = column.where(column.isin(classes))
         counts = table[task].value_counts()
         empty = [label for label in classes if label not in counts.index]
@@ -102,6 +107,19 @@ def label_table(
         for task, space in spaces.items()
     }
     return LabelledTable(kept, spaces, codes, int((~labelled).sum()))
+
+
+def _in_corpus(labels: Iterable[str], known: list[str], field: str, task: str) -> list[str]:
+    """The corpus's names for a recipe's labels, which may be in another spelling."""
+    found: list[str] = []
+    for label in labels:
+        meant = same_label(label, known, task)
+        if meant is None:
+            raise AffuseError(f"{field}: {unknown(label, known, 'labels')}.")
+        if meant in found:
+            raise AffuseError(f"{field} names {meant} twice, once as {quote(label)}; keep one.")
+        found.append(meant)
+    return found
 
 
 class Batch(NamedTuple):

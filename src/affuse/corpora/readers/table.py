@@ -45,6 +45,10 @@ def prepare(
     label_spaces: Annotated[
         dict[str, list[str]] | None, Field(description="task -> its labels in order, after a map")
     ] = None,
+    canonical: Annotated[
+        bool | None,
+        Field(description="emotions by affuse's names for them: happy, joy and Freude are happiness"),
+    ] = None,
     require: Annotated[
         list[str] | None, Field(description="tasks whose label every utterance must have")
     ] = None,
@@ -93,6 +97,7 @@ def prepare(
         columns: Any column of a corpus -> the table's own name for it; another name makes an extra column.
         labels: Task -> its labels in order, or a map of its labels; None leaves a label blank, "*" is every other.
         label_spaces: Task -> its labels in order, after a map.
+        canonical: Write emotions by the vocabulary's names, after a map; ``emotion_raw`` keeps what the table says.
         require: Tasks whose label every utterance must have; others are left out.
         media_root: Folder that relative paths start from, itself relative to the working folder or to the table's.
         name: Of the corpus.

@@ -25,6 +25,7 @@ from affuse.corpora.table.columns import name_columns
 from affuse.corpora.table.ids import check_ids, make_ids
 from affuse.corpora.table.media import check_media_root, find_media
 from affuse.corpora.table.options import TableOptions
+from affuse.corpora.vocabulary import canonical, canonical_names
 from affuse.errors import AffuseError, argument
 from affuse.files.names import find, written
 from affuse.names import counted, listed, quote
@@ -85,10 +86,13 @@ def check_table(numbered: NumberedTable, options: TableOptions, base: Path, name
             table[column] = _numbers(numbered, column)
     remarks += _durations(table)
     _normalise_words(numbered)
+    written_so = table["emotion"].copy() if "emotion" in table.columns else None
     for task, mapping in options.maps.items():
         _check_task(table, task, numbered)
         remarks += _unused_labels(table[task], task, mapping)
         table[task] = map_labels(table[task], mapping)
+    if options.canonical and written_so is not None:
+        remarks += _canonical_emotions(table, written_so)
     spaces = _label_spaces(numbered, options)
     remarks += _many_labels(table, spaces)
     for column in _features(table):
@@ -147,6 +151,25 @@ def _unused_labels(labels: pd.Series, task: str, mapping: Mapping[str, str | Non
         for name in mapping
         if name != OTHERWISE and name not in found
     ]
+
+
+def _canonical_emotions(table: pd.DataFrame, written_so: pd.Series) -> list[str]:
+    """Emotions by the vocabulary's names; what the table says goes into ``emotion_raw``, if it has no such column."""
+    before = table["emotion"]
+    table["emotion"] = canonical_names(before)
+    if "emotion_raw" not in table.columns:
+        table["emotion_raw"] = written_so
+    renamed = {
+        old: new for old, new in zip(before.dropna(), table["emotion"].dropna(), strict=True) if old != new
+    }
+    strange = sorted({label for label in table["emotion"].dropna() if canonical(label) is None})
+    told = [
+        f"Emotions by their canonical names: {', '.join(f'{a} is {b}' for a, b in sorted(renamed.items()))}"
+    ]
+    kept = (
+        f"The vocabulary has no emotion {listed(map(repr, strange))}: kept; {argument('labels')} maps labels"
+    )
+    return [*(told if renamed else []), *([kept] if strange else [])]
 
 
 def _many_labels(table: pd.DataFrame, spaces: Mapping[str, list[str]]) -> list[str]:

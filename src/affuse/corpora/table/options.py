@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from affuse.corpora.schema import COLUMNS, first_problem
+from affuse.corpora.vocabulary import canonical
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_yaml_file
 from affuse.names import listed, tidy
@@ -38,6 +39,8 @@ class TableOptions(BaseModel):
     labels: dict[str, list[str] | dict[str, str | None]] = Field(default_factory=dict)
     # task -> its labels in order, after the map; a task not named here takes the labels it finds, sorted
     label_spaces: dict[str, list[str]] = Field(default_factory=dict)
+    # emotions by the vocabulary's names, after the map; what the table says goes into emotion_raw
+    canonical: bool = False
     # tasks whose label every utterance must have; others are left out (without it they stay, unlabelled)
     require: list[str] = Field(default_factory=list)
     media_root: str = (
@@ -96,6 +99,9 @@ class TableOptions(BaseModel):
                     raise ValueError(f"labels.{task} and label_spaces.{task} differ; give one")
                 self.label_spaces[task] = labels
                 del self.labels[task]
+        if self.canonical and "emotion" in self.label_spaces:
+            named = [canonical(label) or label for label in self.label_spaces["emotion"]]
+            self.label_spaces["emotion"] = list(dict.fromkeys(named))
         return self
 
     @property

@@ -21,7 +21,6 @@ from affuse.evaluation.calibration import (
     speakers_of,
 )
 from affuse.reports.tables.rows import Row, Run, uncounted
-from affuse.training.runfolder import RunFolder
 
 
 def calibration_tables(
@@ -92,5 +91,5 @@ def _scaled(
 
 def _speaker_of(run: Run) -> dict[str, str] | None:
     """Utterance id -> speaker by the run's split; None where it has none."""
-    table = RunFolder(run.folder).split()
+    table = run.tables.split
     return dict(zip(table["id"], table["speaker"], strict=True)) if "speaker" in table.columns else None

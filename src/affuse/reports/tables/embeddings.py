@@ -62,7 +62,7 @@ def of_run(run: Run, task: str, space: Sequence[str]) -> Tightness | None:
 
 def labelled_embeddings(run: Run, task: str, space: Sequence[str]) -> tuple[np.ndarray, np.ndarray] | None:
     """(n, width) embeddings and (n,) labels of the test utterances that have the task's label."""
-    kept = run.embeddings()
+    kept = run.tables.embeddings
     if kept is None or task not in run.test.columns:
         return None
     labels = pd.Series(kept[0]).map(run.test.drop_duplicates("id").set_index("id")[task])

@@ -15,22 +15,24 @@ import pandas as pd
 from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.tables.results import TITLES, rows_of
+from affuse.reports.tables.run_tables import ReadRuns
 from affuse.training.cells import Cell
 from affuse.training.compare import Comparison
-from affuse.training.runfolder import RunFolder
 
 PARTS = ("validation", "test")
 
 
-def joint_losses(comparison: Comparison) -> pd.DataFrame:
+def joint_losses(comparison: Comparison, read: ReadRuns | None = None) -> pd.DataFrame:
     """One row per (variant without its seed, quantity): value (mean over seeds), sd_seeds, seeds, folds.
 
     quantity: ``weight_<task>`` at the last epoch (mean over folds); ``<part>_nll_sum``, over utterances of all
     folds and over tasks; ``<part>_nll_mean``, the sum over tasks of ``<part>_nll_mean_<task>``, each the mean
     over the utterances that have the task's label; ``test_acc_<task>``, ``test_bacc_<task>``. NLL is
     unweighted, in nats. part: validation or test. A variant with an unfinished or failed cell is left out.
+    ``read``: what of the runs was read for this report.
     """
     rows: list[dict[str, Any]] = []
+    read = read or ReadRuns()
     for row, cells in rows_of(comparison).items():
         if cells[0].variant.baseline or any(cell.folder not in comparison.results for cell in cells):
             continue
@@ -39,7 +41,7 @@ def joint_losses(comparison: Comparison) -> pd.DataFrame:
         by_seed: dict[int, list[Cell]] = {}
         for cell in cells:
             by_seed.setdefault(cell.variant.recipe.seed, []).append(cell)
-        found = pd.DataFrame([_of_seed(of_seed, spaces) for of_seed in by_seed.values()])
+        found = pd.DataFrame([_of_seed(of_seed, spaces, read) for of_seed in by_seed.values()])
         for quantity in found.columns:
             values = found[quantity].to_numpy(float)
             rows.append(
@@ -58,11 +60,13 @@ def joint_losses(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _of_seed(cells: Sequence[Cell], spaces: dict[str, list[str]]) -> dict[str, float]:
-    last = pd.DataFrame(RunFolder(cell.folder).metrics().iloc[-1] for cell in cells)
+def _of_seed(cells: Sequence[Cell], spaces: dict[str, list[str]], read: ReadRuns) -> dict[str, float]:
+    last = pd.DataFrame(read.of(cell.folder).metrics.iloc[-1] for cell in cells)
     found = {f"weight_{task}": float(last[f"weight_{task}"].mean()) for task in spaces}
     for part in PARTS:
-        table = pd.concat([RunFolder(cell.folder).predictions(part) for cell in cells], ignore_index=True)
+        tables = [read.of(cell.folder) for cell in cells]
+        parts = [one.test if part == "test" else one.validation for one in tables]
+        table = pd.concat(parts, ignore_index=True)
         if not len(table):
             continue
         losses = {

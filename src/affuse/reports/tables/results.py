@@ -13,10 +13,10 @@ from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table
 from affuse.models.parts import resolve_encoders
 from affuse.recipe import Recipe
+from affuse.reports.tables.run_tables import ReadRuns
 from affuse.training.cells import Cell
 from affuse.training.compare import Comparison
 from affuse.training.experiment import Experiment
-from affuse.training.runfolder import RunFolder
 from affuse.training.variants import describe
 
 # field names of the metrics, with the field's other names for them
@@ -28,7 +28,7 @@ RESULT_NUMBERS = (
 )  # fmt: skip
 
 
-def collect_results(comparison: Comparison) -> pd.DataFrame:
+def collect_results(comparison: Comparison, read: ReadRuns | None = None) -> pd.DataFrame:
     """One row per (variant without its seed, task, metric).
 
     ``value`` is the mean over seeds of the metric over the test utterances of all folds together; ``low`` and
@@ -36,17 +36,16 @@ def collect_results(comparison: Comparison) -> pd.DataFrame:
     generated corpus; ``sd_seeds`` and ``sd_folds`` its standard deviation over seeds (NaN for a baseline, which has
     none), and over folds (each averaged over seeds); ``n`` the test utterances, ``speakers`` whose they are (one that
     is not known counts for each of its utterances).
-    A variant with an unfinished or failed cell is left out.
+    A variant with an unfinished or failed cell is left out. ``read``: what of the runs was read for this report.
     """
     rows: list[dict[str, Any]] = []
+    read = read or ReadRuns()
     for row, cells in rows_of(comparison).items():
         if any(cell.folder not in comparison.results for cell in cells):
             continue
         experiment = comparison.experiments[cells[0].experiment]
         speakers = experiment.labelled.table.set_index("id")["speaker"]
-        by_seed = tables_by_seed(
-            (c.variant.recipe.seed, RunFolder(c.folder).predictions("test")) for c in cells
-        )
+        by_seed = tables_by_seed((c.variant.recipe.seed, read.of(c.folder).test) for c in cells)
         for task, space in experiment.labelled.spaces.items():
             tables = [table for table in by_seed.values() if table[task].isin(space).any()]
             if not tables:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pandas as pd
 from affuse.errors import AffuseError
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.tables.results import tables_by_seed
+from affuse.reports.tables.run_tables import ReadRuns, RunTables
 from affuse.training.comparison_folder import RECORD
 from affuse.training.runfolder import PREDICTIONS, RunFolder
 
@@ -33,6 +34,7 @@ class Run:
     fold: int
     seed: int
     result: dict[str, Any]  # results.json: best_epoch, utterances (role -> how many), parameters, seconds
+    read: ReadRuns = field(default_factory=ReadRuns, repr=False)  # whom it shares its tables with
 
     @property
     def utterances(self) -> dict[str, int]:
@@ -44,24 +46,25 @@ class Run:
         """The epoch whose weights were kept, from 1."""
         return self.result.get("best_epoch")
 
-    @cached_property
+    @property
+    def tables(self) -> RunTables:
+        """Its files, each read once."""
+        return self.read.of(self.folder)
+
+    @property
     def test(self) -> pd.DataFrame:
         """Its test predictions."""
-        return RunFolder(self.folder).predictions("test")
+        return self.tables.test
 
-    @cached_property
+    @property
     def validation(self) -> pd.DataFrame:
         """Its validation predictions; no rows where the protocol has none."""
-        return RunFolder(self.folder).predictions("validation")
+        return self.tables.validation
 
-    @cached_property
+    @property
     def metrics(self) -> pd.DataFrame:
         """``metrics.csv``, a row per epoch; empty where the run is of an older kind."""
-        return RunFolder(self.folder).metrics()
-
-    def embeddings(self) -> tuple[list[str], Any] | None:
-        """Ids and (n, width) of the test part; None where the run is from before they were kept."""
-        return RunFolder(self.folder).embeddings()
+        return self.tables.metrics
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +87,7 @@ class Row:
     @cached_property
     def recipe(self) -> dict[str, Any]:
         """The resolved recipe of its runs, by sections; empty where they kept none."""
-        return RunFolder(self.runs[0].folder).recipe_fields()
+        return self.runs[0].tables.recipe_fields
 
     @property
     def epochs(self) -> int | None:
@@ -118,12 +121,12 @@ class Row:
         return text + (f" {MARK}" if self.on_test else "")
 
 
-def read_rows(folder: Path, record: dict[str, Any]) -> list[Row]:
-    """The finished rows of a comparison's folder, in its order.
+def read_rows(folder: Path, record: dict[str, Any], read: ReadRuns | None = None) -> list[Row]:
+    """The finished rows of a comparison's folder, in its order; ``read``: what of the runs was read for this report.
 
     Raises AffuseError where a run that ``comparison.json`` calls finished has no predictions.
     """
-    rows = []
+    rows, read = [], read or ReadRuns()
     for entry in record["rows"]:
         if not all(cell["finished"] for cell in entry["cells"]):
             continue
@@ -136,7 +139,7 @@ def read_rows(folder: Path, record: dict[str, Any]) -> list[Row]:
                 )
             result = RunFolder(place).recorded()
             on_test = on_test or str(result.get("on_test") or "")
-            runs.append(Run(place, cell["fold"], cell["seed"], result))
+            runs.append(Run(place, cell["fold"], cell["seed"], result, read))
         about = entry["settings"], tuple(entry["modalities"]), entry["split_hash"], on_test, runs
         rows.append(Row(*about, str(entry.get("stamp") or ""), bool(entry.get("baseline"))))
     return rows

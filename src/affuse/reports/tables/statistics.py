@@ -74,6 +74,11 @@ def compute_statistics(
     )
 
 
+def of_task(table: pd.DataFrame, task: str) -> pd.DataFrame:
+    """The lines of one task of a table of all tasks, which may be empty."""
+    return table[table["task"] == task] if len(table) else table
+
+
 def write_statistics(statistics: Statistics, folder: Path) -> None:
     """Write each of STATISTICS as a CSV file of its name; one without lines is not written."""
     for name, file in STATISTICS.items():

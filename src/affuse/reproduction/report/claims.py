@@ -23,6 +23,7 @@ from affuse.reports.tables.paired import (
 )
 from affuse.reports.tables.paired_nll import compare_nll
 from affuse.reports.tables.rows import Row, read_rows
+from affuse.reports.tables.statistics import of_task
 from affuse.reports.tables.utterances import read_utterances
 from affuse.reproduction.definition import Claim, Paper, published
 from affuse.reproduction.report.values import note_of
@@ -45,7 +46,12 @@ _EMPTY = dict.fromkeys(
 ) | {"n": 0}
 
 
-def claims_table(paper: Paper, frame: pd.DataFrame, folders: Mapping[str, Path]) -> pd.DataFrame:
+def claims_table(
+    paper: Paper,
+    frame: pd.DataFrame,
+    folders: Mapping[str, Path],
+    trainings: Mapping[str, pd.DataFrame] | None = None,
+) -> pd.DataFrame:
     """COLUMNS: a line per claim and protocol. ``frame``: ``reproduction_rows``; ``folders``: protocol -> comparison.
 
     difference: of BACC in percentage points (classification), or of the unweighted NLL of the test part in nats
@@ -56,12 +62,13 @@ def claims_table(paper: Paper, frame: pd.DataFrame, folders: Mapping[str, Path])
     where it is over speakers alone, "not significant", "not judged" where the test part was used to make a row, or
     where its trainings did not train, which ``trainings`` says (no Holm p then), "not tested". stamp: of the protocol's
     split. note: what is known against the published numbers.
+    ``trainings``: protocol -> the rows of its trainings.csv, where they have been computed already.
     """
     lines: list[dict[str, Any]] = []
     for protocol, folder in folders.items():
         chosen = _chosen_rows(frame[frame["protocol"] == protocol])
         rows, speakers, spaces, stamp = _read(folder)
-        untrained = untrained_rows(list(rows.values()), spaces)
+        untrained = untrained_rows(list(rows.values()), spaces, (trainings or {}).get(protocol))
         of_protocol = []
         for claim in paper.claims:
             pair = rows.get(chosen.get(claim.over, "")), rows.get(chosen.get(claim.row, ""))
@@ -99,11 +106,17 @@ def _chosen_rows(frame: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def untrained_rows(rows: Sequence[Row], spaces: Mapping[str, Sequence[str]]) -> dict[Row, str]:
-    """Row -> why no difference of it is judged, for any of the tasks; see ``reports.convergence``."""
+def untrained_rows(
+    rows: Sequence[Row], spaces: Mapping[str, Sequence[str]], trainings: pd.DataFrame | None = None
+) -> dict[Row, str]:
+    """Row -> why no difference of it is judged, for any of the tasks; see ``reports.convergence``.
+
+    ``trainings``: ``training_table`` of all tasks, where it has been computed already.
+    """
     found: dict[Row, str] = {}
     for task, space in spaces.items():
-        for row, why in reasons_of(training_table(rows, task, space), rows).items():
+        table = training_table(rows, task, space) if trainings is None else of_task(trainings, task)
+        for row, why in reasons_of(table, rows).items():
             told = f"{task}: {why}" if len(spaces) > 1 else why
             found[row] = "; ".join(filter(None, (found.get(row), told)))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from affuse.reports.sections.training import JOINT, curves, kept_in_words, train
 from affuse.reports.tables.convergence import training_table
 from affuse.reports.tables.results import TITLES
 from affuse.reports.tables.rows import read_rows
+from affuse.reports.tables.statistics import of_task
 from affuse.reproduction.definition import PROTOCOLS
 from affuse.reproduction.report.claims import NOTES, judging
 from affuse.reproduction.report.figure import protocols_figure
@@ -43,11 +45,14 @@ _FILES = {
 }
 
 
-def write_reproduction_page(folder: str | Path) -> Path:
-    """Write the three files; return the page's path. AffuseError where the folder's own files cannot be read."""
+def write_reproduction_page(folder: str | Path, trainings: Mapping[str, pd.DataFrame] | None = None) -> Path:
+    """Write the three files; return the page's path. AffuseError where the folder's own files cannot be read.
+
+    ``trainings``: protocol -> the rows of its trainings.csv, where they have been computed already.
+    """
     folder = Path(folder)
     record, frame, claims = read_record(folder)
-    sections = make_sections(folder, record, frame, claims)
+    sections = make_sections(folder, record, frame, claims, trainings)
     lead = _lead(record)
     told = _warnings(record)
     with reproduction_outputs(folder).writing():
@@ -58,13 +63,17 @@ def write_reproduction_page(folder: str | Path) -> Path:
 
 
 def make_sections(
-    folder: Path, record: dict[str, Any], frame: pd.DataFrame, claims: pd.DataFrame
+    folder: Path,
+    record: dict[str, Any],
+    frame: pd.DataFrame,
+    claims: pd.DataFrame,
+    trainings: Mapping[str, pd.DataFrame] | None = None,
 ) -> list[Section]:
-    """The page in order."""
+    """The page in order; ``trainings``: see ``write_reproduction_page``."""
     return [
         _verdict(record, frame, claims),
         _numbers(record, frame),
-        *(_protocol(folder, about) for about in record["protocols"]),
+        *(_protocol(folder, about, (trainings or {}).get(about["id"])) for about in record["protocols"]),
         Section(
             "Files",
             [
@@ -205,7 +214,7 @@ def _numbers(record: dict[str, Any], frame: pd.DataFrame) -> Section:
     return Section(title, blocks, paper=True)
 
 
-def _protocol(folder: Path, about: dict[str, Any]) -> Section:
+def _protocol(folder: Path, about: dict[str, Any], trainings: pd.DataFrame | None) -> Section:
     ran, there = about["folds"]
     facts = [
         ("split", about["split"]),
@@ -222,14 +231,14 @@ def _protocol(folder: Path, about: dict[str, Any]) -> Section:
     if about["notes"]:
         blocks.append(Notes(f"What is different here ({len(about['notes'])})", about["notes"], open=True))
     blocks += [Prose(f"{failure}", "soft") for failure in about["failed"]]
-    blocks += _trainings(folder / about["folder"], about["id"])
+    blocks += _trainings(folder / about["folder"], about["id"], trainings)
     if (folder / about["folder"] / PAGE).is_file():
         link = Cell("all rows, intervals and figures of this protocol", href=f"{about['folder']}/{PAGE}")
         blocks.append(Table(["report of this protocol"], [[link]]))
     return Section(f"The protocol: {about['name']}", blocks)
 
 
-def _trainings(folder: Path, protocol: str) -> list[Block]:
+def _trainings(folder: Path, protocol: str, trainings: pd.DataFrame | None) -> list[Block]:
     """Whether each row trained; with several tasks the joint loss and the weights by epoch too (the paper's Fig. 2)."""
     if not (folder / COMPARISON).is_file():
         return []
@@ -237,7 +246,8 @@ def _trainings(folder: Path, protocol: str) -> list[Block]:
     rows = read_rows(folder, record)
     blocks: list[Block] = []
     for task, about in record["tasks"].items():
-        table = training_table(rows, task, about["classes"])
+        computed = None if trainings is None else of_task(trainings, task)
+        table = training_table(rows, task, about["classes"]) if computed is None else computed
         if len(table):
             blocks.append(Heading(f"Trainings{f': {task}' if len(record['tasks']) > 1 else ''}"))
             blocks.append(trainings_table(table, list(table["row"])))

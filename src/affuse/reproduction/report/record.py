@@ -52,6 +52,7 @@ def write_record(
     out: Path, paper: Paper, runs: Sequence[ProtocolRun], form_notes: Sequence[str], command: str = ""
 ) -> dict[str, Any]:
     """Write the three files; return the record (the last one's content). ``command``: what was typed."""
+    trainings = {run.name: run.trainings for run in runs}
     frame = reproduction_rows(paper, runs, _untrained(out, runs))
     same = same_corpus(paper, runs)
     corpus = runs[0].comparison.experiments[0].corpus.info
@@ -78,7 +79,8 @@ def write_record(
         "protocols": [_about(paper, run, out) for run in runs],
     }
     write_csv(out / NUMBERS, frame)
-    write_csv(out / CLAIMS, claims_table(paper, frame, {run.name: out / run.name for run in runs}))
+    folders = {run.name: out / run.name for run in runs}
+    write_csv(out / CLAIMS, claims_table(paper, frame, folders, trainings))
     write_json(out / RECORD, record)
     return record
 
@@ -130,7 +132,7 @@ def _untrained(out: Path, runs: Sequence[ProtocolRun]) -> dict[tuple[str, str], 
     for run in runs:
         record = read_comparison(out / run.name)
         spaces = {task: about["classes"] for task, about in record["tasks"].items()}
-        told = untrained_rows(read_rows(out / run.name, record), spaces)
+        told = untrained_rows(read_rows(out / run.name, record), spaces, run.trainings)
         found |= {(run.name, row.settings["row"]): why for row, why in told.items()}
     return found
 

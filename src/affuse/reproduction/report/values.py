@@ -47,6 +47,7 @@ class ProtocolRun(NamedTuple):
     grid: Grid
     comparison: Comparison
     results: pd.DataFrame  # the rows of its results.csv
+    trainings: pd.DataFrame  # the rows of its trainings.csv
 
 
 def reproduction_rows(

@@ -17,6 +17,7 @@ from affuse.training.prediction import predict_table
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
+    from affuse.corpora.label_map import NamedMap
     from affuse.models.network import Model
     from affuse.progress import Progress
     from affuse.recipe import Recipe
@@ -63,6 +64,7 @@ def evaluate_model(
     role: str | None = None,
     modalities: Sequence[str] | None = None,
     run: Path | None = None,
+    labels: NamedMap | None = None,
 ) -> Evaluation:
     """Predict the labelled utterances that had no part in training the model, and measure.
 
@@ -77,13 +79,14 @@ def evaluate_model(
         modalities: Those that the model is given; None: all of its own. The others are neither read nor encoded, but
             masked.
         run: The model's folder, for models that do not keep what they have seen.
+        labels: The corpus's labels -> the model's; those that are not named are told by the vocabulary.
 
     Raises:
         AffuseError: For a modality that the model does not have, for labels that are not the model's, and if nothing
             is left.
     """
     recipe = _given(model.recipe, modalities)
-    chosen = select_utterances(model, corpus, progress, split=split, role=role, run=run)
+    chosen = select_utterances(model, corpus, progress, split=split, role=role, run=run, labels=labels)
     clips, plan = open_selection(model, recipe, chosen, cache, progress, device)
     table = predict_table(model, clips, "all", 0, model.recipe.training.batch_size, device)
     table["role"] = table["id"].map(chosen.roles)

@@ -8,8 +8,10 @@ from difflib import get_close_matches
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.label_map import NamedMap
+from affuse.corpora.labels import OTHERWISE
 from affuse.corpora.relabel import relabel
-from affuse.corpora.vocabulary import translation
+from affuse.corpora.vocabulary import canonical, same_label, translation
 from affuse.errors import AffuseError, argument
 from affuse.parts.registry import unknown
 from affuse.recipe import Task
@@ -33,6 +35,70 @@ def rename_labels(corpus: Corpus, renamed: Mapping[str, str]) -> Corpus:
     return relabel(corpus, {task: mapping for task, mapping in maps.items() if mapping})
 
 
+def by_map(corpus: Corpus, chosen: NamedMap, spaces: Mapping[str, Sequence[str]]) -> tuple[Corpus, list[str]]:
+    """(the corpus with its labels mapped to the model's, sentences to be said); several may become one, or None.
+
+    A label belongs to every task of the model in which the corpus has it. Labels on either side may be in another
+    spelling. ``"*"`` is every label of these tasks that the map does not name.
+
+    Args:
+        corpus: Stays as it is.
+        chosen: The map.
+        spaces: Task -> the model's classes.
+
+    Raises:
+        AffuseError: A label that the corpus does not have, or one that the model does not have for it.
+    """
+    maps: dict[str, dict[str, str | None]] = {task: {} for task in spaces}
+    theirs = {task: _labels_of(corpus, task) for task in spaces}
+    for label, other in chosen.pairs.items():
+        if label == OTHERWISE:
+            continue
+        found = {task: name for task in spaces if (name := same_label(label, theirs[task], task))}
+        if not found:
+            known = list(dict.fromkeys(name for names in theirs.values() for name in names))
+            raise AffuseError(f"{chosen.where}: {unknown(label, known, f'labels of {corpus.info.name}')}.")
+        for task, name in _targets(other, list(found), spaces, f"{chosen.where}, {label}").items():
+            maps[task][found[task]] = name
+    if OTHERWISE in chosen.pairs:
+        touched = [task for task in spaces if maps[task]] or list(spaces)[:1]
+        where = f"{chosen.where}, {OTHERWISE}"
+        for task, name in _targets(chosen.pairs[OTHERWISE], touched, spaces, where).items():
+            maps[task][OTHERWISE] = name
+    maps = {task: mapping for task, mapping in maps.items() if mapping}
+    said = []
+    for task, mapping in maps.items():
+        pairs = ", ".join(
+            f"{'every other' if label == OTHERWISE else label} is {'left out' if name is None else name}"
+            for label, name in mapping.items()
+        )
+        said.append(f"By {chosen.where}, of the {task} labels of {corpus.info.name}: {pairs}.")
+    return relabel(corpus, maps), said
+
+
+def _targets(
+    other: str | None, tasks: Sequence[str], spaces: Mapping[str, Sequence[str]], where: str
+) -> dict[str, str | None]:
+    """Task -> the model's label that ``other`` means there, of those of ``tasks`` that have it; None stays None."""
+    if other is None:
+        return dict.fromkeys(tasks)
+    meant: dict[str, str | None] = {
+        task: name for task in tasks if (name := same_label(other, spaces[task], task))
+    }
+    if not meant:
+        known = list(dict.fromkeys(name for task in tasks for name in spaces[task]))
+        raise AffuseError(
+            f"{where}: {unknown(other, known, 'labels of the model')}, or null to leave it out."
+        )
+    return meant
+
+
+def _labels_of(corpus: Corpus, task: str) -> list[str]:
+    """In the corpus's table and label space."""
+    used = corpus.table[task].dropna().unique() if task in corpus.table.columns else []
+    return list(dict.fromkeys([*corpus.info.label_spaces.get(task, []), *sorted(map(str, used))]))
+
+
 def by_vocabulary(
     corpus: Corpus, spaces: Mapping[str, Sequence[str]], tasks: Mapping[str, Task]
 ) -> tuple[Corpus, list[str]]:
@@ -42,8 +108,13 @@ def by_vocabulary(
     """
     maps, said = {}, []
     for task, space in spaces.items():
-        labels = list(_counts(corpus.table, task, tasks[task].merge))
-        if found := translation(labels, space, task):
+        merge = tasks[task].merge
+        meant = {canonical(name, task) for name in space}
+        merged = [
+            label for label in merge if canonical(label, task) not in meant
+        ]  # become classes afterwards
+        labels = list(_counts(corpus.table, task, merge))
+        if found := translation(labels, [*space, *merged], task):
             maps[task] = found
             pairs = ", ".join(f"{label} is {name}" for label, name in found.items())
             said.append(f"To the model, of the {task} labels of {corpus.info.name}: {pairs}.")

@@ -11,12 +11,13 @@ from affuse.names import listed
 from affuse.tables import read_table
 from affuse.training.clip_plan import ClipPlan, read_clips
 from affuse.training.data import Clips, LabelledTable, label_table
-from affuse.training.evaluate.labels import by_vocabulary, check_labels
+from affuse.training.evaluate.labels import by_map, by_vocabulary, check_labels
 from affuse.training.evaluate.unseen import choose_utterances
 from affuse.training.runfolder import SPLIT
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
+    from affuse.corpora.label_map import NamedMap
     from affuse.models.network import Model
     from affuse.progress import Progress
     from affuse.recipe import Recipe
@@ -50,6 +51,7 @@ def select_utterances(
     split: Path | None = None,
     role: str | None = None,
     run: Path | None = None,
+    labels: NamedMap | None = None,
 ) -> Selection:
     """Choose the labelled utterances that had no part in training the model, or those of one role.
 
@@ -60,11 +62,13 @@ def select_utterances(
         split: A run's ``split.csv``, by which a role is chosen (default: test).
         role: One role (train, validation, test) in the model's training, or all.
         run: The model's folder, for models that do not keep what they have seen.
+        labels: The corpus's labels -> the model's, before the vocabulary is asked.
 
     Raises:
         AffuseError: For labels that are not the model's, a role that no utterance has, and if nothing is left.
     """
     corpus = as_trained(corpus, model.recipe.corpus, progress, split)
+    corpus, mapped = (corpus, []) if labels is None else by_map(corpus, labels, model.label_spaces)
     corpus, renamed = by_vocabulary(corpus, model.label_spaces, model.recipe.tasks)
     labelled = label_table(corpus, model.recipe, model.label_spaces)
     everyone = list(corpus.table["id"])
@@ -76,7 +80,7 @@ def select_utterances(
                 f"No {role} utterance of {split} is in {corpus.info.name}; is it another corpus's split?"
             )
     unfit, said = check_labels(corpus, everyone, model.label_spaces, model.recipe.tasks)
-    said = [*renamed, *said]
+    said = [*mapped, *renamed, *said]
     tasks = [task for task in model.label_spaces if task not in unfit]
     some = labelled.table[tasks].notna().any(axis=1) & labelled.table["id"].isin(set(everyone))
     ids = list(labelled.table["id"][some])
