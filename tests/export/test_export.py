@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
+import pandas as pd
 import pytest
 import torch
 
@@ -23,7 +25,7 @@ from affuse.media.audio import read_waveform
 from affuse.media.mel import RATE
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.network import Model
-from affuse.onnx.check import _Samples, measure_export
+from affuse.onnx.check import _Samples
 from affuse.onnx.onnx_file import ExportedNetwork, export_onnx, quantise
 from affuse.parts.registry import PARTS
 from affuse.progress import Heard
@@ -105,8 +107,6 @@ EMODB = Path(__file__).parents[2] / ".." / "shared" / "data" / "emodb"
 @pytest.mark.skipif(not EMODB.is_dir(), reason="../shared/data/emodb is not there")
 def test_real_clips_through_every_fusion(exported: tuple[Model, Path]) -> None:
     """Twelve EmoDB clips with their words, sound or words missing from some."""
-    import pandas as pd
-
     model, path = exported
     rows = pd.read_csv(EMODB / "utterances.csv").iloc[::30].head(12)
     encoders = frozen_encoders(model)
@@ -251,22 +251,27 @@ def test_raw_log_mels_take_samples_and_int8_keeps_them(
     assert np.abs(rounded - wanted).max() < 0.2 * np.abs(wanted).max()
 
 
-def test_nearest_center_models_export(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def centers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
+    """A model that answers with the class of the nearest center, and its file."""
     torch.manual_seed(0)
     recipe = Recipe.parse(
         {
             "name": "c",
-            "tasks": {"emotion": {"loss": "contrastive_center"}},
-            "modalities": {"audio": features(7, "a")},
+            "tasks": {"emotion": {"loss": "contrastive_center"}, "gender": {"loss": "cross_entropy"}},
+            "modalities": {"audio": features(7, "a"), "text": features(6, "t")},
         }
     )
     model = affuse.build(recipe).eval()
-    assert_same(model, export_onnx(model, tmp_path / "m.onnx"), {"audio": batch([3, 1], 7)})
+    return model, export_onnx(model, tmp_path_factory.mktemp("centers") / "model.onnx")
 
 
-def test_the_metadata_say_how_to_use_the_file(tmp_path: Path) -> None:
-    model = build({"audio": features(7, "a"), "text": features(6, "t")})
-    path = export_onnx(model, tmp_path / "model.onnx")
+def test_nearest_center_models_export(centers: tuple[Model, Path]) -> None:
+    assert_same(*centers, {"audio": batch([3, 1], 7), "text": batch([2, 4], 6)})
+
+
+def test_the_metadata_say_how_to_use_the_file(centers: tuple[Model, Path]) -> None:
+    model, path = centers
     told = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map
     assert json.loads(told["labels"]) == model.label_spaces
     assert json.loads(told["inputs"])["audio"] == {
@@ -275,7 +280,7 @@ def test_the_metadata_say_how_to_use_the_file(tmp_path: Path) -> None:
     }  # fmt: skip
     assert json.loads(told["preprocessing"])["modalities"]["text"]["options"]["name"] == "t"
     assert told["affuse_format"] == "1"
-    assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]  # one file
+    assert [p.name for p in path.parent.iterdir()] == ["model.onnx"]  # one file
     assert b".py" not in path.read_bytes()  # nothing of where it was made
 
 
@@ -283,13 +288,20 @@ def test_int8_is_smaller_and_close(tmp_path: Path) -> None:
     model = build(
         {"audio": features(64, "a"), "text": features(64, "t")}, "attention", {"width": 64, "heads": 2}
     )
-    full = export_onnx(model, tmp_path / "full.onnx")
-    small = export_onnx(model, tmp_path / "small.onnx", int8=True)
+    full, small = export_onnx(model, tmp_path / "full.onnx"), tmp_path / "small.onnx"
+    quantise(full, small)
     assert small.stat().st_size < 0.6 * full.stat().st_size
     clips = {"audio": batch([7, 2, 0], 64), "text": batch([3, 0, 9], 64)}
     sessions = [onnxruntime.InferenceSession(path) for path in (full, small)]
     exact, rounded = (session.run(None, feed(clips))[0] for session in sessions)
     assert 0 < np.abs(exact - rounded).max() < 0.2 * np.abs(exact).max()
+
+
+def test_a_file_written_in_int8_is_the_other_quantised(centers: tuple[Model, Path], tmp_path: Path) -> None:
+    model, full = centers
+    quantise(full, tmp_path / "afterwards.onnx")
+    at_once = export_onnx(model, tmp_path / "at_once.onnx", int8=True)
+    assert at_once.read_bytes() == (tmp_path / "afterwards.onnx").read_bytes() != full.read_bytes()
 
 
 def test_encoders_that_cannot_be_exported_say_so(tmp_path: Path) -> None:
@@ -329,8 +341,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "run", folder / "corpus"
 
 
+@pytest.fixture(scope="module")
+def measured(
+    trained: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[pd.DataFrame, Path]:
+    """The run's file on its test part, from Python, and the cache of that."""
+    run, corpus = trained
+    cache = tmp_path_factory.mktemp("measured") / "c"
+    return affuse.measure_export(run, corpus, split=run / "split.csv", cache=cache), cache
+
+
 def test_the_command_measures_the_file_on_a_corpus(
     trained: tuple[Path, Path],
+    measured: tuple[pd.DataFrame, Path],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -353,11 +376,9 @@ def test_the_command_measures_the_file_on_a_corpus(
     assert done.code == 0, done.err
     assert out.is_file()
     assert "ONNX int8" in done.out
+    assert "DynamicQuantizeLinear" in {node.op_type for node in onnx.load(out).graph.node}
 
-    model = affuse.load(run)
-    table = measure_export(
-        model, Corpus.load(corpus), FeatureCache(tmp_path / "c"), Quiet(), split=run / "split.csv"
-    ).set_index("network")  # fmt: skip
+    table = measured[0].set_index("network")
     results = json.loads((run / "results.json").read_text())["metrics"]
     for task in ("emotion", "gender"):
         assert table.loc["PyTorch", f"{task}_acc"] == pytest.approx(results[task]["acc"], abs=1e-4)
@@ -365,10 +386,6 @@ def test_the_command_measures_the_file_on_a_corpus(
         assert table.loc["ONNX", f"{task}_max_difference"] < 1e-4
         assert table.loc["ONNX", f"{task}_changed"] == 0
         assert table.loc["ONNX int8", f"{task}_max_difference"] > 0
-    raw = measure_export(
-        model, Corpus.load(corpus), FeatureCache(tmp_path / "c"), Quiet(), "raw", run / "split.csv"
-    )
-    assert raw.set_index("network").loc["ONNX", "emotion_max_difference"] < 1e-4
 
 
 def test_no_input_of_the_command_is_replaced(
@@ -390,21 +407,22 @@ def test_no_input_of_the_command_is_replaced(
 
 
 def test_an_export_is_measured_from_python_by_the_same_function(
-    trained: tuple[Path, Path], tmp_path: Path
+    trained: tuple[Path, Path], measured: tuple[pd.DataFrame, Path]
 ) -> None:
     run, corpus = trained
+    table, cache = measured
     said = Heard(Quiet())
     model = affuse.load(run)
-    table = affuse.measure_export(run, corpus, split=run / "split.csv", cache=tmp_path / "c", progress=said)
-    again = affuse.measure_export(model, corpus, split=run / "split.csv", cache=tmp_path / "c")
+    again = affuse.measure_export(model, corpus, split=run / "split.csv", cache=cache, progress=said)
     assert list(table["network"]) == ["PyTorch", "ONNX", "ONNX int8"]
     same = ["network", "megabytes", "emotion_acc", "emotion_bacc", "emotion_changed", "n"]
     assert table[same].equals(again[same])
     assert table["n"].tolist() == [len(affuse.Run.load(run).predictions.query("role == 'test'"))] * 3
     assert "perhaps with utterances" not in " ".join(said.sentences)
     model.defaults = PredictionDefaults()  # of an older affuse: it does not know what it was trained on
-    whole = affuse.measure_export(model, corpus, cache=tmp_path / "c", progress=said)
+    whole = affuse.measure_export(model, corpus, inputs="raw", cache=cache, progress=said)
     assert whole["n"].iloc[0] == len(Corpus.load(corpus))
+    assert whole.set_index("network").loc["ONNX", "emotion_max_difference"] < 1e-4
     warned = "perhaps with utterances that the model was trained on; split='RUN/split.csv'"
     assert warned in " ".join(said.sentences)
     with pytest.raises(affuse.AffuseError, match="inputs takes features or raw, not 'both'"):
