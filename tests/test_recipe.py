@@ -102,6 +102,16 @@ def test_modalities_come_and_go() -> None:
         ("optimizer.lr", r"changes no field of a recipe: write field=value"),
         ("name.x=1", r"'name' holds '3m-ser', which has no field 'x'"),
         ("weighting.name=softmaxx", r"did you mean 'softmax'"),
+        ("seed=0-4", r"seed: should be a whole number, not the range '0-4'; .*over='seed=0,1,2,3,4'"),
+        ("epochs=0-4", r"training\.epochs: should be a whole number, not the range '0-4'"),
+        ("training.engine=0-4", r"training\.engine: should be 'auto' or 'lightning', not the range '0-4'"),
+        ("seed=2..3", r"not the range '2\.\.3'; .*over='seed=2,3'"),
+        ("seed=0:1000", r"not the range '0:1000'; .*over='seed=0,1000'"),
+        ("seed=4-0", r"not the range '4-0'; .*over='seed=4,0'"),
+        ("optimizer.lr=1e-3..1e-4", r"should be a number, not the range .*over='optimizer\.lr=1e-3,1e-4'"),
+        ("optimizer.lr=1e-x", r"optimizer\.lr: should be a number, not '1e-x'\."),
+        ("protocol=k_fold", r"protocol: should be fields in braces, such as \{kind: \.\.\.\}, not 'k_fold'"),
+        ("tasks=emotion", r"tasks: should be fields in braces, such as \{name: \.\.\.\}, not 'emotion'"),
     ],
 )
 def test_a_mistake_is_one_sentence_with_the_cure(override: str, message: str) -> None:

@@ -151,6 +151,7 @@ def test_what_is_listed_is_the_first_line_of_the_parts_docstring() -> None:
     for family in PARTS:
         for name, line in summaries(family).items():
             assert line == (inspect.getdoc(get(family, name)) or "").splitlines()[0], f"{family}: {name}"
+            assert "``" not in line, f"{family}: {name}: marks for the reference, not for a terminal"
 
 
 def test_parts_of_other_packages_are_listed_with_their_package_be_it_broken(tmp_path: Path) -> None:

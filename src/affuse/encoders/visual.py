@@ -56,7 +56,7 @@ class VisualOptions(FaceClipOptions):
 
 
 class VisualEncoder(FaceEncoder[VisualOptions]):
-    """Faces at ``frames_per_second`` -> one feature vector each: the mean over the last stage's map.
+    """Faces at frames_per_second -> one feature vector each: the mean over the last stage's map.
 
     Only real frames go through the network: padding costs nothing, and batch normalisation never sees it.
     ResNet-50 has 23,508,032 parameters.

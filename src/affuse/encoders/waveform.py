@@ -66,7 +66,7 @@ class WaveformOptions(EncoderOptions):
 
 
 class WaveformEncoder(Encoder[WaveformOptions]):
-    """Sound at ``rate`` -> frames of ``rate / frames_per_second / pool * filters / channel_pool`` features.
+    """Sound at rate -> frames of rate / frames_per_second / pool * filters / channel_pool features.
 
     The whole waveform is convolved and then cut into frames: a frame sees a quarter of a second to each side.
     Its weights are ``short.weight``, ``short.bias``, ``long.weight``, ``long.bias``, of nn.Conv1d's shapes.

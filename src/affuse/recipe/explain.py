@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -9,6 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from affuse.errors import argument
 from affuse.files.yaml_text import needs_quotes
 from affuse.names import quote
 from affuse.parts.registry import unknown
@@ -27,6 +29,10 @@ _PLAIN = {
     "bool_type": "should be true or false",
     "bool_parsing": "should be true or false",
 }
+_SECTIONS = {"dict_type", "model_type", "model_attributes_type"}
+_NUMBER = r"[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?"
+_RANGE = re.compile(rf"({_NUMBER})\s*(?:\.{{2,3}}|:)\s*({_NUMBER})|(\d+)\s*-\s*(\d+)", re.IGNORECASE)
+_MOST_OF_A_RANGE = 10
 
 
 def explain(error: ValidationError, where: str, schema: type[BaseModel], data: object) -> str:
@@ -44,7 +50,7 @@ def explain(error: ValidationError, where: str, schema: type[BaseModel], data: o
         path, hint = _unknown_field(path, finding["input"], schema, data)
         return f"{where}, {'.'.join(path)}: {hint}."
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where}, {'.'.join(path) or 'top level'}: {_problem(finding)}{more}."
+    return f"{where}, {'.'.join(path) or 'top level'}: {_problem(finding, path, schema)}{more}."
 
 
 def fields_called(name: str, schema: type[BaseModel]) -> list[str]:
@@ -52,14 +58,31 @@ def fields_called(name: str, schema: type[BaseModel]) -> list[str]:
     return _elsewhere(SYNONYMS.get(name, name), schema, {})
 
 
-def _problem(finding: ErrorDetails) -> str:
+def _problem(finding: ErrorDetails, path: Sequence[str], schema: type[BaseModel]) -> str:
     if quoting := needs_quotes(finding):
         return quoting
-    message = finding["msg"].removeprefix("Value error, ")
+    value, message = finding["input"], finding["msg"].removeprefix("Value error, ")
+    if finding["type"] in _SECTIONS:
+        fields = [] if finding["type"] == "dict_type" else _fields_at(schema, path)
+        first = next(iter(fields), "name")
+        return f"should be fields in braces, such as {{{first}: ...}}, not {quote(value)}"
     if finding["type"] in _PLAIN or message.startswith("Input should "):
         wanted = _PLAIN.get(finding["type"], message.removeprefix("Input "))
-        return f"{wanted}, not {quote(finding['input'])}"
+        if isinstance(value, str) and (ends := _RANGE.fullmatch(value.strip())):
+            if finding["type"].startswith(("greater_", "less_")):
+                wanted = _PLAIN["int_parsing"]  # pydantic reads 0-4 as -4, and would speak of that
+            singly = argument("over", f"{'.'.join(path)}={_listed([end for end in ends.groups() if end])}")
+            return f"{wanted}, not the range {quote(value)}; several values are compared by {singly}"
+        return f"{wanted}, not {quote(value)}"
     return "this field is required" if finding["type"] == "missing" else message
+
+
+def _listed(ends: Sequence[str]) -> str:
+    """The values of a range, with commas between: all of a short one of whole numbers, else its ends."""
+    first, last = ends
+    if first.isdecimal() and last.isdecimal() and 0 <= int(last) - int(first) < _MOST_OF_A_RANGE:
+        return ",".join(map(str, range(int(first), int(last) + 1)))
+    return f"{first},{last}"
 
 
 def _unknown_field(
@@ -142,5 +165,5 @@ def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
     """The sections within an annotation: Task of ``dict[str, Task]``, Schedule of ``Schedule | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    for argument in get_args(annotation):
-        yield from _sections(argument)
+    for inner in get_args(annotation):
+        yield from _sections(inner)
