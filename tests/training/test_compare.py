@@ -159,6 +159,22 @@ def test_other_settings_in_the_same_folder_are_refused(
         run(place, tmp_path, ["seed=0"], ["lr=1e-5"])
 
 
+def test_another_corpus_in_the_same_folder_is_refused(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
+    """Its rows may have other names, so that no run of the two is the same."""
+    corpus, cache = place
+    run(place, tmp_path / "out", ["seed=0"], folds=[0])
+    record = tmp_path / "out" / "comparison.json"  # as the tables' writer leaves it
+    record.write_text(json.dumps({"corpus": {"title": "small", "hash": corpus.hash}}))
+    other = Corpus(corpus.table.iloc[1:], corpus.info.model_copy(update={"name": "other"}), corpus.folder)
+    with pytest.raises(
+        AffuseError, match=r"holds a comparison on small, and other \(generated\) is another corpus"
+    ):
+        run((other, cache), tmp_path / "out", ["seed=1"], folds=[0])
+    assert not list((tmp_path / "out").rglob("*seed=1*"))
+
+
 def test_processes_give_the_tables_of_one_process(place: tuple[Corpus, FeatureCache], tmp_path: Path) -> None:
     run(place, tmp_path / "one", ["seed=0,1"], jobs=1, folds=[0])
     _, progress = run(place, tmp_path / "two", ["seed=0,1"], jobs=2, folds=[0])

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.models.hub import download, looks_like_id
 from affuse.models.index import IN_RUN, INDEX, read_index
 
 STARTERS = Path(__file__).parents[1] / "starters"  # model folders that come with affuse
+COMPARISON, RESULT = "comparison.json", "results.json"  # of a comparison, and of a run
 STARTER = "starter"  # the one that answers where no model is named
 
 
@@ -46,6 +47,11 @@ def find_folder(source: str | Path) -> Path:
         raise AffuseError(
             f"{folder} is a file, not a model; the model comes first: give a folder that 'affuse train' wrote or a Hub "
             "id."
+        )
+    if (folder / COMPARISON).is_file() or (folder / RESULT).is_file():
+        raise AffuseError(
+            f"{folder} holds no model: 'affuse compare' keeps them with {argument('keep_models', True)}; then name one "
+            "of its runs, such as runs/ROW/fold0."
         )
     raise AffuseError(f"{folder} is not a model folder: it has no {INDEX}; 'affuse train' writes one.")
 

@@ -18,7 +18,12 @@ from affuse.files.outputs import Outputs
 from affuse.progress import Progress
 from affuse.training.cache import FeatureCache
 from affuse.training.cells import Cell, plan_cells
-from affuse.training.comparison_folder import FAILED, check_comparison_folder, comparison_outputs
+from affuse.training.comparison_folder import (
+    FAILED,
+    check_comparison_folder,
+    check_same_corpus,
+    comparison_outputs,
+)
 from affuse.training.epoch_count import EpochCount
 from affuse.training.experiment import Experiment, skipped_table
 from affuse.training.run import Wanted
@@ -79,6 +84,7 @@ def compare(
     """
     out = Path(out)
     outputs = comparison_outputs(out)
+    check_same_corpus(out, corpus)
     check_comparison_folder(out, outputs)
     wanted = Wanted(model=keep_models, subsets=subsets)
     comparison = Comparison(

@@ -16,12 +16,17 @@ paired_tests.csv, ...  the report's statistics, ``STATISTICS``
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from affuse.errors import AffuseError, argument
 from affuse.failures import SKIPPED
 from affuse.files.outputs import Outputs, is_empty
 from affuse.training.runfolder import ENVIRONMENT, RunFolder
+
+if TYPE_CHECKING:
+    from affuse.corpora.corpus import Corpus
 
 RUNS = "runs"
 RECORD = "comparison.json"
@@ -85,3 +90,17 @@ def check_comparison_folder(out: Path, outputs: Outputs) -> None:
             f"{out} holds something other than a comparison; choose a new folder for {argument('out')}."
         )
     outputs.check([out / name for name in FILES])
+
+
+def check_same_corpus(out: Path, corpus: Corpus) -> None:
+    """Raise AffuseError if a comparison on another corpus ended in ``out``, whose tables would be replaced."""
+    try:
+        known = json.loads((out / RECORD).read_text(encoding="utf-8"))["corpus"]
+        title, written = known["title"], known["hash"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # none ended there, or whoever reads its record says what is wrong with it
+    if written != corpus.hash:
+        raise AffuseError(
+            f"{out} holds a comparison on {title}, and {corpus.info.title} is another corpus or was prepared "
+            f"anew; choose another {argument('out')}."
+        )
