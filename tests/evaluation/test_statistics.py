@@ -325,6 +325,15 @@ def grouped():
     return table, speakers.map(lambda name: "female" if int(name[1:]) % 2 else "male"), speakers
 
 
+def test_a_numbered_speaker_is_one_speaker_in_every_table() -> None:
+    """Of two tables one has an utterance without a speaker, whose blank makes numbers floats."""
+    tables = [
+        pd.DataFrame({"id": ids, "t": "x", "t_predicted": "x"}) for ids in (["a", "b"], ["a", "b", "c"])
+    ]
+    counts = speaker_confusions(tables, "t", ["x"], pd.Series({"a": 1, "b": 2}))
+    assert counts[:, :, 0, 0].tolist() == [[1, 1], [1, 1], [0, 1]]  # 1, 2 and c
+
+
 def test_group_metrics_are_scikit_learns_on_the_group() -> None:
     table, gender, speakers = grouped()
     other = table.assign(emotion_predicted=table["emotion"])

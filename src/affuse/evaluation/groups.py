@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ from affuse.evaluation.differences import Difference, student_difference, undefi
 from affuse.evaluation.intervals import (
     LEVEL,
     MEASURES,
-    speaker_confusions,
+    Answers,
+    answers_of,
+    count_confusions,
     speaker_interval,
     speakers_of,
 )
@@ -37,14 +40,17 @@ def group_metrics(
         A row per group and metric: group, metric (acc, bacc, recall_<class>), value, low, high (95 % over the group's
         speakers; ACC and BACC), n, speakers. A class that a group lacks has no recall there.
     """
+    return _metrics(_in_groups(answers_of(tables, task, space, clusters), groups), space, groups)
+
+
+def _metrics(answers: Sequence[_InGroups], space: Sequence[str], groups: pd.Series) -> pd.DataFrame:
     rows = []
     for group in sorted(groups.dropna().astype(str).unique()):
-        parts = of_group(tables, groups, group)
-        counts = speaker_confusions(parts, task, space, clusters)
+        counts = count_confusions([of.in_group(group) for of in answers], len(space))
         if not counts.sum():
             continue
         pooled = counts.sum(axis=0)  # (tables, classes, classes)
-        about = {"group": group, "n": round(counts.sum() / len(tables)), "speakers": len(counts)}
+        about = {"group": group, "n": round(counts.sum() / len(answers)), "speakers": len(counts)}
         for metric in MEASURES:
             interval = speaker_interval(counts, metric)
             rows.append({**about, "metric": metric, **interval._asdict()})
@@ -89,13 +95,23 @@ def group_gap(
     Returns:
         Interval and p value are NaN where such a group has one speaker, or where the speakers do not differ.
     """
-    parts = [of_group(tables, groups, group) for group in pair]
-    spoken = [
-        {str(name) for part in of for name in speakers_of(part[part[task].isin(list(space))]["id"], clusters)}
-        for of in parts
-    ]
+    answers = _in_groups(answers_of(tables, task, space, clusters), groups)
+    return _gap(answers, len(space), pair, metric, level, resamples, seed)
+
+
+def _gap(
+    answers: Sequence[_InGroups],
+    classes: int,
+    pair: tuple[str, str],
+    metric: str,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Difference:
+    parts = [[of.in_group(group) for of in answers] for group in pair]
+    spoken = [{name for part in of for name in part.speakers} for of in parts]
     names = sorted(spoken[0] | spoken[1])
-    counts = [speaker_confusions(of, task, space, clusters, names) for of in parts]
+    counts = [count_confusions(of, classes, names) for of in parts]
     if not all(found.sum() for found in counts):
         return undefined(float("nan"))
     measure = MEASURES[metric]
@@ -125,7 +141,8 @@ def grouped(
         groups: Utterance id -> group.
         clusters: Utterance id -> speaker.
     """
-    found = group_metrics(tables, task, space, groups, clusters)
+    answers = _in_groups(answers_of(tables, task, space, clusters), groups)
+    found = _metrics(answers, space, groups)
     names = list(dict.fromkeys(found["group"]))
     if len(names) != 2:
         return found.assign(p=np.nan)
@@ -133,7 +150,7 @@ def grouped(
     heard = int(speakers_of(ids[ids.map(groups).notna()], clusters).nunique())
     lines = []
     for metric in MEASURES:
-        gap = group_gap(tables, task, space, groups, clusters, (names[0], names[1]), metric)
+        gap = _gap(answers, len(space), (names[0], names[1]), metric)
         both = found[found["metric"] == metric]
         lines.append(
             {
@@ -150,6 +167,17 @@ def grouped(
     return pd.concat([found, pd.DataFrame(lines)], ignore_index=True)
 
 
-def of_group(tables: Sequence[pd.DataFrame], groups: pd.Series, group: str) -> list[pd.DataFrame]:
-    """The rows of one group in every table."""
-    return [table[table["id"].map(groups).astype("string").eq(group).fillna(False)] for table in tables]
+class _InGroups(NamedTuple):
+    """Answers with the group of each, None where it has none."""
+
+    answers: Answers
+    groups: np.ndarray
+
+    def in_group(self, group: str) -> Answers:
+        return self.answers.where(self.groups == group)
+
+
+def _in_groups(answers: Sequence[Answers], groups: pd.Series) -> list[_InGroups]:
+    return [
+        _InGroups(of, of.ids.map(groups).astype("string").to_numpy(object, na_value=None)) for of in answers
+    ]

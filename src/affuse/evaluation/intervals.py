@@ -52,30 +52,62 @@ def speaker_confusions(
         >>> speaker_confusions([table], "t", ["x", "y"], pd.Series({"a": "Ann", "b": "Bob"}))[:, 0].tolist()
         [[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 0.0]]]
     """
+    return count_confusions(answers_of(tables, task, space, clusters), len(space), names)
+
+
+class Answers(NamedTuple):
+    """The labelled utterances of one prediction table, as numbers.
+
+    Args:
+        ids: (n,) utterance ids.
+        speakers: (n,) whose they are.
+        true: (n,) class indices.
+        called: (n,) class indices.
+    """
+
+    ids: pd.Series
+    speakers: list[str]
+    true: np.ndarray
+    called: np.ndarray
+
+    def where(self, kept: np.ndarray) -> Answers:
+        """Those of ``kept``, (n,) of bool."""
+        speakers = [name for name, one in zip(self.speakers, kept.tolist(), strict=True) if one]
+        return Answers(self.ids[kept], speakers, self.true[kept], self.called[kept])
+
+
+def answers_of(
+    tables: Sequence[pd.DataFrame], task: str, space: Sequence[str], clusters: pd.Series
+) -> list[Answers]:
+    """Of every prediction table; the arguments are those of ``speaker_confusions``."""
     position = {name: i for i, name in enumerate(space)}
-    blocks = []
+    found = []
     for table in tables:
-        rows = table[table[task].isin(list(space))]
-        speaker = speakers_of(rows["id"], clusters)
-        blocks.append(
-            pd.DataFrame(
-                {
-                    "speaker": speaker.to_numpy(),
-                    "true": rows[task].map(position).to_numpy(int),
-                    "called": rows[f"{task}_predicted"].map(position).to_numpy(int),
-                }
-            )
+        labels = table[task].tolist()  # plain loops: each call of pandas takes longer than a whole part
+        kept = np.array([label in position for label in labels], dtype=bool)
+        called = [
+            position[name]
+            for name, one in zip(table[f"{task}_predicted"].tolist(), kept.tolist(), strict=True)
+            if one
+        ]
+        ids = table["id"][kept]
+        true = [position[label] for label in labels if label in position]
+        found.append(
+            Answers(ids, speakers_of(ids, clusters).tolist(), np.array(true, int), np.array(called, int))
         )
+    return found
+
+
+def count_confusions(
+    answers: Sequence[Answers], classes: int, names: Sequence[str] | None = None
+) -> np.ndarray:
+    """``speaker_confusions`` of answers that are numbers already."""
     if names is None:
-        names = sorted({str(name) for block in blocks for name in block["speaker"]})
+        names = sorted({name for of in answers for name in of.speakers})
     index = {name: i for i, name in enumerate(names)}
-    counts = np.zeros((len(names), len(tables), len(space), len(space)))
-    for seed, block in enumerate(blocks):
-        np.add.at(
-            counts,
-            (block["speaker"].map(index).to_numpy(int), seed, block["true"], block["called"]),
-            1,
-        )
+    counts = np.zeros((len(names), len(answers), classes, classes))
+    for seed, of in enumerate(answers):
+        np.add.at(counts, ([index[name] for name in of.speakers], seed, of.true, of.called), 1)
     return counts
 
 
@@ -104,8 +136,10 @@ def balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
 
 def speakers_of(ids: pd.Series, clusters: pd.Series) -> pd.Series:
     """The cluster of every utterance: its speaker, or itself where none is known."""
-    speaker = ids.map(clusters)
-    return speaker.where(speaker.notna(), ids).astype(str)
+    known = (
+        clusters.dropna().to_dict()
+    )  # and no map of pandas: beside a blank it makes a whole number a float
+    return pd.Series([str(known.get(id, id)) for id in ids.tolist()], index=ids.index, dtype=str)
 
 
 def speaker_interval(confusions: np.ndarray, metric: str, level: float = LEVEL) -> Interval:
