@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,9 @@ import affuse
 from affuse.errors import AffuseError
 from affuse.recipe import Recipe
 from command import affuse as run
+from models.stand_in import COMMIT, TOKEN, hub
 from tiny_classifiers import tiny_audio, tiny_text
 from tiny_models import tiny_bert
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
-from stand_in import COMMIT, TOKEN, hub
 
 
 @pytest.fixture(scope="module")
