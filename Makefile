@@ -35,8 +35,9 @@ bench: setup
 	for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 # Trains the models that come with affuse again, from the folder that holds emodb/ and goemotions/: make starter DATA=...
+# WHISPER=... is a folder with the weights of openai/whisper-tiny.en, for starter-whisper.
 starter: setup
-	$(BIN)/python starters/make.py $(DATA)
+	$(BIN)/python starters/make.py $(DATA) $(if $(WHISPER),--whisper $(WHISPER))
 
 docs: setup
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'

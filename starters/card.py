@@ -22,7 +22,7 @@ tags: [affuse, emotion-recognition, audio, text]
 of affuse's repository). Voice and words were trained apart: **no training clip had both**. Their probabilities are
 averaged (late fusion). Gender is told by the voice alone; it is the corpus's annotation of the speaker.
 
-- Voice: EmoDB's anger, happiness, sadness and neutral (339 clips of 10 actors), each with four or more copies in
+- Voice: EmoDB's anger, happiness, sadness and neutral (339 clips of 10 actors), each with three or more copies in
   simulated rooms, microphones, noise and vocal tracts. Boredom, disgust and fear are left out: the edition at hand is
   not complete for them.
 - Words: GoEmotions' training part, Ekman's six emotions and neutral. A comment with several labels counts once for

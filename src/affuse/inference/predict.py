@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from affuse.devices import choose_device
+from affuse.encoders.base import Encoder
 from affuse.errors import AffuseError, ClipError, argument
 from affuse.inference.chosen_classes import choose_classes
 from affuse.inference.clip_range import ClipRange
@@ -25,6 +26,7 @@ from affuse.media.speech import Span
 from affuse.models.network import Model
 from affuse.progress import Advance, uncounted
 
+NO_RECOGNISER = "none"  # as ``asr``
 USUAL_WINDOW = 3.0  # seconds, where the model does not know how long its training clips were
 # of a window that is not asked for: a usual utterance is one window, but feelings change within ten seconds
 _SHORTEST, _LONGEST = 0.5, 6.0
@@ -55,9 +57,11 @@ class Predictor:
         check_lengths(self.window, self.hop)
         self._chosen = choose_classes(model.label_spaces, self.settings.classes)
         self.kinds = {name: encoder.kind for name, encoder in model.resolved.items()}
+        loaded = {} if like is None else dict(like.encoders)
+        self._wordless = ""  # why the model's own recogniser is not used
+        self.settings = self.settings.model_copy(update={"asr": self._recogniser(loaded)})
         # a large network for words that nobody gives need not be here, nor take its time
         wordless = [name for name, kind in self.kinds.items() if kind == "text" and not self.settings.worded]
-        loaded = {} if like is None else like.encoders
         self._network = WindowNetwork(model, self.settings.device, self.settings.batch, wordless, loaded)
         self.encoders = self._network.encoders
         if set(self.kinds.values()) == {"features"}:
@@ -74,6 +78,22 @@ class Predictor:
             self._chosen.kept,
             among_all=threshold is None,
         )
+
+    def _recogniser(self, loaded: dict[str, Encoder]) -> str | None:
+        """The recogniser that is asked for; where no words are given, the model's own if its words can be read."""
+        asked, own = self.settings.asr, self.model.defaults.recogniser
+        if asked == NO_RECOGNISER:
+            return None
+        if own is None or self.settings.worded:
+            return asked
+        for name, kind in self.kinds.items():
+            if kind == "text" and name not in loaded:
+                try:
+                    loaded[name] = self.model.resolved[name].make().eval().to(self.settings.device)
+                except AffuseError as error:  # an extra that is not installed
+                    self._wordless = f"The words are not recognised: {error}"
+                    return None
+        return own
 
     def predict(self, clip: str | Path | Samples, advance: Advance = uncounted) -> Timeline:
         """The timeline of one file, or of sound in memory.
@@ -136,7 +156,7 @@ class Predictor:
         """What should be known before the answers are believed, or ""."""
         restricted = self._chosen.sentence(by_fit=self.settings.unsure is None)
         notes = self.model.defaults.notes(self.model.label_spaces)
-        return " ".join(filter(None, (restricted, self._silence(), *notes)))
+        return " ".join(filter(None, (restricted, self._wordless, self._silence(), *notes)))
 
     def _silence(self) -> str:
         """That training clips have silence, which windows of speech have not."""

@@ -89,7 +89,9 @@ class Settings(BaseModel):
         default=None, description="file of words (see words.formats), or a folder of them"
     )
     words: str | None = Field(default=None, description="the words themselves, instead of ``text``")
-    asr: str | None = Field(default=None, description="transformers recogniser, Hub id or folder")
+    asr: str | None = Field(
+        default=None, description="transformers recogniser, Hub id or folder; none: not even the model's own"
+    )
     side: Literal["left", "right"] | None = Field(
         default=None, description="half of the picture with the speaker"
     )

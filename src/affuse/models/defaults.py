@@ -65,6 +65,7 @@ class PredictionDefaults(BaseModel):
     clip_seconds: ClipSeconds | None = None  # None: the clips have no length (text alone, features)
     confidence: dict[str, Confidence] = Field(default_factory=dict)  # task -> fitted on validation
     seen: Seen | None = None  # None: not kept
+    recogniser: str | None = None  # Hub id of what hears the words where nobody gives any
     trained_on: list[TrainedOn] = Field(default_factory=list)  # older folders do not say
 
     def of_task(self, task: str) -> Confidence:

@@ -13,7 +13,7 @@ from affuse.encoders.pretrained import weights_follow
 from affuse.errors import AffuseError
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.encoder_files import check_encoders
-from affuse.models.finding import find_folder
+from affuse.models.finding import STARTER, STARTERS, find_folder
 from affuse.models.foreign import check_foreign
 from affuse.models.index import (
     INSIDE,
@@ -58,8 +58,11 @@ def load_model(source: str | Path) -> Model:
         written = read_json(folder / PREPROCESSING)
         check_encoders(recipe, written, folder)
     recipe = _as_trained(recipe, written)
-    with weights_follow():
-        model = Model(inside(recipe, folder), read_json(folder / LABELS))
+    try:
+        with weights_follow():
+            model = Model(inside(recipe, folder), read_json(folder / LABELS))
+    except AffuseError as error:
+        raise _with_starter(error, folder) from None
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (RuntimeError, SafetensorError) as error:
@@ -86,6 +89,14 @@ def _as_trained(recipe: Recipe, written: dict[str, Any]) -> Recipe:
         }
         modalities[name] = modality.model_copy(update={"options": {**then, **modality.options}})
     return recipe.model_copy(update={"modalities": modalities})
+
+
+def _with_starter(error: AffuseError, folder: Path) -> AffuseError:
+    """Of a starter whose encoder must be fetched: that another one needs no download."""
+    if STARTERS not in folder.parents or folder == STARTERS / STARTER:
+        return error
+    cause = str(error).partition("; give a Hub id")[0]
+    return AffuseError(f"{cause}; connect to the Hub once, or take {STARTER!r}, which needs no download.")
 
 
 def inside(recipe: Recipe, folder: Path) -> Recipe:
