@@ -19,8 +19,8 @@ def of_other_corpora(
 ) -> Confidence:
     """Confidence for other corpora: half of what is above chance on held-out clips is lost there.
 
-    A rule, stated before any other corpus was measured: across corpora, acted emotion is told about half as far above
-    chance as within one (Schuller et al. 2010, "Cross-corpus acoustic emotion recognition: variances and strategies").
+    A rule of thumb, set before any other corpus was measured; that much is lost across corpora is known (Schuller et
+    al. 2010, "Cross-corpus acoustic emotion recognition: variances and strategies"), how much depends on both.
     The temperature is the one at which the mean confidence on the held-out clips is that accuracy. An answer below one
     half is then more often wrong than right, and unsure.
 

@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 import soundfile
 
+import affuse
 from affuse.errors import AffuseError
+from affuse.inference.predict import Predictor
 from affuse.inference.recogniser import Recogniser, _pieces
+from affuse.inference.settings import Settings
 from affuse.media.audio import read_waveform
 from affuse.media.speech import RATE, Span, find_speech
+from affuse.models.defaults import PredictionDefaults
+from affuse.recipe import Recipe
+from tiny_models import tiny_bert
 
 SHARED = Path(__file__).parents[3] / "shared"
 WHISPER = SHARED / "weights" / "whisper-tiny.en"
@@ -45,3 +51,52 @@ def test_words_are_found_where_they_are_said(tmp_path: Path) -> None:
     assert "kids are talking by the door" in said[0]
     assert "dogs are sitting by the door" in said[1]
     assert all(any(a - 1e-6 <= w.start <= w.end <= b + 1e-6 for a, b in speech) for w in words)
+
+
+def reader_of_words(folder: Path) -> affuse.Model:
+    """Untrained; reads sound and words."""
+    recipe = Recipe.parse({
+        "name": "both",
+        "modalities": {
+            "audio": {"encoder": "logmel"},
+            "text": {"encoder": "bert", "options": {"model": str(tiny_bert(folder / "bert"))}},
+        },
+    })  # fmt: skip
+    return affuse.build(recipe)
+
+
+def test_a_models_own_recogniser_gives_way_to_words_that_are_given(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    model = reader_of_words(tmp_path)
+    model.defaults = PredictionDefaults(recogniser=str(tmp_path))
+    with pytest.raises(AffuseError, match=r"The recogniser .* could not be loaded"):
+        Predictor(model)
+    assert "text" in Predictor(model, Settings(words="a calm day")).encoders
+    silent = Predictor(model, Settings(asr="none"))
+    assert silent.settings.asr is None
+    assert "text" not in silent.encoders
+
+
+def test_a_text_encoder_that_is_not_here_is_said_and_the_voice_answers(tmp_path: Path) -> None:
+    model = reader_of_words(tmp_path)
+    model.defaults = PredictionDefaults(recogniser="nobody/hears")
+    (tmp_path / "bert" / "model.safetensors").unlink()
+    predictor = Predictor(model)
+    assert "text" not in predictor.encoders
+    assert predictor.warning.startswith("The words are not recognised: The model ")
+
+
+@pytest.mark.skipif(
+    not (WHISPER.is_dir() and SPEECH.is_dir()),
+    reason="no Whisper or RAVDESS at ../shared/weights and ../shared/data",
+)
+def test_a_models_own_recogniser_hears_as_one_that_is_asked_for(tmp_path: Path) -> None:
+    model = reader_of_words(tmp_path)
+    clip = SPEECH / "03-01-01-01-01-01-01.flac"
+    asked = model.predict(clip, asr=str(WHISPER))
+    model.defaults = PredictionDefaults(recogniser=str(WHISPER))
+    found = model.predict(clip)
+    assert [word.text for word in found.words] == [word.text for word in asked.words]
+    assert found.segments == asked.segments
+    assert "kids are talking" in " ".join(word.text for word in found.words).lower()
+    assert model.predict(clip, asr="none").words == []

@@ -87,7 +87,10 @@ def predict(
         ),
     ] = None,
     asr: Annotated[
-        str | None, typer.Option(help="Recognise the words: a transformers model, Hub id or folder.")
+        str | None,
+        typer.Option(
+            help="Recognise the words: a transformers model, Hub id or folder; none: not even by the model's own."
+        ),
     ] = None,
     side: Annotated[
         str | None, typer.Option(help="left or right: the half of the picture with the speaker.")
