@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
 from affuse.reports.record import read_record
+from affuse.reports.tables.convergence import training_table
 from affuse.reports.tables.paired_nll import compare_nll
 from affuse.reports.tables.rows import read_rows
 from affuse.reports.tables.utterances import read_utterances
@@ -283,6 +284,22 @@ def test_sentences_of_protocols_and_published_numbers() -> None:
         "Compared with the honest protocol on the same rows and corpus, emotion BACC is \u22121.0 points as written"
     )
     assert published_in_words(untrained).startswith("0 of the 2 published numbers lie inside the interval")
+
+
+def test_trainings_that_were_computed_are_taken_for_every_protocol(paper: Paper, folder: Path) -> None:
+    """The last claim's row did not train, so a second protocol comes after a sentence about the first."""
+    rows = read_rows(folder, read_record(folder))
+    computed = training_table(rows, "emotion", CLASSES)
+    names = ("written", "honest")
+    frame = pd.concat([numbers(name, NAMES) for name in names], ignore_index=True)
+    folders = dict.fromkeys(names, folder)
+    last = paper.model_copy(update={"claims": paper.claims[:2]})
+    plain = claims_table(last, frame, folders)
+    pd.testing.assert_frame_equal(claims_table(last, frame, folders, dict.fromkeys(names, computed)), plain)
+    why = computed["row"].map({"SERVER / contrastive_center": "it was told so"}).fillna("")
+    told = claims_table(last, frame, folders, dict.fromkeys(names, computed.assign(trainings=why)))
+    assert list(told["trainings"]) == ["", "SERVER / contrastive_center: it was told so"] * 2
+    assert list(told["verdict"].eq("not judged")) == [False, True] * 2
 
 
 def test_claims_of_rows_that_did_not_train_are_not_judged(paper: Paper, folder: Path, tmp_path: Path) -> None:

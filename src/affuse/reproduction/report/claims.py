@@ -50,7 +50,7 @@ def claims_table(
     paper: Paper,
     frame: pd.DataFrame,
     folders: Mapping[str, Path],
-    trainings: Mapping[str, pd.DataFrame] | None = None,
+    computed: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """COLUMNS: a line per claim and protocol. ``frame``: ``reproduction_rows``; ``folders``: protocol -> comparison.
 
@@ -62,13 +62,13 @@ def claims_table(
     where it is over speakers alone, "not significant", "not judged" where the test part was used to make a row, or
     where its trainings did not train, which ``trainings`` says (no Holm p then), "not tested". stamp: of the protocol's
     split. note: what is known against the published numbers.
-    ``trainings``: protocol -> the rows of its trainings.csv, where they have been computed already.
+    ``computed``: protocol -> the rows of its trainings.csv, where they are at hand.
     """
     lines: list[dict[str, Any]] = []
     for protocol, folder in folders.items():
         chosen = _chosen_rows(frame[frame["protocol"] == protocol])
         rows, speakers, spaces, stamp = _read(folder)
-        untrained = untrained_rows(list(rows.values()), spaces, (trainings or {}).get(protocol))
+        untrained = untrained_rows(list(rows.values()), spaces, (computed or {}).get(protocol))
         of_protocol = []
         for claim in paper.claims:
             pair = rows.get(chosen.get(claim.over, "")), rows.get(chosen.get(claim.row, ""))
