@@ -179,5 +179,8 @@ class _InGroups(NamedTuple):
 
 def _in_groups(answers: Sequence[Answers], groups: pd.Series) -> list[_InGroups]:
     return [
-        _InGroups(of, of.ids.map(groups).astype("string").to_numpy(object, na_value=None)) for of in answers
+        _InGroups(
+            of, of.ids.map(groups).astype("string").astype(object).where(lambda x: x.notna(), None).to_numpy()
+        )
+        for of in answers
     ]

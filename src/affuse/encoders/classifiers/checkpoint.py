@@ -91,7 +91,7 @@ def _read(model: str, revision: str | None, changed: int) -> Checkpoint:
         ("text", known.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES),
         ("video", known.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES),
     ]
-    kind = next((one for one, family in families if config.model_type in family), None)
+    kind: Kind | None = next((one for one, family in families if config.model_type in family), None)
     if kind is None:
         raise AffuseError(
             f"{model} is of the type {config.model_type}, which transformers has no audio, text or image classifier "
