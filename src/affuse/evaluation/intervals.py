@@ -107,7 +107,8 @@ def count_confusions(
     index = {name: i for i, name in enumerate(names)}
     counts = np.zeros((len(names), len(answers), classes, classes))
     for seed, of in enumerate(answers):
-        np.add.at(counts, ([index[name] for name in of.speakers], seed, of.true, of.called), 1)
+        speaker = np.array([index[name] for name in of.speakers], int)
+        np.add.at(counts[:, seed], (speaker, of.true, of.called), 1)
     return counts
 
 
