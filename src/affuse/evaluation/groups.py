@@ -178,9 +178,10 @@ class _InGroups(NamedTuple):
 
 
 def _in_groups(answers: Sequence[Answers], groups: pd.Series) -> list[_InGroups]:
-    return [
-        _InGroups(
-            of, of.ids.map(groups).astype("string").astype(object).where(lambda x: x.notna(), None).to_numpy()
-        )
-        for of in answers
-    ]
+    found = []
+    for of in answers:
+        names = of.ids.map(groups).astype("string")
+        blanks = names.isna().tolist()
+        texts = [None if blank else name for name, blank in zip(names.tolist(), blanks, strict=True)]
+        found.append(_InGroups(of, np.array(texts, dtype=object)))
+    return found

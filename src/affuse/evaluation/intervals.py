@@ -107,8 +107,8 @@ def count_confusions(
     index = {name: i for i, name in enumerate(names)}
     counts = np.zeros((len(names), len(answers), classes, classes))
     for seed, of in enumerate(answers):
-        place = np.array([index[name] for name in of.speakers], dtype=np.intp)
-        np.add.at(counts, (place, np.full_like(place, seed), of.true, of.called), 1)  # pyright: ignore[reportArgumentType]
+        speaker = np.array([index[name] for name in of.speakers], int)
+        np.add.at(counts[:, seed], (speaker, of.true, of.called), 1)
     return counts
 
 
