@@ -116,7 +116,7 @@ def test_a_model_before_the_clips_answers(
         (["starter"], "starter is a model; name the clips to predict behind it."),
         (["gone.wav"], "gone.wav does not exist; correct the path."),
         (["gone", "talk.wav"], "There is no model folder gone"),
-        (["empty", "talk.wav"], "empty is not a model folder: it has no index.json"),
+        (["empty", "talk.wav"], "empty holds no model: 'affuse compare' keeps them with --keep-models"),
         (["--model", "startr", "talk.wav"], "There is no model folder startr"),
         (["--model", "talk.wav", "talk.wav"], "talk.wav is a file, not a model"),
     ],

@@ -166,10 +166,10 @@ def test_another_corpus_in_the_same_folder_is_refused(
     corpus, cache = place
     run(place, tmp_path / "out", ["seed=0"], folds=[0])
     record = tmp_path / "out" / "comparison.json"  # as the tables' writer leaves it
-    record.write_text(json.dumps({"corpus": {"title": "small", "hash": corpus.hash}}))
+    record.write_text(json.dumps({"corpus": {"title": "small"}}))
     other = Corpus(corpus.table.iloc[1:], corpus.info.model_copy(update={"name": "other"}), corpus.folder)
     with pytest.raises(
-        AffuseError, match=r"holds a comparison on small, and other \(generated\) is another corpus"
+        AffuseError, match=r"holds a comparison on small, not on other \(generated\); choose another out"
     ):
         run((other, cache), tmp_path / "out", ["seed=1"], folds=[0])
     assert not list((tmp_path / "out").rglob("*seed=1*"))

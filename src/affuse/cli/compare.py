@@ -112,7 +112,7 @@ def _compare_models(
         print_table(table, title)
     for sentence in found.notes:
         messages.print(sentence, soft_wrap=True)
-    messages.print(f"Tables and report.html are in {out}.", soft_wrap=True)
+    messages.print(f"The tables and the report are in {out}.", soft_wrap=True)
 
 
 def print_tables(grid: Grid) -> None:

@@ -195,9 +195,10 @@ def _model_and_clips(model: str | None, clips: list[str]) -> tuple[str, list[str
         if not clips:
             raise AffuseError(f"{model} is a model; name the clips to predict behind it.")
         return model, clips
+    from affuse.models.index import RECIPE
     from affuse.recipe import Recipe
 
-    told = " ".join(Recipe.load(find_folder(STARTER) / "recipe.yaml").description.split())
+    told = " ".join(Recipe.load(find_folder(STARTER) / RECIPE).description.split())
     _say(f"No model is named, so the starter answers: {told}")
     return STARTER, clips
 
@@ -209,7 +210,9 @@ def _means_a_model(clips: list[str]) -> bool:
         return len(clips) > 1
     if len(clips) < 2 or first.is_file() or clips[0] == "-" or any(sign in clips[0] for sign in "*?["):
         return False
-    return (first / "recipe.yaml").is_file() if first.is_dir() else first.suffix == ""
+    from affuse.models.index import RECIPE
+
+    return (first / RECIPE).is_file() if first.is_dir() else first.suffix == ""
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from affuse.errors import AffuseError, argument
 from affuse.models.hub import download, looks_like_id
-from affuse.models.index import IN_RUN, INDEX, read_index
+from affuse.models.index import IN_RUN, INDEX, RECIPE, read_index
 
 STARTERS = Path(__file__).parents[1] / "starters"  # model folders that come with affuse
-COMPARISON, RESULT = "comparison.json", "results.json"  # of a comparison, and of a run
 STARTER = "starter"  # the one that answers where no model is named
 
 
@@ -48,7 +47,7 @@ def find_folder(source: str | Path) -> Path:
             f"{folder} is a file, not a model; the model comes first: give a folder that 'affuse train' wrote or a Hub "
             "id."
         )
-    if (folder / COMPARISON).is_file() or (folder / RESULT).is_file():
+    if (folder / RECIPE).is_file() or (folder / "runs").is_dir():  # a run without its model, or a comparison
         raise AffuseError(
             f"{folder} holds no model: 'affuse compare' keeps them with {argument('keep_models', True)}; then name one "
             "of its runs, such as runs/ROW/fold0."

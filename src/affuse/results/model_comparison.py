@@ -13,12 +13,12 @@ from affuse.reports.blocks import Cell, Section, Table
 from affuse.reports.render.html import to_html
 from affuse.reports.render.markdown import to_markdown
 from affuse.results.display import as_html, decimals, percent
-from affuse.training.comparison_folder import PAGE, RESULTS, RESULTS_TEXT
+from affuse.training.comparison_folder import PAGE, RESULTS, RESULTS_TEXT, STATISTICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PAIRED = "paired_tests.csv"
+PAIRED = STATISTICS["paired_tests"]
 FILES = (RESULTS, RESULTS_TEXT, PAGE, PAIRED)
 
 

@@ -95,12 +95,10 @@ def check_comparison_folder(out: Path, outputs: Outputs) -> None:
 def check_same_corpus(out: Path, corpus: Corpus) -> None:
     """Raise AffuseError if a comparison on another corpus ended in ``out``, whose tables would be replaced."""
     try:
-        known = json.loads((out / RECORD).read_text(encoding="utf-8"))["corpus"]
-        title, written = known["title"], known["hash"]
+        title = json.loads((out / RECORD).read_text(encoding="utf-8"))["corpus"]["title"]
     except (OSError, ValueError, KeyError, TypeError):
         return  # none ended there, or whoever reads its record says what is wrong with it
-    if written != corpus.hash:
+    if title != corpus.info.title:
         raise AffuseError(
-            f"{out} holds a comparison on {title}, and {corpus.info.title} is another corpus or was prepared "
-            f"anew; choose another {argument('out')}."
+            f"{out} holds a comparison on {title}, not on {corpus.info.title}; choose another {argument('out')}."
         )
