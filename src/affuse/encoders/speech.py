@@ -18,8 +18,8 @@ from affuse.encoders.hidden_states import Layer, hidden_states
 from affuse.encoders.layer_mix import LayerMix
 from affuse.encoders.pretrained import load, load_network
 from affuse.encoders.sources import files_key
-from affuse.encoders.speech_batch import PER_STEP, SpeechBatch, WhisperBatch
-from affuse.encoders.wav2vec2_batch import FAMILY, Wav2Vec2Batch
+from affuse.encoders.speech_batch import PER_STEP, SpeechBatch, WhisperBatch, obstacle
+from affuse.encoders.wav2vec2_batch import Wav2Vec2Batch
 from affuse.errors import AffuseError, ClipError, argument
 from affuse.files import digest
 from affuse.sequence import FeatureSequence, pad
@@ -121,7 +121,7 @@ class SpeechEncoder(Encoder[SpeechOptions]):
     @classmethod
     def check_exportable(cls, options: SpeechOptions) -> None:
         """Networks whose padded batches can be given the numbers of their clips; nothing inexact is exported."""
-        if reason := _obstacle(options):
+        if reason := obstacle(_config(options), lambda: _extractor(options)):
             raise AffuseError(
                 f"{options.model} cannot be part of an ONNX file, since it {reason}; "
                 f"freeze it and export with {argument('inputs', 'features')}."
@@ -211,20 +211,6 @@ class SpeechEncoder(Encoder[SpeechOptions]):
         if whole < len(steps):
             parts.append(steps[whole:].mean(dim=0, keepdim=True))
         return torch.cat(parts)
-
-
-def _obstacle(options: SpeechOptions) -> str:
-    """What keeps the network out of an ONNX file, "" where nothing does."""
-    config = _config(options)
-    extractors = {"whisper": "WhisperFeatureExtractor"} | dict.fromkeys(FAMILY, "Wav2Vec2FeatureExtractor")
-    if config.model_type not in extractors:
-        return f"is of the type {config.model_type}, not one of {', '.join(extractors)}"
-    if getattr(config, "add_adapter", False):
-        return "has convolutions after its last layer (add_adapter)"
-    extractor = _extractor(options)
-    if type(extractor).__name__ != extractors[config.model_type]:
-        return f"has the feature extractor {type(extractor).__name__}, not {extractors[config.model_type]}"
-    return "has a feature extractor that adds noise (dither)" if getattr(extractor, "dither", 0) else ""
 
 
 def _config(options: SpeechOptions) -> Any:

@@ -6,6 +6,7 @@ Shape letters: b clips, n samples, r rows (chunks of all clips), t steps, g grou
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,11 +14,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from affuse.encoders.hidden_states import Layer, hidden_states
-from affuse.encoders.wav2vec2_batch import Wav2Vec2Batch
+from affuse.encoders.wav2vec2_batch import FAMILY, Wav2Vec2Batch
 from affuse.encoders.whisper_mel import WhisperMel
 from affuse.sequence import FeatureSequence
 
 PER_STEP = 320  # samples of one position of Whisper's: two mel frames of 10 ms
+
+
+def obstacle(config: Any, extractor: Callable[[], Any]) -> str:
+    """What keeps a speech network out of an ONNX file, in words after "since it"; "" where nothing does.
+
+    Args:
+        config: Of the network, as transformers reads it.
+        extractor: Gives its feature extractor, which is only loaded for networks of a known kind.
+    """
+    extractors = {"whisper": "WhisperFeatureExtractor"} | dict.fromkeys(FAMILY, "Wav2Vec2FeatureExtractor")
+    if config.model_type not in extractors:
+        return f"is of the type {config.model_type}, not one of {', '.join(extractors)}"
+    if getattr(config, "add_adapter", False):
+        return "has convolutions after its last layer (add_adapter)"
+    found = extractor()
+    if type(found).__name__ != extractors[config.model_type]:
+        return f"has the feature extractor {type(found).__name__}, not {extractors[config.model_type]}"
+    return "has a feature extractor that adds noise (dither)" if getattr(found, "dither", 0) else ""
 
 
 class SpeechBatch(nn.Module):

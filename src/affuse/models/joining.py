@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
+from affuse.encoders.sources import local_path
 from affuse.errors import AffuseError
 from affuse.models.building import build
-from affuse.models.defaults import PredictionDefaults, Seen
+from affuse.models.defaults import PredictionDefaults, Seen, TrainedOn
 from affuse.models.index import PREDICTION, read_index, read_json
 from affuse.models.network import Model
 from affuse.models.trained_encoder import AudioModel, TextModel, TrainedOptions
@@ -178,8 +179,16 @@ def _defaults(members: Sequence[Member], spaces: Mapping[str, Sequence[str]]) ->
         clip_seconds=lengths[0] if lengths else None,
         confidence=confidence,
         seen=together([member.defaults.seen for member in members]),
-        trained_on=list(dict.fromkeys(one for member in members for one in member.defaults.trained_on)),
+        trained_on=list(dict.fromkeys(one for member in members for one in _trained_on(member))),
     )
+
+
+def _trained_on(member: Member) -> list[TrainedOn]:
+    """What a member was trained on; that it does not say so is said, lest the others' corpora speak for it."""
+    if member.defaults.trained_on:
+        return member.defaults.trained_on
+    named = local_path(source := _source(member))
+    return [TrainedOn(title=f"of {source if named is None else named.name}", licence="not known to affuse")]
 
 
 def together(some: Sequence[Seen | None]) -> Seen | None:

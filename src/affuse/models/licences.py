@@ -18,7 +18,7 @@ from affuse.models.finding import find_folder
 from affuse.models.index import PREDICTION, RECIPE, check_files, read_index, read_json
 from affuse.models.loading import inside
 from affuse.models.parts import resolve_encoder
-from affuse.models.sources import licence_of, source_with_revision, table
+from affuse.models.sources import licence_of, licence_of_name, source_with_revision, table
 from affuse.recipe import Modality, Recipe
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class PartLicence(NamedTuple):
     """One part of a model.
 
     Attributes:
-        part: "encoder of audio", "head", "training corpus", "face detector", "recogniser".
+        part: "encoder of audio", "face detector", "recogniser", "head and affuse", "training corpus".
         what: Its name.
         licence: In words.
         commercial: Whether commercial use is allowed, as far as the licence's text tells.
@@ -105,6 +105,9 @@ def licences_of_model(recipe: Recipe, defaults: PredictionDefaults) -> list[Part
     found: list[PartLicence] = []
     for name, modality in recipe.modalities.items():
         found += _of_modality(name, modality)
+    if defaults.recogniser is not None:
+        name = defaults.recogniser
+        found.append(_part("recogniser", name, licence_of_name(name.rpartition("/")[2])))
     found.append(_part("head and affuse", recipe.name, "Apache-2.0 (affuse's), within the corpora's"))
     for corpus in defaults.trained_on:
         found.append(

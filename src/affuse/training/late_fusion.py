@@ -17,7 +17,6 @@ from affuse.corpora.vocabulary import canonical
 from affuse.errors import AffuseError, argument
 from affuse.evaluation.confidence import fit_confidence
 from affuse.models.building import build
-from affuse.models.defaults import PredictionDefaults
 from affuse.models.joining import together
 from affuse.names import counted
 from affuse.progress import Quiet
@@ -190,15 +189,18 @@ def fit_joined(model: Model, ground: Ground) -> list[str]:
     learned = set(train.ids)
     used = {"train": train.ids, "validation": validation.ids}
     rest = [id for id, role in ground.roles.items() if role == "test"]
-    model.defaults = PredictionDefaults(
-        clip_seconds=clip_seconds([one for one in ground.corpus.utterances() if one.id in learned])
-        or model.defaults.clip_seconds,
-        confidence={
-            task: fit_confidence(predictions, task, space, speaker_of)
-            for task, space in model.label_spaces.items()
-        },
-        seen=together([model.defaults.seen, remember(ground.corpus, {**used, "test": rest})]),
-        trained_on=list(dict.fromkeys([*model.defaults.trained_on, *trained_on(ground.corpus.info)])),
+    lengths = clip_seconds([one for one in ground.corpus.utterances() if one.id in learned])
+    known = model.defaults
+    model.defaults = known.model_copy(
+        update={
+            "clip_seconds": lengths or known.clip_seconds,
+            "confidence": {
+                task: fit_confidence(predictions, task, space, speaker_of)
+                for task, space in model.label_spaces.items()
+            },
+            "seen": together([known.seen, remember(ground.corpus, {**used, "test": rest})]),
+            "trained_on": list(dict.fromkeys([*known.trained_on, *trained_on(ground.corpus.info)])),
+        }
     )
     return [
         f"Fitted on {ground.corpus.info.title}, split {ground.how}: weights and temperatures on "

@@ -22,7 +22,8 @@ from affuse.encoders.classifiers.checkpoint import (
 )
 from affuse.encoders.pretrained import load
 from affuse.encoders.sources import files_key
-from affuse.encoders.wav2vec2_batch import FAMILY, Wav2Vec2Batch
+from affuse.encoders.speech_batch import obstacle
+from affuse.encoders.wav2vec2_batch import Wav2Vec2Batch
 from affuse.encoders.whisper_mel import WhisperMel
 from affuse.errors import AffuseError, ClipError, argument
 from affuse.files import digest
@@ -73,7 +74,7 @@ class AudioClassifier(Encoder[ClassifierOptions]):
     @classmethod
     @override
     def check_exportable(cls, options: ClassifierOptions) -> None:
-        if reason := _obstacle(options):
+        if reason := obstacle(_config(options), lambda: _extractor(options)):
             raise AffuseError(
                 f"{options.model} cannot be part of an ONNX file, since it {reason}; export with "
                 f"{argument('inputs', 'features')}."
@@ -191,20 +192,10 @@ class _WhisperScores(nn.Module):
         )
 
 
-def _obstacle(options: ClassifierOptions) -> str:
-    """What keeps the network out of an ONNX file, "" where nothing does."""
+def _config(options: ClassifierOptions) -> Any:
     from transformers import AutoConfig
 
-    config = load(AutoConfig, options.model, options.revision)
-    extractors = {"whisper": "WhisperFeatureExtractor"} | dict.fromkeys(FAMILY, "Wav2Vec2FeatureExtractor")
-    if config.model_type not in extractors:
-        return f"is of the type {config.model_type}, not one of {', '.join(extractors)}"
-    if getattr(config, "add_adapter", False):
-        return "has convolutions after its last layer (add_adapter)"
-    extractor = _extractor(options)
-    if type(extractor).__name__ != extractors[config.model_type]:
-        return f"has the feature extractor {type(extractor).__name__}, not {extractors[config.model_type]}"
-    return "has a feature extractor that adds noise (dither)" if getattr(extractor, "dither", 0) else ""
+    return load(AutoConfig, options.model, options.revision)
 
 
 def _extractor(options: ClassifierOptions) -> Any:
