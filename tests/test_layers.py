@@ -21,7 +21,7 @@ LAYERS = [
     "evaluation", "media", "losses", "weighting", "fusion", "corpora", "encoders",
     "recipe",
     "models", "inference", "training", "onnx", "reports", "reproduction",
-    "results", "api", "cli", "__main__",
+    "results", "serving", "api", "cli", "__main__",
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 # (module that imports, module that is imported) -> why it may, although the order or a circle says otherwise
