@@ -144,6 +144,11 @@ class RunFolder:
         return (self.path / PREDICTIONS).is_file()
 
     @property
+    def has_embeddings(self) -> bool:
+        """Whether the test part's embeddings were kept."""
+        return (self.path / EMBEDDINGS).is_file()
+
+    @property
     def has_subsets(self) -> bool:
         """Whether the test part was predicted from every subset of the modalities."""
         return (self.path / SUBSET_PREDICTIONS).is_file()
