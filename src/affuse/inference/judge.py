@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from affuse.inference.timeline import Answer, Segment
+from affuse.inference.timeline import Answer, CurvePoint, Segment
 from affuse.inference.windows import Moment
 from affuse.inference.words import Word, text_between
 
@@ -45,6 +45,13 @@ class Judge:
         space = self.spaces[task]
         named = {name: round(float(p), 4) for name, p in zip(space, shares, strict=True)}
         return Answer(space[best], confidence, judged < self.unsure_below[task], named)
+
+    def curve(self, moments: Sequence[Moment]) -> list[CurvePoint]:
+        """The probabilities over time, of the classes that may be answered."""
+        return [
+            CurvePoint(start, end, {task: self.answer(task, p).probabilities for task, p in found.items()})
+            for start, end, _, _, found in moments
+        ]
 
     def _given(self, task: str, probabilities: np.ndarray) -> np.ndarray:
         """What the network gave the classes that may be answered."""

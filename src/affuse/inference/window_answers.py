@@ -39,11 +39,10 @@ class WindowAnswers(NamedTuple):
 
 @dataclass(frozen=True)
 class _WindowBatch:
-    """Some windows as the network takes them, and as they were read (see ``WindowReader``)."""
+    """Some windows as the network takes them."""
 
     clips: dict[str, FeatureSequence]
     index: Tensor
-    windows: list[Reading]
 
 
 class WindowNetwork:
@@ -77,40 +76,54 @@ class WindowNetwork:
             encoder.kind == "video" and not model.recipe.modalities[name].frozen
             for name, encoder in self.encoders.items()
         )
-        self._size = min(batch, 2) if trained else batch
+        self.size = min(batch, 2) if trained else batch
 
     def answer(self, readings: Iterable[Reading], count: int, advance: Advance) -> WindowAnswers:
         """The answers to ``count`` windows in order; ``advance`` is called with (windows done, all windows)."""
-        spaces = self.model.label_spaces
-        found = {task: np.full((count, len(space)), np.nan) for task, space in spaces.items()}
+        found = {
+            task: np.full((count, len(space)), np.nan) for task, space in self.model.label_spaces.items()
+        }
         given: list[tuple[str, ...]] = []
         causes: dict[str, None] = {}
-        for batch, output in run_batches(self.model, self._window_batches(readings), self.device):
-            if output is not None:
-                present = torch.stack([sequence.present for sequence in batch.clips.values()])
-                some = present.any(dim=0).cpu().numpy()
-                rows = batch.index.numpy()[some]
-                for task, logits in output.logits.items():
-                    p = logits.double().softmax(dim=1).cpu().numpy()[some]
-                    found[task][rows] = apply_temperature(p, self.temperature[task])
-            for tensors, cause in batch.windows:
-                given.append(tuple(name for name, tensor in tensors.items() if tensor is not None))
+        for windows in _batches(readings, self.size):
+            rows = slice(len(given), len(given) + len(windows))
+            for task, probabilities in self.answer_windows([tensors for tensors, _ in windows]).items():
+                found[task][rows] = probabilities
+            for tensors, cause in windows:
+                given.append(given_of(tensors))
                 causes |= dict.fromkeys(cause)
             advance(len(given), count)
         return WindowAnswers(found, given, list(causes))
 
-    def _window_batches(self, readings: Iterable[Reading]) -> Iterator[_WindowBatch]:
-        done = 0
-        for windows in _batches(readings, self._size):
-            clips = self._encode([tensors for tensors, _ in windows])
-            yield _WindowBatch(clips, torch.arange(done, done + len(windows)), windows)
-            done += len(windows)
+    def answer_windows(self, windows: Sequence[Mapping[str, Tensor | None]]) -> dict[str, np.ndarray]:
+        """The answers to some windows, which run through the network together, whichever clips they are of.
+
+        Args:
+            windows: Modality -> the tensor of ``Encoder.read``; None, or not named, where a window lacks it.
+
+        Returns:
+            Task -> (windows, classes), calibrated; a row of NaN where a window has nothing to go by.
+        """
+        found = {
+            task: np.full((len(windows), len(space)), np.nan)
+            for task, space in self.model.label_spaces.items()
+        }
+        clips = self._encode(windows)
+        batch = _WindowBatch(clips, torch.arange(len(windows)))
+        for _, output in run_batches(self.model, [batch], self.device):
+            if output is None:
+                continue
+            some = torch.stack([sequence.present for sequence in clips.values()]).any(dim=0).cpu().numpy()
+            for task, logits in output.logits.items():
+                p = logits.double().softmax(dim=1).cpu().numpy()[some]
+                found[task][some] = apply_temperature(p, self.temperature[task])
+        return found
 
     def _load_encoder(self, name: str) -> Encoder:
         own = self.model.trained_encoders.get(name)
         return own if own is not None else self.model.resolved[name].make().eval().to(self.device)
 
-    def _encode(self, rows: Sequence[dict[str, Tensor | None]]) -> dict[str, FeatureSequence]:
+    def _encode(self, rows: Sequence[Mapping[str, Tensor | None]]) -> dict[str, FeatureSequence]:
         """A batch of windows as the network takes it; a modality that no window has is left out."""
         clips: dict[str, FeatureSequence] = {}
         for name, encoder in self.encoders.items():
@@ -135,6 +148,11 @@ class WindowNetwork:
                     ]
             clips[name] = pad(features)
         return {name: clip.to(self.device) for name, clip in clips.items()}
+
+
+def given_of(tensors: Mapping[str, Tensor | None]) -> tuple[str, ...]:
+    """The modalities that a window has."""
+    return tuple(name for name, tensor in tensors.items() if tensor is not None)
 
 
 def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
