@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from affuse.errors import AffuseError, argument
 from affuse.inference.settings import Settings
 from affuse.inference.sound_scan import SoundScan
 from affuse.inference.words import Cue, Transcript, Word, composed, place, read_transcript
 from affuse.media.samples import Samples
+from affuse.media.speech import Span
 
-if TYPE_CHECKING:
-    from affuse.inference.recogniser import Recogniser
+
+class Hearer(Protocol):
+    """What hears the words of a clip: see ``Recogniser.hear``."""
+
+    def hear(
+        self,
+        path: Path | Samples,
+        channel: int | None,
+        speech: Sequence[Span],
+        track: int | None = None,
+        start: float = 0.0,
+    ) -> list[Word]:
+        """Every word of the speech with its times."""
+        ...
 
 
 class ClipWords:
@@ -22,15 +35,20 @@ class ClipWords:
     Args:
         settings: ``text``, ``words`` or ``asr`` of them, at most one.
         like: Whose recogniser is used again where it is the same one.
+        hearer: What hears the words in place of the recogniser that the settings name: in another process, say.
 
     Raises:
         AffuseError: More than one source of words, a file of words that cannot be read, no such recogniser.
     """
 
-    def __init__(self, settings: Settings, like: ClipWords | None = None) -> None:
+    def __init__(
+        self, settings: Settings, like: ClipWords | None = None, hearer: Hearer | None = None
+    ) -> None:
         self._settings = settings
         self.transcript = self._read()
-        self._recogniser: Recogniser | None = None
+        self._recogniser: Hearer | None = hearer
+        if hearer is not None:
+            return
         if like is not None and like._settings.asr == settings.asr:
             self._recogniser = like._recogniser
         elif settings.asr is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,10 @@ from affuse.media.sound_stream import SoundStream
 from affuse.media.speech import Span, SpeechDetector
 
 PEAK_SECONDS = 0.05
+
+
+def unwatched(seconds: float) -> None:
+    """Where nobody waits for a scan or limits it."""
 
 
 class SoundScan(NamedTuple):
@@ -39,6 +44,7 @@ def scan_sound(
     start: float = 0.0,
     end: float | None = None,
     track: int | None = None,
+    watch: Callable[[float], None] = unwatched,
 ) -> SoundScan:
     """Decode the sound once; times count from the file's beginning.
 
@@ -49,6 +55,7 @@ def scan_sound(
         start: Seconds; only the range from here on is decoded.
         end: Seconds; None is the end of the sound.
         track: From 0; None is the first.
+        watch: Called with the seconds that were decoded so far, again and again; what it raises ends the scan.
 
     Raises:
         ClipError: There is no sound to decode.
@@ -62,6 +69,7 @@ def scan_sound(
     for block in stream:
         if detector is not None:
             detector.hear(block)
+        watch((stream.position - first) / stream.rate)
         rest = np.concatenate([rest, np.abs(block)])
         whole = len(rest) // size * size
         peaks.append(rest[:whole].reshape(-1, size).max(axis=1).astype(np.float16))
