@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from affuse.errors import AffuseError
@@ -24,7 +24,7 @@ class Request:
 
     model: str
     clip: Path
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     tasks: tuple[str, ...] = ()
     client: str = ""
 
