@@ -85,7 +85,7 @@ class _OneClip:
             reader = self._reader()
             plan = reader.plan(self.path, self._watch)
             self._send_plan(plan)
-            windows = reader.read(self.path, plan)
+            windows = reader.read(self.path, plan, self._beat)
             for i, reading in enumerate(windows):
                 tensors = {name: tensor for name, tensor in reading.tensors.items() if tensor is not None}
                 self._make_room()
@@ -146,10 +146,14 @@ class _OneClip:
         if seconds > self.limits.long_seconds and not self._long:
             self._long = True
             self._send({"long": True})
+        self._beat()
+
+    def _beat(self) -> None:
+        """While sound or pictures are decoded: it goes on; does anybody still want it."""
         self._check()
         if time.monotonic() - self._told > _TELL:
             self._told = time.monotonic()
-            self._send({"seen": seconds})
+            self._send({"seen": self._seconds})
 
     def _check(self) -> None:
         while self.pipe.poll():

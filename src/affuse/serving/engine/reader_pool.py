@@ -358,14 +358,15 @@ def _take_end(job: Job, head: dict[str, Any], faces: Mapping[str, Tensor]) -> No
 
 
 def _plan_of(told: Mapping[str, Any], peaks: Tensor) -> ClipPlan:
+    sound, pictures = told["tracks"]
     return ClipPlan(
         "The clip",
         float(told["start"]),
         float(told["seconds"]),
         [Window(float(start), float(end), int(span)) for start, end, span in told["windows"]],
-        [Word(*word) for word in told["words"]],
+        [Word(float(start), float(end), str(text)) for start, end, text in told["words"]],
         list(map(str, told["faults"])),
         list(map(str, told["strange"])),
         peaks.numpy(),
-        Tracks(*told["tracks"], None),
+        Tracks(bool(sound), bool(pictures), None),
     )
