@@ -131,7 +131,7 @@ def test_what_does_not_fit_is_told_before_the_clip_is_taken(running: RunningEngi
     for model, settings, sentence in (
         ("startr", {}, "no 'startr' among the models of this service"),
         ("starter", {"tasks": ["mood"]}, "no 'mood' among the tasks"),
-        ("starter", {"classes": ("anger", "rage")}, "rage"),
+        ("starter", {"classes": ("anger", "rage")}, "two or more"),
         ("starter", {"window": 1.0, "hop": 2.0}, "hop takes"),
         ("starter", {"asr": "someone/else"}, "has no recogniser here"),
         ("starter", {"asr": running.engine.models["starter"].asr, "words": "hello"}, "not both"),
