@@ -34,7 +34,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def faces(folder: Path) -> Path:
     """Untrained; reads faces alone."""
-    recipe = Recipe.parse({"name": "faces", "modalities": {"face": {"encoder": "hog", "options": {"crop": "window"}}}})
+    recipe = Recipe.parse(
+        {"name": "faces", "modalities": {"face": {"encoder": "hog", "options": {"crop": "window"}}}}
+    )
     torch.manual_seed(0)
     save_model(Model(recipe, {"emotion": ["anger", "neutral", "joy"]}).eval(), folder / "faces")
     return folder / "faces"
@@ -42,7 +44,9 @@ def faces(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def running(folder: Path, faces: Path) -> Generator[RunningEngine]:
-    with running_engine({"starter": "starter", "faces": faces}, asr=str(tiny_recogniser(folder / "recogniser"))) as one:
+    with running_engine(
+        {"starter": "starter", "faces": faces}, asr=str(tiny_recogniser(folder / "recogniser"))
+    ) as one:
         yield one
 
 
@@ -87,7 +91,14 @@ def check_answers(mine: dict, other: dict) -> None:
 def test_a_voice_is_answered_as_by_predict(running: RunningEngine, talk: Path) -> None:
     model = affuse.load("starter")
     check_equal(running.predict(talk), model.predict(talk))
-    settings = {"window": 1.5, "hop": 0.5, "vad": False, "classes": ("anger", "neutral"), "start": 1.0, "end": 8.0}
+    settings = {
+        "window": 1.5,
+        "hop": 0.5,
+        "vad": False,
+        "classes": ("anger", "neutral"),
+        "start": 1.0,
+        "end": 8.0,
+    }
     check_equal(running.predict(talk, **settings), model.predict(talk, **settings))
 
 
@@ -98,7 +109,9 @@ def test_words_that_are_given_are_read(running: RunningEngine, talk: Path, folde
     assert job.timeline is not None
     assert "text" in job.timeline.segments[0].modalities
     subtitles = folder / "words.srt"
-    subtitles.write_text("1\n00:00:00,500 --> 00:00:02,500\nI hate this\n\n2\n00:00:30,000 --> 00:00:31,000\nlate\n")
+    subtitles.write_text(
+        "1\n00:00:00,500 --> 00:00:02,500\nI hate this\n\n2\n00:00:30,000 --> 00:00:31,000\nlate\n"
+    )
     check_equal(running.predict(talk, text=subtitles), model.predict(talk, text=subtitles))
 
 
@@ -113,7 +126,9 @@ def test_words_are_recognised_where_the_networks_are(running: RunningEngine, tal
 
 def test_faces_are_answered_as_by_predict(running: RunningEngine, faces: Path, folder: Path) -> None:
     random = np.random.default_rng(0)
-    film = write_video(folder / "film.mp4", [random.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(120)])
+    film = write_video(
+        folder / "film.mp4", [random.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(120)]
+    )
     job = running.predict(film, "faces")
     check_equal(job, affuse.load(faces).predict(film))
     assert job.timeline is not None
