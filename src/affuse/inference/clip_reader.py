@@ -16,8 +16,9 @@ from affuse.errors import ClipError, argument
 from affuse.inference.clip_range import ClipRange
 from affuse.inference.clip_words import ClipWords
 from affuse.inference.settings import Settings
-from affuse.inference.sound_scan import SoundScan, scan_sound, unwatched
+from affuse.inference.sound_scan import SoundScan, scan_sound
 from affuse.inference.tracks import Tracks, find_tracks
+from affuse.inference.watching import unwatched
 from affuse.inference.window_reader import WindowReader
 from affuse.inference.windows import Window, lay_windows
 from affuse.inference.words import Word, fit, speech_with
@@ -122,9 +123,17 @@ class ClipReader:
             tracks,
         )
 
-    def read(self, path: Path | Samples, plan: ClipPlan) -> WindowReader:
-        """The windows of a clip that was planned; iterate over it once."""
-        return WindowReader(path, plan.tracks, self.encoders, self.settings, plan.words, plan.windows)
+    def read(
+        self, path: Path | Samples, plan: ClipPlan, beat: Callable[[], None] = unwatched
+    ) -> WindowReader:
+        """The windows of a clip that was planned; iterate over it once.
+
+        Args:
+            path: As it was planned.
+            plan: What ``plan`` gave.
+            beat: Called again and again while pictures are decoded; what it raises ends the reading.
+        """
+        return WindowReader(path, plan.tracks, self.encoders, self.settings, plan.words, plan.windows, beat)
 
     def _scan_sound(
         self, path: Path | Samples, tracks: Tracks, asked: ClipRange, watch: Callable[[float], None]

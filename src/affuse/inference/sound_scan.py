@@ -8,15 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from affuse.inference.watching import unwatched
 from affuse.media.samples import Samples
 from affuse.media.sound_stream import SoundStream
 from affuse.media.speech import Span, SpeechDetector
 
 PEAK_SECONDS = 0.05
-
-
-def unwatched(seconds: float) -> None:
-    """Where nobody waits for a scan or limits it."""
 
 
 class SoundScan(NamedTuple):

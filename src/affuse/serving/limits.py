@@ -36,7 +36,11 @@ class Limits(BaseModel):
         default_factory=lambda: max(2, _cores()), ge=2, description="processes that read clips"
     )
     decode_seconds: _Seconds = Field(
-        default=60.0, description="seconds that reading a clip may take, beside as many as the clip lasts"
+        default=60.0,
+        description="seconds of processor time that reading a clip may take, beside as many as the clip lasts",
+    )
+    silent_seconds: _Seconds = Field(
+        default=60.0, description="seconds after which a clip whose reading makes no progress is given up"
     )
     decoder_memory: int = Field(
         default=1000 * MB,
@@ -51,3 +55,4 @@ class Limits(BaseModel):
     upload_seconds: _Seconds = Field(default=300.0, description="seconds that an upload may take to arrive")
     kept_jobs: int = Field(default=256, gt=0, description="finished jobs whose answers are kept")
     keep_seconds: _Seconds = Field(default=600.0, description="seconds that a finished job is kept")
+    kept_jobs: int = Field(default=256, gt=0, description="finished jobs that are kept at once")

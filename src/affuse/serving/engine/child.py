@@ -10,9 +10,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, Final
 
 from affuse.workers import WorkerContext
+
+_MOST: Final = 1 << 28  # bytes of a frame: a process that handles files of strangers may say anything
 
 
 class Child:
@@ -65,12 +67,14 @@ class Child:
             with suppress(OSError):  # it died; receiving finds that
                 for frame in frames:
                     pipe.send_bytes(frame)
+        pipe.close()
 
     def _receive(self) -> None:
         with suppress(EOFError, OSError):
             while True:
-                frame = self._pipe.recv_bytes()
+                frame = self._pipe.recv_bytes(_MOST)
                 self._loop.call_soon_threadsafe(self._hear, frame)
+        self._process.kill()  # where it is alive still, it said something that cannot be
         self._process.join()
         self._outbox.put(None)
         with suppress(RuntimeError):  # the loop is closed already

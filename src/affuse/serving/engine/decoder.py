@@ -1,12 +1,12 @@
 """The process that opens files of strangers: it reads windows, knows no weights, and may die.
 
-It is given one clip at a time and sends what it finds in frames: ``seen`` while it scans, ``piece`` where words are to
-be recognised, the ``plan``, every ``window``, then the ``end``; or why it ``failed``.
+It is given one clip at a time and sends what it finds in frames: ``seen`` while it scans (and ``long``, once), a
+``piece`` where words are to be recognised, the ``plan``, every ``window``, then the ``end``; or why it ``failed``.
 """
 
 from __future__ import annotations
 
-import os
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from affuse.encoders.base import Encoder
-from affuse.errors import AffuseError, ClipError
+from affuse.errors import AffuseError
 from affuse.failures import cause_of
 from affuse.inference.clip_reader import ClipPlan, ClipReader
 from affuse.inference.clip_words import ClipWords
@@ -25,19 +24,14 @@ from affuse.inference.recogniser import pieces
 from affuse.inference.settings import Settings
 from affuse.inference.words import Word
 from affuse.media.samples import Samples
-from affuse.media.speech import Span
+from affuse.media.speech import RATE, Span, SpeechDetector
+from affuse.serving.engine.declared import TooMuchError, check_declared
 from affuse.serving.engine.frames import head_of, pack
-from affuse.serving.engine.picture_size import check_picture_size
 from affuse.serving.engine.side import Side
 from affuse.serving.limits import Limits
 from affuse.workers import begin_worker
 
-AHEAD = 32  # windows that are read before the first of them is answered: two batches
 _TELL = 1.0  # seconds between two words of progress
-
-
-class TooMuchError(Exception):
-    """A clip is beyond a limit of the service; the sentence says which."""
 
 
 class _CancelledError(Exception):
@@ -47,6 +41,9 @@ class _CancelledError(Exception):
 def serve(models: Mapping[str, str], limits: Limits, pipe: Connection) -> None:
     """Read clips until the pipe ends. ``models``: name -> folder."""
     begin_worker()
+    signal.signal(
+        signal.SIGTERM, signal.SIG_IGN
+    )  # of a whole group: the service itself ends its processes, when done
     torch.set_num_threads(1)
     try:
         sides = {name: Side(folder) for name, folder in models.items()}
@@ -55,7 +52,8 @@ def serve(models: Mapping[str, str], limits: Limits, pipe: Connection) -> None:
     except AffuseError as error:
         pipe.send_bytes(pack({"refused": str(error)}))
         return
-    _limit_memory(limits.decoder_memory)
+    SpeechDetector(RATE)  # what is loaded for a first clip counts as the process's own memory
+    limit_memory(limits.decoder_memory)
     pipe.send_bytes(pack({"ready": True}))
     try:
         while True:
@@ -78,15 +76,16 @@ class _OneClip:
         self._open = 0  # windows that were sent and not answered yet
         self._words: list[Word] | None = None
         self._began, self._told = time.process_time(), time.monotonic()
+        self._seconds, self._long = 0.0, False  # of the clip, as far as is known
 
     def read(self) -> None:
         """Send all of the clip, or why there is none."""
         try:
-            check_picture_size(self.path, self.limits.pixels)
+            check_declared(self.path, self.limits)
             reader = self._reader()
             plan = reader.plan(self.path, self._watch)
             self._send_plan(plan)
-            windows = reader.read(self.path, plan)
+            windows = reader.read(self.path, plan, self._beat)
             for i, reading in enumerate(windows):
                 tensors = {name: tensor for name, tensor in reading.tensors.items() if tensor is not None}
                 self._make_room()
@@ -101,14 +100,17 @@ class _OneClip:
             self._send({"cancelled": True})
         except TooMuchError as error:
             self._send({"failed": str(error), "kind": "limit"})
-        except MemoryError:
-            told = "Reading the clip takes more memory than the service gives to one; send a smaller one."
-            self._send({"failed": told, "kind": "limit"})
         except AffuseError as error:
             self._send({"failed": self._renamed(str(error)), "kind": "clip"})
         except Exception as error:
-            cause = self._renamed(cause_of(error, self.path, "cannot be predicted"))
-            self._send({"failed": cause, "kind": "internal"})
+            if isinstance(error, MemoryError) or "can't allocate memory" in str(
+                error
+            ):  # torch raises the latter
+                told = "Reading the clip takes more memory than the service gives to one; send a smaller one."
+                self._send({"failed": told, "kind": "limit"})
+                return
+            # whatever a decoder stumbles over is in the file
+            self._send({"failed": self._renamed(cause_of(error, self.path)), "kind": "clip"})
 
     def hear(
         self,
@@ -135,27 +137,36 @@ class _OneClip:
 
     def _watch(self, seconds: float) -> None:
         """While sound is scanned: how long is it already, and does anybody still want it."""
-        most = self.limits.clip_seconds
+        self._seconds = max(self._seconds, seconds)
+        most = self.limits.seconds
         if seconds > most:
             raise TooMuchError(
                 f"The clip is longer than the {most:g} seconds that the service takes; send a part of it."
             )
+        if seconds > self.limits.long_seconds and not self._long:
+            self._long = True
+            self._send({"long": True})
+        self._beat()
+
+    def _beat(self) -> None:
+        """While sound or pictures are decoded: it goes on; does anybody still want it."""
         self._check()
         if time.monotonic() - self._told > _TELL:
             self._told = time.monotonic()
-            self._send({"seen": seconds})
+            self._send({"seen": self._seconds})
 
     def _check(self) -> None:
         while self.pipe.poll():
             self._listen()
-        if time.process_time() - self._began > self.limits.decode_seconds:
+        most = self.limits.decode_seconds + self._seconds
+        if time.process_time() - self._began > most:
             raise TooMuchError(
-                f"Reading the clip takes more than {self.limits.decode_seconds:g} seconds of processor time, which is "
-                "what the service gives to one; send a shorter one."
+                f"Reading the clip takes more than {most:.0f} seconds of processor time, which is what the service "
+                "gives to one; convert it (wav, mp4) or send a part of it."
             )
 
     def _make_room(self) -> None:
-        while self._open >= AHEAD:
+        while self._open >= self.limits.ahead:
             self._listen()
 
     def _listen(self) -> None:
@@ -193,11 +204,7 @@ class _OneClip:
         self.pipe.send_bytes(pack({"job": self.job, **head}, tensors or {}))
 
 
-def encoders_read(encoders: Mapping[str, Encoder]) -> None:
-    """Make what is loaded at a first clip, so that it counts as the process's own memory and not as that clip's."""
-
-
-def _limit_memory(more: int) -> None:
+def limit_memory(more: int) -> None:
     """What this process may take beyond what it has: a larger request fails instead of the machine."""
     try:
         import resource
@@ -208,7 +215,3 @@ def _limit_memory(more: int) -> None:
         return
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (own + more, hard))
-    os.environ["MALLOC_ARENA_MAX"] = "2"
-
-
-__all__ = ["AHEAD", "ClipError", "serve"]

@@ -41,16 +41,26 @@ class FairQueue(Generic[T]):
         self._of.setdefault(client, deque()).appendleft(item)
 
     def take(self, accept: Callable[[T], bool] | None = None) -> T | None:
-        """The next item, or the first that is accepted among the foremost of each client; None: there is none."""
+        """The next item, of those that are accepted; None: there is none."""
         for client, items in self._of.items():
-            if accept is not None and not accept(items[0]):
+            place = next((i for i, item in enumerate(items) if accept is None or accept(item)), None)
+            if place is None:
                 continue
-            item = items.popleft()
-            del self._of[client]
+            item = items[place]
+            del items[place], self._of[client]
             if items:
                 self._of[client] = items  # at the end: the others come first
             return item
         return None
+
+    def count(self, client: str) -> int:
+        """How many items a client has."""
+        return len(self._of.get(client, ()))
+
+    @property
+    def clients(self) -> int:
+        """How many clients have items."""
+        return len(self._of)
 
     def remove(self, unwanted: Callable[[T], bool]) -> None:
         """Take out all items of a kind."""

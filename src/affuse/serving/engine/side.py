@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from pathlib import Path
 
 import torch
@@ -60,6 +62,7 @@ class Side:
         for module in (self.model, *self.network.encoders.values()):
             for parameter in module.parameters():
                 parameter.data = torch.empty(0)
+        give_back_memory()
 
     def reader(self, settings: Settings, words: ClipWords, worded: bool) -> ClipReader:
         """What reads clips under some settings; ``worded``: a clip may have words although no text is given."""
@@ -70,3 +73,10 @@ class Side:
             if self.kinds[name] != "text" or worded or settings.worded
         }
         return ClipReader(encoders, self.kinds, settings, window, hop, words)
+
+
+def give_back_memory() -> None:
+    """Hand what is free to the system, where the C library keeps it for itself (glibc)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
