@@ -13,6 +13,7 @@ from affuse.errors import AffuseError, ClipError, argument
 from affuse.inference.words import Cue, Word, composed, place
 from affuse.media.audio import read_waveform
 from affuse.media.samples import Samples
+from affuse.media.sound import Sound
 from affuse.media.sound_stream import SoundStream, SoundWindows
 from affuse.media.speech import Span
 
@@ -71,15 +72,13 @@ class Recogniser:
         Where the model gives the times of phrases only, a phrase's words share its time by their letters.
         """
         words: list[Word] = []
-        windows = SoundWindows(SoundStream(path, channel, track, start))
-        for span in _pieces(speech):
-            sound = windows.read(span.start, span.end)
-            try:
-                waveform = read_waveform(sound, RATE, span.start, span.end)
-            except ClipError:
-                continue  # silence, or shorter than a sample
-            words += place(self._cues(waveform, span), [span])
+        for waveform, span in pieces(path, channel, speech, track, start):
+            words += self.words(waveform, span)
         return words
+
+    def words(self, waveform: np.ndarray, span: Span) -> list[Word]:
+        """The words of one piece: (samples,) float32 at ``RATE`` Hz, which lies at ``span`` in its file."""
+        return place(self._cues(waveform, span), [span])
 
     def _cues(self, waveform: np.ndarray, span: Span) -> list[Cue]:
         heard = self._pipeline({"raw": waveform, "sampling_rate": RATE}, return_timestamps=self._times)
@@ -94,6 +93,32 @@ class Recogniser:
                 start = max(span.start, end - 1e-3)
             cues.append(Cue(start, end, composed(chunk["text"]).strip()))
         return [cue for cue in cues if cue.text]
+
+
+def pieces(
+    path: Path | Samples,
+    channel: int | None,
+    speech: Sequence[Span],
+    track: int | None = None,
+    start: float = 0.0,
+) -> Iterator[tuple[np.ndarray, Span]]:
+    """The speech in pieces that a recogniser hears at once: (samples,) float32 at ``RATE`` Hz, and where each lies."""
+    windows = SoundWindows(SoundStream(path, channel, track, start))
+    for span in _pieces(speech):
+        sound = windows.read(span.start, span.end)
+        try:
+            yield read_waveform(sound, RATE, span.start, span.end), span
+        except ClipError:
+            continue  # silence, or shorter than a sample
+
+
+def pieces_of(sound: Sound, span: Span) -> Iterator[tuple[np.ndarray, Span]]:
+    """``pieces`` of one span whose sound is in memory."""
+    for part in _pieces([span]):
+        try:
+            yield read_waveform(sound, RATE, part.start, part.end), part
+        except ClipError:
+            continue
 
 
 def _pieces(speech: Sequence[Span]) -> Iterator[Span]:
