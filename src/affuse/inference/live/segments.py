@@ -15,7 +15,7 @@ from affuse.inference.timeline import Segment
 from affuse.inference.windows import Moment, Window, smooth
 from affuse.inference.words import Word
 
-_MARGIN = 1e-5  # seconds; edges that are nearer than that are taken for one by ``smooth``
+_MARGIN = 1e-5  # seconds; more than what ``smooth`` leaves out, and than what times are rounded by
 _SHOWN = 2  # windows that are not sure, the newest ones, that say what comes
 
 
@@ -162,7 +162,7 @@ class LiveSegments:
             found.append(self._judge.segment(span.group, order, span.words))
             span.group = None
         for number, one in sorted(span.answered.items(), key=lambda item: item[1].window.start):
-            if over or one.window.end < span.reached - _MARGIN:
+            if over or one.window.end < span.reached:  # the edge itself is needed
                 self._order |= dict.fromkeys(one.given)
                 del span.answered[number]
         return found
@@ -183,5 +183,5 @@ class LiveSegments:
         return [
             (moment, [name for i in moment.windows for name in known[i].given])
             for moment in smooth(windows, answers)
-            if moment.start >= reached - _MARGIN / 2
+            if moment.start >= reached
         ]
