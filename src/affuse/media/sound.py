@@ -47,8 +47,8 @@ class Sound:
         """For what opens the file itself, as it does in training; start and end then say which part."""
         if not isinstance(self.path, Path):
             raise ClipError(
-                f"{self.path} is not a file, and an encoder of this model opens its file itself; write the samples to a "
-                "file (for example by soundfile.write) and give its path."
+                f"{self.path} is not a file, and an encoder of this model opens its file itself; write the samples to "
+                "a file (for example by soundfile.write) and give its path."
             )
         return str(self.path)
 

@@ -49,9 +49,7 @@ def test_windows_of_a_stream_are_those_of_the_whole(
     for one in found:
         first = round(one.start * rate)
         assert one.sound.first == first
-        np.testing.assert_array_equal(
-            one.sound.samples, wave[first : max(first + 1, round(one.end * rate))]
-        )
+        np.testing.assert_array_equal(one.sound.samples, wave[first : max(first + 1, round(one.end * rate))])
     assert early or all(window.sure for one in heard for window in one.windows)
 
 

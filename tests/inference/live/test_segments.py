@@ -25,7 +25,9 @@ NAMES = [(), ("text",), ("audio",), ("audio", "text")]
 RATE = 100
 
 
-def answers_to(windows: list[Window], seed: int, unknown: float = 0.1) -> dict[Window, tuple[Any, tuple[str, ...]]]:
+def answers_to(
+    windows: list[Window], seed: int, unknown: float = 0.1
+) -> dict[Window, tuple[Any, tuple[str, ...]]]:
     """Few rows of probabilities, so that neighbours often say the same; some windows have no answer."""
     random = np.random.default_rng(seed)
     rows = {task: random.dirichlet(np.ones(len(space)), 3) for task, space in SPACES.items()}
@@ -34,7 +36,10 @@ def answers_to(windows: list[Window], seed: int, unknown: float = 0.1) -> dict[W
         p = {task: rows[task][random.integers(3) if random.random() < 0.3 else 0] for task in SPACES}
         nothing = random.random() < unknown
         names = () if nothing else NAMES[1 + random.integers(3)]
-        found[window] = {task: np.full_like(row, np.nan) if nothing else row for task, row in p.items()}, names
+        found[window] = (
+            {task: np.full_like(row, np.nan) if nothing else row for task, row in p.items()},
+            names,
+        )
     return found
 
 
@@ -55,7 +60,9 @@ def heard_of(spans: list[Span], window: float, hop: float, step: float) -> list[
         count = 0
         for one in [*parts, listener.end()]:
             windows = [
-                w._replace(number=w.number + number, start=w.start + span.start, end=w.end + span.start, span=i)
+                w._replace(
+                    number=w.number + number, start=w.start + span.start, end=w.end + span.start, span=i
+                )
                 for w in one.windows
             ]
             count += len(windows)

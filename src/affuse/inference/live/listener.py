@@ -73,7 +73,9 @@ class _Open:
     regular: int = 0  # windows that are sure
     shown: int = 0  # of those, or of those that will be sure when the span ends
     told: float = 0.0  # where the last window ended, sure or not
-    guess: tuple[float, int] | None = None  # where the span may end, and the number of what would be its last window
+    guess: tuple[float, int] | None = (
+        None  # where the span may end, and the number of what would be its last window
+    )
 
 
 class Listener:
