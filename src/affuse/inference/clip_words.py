@@ -56,6 +56,11 @@ class ClipWords:
 
             self._recogniser = Recogniser(settings.asr, settings.device)
 
+    @property
+    def recogniser(self) -> Recogniser | None:
+        """What hears words, or None."""
+        return self._recogniser
+
     def known(self, sound: bool) -> bool:
         """Whether there are words for a clip that has sound or has none."""
         return bool(self.transcript.cues) or (self._recogniser is not None and sound)
