@@ -81,9 +81,7 @@ class AudioTrack:
 
     broken = False  # what cannot be decoded is a hole in the positions
 
-    def __init__(
-        self, path: Path, track: int | None = None, container: InputContainer | None = None
-    ) -> None:
+    def __init__(self, path: Path, track: int | None = None, container: InputContainer | None = None) -> None:
         """track: from 0; None is the first. container: opened already, of what cannot seek; ``path`` is its name."""
         self.path, self.track = path, track or 0
         self._container = _opened(path) if container is None else container

@@ -33,8 +33,8 @@ class PipedSound(Recording):
         track: From 0; None is the first.
 
     Raises:
-        ClipError: Nothing comes, or what comes is not media that can be read in one go, without sound, or without such a
-            channel or track.
+        ClipError: Nothing comes, or what comes is not media that can be read in one go, without sound, or without
+            such a channel or track.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class PipedSound(Recording):
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ClipError(
-                f"{NAME} is not sound that can be read as it arrives ({reason}): raw samples say no rate, and mp4 often "
+                f"{NAME} is not sound that can be read as it arrives ({reason}): raw samples say no rate, mp4 often "
                 "has its index at its end. Pipe wav, mkv, webm, ogg, flac or mp3 (ffmpeg ... -f wav -)."
             ) from None
         if container.format.name == "tty":

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from affuse import __version__
 from affuse.serving.about.about import About
+from affuse.serving.desk import Desk
 from affuse.serving.engine import Engine
-from affuse.serving.jobs_kept import KeptJobs
 from affuse.serving.metrics import Metrics
 from affuse.serving.problems import ProblemDetails, add_handlers
 from affuse.serving.routes import health, jobs, models, predict
@@ -52,7 +52,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         with private_folder() as folder:
-            app.state.service = Service(engine, KeptJobs(engine, metrics), metrics, folder, about)
+            app.state.service = Service(engine, Desk(engine, metrics), metrics, folder, about)
             try:
                 if not engine.ready:
                     await engine.start()

@@ -53,6 +53,5 @@ class Limits(BaseModel):
     )
     streams: int = Field(default=16, gt=0, description="live streams at once")
     upload_seconds: _Seconds = Field(default=300.0, description="seconds that an upload may take to arrive")
-    kept_jobs: int = Field(default=256, gt=0, description="finished jobs whose answers are kept")
     keep_seconds: _Seconds = Field(default=600.0, description="seconds that a finished job is kept")
     kept_jobs: int = Field(default=256, gt=0, description="finished jobs that are kept at once")

@@ -9,8 +9,8 @@ from pathlib import Path
 from starlette.requests import HTTPConnection
 
 from affuse.serving.about.about import About
+from affuse.serving.desk import Desk
 from affuse.serving.engine import Engine
-from affuse.serving.jobs_kept import KeptJobs
 from affuse.serving.metrics import Metrics
 
 
@@ -20,14 +20,14 @@ class Service:
 
     Attributes:
         engine: Does the work.
-        jobs: By their ids.
+        desk: Takes forms in, gives jobs out.
         metrics: For Prometheus.
         folder: Where uploads go.
         about: Name of a model -> what there is to read about it.
     """
 
     engine: Engine
-    jobs: KeptJobs
+    desk: Desk
     metrics: Metrics
     folder: Path
     about: Mapping[str, About]

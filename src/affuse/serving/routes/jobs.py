@@ -35,7 +35,7 @@ async def create_job(request: Request) -> Response:
     service = service_of(request)
     upload = await receive_upload(request, service.folder, service.engine.limits)
     detail_of(upload.fields.pop("detail", None), upload.remove)
-    job = service.jobs.submit(upload, client_of(request), keep=True)
+    job = service.desk.submit(upload, client_of(request))
     where = f"{request.scope.get('root_path', '')}/v1/jobs/{job.id}"
     return JSONResponse(job_dict(job), 202, {"Location": where})
 
@@ -43,7 +43,7 @@ async def create_job(request: Request) -> Response:
 @router.get("/v1/jobs/{id}", response_model=JobView, responses=problem_responses(401, 404, 421, 422))
 async def read_job(request: Request, id: str, detail: str | None = None) -> Response:
     """How far a job is, and its timeline when it is done."""
-    job, wanted = service_of(request).jobs.find(id), detail_of(detail)
+    job, wanted = service_of(request).desk.find(id), detail_of(detail)
     return JSONResponse(await asyncio.to_thread(job_dict, job, wanted))
 
 
@@ -60,7 +60,7 @@ async def read_job(request: Request, id: str, detail: str | None = None) -> Resp
 )
 async def job_events(request: Request, id: str) -> Response:
     """Every change of a job as a server-sent event, whose data is the job without its timeline."""
-    job = service_of(request).jobs.find(id)
+    job = service_of(request).desk.find(id)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_events(job), media_type="text/event-stream", headers=headers)
 
@@ -84,7 +84,7 @@ async def job_timeline(
     request: Request, id: str, format: str | None = None, detail: str | None = None
 ) -> Response:
     """The timeline of a finished job, in the format that ``format`` or Accept names."""
-    job, wanted = service_of(request).jobs.find(id), detail_of(detail)
+    job, wanted = service_of(request).desk.find(id), detail_of(detail)
     chosen = accepted_format(request.headers.get("Accept")) if format is None else format_named(format)
     if not job.final:
         raise ProblemError(409, "The job is not finished; its events tell when it is.")
@@ -94,7 +94,7 @@ async def job_timeline(
 @router.delete("/v1/jobs/{id}", status_code=204, responses=problem_responses(401, 403, 404, 421))
 async def delete_job(request: Request, id: str) -> Response:
     """Stop the work on a clip and let go of its answer."""
-    service_of(request).jobs.forget(id)
+    service_of(request).desk.forget(id)
     return Response(status_code=204)
 
 

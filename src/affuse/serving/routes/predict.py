@@ -43,7 +43,7 @@ async def predict(request: Request) -> Response:
     chosen = accepted_format(request.headers.get("Accept"))
     upload = await receive_upload(request, service.folder, service.engine.limits)
     detail = detail_of(upload.fields.pop("detail", None), upload.remove)
-    job = service.jobs.submit(upload, client_of(request), keep=False)
+    job = service.desk.submit(upload, client_of(request))
     gone = asyncio.create_task(_disconnected(request))
     over = asyncio.create_task(job.wait())
     try:

@@ -1,4 +1,4 @@
-"""The jobs of a service by their ids: their files go when they were read, their answers after a while."""
+"""From a form to a job: what is asked for is checked, and the job's files go as soon as they were read."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ from affuse.serving.problems import ProblemError, problem_of
 from affuse.serving.uploads import Upload
 
 
-class KeptJobs:
-    """Jobs, for as long as their answers may be asked for.
+class Desk:
+    """Takes forms in and gives jobs out.
 
     Args:
-        engine: Does the work.
+        engine: Does the work, and keeps finished jobs for a while.
         metrics: Told of every job that is over.
     """
 
     def __init__(self, engine: Engine, metrics: Metrics) -> None:
         self.engine, self.metrics = engine, metrics
-        self._jobs: dict[str, Job] = {}
         self._watching: set[asyncio.Task[None]] = set()
 
-    def submit(self, upload: Upload, client: str, keep: bool) -> Job:
+    def submit(self, upload: Upload, client: str) -> Job:
         """Begin the work on an upload, whose files are ours from now on.
 
         Args:
             upload: The form.
             client: Whose it is.
-            keep: Whether it can be asked for by its id.
 
         Raises:
             ProblemError: The form asks for what is not there, or there is no room.
@@ -48,8 +46,6 @@ class KeptJobs:
         except BaseException:
             upload.remove()
             raise
-        if keep:
-            self._jobs[job.id] = job
         task = asyncio.create_task(self._watch(job, upload))
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
@@ -61,10 +57,10 @@ class KeptJobs:
         Raises:
             ProblemError: There is none, or none any more.
         """
-        if id not in self._jobs:
+        if id not in self.engine.jobs:
             kept = f"{self.engine.limits.keep_seconds:g}"
             raise ProblemError(404, f"There is no such job; answers are kept for {kept} seconds.")
-        return self._jobs[id]
+        return self.engine.jobs[id]
 
     def forget(self, id: str) -> None:
         """Cancel a job and let go of its answer.
@@ -73,12 +69,7 @@ class KeptJobs:
             ProblemError: There is none.
         """
         self.find(id).cancel()
-        self._jobs.pop(id, None)
-
-    async def end(self) -> None:
-        """Wait until no file of any job is left."""
-        if self._watching:
-            await asyncio.wait(set(self._watching))
+        self.engine.jobs.pop(id, None)
 
     async def _watch(self, job: Job, upload: Upload) -> None:
         began = time.monotonic()
@@ -88,7 +79,3 @@ class KeptJobs:
             upload.remove()
         await job.wait()
         self.metrics.clip(job, time.monotonic() - began)
-        asyncio.get_running_loop().call_later(self.engine.limits.keep_seconds, self._jobs.pop, job.id, None)
-        kept = [one for one in self._jobs.values() if one.final]
-        for one in kept[: max(0, len(kept) - self.engine.limits.kept_jobs)]:
-            self._jobs.pop(one.id, None)
