@@ -114,7 +114,9 @@ class _Printer:
         from affuse.inference.timeline import Timeline
         from affuse.inference.writers import CsvWriter
 
-        alone = Timeline(self._clip, segment.end, [segment], {}, self._stream.spaces, 0, 0)  # of its rows alone
+        alone = Timeline(
+            self._clip, segment.end, [segment], {}, self._stream.spaces, 0, 0
+        )  # of its rows alone
         return CsvWriter().text(alone, header=self._count == 0)
 
     def _show(self, segment: Segment) -> None:

@@ -194,7 +194,8 @@ def predict(
 def _refuse_beside_live(clips: list[str], **options: object) -> None:
     if clips != ["-"]:
         raise AffuseError(
-            f"{argument('live')} predicts sound while it goes on: give - in place of the clips, and pipe the sound to it."
+            f"{argument('live')} predicts sound while it goes on: give - in place of the clips, and pipe the sound to "
+            "it."
         )
     for name, value in options.items():
         if value is not None:
