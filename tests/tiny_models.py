@@ -74,6 +74,26 @@ def tiny_wav2vec2(folder: Path, kind: str = "wav2vec2", do_normalize: bool = Tru
     return folder
 
 
+def tiny_recogniser(folder: Path) -> Path:
+    """Hears words, by CTC and with their times; untrained, so what it hears is letters at random."""
+    import json
+
+    from transformers import AutoConfig, Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2ForCTC
+
+    tiny_wav2vec2(folder)
+    config = AutoConfig.from_pretrained(folder, vocab_size=31, pad_token_id=0)
+    torch.manual_seed(0)
+    network = Wav2Vec2ForCTC(config)
+    with torch.no_grad():
+        network.lm_head.weight.mul_(400)  # what it hears changes with the sound
+    network.save_pretrained(folder)
+    letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyz"]
+    (folder / "vocab.json").write_text(json.dumps({letter: i for i, letter in enumerate(letters)}))
+    Wav2Vec2CTCTokenizer(str(folder / "vocab.json")).save_pretrained(folder)
+    Wav2Vec2FeatureExtractor().save_pretrained(folder)
+    return folder
+
+
 def tiny_whisper(folder: Path) -> Path:
     from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperModel
 

@@ -82,10 +82,10 @@ def test_segments_end_by_the_tasks_that_are_told_alone(talk: Path) -> None:
     assert one.summary["emotion"] == both.summary["emotion"]
 
 
-def test_the_curve_is_what_segments_are_made_of(talk: Path) -> None:
+def test_moments_are_what_segments_are_made_of(talk: Path) -> None:
     timeline = affuse.load("starter").predict(talk)
     for segment in timeline.segments:
-        inside = [one for one in timeline.curve if segment.start <= one.start and one.end <= segment.end]
+        inside = [one for one in timeline.moments if segment.start <= one.start and one.end <= segment.end]
         assert inside[0].start == segment.start
         assert inside[-1].end == segment.end
         weights = [one.end - one.start for one in inside]

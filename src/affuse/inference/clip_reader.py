@@ -5,7 +5,7 @@ Nothing is learnt here and no weight is used, so it may run in another process t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from affuse.inference.clip_words import ClipWords
 from affuse.inference.settings import Settings
 from affuse.inference.sound_scan import SoundScan, scan_sound
 from affuse.inference.tracks import Tracks, find_tracks
+from affuse.inference.watching import unwatched
 from affuse.inference.window_reader import WindowReader
 from affuse.inference.windows import Window, lay_windows
 from affuse.inference.words import Word, fit, speech_with
@@ -78,8 +79,13 @@ class ClipReader:
         self.encoders, self.kinds, self.settings = encoders, kinds, settings
         self.window, self.hop, self.words = window, hop, words
 
-    def plan(self, path: Path | Samples) -> ClipPlan:
+    def plan(self, path: Path | Samples, watch: Callable[[float], None] = unwatched) -> ClipPlan:
         """Scan a clip: how long it is, where somebody speaks and what is said, and so which windows it has.
+
+        Args:
+            path: A file, or samples in memory.
+            watch: Called with the seconds of the range that are known to be there, again and again while sound is
+                decoded; what it raises ends the scan.
 
         Raises:
             ClipError: Not media, nothing to decode, none of the model's modalities in it.
@@ -88,7 +94,8 @@ class ClipReader:
         tracks = find_tracks(path)
         self._check_modalities(path, tracks)
         faults: list[str] = list(tracks.notes) if "video" in self.kinds.values() else []
-        heard = self._scan_sound(path, tracks, asked)
+        heard = self._scan_sound(path, tracks, asked, watch)
+        watch(heard.seconds - asked.start)
         faults += asked.remarks(path, heard.seconds)
         if heard.fault:
             faults.append(heard.fault)
@@ -116,17 +123,27 @@ class ClipReader:
             tracks,
         )
 
-    def read(self, path: Path | Samples, plan: ClipPlan) -> WindowReader:
-        """The windows of a clip that was planned; iterate over it once."""
-        return WindowReader(path, plan.tracks, self.encoders, self.settings, plan.words, plan.windows)
+    def read(
+        self, path: Path | Samples, plan: ClipPlan, beat: Callable[[], None] = unwatched
+    ) -> WindowReader:
+        """The windows of a clip that was planned; iterate over it once.
 
-    def _scan_sound(self, path: Path | Samples, tracks: Tracks, asked: ClipRange) -> SoundScan:
+        Args:
+            path: As it was planned.
+            plan: What ``plan`` gave.
+            beat: Called again and again while pictures are decoded; what it raises ends the reading.
+        """
+        return WindowReader(path, plan.tracks, self.encoders, self.settings, plan.words, plan.windows, beat)
+
+    def _scan_sound(
+        self, path: Path | Samples, tracks: Tracks, asked: ClipRange, watch: Callable[[float], None]
+    ) -> SoundScan:
         """Length, speech and loudness; a clip without sound, or whose sound nobody asks for, is one span."""
         vad = self.settings.vad
         detect = set(self.kinds.values()) - {"features"} != {"video"} if vad is None else vad
         if tracks.sound:
             heard = scan_sound(
-                path, self.settings.channel, detect, asked.start, asked.end, self.settings.track
+                path, self.settings.channel, detect, asked.start, asked.end, self.settings.track, watch
             )
             whole = asked.until(float(tracks.seconds or 0))
             if heard.seconds and not detect and tracks.picture and whole > heard.seconds:

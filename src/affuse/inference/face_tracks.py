@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from affuse.inference.pictures import Pictures, frame_times
+from affuse.inference.watching import unwatched
 from affuse.inference.windows import Window
 from affuse.media.crop import CropSide, Region
 from affuse.media.face_detector import MARGIN, FaceDetector
@@ -134,9 +135,15 @@ class FilmFaces:
 
 
 def look_for_faces(
-    path: Path, windows: Sequence[Window], detector: Path, side: str | None
+    path: Path,
+    windows: Sequence[Window],
+    detector: Path,
+    side: str | None,
+    beat: Callable[[], None] = unwatched,
 ) -> FilmFaces | None:
     """One pass over the pictures of the windows, ``LOOKS`` a second. None where no picture can be decoded.
+
+    ``beat`` is called at every look; what it raises ends the pass.
 
     Raises:
         AffuseError: Where ``detector`` is not YuNet's ONNX file.
@@ -150,6 +157,7 @@ def look_for_faces(
         if picture is None or frame.time - last < 0.5 / LOOKS:  # windows overlap: one look serves both
             continue
         last = frame.time
+        beat()
         region = place.region(picture)
         if tracks is None or tracks.region is not region:
             tracks = FaceTracks(region, *picture.shape[:2])

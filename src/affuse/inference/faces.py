@@ -6,7 +6,7 @@ with letterbox bars and a place of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from affuse.inference.face_tracks import FilmFaces, look_for_faces
 from affuse.inference.pictures import Frame, Pictures, frame_times
+from affuse.inference.watching import unwatched
 from affuse.inference.windows import Window
 from affuse.media.clock import not_begun
 from affuse.media.crop import CropSide, Region, resize
@@ -37,20 +38,29 @@ class FaceWindows:
     ``fault`` says afterwards what could not be decoded, or that no window has a face, else it is "".
     """
 
-    def __init__(self, path: Path, windows: Sequence[Window], options: FaceOptions) -> None:
-        self.path, self.windows, self.options = path, windows, options
+    def __init__(
+        self,
+        path: Path,
+        windows: Sequence[Window],
+        options: FaceOptions,
+        beat: Callable[[], None] = unwatched,
+    ) -> None:
+        self.path, self.windows, self.options, self._beat = path, windows, options, beat
         self.fault = ""
         self._seen = False
 
     def __iter__(self) -> Iterator[np.ndarray | None]:
         tracks = None
         if self.options.detector is not None and self.windows:
-            tracks = look_for_faces(self.path, self.windows, self.options.detector, self.options.side)
+            tracks = look_for_faces(
+                self.path, self.windows, self.options.detector, self.options.side, self._beat
+            )
         waiting: dict[int, list[np.ndarray]] = {}
         following = 0  # the next window to be given
         places: dict[int, CropSide] = {}
         pictures = Pictures(self.path, frame_times(self.windows, self.options.fps, self.options.seconds))
         for frame, picture in pictures:
+            self._beat()
             if picture is not None:
                 place = places.setdefault(frame.window, CropSide(self.options.side))
                 square = self._square(tracks, frame, picture, place)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from affuse.inference.watching import unwatched
 from affuse.media.samples import Samples
 from affuse.media.sound_stream import SoundStream
 from affuse.media.speech import Span, SpeechDetector
@@ -39,6 +41,7 @@ def scan_sound(
     start: float = 0.0,
     end: float | None = None,
     track: int | None = None,
+    watch: Callable[[float], None] = unwatched,
 ) -> SoundScan:
     """Decode the sound once; times count from the file's beginning.
 
@@ -49,6 +52,7 @@ def scan_sound(
         start: Seconds; only the range from here on is decoded.
         end: Seconds; None is the end of the sound.
         track: From 0; None is the first.
+        watch: Called with the seconds that were decoded so far, again and again; what it raises ends the scan.
 
     Raises:
         ClipError: There is no sound to decode.
@@ -62,6 +66,7 @@ def scan_sound(
     for block in stream:
         if detector is not None:
             detector.hear(block)
+        watch((stream.position - first) / stream.rate)
         rest = np.concatenate([rest, np.abs(block)])
         whole = len(rest) // size * size
         peaks.append(rest[:whole].reshape(-1, size).max(axis=1).astype(np.float16))

@@ -106,7 +106,7 @@ class Timeline:
         peaks: The loudest sample of each 1/20 s, for ``plot``.
         pictures: Some faces, for ``plot``.
         left_out: Task -> classes of the model that were not asked for: ``spaces`` is without them.
-        curve: What the model said of every stretch between two edges of windows, before segments are made of it.
+        moments: What the model said of every stretch between two edges of windows, before segments are made of it.
 
     Examples:
         >>> sure = Answer("anger", 0.9, False, {"anger": 0.9, "neutral": 0.1})
@@ -133,7 +133,7 @@ class Timeline:
     peaks: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     pictures: list[Picture] = field(default_factory=list[Picture])
     left_out: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    curve: list[CurvePoint] = field(default_factory=list[CurvePoint])
+    moments: list[CurvePoint] = field(default_factory=list[CurvePoint])
 
     def __repr__(self) -> str:
         answers = [

@@ -106,7 +106,7 @@ class TimelineMaker:
             warning=" ".join(filter(None, (self.warning, *self._never_given(answers)))),
             peaks=plan.peaks,
             pictures=list(pictures),
-            curve=self.judge.curve(moments),
+            moments=self.judge.curve(moments),
         )
 
     @property

@@ -5,7 +5,7 @@ An encoder that reads pictures in a way of its own opens the file for every wind
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from affuse.inference.faces import FaceOptions, FaceWindows
 from affuse.inference.settings import Settings
 from affuse.inference.timeline import Picture
 from affuse.inference.tracks import Tracks
+from affuse.inference.watching import unwatched
 from affuse.inference.windows import Window
 from affuse.inference.words import Word, text_between
 from affuse.media.samples import Samples
@@ -37,7 +38,7 @@ class Reading(NamedTuple):
 
 
 class WindowReader:
-    """Iterate over it once, for a ``Reading`` of every window in order."""
+    """Iterate over it once, for a ``Reading`` of every window in order; ``beat``: see ``ClipReader.read``."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class WindowReader:
         settings: Settings,
         words: Sequence[Word],
         windows: Sequence[Window],
+        beat: Callable[[], None] = unwatched,
     ) -> None:
         self.path, self.encoders, self.settings = path, encoders, settings
         self.words, self.windows = words, windows
@@ -59,7 +61,7 @@ class WindowReader:
             else None
         )
         self._faces = {
-            name: FaceWindows(path, windows, self._face_options(encoder))
+            name: FaceWindows(path, windows, self._face_options(encoder), beat)
             for name, encoder in encoders.items()
             if isinstance(path, Path)
             and isinstance(encoder, FaceEncoder)

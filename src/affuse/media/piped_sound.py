@@ -5,13 +5,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from affuse.errors import ClipError
 from affuse.media.audio_track import AudioTrack
 from affuse.media.mixdown import CancelMeter
 from affuse.media.recording import Recording, no_channel
 from affuse.media.riff import UNKNOWN_SIZE
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 NAME = "Standard input"
 _BUFFER = 4096  # bytes that are asked for together; fewer come where fewer are there
@@ -56,8 +59,8 @@ class PipedSound(Recording):
             kind = "s16le"
         options["protocol_whitelist"] = "pipe"  # a playlist must not make FFmpeg open what it names
         try:
-            container = av.open(
-                pipe, format=kind, buffer_size=_BUFFER, options=options, metadata_errors="replace"
+            container: InputContainer = av.open(
+                pipe, "r", format=kind, buffer_size=_BUFFER, options=options, metadata_errors="replace"
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             raise _not_as_it_arrives(getattr(error, "strerror", None) or error) from None
@@ -132,7 +135,7 @@ def _plain_wav(pipe: _Pipe) -> _PlainWav | None:
     head = pipe.peek(12)
     if head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return None
-    at, form = 12, b""
+    at, size, form = 12, 0, b""
     while at < _LONGEST_HEAD:
         chunk = pipe.peek(at + 8)[at:]
         if len(chunk) < 8:

@@ -1,0 +1,85 @@
+"""A process of the service: started afresh, spoken to in frames, its death noticed."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, Final
+
+from affuse.workers import WorkerContext
+
+_MOST: Final = 1 << 28  # bytes of a frame: a process that handles files of strangers may say anything
+
+
+class Child:
+    """One process, whose messages arrive in the event loop.
+
+    Args:
+        target: What it runs: called with ``args`` and its end of the pipe.
+        args: Of ``target``.
+        hear: Called in the event loop with every frame that it sends.
+        died: Called in the event loop once, with how it ended, as a verb.
+    """
+
+    def __init__(
+        self,
+        target: Callable[..., None],
+        args: tuple[Any, ...],
+        hear: Callable[[bytes], None],
+        died: Callable[[str], None],
+    ) -> None:
+        context = WorkerContext()
+        self._loop = asyncio.get_running_loop()
+        self._pipe, theirs = context.Pipe()
+        self._process: BaseProcess = context.Process(target=target, args=(*args, theirs), daemon=True)
+        self._process.start()
+        theirs.close()  # so that its death ends the pipe
+        self._hear, self._died = hear, died
+        self._outbox: queue.SimpleQueue[tuple[bytes, ...] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._receive, daemon=True).start()
+        threading.Thread(target=self._send, args=(self._pipe,), daemon=True).start()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process."""
+        return self._process.pid
+
+    def send(self, *frames: bytes) -> None:
+        """Never waits: a full pipe holds back a thread, not the event loop."""
+        self._outbox.put(frames)
+
+    def kill(self) -> None:
+        """At once."""
+        self._process.kill()
+
+    def join(self) -> None:
+        """Wait until it has ended."""
+        self._process.join()
+
+    def _send(self, pipe: Connection) -> None:
+        while (frames := self._outbox.get()) is not None:
+            with suppress(OSError):  # it died; receiving finds that
+                for frame in frames:
+                    pipe.send_bytes(frame)
+        pipe.close()
+
+    def _receive(self) -> None:
+        with suppress(EOFError, OSError):
+            while True:
+                frame = self._pipe.recv_bytes(_MOST)
+                self._loop.call_soon_threadsafe(self._hear, frame)
+        self._process.kill()  # where it is alive still, it said something that cannot be
+        self._process.join()
+        self._outbox.put(None)
+        with suppress(RuntimeError):  # the loop is closed already
+            self._loop.call_soon_threadsafe(self._died, _end_of(self._process.exitcode or 0))
+
+
+def _end_of(code: int) -> str:
+    return f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"

@@ -1,0 +1,239 @@
+"""The processes with the weights, and the windows and pieces of sound that wait for them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from affuse.errors import AffuseError
+from affuse.serving.engine import networks
+from affuse.serving.engine.child import Child
+from affuse.serving.engine.fair import FairQueue
+from affuse.serving.engine.frames import head_of, pack, unpack
+from affuse.serving.engine.job import Failure
+
+TRIES = 2  # of what was under way in a process that died
+_PAUSE = 2.0  # seconds before a process that could not even start is started again
+
+
+@dataclass(eq=False)
+class Unit:
+    """One window to be answered, or one piece of sound whose words are to be heard.
+
+    Attributes:
+        owner: Whose it is; it is forgotten together with it.
+        client: Whose turn it is.
+        model: Which network answers.
+        what: "answer" (a window) or "hear" (a piece of sound).
+        frame: As the decoder sent it.
+        done: Called with the answer: task -> (classes,), or the words.
+        lost: Called where there is none.
+        tries: How often a process died of it, or beside it.
+        alone: Whether it is answered without others: one of them was at fault for what happened to all.
+    """
+
+    owner: object
+    client: str
+    model: str
+    what: Literal["answer", "hear"]
+    frame: bytes
+    done: Callable[[Any], None]
+    lost: Callable[[Failure], None]
+    tries: int = 0
+    alone: bool = False
+
+
+class _Network:
+    """One process; ``units`` is what it works on."""
+
+    def __init__(self) -> None:
+        self.child: Child
+        self.ready = False
+        self.units: list[Unit] = []
+        self.begun = 0.0
+
+
+class NetworkPool:
+    """Hands out units, those of one model together, to whichever process is idle.
+
+    Args:
+        folders: Name -> model folder.
+        asr: See ``networks.serve``.
+        device: Where networks run.
+        threads: Of each process.
+        batch: Windows that run through a network together.
+        workers: How many processes.
+
+    Attributes:
+        observe: Called with a quantity's name and its value: "batch_windows", "answer_seconds".
+    """
+
+    def __init__(
+        self,
+        folders: Mapping[str, str],
+        asr: str | None,
+        device: str,
+        threads: int,
+        batch: int,
+        workers: int,
+    ) -> None:
+        self._args = (dict(folders), asr, device, threads, batch)
+        self._count = workers
+        self._networks: list[_Network] = []
+        self._waiting = FairQueue[Unit]()
+        self._batch: dict[str, int] = {}
+        self._closing = False
+        self.observe: Callable[[str, float], None] = lambda what, value: None
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes' ids."""
+        return [one.child.pid for one in self._networks if one.child.pid is not None]
+
+    @property
+    def ready(self) -> bool:
+        """Whether some process has its models."""
+        return any(one.ready for one in self._networks)
+
+    @property
+    def waiting(self) -> int:
+        """Units that no process has taken yet."""
+        return len(self._waiting)
+
+    async def start(self) -> dict[str, dict[str, Any]]:
+        """Start the processes; what the first one says of its models.
+
+        Raises:
+            AffuseError: A model cannot be loaded, or a process died of it.
+        """
+        self._loaded: asyncio.Future[dict[str, dict[str, Any]]] = asyncio.get_running_loop().create_future()
+        for _ in range(self._count):
+            network = _Network()
+            self._spawn(network)
+            self._networks.append(network)
+        facts = await self._loaded
+        self._batch = {name: fact["batch"] for name, fact in facts.items()}
+        return facts
+
+    def submit(self, unit: Unit) -> None:
+        """It is answered when its client's turn comes."""
+        self._waiting.put(unit.client, unit)
+        self.feed()
+
+    def forget(self, owner: object) -> None:
+        """Nobody waits for an owner's units any more; those under way are answered to nobody."""
+        self._waiting.remove(lambda unit: unit.owner is owner)
+        for network in self._networks:
+            for unit in network.units:
+                if unit.owner is owner:
+                    unit.done = unit.lost = _unheard
+
+    def feed(self) -> None:
+        """Give every idle process as much as it takes at once."""
+        for network in self._networks:
+            if not network.ready or network.units:
+                continue
+            first = self._waiting.take()
+            if first is None:
+                return
+            network.units = [first]
+            if first.what == "answer" and not first.alone:
+                self._fill(network.units, first)
+            head = {"do": first.what, "model": first.model, "count": len(network.units)}
+            network.begun = time.monotonic()
+            network.child.send(pack(head), *(unit.frame for unit in network.units))
+
+    async def close(self) -> None:
+        """End all processes."""
+        self._closing = True
+        for network in self._networks:
+            network.child.kill()
+        for network in self._networks:
+            await asyncio.to_thread(network.child.join)
+
+    def _fill(self, units: list[Unit], first: Unit) -> None:
+        """More windows for the same network, from one client after another."""
+        while len(units) < self._batch[first.model]:
+            unit = self._waiting.take(
+                lambda one: one.what == "answer" and one.model == first.model and not one.alone
+            )
+            if unit is None:
+                return
+            units.append(unit)
+
+    def _spawn(self, network: _Network) -> None:
+        if self._closing:
+            return
+        network.ready = False
+        network.child = Child(
+            networks.serve,
+            self._args,
+            lambda frame: self._hear(network, frame),
+            lambda how: self._died(network, how),
+        )
+
+    def _hear(self, network: _Network, frame: bytes) -> None:
+        head = head_of(frame)
+        if "ready" in head:
+            network.ready = True
+            if not self._loaded.done():
+                self._loaded.set_result(head["ready"])
+        elif "refused" in head:
+            if not self._loaded.done():
+                self._loaded.set_exception(AffuseError(head["refused"]))
+        else:
+            units, network.units = network.units, []
+            self.observe("answer_seconds", time.monotonic() - network.begun)
+            self.observe("batch_windows", len(units))
+            self._answer(units, frame)
+        self.feed()
+
+    def _answer(self, units: list[Unit], frame: bytes) -> None:
+        head, tensors = unpack(frame)
+        if "failed" in head:
+            if len(units) == 1:
+                units[0].lost(Failure(head["failed"], "internal"))
+                return
+            for unit in reversed(units):  # one of them is at fault
+                unit.alone = True
+                self._waiting.put_back(unit.client, unit)
+            return
+        if units[0].what == "hear":
+            units[0].done(head["words"])
+            return
+        rows: dict[str, np.ndarray] = {task: tensor.numpy() for task, tensor in tensors.items()}
+        for i, unit in enumerate(units):
+            unit.done({task: values[i] for task, values in rows.items()})
+
+    def _died(self, network: _Network, how: str) -> None:
+        if self._closing:
+            return
+        if not self._loaded.done():
+            self._loaded.set_exception(
+                AffuseError(
+                    f"A process of the service {how} while it loaded the models; memory may have run out."
+                )
+            )
+            return
+        units, network.units = network.units, []
+        for unit in reversed(units):
+            unit.tries, unit.alone = unit.tries + 1, True
+            if unit.tries < TRIES:
+                self._waiting.put_back(unit.client, unit)
+            else:
+                told = f"The process that answered the clip {how}; it may take more memory than there is."
+                unit.lost(Failure(told, "crash"))
+        if network.ready:
+            self._spawn(network)
+        else:
+            asyncio.get_running_loop().call_later(_PAUSE, self._spawn, network)
+        self.feed()
+
+
+def _unheard(answer: object) -> None:
+    """Where nobody waits for it."""

@@ -1,0 +1,372 @@
+"""The processes that read clips: which of them has which clip, what they send, and what happens when one dies."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from torch import Tensor
+
+from affuse.errors import AffuseError
+from affuse.inference.clip_reader import ClipPlan
+from affuse.inference.timeline import Picture
+from affuse.inference.tracks import Tracks
+from affuse.inference.windows import Window
+from affuse.inference.words import Word
+from affuse.serving.engine import decoder
+from affuse.serving.engine.child import Child
+from affuse.serving.engine.frames import head_of, pack, tensors_of
+from affuse.serving.engine.job import Failure, Job, Reading
+from affuse.serving.engine.network_pool import NetworkPool, Unit
+from affuse.serving.limits import Limits
+
+GRACE = 2.0  # seconds in which a decoder has to notice that nobody wants its clip any more
+TRIES = 2  # of a clip whose decoder died: something else may have killed it
+_PAUSE = 2.0  # seconds before a decoder that could not even start is started again
+
+
+class _Decoder:
+    """One process and its clip."""
+
+    def __init__(self) -> None:
+        self.child: Child
+        self.ready = False
+        self.job: Job | None = None
+        self.heard = 0.0  # when it last said something
+        self.open = 0  # windows and pieces of it that wait for an answer
+        self.words: list[tuple[int, list[Any]]] = []  # of the pieces so far, by their number
+        self.pieces = 0
+        self.pieces_ended = False
+        self.failure: Failure | None = None  # why it was killed
+        self.again = False  # its clip is stopped, to be read later
+        self.stopping: asyncio.TimerHandle | None = None  # kills it, where it does not stop by itself
+        self.begun = 0.0
+
+    def begin(self, job: Job | None) -> None:
+        """Nothing is left of the clip before."""
+        self.job, self.open, self.failure = job, 0, None
+        self.words, self.pieces, self.pieces_ended = [], 0, False
+        self.again = False
+        if self.stopping is not None:
+            self.stopping.cancel()
+            self.stopping = None
+        self.heard = self.begun = time.monotonic()
+
+
+class ReaderPool:
+    """Gives clips to decoders, their windows to the networks, and the answers to the jobs.
+
+    Args:
+        folders: Name -> model folder.
+        limits: What a clip may take.
+        decoders: How many processes.
+        networks: Who answers the windows.
+
+    Attributes:
+        next_job: Asked for the next job that is accepted; None: there is none.
+        on_read: Called with a job whose windows are all answered.
+        on_failed: Called with a job and why it has no answer.
+        put_back: Called with a job that is to be read once more.
+        observe: Called with a quantity's name and its value: "queue_seconds", "read_seconds".
+    """
+
+    def __init__(
+        self, folders: Mapping[str, str], limits: Limits, decoders: int, networks: NetworkPool
+    ) -> None:
+        self._args = (dict(folders), limits)
+        self._limits, self._networks = limits, networks
+        self._decoders = [_Decoder() for _ in range(decoders)]
+        self._closing = False
+        self.next_job: Callable[[Callable[[Job], bool]], Job | None] = lambda accept: None
+        self.on_read: Callable[[Job], None] = lambda job: None
+        self.on_failed: Callable[[Job, Failure], None] = lambda job, failure: None
+        self.put_back: Callable[[Job], None] = lambda job: None
+        self.observe: Callable[[str, float], None] = lambda what, value: None
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes' ids."""
+        return [one.child.pid for one in self._decoders if one.child.pid is not None]
+
+    @property
+    def ready(self) -> bool:
+        """Whether some process has its models."""
+        return any(one.ready for one in self._decoders)
+
+    async def start(self) -> None:
+        """Start the processes.
+
+        Raises:
+            AffuseError: One died of loading the models.
+        """
+        self._loaded = asyncio.get_running_loop().create_future()
+        for one in self._decoders:
+            self._spawn(one)
+        await self._loaded
+
+    def feed(self) -> None:
+        """Give every idle decoder a clip; long ones never get the last of them."""
+        for one in self._decoders:
+            if not one.ready or one.job is not None:
+                continue
+            room = self._long < len(self._decoders) - 1
+            job = self.next_job(lambda job, room=room: room or not job.long)
+            if job is None:
+                return
+            one.begin(job)
+            job.tries += 1
+            self.observe("queue_seconds", one.heard - job.begun_at)
+            job.reading = Reading()
+            job.change("reading")
+            request = job.request
+            one.child.send(
+                pack({
+                    "do": "read", "job": job.id, "clip": str(request.clip), "model": request.model,
+                    "settings": request.settings.model_copy(update={"asr": None}).model_dump(mode="json"),
+                    "hear": job.hear,
+                })
+            )  # fmt: skip
+            self._look_whether_stuck(one, job)
+
+    def let_go(self, job: Job) -> None:
+        """A job is over: whoever reads it still is stopped, and then it is released."""
+        one = next((one for one in self._decoders if one.job is job), None)
+        if one is None:
+            job.released.set()
+        else:
+            self._stop(one, job)
+
+    @property
+    def _long(self) -> int:
+        """How many long clips are being read."""
+        return sum(one.job is not None and one.job.long for one in self._decoders)
+
+    def _stop(self, one: _Decoder, job: Job) -> None:
+        one.child.send(pack({"do": "cancel", "job": job.id}))
+        if one.stopping is None:
+            one.stopping = asyncio.get_running_loop().call_later(GRACE, self._kill_if, one, job, None)
+
+    async def close(self) -> None:
+        """End all processes."""
+        self._closing = True
+        for one in self._decoders:
+            if hasattr(one, "child"):
+                one.child.kill()
+                await asyncio.to_thread(one.child.join)
+
+    def _spawn(self, one: _Decoder) -> None:
+        if self._closing:
+            return
+        one.ready = False
+        one.begin(None)
+        one.child = Child(
+            decoder.serve, self._args, lambda frame: self._hear(one, frame), lambda how: self._died(one, how)
+        )
+
+    def _hear(self, one: _Decoder, frame: bytes) -> None:
+        head = head_of(frame)
+        one.heard = time.monotonic()
+        if "ready" in head:
+            one.ready = True
+            if not self._loaded.done() and all(other.ready for other in self._decoders):
+                self._loaded.set_result(None)
+        elif "refused" in head:
+            if not self._loaded.done():
+                self._loaded.set_exception(AffuseError(head["refused"]))
+        elif one.job is not None and head.get("job") == one.job.id:
+            self._hear_checked(one, one.job, head, frame)
+        self.feed()
+
+    def _hear_checked(self, one: _Decoder, job: Job, head: dict[str, Any], frame: bytes) -> None:
+        """A file may have taken a decoder over: what it says is believed only if it can be."""
+        try:
+            self._hear_of(one, job, head, frame)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, SafetensorError):
+            self._kill_if(one, job, Failure("Reading the clip made no sense; it may be damaged.", "crash"))
+
+    def _hear_of(self, one: _Decoder, job: Job, head: dict[str, Any], frame: bytes) -> None:
+        """What a decoder says of its clip. Of a job that is over only the end counts."""
+        if "failed" in head or "cancelled" in head or "end" in head:
+            if "end" in head and not job.final:
+                _take_end(job, head, tensors_of(frame))
+            again = one.again and not job.final
+            self._free(one, again)
+            if again:
+                self.put_back(job)
+            elif "failed" in head:
+                self._fail(job, Failure(head["failed"], head["kind"]))
+            elif "end" in head and not job.final:
+                self._look_whether_read(job)
+        elif job.final or one.again:
+            return
+        elif "long" in head:
+            self._grow(one, job)
+        elif "piece" in head:
+            self._hear_piece(one, job, frame)
+        elif "pieces_end" in head:
+            one.pieces_ended = True
+            self._send_words(one, job)
+        elif "plan" in head:
+            job.reading.plan = _plan_of(head["plan"], tensors_of(frame)["peaks"])
+            job.change("predicting")
+        elif "window" in head:
+            self._answer_window(one, job, head, frame)
+
+    def _answer_window(self, one: _Decoder, job: Job, head: dict[str, Any], frame: bytes) -> None:
+        reading, number = job.reading, int(head["window"])
+        if reading.plan is None or number != len(reading.given) or number >= len(reading.plan.windows):
+            raise ValueError("windows come in order")
+        reading.given[number] = tuple(map(str, head["given"]))
+        reading.causes |= dict.fromkeys(head["causes"])
+        one.open += 1
+
+        def done(rows: dict[str, np.ndarray]) -> None:
+            if job.reading is not reading:  # the clip is read once more
+                return
+            reading.rows[number] = rows
+            self._answered(one, job)
+            job.change()
+            self._look_whether_read(job)
+
+        self._networks.submit(
+            Unit(
+                job,
+                job.request.client,
+                job.request.model,
+                "answer",
+                frame,
+                done,
+                lambda f: self._fail(job, f),
+            )
+        )
+
+    def _hear_piece(self, one: _Decoder, job: Job, frame: bytes) -> None:
+        if job.state != "hearing":
+            job.change("hearing")
+        number, one.pieces, one.open = one.pieces, one.pieces + 1, one.open + 1
+
+        def done(words: list[Any]) -> None:
+            if one.job is not job:
+                return
+            one.words.append((number, words))
+            self._answered(one, job)
+            self._send_words(one, job)
+
+        self._networks.submit(
+            Unit(
+                job, job.request.client, job.request.model, "hear", frame, done, lambda f: self._fail(job, f)
+            )
+        )
+
+    def _send_words(self, one: _Decoder, job: Job) -> None:
+        """When all pieces were heard: their words, in order."""
+        if one.pieces_ended and len(one.words) == one.pieces:
+            words = [word for _, heard in sorted(one.words, key=lambda item: item[0]) for word in heard]
+            one.child.send(pack({"do": "words", "job": job.id, "words": words}))
+
+    def _answered(self, one: _Decoder, job: Job) -> None:
+        if one.job is job:
+            one.open -= 1
+            one.child.send(pack({"do": "answered", "job": job.id, "count": 1}))
+
+    def _look_whether_read(self, job: Job) -> None:
+        if not job.final and job.reading.complete:
+            self.on_read(job)
+
+    def _fail(self, job: Job, failure: Failure) -> None:
+        self.on_failed(job, failure)
+
+    def _grow(self, one: _Decoder, job: Job) -> None:
+        """A clip turns out to be long: where no other long one may be read, it waits for one of them."""
+        if job.long:
+            return
+        room = self._long < len(self._decoders) - 1
+        job.long = True
+        if not room:
+            one.again = True
+            job.tries -= 1
+            self._networks.forget(job)
+            self._stop(one, job)
+
+    def _free(self, one: _Decoder, again: bool = False) -> None:
+        """A decoder is done with its clip, which may go now, if it is not to be read again."""
+        if one.job is not None and not again:
+            one.job.released.set()
+            self.observe("read_seconds", time.monotonic() - one.begun)
+        one.begin(None)
+
+    def _kill_if(self, one: _Decoder, job: Job, failure: Failure | None) -> None:
+        """A decoder that still has a job which nobody wants, or that is stuck."""
+        if one.job is job and not self._closing:
+            one.failure = failure
+            one.child.kill()
+
+    def _died(self, one: _Decoder, how: str) -> None:
+        if self._closing:
+            return
+        if not self._loaded.done():
+            self._loaded.set_exception(
+                AffuseError(
+                    f"A process of the service {how} while it loaded the models; memory may have run out."
+                )
+            )
+            return
+        job, failure, was_ready = one.job, one.failure, one.ready
+        again = job is not None and not job.final and failure is None and (one.again or job.tries < TRIES)
+        if job is not None and again:
+            self._networks.forget(job)
+            self._spawn(one)
+            self.put_back(job)
+            self.feed()
+            return
+        if job is not None:
+            self._free(one)
+            told = (
+                "Reading the clip ended the process that did it: it may be damaged, or take too much memory."
+            )
+            self._fail(job, failure or Failure(told, "crash"))
+        if was_ready:
+            self._spawn(one)
+        else:
+            asyncio.get_running_loop().call_later(_PAUSE, self._spawn, one)
+
+    def _look_whether_stuck(self, one: _Decoder, job: Job) -> None:
+        """A decoder that neither waits for answers nor says anything for long is killed, and its clip refused."""
+        if one.job is not job or self._closing:
+            return
+        most, now = self._limits.silent_seconds, time.monotonic()
+        if one.open >= self._limits.ahead or (one.pieces_ended and one.open > 0):
+            one.heard = now
+        if now - one.heard < most:
+            later = one.heard + most - now + 0.01
+            asyncio.get_running_loop().call_later(later, self._look_whether_stuck, one, job)
+            return
+        told = f"Reading the clip made no progress for {most:g} seconds; convert it (wav, mp4)."
+        self._kill_if(one, job, Failure(told, "limit"))
+
+
+def _take_end(job: Job, head: dict[str, Any], faces: Mapping[str, Tensor]) -> None:
+    reading = job.reading
+    if reading.plan is None or len(reading.given) != len(reading.plan.windows):
+        raise ValueError("the end comes after the last window")
+    reading.ended, reading.fault = True, str(head["fault"])
+    reading.pictures = [Picture(float(at), faces[str(i)].numpy()) for i, at in enumerate(head["times"])]
+
+
+def _plan_of(told: Mapping[str, Any], peaks: Tensor) -> ClipPlan:
+    sound, pictures = told["tracks"]
+    return ClipPlan(
+        "The clip",
+        float(told["start"]),
+        float(told["seconds"]),
+        [Window(float(start), float(end), int(span)) for start, end, span in told["windows"]],
+        [Word(float(start), float(end), str(text)) for start, end, text in told["words"]],
+        list(map(str, told["faults"])),
+        list(map(str, told["strange"])),
+        peaks.numpy(),
+        Tracks(bool(sound), bool(pictures), None),
+    )

@@ -1,0 +1,101 @@
+"""What clients are told of a model, and what the front needs to judge its answers: everything but weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from affuse.errors import AffuseError
+from affuse.inference.clip_reader import lengths_of_windows
+from affuse.inference.predict import NO_RECOGNISER, usual_window
+from affuse.inference.settings import Settings
+from affuse.inference.timeline_maker import TimelineMaker
+from affuse.inference.windows import check_lengths
+from affuse.models.defaults import PredictionDefaults
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """One model of the service.
+
+    Attributes:
+        name: As clients call it.
+        folder: Its model folder.
+        description: What it is, in a sentence or two.
+        label_spaces: Task -> classes.
+        modalities: Name -> kind ("audio", "text", "video").
+        defaults: What it knows of its training.
+        asr: What ``Settings.asr`` takes to have the words recognised; None: there is no recogniser.
+        wordless: Why the words cannot be read, or "".
+        batch: Windows that run through its network together.
+    """
+
+    name: str
+    folder: Path
+    description: str
+    label_spaces: dict[str, list[str]]
+    modalities: dict[str, str]
+    defaults: PredictionDefaults = field(repr=False)
+    asr: str | None = None
+    wordless: str = ""
+    batch: int = 16
+
+    @classmethod
+    def of(cls, name: str, folder: Path, facts: Mapping[str, Any]) -> ServedModel:
+        """A model by what a process with its weights tells of it (``networks.facts_of``)."""
+        defaults = PredictionDefaults.model_validate(facts["defaults"])
+        told = {key: value for key, value in facts.items() if key != "defaults"}
+        return cls(name, folder, defaults=defaults, **told)
+
+    @property
+    def recogniser(self) -> bool:
+        """Whether the words of a clip can be recognised."""
+        return self.asr is not None
+
+    @property
+    def window(self) -> float:
+        """Seconds of a window, where none are asked for."""
+        return lengths_of_windows(usual_window(self.defaults), Settings())[0]
+
+    @property
+    def hop(self) -> float:
+        """Seconds from window to window, where none are asked for."""
+        return lengths_of_windows(usual_window(self.defaults), Settings())[1]
+
+    @property
+    def warning(self) -> str:
+        """What should be known before its answers are believed, or ""."""
+        return self.maker(Settings(), ()).warning
+
+    def hears(self, settings: Settings) -> bool:
+        """Whether the words of a clip are recognised under some settings.
+
+        Raises:
+            AffuseError: They cannot be, or there are words already.
+        """
+        if settings.asr == NO_RECOGNISER:
+            return False
+        if settings.asr is None:
+            return self.defaults.recogniser is not None and self.asr is not None and not settings.worded
+        if settings.asr != self.asr:
+            raise AffuseError(f"The model {self.name!r} has no recogniser here; send the words themselves.")
+        if settings.text is not None or settings.words is not None:
+            raise AffuseError("The words are given already; send them or have them recognised, not both.")
+        return True
+
+    def maker(self, settings: Settings, tasks: Sequence[str]) -> TimelineMaker:
+        """What makes its timelines; no task: all of them.
+
+        Raises:
+            AffuseError: Settings or tasks that do not fit the model.
+        """
+        window, hop = lengths_of_windows(usual_window(self.defaults), settings)
+        check_lengths(window, hop)
+        if self.wordless and settings.asr != NO_RECOGNISER and settings.worded:
+            raise AffuseError(self.wordless)
+        wordless = self.wordless if self.defaults.recogniser and settings.asr is None else ""
+        return TimelineMaker(
+            self.label_spaces, self.modalities, self.defaults, settings, window, hop, tasks or None, wordless
+        )  # fmt: skip
