@@ -164,3 +164,45 @@ def tiny_vision(folder: Path, kind: str = "vit") -> Path:
     name, chosen = processors[kind]
     getattr(transformers, name)(**chosen).save_pretrained(folder)
     return folder
+
+
+def tiny_ctc(folder: Path) -> Path:
+    """A recogniser that hears letters at random, and a word's end now and then."""
+    import json
+
+    from transformers import (
+        Wav2Vec2Config,
+        Wav2Vec2CTCTokenizer,
+        Wav2Vec2FeatureExtractor,
+        Wav2Vec2ForCTC,
+        Wav2Vec2Processor,
+    )
+
+    folder.mkdir(parents=True, exist_ok=True)
+    letters = {letter: i for i, letter in enumerate(["[PAD]", "[UNK]", "|", *"THEADYW"])}
+    vocabulary = folder / "vocab.json"
+    vocabulary.write_text(json.dumps(letters))
+    tokenizer = Wav2Vec2CTCTokenizer(str(vocabulary), unk_token="[UNK]", pad_token="[PAD]")
+    Wav2Vec2Processor(Wav2Vec2FeatureExtractor(), tokenizer).save_pretrained(folder)
+    torch.manual_seed(0)
+    network = Wav2Vec2ForCTC(
+        Wav2Vec2Config(
+            vocab_size=len(letters),
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+            conv_dim=(8, 8, 8),
+            conv_kernel=(10, 8, 5),
+            conv_stride=(10, 16, 10),
+            num_feat_extract_layers=3,
+            num_conv_pos_embeddings=8,
+            num_conv_pos_embedding_groups=2,
+            pad_token_id=0,
+        )
+    )
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(0, 0.6)
+    network.save_pretrained(folder)
+    return folder

@@ -33,7 +33,7 @@ def predictor() -> Predictor:
 def test_the_stages_in_a_row_are_the_prediction(predictor: Predictor, talk: Path) -> None:
     plan = predictor.reader.plan(talk)
     readings = list(predictor.reader.read(talk, plan))
-    network = predictor._network
+    network = predictor.network
     spaces = predictor.model.label_spaces
     # one by one and out of order: what stands together in a batch changes nothing
     order = np.random.default_rng(0).permutation(len(readings))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from affuse.errors import AffuseError, argument
 from affuse.inference.settings import Settings
@@ -12,6 +12,9 @@ from affuse.inference.sound_scan import SoundScan
 from affuse.inference.words import Cue, Transcript, Word, composed, place, read_transcript
 from affuse.media.samples import Samples
 from affuse.media.speech import Span
+
+if TYPE_CHECKING:
+    from affuse.inference.recogniser import Recogniser
 
 
 class Hearer(Protocol):
@@ -37,6 +40,9 @@ class ClipWords:
         like: Whose recogniser is used again where it is the same one.
         hearer: What hears the words in place of the recogniser that the settings name: in another process, say.
 
+    Attributes:
+        recogniser: What hears the words here, or None.
+
     Raises:
         AffuseError: More than one source of words, a file of words that cannot be read, no such recogniser.
     """
@@ -46,19 +52,24 @@ class ClipWords:
     ) -> None:
         self._settings = settings
         self.transcript = self._read()
-        self._recogniser: Hearer | None = hearer
-        if hearer is not None:
-            return
-        if like is not None and like._settings.asr == settings.asr:
-            self._recogniser = like._recogniser
-        elif settings.asr is not None:
-            from affuse.inference.recogniser import Recogniser
+        self.recogniser: Recogniser | None = None  # in this process
+        if hearer is None:
+            self.recogniser = self._load(like)
+        self._hearer = self.recogniser if hearer is None else hearer
 
-            self._recogniser = Recogniser(settings.asr, settings.device)
+    def _load(self, like: ClipWords | None) -> Recogniser | None:
+        settings = self._settings
+        if like is not None and like._settings.asr == settings.asr:
+            return like.recogniser
+        if settings.asr is None:
+            return None
+        from affuse.inference.recogniser import Recogniser
+
+        return Recogniser(settings.asr, settings.device)
 
     def known(self, sound: bool) -> bool:
         """Whether there are words for a clip that has sound or has none."""
-        return bool(self.transcript.cues) or (self._recogniser is not None and sound)
+        return bool(self.transcript.cues) or (self._hearer is not None and sound)
 
     def missing(self, clip: Path | Samples) -> list[str]:
         """What is to be said where a folder of words has no file for the clip: it is in the settings still."""
@@ -75,12 +86,10 @@ class ClipWords:
             heard: Where somebody speaks.
             cues: Those of ``transcript`` that fit the clip.
         """
-        if self._recogniser is None:
+        if self._hearer is None:
             return place(cues, heard.speech)
         settings = self._settings
-        return self._recogniser.hear(
-            clip, settings.channel, heard.speech, settings.track, settings.start or 0.0
-        )
+        return self._hearer.hear(clip, settings.channel, heard.speech, settings.track, settings.start or 0.0)
 
     def _read(self) -> Transcript:
         settings = self._settings

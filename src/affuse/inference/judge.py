@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -10,6 +10,46 @@ import numpy as np
 from affuse.inference.timeline import Answer, CurvePoint, Segment
 from affuse.inference.windows import Moment
 from affuse.inference.words import Word, text_between
+
+
+class Group:
+    """Neighbouring moments of one span with the same label in every task; only sums of them are kept.
+
+    Args:
+        moment: The first of them.
+        labels: What ``Judge.labels`` says of it.
+        names: The modalities of its windows.
+
+    Attributes:
+        start: Seconds of the clip.
+        end: Seconds of the clip.
+        names: The modalities that some window had.
+    """
+
+    def __init__(self, moment: Moment, labels: tuple[int, ...], names: Iterable[str] = ()) -> None:
+        self.start, self._span, self._labels = moment.start, moment.span, labels
+        self.names: set[str] = set()
+        self._seconds = 0.0
+        self._sums: dict[str, np.ndarray] = {}
+        self.add(moment, names)
+
+    def has_room_for(self, moment: Moment, labels: tuple[int, ...]) -> bool:
+        """Whether the moment is one of them: it follows at once, and says the same."""
+        return moment.span == self._span and abs(self.end - moment.start) < 1e-6 and labels == self._labels
+
+    def add(self, moment: Moment, names: Iterable[str] = ()) -> None:
+        """The next moment."""
+        seconds = moment.end - moment.start
+        self.end = moment.end
+        self._seconds += seconds
+        for task, p in moment.probabilities.items():
+            self._sums[task] = self._sums.get(task, 0.0) + p * seconds
+        self.names.update(names)
+
+    @property
+    def probabilities(self) -> dict[str, np.ndarray]:
+        """Task -> (classes,), each moment counting by its seconds."""
+        return {task: total / self._seconds for task, total in self._sums.items()}
 
 
 class Judge:
@@ -64,47 +104,40 @@ class Judge:
 
         given: the modalities of each window. A segment's probabilities are the mean over its seconds.
         """
-        groups: list[list[Moment]] = []
+        groups: list[Group] = []
         for moment in moments:
-            last = groups[-1][-1] if groups else None
-            same = (
-                last is not None
-                and last.span == moment.span
-                and abs(last.end - moment.start) < 1e-6
-                and all(
-                    self._given(t, last.probabilities[t]).argmax() == self._given(t, p).argmax()
-                    for t, p in moment.probabilities.items()
-                )
-            )
-            if same:
-                groups[-1].append(moment)
+            labels = self.labels(moment)
+            names = [name for i in moment.windows for name in given[i]]
+            if groups and groups[-1].has_room_for(moment, labels):
+                groups[-1].add(moment, names)
             else:
-                groups.append([moment])
-        segments = []
-        for group in groups:
-            start, end = group[0].start, group[-1].end
-            answers = {task: self.answer(task, p) for task, p in _mean(group).items()}
-            used = {name for moment in group for i in moment.windows for name in given[i]}
-            order = dict.fromkeys(name for names in given for name in names)
-            modalities = tuple(name for name in order if name in used)
-            segments.append(Segment(start, end, answers, modalities, text_between(words, start, end)))
-        return segments
+                groups.append(Group(moment, labels, names))
+        order = dict.fromkeys(name for names in given for name in names)
+        return [self.segment(group, order, words) for group in groups]
+
+    def labels(self, moment: Moment) -> tuple[int, ...]:
+        """The place of the best class of every task, among those that may be answered."""
+        return tuple(int(self._given(task, p).argmax()) for task, p in moment.probabilities.items())
+
+    def segment(self, group: Group, order: Iterable[str], words: Sequence[Word]) -> Segment:
+        """What is said of a group; ``order`` is that of the modalities."""
+        answers = {task: self.answer(task, p) for task, p in group.probabilities.items()}
+        modalities = tuple(name for name in order if name in group.names)
+        return Segment(
+            group.start, group.end, answers, modalities, text_between(words, group.start, group.end)
+        )
 
     def summary(self, moments: Sequence[Moment]) -> dict[str, Answer]:
         """Task -> the answer of the whole clip, each moment counting by its seconds; empty without moments."""
-        return {task: self.answer(task, p) for task, p in _mean(moments).items()} if moments else {}
+        if not moments:
+            return {}
+        whole = Group(moments[0], ())
+        for moment in moments[1:]:
+            whole.add(moment)
+        return {task: self.answer(task, p) for task, p in whole.probabilities.items()}
 
 
 def _renormalised(given: np.ndarray) -> np.ndarray:
     """Sums to 1; classes that the network gives nothing at all, to the last digit, are told by none of it."""
     total = float(given.sum())
     return given / total if total > 0 else np.full(len(given), 1 / len(given))
-
-
-def _mean(moments: Sequence[Moment]) -> dict[str, np.ndarray]:
-    """Task -> (classes,), each moment counting by its seconds."""
-    weights = [moment.end - moment.start for moment in moments]
-    return {
-        task: np.average([moment.probabilities[task] for moment in moments], axis=0, weights=weights)
-        for task in moments[0].probabilities
-    }

@@ -65,8 +65,8 @@ class Predictor:
         self.settings = self.settings.model_copy(update={"asr": self._recogniser(loaded)})
         # a large network for words that nobody gives need not be here, nor take its time
         wordless = [name for name, kind in self.kinds.items() if kind == "text" and not self.settings.worded]
-        self._network = WindowNetwork(model, self.settings.device, self.settings.batch, wordless, loaded)
-        self.encoders = self._network.encoders
+        self.network = WindowNetwork(model, self.settings.device, self.settings.batch, wordless, loaded)
+        self.encoders = self.network.encoders
         if set(self.kinds.values()) == {"features"}:
             raise AffuseError(
                 "This model reads pre-extracted features alone, which cannot be taken from a clip; evaluate it on a "
@@ -108,7 +108,7 @@ class Predictor:
         path = clip if isinstance(clip, Samples) else Path(clip)
         plan = self.reader.plan(path)
         windows = self.reader.read(path, plan)
-        answers = self._network.answer(windows, len(plan.windows), advance)
+        answers = self.network.answer(windows, len(plan.windows), advance)
         return self.maker.make(plan, answers, windows.fault, windows.pictures)
 
     @property

@@ -13,6 +13,7 @@ from affuse.errors import AffuseError, ClipError, argument
 from affuse.inference.words import Cue, Word, composed, place
 from affuse.media.audio import read_waveform
 from affuse.media.samples import Samples
+from affuse.media.sound import Sound
 from affuse.media.sound_stream import SoundStream, SoundWindows
 from affuse.media.speech import Span
 
@@ -109,6 +110,15 @@ def pieces(
             yield read_waveform(sound, RATE, span.start, span.end), span
         except ClipError:
             continue  # silence, or shorter than a sample
+
+
+def pieces_of(sound: Sound, span: Span) -> Iterator[tuple[np.ndarray, Span]]:
+    """``pieces`` of one span whose sound is in memory."""
+    for part in _pieces([span]):
+        try:
+            yield read_waveform(sound, RATE, part.start, part.end), part
+        except ClipError:
+            continue
 
 
 def _pieces(speech: Sequence[Span]) -> Iterator[Span]:

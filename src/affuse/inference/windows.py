@@ -53,16 +53,28 @@ def lay_windows(spans: Sequence[Span], window: float, hop: float) -> list[Window
 
     So a window holds speech from its first moment to its last, as a training clip does. In order of their starts.
     """
-    windows = []
+    windows: list[Window] = []
     for i, (start, end) in enumerate(spans):
-        last = end - window
-        if last <= start + _SLACK:
-            windows.append(Window(start, end, i))
-            continue
-        count = int((last - start) / hop + 1 - _SLACK)
-        windows += [Window(start + k * hop, start + k * hop + window, i) for k in range(count)]
-        windows.append(Window(last, end, i))
+        count = count_windows(start, end, window, hop)
+        windows += [regular_window(start, k, window, hop, i) for k in range(count)]
+        windows.append(last_window(start, end, window, i))
     return windows
+
+
+def count_windows(start: float, end: float, window: float, hop: float) -> int:
+    """How many windows, one every ``hop``, a span has before its last one; more speech never makes them fewer."""
+    last = end - window
+    return 0 if last <= start + _SLACK else int((last - start) / hop + 1 - _SLACK)
+
+
+def regular_window(start: float, k: int, window: float, hop: float, span: int) -> Window:
+    """Window ``k``, from 0, of the span that begins at ``start``."""
+    return Window(start + k * hop, start + k * hop + window, span)
+
+
+def last_window(start: float, end: float, window: float, span: int) -> Window:
+    """The window at the end of a span, all of it where it is short."""
+    return Window(start if end - window <= start + _SLACK else end - window, end, span)
 
 
 def smooth(windows: Sequence[Window], probabilities: Mapping[str, np.ndarray]) -> list[Moment]:

@@ -81,10 +81,11 @@ class AudioTrack:
 
     broken = False  # what cannot be decoded is a hole in the positions
 
-    def __init__(self, path: Path, track: int | None = None) -> None:
-        """track: from 0; None is the first."""
+    def __init__(self, path: Path, track: int | None = None, container: InputContainer | None = None) -> None:
+        """track: from 0; None is the first. container: opened already, of what cannot seek; ``path`` is its name."""
         self.path, self.track = path, track or 0
-        self._container, self._stream = _open(path, self.track)
+        self._container = _opened(path) if container is None else container
+        self._stream = _stream_of(self._container, path, self.track)
         streams = self._container.streams.audio
         self.tracks = len(streams)
         self.names = [_name_of(stream) for stream in streams]
@@ -263,19 +264,24 @@ class AudioTrack:
 
     def _rewind(self) -> None:
         self._container.close()
-        self._container, self._stream = _open(self.path, self.track)
+        self._container = _opened(self.path)
+        self._stream = _stream_of(self._container, self.path, self.track)
         self._junk = 0
         self._frames = self._decoded()
 
 
-def _open(path: Path, track: int) -> tuple[InputContainer, AudioStream]:
+def _opened(path: Path) -> InputContainer:
     try:
-        container = open_container(path)
+        return open_container(path)
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ClipError(
             f"{path} is not an audio or video file that can be read ({reason}); convert it or fetch it again."
         ) from None
+
+
+def _stream_of(container: InputContainer, path: Path, track: int) -> AudioStream:
+    """The track, or a closed container and a ``ClipError``."""
     if not container.streams.audio:
         container.close()
         raise ClipError(f"{path} has no audio track; name a file with sound or leave this row out.")
@@ -293,7 +299,7 @@ def _open(path: Path, track: int) -> tuple[InputContainer, AudioStream]:
     stream.codec_context.thread_type = (
         "NONE"  # audio decoding gains nothing from threads; workers are processes
     )
-    return container, stream
+    return stream
 
 
 def no_track(path: object, tracks: int, track: int) -> str:

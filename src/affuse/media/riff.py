@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 # sox leaves 0x7FFFF000 rounded to whole samples, FFmpeg 0xFFFFFFFF, arecord 0x7FFFFFFF or 0x80000000.
-_UNKNOWN_SIZE = 0x7FFF0000
+UNKNOWN_SIZE = 0x7FFF0000
 _UNKNOWN_LONG = 0x7FFF_FFFF_0000_0000  # the same of sizes of 64 bits
 _WAVE_DATA, _WAVE = b"data\xf3\xac\xd3\x11", b"riff.\x91\xcf\x11"  # how W64's names begin
 
@@ -33,7 +33,7 @@ def is_cut(path: Path) -> bool:
     if head[:4] != b"RIFF" or len(head) < 8:
         return False
     declared = int.from_bytes(head[4:], "little")
-    return declared < _UNKNOWN_SIZE and declared + 8 > size
+    return declared < UNKNOWN_SIZE and declared + 8 > size
 
 
 def promised_share(path: Path) -> float:
@@ -72,7 +72,7 @@ def find_data(stream: BinaryIO, at: int, size: int) -> Data | None:
         return _wave64(stream, at, size)
     if head[:4] == b".snd" and len(head) == 24:
         begin, length = struct.unpack(">II", head[4:12])
-        if length >= _UNKNOWN_SIZE:
+        if length >= UNKNOWN_SIZE:
             return Data(at + begin, None, None, {})
         return Data(at + begin, length, at + begin + length, {})
     return None
@@ -101,8 +101,8 @@ def _chunks(stream: BinaryIO, at: int, size: int, order: str) -> Data | None:
         elif name in (b"data", b"SSND"):
             if long is not None:
                 return _long(at, begin, long, size)
-            end = None if told == 0 or told >= _UNKNOWN_SIZE else at + 8 + told
-            if length >= _UNKNOWN_SIZE:
+            end = None if told == 0 or told >= UNKNOWN_SIZE else at + 8 + told
+            if length >= UNKNOWN_SIZE:
                 return Data(begin, None, end if end is not None and end > begin else None, {})
             if length == 0 and name == b"data" and (end is None or end <= begin) and begin < size:
                 filled = min(size - begin, 0xFFFFFFFF).to_bytes(4, "little")

@@ -39,7 +39,7 @@ class Samples:
     name = "array"
 
     def __init__(self, samples: Any, rate: Any) -> None:
-        self.rate = _checked_rate(rate)
+        self.rate = check_rate(rate)
         self._samples_tc = _channels_last(_checked_array(samples))
         self.channels = self._samples_tc.shape[1]
         self.is_float = self._samples_tc.dtype.kind == "f"
@@ -92,7 +92,12 @@ class Samples:
         """Nothing is open; it stands for a file."""
 
 
-def _checked_rate(rate: Any) -> int:
+def check_rate(rate: Any) -> int:
+    """A sampling rate in Hz, as a whole number.
+
+    Raises:
+        AffuseError: It is none.
+    """
     value: Any = _plain(rate)
     if isinstance(value, np.generic | np.ndarray) and np.size(value) == 1:
         value = value.item()

@@ -20,17 +20,24 @@ def bounds(start: float | None, end: float | None, rate: int) -> tuple[int, int 
     return first, None if end is None else max(first + 1, round(end * rate))
 
 
+class StreamName(str):
+    """Stands for the path of sound that is in no file and no array, because it goes on."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Sound:
     """A stretch of a file's sound. Seconds count as in the file: the first sample is number ``first`` of it.
 
-    samples: (time,) float32, mono; rate in Hz; path: the file, for messages; silence: see ``Recording.silence``.
+    samples: (time,) float32, mono; rate in Hz; path: the file, or what stands for it, for messages; silence: see
+    ``Recording.silence``.
     """
 
     samples: np.ndarray
     rate: int
     first: int
-    path: Path | Samples
+    path: Path | Samples | StreamName
     silence: str = ""
 
     def __str__(self) -> str:
@@ -38,10 +45,10 @@ class Sound:
 
     def __fspath__(self) -> str:
         """For what opens the file itself, as it does in training; start and end then say which part."""
-        if isinstance(self.path, Samples):
+        if not isinstance(self.path, Path):
             raise ClipError(
-                "The array is not a file, and an encoder of this model opens its file itself; write the samples to a "
-                "file (for example by soundfile.write) and give its path."
+                f"{self.path} is not a file, and an encoder of this model opens its file itself; write the samples to "
+                "a file (for example by soundfile.write) and give its path."
             )
         return str(self.path)
 

@@ -13,14 +13,15 @@ import soxr
 from affuse.errors import AffuseError, argument
 
 RATE = 16_000
-_FRAME, _CONTEXT = 512, 64  # samples of a frame (32 ms), and of the one before that the network sees again
-_BLOCK = 512  # frames of one call: 16.4 s
+FRAME = 512  # samples of a frame (32 ms)
+_CONTEXT = 64  # samples of the frame before that the network sees again
+_BLOCK = 512  # frames of one call where nobody waits for them: 16.4 s
 _MODEL = "silero_vad_16k_sequence.onnx"  # the released network, unrolled over a block of frames
 # The package's own defaults, but for the pause: breath groups of one utterance stay together.
-_THRESHOLD = 0.5
-_LEAST_SPEECH_MS = 250
-_LEAST_PAUSE_MS = 300
-_PAD_MS = 30
+THRESHOLD = 0.5
+LEAST_SPEECH_MS = 250
+LEAST_PAUSE_MS = 300
+PAD_MS = 30
 
 
 class Span(NamedTuple):
@@ -30,67 +31,62 @@ class Span(NamedTuple):
     end: float
 
 
-class SpeechDetector:
-    """Frame probabilities of a stream of sound, then spans of speech.
+class SpeechFrames:
+    """The probability that somebody speaks, of every frame of a stream of sound.
 
-    Give it every block in order with ``hear``, then ask for ``spans``. Per second of sound it keeps 31 numbers.
+    How the sound is cut into blocks, and frames into calls of the network, changes no bit of them.
+
+    Args:
+        rate: Of the sound, in Hz.
+        least: Frames that are waited for before the network is called: few for an answer at once, many for speed.
+
+    Attributes:
+        heard: Samples so far.
 
     Raises:
         AffuseError: Where silero-vad or onnxruntime is not installed.
     """
 
-    def __init__(self, rate: int) -> None:
-        """rate: of the sound, in Hz."""
+    def __init__(self, rate: int, least: int = 1) -> None:
         self._session = _session()
         self._resampler = None if rate == RATE else soxr.ResampleStream(rate, RATE, 1, dtype="float32")
-        self._rate, self._heard = rate, 0
+        self.rate, self.heard = rate, 0
+        self._least = least
         self._waiting: list[np.ndarray] = []
         self._queued = 0
         self._context = np.zeros(_CONTEXT, np.float32)
         self._hidden = np.zeros((1, 1, 128), np.float32)
         self._cell = np.zeros((1, 1, 128), np.float32)
-        self._found: list[np.ndarray] = []
 
-    def hear(self, block: np.ndarray) -> None:
-        """(time,) float32."""
-        self._heard += len(block)
+    def hear(self, block: np.ndarray) -> list[np.ndarray]:
+        """(time,) float32 -> what has become known: (frames,) float32 each."""
+        self.heard += len(block)
         self._queue(block if self._resampler is None else self._resampler.resample_chunk(block))
+        found: list[np.ndarray] = []
+        while self._queued >= self._least * FRAME:
+            found.append(self._run(min(_BLOCK, self._queued // FRAME)))
+        return found
 
-    def spans(self) -> list[Span]:
-        """Stretches of speech, in order; ends the stream."""
-        from silero_vad import get_speech_timestamps_from_probs
-
+    def end(self) -> list[np.ndarray]:
+        """What is left, the last frame filled up with zeros; ends the stream."""
         if self._resampler is not None:
             self._queue(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
             self._resampler = None
-        if self._queued:
-            self._run(-(-self._queued // _FRAME))
-        if not self._found:
-            return []
-        seconds = self._heard / self._rate
-        found = get_speech_timestamps_from_probs(
-            np.concatenate(self._found).tolist(),
-            sampling_rate=RATE,
-            threshold=_THRESHOLD,
-            min_speech_duration_ms=_LEAST_SPEECH_MS,
-            min_silence_duration_ms=_LEAST_PAUSE_MS,
-            speech_pad_ms=_PAD_MS,
-            audio_length_samples=round(seconds * RATE),
-        )
-        return [Span(one["start"] / RATE, min(one["end"] / RATE, seconds)) for one in found]
+        found: list[np.ndarray] = []
+        while self._queued:
+            found.append(self._run(min(_BLOCK, -(-self._queued // FRAME))))
+        return found
 
     def _queue(self, samples: np.ndarray) -> None:
         self._waiting.append(samples)
         self._queued += len(samples)
-        while self._queued >= _BLOCK * _FRAME:
-            self._run(_BLOCK)
 
-    def _run(self, frames: int) -> None:
-        """The next ``frames`` frames, the last one filled up with zeros at the end of the stream."""
+    def _run(self, frames: int) -> np.ndarray:
+        """The next ``frames`` frames."""
         queue = np.concatenate(self._waiting)
-        part, rest = queue[: frames * _FRAME], queue[frames * _FRAME :]
+        part, rest = queue[: frames * FRAME], queue[frames * FRAME :]
         self._waiting, self._queued = [rest], len(rest)
-        x_fn = np.zeros((frames, _FRAME), np.float32)
+        x_fn = np.zeros((frames, FRAME), np.float32)
         x_fn.reshape(-1)[: len(part)] = part
         context_fn = np.concatenate([self._context[None], x_fn[:-1, -_CONTEXT:]])
         self._context = x_fn[-1, -_CONTEXT:].copy()
@@ -98,7 +94,46 @@ class SpeechDetector:
             ["speech_probs", "hn", "cn"],
             {"input": np.concatenate([context_fn, x_fn], axis=1), "h": self._hidden, "c": self._cell},
         )
-        self._found.append(np.asarray(found, np.float32).reshape(-1))
+        return np.asarray(found, np.float32).reshape(-1)
+
+
+class SpeechDetector:
+    """Frame probabilities of a stream of sound, then spans of speech.
+
+    Give it every block in order with ``hear``, then ask for ``spans``. Per second of sound it keeps 31 numbers.
+    ``live_speech.LiveSpeech`` tells the same spans while the sound goes on.
+
+    Raises:
+        AffuseError: Where silero-vad or onnxruntime is not installed.
+    """
+
+    def __init__(self, rate: int) -> None:
+        """rate: of the sound, in Hz."""
+        self._frames = SpeechFrames(rate, least=_BLOCK)
+        self._found: list[np.ndarray] = []
+
+    def hear(self, block: np.ndarray) -> None:
+        """(time,) float32."""
+        self._found += self._frames.hear(block)
+
+    def spans(self) -> list[Span]:
+        """Stretches of speech, in order; ends the stream."""
+        from silero_vad import get_speech_timestamps_from_probs
+
+        self._found += self._frames.end()
+        if not self._found:
+            return []
+        seconds = self._frames.heard / self._frames.rate
+        found = get_speech_timestamps_from_probs(
+            np.concatenate(self._found).tolist(),
+            sampling_rate=RATE,
+            threshold=THRESHOLD,
+            min_speech_duration_ms=LEAST_SPEECH_MS,
+            min_silence_duration_ms=LEAST_PAUSE_MS,
+            speech_pad_ms=PAD_MS,
+            audio_length_samples=round(seconds * RATE),
+        )
+        return [Span(one["start"] / RATE, min(one["end"] / RATE, seconds)) for one in found]
 
 
 def find_speech(blocks: Iterable[np.ndarray], rate: int) -> list[Span]:

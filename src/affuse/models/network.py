@@ -20,6 +20,7 @@ from affuse.sequence import FeatureSequence
 
 if TYPE_CHECKING:
     from affuse.encoders.base import Encoder
+    from affuse.inference.live.stream import LiveStream
     from affuse.inference.many import Batch
     from affuse.inference.settings import SettingsArguments
     from affuse.inference.timeline import Timeline
@@ -238,6 +239,45 @@ class Model(nn.Module):
             self, clips, out=out, formats=formats, plot=plot, overwrite=overwrite, jobs=jobs, progress=progress,
             **settings,
         )  # fmt: skip
+
+    def stream(
+        self,
+        rate: int,
+        *,
+        tasks: Sequence[str] | None = None,
+        partial: bool = True,
+        **settings: Unpack[SettingsArguments],
+    ) -> LiveStream:
+        """Predict sound while it goes on: a microphone, a call, a pipe.
+
+        Args:
+            rate: Of the samples, in Hz.
+            tasks: Those that are answered; None: all of the model's.
+            partial: Tell segments too that may still change; False saves the time that they take.
+            **settings: ``window``, ``hop``, ``vad``, ``unsure``, ``classes``, ``asr``, ``device``, as of ``predict``.
+                Those of files do not go with a stream.
+
+        Returns:
+            A ``LiveStream``: ``push`` it blocks of samples, then ``close`` it. Both return segments, each with
+            ``final``: whether it may change. All final ones together are those of ``predict`` on the whole recording.
+
+        Raises:
+            AffuseError: Settings that do not fit, or a model that reads pictures alone.
+
+        Examples:
+            >>> import numpy as np
+            >>> import affuse
+            >>> model = affuse.build("voice-offline")  # untrained: its answers mean nothing
+            >>> hum = 0.1 * np.sin(2 * np.pi * 120 * np.arange(32_000) / 16_000)
+            >>> stream = model.stream(16_000, vad=False, partial=False)
+            >>> found = [*stream.push(hum[:20_000]), *stream.push(hum[20_000:]), *stream.close()]
+            >>> found[-1].segment.end, all(one.final for one in found)
+            (2.0, True)
+        """
+        from affuse.inference.live.stream import LiveStream
+        from affuse.inference.settings import Settings
+
+        return LiveStream(self, rate, tasks, partial, Settings.of(settings))
 
     def trainable_parameters(self) -> int:
         """Parameters that training can change, centers left out (they belong to a loss)."""

@@ -1,0 +1,103 @@
+/** The service: requests with the token, uploads with their progress, events of a job. */
+
+import { askToken } from "./token.js";
+
+let token = "";
+
+/** What the service says is wrong, in its own sentence. */
+export class Problem extends Error {
+  /** @param {number} status @param {string} detail */
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+/** @returns {Record<string, string>} */
+function headers() {
+  return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
+/** Subprotocols of the WebSocket: a browser can send its token in no other way. @returns {string[]} */
+export function subprotocols() {
+  return token ? ["affuse", `bearer.${token}`] : ["affuse"];
+}
+
+/**
+ * @param {string} path relative to the page, so that it works behind a proxy's path
+ * @param {RequestInit} [options]
+ * @returns {Promise<Response>}
+ */
+export async function request(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { ...options, headers: { ...headers(), ...(options.headers || {}) } });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Problem(0, "The service cannot be reached; is it still running?");
+  }
+  if (answer.status === 401) {
+    token = await askToken();
+    if (token) return request(path, options);
+  }
+  if (!answer.ok) throw await problemOf(answer.status, await answer.text());
+  return answer;
+}
+
+/** @param {string} path @returns {Promise<any>} */
+export async function getJson(path) {
+  return (await request(path)).json();
+}
+
+/**
+ * Send a form; fetch does not tell how much was sent, this does.
+ * @param {string} path @param {FormData} form @param {(share: number) => void} sent @param {AbortSignal} signal
+ * @returns {Promise<any>}
+ */
+export function upload(path, form, sent, signal) {
+  return new Promise((resolve, reject) => {
+    const sending = new XMLHttpRequest();
+    sending.open("POST", path);
+    for (const [name, value] of Object.entries(headers())) sending.setRequestHeader(name, value);
+    sending.upload.addEventListener("progress", event => event.lengthComputable && sent(event.loaded / event.total));
+    sending.addEventListener("load", async () => {
+      if (sending.status === 401 && (token = await askToken())) resolve(upload(path, form, sent, signal));
+      else if (sending.status >= 400) reject(await problemOf(sending.status, sending.responseText));
+      else resolve(JSON.parse(sending.responseText));
+    });
+    sending.addEventListener("error", () => reject(new Problem(0, "The upload did not reach the service; the clip may be too large for it.")));
+    sending.addEventListener("abort", () => reject(new DOMException("cancelled", "AbortError")));
+    signal.addEventListener("abort", () => sending.abort());
+    sending.send(form);
+  });
+}
+
+/**
+ * Follow a job until it is over. EventSource could not send the token.
+ * @param {string} id @param {(job: any) => void} changed @param {AbortSignal} signal
+ */
+export async function follow(id, changed, signal) {
+  const answer = await request(`v1/jobs/${id}/events`, { signal });
+  const reader = /** @type {ReadableStream} */ (answer.body).pipeThrough(new TextDecoderStream()).getReader();
+  let held = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    held += value;
+    const events = held.split("\n\n");
+    held = /** @type {string} */ (events.pop());
+    for (const event of events) {
+      const data = event.split("\n").find(line => line.startsWith("data: "));
+      if (data) changed(JSON.parse(data.slice(6)));
+    }
+  }
+}
+
+/** @param {number} status @param {string} body */
+async function problemOf(status, body) {
+  try {
+    return new Problem(status, JSON.parse(body).detail);
+  } catch {
+    return new Problem(status, `The service answered with status ${status}.`);
+  }
+}

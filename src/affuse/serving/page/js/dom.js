@@ -1,0 +1,50 @@
+/** Elements made in one call. Text is always text: nothing of a clip, a model or a server is read as markup. */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * @param {string} tag
+ * @param {Record<string, any>} [attributes] `on…` adds a listener, `class` and others are attributes; null: none
+ * @param {...(Node | string | null | undefined)} children
+ * @returns {any}
+ */
+export function make(tag, attributes = {}, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+/** The same of SVG. @param {string} tag @param {Record<string, any>} [attributes] @param {...(Node | string)} children */
+export function draw(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS(SVG, tag), attributes, children);
+}
+
+/** @param {string} id @returns {any} */
+export function find(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`no element ${id}`);
+  return found;
+}
+
+/** Replace what an element holds. @param {Element} element @param {...(Node | string)} children */
+export function fill(element, ...children) {
+  element.replaceChildren(...children);
+}
+
+/** 75.25 -> "1:15.3" @param {number} seconds */
+export function clock(seconds) {
+  const tenths = Math.round(seconds * 10);
+  const whole = Math.floor(tenths / 600);
+  const hours = Math.floor(whole / 60);
+  const rest = ((tenths % 600) / 10).toFixed(1).padStart(4, "0");
+  return hours ? `${hours}:${String(whole % 60).padStart(2, "0")}:${rest}` : `${whole}:${rest}`;
+}
+
+/** @param {Element} element @param {Record<string, any>} attributes @param {any[]} children */
+function filled(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.filter(child => child !== null && child !== undefined));
+  return element;
+}

@@ -1,0 +1,111 @@
+/** The third tab: the microphone goes to the service as one speaks, segments come back. */
+
+import { subprotocols } from "./api.js";
+import { clock, fill, find, make } from "./dom.js";
+import { deviceProblem, levelOf, Microphone } from "./microphone.js";
+import { pcm } from "./wav.js";
+
+const RATE = 16_000; // Hz: what the models hear
+const MOST = 500; // segments that stay on the page
+
+/** @param {any[]} models */
+export function setUpLive(models) {
+  fill(find("live-model"), ...models.map(one => make("option", { value: one.name }, one.name)));
+  const button = find("live-go");
+  /** @type {Live | null} */
+  let live = null;
+  const ended = (/** @type {string} */ sentence) => {
+    live = null;
+    button.setAttribute("aria-pressed", "false");
+    button.textContent = "Listen to the microphone";
+    find("live-level").value = 0;
+    find("live-state").textContent = "Not listening.";
+    const place = find("live-error");
+    place.textContent = sentence;
+    place.hidden = !sentence;
+    if (sentence) place.focus();
+  };
+  button.addEventListener("click", async () => {
+    if (live) return live.stop();
+    find("live-error").hidden = true;
+    live = new Live(find("live-model").value, ended);
+    try {
+      await live.start();
+      button.setAttribute("aria-pressed", "true");
+      button.textContent = "Stop";
+    } catch (error) {
+      live.close();
+      ended(deviceProblem(error, "microphone"));
+    }
+  });
+}
+
+class Live {
+  /** @param {string} model @param {(sentence: string) => void} ended */
+  constructor(model, ended) {
+    this.model = model;
+    this.ended = ended;
+    this.list = find("live-segments");
+    /** @type {any} */
+    this.open = null; // the line of the segment that is not final
+    this.over = false;
+  }
+
+  async start() {
+    fill(this.list);
+    this.microphone = new Microphone(block => this.send(block), RATE);
+    await this.microphone.start();
+    const address = new URL(`v1/stream?model=${encodeURIComponent(this.model)}&rate=${RATE}&format=s16le`, document.baseURI);
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    this.socket = new WebSocket(address, subprotocols());
+    this.socket.binaryType = "arraybuffer";
+    this.socket.addEventListener("open", () => (find("live-state").textContent = "Listening."));
+    this.socket.addEventListener("message", event => this.heard(JSON.parse(event.data)));
+    this.socket.addEventListener("close", event => this.close(event.code === 1000 || this.over ? "" : event.reason || "The service ended the stream."));
+  }
+
+  /** @param {Float32Array} block */
+  send(block) {
+    find("live-level").value = levelOf(block);
+    if (this.socket?.readyState === WebSocket.OPEN && !this.over) this.socket.send(Int16Array.from(block, pcm).buffer);
+  }
+
+  /** @param {any} message */
+  heard(message) {
+    if (message.type === "problem") return this.close(message.detail);
+    if (message.type === "end") return this.close("");
+    if (message.type !== "segment") return undefined;
+    const line = this.line(message.segment, message.final);
+    if (this.open) this.open.replaceWith(line);
+    else this.list.prepend(line);
+    this.open = message.final ? null : line;
+    while (this.list.children.length > MOST) this.list.lastChild.remove();
+    return undefined;
+  }
+
+  /** @param {any} segment @param {boolean} final */
+  line(segment, final) {
+    const tasks = Object.keys(segment).filter(name => segment[name]?.label);
+    const said = tasks.map(task => `${segment[task].label} ${Math.round(100 * segment[task].confidence)} %${segment[task].unsure ? " (unsure)" : ""}`).join(", ");
+    const words = segment.text ? make("span", { class: "soft" }, ` “${segment.text}”`) : null;
+    return make("li", { class: final ? null : "partial" }, make("span", {}, `${clock(segment.start)} – ${clock(segment.end)}`), make("span", {}, `${said}${final ? "" : " …"}`, words));
+  }
+
+  /** Let the service answer what it has heard; its end closes the socket. */
+  stop() {
+    this.over = true;
+    this.microphone?.stop();
+    find("live-state").textContent = "Waiting for the last answers …";
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ type: "end" }));
+    else this.close("");
+  }
+
+  close(sentence = "") {
+    if (!this.ended) return;
+    const ended = this.ended;
+    this.ended = /** @type {any} */ (null);
+    this.microphone?.stop();
+    this.socket?.close(1000);
+    ended(sentence);
+  }
+}

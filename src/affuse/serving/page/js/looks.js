@@ -1,0 +1,20 @@
+/** How classes look: a colour and a dash for each, so that none is told by colour alone. Dark text reads on all of them. */
+
+// Okabe and Ito's colours, lightened where dark letters stand on them
+const OWN = {
+  anger: "#f0907c", happiness: "#f2c14e", sadness: "#8fbce6", neutral: "#c3cad1", fear: "#c9a4e0", disgust: "#a9cf7a",
+  surprise: "#f5a6c9", boredom: "#d8c9a3", calm: "#9ad9cf", contempt: "#d9a78b", excitement: "#ffb066", frustration: "#e0a3a3",
+  female: "#d7b3e6", male: "#a5d0c0",
+};
+const OTHERS = ["#8fbce6", "#f2c14e", "#f0907c", "#a9cf7a", "#c9a4e0", "#9ad9cf", "#f5a6c9", "#d8c9a3"];
+const DASHES = ["", "7 3", "2 3", "9 3 2 3", "5 2 1 2 1 2", "12 4", "1 2", "4 4"];
+
+/** @param {string} name @param {string[]} classes of its task */
+export function colourOf(name, classes) {
+  return OWN[/** @type {keyof typeof OWN} */ (name)] || OTHERS[classes.indexOf(name) % OTHERS.length];
+}
+
+/** @param {string} name @param {string[]} classes */
+export function dashOf(name, classes) {
+  return DASHES[classes.indexOf(name) % DASHES.length];
+}

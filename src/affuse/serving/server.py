@@ -1,0 +1,204 @@
+"""``affuse serve``: the application behind uvicorn, from its socket to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from affuse.errors import AffuseError, argument
+from affuse.parts.registry import unknown
+from affuse.serving.limits import Limits
+
+if TYPE_CHECKING:
+    from affuse.serving.draining import DrainingServer
+    from affuse.serving.engine import Engine
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")
+
+
+def check_address(host: str, token: str | None, no_token: bool) -> str:
+    """What is to be said loudly about an address without a token, or "".
+
+    Raises:
+        AffuseError: Another address than the loopback's without a token and without saying so, or a token that is too
+            short or has other characters than a header may hold.
+    """
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise AffuseError(
+            f"{argument('token')} takes at least 16 letters, digits or any of . _ ~ -, so that nobody guesses it; make "
+            "one with: python -c 'import secrets; print(secrets.token_urlsafe(24))'."
+        )
+    if _is_loopback(host) or token is not None:
+        return ""
+    if not no_token:
+        raise AffuseError(
+            f"{argument('host')} {host} opens the service to other machines; give it a {argument('token')} (or "
+            f"$AFFUSE_TOKEN), or say {argument('no_token', True)} if everybody who reaches it may use it."
+        )
+    return (
+        f"Everybody who reaches {host} can use this service and sees its models: it has no token. Nothing is "
+        "encrypted; put a proxy with TLS before it."
+    )
+
+
+def check_installed() -> None:
+    """That the packages of the service are here.
+
+    Raises:
+        AffuseError: One is missing.
+    """
+    for package in ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "websockets"):
+        if find_spec(package) is None:
+            raise AffuseError(f"affuse serve needs the package {package}: pip install 'affuse[serve]'.")
+
+
+def chosen_limits(changes: Sequence[str]) -> Limits:
+    """The limits with some of them changed: "seconds=600".
+
+    Raises:
+        AffuseError: There is no such limit, or it takes another value.
+    """
+    values: dict[str, str] = {}
+    for change in changes:
+        name, equals, value = (part.strip() for part in change.partition("="))
+        if not equals:
+            raise AffuseError(f"{argument('limit')} takes NAME=NUMBER, as in seconds=600, not {change!r}.")
+        if name not in Limits.model_fields:
+            raise AffuseError(f"{argument('limit')}: {unknown(name, list(Limits.model_fields), 'limits')}.")
+        values[name] = value
+    try:
+        return Limits.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise AffuseError(f"{argument('limit')} {name}={values[name]}: {first['msg'].lower()}.") from None
+
+
+def name_models(sources: Sequence[str]) -> dict[str, str]:
+    """Name -> source: the last part of each; the same part twice gets a number.
+
+    Examples:
+        >>> name_models(["starter", "runs/one", "other/one", "owner/model@main"])
+        {'starter': 'starter', 'one': 'runs/one', 'one-2': 'other/one', 'model': 'owner/model@main'}
+    """
+    named: dict[str, str] = {}
+    for source in sources:
+        last = Path(source.rstrip("/")).resolve().name if source.startswith(".") else Path(source).name
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", last.partition("@")[0]).strip("-.") or "model"
+        name, count = plain, 1
+        while name in named:
+            count += 1
+            name = f"{plain}-{count}"
+        named[name] = source
+    return named
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 takes a free one.
+
+    Raises:
+        AffuseError: The port is taken, or there is no such address.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        opened = socket.socket(family, kind, protocol)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise AffuseError(
+            f"{host}:{port} cannot be listened on ({why}); choose another {argument('port')} or {argument('host')}."
+        ) from None
+    return opened
+
+
+def serve(
+    models: Sequence[str],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    token: str | None = None,
+    hosts: Sequence[str] = (),
+    root_path: str = "",
+    workers: int = 1,
+    device: str = "auto",
+    asr: str | None = None,
+    corpora: Sequence[str] = (),
+    proxy: bool = False,
+    limits: Limits | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
+) -> None:
+    """Serve models until SIGTERM or Ctrl-C.
+
+    Args:
+        models: Folders, starters' names, Hub ids.
+        host: The address to listen on.
+        port: 0 takes a free one.
+        token: That clients must bear; None: none.
+        hosts: More names that the service is reached by.
+        root_path: Below which a proxy shows it.
+        workers: Processes that have the weights.
+        device: "auto", "cpu" or "cuda".
+        asr: Recogniser of models that read words; None: each model's own; "none": none.
+        corpora: Folders of corpora, whose utterances the embedding maps of their runs play.
+        proxy: Whether a proxy on this machine says who its clients are (X-Forwarded-For).
+        limits: What it takes at most.
+        tell: Told what a user should know, in sentences.
+
+    Raises:
+        AffuseError: A model or corpus that cannot be loaded, an address that cannot be listened on.
+    """
+    import uvicorn
+
+    from affuse.corpora.corpus import Corpus
+    from affuse.serving.about.about import About
+    from affuse.serving.app import create_app
+    from affuse.serving.engine import Engine
+
+    limits = limits or Limits()
+    named = name_models(models)
+    at_hand = [Corpus.load(folder) for folder in corpora]
+    about = {name: About(source, at_hand) for name, source in named.items()}
+    folders = {name: one.folder for name, one in about.items()}
+    engine = Engine(folders, limits, workers=workers, device=device, asr=asr)
+    opened = open_socket(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{opened.getsockname()[1]}{root_path}"
+    app = create_app(engine, about, hosts=[*hosts, host], token=token, root_path=root_path)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, proxy_headers=proxy, timeout_keep_alive=15,
+        h11_max_incomplete_event_size=64 * 1024, ws_max_size=1 << 20, ws_max_queue=16, ws_per_message_deflate=False,
+        timeout_graceful_shutdown=5, lifespan="on", backlog=512,
+    )  # fmt: skip
+    from affuse.serving.draining import DrainingServer
+
+    server = DrainingServer(config, engine.drain, lambda: tell(f"Serving {', '.join(named)} on {address}/"))
+    try:
+        asyncio.run(_run(server, engine, opened))
+    finally:
+        opened.close()
+
+
+async def _run(server: DrainingServer, engine: Engine, opened: socket.socket) -> None:
+    try:
+        await (
+            engine.start()
+        )  # before uvicorn: what is wrong with a model is a sentence, not a log of its lifespan
+        await server.serve(sockets=[opened])
+    finally:
+        await engine.close()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
