@@ -35,7 +35,7 @@ class Packed:
         """Utterances as a padded batch.
 
         Args:
-            index: (...,) int64, their numbers, one or several dimensions.
+            index: (...,) int64, their numbers, one or several dimensions, on the device of the steps.
 
         Returns:
             (..., t, w) float32 with its mask, t being the longest of them, 1 at least.
@@ -87,6 +87,11 @@ class Features:
     def numbers(self) -> dict[str, int]:
         """Id -> its row."""
         return {id: number for number, id in enumerate(self.ids)}
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return next(iter(self.packed.values())).steps.device
 
     @cached_property
     def lengths(self) -> np.ndarray:

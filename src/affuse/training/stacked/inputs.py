@@ -5,6 +5,7 @@ Shapes: s runs, b batch, t steps, w width, n utterances.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
@@ -132,12 +133,15 @@ def pooled_table(model: Model, features: Features) -> dict[str, Pooled]:
     """
     fusion = model.fusion
     assert isinstance(fusion, PooledFusion)
-    order = torch.from_numpy(np.argsort(features.lengths, kind="stable"))
+    device = features.device
+    order = torch.from_numpy(np.argsort(features.lengths, kind="stable")).to(device)
+    # the model stays where it is until its run ends
+    standardisers = {name: copy.deepcopy(one).to(device) for name, one in model.standardisers.items()}
     parts: dict[str, list[Pooled]] = {name: [] for name in fusion.pooling}
     with torch.no_grad():
         for chunk in order.split(CHUNK):
             sequences = {name: packed.rows(chunk) for name, packed in features.packed.items()}
-            for name, standardiser in model.standardisers.items():
+            for name, standardiser in standardisers.items():
                 sequences[name] = standardiser(sequences[name])
             for name, pooled in fusion.pool(sequences).items():
                 parts[name].append(pooled)

@@ -26,7 +26,12 @@ class Moments(NamedTuple):
     @classmethod
     def of(cls, parameter: Tensor) -> Moments:
         """Before the first step."""
-        return cls(torch.zeros_like(parameter), torch.zeros_like(parameter), torch.zeros(()))
+        steps = torch.zeros((), device=parameter.device)
+        return cls(torch.zeros_like(parameter), torch.zeros_like(parameter), steps)
+
+    def beside(self, parameter: Tensor) -> Moments:
+        """On the parameter's device, as torch's fused kernel wants all of them; what was saved was on the processor."""
+        return Moments(*(one.to(parameter.device) for one in self))
 
 
 @dataclass
@@ -95,14 +100,18 @@ class StackedAdam:
                 moments[run][slot.name] = state = Moments(mean[row], square[row], steps)
                 kind = "centers" if slot.name.endswith(".centers") else "network"
                 self.rows[run].append(_Row(kind, slot.task, number, row, slot.parameter.data[row], state))
-        self.weightings = [
-            [
-                (parameter, moments[run].setdefault(f"weighting.{name}", Moments.of(parameter.detach())))
+        self.weightings: list[list[tuple[nn.Parameter, Moments]]] = []
+        for own, weighting in zip(moments, weightings, strict=True):
+            state = {
+                f"weighting.{name}": parameter
                 for name, parameter in weighting.named_parameters()
                 if parameter.requires_grad
-            ]
-            for run, weighting in enumerate(weightings)
-        ]
+            }
+            own |= {
+                name: own[name].beside(parameter) if name in own else Moments.of(parameter.detach())
+                for name, parameter in state.items()
+            }
+            self.weightings.append([(parameter, own[name]) for name, parameter in state.items()])
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
