@@ -283,10 +283,10 @@ def test_rows_that_only_weigh_one_task_otherwise_are_named_before_training(
 ) -> None:
     over = ["weighting=static,dwa,softmax"]
     found, progress = run(place, tmp_path / "one", over, folds=[0])
-    assert progress.said == [
+    assert progress.said[0] == (
         "server has one task, emotion, and so nothing to weigh: rows that differ in the weighting alone train the "
         "same, but for a scale of the loss."
-    ]
+    )
     first, *others = [result.metrics for result in found.results.values()]
     assert others == [first, first]
     both = axes_of(["weighting=static,dwa"])
