@@ -55,6 +55,7 @@ BOXES = {
     "model": Box("data", 420, 430, 170, 64, "model folder", "on disk or on the Hub"),
     "inference": Box("part", 660, 430, 130, 64, "inference/", "clip to timeline"),
     "timeline": Box("data", 660, 520, 130, 56, "timeline", "JSON, SRT, picture"),
+    "serving": Box("part", 840, 520, 130, 56, "serving/", "page and REST"),
     "onnx": Box("part", 420, 520, 170, 56, "onnx/", "a model as one ONNX file"),
 }
 ARROWS = [
@@ -62,7 +63,7 @@ ARROWS = [
     ("recipe", "network"), ("media", "encoders"), ("encoders", "fusion"), ("fusion", "heads"), ("heads", "losses"),
     ("losses", "weighting"), ("network", "training"), ("reproduction", "training"), ("training", "run"),
     ("run", "evaluation"), ("evaluation", "reports"), ("reports", "page"), ("run", "model"), ("model", "inference"),
-    ("inference", "timeline"), ("model", "onnx"),
+    ("inference", "timeline"), ("timeline", "serving"), ("model", "onnx"),
 ]  # fmt: skip
 
 

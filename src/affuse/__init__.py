@@ -5,9 +5,15 @@ Public names are loaded when they are first used, so that importing affuse (and 
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from affuse.lazy import lazy
+
+# Nothing is told of what affuse is used for: onnxruntime from 1.29 on and the Hub's library report their use to their
+# makers unless told not to, before they are imported. Who has set one of these keeps that.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 
