@@ -82,9 +82,8 @@ class _OneClip:
     def read(self) -> None:
         """Send all of the clip, or why there is none."""
         try:
-            check_declared(self.path, self.limits)
             reader = self._reader()
-            plan = reader.plan(self.path, self._watch)
+            plan = reader.plan(self.path, self._watch, lambda tracks: check_declared(tracks, self.limits))
             self._send_plan(plan)
             windows = reader.read(self.path, plan, self._beat)
             for i, reading in enumerate(windows):
