@@ -301,7 +301,7 @@ def test_tracks_beyond_the_limit(running: RunningEngine, folder: Path) -> None:
 def test_a_film_that_takes_long_to_decode(running: RunningEngine, folder: Path) -> None:
     random = np.random.default_rng(0)
     pictures = [random.integers(0, 255, (192, 192, 3), dtype=np.uint8) for _ in range(8)]
-    film = write_video(folder / "slow.mov", pictures * 10, fps=250, codec="jpeg2000")
+    film = write_video(folder / "slow.mov", pictures * 20, fps=250, codec="jpeg2000")
     check_refused(running, film, "seconds of processor time", "faces")
 
 
@@ -382,22 +382,29 @@ async def main():
     engine = Engine({"voice": sys.argv[1]}, Limits(decoders=2))
     await engine.start()
     print(*engine.processes["decoders"], *engine.processes["networks"], flush=True)
-    await asyncio.sleep(100)
+    await asyncio.to_thread(sys.stdin.readline)
+    raise SystemExit("nobody has closed the engine")
 
 asyncio.run(main())
 """
 
 
-def test_no_process_outlives_a_service_that_is_killed(models: dict[str, Path]) -> None:
+@pytest.mark.parametrize("killed", [True, False], ids=["killed", "failed"])
+def test_no_process_outlives_the_service(models: dict[str, Path], killed: bool) -> None:
     front = subprocess.Popen(
-        [sys.executable, "-c", FRONT, str(models["voice"])], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", FRONT, str(models["voice"])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     assert front.stdout is not None
     pids = list(map(int, front.stdout.readline().split()))
     assert len(pids) == 3
-    front.kill()
-    front.wait()
-    front.stdout.close()
+    if killed:
+        front.kill()
+        front.wait()
+    front.communicate("\n", timeout=20)
     last = time.monotonic() + 10
     while any(map(psutil.pid_exists, pids)) and time.monotonic() < last:
         time.sleep(0.05)

@@ -25,7 +25,7 @@ class _Affuse(VerbGroup):
     panels: ClassVar[Mapping[str, Sequence[str]]] = {
         "Corpora": ("prepare", "validate"),
         "Training and comparison": ("train", "compare", "reproduce", "evaluate", "report"),
-        "Models": ("predict", "serve", "adopt", "export", "licences", "push", "pull"),
+        "Models": ("predict", "listen", "serve", "adopt", "export", "licences", "push", "pull"),
         "More": ("list", "demo"),
     }
     later: ClassVar[Mapping[str, Later]] = {
@@ -38,6 +38,7 @@ class _Affuse(VerbGroup):
         "reproduce": Later("reproduce:reproduce", "Run a paper's experiments beside its published numbers."),
         "evaluate": Later("evaluate:evaluate", "Measure a trained model on a corpus."),
         "predict": Later("predict:predict", "Write a timeline of emotion and gender of a recording."),
+        "listen": Later("listen:listen", "Tell emotion while somebody speaks into the microphone."),
         "serve": Later("serve:serve", "Open a web page and a REST service on models."),
         "adopt": Later("adopt:adopt", "Make a model of public models, joined by late fusion."),
         "report": Later("report:report", "Write the report of a run or a comparison again."),

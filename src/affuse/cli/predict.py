@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -109,6 +109,14 @@ def predict(
     track: Annotated[
         int | None, typer.Option(help="Audio track, from 0, of a file that has several (default: the first).")
     ] = None,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Of the sound of - (wav, mkv, webm, ogg, flac, mp3 in a pipe): a line per segment as soon as nothing "
+            "can change it; --format text (default), json, csv.",
+        ),
+    ] = False,
     plot: Annotated[
         bool, typer.Option("--plot", help="With a folder as --out: a picture of every timeline too.")
     ] = False,
@@ -124,6 +132,14 @@ def predict(
     from affuse.cli.flags import sentence
 
     model, clips = _model_and_clips(model, clips)  # a wrong name is answered before torch is imported
+    if live:
+        _refuse_beside_live(clips, out=out, plot=plot or None, overwrite=overwrite or None, jobs=jobs)
+        _predict_pipe(
+            model, format_, channel, track,
+            window=window, hop=hop, vad=vad, unsure=unsure, classes=classes, asr=asr, device=device,
+            text=text, side=side, face=_point(face), detector=detector,
+        )  # fmt: skip
+        return
     from affuse.inference.many import predict_many
     from affuse.inference.timeline_files import writers_of
 
@@ -175,6 +191,33 @@ def predict(
             raise typer.Exit(1)
 
 
+def _refuse_beside_live(clips: list[str], **options: object) -> None:
+    if clips != ["-"]:
+        raise AffuseError(
+            f"{argument('live')} predicts sound while it goes on: give - in place of the clips, and pipe the sound to "
+            "it."
+        )
+    for name, value in options.items():
+        if value is not None:
+            raise AffuseError(
+                f"{argument(name)} does not go with {argument('live')}, which prints a line per segment."
+            )
+
+
+def _predict_pipe(
+    model: str, format_: str | None, channel: int | None, track: int | None, **settings: Any
+) -> None:
+    from affuse.cli.live import checked_format, open_stream, tell
+    from affuse.inference.standard_input import arriving
+    from affuse.media.piped_sound import PipedSound
+
+    kind = checked_format(format_)
+    with PipedSound(arriving, channel, track) as sound:
+        tell(open_stream(model, sound.rate, **settings), sound.blocks(), kind, "-")
+        for sentence in sound.sentences:
+            _say(sentence)
+
+
 _NO_CLIPS = (
     ".yaml",
     ".yml",
@@ -186,21 +229,33 @@ _NO_CLIPS = (
 
 def _model_and_clips(model: str | None, clips: list[str]) -> tuple[str, list[str]]:
     """The model that is named before the clips or by its option; else the starter, which says what it is."""
-    from affuse.models.finding import STARTER, find_folder, names_model
+    from affuse.models.finding import names_model
 
     if model is None and (names_model(clips[0]) or _means_a_model(clips)):
         model, *clips = clips
+    model = answering(model)
+    if not clips:
+        raise AffuseError(f"{model} is a model; name the clips to predict behind it.")
+    return model, clips
+
+
+def answering(model: str | None) -> str:
+    """The model that is named, or the starter, which says what it is.
+
+    Raises:
+        AffuseError: There is none of that name.
+    """
+    from affuse.models.finding import STARTER, find_folder
+
     if model is not None:
         find_folder(model)
-        if not clips:
-            raise AffuseError(f"{model} is a model; name the clips to predict behind it.")
-        return model, clips
+        return model
     from affuse.models.index import RECIPE
     from affuse.recipe import Recipe
 
     told = " ".join(Recipe.load(find_folder(STARTER) / RECIPE).description.split())
     _say(f"No model is named, so the starter answers: {told}")
-    return STARTER, clips
+    return STARTER
 
 
 def _means_a_model(clips: list[str]) -> bool:

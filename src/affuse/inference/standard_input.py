@@ -27,8 +27,7 @@ def spooled() -> Generator[Path]:
     """
     import tempfile
 
-    if sys.stdin is None or sys.stdin.closed:
-        raise AffuseError("Standard input is closed; name a file instead of -.")
+    _check_open()
     try:
         folder = tempfile.TemporaryDirectory(prefix="affuse-")
     except OSError as error:
@@ -37,6 +36,19 @@ def spooled() -> Generator[Path]:
         copy = Path(name) / NAME
         _fill(copy)
         yield copy
+
+
+def arriving(size: int) -> bytes:
+    """At most so many bytes, as soon as there are some; none at the end.
+
+    Raises:
+        AffuseError: The input is closed or broken.
+    """
+    _check_open()
+    try:
+        return sys.stdin.buffer.read1(size)  # type: ignore[attr-defined]  # BufferedReader and BytesIO have it
+    except OSError as error:
+        raise _unreadable(error) from None
 
 
 def named(outcome: Outcome, copy: Path) -> Outcome:
@@ -57,6 +69,15 @@ def named(outcome: Outcome, copy: Path) -> Outcome:
     )
 
 
+def _check_open() -> None:
+    if sys.stdin is None or sys.stdin.closed:
+        raise AffuseError("Standard input is closed; name a file instead of -.")
+
+
+def _unreadable(error: OSError) -> AffuseError:
+    return AffuseError(f"Standard input cannot be read ({(error.strerror or str(error)).lower()}).")
+
+
 def _fill(copy: Path) -> None:
     size = 0
     try:
@@ -68,9 +89,7 @@ def _fill(copy: Path) -> None:
             try:
                 block = sys.stdin.buffer.read(_BLOCK)
             except OSError as error:
-                raise AffuseError(
-                    f"Standard input cannot be read ({(error.strerror or str(error)).lower()})."
-                ) from None
+                raise _unreadable(error) from None
             if not block:
                 break
             size += len(block)

@@ -54,6 +54,16 @@ class Segment(NamedTuple):
     modalities: tuple[str, ...]
     text: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """What the JSON file holds of it."""
+        return {
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            **{task: answer._asdict() for task, answer in self.answers.items()},
+            "modalities": list(self.modalities),
+            "text": self.text,
+        }
+
 
 class CurvePoint(NamedTuple):
     """What the model says of a stretch that the same windows cover.
@@ -172,16 +182,7 @@ class Timeline:
             "labels": self.spaces,
             "left_out": self.left_out,
             "summary": {task: answer._asdict() for task, answer in self.summary.items()},
-            "segments": [
-                {
-                    "start": round(one.start, 3),
-                    "end": round(one.end, 3),
-                    **{task: answer._asdict() for task, answer in one.answers.items()},
-                    "modalities": list(one.modalities),
-                    "text": one.text,
-                }
-                for one in self.segments
-            ],
+            "segments": [one.to_dict() for one in self.segments],
             "faults": self.faults,
             "warning": self.warning,
         }

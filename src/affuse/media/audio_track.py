@@ -73,7 +73,7 @@ class AudioTrack:
     rate in Hz and channels are the first frame's: headers may say something else, and frames may change on the way.
     ``lead``: samples between the start of a film's clock (``media/clock.py``) and the first sample, 0 in a file of
     sound alone; below 0 the sound begins earlier, and is cut. Samples are counted from the clock's start.
-    tracks: how many audio tracks the file has.
+    tracks: how many audio tracks the file has; decodes: whether a frame of this one could be decoded.
 
     Raises:
         ClipError: If the file is not media or has no such track.
@@ -99,6 +99,7 @@ class AudioTrack:
         self._frames = self._decoded()
         self.lead = 0
         first = next(self._frames, None)
+        self.decodes = first is not None
         if first is not None:
             self.rate, self.channels = first.sample_rate, first.layout.nb_channels
             self._frames = chain([first], self._frames)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from affuse.errors import ClipError
 from affuse.media.audio_track import AudioTrack
 from affuse.media.mixdown import CancelMeter
 from affuse.media.recording import Recording, no_channel
 from affuse.media.riff import UNKNOWN_SIZE
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
 NAME = "Standard input"
 _BUFFER = 4096  # bytes that are asked for together; fewer come where fewer are there
@@ -24,8 +27,8 @@ _PCM, _EXTENSIBLE = 1, 0xFFFE  # format tags; of the second the first two bytes 
 class PipedSound(Recording):
     """A ``Recording`` of what cannot be opened twice: blocks as they arrive, with the samples that its file would have.
 
-    What must be known of a whole file is not: whether floats are in other units, and whether it is shorter than its
-    headers say.
+    What must be known of a whole file is not: whether floats are in other units, whether it is shorter than its headers
+    say, and how much of the last packet of a lossy codec is sound (up to 0.1 s more is heard).
 
     Args:
         read: Gives at most so many bytes as soon as there are some, none at the end: ``os.read`` of a pipe.
@@ -33,8 +36,8 @@ class PipedSound(Recording):
         track: From 0; None is the first.
 
     Raises:
-        ClipError: Nothing comes, or what comes is not media that can be read in one go, without sound, or without
-            such a channel or track.
+        ClipError: Nothing comes, or what comes is no media that can be read in one go, or has no sound, or no such
+            channel or track.
     """
 
     def __init__(
@@ -54,20 +57,20 @@ class PipedSound(Recording):
             pipe.begin(wav.begin, wav.size)
             options = {"sample_rate": str(wav.rate), "ch_layout": "mono" if wav.channels == 1 else "stereo"}
             kind = "s16le"
+        options["protocol_whitelist"] = "pipe"  # a playlist must not make FFmpeg open what it names
         try:
-            container = av.open(
-                pipe, format=kind, buffer_size=_BUFFER, options=options, metadata_errors="replace"
+            container: InputContainer = av.open(
+                pipe, "r", format=kind, buffer_size=_BUFFER, options=options, metadata_errors="replace"
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise ClipError(
-                f"{NAME} is not sound that can be read as it arrives ({reason}): raw samples say no rate, mp4 often "
-                "has its index at its end. Pipe wav, mkv, webm, ogg, flac or mp3 (ffmpeg ... -f wav -)."
-            ) from None
+            raise _not_as_it_arrives(getattr(error, "strerror", None) or error) from None
         if container.format.name == "tty":
             container.close()
             raise ClipError(f"{NAME} is text, not sound; pipe an audio or video file to it.")
         self._source = AudioTrack(self.path, track, container)
+        if not self._source.decodes:
+            self.close()
+            raise _not_as_it_arrives("no sound can be decoded")
         self.rate, self.channels = self._source.rate, self._source.channels
         self._meter = CancelMeter(self.rate)
         if channel is not None and not 0 <= channel < self.channels:
@@ -110,6 +113,13 @@ class _Pipe:
         return data
 
 
+def _not_as_it_arrives(reason: object) -> ClipError:
+    return ClipError(
+        f"{NAME} is not sound that can be read as it arrives ({reason}): raw samples say no rate, and mp4 often has "
+        "its index at its end. Pipe wav, mkv, webm, ogg, flac or mp3 (ffmpeg ... -f wav -)."
+    )
+
+
 class _PlainWav(NamedTuple):
     rate: int
     channels: int
@@ -125,7 +135,7 @@ def _plain_wav(pipe: _Pipe) -> _PlainWav | None:
     head = pipe.peek(12)
     if head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return None
-    at, form = 12, b""
+    at, size, form = 12, 0, b""
     while at < _LONGEST_HEAD:
         chunk = pipe.peek(at + 8)[at:]
         if len(chunk) < 8:

@@ -17,7 +17,7 @@ from affuse.serving.desk import Desk
 from affuse.serving.engine import Engine
 from affuse.serving.metrics import Metrics
 from affuse.serving.problems import ProblemDetails, add_handlers
-from affuse.serving.routes import health, jobs, models, predict
+from affuse.serving.routes import health, jobs, models, predict, stream
 from affuse.serving.security import Guard
 from affuse.serving.service import Service
 from affuse.serving.spool import private_folder
@@ -71,7 +71,7 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     add_handlers(app)
-    for routes in (predict, jobs, models, health):
+    for routes in (predict, jobs, models, health, stream):
         app.include_router(routes.router)
     _describe(app, token)
     _serve_page(app)

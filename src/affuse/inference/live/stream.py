@@ -108,6 +108,11 @@ class LiveStream:
         """What should be known before the answers are believed, or ""."""
         return " ".join(filter(None, (self._predictor.warning, *never_streamed(self._predictor.kinds))))
 
+    @property
+    def spaces(self) -> dict[str, list[str]]:
+        """Task -> the classes that may be answered."""
+        return self._predictor.maker.judge.spaces
+
     def push(self, block: Any) -> list[LiveSegment]:
         """Hear the next samples, however many.
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 from typing import Any, Final
 
 from affuse.workers import WorkerContext
@@ -38,7 +40,12 @@ class Child:
         self._loop = asyncio.get_running_loop()
         self._pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(target=target, args=(*args, theirs), daemon=True)
-        self._process.start()
+        with _environment(
+            OMP_WAIT_POLICY="PASSIVE"
+        ):  # threads of small networks must not spin between two batches
+            self._process.start()
+        # It lets SIGTERM pass, which is all that multiprocessing would end it with where nobody has closed the engine.
+        Finalize(self, self._process.kill, exitpriority=1)
         theirs.close()  # so that its death ends the pipe
         self._hear, self._died = hear, died
         self._outbox: queue.SimpleQueue[tuple[bytes, ...] | None] = queue.SimpleQueue()
@@ -83,3 +90,15 @@ class Child:
 
 def _end_of(code: int) -> str:
     return f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
+
+
+@contextmanager
+def _environment(**values: str) -> Generator[None]:
+    """What processes that start in the block find in their environment, where the operator has not set it."""
+    added = [name for name in values if name not in os.environ]
+    os.environ.update({name: values[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from affuse.devices import choose_device
 from affuse.errors import AffuseError
+from affuse.inference.words import Word
 from affuse.models.finding import find_folder
 from affuse.parts.registry import unknown
 from affuse.serving.engine.fair import FairQueue
 from affuse.serving.engine.job import Failure, Job
-from affuse.serving.engine.network_pool import NetworkPool
+from affuse.serving.engine.network_pool import NetworkPool, Unit
 from affuse.serving.engine.reader_pool import ReaderPool
 from affuse.serving.engine.request import Draining, Full, Request
 from affuse.serving.engine.served_model import ServedModel
@@ -85,6 +89,7 @@ class Engine:
         count = self.limits.decoders if decoders is None else max(2, decoders)
         self._readers = ReaderPool(folders, self.limits, count, self._networks)
         self._waiting = FairQueue[Job]()
+        self._streams: set[object] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = self._closed = False
         self._pace = 1.0  # seconds from one finished job to the next, lately
@@ -119,7 +124,7 @@ class Engine:
     def counts(self) -> Counts:
         """How much there is to do."""
         queued = len(self._waiting)
-        return Counts(queued, len(self.active) - queued, 0, self._networks.waiting)
+        return Counts(queued, len(self.active) - queued, len(self._streams), self._networks.waiting)
 
     @property
     def active(self) -> list[Job]:
@@ -153,6 +158,63 @@ class Engine:
         self._waiting.put(request.client, job)
         self._readers.feed()
         return job
+
+    def open_stream(self) -> object:
+        """A place for a live stream, which ``close_stream`` gives back; the owner of its windows.
+
+        Raises:
+            Full: There are as many as the service takes.
+            Draining: The service is about to end.
+        """
+        if self.draining or not self._started:
+            raise Draining
+        if len(self._streams) >= self.limits.streams:
+            raise Full(_LATEST)
+        owner = object()
+        self._streams.add(owner)
+        return owner
+
+    def close_stream(self, owner: object) -> None:
+        """Nobody waits for its windows any more."""
+        self._streams.discard(owner)
+        self._networks.forget(owner)
+
+    async def answer_sound(
+        self, owner: object, model: str, client: str, frames: Sequence[bytes]
+    ) -> list[tuple[dict[str, np.ndarray], tuple[str, ...]]]:
+        """Answer windows of a stream, beside those of clips.
+
+        Args:
+            owner: The stream.
+            model: Which answers.
+            client: Whose turn it is.
+            frames: Of ``live_frames.window_frame``.
+
+        Returns:
+            For each window task -> (classes,), and the modalities that it had.
+
+        Raises:
+            AffuseError: A process died of them.
+        """
+        return await self._ask(owner, model, client, "sound", frames)
+
+    async def hear(self, owner: object, model: str, client: str, frames: Sequence[bytes]) -> list[Word]:
+        """The words of pieces of sound, in order; arguments as of ``answer_sound``, frames of ``piece_frame``."""
+        heard = await self._ask(owner, model, client, "hear", frames)
+        return [Word(*word) for words in heard for word in words]
+
+    async def _ask(
+        self, owner: object, model: str, client: str, what: Literal["sound", "hear"], frames: Sequence[bytes]
+    ) -> list[Any]:
+        loop = asyncio.get_running_loop()
+        answers: list[asyncio.Future[Any]] = []
+        for frame in frames:
+            answer: asyncio.Future[Any] = loop.create_future()
+            answers.append(answer)
+            self._networks.submit(
+                Unit(owner, client, model, what, frame, partial(_give, answer), partial(_refuse, answer))
+            )
+        return list(await asyncio.gather(*answers))
 
     async def drain(self, seconds: float) -> None:
         """Take nothing new and let what is under way end, for at most so many seconds; then cancel the rest."""
@@ -256,6 +318,16 @@ class Engine:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _give(answer: asyncio.Future[Any], value: Any) -> None:
+    if not answer.done():
+        answer.set_result(value)
+
+
+def _refuse(answer: asyncio.Future[Any], failure: Failure) -> None:
+    if not answer.done():
+        answer.set_exception(AffuseError(failure.sentence))
 
 
 def _unobserved(what: str, value: float) -> None:

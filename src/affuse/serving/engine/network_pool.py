@@ -29,9 +29,10 @@ class Unit:
         owner: Whose it is; it is forgotten together with it.
         client: Whose turn it is.
         model: Which network answers.
-        what: "answer" (a window) or "hear" (a piece of sound).
-        frame: As the decoder sent it.
-        done: Called with the answer: task -> (classes,), or the words.
+        what: "answer" (a window that was read), "sound" (one of a stream, whose sound is to be read first) or "hear" (a
+            piece of sound).
+        frame: As the decoder sent it, or as ``live_frames`` makes it.
+        done: Called with the answer: task -> (classes,); of "sound" with the modalities beside it; or the words.
         lost: Called where there is none.
         tries: How often a process died of it, or beside it.
         alone: Whether it is answered without others: one of them was at fault for what happened to all.
@@ -40,7 +41,7 @@ class Unit:
     owner: object
     client: str
     model: str
-    what: Literal["answer", "hear"]
+    what: Literal["answer", "sound", "hear"]
     frame: bytes
     done: Callable[[Any], None]
     lost: Callable[[Failure], None]
@@ -142,7 +143,7 @@ class NetworkPool:
             if first is None:
                 return
             network.units = [first]
-            if first.what == "answer" and not first.alone:
+            if first.what != "hear" and not first.alone:
                 self._fill(network.units, first)
             head = {"do": first.what, "model": first.model, "count": len(network.units)}
             network.begun = time.monotonic()
@@ -160,7 +161,7 @@ class NetworkPool:
         """More windows for the same network, from one client after another."""
         while len(units) < self._batch[first.model]:
             unit = self._waiting.take(
-                lambda one: one.what == "answer" and one.model == first.model and not one.alone
+                lambda one: one.what == first.what and one.model == first.model and not one.alone
             )
             if unit is None:
                 return
@@ -208,7 +209,8 @@ class NetworkPool:
             return
         rows: dict[str, np.ndarray] = {task: tensor.numpy() for task, tensor in tensors.items()}
         for i, unit in enumerate(units):
-            unit.done({task: values[i] for task, values in rows.items()})
+            row = {task: values[i] for task, values in rows.items()}
+            unit.done((row, tuple(head["given"][i])) if unit.what == "sound" else row)
 
     def _died(self, network: _Network, how: str) -> None:
         if self._closing:

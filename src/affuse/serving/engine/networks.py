@@ -17,6 +17,7 @@ from affuse.inference.predict import NO_RECOGNISER
 from affuse.inference.recogniser import Recogniser
 from affuse.media.speech import Span
 from affuse.serving.engine.frames import head_of, pack, tensors_of
+from affuse.serving.engine.live_frames import answer_sound
 from affuse.serving.engine.side import Side
 from affuse.workers import begin_worker
 
@@ -56,6 +57,8 @@ def serve(
             try:
                 if head["do"] == "answer":
                     answer = _answer(sides[head["model"]], frames)
+                elif head["do"] == "sound":
+                    answer = answer_sound(sides[head["model"]], frames)
                 else:
                     answer = _hear(by_id[recognisers[head["model"]] or ""], frames[0])
             except Exception as error:  # of a window that is not as the network wants it

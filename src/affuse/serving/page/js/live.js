@@ -46,8 +46,8 @@ class Live {
     this.model = model;
     this.ended = ended;
     this.list = find("live-segments");
-    /** @type {any} */
-    this.open = null; // the line of the segment that is not final
+    /** @type {Element[]} */
+    this.open = []; // the lines of segments that may change
     this.over = false;
   }
 
@@ -74,11 +74,11 @@ class Live {
   heard(message) {
     if (message.type === "problem") return this.close(message.detail);
     if (message.type === "end") return this.close("");
-    if (message.type !== "segment") return undefined;
-    const line = this.line(message.segment, message.final);
-    if (this.open) this.open.replaceWith(line);
-    else this.list.prepend(line);
-    this.open = message.final ? null : line;
+    if (message.type !== "segments") return undefined;
+    for (const line of this.open) line.remove();
+    this.open = message.partial.map((/** @type {any} */ one) => this.line(one, false));
+    for (const one of message.final) this.list.prepend(this.line(one, true));
+    for (const line of this.open) this.list.prepend(line);
     while (this.list.children.length > MOST) this.list.lastChild.remove();
     return undefined;
   }

@@ -1,0 +1,163 @@
+"""One live stream: blocks of sound in, segments out, its windows answered beside those of everybody else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from affuse.errors import AffuseError
+from affuse.inference.live.listener import Heard, Listener
+from affuse.inference.live.segments import LiveSegments
+from affuse.inference.live.stream import LiveSegment, checked_block, never_streamed
+from affuse.inference.recogniser import pieces_of
+from affuse.inference.settings import Settings
+from affuse.inference.timeline import Segment
+from affuse.inference.words import Word
+from affuse.media.samples import check_rate
+from affuse.serving.engine import Engine
+from affuse.serving.engine.live_frames import piece_frame, window_frame
+
+BEHIND = 64  # windows that may wait for their answer before no more sound is taken
+
+
+class LiveSession:
+    """A stream of one client. ``push`` takes sound as it comes; ``told`` gives segments as they are known.
+
+    As ``affuse.Model.stream``, whose halves it joins, but its windows are answered by the engine, in whatever order.
+
+    Args:
+        engine: Which is started.
+        model: The name of a model.
+        rate: Of the samples, in Hz.
+        settings: How it is judged; ``asr`` is "none", None or the model's.
+        tasks: Those that are told.
+        client: Whose turn it is.
+
+    Raises:
+        AffuseError: Settings that do not fit, a model without sound, or there is no room.
+    """
+
+    def __init__(
+        self, engine: Engine, model: str, rate: int, settings: Settings, tasks: tuple[str, ...], client: str
+    ) -> None:
+        self._engine, self._model, self._client = engine, model, client
+        served = engine.models[model]
+        kinds = set(served.modalities.values())
+        self._worded = served.hears(settings)
+        if "audio" not in kinds and not (self._worded and "text" in kinds):
+            raise AffuseError(
+                f"The model {model!r} does not read sound, and a stream has nothing else; send a file."
+            )
+        maker = served.maker(settings, tasks)
+        self.rate = check_rate(rate)
+        self.warning = " ".join(filter(None, (maker.warning, *never_streamed(served.modalities))))
+        self._listener = Listener(
+            self.rate, maker.window, maker.hop, detect=settings.vad is not False, whole=self._worded
+        )
+        self._segments = LiveSegments(maker.judge)
+        self._tasks = maker.tasks
+        self._owner = engine.open_stream()
+        self._told: asyncio.Queue[list[LiveSegment] | AffuseError | None] = asyncio.Queue()
+        self._answering: set[asyncio.Task[None]] = set()
+        self._shown: list[Segment] = []
+        self._room = asyncio.Event()
+        self._room.set()
+
+    @property
+    def seconds(self) -> float:
+        """Of sound so far."""
+        return self._listener.seconds
+
+    async def push(self, block: Any) -> None:
+        """More sound: (time,) float32 from -1 to 1, or int16. Waits where the answers are far behind.
+
+        Raises:
+            AffuseError: Samples of another kind, or more of them than one stream may have.
+        """
+        samples, _ = checked_block(block)
+        most = self._engine.limits.stream_seconds
+        if self.seconds + len(samples) / self.rate > most:
+            raise AffuseError(
+                f"The stream is longer than the {most:g} seconds that the service takes; open another one."
+            )
+        await self._room.wait()
+        self._take(await asyncio.to_thread(self._listener.hear, samples))
+
+    async def end(self) -> None:
+        """No more sound comes: the last answers follow, then ``told`` ends."""
+        self._take(await asyncio.to_thread(self._listener.end))
+        while self._answering:
+            await asyncio.wait(set(self._answering))
+        self._told.put_nowait(None)
+
+    async def told(self) -> AsyncIterator[list[LiveSegment]]:
+        """Segments, whenever there is something new: final ones, then those that may change.
+
+        Raises:
+            AffuseError: A window could not be answered.
+        """
+        while (news := await self._told.get()) is not None:
+            if isinstance(news, AffuseError):
+                raise news
+            yield news
+
+    def close(self) -> None:
+        """Let go of all that is under way."""
+        for task in self._answering:
+            task.cancel()
+        self._engine.close_stream(self._owner)
+
+    def _take(self, heard: Heard) -> None:
+        self._segments.expect(heard)
+        if not heard.windows and not heard.spans:
+            return
+        task = asyncio.create_task(self._answer(heard))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+        self._look_for_room()
+
+    async def _answer(self, heard: Heard) -> None:
+        try:
+            words = await self._hear_words(heard)
+            frames = [
+                window_frame(window, words if window.sure else (), self._worded) for window in heard.windows
+            ]
+            found = await self._engine.answer_sound(self._owner, self._model, self._client, frames)
+            self._give(heard, found)
+        except AffuseError as error:
+            self._told.put_nowait(error)
+        self._look_for_room()
+        self._tell()
+
+    def _give(self, heard: Heard, found: Sequence[tuple[dict[str, np.ndarray], tuple[str, ...]]]) -> None:
+        for window, (rows, given) in zip(heard.windows, found, strict=True):
+            self._segments.answer(window.number, {task: rows[task] for task in self._tasks}, given)
+
+    async def _hear_words(self, heard: Heard) -> list[Word]:
+        """The words of the spans that have ended."""
+        words: list[Word] = []
+        for news in heard.spans:
+            if self._worded and news.sound is not None and news.whole is not None:
+                frames = [piece_frame(*piece) for piece in pieces_of(news.sound, news.whole)]
+                said = await self._engine.hear(self._owner, self._model, self._client, frames)
+                self._segments.say(news.span, said)
+                words += said
+        return words
+
+    def _tell(self) -> None:
+        news = [LiveSegment(segment, True) for segment in self._segments.sealed()]
+        shown = self._segments.partial()
+        if shown != self._shown:
+            self._shown = shown
+            news += [LiveSegment(segment, False) for segment in shown]
+        if news:
+            self._told.put_nowait(news)
+
+    def _look_for_room(self) -> None:
+        if self._segments.waiting < BEHIND:
+            self._room.set()
+        else:
+            self._room.clear()

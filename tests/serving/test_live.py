@@ -1,0 +1,213 @@
+"""Live streams of the service: what they tell is what a file of the same sound is told."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+
+import affuse
+from affuse.inference.timeline import Timeline
+from affuse.media.piped_sound import PipedSound
+from affuse.serving.about.about import About
+from affuse.serving.app import create_app
+from affuse.serving.engine import Engine
+from affuse.serving.limits import Limits
+from voices import RATE, recording
+
+LOCAL = {"Host": "localhost"}
+
+
+@pytest.fixture(scope="module")
+def sound() -> np.ndarray:
+    samples = recording(("neu", 7.0), 0.8, ("ang", 9.0), 1.0, ("sad", 3.0), 0.6)
+    return (np.clip(samples, -1, 1) * 32767).astype("<i2")
+
+
+@pytest.fixture(scope="module")
+def whole(sound: np.ndarray) -> Timeline:
+    return affuse.load("starter").predict(sound.astype(np.float32) / 32768, RATE)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    engine = Engine({"starter": "starter"}, Limits(streams=2, stream_seconds=60))
+    app = create_app(engine, {"starter": About("starter")})
+    with TestClient(app, base_url="http://localhost", headers=LOCAL) as opened:
+        yield opened
+
+
+def feed(
+    stream: WebSocketTestSession, sound: np.ndarray, samples: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Send all of it, then its end; the final segments, and all messages."""
+    for at in range(0, len(sound), samples):
+        stream.send_bytes(sound[at : at + samples].tobytes())
+    stream.send_text(json.dumps({"type": "end"}))
+    messages: list[dict[str, Any]] = []
+    while not messages or messages[-1]["type"] not in ("end", "problem"):
+        messages.append(stream.receive_json())
+    final = [one for message in messages if message["type"] == "segments" for one in message["final"]]
+    return final, messages
+
+
+@pytest.mark.parametrize("milliseconds", [20, 700])
+def test_final_segments_are_those_of_the_file(
+    client: TestClient, sound: np.ndarray, whole: Timeline, milliseconds: int
+) -> None:
+    with client.websocket_connect("/v1/stream?rate=16000&tasks=emotion,gender", headers=LOCAL) as stream:
+        final, messages = feed(stream, sound, RATE * milliseconds // 1000)
+    assert messages[0] == {"type": "ready", "rate": RATE, "warning": whole.warning}
+    assert messages[-1] == {"type": "end", "seconds": round(len(sound) / RATE, 3)}
+    expected = [one.to_dict() for one in whole.segments]
+    assert len(final) == len(expected) > 1
+    for one, other in zip(final, expected, strict=True):
+        assert one["start"] == pytest.approx(other["start"], abs=1e-3)
+        assert one["end"] == pytest.approx(other["end"], abs=1e-3)
+        assert one["modalities"] == other["modalities"]
+        for task in ("emotion", "gender"):
+            assert one[task]["label"] == other[task]["label"]
+            for name, value in other[task]["probabilities"].items():
+                assert one[task]["probabilities"][name] == pytest.approx(value, abs=1.01e-4)
+
+
+def test_gender_is_told_where_it_is_asked_for_alone(client: TestClient, sound: np.ndarray) -> None:
+    with client.websocket_connect("/v1/stream", headers=LOCAL) as stream:
+        final, _ = feed(stream, sound, 8000)
+    assert all("gender" not in one and "emotion" in one for one in final)
+
+
+def test_a_sample_may_be_cut_in_two_and_floats_are_taken(client: TestClient, sound: np.ndarray) -> None:
+    with client.websocket_connect("/v1/stream", headers=LOCAL) as stream:
+        final, _ = feed(stream, sound, 8000)
+    data = (sound.astype(np.float32) / 32768).astype("<f4").tobytes()
+    with client.websocket_connect("/v1/stream?format=f32le", headers=LOCAL) as stream:
+        for at in range(0, len(data), 40_001):
+            stream.send_bytes(data[at : at + 40_001])
+        stream.send_text('{"type": "end"}')
+        cut: list[dict[str, Any]] = []
+        while (message := stream.receive_json())["type"] != "end":
+            cut += message.get("final", [])
+    assert [(one["start"], one["end"], one["emotion"]["label"]) for one in cut] == [
+        (one["start"], one["end"], one["emotion"]["label"]) for one in final
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("model=nobody", "There is no 'nobody' among the models of this service"),
+        ("rate=fast", "rate takes samples per second"),
+        ("rate=7", "7"),
+        ("format=midi", "format takes s16le, f32le, webm"),
+        ("tasks=mood", "There is no 'mood' among the tasks"),
+        ("windw=2", "no parameter 'windw'"),
+        ("asr=true", "has no recogniser here"),
+        ("unsure=2", "unsure"),
+    ],
+)
+def test_what_is_asked_for_wrongly_is_a_problem(client: TestClient, query: str, said: str) -> None:
+    with client.websocket_connect(f"/v1/stream?{query}", headers=LOCAL) as stream:
+        message = stream.receive_json()
+        assert message["type"] == "problem"
+        assert message["status"] == 422
+        assert said in message["detail"]
+        assert stream.receive()["code"] == 1008
+
+
+def test_what_is_sent_wrongly_is_a_problem(client: TestClient) -> None:
+    with client.websocket_connect("/v1/stream", headers=LOCAL) as stream:
+        assert stream.receive_json()["type"] == "ready"
+        stream.send_text("hello")
+        assert "binary messages" in stream.receive_json()["detail"]
+    with client.websocket_connect("/v1/stream", headers=LOCAL) as stream:
+        assert stream.receive_json()["type"] == "ready"
+        for _ in range(61):
+            stream.send_bytes(b"\0\0" * RATE)
+        assert "longer than the 60 seconds" in stream.receive_json()["detail"]
+
+
+def streams(client: TestClient) -> int:
+    text = client.get("/metrics").text
+    return int(
+        float(next(line.split()[1] for line in text.splitlines() if line.startswith("affuse_streams ")))
+    )
+
+
+def test_no_more_streams_than_there_is_room_for(client: TestClient, sound: np.ndarray) -> None:
+    with (
+        client.websocket_connect("/v1/stream", headers=LOCAL) as one,
+        client.websocket_connect("/v1/stream", headers=LOCAL) as two,
+    ):
+        assert one.receive_json()["type"] == two.receive_json()["type"] == "ready"
+        assert streams(client) == 2
+        with client.websocket_connect("/v1/stream", headers=LOCAL) as three:
+            message = three.receive_json()
+            assert (message["type"], message["status"]) == ("problem", 429)
+    for _ in range(100):  # their ends are heard a moment later
+        if streams(client) == 0:
+            break
+        client.get("/healthz")
+    assert streams(client) == 0
+    with client.websocket_connect("/v1/stream", headers=LOCAL) as stream:
+        assert feed(stream, sound[:RATE], 4000)[1][-1]["type"] == "end"
+
+
+def in_container(sound: np.ndarray, format: str, codec: str, rate: int) -> bytes:
+    held = io.BytesIO()
+    with av.open(held, "w", format=format) as container:
+        track = container.add_stream(codec, rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(sound[None].astype(np.int16), format="s16", layout="mono")
+        frame.sample_rate = RATE
+        resampler = av.AudioResampler(
+            format=track.codec_context.format, layout="mono", rate=rate, frame_size=960
+        )
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(track.encode(part))
+        container.mux(track.encode(None))
+    return held.getvalue()
+
+
+@pytest.mark.parametrize(("format", "codec"), [("webm", "libopus"), ("ogg", "libopus"), ("wav", "pcm_s16le")])
+def test_a_container_is_decoded_as_it_arrives(
+    client: TestClient, sound: np.ndarray, format: str, codec: str
+) -> None:
+    data = in_container(sound, format, codec, 48_000)
+    with PipedSound(io.BytesIO(data).read) as decoded:
+        samples = np.concatenate(list(decoded.blocks(0, None)))
+    with client.websocket_connect("/v1/stream?rate=48000&format=f32le", headers=LOCAL) as stream:
+        expected, _ = feed(stream, samples.astype("<f4"), 9_600)
+    assert len(expected) > 1
+    with client.websocket_connect(f"/v1/stream?format={format}", headers=LOCAL) as stream:
+        final, messages = feed(stream, np.frombuffer(data, np.uint8), 3000)
+    assert messages[0]["rate"] == 48_000
+    assert final == expected
+
+
+def test_a_container_that_is_none_is_a_problem(client: TestClient) -> None:
+    with client.websocket_connect("/v1/stream?format=webm", headers=LOCAL) as stream:
+        stream.send_bytes(b"not a container at all" * 1000)
+        stream.send_text('{"type": "end"}')
+        message = stream.receive_json()
+        assert message["type"] == "problem"
+        assert message["detail"].startswith("The stream is not sound that can be read as it arrives")
+    with client.websocket_connect("/v1/stream?format=webm", headers=LOCAL) as stream:
+        stream.send_text('{"type": "end"}')
+        assert "empty" in stream.receive_json()["detail"]
+
+
+def test_a_page_of_another_site_hears_nothing(client: TestClient) -> None:
+    for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+        with (
+            pytest.raises(WebSocketDisconnect) as caught,
+            client.websocket_connect("/v1/stream", headers=LOCAL | headers),
+        ):
+            pass
+        assert caught.value.code == 1008
