@@ -27,7 +27,7 @@ class Tracks(NamedTuple):
         picture: The same for pictures; a cover picture is none.
         seconds: How long it is by its headers; None where they do not say or cannot be believed.
         notes: What is particular about the pictures, a sentence each.
-        count: All tracks, of whatever kind.
+        number: Of all tracks, of whatever kind.
         sizes: Width and height of the pictures of each picture track, by its header.
     """
 
@@ -35,7 +35,7 @@ class Tracks(NamedTuple):
     picture: bool
     seconds: float | None
     notes: tuple[str, ...] = ()
-    count: int = 1
+    number: int = 1
     sizes: tuple[tuple[int, int], ...] = ()
 
 

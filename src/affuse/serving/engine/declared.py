@@ -16,9 +16,9 @@ def check_declared(tracks: Tracks, limits: Limits) -> None:
     Raises:
         TooMuchError: They are more than the service takes.
     """
-    if tracks.count > limits.tracks:
+    if tracks.number > limits.tracks:
         raise TooMuchError(
-            f"The clip has {tracks.count} tracks, and the service takes {limits.tracks}; send those that matter."
+            f"The clip has {tracks.number} tracks, and the service takes {limits.tracks}; send those that matter."
         )
     for width, height in tracks.sizes:
         if width * height > limits.pixels:
