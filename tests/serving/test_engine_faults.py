@@ -347,7 +347,7 @@ def test_memory_of_a_decoder_is_bounded() -> None:
         pytest.skip("only Linux limits what a process asks for")
     code = (
         "import numpy as np\n"
-        "from affuse.serving.engine.decoder import limit_memory\n"
+        "from affuse.serving.engine.memory_limit import limit_memory\n"
         "limit_memory(50_000_000)\n"
         "try:\n    np.ones(12_500_000)\nexcept MemoryError:\n    print(len(np.ones(1_000_000)))\n"
     )
