@@ -40,6 +40,7 @@ class Packed:
         Returns:
             (..., t, w) float32 with its mask, t being the longest of them, 1 at least.
         """
+        index = index.to(self.steps.device)
         lengths = self.lengths[index]
         places = torch.arange(max(1, int(lengths.max())), device=index.device)
         mask = places < lengths[..., None]
@@ -87,11 +88,6 @@ class Features:
     def numbers(self) -> dict[str, int]:
         """Id -> its row."""
         return {id: number for number, id in enumerate(self.ids)}
-
-    @property
-    def device(self) -> torch.device:
-        """Where they are."""
-        return next(iter(self.packed.values())).steps.device
 
     @cached_property
     def lengths(self) -> np.ndarray:

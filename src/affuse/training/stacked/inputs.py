@@ -5,9 +5,9 @@ Shapes: s runs, b batch, t steps, w width, n utterances.
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -133,10 +133,10 @@ def pooled_table(model: Model, features: Features) -> dict[str, Pooled]:
     """
     fusion = model.fusion
     assert isinstance(fusion, PooledFusion)
-    device = features.device
+    device = next(iter(features.packed.values())).steps.device
+    # copies: the model's own stay where its weights are
+    standardisers = {name: deepcopy(one).to(device) for name, one in model.standardisers.items()}
     order = torch.from_numpy(np.argsort(features.lengths, kind="stable")).to(device)
-    # the model stays where it is until its run ends
-    standardisers = {name: copy.deepcopy(one).to(device) for name, one in model.standardisers.items()}
     parts: dict[str, list[Pooled]] = {name: [] for name in fusion.pooling}
     with torch.no_grad():
         for chunk in order.split(CHUNK):

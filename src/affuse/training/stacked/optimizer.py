@@ -26,11 +26,13 @@ class Moments(NamedTuple):
     @classmethod
     def of(cls, parameter: Tensor) -> Moments:
         """Before the first step."""
-        steps = torch.zeros((), device=parameter.device)
-        return cls(torch.zeros_like(parameter), torch.zeros_like(parameter), steps)
+        # torch's fused kernel wants the count where the parameter is
+        return cls(
+            torch.zeros_like(parameter), torch.zeros_like(parameter), torch.zeros((), device=parameter.device)
+        )
 
     def beside(self, parameter: Tensor) -> Moments:
-        """On the parameter's device, as torch's fused kernel wants all of them; what was saved was on the processor."""
+        """The same where a parameter is: a state that was read from a file is on the processor."""
         return Moments(*(one.to(parameter.device) for one in self))
 
 
@@ -100,18 +102,14 @@ class StackedAdam:
                 moments[run][slot.name] = state = Moments(mean[row], square[row], steps)
                 kind = "centers" if slot.name.endswith(".centers") else "network"
                 self.rows[run].append(_Row(kind, slot.task, number, row, slot.parameter.data[row], state))
-        self.weightings: list[list[tuple[nn.Parameter, Moments]]] = []
-        for own, weighting in zip(moments, weightings, strict=True):
-            state = {
-                f"weighting.{name}": parameter
+        self.weightings = [
+            [
+                (parameter, _kept(moments[run], f"weighting.{name}", parameter.detach()))
                 for name, parameter in weighting.named_parameters()
                 if parameter.requires_grad
-            }
-            own |= {
-                name: own[name].beside(parameter) if name in own else Moments.of(parameter.detach())
-                for name, parameter in state.items()
-            }
-            self.weightings.append([(parameter, own[name]) for name, parameter in state.items()])
+            ]
+            for run, weighting in enumerate(weightings)
+        ]
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -173,6 +171,13 @@ class StackedAdam:
             factor = (bound / (total + 1e-6)).clamp(max=1.0)
             for grad in own:
                 grad.mul_(factor)
+
+
+def _kept(moments: dict[str, Moments], name: str, parameter: Tensor) -> Moments:
+    """The state of a parameter, kept under its name."""
+    known = moments.get(name)
+    moments[name] = Moments.of(parameter) if known is None else known.beside(parameter)
+    return moments[name]
 
 
 class _Row(NamedTuple):

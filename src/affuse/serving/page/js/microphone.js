@@ -26,7 +26,9 @@ export class Microphone {
 
   async stop() {
     this.stream?.getTracks().forEach(track => track.stop());
-    await this.context?.close();
+    const context = this.context;
+    this.context = undefined; // it can be closed once only
+    await context?.close();
   }
 }
 
