@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class EpochCount:
-    """Epochs done by every run, in whatever process it is trained, as one stage of a progress; then the runs that ended.
+    """Epochs done by every run, in whatever process it is trained, as one stage of a progress; then those that ended.
 
     Args:
         epochs: How many each run may train. One that ends early counts as whole from then on.
