@@ -42,9 +42,7 @@ class _CancelledError(Exception):
 def serve(models: Mapping[str, str], limits: Limits, pipe: Connection) -> None:
     """Read clips until the pipe ends. ``models``: name -> folder."""
     begin_worker()
-    signal.signal(
-        signal.SIGTERM, signal.SIG_IGN
-    )  # of a whole group: the service itself ends its processes, when done
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # of a whole group: the service itself ends its processes
     torch.set_num_threads(1)
     try:
         sides = {name: Side(folder) for name, folder in models.items()}
@@ -82,9 +80,8 @@ class _OneClip:
     def read(self) -> None:
         """Send all of the clip, or why there is none."""
         try:
-            check_declared(self.path, self.limits)
             reader = self._reader()
-            plan = reader.plan(self.path, self._watch)
+            plan = reader.plan(self.path, self._watch, lambda tracks: check_declared(tracks, self.limits))
             self._send_plan(plan)
             windows = reader.read(self.path, plan, self._beat)
             for i, reading in enumerate(windows):
