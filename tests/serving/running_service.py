@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,10 @@ class RunningService:
 
     @property
     def inner(self) -> FastAPI:
-        while not isinstance(self.app, FastAPI):
-            self.app = self.app.app
-        return self.app
+        app = self.app
+        while not isinstance(app, FastAPI):
+            app = app.app
+        return app
 
     @property
     def uploads(self) -> list[Path]:
@@ -90,3 +92,44 @@ def running_service(limits: Limits, **options: Any) -> Generator[RunningService]
         thread.join(30)
         opened.close()
     assert not thread.is_alive()
+
+
+@contextmanager
+def second_door(service: RunningService, **options: Any) -> Generator[RunningService]:
+    """The same engine behind another application and port, in the same loop."""
+    app = create_app(service.engine, {"starter": About("starter")}, **options)
+    opened = open_socket("127.0.0.1", 0)
+    config = uvicorn.Config(app, log_level="error", access_log=False, server_header=False, lifespan="off")
+    server = uvicorn.Server(config)
+    door = RunningService(f"http://127.0.0.1:{opened.getsockname()[1]}", app, service.engine, service.loop)
+    door.inner.state.service = service.inner.state.service
+    serving = asyncio.run_coroutine_threadsafe(server.serve(sockets=[opened]), service.loop)
+    try:
+        wait_until(lambda: server.started or serving.done())
+        with door.http:
+            yield door
+    finally:
+        server.should_exit = True
+        serving.result(30)
+        opened.close()
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.02)
+
+
+def check_problem(answer: httpx2.Response, status: int, said: str) -> None:
+    """RFC 9457, with one sentence of ours."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["type"] == "about:blank"
+    assert told["status"] == status
+    assert told["title"]
+    assert said in told["detail"]
+    assert told["detail"][0].isupper() or told["detail"].split()[0].isidentifier() or told["detail"][0] == "/"
+    assert told["detail"].endswith(".")
+    assert "\n" not in told["detail"]

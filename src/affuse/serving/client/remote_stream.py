@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -39,13 +40,16 @@ class RemoteStream:
         except ImportError:
             raise AffuseError("A stream needs the package websockets: pip install 'affuse[serve]'.") from None
         self.rate = check_rate(rate)
+        self._opened = ExitStack()
         self._address = connection.address
         query = urlencode({"rate": str(self.rate), "format": "f32le", **fields})
         url = f"ws{connection.address.removeprefix('http')}/v1/stream?{query}"
         try:
-            self._socket = connect(
-                url, additional_headers=connection.headers, open_timeout=CONNECT, compression=None,
-                proxy=None if connection.local else True,
+            self._socket = self._opened.enter_context(
+                connect(
+                    url, additional_headers=connection.headers, open_timeout=CONNECT, compression=None,
+                    proxy=None if connection.local else True,
+                )
             )  # fmt: skip
         except (WebSocketException, OSError) as error:
             raise UnreachedError(
@@ -82,12 +86,12 @@ class RemoteStream:
         while not self._ended:
             message = self._receive(_END_SECONDS)
             if message is _NOTHING:
-                self._socket.close()
+                self._opened.close()
                 raise UnreachedError(
                     f"{self._address} has not ended the stream within {_END_SECONDS:g} seconds."
                 )
             told = _joined(told, message)
-        self._socket.close()
+        self._opened.close()
         return [one for one in told if one.final]
 
     def __enter__(self) -> Self:
@@ -97,7 +101,7 @@ class RemoteStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed = True
-        self._socket.close()
+        self._opened.close()
 
     def _send(self, message: bytes | str) -> None:
         from websockets.exceptions import ConnectionClosed
@@ -120,7 +124,7 @@ class RemoteStream:
             raise self._broken() from None
         if message["type"] == "problem":
             self._closed = True
-            self._socket.close()
+            self._opened.close()
             raise problem_error(message)
         self._ended = message["type"] == "end"
         return message

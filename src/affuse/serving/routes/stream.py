@@ -13,8 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from affuse.errors import AffuseError
 from affuse.inference.live.stream import LiveSegment
-from affuse.inference.settings import Settings
-from affuse.serving.asking import chosen_model, chosen_tasks, settings_values
+from affuse.serving.asking import checked_settings, chosen_model, chosen_tasks, settings_values
 from affuse.serving.engine import Draining, Full
 from affuse.serving.live import LiveSession
 from affuse.serving.problems import ProblemError, details, problem_of
@@ -72,7 +71,7 @@ def _open(websocket: WebSocket) -> tuple[LiveSession, np.dtype[Any]]:
     model = chosen_model(query.get("model"), engine)
     tasks = chosen_tasks(query.get("tasks"), engine, model)
     fields: Mapping[str, str] = {name: query[name] for name in _FIELDS if name in query}
-    settings = Settings.of(settings_values(fields, engine, model))
+    settings = checked_settings(settings_values(fields, engine, model), engine, model)
     return LiveSession(engine, model, int(rate), settings, tasks, client_of(websocket)), FORMATS[format]
 
 
