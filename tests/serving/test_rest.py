@@ -68,7 +68,9 @@ def test_the_segments_alone_are_told_unless_more_is_asked_for(service: RunningSe
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_texts_are_those_of_the_writers(service: RunningService, talk: Path, whole: Timeline, name: str) -> None:
+def test_texts_are_those_of_the_writers(
+    service: RunningService, talk: Path, whole: Timeline, name: str
+) -> None:
     kind = FORMATS[name].media_type
     answer = service.predict(talk, {"Accept": kind}, tasks="emotion,gender")
     assert answer.status_code == 200
@@ -161,7 +163,12 @@ def test_a_jobs_timeline_is_a_file_in_every_format(
     id = done_job(service, talk, tasks="emotion,gender")
     state = service.http.get(f"/v1/jobs/{id}", params={"detail": "full"}).json()
     assert state["timeline"] == close_to(told)
-    assert (state["state"], state["model"], state["position"], state["problem"]) == ("done", "starter", None, None)
+    assert (state["state"], state["model"], state["position"], state["problem"]) == (
+        "done",
+        "starter",
+        None,
+        None,
+    )
     for name, one in FORMATS.items():
         answer = service.http.get(f"/v1/jobs/{id}/timeline", params={"format": name})
         assert answer.headers["content-type"].partition(";")[0] == one.media_type
@@ -273,8 +280,12 @@ def test_what_is_not_there_is_a_problem(service: RunningService, talk: Path) -> 
     assert refused.headers["allow"] == "POST"
     check_problem(service.predict(talk, {"Accept": "text/html"}), 406, "Accept names none of them")
     id = done_job(service, talk)
-    check_problem(service.http.get(f"/v1/jobs/{id}/timeline", params={"format": "mp4"}), 422, "format takes json")
-    check_problem(service.http.get(f"/v1/jobs/{id}", params={"detail": "all"}), 422, "detail takes segments or full")
+    check_problem(
+        service.http.get(f"/v1/jobs/{id}/timeline", params={"format": "mp4"}), 422, "format takes json"
+    )
+    check_problem(
+        service.http.get(f"/v1/jobs/{id}", params={"detail": "all"}), 422, "detail takes segments or full"
+    )
 
 
 @pytest.mark.parametrize(

@@ -54,13 +54,21 @@ def test_every_answer_has_the_headers(service: RunningService, guarded: RunningS
 
 def test_a_picture_has_a_policy_of_its_own(service: RunningService) -> None:
     for figure in service.http.get("/v1/models/starter").json()["figures"]:
-        assert service.http.get(f"/{figure['href']}").headers["content-security-policy"].startswith("default-src 'none'")
+        assert (
+            service.http.get(f"/{figure['href']}")
+            .headers["content-security-policy"]
+            .startswith("default-src 'none'")
+        )
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.1.7", "", "[::2]", "localhost.", "@"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "192.168.1.7", "", "[::2]", "localhost.", "@"]
+)
 def test_another_name_of_the_machine_is_refused(service: RunningService, talk: Path, host: str) -> None:
     """DNS rebinding: a page whose name is made to lead here still sends that name."""
-    check_problem(service.http.get("/v1/models", headers={"Host": host}), 421, "start it with --allow-host NAME")
+    check_problem(
+        service.http.get("/v1/models", headers={"Host": host}), 421, "start it with --allow-host NAME"
+    )
     check_problem(service.predict(talk, {"Host": host}), 421, "is not called")
     assert service.metric(r'affuse_requests_total\{method="GET",route="/v1/models",status="421"\}') == 0
 
@@ -92,8 +100,11 @@ def test_a_page_of_another_site_changes_nothing(
     check_problem(service.http.post("/v1/jobs", headers=headers), 403, "another site")
     check_problem(service.http.delete(f"/v1/jobs/{id}", headers=headers), 403, "another site")
     assert id in service.engine.jobs
-    with pytest.raises(InvalidStatus) as refused, connect(
-        f"ws{service.address.removeprefix('http')}/v1/stream", additional_headers=headers, proxy=None
+    with (
+        pytest.raises(InvalidStatus) as refused,
+        connect(
+            f"ws{service.address.removeprefix('http')}/v1/stream", additional_headers=headers, proxy=None
+        ),
     ):
         pass
     assert refused.value.response.status_code == 403
@@ -101,7 +112,11 @@ def test_a_page_of_another_site_changes_nothing(
 
 
 def test_its_own_page_may(service: RunningService, talk: Path) -> None:
-    for headers in ({"Origin": service.address}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}):
+    for headers in (
+        {"Origin": service.address},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+    ):
         assert service.predict(talk, headers).status_code == 200
     assert service.http.options("/v1/predict", headers={"Origin": "http://evil.example"}).status_code == 405
 
@@ -113,7 +128,14 @@ def test_without_the_token_there_is_nothing(guarded: RunningService, talk: Path)
         {"X-Token": TOKEN}, {"Authorization": b"Bearer \xff\xfe"},
     ]  # fmt: skip
     for headers in wrong:
-        for path in ("/v1/models", "/v1/models/starter", "/metrics", "/openapi.json", "/v1/jobs/a", "/nowhere"):
+        for path in (
+            "/v1/models",
+            "/v1/models/starter",
+            "/metrics",
+            "/openapi.json",
+            "/v1/jobs/a",
+            "/nowhere",
+        ):
             answer = guarded.http.get(path, headers=headers)
             check_problem(answer, 401, "This service needs its token")
             assert answer.headers["www-authenticate"] == "Bearer"
@@ -166,12 +188,13 @@ def test_it_works_below_a_proxys_path(guarded: RunningService, talk: Path, prefi
         with client.stream(16_000) as stream:
             assert stream.close() == []
     origin = {"Origin": "https://speech.example", "Host": "127.0.0.1", **bearer()}
-    assert guarded.http.delete(made.headers["location"].removeprefix("/below"), headers=origin).status_code == 204
+    assert (
+        guarded.http.delete(made.headers["location"].removeprefix("/below"), headers=origin).status_code
+        == 204
+    )
 
 
-def test_no_answer_tells_a_path_of_the_machine(
-    service: RunningService, talk: Path, tmp_path: Path
-) -> None:
+def test_no_answer_tells_a_path_of_the_machine(service: RunningService, talk: Path, tmp_path: Path) -> None:
     bad: dict[str, bytes] = {
         "text": b"no sound " * 50, "wav": talk.read_bytes()[:30], "zeros": bytes(5000),
         "mp4": b"\0\0\0\x18ftypmp42" + bytes(200), "jpg": b"\xff\xd8\xff\xe0" + bytes(300),
@@ -188,7 +211,14 @@ def test_no_answer_tells_a_path_of_the_machine(
             bodies.append(answer.text)
     silent = tmp_path / "silent.wav"
     soundfile.write(silent, [0.0] * 16000, 16000)
-    for fields in ({}, {"start": "3"}, {"track": "2"}, {"channel": "9"}, {"vad": "false"}, {"detail": "full"}):
+    for fields in (
+        {},
+        {"start": "3"},
+        {"track": "2"},
+        {"channel": "9"},
+        {"vad": "false"},
+        {"detail": "full"},
+    ):
         bodies.append(service.predict(silent, **fields).text)
         bodies.append(service.predict(talk, {"Accept": "text/csv"}, **fields).text)
     for path in ("/openapi.json", "/v1/models", "/v1/models/starter", "/metrics", "/nowhere", "/page/../../app.py",
@@ -206,7 +236,9 @@ def test_nothing_of_a_clip_is_logged(
 ) -> None:
     caplog.set_level(0)
     service.predict(talk, text="a very private sentence")
-    service.http.post("/v1/predict", files={"clip": ("private-name.wav", b"nothing")}, data={"text": "private"})
+    service.http.post(
+        "/v1/predict", files={"clip": ("private-name.wav", b"nothing")}, data={"text": "private"}
+    )
     out, err = capfd.readouterr()
     mine = [one.getMessage() for one in caplog.records if not one.name.startswith(("httpx", "httpcore"))]
     assert "private" not in out + err + " ".join(mine)

@@ -37,7 +37,9 @@ def post(service: RunningService, body: bytes | Iterator[bytes], kind: str = KIN
 def wire(service: RunningService, head: str) -> Iterator[socket.socket]:
     """A connection on which a POST has begun."""
     with socket.create_connection(("127.0.0.1", service.port), timeout=20) as opened:
-        opened.sendall(f"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: {KIND}\r\n{head}\r\n\r\n".encode())
+        opened.sendall(
+            f"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: {KIND}\r\n{head}\r\n\r\n".encode()
+        )
         yield opened
 
 
@@ -88,7 +90,9 @@ def test_a_form_that_is_wrong_is_told_so(
         assert answer.headers["accept-post"] == "multipart/form-data"
 
 
-@pytest.mark.parametrize("name", ["../../x", "/etc/passwd", "a\\..\\b.wav", "n\0ul.wav", "a" * 3000, "лекция.wav", ".."])
+@pytest.mark.parametrize(
+    "name", ["../../x", "/etc/passwd", "a\\..\\b.wav", "n\0ul.wav", "a" * 3000, "лекция.wav", ".."]
+)
 def test_the_clients_name_is_never_used(service: RunningService, talk: Path, name: str) -> None:
     (folder,) = {service.inner.state.service.folder}
     around = set(folder.parent.rglob("*"))

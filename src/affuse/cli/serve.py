@@ -20,7 +20,7 @@ def serve(
         str, typer.Option(help="Address to listen on; another than this machine's own needs --token.")
     ] = ("127.0.0.1"),
     port: Annotated[
-        int, typer.Option(help="Port to listen on; 0 takes a free one.", show_default=True)
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.", show_default=True)
     ] = 8765,
     token: Annotated[
         str | None,
@@ -40,7 +40,9 @@ def serve(
         bool,
         typer.Option("--proxy", help="A proxy on this machine says who its clients are (X-Forwarded-For)."),
     ] = False,
-    workers: Annotated[int, typer.Option(help="Processes with the models' weights.", show_default=True)] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes with the models' weights.", show_default=True)
+    ] = 1,
     asr: Annotated[
         str | None,
         typer.Option(
@@ -66,7 +68,7 @@ def serve(
     Nothing of a clip is kept or logged. Ctrl-C or SIGTERM lets running clips end first.
     """
     from affuse.cli.console import messages
-    from affuse.serving.server import check_address, check_installed, chosen_limits
+    from affuse.serving.server import check_address, check_installed, checked_root_path, chosen_limits
     from affuse.serving.server import serve as run
 
     def say(sentence: str) -> None:
@@ -75,6 +77,7 @@ def serve(
     check_installed()
     warning = check_address(host, token, no_token)
     limits = chosen_limits(limit or [])
+    root_path = checked_root_path(root_path)
     if warning:
         say(f"WARNING: {warning}")
     run(

@@ -86,7 +86,8 @@ def checked_settings(values: Mapping[str, Any], engine: Engine, model: str) -> S
     _, hop = lengths_of_windows(served.window, settings)
     if hop < least:
         raise ProblemError(
-            422, f"Windows would begin every {hop:g} s, and the service takes {least:g} s at least; ask for a larger hop."
+            422,
+            f"Windows would begin every {hop:g} s, and the service takes {least:g} s at least; ask for a larger hop.",
         )
     return settings
 

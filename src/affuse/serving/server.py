@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from affuse.errors import AffuseError, argument
+from affuse.names import quote
 from affuse.parts.registry import unknown
 from affuse.serving.limits import Limits
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from affuse.serving.draining import DrainingServer
     from affuse.serving.engine import Engine
 
+_ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")
 
 
@@ -47,6 +49,21 @@ def check_address(host: str, token: str | None, no_token: bool) -> str:
         f"Everybody who reaches {host} can use this service and sees its models: it has no token. Nothing is "
         "encrypted; put a proxy with TLS before it."
     )
+
+
+def checked_root_path(path: str) -> str:
+    """The path below which a proxy shows the service, "" or /as/this.
+
+    Raises:
+        AffuseError: It is no such path.
+
+    Examples:
+        >>> checked_root_path("/affuse/")
+        '/affuse'
+    """
+    if path and not _ROOT_PATH.fullmatch(path):
+        raise AffuseError(f"{argument('root_path')} takes a path such as /affuse, not {quote(path)}.")
+    return path.rstrip("/")
 
 
 def check_installed() -> None:
