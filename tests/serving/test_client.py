@@ -1,4 +1,4 @@
-"""``affuse.Client`` against a real service: its answers are those of the library, its errors the service's sentences."""
+"""``affuse.Client`` against a real service: its answers are those of the library, its errors are its sentences."""
 
 from __future__ import annotations
 
@@ -152,10 +152,10 @@ def test_a_stream_has_the_segments_of_the_file(client: Client, talk: Path, whole
 def test_what_is_wrong_is_the_services_own_sentence(client: Client, talk: Path, tmp_path: Path) -> None:
     noise = tmp_path / "noise.wav"
     noise.write_bytes(b"no sound at all" * 100)
-    with pytest.raises(ClipError, match="^The clip ") as caught:
+    with pytest.raises(ClipError, match=r"^The clip ") as caught:
         client.predict(noise)
     assert str(tmp_path) not in str(caught.value)
-    with pytest.raises(ClipError, match="^The clip "):
+    with pytest.raises(ClipError, match=r"^The clip "):
         client.submit(noise).wait()
     with pytest.raises(ClipError, match="larger than the 8,000,000 bytes"):
         client.predict((np.zeros(5_000_000, np.int16), RATE))

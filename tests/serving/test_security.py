@@ -198,7 +198,8 @@ def test_no_answer_tells_a_path_of_the_machine(service: RunningService, talk: Pa
     bad: dict[str, bytes] = {
         "text": b"no sound " * 50, "wav": talk.read_bytes()[:30], "zeros": bytes(5000),
         "mp4": b"\0\0\0\x18ftypmp42" + bytes(200), "jpg": b"\xff\xd8\xff\xe0" + bytes(300),
-        "m3u8": b"#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:1,\nfile:///etc/passwd\n", "concat": b"ffconcat version 1.0\nfile /etc/passwd\n",
+        "m3u8": b"#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:1,\nfile:///etc/passwd\n",
+        "concat": b"ffconcat version 1.0\nfile /etc/passwd\n",
         "sdp": b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\n",
     }  # fmt: skip
     bodies: list[str] = []

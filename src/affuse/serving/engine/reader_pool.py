@@ -9,19 +9,14 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from torch import Tensor
 
 from affuse.errors import AffuseError
-from affuse.inference.clip_reader import ClipPlan
-from affuse.inference.timeline import Picture
-from affuse.inference.tracks import Tracks
-from affuse.inference.windows import Window
-from affuse.inference.words import Word
 from affuse.serving.engine import decoder
 from affuse.serving.engine.child import Child
 from affuse.serving.engine.frames import head_of, pack, tensors_of
-from affuse.serving.engine.job import Failure, Job, Reading
+from affuse.serving.engine.job import Failure, Job
 from affuse.serving.engine.network_pool import NetworkPool, Unit
+from affuse.serving.engine.reading import Reading, plan_of
 from affuse.serving.limits import Limits
 
 GRACE = 2.0  # seconds in which a decoder has to notice that nobody wants its clip any more
@@ -192,7 +187,7 @@ class ReaderPool:
         """What a decoder says of its clip. Of a job that is over only the end counts."""
         if "failed" in head or "cancelled" in head or "end" in head:
             if "end" in head and not job.final:
-                _take_end(job, head, tensors_of(frame))
+                job.reading.end(head, tensors_of(frame))
             again = one.again and not job.final
             self._free(one, again)
             if again:
@@ -211,7 +206,7 @@ class ReaderPool:
             one.pieces_ended = True
             self._send_words(one, job)
         elif "plan" in head:
-            job.reading.plan = _plan_of(head["plan"], tensors_of(frame)["peaks"])
+            job.reading.plan = plan_of(head["plan"], tensors_of(frame)["peaks"])
             job.change("predicting")
         elif "window" in head:
             self._answer_window(one, job, head, frame)
@@ -347,26 +342,3 @@ class ReaderPool:
             return
         told = f"Reading the clip made no progress for {most:g} seconds; convert it (wav, mp4)."
         self._kill_if(one, job, Failure(told, "limit"))
-
-
-def _take_end(job: Job, head: dict[str, Any], faces: Mapping[str, Tensor]) -> None:
-    reading = job.reading
-    if reading.plan is None or len(reading.given) != len(reading.plan.windows):
-        raise ValueError("the end comes after the last window")
-    reading.ended, reading.fault = True, str(head["fault"])
-    reading.pictures = [Picture(float(at), faces[str(i)].numpy()) for i, at in enumerate(head["times"])]
-
-
-def _plan_of(told: Mapping[str, Any], peaks: Tensor) -> ClipPlan:
-    sound, pictures = told["tracks"]
-    return ClipPlan(
-        "The clip",
-        float(told["start"]),
-        float(told["seconds"]),
-        [Window(float(start), float(end), int(span)) for start, end, span in told["windows"]],
-        [Word(float(start), float(end), str(text)) for start, end, text in told["words"]],
-        list(map(str, told["faults"])),
-        list(map(str, told["strange"])),
-        peaks.numpy(),
-        Tracks(bool(sound), bool(pictures), None),
-    )
