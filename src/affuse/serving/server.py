@@ -91,7 +91,7 @@ def chosen_limits(changes: Mapping[str, float]) -> Limits:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise AffuseError(f"{argument('limit')} {name}={changes[name]}: {first['msg'].lower()}.") from None
+        raise AffuseError(f"{argument('limit')} {name}={changes[name]:g}: {first['msg'].lower()}.") from None
 
 
 def name_models(sources: Sequence[str]) -> dict[str, str]:
@@ -119,12 +119,15 @@ def open_socket(host: str, port: int) -> socket.socket:
     Raises:
         AffuseError: The port is taken, or there is no such address.
     """
+    opened: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         opened = socket.socket(family, kind, protocol)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
     except OSError as error:
+        if opened is not None:
+            opened.close()
         why = (error.strerror or str(error)).lower()
         raise AffuseError(
             f"{host}:{port} cannot be listened on ({why}); choose another {argument('port')} or {argument('host')}."
