@@ -57,7 +57,7 @@ def served_page(models: Mapping[str, About], limits: Limits) -> Generator[Served
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
     try:
-        assert ready.wait(60)
+        assert ready.wait(60), "the service did not start"
         addresses = [f"http://127.0.0.1:{one.servers[0].sockets[0].getsockname()[1]}" for one in servers]
         yield Served(*addresses)
     finally:
@@ -108,6 +108,6 @@ def watched_page(browser: Browser, address: str, **options: Any) -> Generator[Wa
     try:
         page.goto(address)
         yield watched
-        assert watched.faults == []
+        assert watched.faults == [], watched.faults
     finally:
         context.close()

@@ -25,7 +25,7 @@ export class Microphone {
 
   async stop() {
     this.stream?.getTracks().forEach(track => track.stop());
-    await this.context?.close();
+    if (this.context && this.context.state !== "closed") await this.context.close();
   }
 }
 

@@ -27,6 +27,7 @@ function setUpFiles(take) {
     if (field.files.length) take(field.files[0]);
     field.value = ""; // so that the same file can be chosen again, when it has changed
   });
+  if (field.files.length) take(field.files[0]); // chosen while the page was being put together
   const place = find("drop");
   // anywhere: a browser leaves the page for a file that is dropped beside
   addEventListener("dragover", event => {
