@@ -15,6 +15,7 @@ from confidence import of_other_corpora
 
 import affuse
 from affuse.corpora.schema import CorpusInfo
+from affuse.corpora.vocabulary import canonical
 from affuse.models.defaults import TrainedOn
 from affuse.models.network import Model
 
@@ -22,7 +23,6 @@ RECIPE = Path(__file__).with_name("words.yaml")
 FILES = {"train": "train.tsv", "validation": "dev.tsv", "test": "test.tsv"}
 LICENCE = "CC BY 4.0"
 TITLE = "GoEmotions, Ekman's six emotions and neutral (Demszky et al. 2020)"
-CANONICAL = {"joy": "happiness"}  # GoEmotions' name -> affuse's
 
 
 def corpus(source: Path) -> affuse.Corpus:
@@ -30,7 +30,7 @@ def corpus(source: Path) -> affuse.Corpus:
 
     Validation and test have every comment once for each of its labels, and are not balanced.
     """
-    names = [CANONICAL.get(name, name) for name in (source / "labels.txt").read_text().split()]
+    names = [canonical(name) or name for name in (source / "labels.txt").read_text().split()]
     parts = []
     for part, file in FILES.items():
         table = pd.read_csv(

@@ -44,6 +44,7 @@ _PUBLIC = {
     "pull": "affuse.api.models:pull",
     "push": "affuse.api.models:push",
     "report": "affuse.api.reports:report",
+    "serve": "affuse.api.service:serve",
     "reproduce": "affuse.api.experiments:reproduce",
     "train": "affuse.api.experiments:train",
     "validate": "affuse.api.corpora:validate",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from affuse.api.model_comparison import compare_models
     from affuse.api.models import evaluate, export, measure_export, pull, push
     from affuse.api.reports import list_parts, report
+    from affuse.api.service import serve
     from affuse.corpora.corpus import Corpus
     from affuse.errors import AffuseError
     from affuse.inference.timeline import Timeline
@@ -78,7 +80,7 @@ __all__ = [
     "AffuseError", "Corpus", "Evaluation", "FeatureSequence", "Grid", "Model", "Recipe", "Reproduction", "Run",
     "Timeline", "__version__", "adopt", "build", "compare", "compare_models", "corpora", "demo", "encoders", "evaluate",
     "export", "fusion", "licences", "list_parts", "load", "losses", "measure_export", "prepare", "pull", "push",
-    "register", "report", "reproduce", "train", "validate", "weighting",
+    "register", "report", "reproduce", "serve", "train", "validate", "weighting",
 ]  # fmt: skip
 
 

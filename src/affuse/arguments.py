@@ -19,6 +19,7 @@ _BRACKETS = re.compile(r"\[[^\[\]]*\]")
 _IN_WORDS = {
     "None": "None", "str": "a text", "Path": "a path", "bool": "True or False", "int": "a whole number",
     "float": "a number", "Mapping": "a mapping", "Sequence": "a list", "Iterable": "a list",
+    "Callable": "a function",
 }  # fmt: skip
 _UNCHECKED = ("Any", "object", "Literal")  # the function itself knows better what is wrong
 
@@ -105,6 +106,8 @@ def _is(value: Any, kind: str) -> bool:
         return isinstance(value, Mapping)
     if kind in ("Sequence", "Iterable"):  # a text is no list of letters
         return isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+    if kind == "Callable":
+        return callable(value)
     if kind == "Progress":
         return hasattr(value, "say") and not isinstance(value, type)
     return kind in [one.__name__ for one in type(value).__mro__]  # by name: its module may be slow to import

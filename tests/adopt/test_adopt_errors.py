@@ -57,6 +57,8 @@ def test_bad_input_is_one_sentence(
     full.mkdir()
     (full / "mine.txt").write_text("mine")
     out = tmp_path / "out"
+    nothing = tmp_path / "nothing.yaml"
+    nothing.write_text("ang: null\nhap: null\nneu: null\nsad: null\n")
     cases: list[tuple[list[Any], str]] = [
         ([pickled, "--out", out], "weights as a Python pickle alone"),
         ([bert, "--out", out], "holds no trained classifier"),
@@ -75,6 +77,7 @@ def test_bad_input_is_one_sentence(
         ([voice, "--out", out, "--weights", "text=1"], "--weights names text, and the models read audio"),
         ([voice, "--out", out, "--weights", "audio=0"], "the weight of audio is a number above 0, not 0"),
         ([voice, "--out", out, "--labels", tmp_path / "none.yaml"], "none.yaml"),
+        ([voice, "--out", out, "--labels", nothing], "counts for none of the classes (ang, hap, neu, sad)"),
         ([voice, "--out", out, "--fit", empty], "empty"),
     ]
     for given, sentence in cases:

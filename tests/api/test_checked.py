@@ -158,3 +158,12 @@ def test_a_reader_may_have_an_option_called_name(tmp_path: Path) -> None:
 def test_a_truth_value_is_no_number_of_a_prediction(name: str) -> None:
     with pytest.raises(affuse.AffuseError, match=f"{name} takes .*, not True"):
         Settings.of({name: True})
+
+
+def test_a_function_is_taken_where_one_is_asked_for() -> None:
+    said: list[str] = []
+    with pytest.raises(affuse.AffuseError, match="port takes a whole number from 0 to 65535, not 70000"):
+        affuse.serve(port=70_000, tell=said.append)
+    wrong: Any = "loudly"
+    with pytest.raises(affuse.AffuseError, match="tell takes a function, not 'loudly'"):
+        affuse.serve(tell=wrong)

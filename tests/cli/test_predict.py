@@ -271,7 +271,7 @@ def test_standard_input(
         (["--face", "nan,0.5"], "--face takes two numbers from 0 to 1"),
         (["--channel", "-1"], "--channel takes a whole number from 0, not -1."),
         (["--window", "0.1"], "--window takes at least"),
-        (["--text", "gone.txt"], "There is not a text file gone.txt"),
+        (["--text", "gone.txt"], "There is no text file gone.txt"),
         (["--channel", "3"], "has only channel 0, not channel 3"),
     ],
 )

@@ -82,7 +82,8 @@ def test_what_cannot_be_compared_is_said() -> None:
     )
     assert found.classes == {}
     assert found.notes == [
-        "emotion is not compared: b cannot be measured in it.", "mood is not compared: a cannot be measured in it."
+        "emotion is not compared: b cannot be measured in it (no such classes, or no labelled utterance left).",
+        "mood is not compared: a cannot be measured in it (no such classes, or no labelled utterance left).",
     ]  # fmt: skip
     alone = {"a": {"emotion": ["anger", "fear", "joy"]}, "b": {"emotion": ["joy", "calm"]}}
     calm = given["narrow"].rename(columns={"emotion_p_anger": "emotion_p_calm"})

@@ -245,7 +245,7 @@ def test_a_folder_of_words_gives_the_clips_own_or_says_that_it_has_none(
         ({"side": "middle"}, "side takes left or right, not .middle"),
         ({"words": "a", "asr": "b"}, "Words come from one place: text, words or asr; give one of them"),
         ({"asr": "/no/recogniser"}, "There is no transformers model in"),
-        ({"text": "gone.srt"}, "There is not a text file gone.srt"),
+        ({"text": "gone.srt"}, "There is no text file gone.srt"),
     ],
 )
 def test_settings_that_do_not_fit(clip: Path, settings: dict[str, Any], said: str) -> None:

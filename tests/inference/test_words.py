@@ -137,7 +137,7 @@ def test_bad_files_are_one_sentence(tmp_path: Path, name: str, data: bytes, said
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(AffuseError, match="There is not a text file"):
+    with pytest.raises(AffuseError, match="There is no text file"):
         read_transcript(tmp_path / "gone.srt")
 
 

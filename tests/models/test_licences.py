@@ -72,6 +72,8 @@ def test_a_joined_model_has_the_parts_of_its_members(
     assert ran.out.strip().splitlines()[-1] == found.verdict
     with pytest.raises(AffuseError, match="There is no model folder"):
         affuse.licences(tmp_path / "nothing")
+    with pytest.raises(AffuseError, match=r"no model folder startr \(did you mean 'starter'\?\)"):
+        affuse.licences("startr")
 
 
 def test_a_member_that_does_not_say_its_corpus_is_not_covered_by_one_that_does(tmp_path: Path) -> None:

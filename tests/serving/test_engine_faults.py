@@ -301,7 +301,10 @@ def test_tracks_beyond_the_limit(running: RunningEngine, folder: Path) -> None:
 def test_a_film_that_takes_long_to_decode(running: RunningEngine, folder: Path) -> None:
     random = np.random.default_rng(0)
     pictures = [random.integers(0, 255, (192, 192, 3), dtype=np.uint8) for _ in range(8)]
-    film = write_video(folder / "slow.mov", pictures * 20, fps=250, codec="jpeg2000")
+    times = [*(0.002 * i for i in range(99)), 0.4]
+    film = write_video(
+        folder / "slow.mov", [pictures[i % 8] for i in range(100)], times=times, codec="jpeg2000"
+    )
     check_refused(running, film, "seconds of processor time", "faces")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from starlette.testclient import TestClient, WebSocketTestSession
@@ -13,6 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 
 import affuse
 from affuse.inference.timeline import Timeline
+from affuse.media.piped_sound import PipedSound
 from affuse.serving.about.about import About
 from affuse.serving.app import create_app
 from affuse.serving.engine import Engine
@@ -103,7 +106,7 @@ def test_a_sample_may_be_cut_in_two_and_floats_are_taken(client: TestClient, sou
         ("model=nobody", "There is no 'nobody' among the models of this service"),
         ("rate=fast", "rate takes samples per second"),
         ("rate=7", "7"),
-        ("format=mp3", "format takes s16le, f32le"),
+        ("format=midi", "format takes s16le, f32le, webm"),
         ("tasks=mood", "There is no 'mood' among the tasks"),
         ("windw=2", "no parameter 'windw'"),
         ("asr=true", "has no recogniser here"),
@@ -155,6 +158,49 @@ def test_no_more_streams_than_there_is_room_for(client: TestClient, sound: np.nd
     assert streams(client) == 0
     with client.websocket_connect("/v1/stream", headers=LOCAL) as stream:
         assert feed(stream, sound[:RATE], 4000)[1][-1]["type"] == "end"
+
+
+def in_container(sound: np.ndarray, format: str, codec: str, rate: int) -> bytes:
+    held = io.BytesIO()
+    with av.open(held, "w", format=format) as container:
+        track = container.add_stream(codec, rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(sound[None].astype(np.int16), format="s16", layout="mono")
+        frame.sample_rate = RATE
+        resampler = av.AudioResampler(
+            format=track.codec_context.format, layout="mono", rate=rate, frame_size=960
+        )
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(track.encode(part))
+        container.mux(track.encode(None))
+    return held.getvalue()
+
+
+@pytest.mark.parametrize(("format", "codec"), [("webm", "libopus"), ("ogg", "libopus"), ("wav", "pcm_s16le")])
+def test_a_container_is_decoded_as_it_arrives(
+    client: TestClient, sound: np.ndarray, format: str, codec: str
+) -> None:
+    data = in_container(sound, format, codec, 48_000)
+    with PipedSound(io.BytesIO(data).read) as decoded:
+        samples = np.concatenate(list(decoded.blocks(0, None)))
+    with client.websocket_connect("/v1/stream?rate=48000&format=f32le", headers=LOCAL) as stream:
+        expected, _ = feed(stream, samples.astype("<f4"), 9_600)
+    assert len(expected) > 1
+    with client.websocket_connect(f"/v1/stream?format={format}", headers=LOCAL) as stream:
+        final, messages = feed(stream, np.frombuffer(data, np.uint8), 3000)
+    assert messages[0]["rate"] == 48_000
+    assert final == expected
+
+
+def test_a_container_that_is_none_is_a_problem(client: TestClient) -> None:
+    with client.websocket_connect("/v1/stream?format=webm", headers=LOCAL) as stream:
+        stream.send_bytes(b"not a container at all" * 1000)
+        stream.send_text('{"type": "end"}')
+        message = stream.receive_json()
+        assert message["type"] == "problem"
+        assert message["detail"].startswith("The stream is not sound that can be read as it arrives")
+    with client.websocket_connect("/v1/stream?format=webm", headers=LOCAL) as stream:
+        stream.send_text('{"type": "end"}')
+        assert "empty" in stream.receive_json()["detail"]
 
 
 def test_a_page_of_another_site_hears_nothing(client: TestClient) -> None:

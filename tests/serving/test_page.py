@@ -303,7 +303,9 @@ def test_two_models_answer_side_by_side(page: Page, clips: Path) -> None:
     for name, classes in (("starter", ["anger", "happiness", "sadness"]), ("small", ["anger", "sadness"])):
         reading = page.get_by_role("article", name=f"Answers of the model {name}")
         expect(reading.get_by_role("heading", name=name, exact=True)).to_be_visible()
-        expect(reading.get_by_role("list", name="Classes of emotion").get_by_role("listitem")).to_have_text(classes)
+        expect(reading.get_by_role("list", name="Classes of emotion").get_by_role("listitem")).to_have_text(
+            classes
+        )
     page.get_by_role("article").first.locator(".bands button").first.click()
     expect(page.locator(".now")).to_contain_text("starter: ")
     expect(page.locator(".now")).to_contain_text("small: ")
@@ -402,7 +404,9 @@ def metrics(address: str) -> str:
         return answer.read().decode()
 
 
-def test_the_token_is_asked_for_and_sent_with_everything(browser: Browser, served: Served, clips: Path) -> None:
+def test_the_token_is_asked_for_and_sent_with_everything(
+    browser: Browser, served: Served, clips: Path
+) -> None:
     with watched_page(browser, served.guarded) as watched:
         watched.refusals = True
         page = watched.page
@@ -433,7 +437,9 @@ def show_model(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", name="Embedding map")).to_be_visible()
     expect(page.locator(".map")).to_be_visible()
     pictures = page.locator(".figures img")
-    until(page, lambda: pictures.evaluate_all("all => all.length > 1 && all.every(one => one.naturalWidth > 0)"))
+    until(
+        page, lambda: pictures.evaluate_all("all => all.length > 1 && all.every(one => one.naturalWidth > 0)")
+    )
 
 
 def test_the_model_is_described_and_its_map_can_be_heard(page: Page) -> None:
@@ -461,7 +467,10 @@ def test_segments_appear_while_one_speaks(page: Page) -> None:
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#live-state")).to_have_text("Not listening.")
     expect(page.locator("#live-segments .partial")).to_have_count(0)
-    assert re.match(r"0:0\d\.\d – 0:\d\d\.\d(anger|happiness|sadness|neutral) \d+ %", lines.last.inner_text().replace("\n", ""))
+    assert re.match(
+        r"0:0\d\.\d – 0:\d\d\.\d(anger|happiness|sadness|neutral) \d+ %",
+        lines.last.inner_text().replace("\n", ""),
+    )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -470,7 +479,11 @@ def test_every_tab_can_be_used_by_all(
     browser: Browser, served: Served, clips: Path, scheme: str, width: int
 ) -> None:
     """axe-core's rules, and nothing beside the window at 390 pixels."""
-    options = {"color_scheme": scheme, "viewport": {"width": width, "height": 844}, "reduced_motion": "reduce"}
+    options = {
+        "color_scheme": scheme,
+        "viewport": {"width": width, "height": 844},
+        "reduced_motion": "reduce",
+    }
     with watched_page(browser, served.open, **options) as watched:
         page = watched.page
         expect(page.locator("html[data-ready]")).to_be_attached()

@@ -65,6 +65,7 @@ def compare_models(
     # what is wrong so far is answered at once: these import torch
     from affuse.files.outputs import Outputs
     from affuse.models.finding import files_of
+    from affuse.models.licences import Licences, licences_of_model
     from affuse.results.model_comparison import FILES, ModelComparison, write_model_comparison
     from affuse.training.evaluate.side_by_side import compare_trained
 
@@ -75,15 +76,19 @@ def compare_models(
         outputs.check([outputs.folder / name for name in FILES], read)
     opened = open_corpus(corpus)
     with watched(progress) as watching:
+        loaded = {name: open_model(model) for name, model in named.items()}
         found, said = compare_trained(
-            {name: (open_model(model), folders[name]) for name, model in named.items()},
+            {name: (model, folders[name]) for name, model in loaded.items()},
             opened, open_cache(cache), watching, choose_device(device),
         )  # fmt: skip
     if not found.classes:
         raise AffuseError(f"The models cannot be compared on {opened.info.name}. {' '.join(found.notes)}")
     result = ModelComparison(
-        **vars(found), corpus=opened.info.title, folder=None if out is None else Path(out), said=tuple(said)
-    )
+        **vars(found), corpus=opened.info.title, folder=None if out is None else Path(out), said=tuple(said),
+        licences={
+            name: Licences(tuple(licences_of_model(model.recipe, model.defaults))) for name, model in loaded.items()
+        },
+    )  # fmt: skip
     if outputs is not None:
         outputs.make_folder()
     with outputs.writing() if outputs is not None else nullcontext():

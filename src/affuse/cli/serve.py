@@ -65,19 +65,29 @@ def serve(
 
     Nothing of a clip is kept or logged. Ctrl-C or SIGTERM lets running clips end first.
     """
+    import affuse
     from affuse.cli.console import messages
-    from affuse.serving.server import check_address, check_installed, chosen_limits
-    from affuse.serving.server import serve as run
 
     def say(sentence: str) -> None:
         messages.print(sentence, soft_wrap=True, markup=False, highlight=False)
 
-    check_installed()
-    warning = check_address(host, token, no_token)
-    limits = chosen_limits(limit or [])
-    if warning:
-        say(f"WARNING: {warning}")
-    run(
-        models or ["starter"], host=host, port=port, token=token, hosts=allow_host or [], root_path=root_path,
-        workers=workers, device=device, asr=asr, corpora=corpus or [], proxy=proxy, limits=limits, tell=say,
+    affuse.serve(
+        models or "starter", host=host, port=port, token=token, no_token=no_token, allow_host=allow_host or (),
+        root_path=root_path, proxy=proxy, workers=workers, asr=asr, corpus=corpus or (), limit=_limits(limit or []),
+        device=device, tell=say,
     )  # fmt: skip
+
+
+def _limits(changes: list[str]) -> dict[str, float]:
+    from affuse.errors import AffuseError
+
+    found: dict[str, float] = {}
+    for change in changes:
+        name, equals, value = (part.strip() for part in change.partition("="))
+        try:
+            if not equals:
+                raise ValueError
+            found[name] = float(value)
+        except ValueError:
+            raise AffuseError(f"--limit takes NAME=NUMBER, as in seconds=600, not {change!r}.") from None
+    return found

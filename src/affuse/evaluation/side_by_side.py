@@ -70,7 +70,10 @@ def side_by_side(
             name for name, known in spaces.items() if task not in known or task not in tables[name].columns
         ]
         if lacking:
-            notes.append(f"{task} is not compared: {', '.join(lacking)} cannot be measured in it.")
+            notes.append(
+                f"{task} is not compared: {', '.join(lacking)} cannot be measured in it (no such classes, or no "
+                "labelled utterance left)."
+            )
             continue
         first, *others = [known[task] for known in spaces.values()]
         common = [name for name in first if all(name in one for one in others)]

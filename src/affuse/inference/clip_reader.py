@@ -18,7 +18,7 @@ from affuse.inference.clip_words import ClipWords
 from affuse.inference.settings import Settings
 from affuse.inference.sound_scan import SoundScan, scan_sound
 from affuse.inference.tracks import Tracks, find_tracks
-from affuse.inference.watching import unwatched
+from affuse.inference.watching import unchecked, unwatched
 from affuse.inference.window_reader import WindowReader
 from affuse.inference.windows import Window, lay_windows
 from affuse.inference.words import Word, fit, speech_with
@@ -79,19 +79,26 @@ class ClipReader:
         self.encoders, self.kinds, self.settings = encoders, kinds, settings
         self.window, self.hop, self.words = window, hop, words
 
-    def plan(self, path: Path | Samples, watch: Callable[[float], None] = unwatched) -> ClipPlan:
+    def plan(
+        self,
+        path: Path | Samples,
+        watch: Callable[[float], None] = unwatched,
+        check: Callable[[Tracks], None] = unchecked,
+    ) -> ClipPlan:
         """Scan a clip: how long it is, where somebody speaks and what is said, and so which windows it has.
 
         Args:
             path: A file, or samples in memory.
             watch: Called with the seconds of the range that are known to be there, again and again while sound is
                 decoded; what it raises ends the scan.
+            check: Called with what the file says of itself, before anything of it is decoded; it may refuse the clip.
 
         Raises:
             ClipError: Not media, nothing to decode, none of the model's modalities in it.
         """
         asked = ClipRange.of(path, self.settings)
         tracks = find_tracks(path)
+        check(tracks)
         self._check_modalities(path, tracks)
         faults: list[str] = list(tracks.notes) if "video" in self.kinds.values() else []
         heard = self._scan_sound(path, tracks, asked, watch)

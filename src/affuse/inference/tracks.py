@@ -27,12 +27,16 @@ class Tracks(NamedTuple):
         picture: The same for pictures; a cover picture is none.
         seconds: How long it is by its headers; None where they do not say or cannot be believed.
         notes: What is particular about the pictures, a sentence each.
+        number: Of all tracks, of whatever kind.
+        sizes: Width and height of the pictures of each picture track, by its header.
     """
 
     sound: bool
     picture: bool
     seconds: float | None
     notes: tuple[str, ...] = ()
+    number: int = 1
+    sizes: tuple[tuple[int, int], ...] = ()
 
 
 def find_tracks(path: Path | Samples) -> Tracks:
@@ -59,7 +63,9 @@ def find_tracks(path: Path | Samples) -> Tracks:
                     f"{path} {no_pictures(container)}; give a file with sound or moving pictures."
                 )
             notes = tuple(f"{path} {note}." for note in picture_notes(container))
-            return Tracks(sound, picture, seconds, notes)
+            contexts = [track.codec_context for track in pictures if track.codec_context is not None]
+            sizes = tuple((one.width, one.height) for one in contexts)
+            return Tracks(sound, picture, seconds, notes, len(container.streams), sizes)
     except (av.FFmpegError, OSError, ValueError):
         pass
     return Tracks(

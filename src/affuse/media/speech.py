@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -153,15 +154,21 @@ def _session() -> Any:
             "Finding speech needs the packages silero-vad and onnxruntime: pip install silero-vad onnxruntime, "
             f"or take the whole clip as speech ({argument('vad', False)})."
         )
-    import onnxruntime
-
     threads = torch.get_num_threads()
     import silero_vad  # noqa: F401  # pyright: ignore[reportUnusedImport]  # importing it sets torch to one thread, for everybody
 
     torch.set_num_threads(threads)
-    options = onnxruntime.SessionOptions()
-    options.inter_op_num_threads = options.intra_op_num_threads = 1
     path = Path(spec.origin).parent / "data" / _MODEL
     if not path.is_file():
         raise AffuseError(f"This silero-vad has no {_MODEL}; pip install 'silero-vad>=6.2.3'.")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return _loaded(str(path))
+
+
+@cache
+def _loaded(path: str) -> Any:
+    """The network, which keeps nothing of the sound between two calls: all streams of a process share it."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.inter_op_num_threads = options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

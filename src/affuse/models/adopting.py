@@ -182,6 +182,11 @@ def member_of(source: Source, given: Labels) -> tuple[Member, list[str]]:
             f"means (anger, say, or null for none of the classes) in a file with lines such as '{unknown[0]}: null', "
             f"and name it with {argument('labels', 'map.yaml')}."
         )
+    if not classes:
+        raise AffuseError(
+            f"Every label of {source.name} counts for none of the classes ({', '.join(source.labels)}); say what two "
+            f"of them mean, or more, in the file that {argument('labels', 'map.yaml')} names."
+        )
     said: list[str] = []
     if meant:
         pairs = ", ".join(f"{label} is {name}" for label, name in meant.items())

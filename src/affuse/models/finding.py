@@ -5,6 +5,7 @@ Nothing heavy is imported for it.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 
 from affuse.errors import AffuseError, argument
@@ -39,8 +40,10 @@ def find_folder(source: str | Path) -> Path:
                     f"write {source}@main for the Hub's model of that name."
                 )
             return download(str(source))
+        close = get_close_matches(str(source), starters(), n=1)
+        meant = f" (did you mean '{close[0]}'?)" if close else ""
         raise AffuseError(
-            f"There is no model folder {source}; give a folder that 'affuse train' wrote or a Hub id."
+            f"There is no model folder {source}{meant}; give a folder that 'affuse train' wrote or a Hub id."
         )
     if folder.is_file():
         raise AffuseError(

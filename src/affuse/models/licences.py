@@ -6,14 +6,14 @@ No legal advice: what the parts' own cards and corpora state, read by a machine.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from affuse.arguments import checked
 from affuse.errors import AffuseError
-from affuse.models.defaults import PredictionDefaults
+from affuse.models.defaults import PredictionDefaults, TrainedOn
 from affuse.models.finding import find_folder
 from affuse.models.index import PREDICTION, RECIPE, check_files, read_index, read_json
 from affuse.models.loading import inside
@@ -94,10 +94,7 @@ def licences(source: str | Path) -> Licences:
     folder = find_folder(source)
     check_files(folder)
     recipe = inside(Recipe.load(folder / RECIPE), folder)
-    defaults = PredictionDefaults()
-    if PREDICTION in read_index(folder):
-        defaults = PredictionDefaults.model_validate(read_json(folder / PREDICTION))
-    return Licences(tuple(licences_of_model(recipe, defaults)))
+    return Licences(tuple(licences_of_model(recipe, _defaults(folder))))
 
 
 def licences_of_model(recipe: Recipe, defaults: PredictionDefaults) -> list[PartLicence]:
@@ -109,13 +106,16 @@ def licences_of_model(recipe: Recipe, defaults: PredictionDefaults) -> list[Part
         name = defaults.recogniser
         found.append(_part("recogniser", name, licence_of_name(name.rpartition("/")[2])))
     found.append(_part("head and affuse", recipe.name, "Apache-2.0 (affuse's), within the corpora's"))
-    for corpus in defaults.trained_on:
-        found.append(
-            _part("training corpus", corpus.title, corpus.licence or "not stated in its corpus.yaml")
-        )
+    found += [_of_corpus(corpus) for corpus in defaults.trained_on]
     if not defaults.trained_on:
         found.append(_part("training corpus", "not kept by this model folder", "unknown"))
-    return list(dict.fromkeys(found))
+    return in_order(found)
+
+
+def in_order(found: Iterable[PartLicence]) -> list[PartLicence]:
+    """Each part once: first what is read with, then the head, last what it was trained on."""
+    last = {"head and affuse": 1, "training corpus": 2}
+    return sorted(dict.fromkeys(found), key=lambda part: last.get(part.part, 0))
 
 
 def verdict(found: Sequence[PartLicence]) -> str:
@@ -149,14 +149,35 @@ def commercial_use(licence: str) -> Commercial:
 def _of_modality(name: str, modality: Modality) -> list[PartLicence]:
     """An encoder, the detector that it looks for faces with; of a whole model in its place that model's encoder."""
     if modality.encoder in ("audio_model", "text_model"):
-        folder = find_folder(modality.options["model"])
-        inner = inside(Recipe.load(folder / RECIPE), folder)
-        return [line for part in inner.modalities.values() for line in _of_modality(name, part)]
+        return _of_whole_model(name, modality)
     what = f"{modality.encoder}{source_with_revision(modality)}"
     found = [_part(f"encoder of {name}", what, licence_of(modality))]
     if (detector := _detector(name, modality)) is not None:
         found.append(detector)
     return found
+
+
+def _of_whole_model(name: str, modality: Modality) -> list[PartLicence]:
+    """The parts of the model that stands for an encoder, and the corpora that it was trained on."""
+    try:
+        folder = find_folder(modality.options["model"])
+        inner = inside(Recipe.load(folder / RECIPE), folder)
+        defaults = _defaults(folder)
+    except AffuseError:  # moved or deleted since: a report is written all the same
+        what = f"{modality.encoder}{source_with_revision(modality)}"
+        return [_part(f"encoder of {name}", what, "not known: this model is not here any more")]
+    found = [line for part in inner.modalities.values() for line in _of_modality(name, part)]
+    return found + [_of_corpus(corpus) for corpus in defaults.trained_on]
+
+
+def _defaults(folder: Path) -> PredictionDefaults:
+    if PREDICTION not in read_index(folder):
+        return PredictionDefaults()
+    return PredictionDefaults.model_validate(read_json(folder / PREDICTION))
+
+
+def _of_corpus(corpus: TrainedOn) -> PartLicence:
+    return _part("training corpus", corpus.title, corpus.licence or "not stated in its corpus.yaml")
 
 
 def _detector(name: str, modality: Modality) -> PartLicence | None:

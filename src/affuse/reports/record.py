@@ -10,9 +10,12 @@ from typing import Any
 import affuse
 from affuse.errors import AffuseError
 from affuse.files import write_json
+from affuse.models.defaults import PredictionDefaults
+from affuse.models.licences import licences_of_model
 from affuse.reports.description import base_of, changed_fields, encoder_in_words
 from affuse.reports.tables.results import rows_of
 from affuse.reports.tables.utterances import write_utterances
+from affuse.training.calibration import trained_on
 from affuse.training.cells import Cell
 from affuse.training.compare import Comparison
 from affuse.training.comparison_folder import RECORD, runs_of
@@ -95,6 +98,7 @@ def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], ou
     recipe = cells[0].variant.recipe
     experiment = comparison.experiments[cells[0].experiment]
     overlap = experiment.transcript_overlap
+    trained = PredictionDefaults(trained_on=trained_on(experiment.corpus.info))
     base = cells[0].variant.base or base_of(recipe)
     changed = [] if base is None else changed_fields(recipe, base, ["loss", *cells[0].variant.settings])
     return {
@@ -106,6 +110,8 @@ def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], ou
         "reads_text": reads_text(recipe),
         "fusion": "none" if cells[0].variant.baseline else recipe.fusion.name,
         "baseline": bool(cells[0].variant.baseline),
+        # as the parts' cards say now: they need not be on the machine that writes a later report
+        "licences": [list(part) for part in licences_of_model(recipe, trained)],
         "protocol": recipe.protocol.model_dump(mode="json"),
         "split_hash": experiment.split.hash,
         "stamp": experiment.split.stamp,

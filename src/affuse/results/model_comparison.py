@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affuse.evaluation.side_by_side import SideBySide
 from affuse.files import write_csv, write_text
+from affuse.models.licences import Licences
 from affuse.names import counted
 from affuse.reports.blocks import Cell, Section, Table
 from affuse.reports.render.html import to_html
 from affuse.reports.render.markdown import to_markdown
+from affuse.reports.sections.licences import licences_section
 from affuse.results.display import as_html, decimals, percent
 from affuse.training.comparison_folder import PAGE, RESULTS, RESULTS_TEXT, STATISTICS
 
@@ -30,11 +33,13 @@ class ModelComparison(SideBySide):
         corpus: Its title.
         folder: Where the tables were written; None: nowhere.
         said: What was left out or changed before measuring, in sentences.
+        licences: Model -> the licences of its parts.
     """
 
     corpus: str = ""
     folder: Path | None = None
     said: tuple[str, ...] = ()
+    licences: Mapping[str, Licences] = field(default_factory=dict[str, Licences])
 
     def to_frame(self) -> pd.DataFrame:
         """The metrics: model, task, metric, value, low, high, n, speakers."""
@@ -96,6 +101,8 @@ def write_model_comparison(found: ModelComparison, folder: Path) -> None:
         Section(title, [Table(list(map(str, table.columns)), [_cells(row) for row in table.values.tolist()])])
         for title, table in found.tables
     ]
+    if found.licences:
+        sections.append(licences_section({name: of.parts for name, of in found.licences.items()}, "models"))
     title = f"Models compared on {found.corpus}"
     lead = (
         f"{counted(int(found.metrics['n'].max()), 'utterance')}, the same of every model."

@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,26 +60,21 @@ def check_installed() -> None:
             raise AffuseError(f"affuse serve needs the package {package}: pip install 'affuse[serve]'.")
 
 
-def chosen_limits(changes: Sequence[str]) -> Limits:
-    """The limits with some of them changed: "seconds=600".
+def chosen_limits(changes: Mapping[str, float]) -> Limits:
+    """The limits with some of them changed.
 
     Raises:
         AffuseError: There is no such limit, or it takes another value.
     """
-    values: dict[str, str] = {}
-    for change in changes:
-        name, equals, value = (part.strip() for part in change.partition("="))
-        if not equals:
-            raise AffuseError(f"{argument('limit')} takes NAME=NUMBER, as in seconds=600, not {change!r}.")
+    for name in changes:
         if name not in Limits.model_fields:
             raise AffuseError(f"{argument('limit')}: {unknown(name, list(Limits.model_fields), 'limits')}.")
-        values[name] = value
     try:
-        return Limits.model_validate(values)
+        return Limits.model_validate(dict(changes))
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise AffuseError(f"{argument('limit')} {name}={values[name]}: {first['msg'].lower()}.") from None
+        raise AffuseError(f"{argument('limit')} {name}={changes[name]}: {first['msg'].lower()}.") from None
 
 
 def name_models(sources: Sequence[str]) -> dict[str, str]:
@@ -120,21 +115,21 @@ def open_socket(host: str, port: int) -> socket.socket:
     return opened
 
 
-def serve(
+def serve_models(
     models: Sequence[str],
     *,
-    host: str = "127.0.0.1",
-    port: int = 8765,
-    token: str | None = None,
-    hosts: Sequence[str] = (),
-    root_path: str = "",
-    workers: int = 1,
-    device: str = "auto",
-    asr: str | None = None,
-    corpora: Sequence[str] = (),
-    proxy: bool = False,
-    limits: Limits | None = None,
-    tell: Callable[[str], None] = lambda sentence: None,
+    host: str,
+    port: int,
+    token: str | None,
+    hosts: Sequence[str],
+    root_path: str,
+    workers: int,
+    device: str,
+    asr: str | None,
+    corpora: Sequence[str],
+    proxy: bool,
+    limits: Limits,
+    tell: Callable[[str], None],
 ) -> None:
     """Serve models until SIGTERM or Ctrl-C.
 
@@ -161,9 +156,9 @@ def serve(
     from affuse.corpora.corpus import Corpus
     from affuse.serving.about.about import About
     from affuse.serving.app import create_app
+    from affuse.serving.draining import DrainingServer
     from affuse.serving.engine import Engine
 
-    limits = limits or Limits()
     named = name_models(models)
     at_hand = [Corpus.load(folder) for folder in corpora]
     about = {name: About(source, at_hand) for name, source in named.items()}
@@ -178,8 +173,6 @@ def serve(
         h11_max_incomplete_event_size=64 * 1024, ws_max_size=1 << 20, ws_max_queue=16, ws_per_message_deflate=False,
         timeout_graceful_shutdown=5, lifespan="on", backlog=512,
     )  # fmt: skip
-    from affuse.serving.draining import DrainingServer
-
     server = DrainingServer(config, engine.drain, lambda: tell(f"Serving {', '.join(named)} on {address}/"))
     try:
         asyncio.run(_run(server, engine, opened))
@@ -189,9 +182,8 @@ def serve(
 
 async def _run(server: DrainingServer, engine: Engine, opened: socket.socket) -> None:
     try:
-        await (
-            engine.start()
-        )  # before uvicorn: what is wrong with a model is a sentence, not a log of its lifespan
+        # before uvicorn: what is wrong with a model is a sentence, not a log of its lifespan
+        await engine.start()
         await server.serve(sockets=[opened])
     finally:
         await engine.close()

@@ -43,6 +43,7 @@ def environment(experiment: Experiment, fold: int, key: str) -> dict[str, Any]:
         "key": key,
         **versions(experiment),
         "corpus": experiment.corpus.info.title,
+        "corpus_licence": experiment.corpus.info.licence,
         "generated": experiment.corpus.info.generated,
         "corpus_hash": experiment.corpus_hash,
         "split_hash": experiment.split.hash,

@@ -15,6 +15,8 @@ from affuse.inference.live.stream import LiveSegment, LiveStream
 from affuse.inference.timeline import Segment
 from affuse.models.network import Model
 from affuse.recipe import Recipe
+from audio_files import write_sound
+from documents import ROOT, code_blocks
 from tiny_models import tiny_bert, tiny_ctc
 from voices import RATE, recording
 
@@ -253,3 +255,16 @@ def test_words_are_heard_when_their_utterance_ends(talk: np.ndarray, tmp_path: P
         assert_same(finals(streamed(stream, wave, 4_000)), expected)
     with pytest.raises(AffuseError, match=r"reads words, and a stream has sound alone; give asr"):
         make_model(text).stream(RATE)
+
+
+def test_the_code_of_the_page_runs(
+    talk: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = (block.code for block in code_blocks(ROOT / "docs/streaming.md") if block.language == "python")
+    monkeypatch.chdir(tmp_path)
+    write_sound(tmp_path / "talk.wav", talk[: 8 * RATE], RATE)
+    exec(code, {})
+    told = capsys.readouterr().out.splitlines()
+    assert told[-1] == "[]"  # no faults
+    assert len(told) > 3
+    assert not told[-2].endswith("...")

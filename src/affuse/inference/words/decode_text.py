@@ -30,7 +30,7 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise AffuseError(f"There is not a text file {path}; correct {argument('text')}.") from None
+        raise AffuseError(f"There is no text file {path}; correct {argument('text')}.") from None
     except OSError as error:
         raise AffuseError(f"{path} cannot be read ({(error.strerror or str(error)).lower()}).") from None
     for mark, what in _BINARY.items():

@@ -19,6 +19,7 @@ from affuse.reports.sections import (
     calibration,
     embeddings,
     groups,
+    licences,
     mistakes,
     results,
     setting,
@@ -76,7 +77,7 @@ def make_sections(report: Report, progress: Progress | None = None) -> list[Sect
 
 _CHAPTERS: tuple[Callable[[Report], Section | list[Section] | None], ...] = (
     verdict.section, results.sections, subsets.sections, groups.section, calibration.section, embeddings.section,
-    training.section, mistakes.section, setting.sections,
+    training.section, mistakes.section, licences.section, setting.sections,
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from affuse.reports.blocks import Section
 from affuse.reports.render.html import to_html
 from affuse.reports.render.markdown import to_markdown
 from affuse.reports.run_report import RunReport
-from affuse.reports.sections import mistakes
+from affuse.reports.sections import licences, mistakes
 from affuse.reports.sections.measurement import calibration_section, groups_section, results_sections
 from affuse.reports.sections.one_run import setting_section, training_section
 from affuse.reports.tables.utterances import write_utterances
@@ -61,6 +61,7 @@ def make_sections(report: RunReport) -> list[Section]:
         calibration_section(report.measured, report.run.test, report.spaces, report.calibration),
         training_section(report),
         mistakes.make_section(report.mistakes, _tested(report), runs=1),
+        licences.run_section(report),
         setting_section(report),
     ]
     return [section for section in found if section is not None]

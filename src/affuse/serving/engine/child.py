@@ -40,7 +40,9 @@ class Child:
         self._loop = asyncio.get_running_loop()
         self._pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(target=target, args=(*args, theirs), daemon=True)
-        with _environment(OMP_WAIT_POLICY="PASSIVE"):  # threads of small networks must not spin between two batches
+        with _environment(
+            OMP_WAIT_POLICY="PASSIVE"
+        ):  # threads of small networks must not spin between two batches
             self._process.start()
         # It lets SIGTERM pass, which is all that multiprocessing would end it with where nobody has closed the engine.
         Finalize(self, self._process.kill, exitpriority=1)

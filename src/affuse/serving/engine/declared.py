@@ -1,16 +1,8 @@
 """Files that say of themselves that they are too much are refused before anything of them is decoded."""
 
-# pyright: reportUnnecessaryComparison=false
-# PyAV's types do not know that codecs may be missing.
-
 from __future__ import annotations
 
-from pathlib import Path
-
-import av
-
-from affuse.media.clock import picture_tracks
-from affuse.media.container import open_container
+from affuse.inference.tracks import Tracks
 from affuse.serving.limits import Limits
 
 
@@ -18,27 +10,17 @@ class TooMuchError(Exception):
     """A clip is beyond a limit of the service; the sentence says which."""
 
 
-def check_declared(path: Path, limits: Limits) -> None:
+def check_declared(tracks: Tracks, limits: Limits) -> None:
     """Check the sizes of a film's pictures, and how many tracks it has, by its headers.
 
     Raises:
         TooMuchError: They are more than the service takes.
     """
-    try:
-        with open_container(path) as container:
-            count = len(container.streams)
-            sizes = [
-                (track.codec_context.width, track.codec_context.height)
-                for track in picture_tracks(container)
-                if track.codec_context is not None
-            ]
-    except (av.FFmpegError, OSError, ValueError):
-        return  # no container, or a damaged one: reading it says what is wrong
-    if count > limits.tracks:
+    if tracks.number > limits.tracks:
         raise TooMuchError(
-            f"The clip has {count} tracks, and the service takes {limits.tracks}; send those that matter."
+            f"The clip has {tracks.number} tracks, and the service takes {limits.tracks}; send those that matter."
         )
-    for width, height in sizes:
+    for width, height in tracks.sizes:
         if width * height > limits.pixels:
             raise TooMuchError(
                 f"The clip has pictures of {width} x {height} pixels, and the service takes {limits.pixels:,} "

@@ -27,6 +27,7 @@ from affuse.media.samples import Samples
 from affuse.media.speech import RATE, Span, SpeechDetector
 from affuse.serving.engine.declared import TooMuchError, check_declared
 from affuse.serving.engine.frames import head_of, pack
+from affuse.serving.engine.memory_limit import limit_memory
 from affuse.serving.engine.side import Side
 from affuse.serving.limits import Limits
 from affuse.workers import begin_worker
@@ -81,9 +82,8 @@ class _OneClip:
     def read(self) -> None:
         """Send all of the clip, or why there is none."""
         try:
-            check_declared(self.path, self.limits)
             reader = self._reader()
-            plan = reader.plan(self.path, self._watch)
+            plan = reader.plan(self.path, self._watch, lambda tracks: check_declared(tracks, self.limits))
             self._send_plan(plan)
             windows = reader.read(self.path, plan, self._beat)
             for i, reading in enumerate(windows):
@@ -202,16 +202,3 @@ class _OneClip:
 
     def _send(self, head: dict[str, Any], tensors: Mapping[str, torch.Tensor] | None = None) -> None:
         self.pipe.send_bytes(pack({"job": self.job, **head}, tensors or {}))
-
-
-def limit_memory(more: int) -> None:
-    """What this process may take beyond what it has: a larger request fails instead of the machine."""
-    try:
-        import resource
-
-        with open("/proc/self/status", encoding="ascii") as status:
-            own = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData"))
-    except (ImportError, OSError, StopIteration):  # not Linux: no such limit
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (own + more, hard))

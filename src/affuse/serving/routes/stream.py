@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from fastapi import APIRouter
@@ -15,14 +16,16 @@ from affuse.errors import AffuseError
 from affuse.inference.live.stream import LiveSegment
 from affuse.inference.settings import Settings
 from affuse.serving.asking import chosen_model, chosen_tasks, settings_values
-from affuse.serving.engine import Draining, Full
+from affuse.serving.engine.stream_decoder import StreamDecoder
+from affuse.serving.limits import Limits
 from affuse.serving.live import LiveSession
 from affuse.serving.problems import ProblemError, details, problem_of
 from affuse.serving.security import SUBPROTOCOL
 from affuse.serving.service import client_of, service_of
 
 router = APIRouter()
-FORMATS = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
+SAMPLES = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
+CONTAINERS = ("webm", "ogg", "wav", "flac", "mp3")  # decoded as they arrive, whichever of them it is
 _FIELDS = ("model", "tasks", "classes", "window", "hop", "vad", "unsure", "asr")
 _RATE = 16_000  # Hz, where none is said
 # close codes (RFC 6455, 7.4): done, the service ends, what was sent is refused, a fault of ours, no room now
@@ -34,28 +37,37 @@ async def stream(websocket: WebSocket) -> None:
     """See docs/serving.md: OpenAPI has no words for WebSockets."""
     wanted = websocket.scope.get("subprotocols") or []
     await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in wanted else None)
-    session: LiveSession | None = None
-    try:
-        session, dtype = _open(websocket)
-        await _send(websocket, {"type": "ready", "rate": session.rate, "warning": session.warning})
-        await _run(websocket, session, dtype)
-        await _send(websocket, {"type": "end", "seconds": round(session.seconds, 3)})
-        await websocket.close(_DONE)
-    except ProblemError as error:
-        await _refuse(websocket, error)
-    except (Full, Draining, AffuseError) as error:
-        await _refuse(websocket, problem_of(error))
-    except WebSocketDisconnect:
-        pass
-    except Exception as error:
-        await _refuse(websocket, ProblemError(500, f"The service failed ({type(error).__name__})."))
-        raise
-    finally:
-        if session is not None:
-            session.close()
+    async with AsyncExitStack() as opened:
+        try:
+            asked = _ask(websocket)
+            if asked.format in SAMPLES:
+                sound: _Sound = _Samples(websocket, asked.rate, SAMPLES[asked.format])
+            else:
+                sound = _Container(websocket, service_of(websocket).engine.limits)
+            opened.callback(sound.close)
+            await _serve(websocket, sound, asked, opened)
+        except ProblemError as error:
+            await _refuse(websocket, error)
+        except AffuseError as error:
+            await _refuse(websocket, problem_of(error))
+        except WebSocketDisconnect:
+            return
+        except Exception as error:
+            await _refuse(websocket, ProblemError(500, f"The service failed ({type(error).__name__})."))
+            raise
 
 
-def _open(websocket: WebSocket) -> tuple[LiveSession, np.dtype[Any]]:
+class _Asked(NamedTuple):
+    """The query, checked."""
+
+    model: str
+    rate: int
+    format: str
+    settings: Settings
+    tasks: tuple[str, ...]
+
+
+def _ask(websocket: WebSocket) -> _Asked:
     engine, query = service_of(websocket).engine, websocket.query_params
     for name in query:
         if name not in (*_FIELDS, "rate", "format"):
@@ -64,8 +76,8 @@ def _open(websocket: WebSocket) -> tuple[LiveSession, np.dtype[Any]]:
                 f"There is no parameter {name!r} of a stream; there are rate, format, {', '.join(_FIELDS)}.",
             )
     format = query.get("format") or "s16le"
-    if format not in FORMATS:
-        raise ProblemError(422, f"format takes {', '.join(FORMATS)}, not {format[:40]!r}.")
+    if format not in (*SAMPLES, *CONTAINERS):
+        raise ProblemError(422, f"format takes {', '.join((*SAMPLES, *CONTAINERS))}, not {format[:40]!r}.")
     rate = query.get("rate") or str(_RATE)
     if not rate.isdecimal() or len(rate) > 7:
         raise ProblemError(422, f"rate takes samples per second, as in 16000, not {rate[:40]!r}.")
@@ -73,12 +85,121 @@ def _open(websocket: WebSocket) -> tuple[LiveSession, np.dtype[Any]]:
     tasks = chosen_tasks(query.get("tasks"), engine, model)
     fields: Mapping[str, str] = {name: query[name] for name in _FIELDS if name in query}
     settings = Settings.of(settings_values(fields, engine, model))
-    return LiveSession(engine, model, int(rate), settings, tasks, client_of(websocket)), FORMATS[format]
+    return _Asked(model, int(rate), format, settings, tasks)
 
 
-async def _run(websocket: WebSocket, session: LiveSession, dtype: np.dtype[Any]) -> None:
+class _Sound(Protocol):
+    """What a client sends, as samples."""
+
+    async def rate(self) -> int:
+        """Samples per second."""
+        ...
+
+    def blocks(self) -> AsyncIterator[np.ndarray]:
+        """(time,), to the client's end."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class _Samples:
+    """Plain samples."""
+
+    def __init__(self, websocket: WebSocket, rate: int, dtype: np.dtype[Any]) -> None:
+        self._websocket, self._rate, self._dtype = websocket, rate, dtype
+
+    async def rate(self) -> int:
+        """As the client says."""
+        return self._rate
+
+    async def blocks(self) -> AsyncIterator[np.ndarray]:
+        """Every message's, in the machine's own byte order."""
+        rest = b""  # of a sample that was cut in two
+        async for data in _messages(self._websocket):
+            data = rest + data
+            whole = len(data) // self._dtype.itemsize * self._dtype.itemsize
+            rest = data[whole:]
+            if whole:
+                yield np.frombuffer(data[:whole], self._dtype).astype(self._dtype.newbyteorder("="))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class _Container:
+    """A container, which a process of its own decodes."""
+
+    def __init__(self, websocket: WebSocket, limits: Limits) -> None:
+        self._decoder = StreamDecoder(limits)
+        self._forwarding = asyncio.create_task(self._forward(websocket))
+        self._most = limits.bytes
+
+    async def rate(self) -> int:
+        """As the container says."""
+        return int(await self._beside(self._decoder.rate()))
+
+    async def blocks(self) -> AsyncIterator[np.ndarray]:
+        """As they are decoded."""
+        blocks = aiter(self._decoder.blocks())
+        while (block := await self._beside(anext(blocks, None))) is not None:
+            yield block
+
+    def close(self) -> None:
+        """End the process."""
+        self._forwarding.cancel()
+        self._decoder.close()
+
+    async def _forward(self, websocket: WebSocket) -> None:
+        total = 0
+        async for data in _messages(websocket):
+            total += len(data)
+            if total > self._most:
+                raise ProblemError(
+                    413, f"The stream is larger than the {self._most:,} bytes that the service takes."
+                )
+            if data:
+                self._decoder.send(data)
+        self._decoder.send(b"")
+
+    async def _beside(self, work: Awaitable[Any]) -> Any:
+        """What is wrong with the client's messages ends the waiting for what they become."""
+        waiting = asyncio.ensure_future(work)
+        await asyncio.wait(
+            (waiting, *(() if self._forwarding.done() else (self._forwarding,))),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if self._forwarding.done() and (error := self._forwarding.exception()) is not None:
+            waiting.cancel()
+            raise error
+        return await waiting
+
+
+async def _messages(websocket: WebSocket) -> AsyncIterator[bytes]:
+    """The binary messages, until the client says that there are no more."""
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", _LEAVING))
+        if (data := message.get("bytes")) is not None:
+            yield data
+        elif _is_end(message.get("text") or ""):
+            return
+        else:
+            raise ProblemError(
+                422, 'A stream takes sound as binary messages, and the text {"type": "end"} at its end.'
+            )
+
+
+async def _serve(websocket: WebSocket, sound: _Sound, asked: _Asked, opened: AsyncExitStack) -> None:
     """Until the client ends it, or something is wrong: both directions go on side by side."""
-    hearing = asyncio.create_task(_hear(websocket, session, dtype))
+    engine = service_of(websocket).engine
+    rate = await sound.rate()
+    session = LiveSession(engine, asked.model, rate, asked.settings, asked.tasks, client_of(websocket))
+    opened.callback(session.close)
+    await _send(websocket, {"type": "ready", "rate": session.rate, "warning": session.warning})
+    hearing = asyncio.create_task(_hear(sound, session))
     telling = asyncio.create_task(_tell(websocket, session))
     try:
         await asyncio.wait((hearing, telling), return_when=asyncio.FIRST_EXCEPTION)
@@ -89,28 +210,14 @@ async def _run(websocket: WebSocket, session: LiveSession, dtype: np.dtype[Any])
     finally:
         for task in (hearing, telling):
             task.cancel()
+    await _send(websocket, {"type": "end", "seconds": round(session.seconds, 3)})
+    await websocket.close(_DONE)
 
 
-async def _hear(websocket: WebSocket, session: LiveSession, dtype: np.dtype[Any]) -> None:
-    rest = b""  # of a sample that was cut in two
-    while True:
-        message = await websocket.receive()
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", _LEAVING))
-        if (data := message.get("bytes")) is not None:
-            data = rest + data
-            whole = len(data) // dtype.itemsize * dtype.itemsize
-            rest = data[whole:]
-            if whole:
-                native: Literal["="] = "="
-                await session.push(np.frombuffer(data[:whole], dtype).astype(dtype.newbyteorder(native)))
-            continue
-        if _is_end(message.get("text") or ""):
-            await session.end()
-            return
-        raise ProblemError(
-            422, 'A stream takes samples as binary messages, and the text {"type": "end"} at its end.'
-        )
+async def _hear(sound: _Sound, session: LiveSession) -> None:
+    async for block in sound.blocks():
+        await session.push(block)
+    await session.end()
 
 
 async def _tell(websocket: WebSocket, session: LiveSession) -> None:

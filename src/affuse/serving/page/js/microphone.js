@@ -25,7 +25,9 @@ export class Microphone {
 
   async stop() {
     this.stream?.getTracks().forEach(track => track.stop());
-    if (this.context && this.context.state !== "closed") await this.context.close();
+    const context = this.context;
+    this.context = undefined; // it can be closed once only
+    await context?.close();
   }
 }
 
