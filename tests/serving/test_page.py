@@ -351,7 +351,7 @@ def test_the_place_in_the_queue_is_told_and_cancelling_stops_the_work(
 ) -> None:
     watched.refusals = True  # a job that is gone
     page = watched.page
-    page.locator("#file").set_input_files(clips / "long.wav")
+    choose_long(page, clips)
     others = [submit(served.open, clips / "long.wav") for _ in range(2)]
     with page.expect_response(lambda answer: answer.status == 202) as answered:
         page.get_by_role("button", name="Predict").click()
@@ -371,13 +371,20 @@ def test_the_place_in_the_queue_is_told_and_cancelling_stops_the_work(
 
 
 def test_leaving_the_page_stops_the_work(page: Page, served: Served, clips: Path) -> None:
-    page.locator("#file").set_input_files(clips / "long.wav")
+    choose_long(page, clips)
     with page.expect_response(lambda answer: answer.status == 202) as answered:
         page.get_by_role("button", name="Predict").click()
     job = answered.value.json()["id"]
     expect(page.locator("#stage")).to_have_text("Predicting")
     page.goto("about:blank")
     until(page, lambda: status(served.open, job) == 404)
+
+
+def choose_long(page: Page, clips: Path) -> None:
+    """A clip that takes long to answer, and not long to read."""
+    page.locator("#file").set_input_files(clips / "long.wav")
+    page.locator("summary", has_text="More choices").click()
+    page.get_by_label("Only where somebody speaks").uncheck()
 
 
 def submit(address: str, clip: Path) -> str:
@@ -467,10 +474,8 @@ def test_segments_appear_while_one_speaks(page: Page) -> None:
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#live-state")).to_have_text("Not listening.")
     expect(page.locator("#live-segments .partial")).to_have_count(0)
-    assert re.match(
-        r"0:0\d\.\d – 0:\d\d\.\d(anger|happiness|sadness|neutral) \d+ %",
-        lines.last.inner_text().replace("\n", ""),
-    )
+    assert re.search(r"(anger|happiness|sadness|neutral) \d+ %", lines.last.inner_text())
+    assert lines.last.inner_text().startswith("0:0")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
