@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import affuse
 from affuse.corpora.schema import CorpusInfo
@@ -153,6 +155,9 @@ def _introduction(model: Model) -> list[str]:
     ]
 
 
+_ASIDE = {"name", "description", "seed"}  # what a recipe may have of its own
+
+
 def own_words(recipe: Recipe) -> list[str]:
     """The recipe's description, as long as it is about what was trained; of an own file nobody knows what it was."""
     about = " ".join(recipe.description.split())
@@ -160,10 +165,13 @@ def own_words(recipe: Recipe) -> list[str]:
         return []
     if recipe.name not in packaged_recipes():
         return [f"> The recipe says of itself, whatever was changed in it since: {about}", ""]
-    aside = {"name", "description", "seed"}
-    packaged = Recipe.load(recipe.name)
-    same = recipe.model_dump(exclude=aside) == packaged.model_dump(exclude=aside)
+    same = recipe.model_dump(exclude=_ASIDE) == _packaged(recipe.name)
     return [f"> The recipe says of itself: {about}", ""] if same else []
+
+
+@cache
+def _packaged(name: str) -> dict[str, Any]:
+    return Recipe.load(name).model_dump(exclude=_ASIDE)
 
 
 def _missing(model: Model) -> str:

@@ -27,11 +27,13 @@ def prediction_defaults(
         roles: Role -> ids of the run's fold.
         predictions: Of validation and test part.
     """
-    train = set(roles["train"])
+    train, known = frozenset(roles["train"]), experiment.clip_seconds
+    if train not in known:
+        known[train] = clip_seconds([one for one in experiment.corpus.utterances() if one.id in train])
     return PredictionDefaults(
-        clip_seconds=clip_seconds([one for one in experiment.corpus.utterances() if one.id in train]),
+        clip_seconds=known[train],
         confidence=calibrate(experiment, predictions),
-        seen=remember(experiment.corpus, roles),
+        seen=remember(experiment.corpus, roles, experiment.marks),
         trained_on=trained_on(experiment.corpus.info),
     )
 

@@ -32,6 +32,7 @@ from affuse.training.features import Skipped, Source
 from affuse.training.inputs import reads_text, without_absent
 from affuse.training.random_state import own_random_state
 from affuse.training.runfolder import RunFolder
+from affuse.training.seen import Marks
 from affuse.training.standardise import FeatureStatistics
 
 
@@ -47,6 +48,8 @@ class Experiment:
     notes: list[str] = field(default_factory=list)  # what the recipe's view of the corpus changed
     # ``features_key`` and precision -> ``Features``; experiments of one comparison share it
     in_memory: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    # training part -> ``ClipSeconds``, which runs of one fold share: it opens every clip
+    clip_seconds: dict[frozenset[str], Any] = field(default_factory=dict[frozenset[str], Any], repr=False)
 
     @property
     def skipped(self) -> list[Skipped]:
@@ -57,6 +60,11 @@ class Experiment:
     def partial(self) -> list[Skipped]:
         """Clips that were used as far as they could be decoded."""
         return self.clips.partial
+
+    @cached_property
+    def marks(self) -> Marks:
+        """Of its clips, whose files are read once for all runs."""
+        return Marks()
 
     @cached_property
     def transcript_overlap(self) -> float:

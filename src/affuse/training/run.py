@@ -225,7 +225,8 @@ def end_diverged(
         return error
     run.model.load_state_dict(weights, strict=False)
     run.model.defaults = PredictionDefaults(
-        seen=remember(run.experiment.corpus, run.roles), trained_on=trained_on(run.experiment.corpus.info)
+        seen=remember(run.experiment.corpus, run.roles, run.experiment.marks),
+        trained_on=trained_on(run.experiment.corpus.info),
     )
     save_model(run.model, run.folder.model)
     return NonFiniteLoss(f"{error} The weights of epoch {best_epoch} are kept in {run.folder.model}.")

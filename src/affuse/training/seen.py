@@ -20,9 +20,12 @@ class Known(NamedTuple):
     same_clip: bool  # False: only id and speaker are
 
 
-def remember(corpus: Corpus, roles: Mapping[str, Sequence[str]]) -> Seen:
-    """Digests of the utterances of each role, and of the speakers heard in training or validation."""
-    marks = Marks()
+def remember(corpus: Corpus, roles: Mapping[str, Sequence[str]], marks: Marks | None = None) -> Seen:
+    """Digests of the utterances of each role, and of the speakers heard in training or validation.
+
+    ``marks``: of earlier runs on the corpus, which have read its files.
+    """
+    marks = marks or Marks()
     speakers = corpus.table.set_index("id")["speaker"]
     found = {one.id: marks.of(one, speakers[one.id]) for one in corpus.utterances()}
     heard = speakers.reindex([id for role in ("train", "validation") for id in roles.get(role, ())])
