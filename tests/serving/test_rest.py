@@ -304,7 +304,7 @@ def test_what_is_not_there_is_a_problem(service: RunningService, talk: Path) -> 
         ({"side": "middle"}, "side takes left or right"),
         ({"face": "0.5"}, "face takes two numbers"),
         ({"face": "2,0.5"}, "face takes two numbers"),
-        ({"classes": "joy,anger"}, "joy"),
+        ({"classes": "hunger,anger"}, "hunger"),
         ({"asr": "true"}, "has no recogniser here"),
         ({"asr": "openai/whisper-large"}, "asr takes true or false"),
         ({"device": "cuda"}, "There is no 'device' among the fields of the form"),
