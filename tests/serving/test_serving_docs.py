@@ -1,4 +1,4 @@
-"""docs/serving.md: its lines run, its tables are those of the code; the files of the container are in order."""
+"""docs/serving.md: its lines run against a service, its tables are the code's; the container's files are in order."""
 
 from __future__ import annotations
 
