@@ -52,7 +52,13 @@ def test_it_is_as_it_says(api: Any, mode: GenerationMode) -> None:
 
 def test_everything_is_described(api: Any) -> None:
     told = api.raw_schema
-    assert set(told["paths"]) >= {"/v1/predict", "/v1/jobs", "/v1/jobs/{id}", "/v1/jobs/{id}/events", "/v1/models"}
+    assert set(told["paths"]) >= {
+        "/v1/predict",
+        "/v1/jobs",
+        "/v1/jobs/{id}",
+        "/v1/jobs/{id}/events",
+        "/v1/models",
+    }
     for path, operations in told["paths"].items():
         for method, one in operations.items():
             assert one["summary"], (method, path)
