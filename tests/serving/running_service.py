@@ -82,7 +82,7 @@ def running_service(limits: Limits, **options: Any) -> Generator[RunningService]
     thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
     thread.start()
     try:
-        assert began.wait(120)
+        assert began.wait(300)
         assert server.started
         running = RunningService(f"http://127.0.0.1:{opened.getsockname()[1]}", app, engine, loops[0])
         with running.http:
@@ -114,7 +114,7 @@ def second_door(service: RunningService, **options: Any) -> Generator[RunningSer
         opened.close()
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, "it never came"
