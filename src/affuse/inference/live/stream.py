@@ -53,7 +53,7 @@ class LiveStream:
     bits before they are rounded. (A label would differ only if two classes were equal to these bits.)
 
     A final segment comes when no window to come can change it: the last one of an utterance when the pause behind it
-    is long enough to end it, which takes 0.35 s of silence. With a recogniser, words of an utterance are heard when
+    is long enough to end it, which takes 0.29 s of silence. With a recogniser, words of an utterance are heard when
     it ends, and its final segments come then.
 
     Behind a ``with`` block it takes no more, whether it was closed or broken off.

@@ -64,8 +64,7 @@ class Engine:
         models: Name -> what is known of it; filled by ``start``.
         jobs: Id -> job, finished ones for as long as ``limits`` keeps them.
         observe: Called with a quantity's name and its value: "queue_seconds" and "read_seconds" of a clip,
-            "answer_seconds" and "batch_windows" of a batch, "hear_seconds" of a piece of sound, "job_seconds" and
-            "job_<state>" (1) of a finished job.
+            "answer_seconds" and "batch_windows" of a batch, "hear_seconds" of a piece of sound.
     """
 
     def __init__(
@@ -310,8 +309,6 @@ class Engine:
         now = time.monotonic()
         self._pace = 0.8 * self._pace + 0.2 * min(_LATEST, now - self._last_end)
         self._last_end = now
-        self.observe("job_seconds", now - job.begun_at)
-        self.observe(f"job_{state}", 1.0)
         job.change(state)
         self._keep(job)
 

@@ -4,7 +4,9 @@ import { getJson, request } from "./api.js";
 import { draw, fill, find, make } from "./dom.js";
 import { colourOf } from "./looks.js";
 import { markdown } from "./markdown.js";
+import { rove } from "./roving.js";
 
+const REACH = 0.045; // 24 CSS pixels across where the map is 550 wide
 const SHAPES = ["circle", "square", "triangle", "diamond"];
 
 /** @param {any[]} models @returns {() => void} shows the chosen model; called when the tab is opened */
@@ -70,8 +72,10 @@ async function showMap(model) {
     const classes = model.tasks[task];
     const said = make("p", { role: "status" });
     const audible = points.some((/** @type {any} */ one) => one.audible);
-    const picture = draw("svg", { viewBox: "-1.05 -1.05 2.1 2.1", role: "group", "aria-label": `${points.length} test utterances` });
-    for (const one of points) picture.append(point(model, one, task, classes, said));
+    const picture = draw("svg", { viewBox: "-1.05 -1.05 2.1 2.1", role: audible ? "toolbar" : "img", "aria-label": `${points.length} test utterances` });
+    const marks = points.map((/** @type {any} */ one) => point(model, one, task, classes, said));
+    picture.append(...marks);
+    if (audible) rove(picture, marks.filter((/** @type {any} */ mark) => mark.hasAttribute("role")));
     fill(place,
       make("p", {}, `${points.length} of ${utterances} utterances of the test part, placed by t-SNE; near ones look alike to the model. Filled: what the corpus says; ringed: the model says otherwise. ${audible ? "Choose one to hear it." : "They cannot be played: their corpus is not at hand."}`),
       make("ul", { class: "legend" }, ...classes.map((/** @type {string} */ name) => make("li", {}, draw("svg", { viewBox: "-1 -1 2 2", "aria-hidden": true }, shape(name, classes, 0.8)), name))),
@@ -89,7 +93,7 @@ function point(model, one, task, classes, said) {
   const mark = draw("g", { transform: `translate(${one.x} ${one.y})` }, draw("title", {}, told), shape(label, classes, 0.026));
   if (wrong) mark.append(draw("circle", { r: 0.04, fill: "none", stroke: "currentColor", "stroke-width": 0.008 }));
   if (!one.audible) return mark;
-  mark.setAttribute("tabindex", "0");
+  mark.prepend(draw("circle", { class: "reach", r: REACH, fill: "transparent" }));
   mark.setAttribute("role", "button");
   mark.setAttribute("aria-label", `${told}; play`);
   const play = async () => {

@@ -2,6 +2,9 @@
 
 import { askToken } from "./token.js";
 
+const TRIES = 5; // to follow a job whose events end before it does
+const OVER = ["done", "failed", "cancelled"];
+
 let token = "";
 
 /** What the service says is wrong, in its own sentence. */
@@ -37,7 +40,7 @@ export async function request(path, options = {}) {
     throw new Problem(0, "The service cannot be reached; is it still running?");
   }
   if (answer.status === 401) {
-    token = await askToken();
+    token = await askToken(token !== "");
     if (token) return request(path, options);
   }
   if (!answer.ok) throw await problemOf(answer.status, await answer.text());
@@ -61,7 +64,7 @@ export function upload(path, form, sent, signal) {
     for (const [name, value] of Object.entries(headers())) sending.setRequestHeader(name, value);
     sending.upload.addEventListener("progress", event => event.lengthComputable && sent(event.loaded / event.total));
     sending.addEventListener("load", async () => {
-      if (sending.status === 401 && (token = await askToken())) resolve(upload(path, form, sent, signal));
+      if (sending.status === 401 && (token = await askToken(token !== ""))) resolve(upload(path, form, sent, signal));
       else if (sending.status >= 400) reject(await problemOf(sending.status, sending.responseText));
       else resolve(JSON.parse(sending.responseText));
     });
@@ -73,10 +76,26 @@ export function upload(path, form, sent, signal) {
 }
 
 /**
- * Follow a job until it is over. EventSource could not send the token.
+ * Follow a job until it is over, through lost connections. EventSource could not send the token.
  * @param {string} id @param {(job: any) => void} changed @param {AbortSignal} signal
+ * @returns {Promise<any>} the job when it is over
  */
 export async function follow(id, changed, signal) {
+  for (let tries = 0; tries < TRIES; tries++) {
+    let last = null;
+    try {
+      await events(id, job => changed((last = job)), signal);
+    } catch (error) {
+      if (error instanceof Problem || signal.aborted) throw error;
+    }
+    if (last && OVER.includes(/** @type {any} */ (last).state)) return last;
+    await new Promise(resolve => setTimeout(resolve, 1000));
+  }
+  throw new Problem(0, "The connection to the service is lost again and again; try it once more.");
+}
+
+/** @param {string} id @param {(job: any) => void} changed @param {AbortSignal} signal */
+async function events(id, changed, signal) {
   const answer = await request(`v1/jobs/${id}/events`, { signal });
   const reader = /** @type {ReadableStream} */ (answer.body).pipeThrough(new TextDecoderStream()).getReader();
   let held = "";
@@ -84,9 +103,9 @@ export async function follow(id, changed, signal) {
     const { done, value } = await reader.read();
     if (done) return;
     held += value;
-    const events = held.split("\n\n");
-    held = /** @type {string} */ (events.pop());
-    for (const event of events) {
+    const parts = held.split("\n\n");
+    held = /** @type {string} */ (parts.pop());
+    for (const event of parts) {
       const data = event.split("\n").find(line => line.startsWith("data: "));
       if (data) changed(JSON.parse(data.slice(6)));
     }

@@ -11,6 +11,7 @@ export class Asking {
     fill(find("second"), make("option", { value: "" }, "no other"), ...options());
     find("second-field").hidden = models.length < 2;
     find("model").addEventListener("change", () => this.show());
+    find("second").addEventListener("change", () => this.showGender());
     this.show();
   }
 
@@ -18,39 +19,46 @@ export class Asking {
     return this.models.find(one => one.name === find("model").value) || this.models[0];
   }
 
-  /** The names of the models that are asked: one, or two to compare. @returns {string[]} */
-  get names() {
-    const second = find("second").value;
-    return second && second !== this.model.name ? [this.model.name, second] : [this.model.name];
+  /** The models that are asked: one, or two to compare. @returns {any[]} */
+  get asked() {
+    const second = this.models.find(one => one.name === find("second").value);
+    return second && second !== this.model ? [this.model, second] : [this.model];
   }
 
   /** What depends on the model. */
   show() {
     const model = this.model;
     find("asr-field").hidden = !model.recogniser;
-    find("gender-field").hidden = !("gender" in model.tasks);
+    this.showGender();
+    find("model-told").textContent = `Reads ${Object.keys(model.modalities).join(", ")}. ${model.warning || ""}`.trim();
     find("window").placeholder = `${model.window}`;
-    const task = Object.keys(model.tasks).find(name => name !== "gender") || Object.keys(model.tasks)[0];
     fill(
       find("classes"),
-      ...model.tasks[task].map((/** @type {string} */ name) =>
+      ...model.tasks[mainTask(model)].map((/** @type {string} */ name) =>
         make("label", { class: "check" }, make("input", { type: "checkbox", value: name, checked: true }), name)),
     );
+  }
+
+  /** @returns {HTMLInputElement[]} */
+  get boxes() {
+    return [...find("classes").querySelectorAll("input")];
+  }
+
+  showGender() {
+    find("gender-field").hidden = !this.asked.some(one => "gender" in one.tasks);
   }
 
   /** What is wrong with it, or "". @returns {string} */
   get fault() {
     for (const name of ["unsure", "window"]) if (!find(name).validity.valid) return `"${find(name).labels[0].textContent.trim()}" takes a number within its bounds.`;
-    const boxes = /** @type {HTMLInputElement[]} */ ([...find("classes").querySelectorAll("input")]);
-    if (boxes.filter(box => box.checked).length < 2) return "Leave at least two classes: among one there is nothing to tell.";
+    if (this.boxes.filter(box => box.checked).length < 2) return "Leave at least two classes: among one there is nothing to tell.";
     return "";
   }
 
-  /** @param {File} clip @param {string} name of the model @returns {FormData} */
-  form(clip, name) {
+  /** @param {File} clip @param {any} model @returns {FormData} */
+  form(clip, model) {
     const form = new FormData();
-    const model = this.models.find(one => one.name === name);
-    form.set("model", name);
+    form.set("model", model.name);
     const told = Object.keys(model.tasks).filter(task => task !== "gender" || find("gender").checked);
     form.set("tasks", (told.length ? told : Object.keys(model.tasks)).join(","));
     const text = find("text").value.trim();
@@ -58,10 +66,18 @@ export class Asking {
     else if (model.recogniser) form.set("asr", String(find("asr").checked));
     if (!find("vad").checked) form.set("vad", "false");
     for (const field of ["unsure", "window"]) if (find(field).value) form.set(field, find(field).value);
-    const boxes = /** @type {HTMLInputElement[]} */ ([...find("classes").querySelectorAll("input")]);
-    if (name === this.model.name && boxes.some(box => !box.checked))
-      form.set("classes", boxes.filter(box => box.checked).map(box => box.value).join(","));
+    const unwanted = this.boxes.filter(box => !box.checked).map(box => box.value);
+    const classes = model.tasks[mainTask(model)];
+    // the other model may know other classes: of its own, those that were not taken out
+    if (classes.some((/** @type {string} */ one) => unwanted.includes(one)))
+      form.set("classes", classes.filter((/** @type {string} */ one) => !unwanted.includes(one)).join(","));
     form.set("clip", clip); // last: a form that is refused need not carry it
     return form;
   }
+}
+
+/** The task whose classes can be chosen. @param {any} model @returns {string} */
+function mainTask(model) {
+  const tasks = Object.keys(model.tasks);
+  return /** @type {string} */ (tasks.find(name => name !== "gender") || tasks[0]);
 }

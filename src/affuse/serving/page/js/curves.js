@@ -1,4 +1,4 @@
-/** Probabilities over time: a step line for each class, told apart by colour, dash and the name at its end. */
+/** Probabilities over time: a step line for each class, told apart by colour and dash. */
 
 import { draw, make } from "./dom.js";
 import { colourOf, dashOf } from "./looks.js";

@@ -29,13 +29,14 @@ export function fill(element, ...children) {
   element.replaceChildren(...children);
 }
 
-/** 75.25 -> "1:15.3" @param {number} seconds */
-export function clock(seconds) {
-  const tenths = Math.round(seconds * 10);
-  const whole = Math.floor(tenths / 600);
-  const hours = Math.floor(whole / 60);
-  const rest = ((tenths % 600) / 10).toFixed(1).padStart(4, "0");
-  return hours ? `${hours}:${String(whole % 60).padStart(2, "0")}:${rest}` : `${whole}:${rest}`;
+/** 75.25 -> "1:15.3" @param {number} seconds @param {number} [digits] after the point */
+export function clock(seconds, digits = 1) {
+  const scale = 10 ** digits;
+  const parts = Math.round(seconds * scale);
+  const minutes = Math.floor(parts / (60 * scale));
+  const hours = Math.floor(minutes / 60);
+  const rest = ((parts % (60 * scale)) / scale).toFixed(digits).padStart(digits ? 3 + digits : 2, "0");
+  return hours ? `${hours}:${String(minutes % 60).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
 /** @param {Element} element @param {Record<string, any>} attributes @param {any[]} children */

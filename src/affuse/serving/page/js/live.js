@@ -2,10 +2,10 @@
 
 import { subprotocols } from "./api.js";
 import { clock, fill, find, make } from "./dom.js";
+import { colourOf, say } from "./looks.js";
 import { deviceProblem, levelOf, Microphone } from "./microphone.js";
 import { pcm } from "./wav.js";
 
-const RATE = 16_000; // Hz: what the models hear
 const MOST = 500; // segments that stay on the page
 
 /** @param {any[]} models */
@@ -53,9 +53,9 @@ class Live {
 
   async start() {
     fill(this.list);
-    this.microphone = new Microphone(block => this.send(block), RATE);
+    this.microphone = new Microphone(block => this.send(block));
     await this.microphone.start();
-    const address = new URL(`v1/stream?model=${encodeURIComponent(this.model)}&rate=${RATE}&format=s16le`, document.baseURI);
+    const address = new URL(`v1/stream?model=${encodeURIComponent(this.model)}&rate=${Math.round(this.microphone.rate)}&format=s16le`, document.baseURI);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     this.socket = new WebSocket(address, subprotocols());
     this.socket.binaryType = "arraybuffer";
@@ -77,7 +77,11 @@ class Live {
     if (message.type !== "segments") return undefined;
     for (const line of this.open) line.remove();
     this.open = message.partial.map((/** @type {any} */ one) => this.line(one, false));
-    for (const one of message.final) this.list.prepend(this.line(one, true));
+    for (const one of message.final) {
+      const line = this.line(one, true);
+      this.list.prepend(line);
+      find("live-told").textContent = line.textContent; // to a screen reader: what is final, once
+    }
     for (const line of this.open) this.list.prepend(line);
     while (this.list.children.length > MOST) this.list.lastChild.remove();
     return undefined;
@@ -86,9 +90,11 @@ class Live {
   /** @param {any} segment @param {boolean} final */
   line(segment, final) {
     const tasks = Object.keys(segment).filter(name => segment[name]?.label);
-    const said = tasks.map(task => `${segment[task].label} ${Math.round(100 * segment[task].confidence)} %${segment[task].unsure ? " (unsure)" : ""}`).join(", ");
+    const said = tasks.map(task => say(segment[task])).join(", ");
+    const swatch = make("span", { class: "swatch" });
+    swatch.style.background = colourOf(segment[tasks[0]].label, Object.keys(segment[tasks[0]].probabilities));
     const words = segment.text ? make("span", { class: "soft" }, ` “${segment.text}”`) : null;
-    return make("li", { class: final ? null : "partial" }, make("span", {}, `${clock(segment.start)} – ${clock(segment.end)}`), make("span", {}, `${said}${final ? "" : " …"}`, words));
+    return make("li", { class: final ? null : "partial" }, make("span", {}, `${clock(segment.start)} – ${clock(segment.end)}`), make("span", {}, swatch, `${said}${final ? "" : " …"}`, words));
   }
 
   /** Let the service answer what it has heard; its end closes the socket. */

@@ -1,6 +1,6 @@
-/** How classes look: a colour and a dash for each, so that none is told by colour alone. Dark text reads on all of them. */
+/** How classes look: a colour and a dash for each, so that none is told by colour alone; how answers are worded. */
 
-// Okabe and Ito's colours, lightened where dark letters stand on them
+// Okabe and Ito's colours, lightened: dark letters stand on them
 const OWN = {
   anger: "#f0907c", happiness: "#f2c14e", sadness: "#8fbce6", neutral: "#c3cad1", fear: "#c9a4e0", disgust: "#a9cf7a",
   surprise: "#f5a6c9", boredom: "#d8c9a3", calm: "#9ad9cf", contempt: "#d9a78b", excitement: "#ffb066", frustration: "#e0a3a3",
@@ -17,4 +17,14 @@ export function colourOf(name, classes) {
 /** @param {string} name @param {string[]} classes */
 export function dashOf(name, classes) {
   return DASHES[classes.indexOf(name) % DASHES.length];
+}
+
+/** "anger 71 % (unsure)" @param {any} answer of a task */
+export function say(answer) {
+  return `${answer.label} ${percent(answer.confidence)}${answer.unsure ? " (unsure)" : ""}`;
+}
+
+/** @param {number} share */
+export function percent(share) {
+  return `${Math.round(100 * share)} %`;
 }

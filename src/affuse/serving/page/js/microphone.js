@@ -1,10 +1,9 @@
 /** The microphone as blocks of samples, and the webcam as a film. */
 
 export class Microphone {
-  /** @param {(block: Float32Array) => void} heard @param {number} [rate] Hz; the device's own where none is asked for */
-  constructor(heard, rate) {
+  /** @param {(block: Float32Array) => void} heard at the device's own rate: not every browser gives another */
+  constructor(heard) {
     this.heard = heard;
-    this.wanted = rate;
   }
 
   async start() {
@@ -12,7 +11,7 @@ export class Microphone {
       // what cleans a voice for a telephone changes how it sounds to a model
       audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
     });
-    this.context = new AudioContext(this.wanted ? { sampleRate: this.wanted } : {});
+    this.context = new AudioContext();
     await this.context.audioWorklet.addModule("page/js/pcm-worklet.js");
     const node = new AudioWorkletNode(this.context, "samples");
     node.port.onmessage = event => this.heard(event.data);

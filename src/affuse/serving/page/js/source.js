@@ -1,6 +1,6 @@
 /** Where the clip comes from: dropped, chosen, an example, or recorded here. */
 
-import { fill, find, make } from "./dom.js";
+import { clock, fill, find, make } from "./dom.js";
 import { deviceProblem, levelOf, Microphone, Webcam } from "./microphone.js";
 import { wavOf } from "./wav.js";
 
@@ -23,16 +23,21 @@ export function setUpSource(chosen, failed) {
 /** @param {(file: File) => void} take */
 function setUpFiles(take) {
   const field = find("file");
-  field.addEventListener("change", () => field.files.length && take(field.files[0]));
+  field.addEventListener("change", () => {
+    if (field.files.length) take(field.files[0]);
+    field.value = ""; // so that the same file can be chosen again, when it has changed
+  });
+  if (field.files.length) take(field.files[0]); // chosen while the page was being put together
   const place = find("drop");
-  for (const name of ["dragenter", "dragover"])
-    place.addEventListener(name, (/** @type {DragEvent} */ event) => {
-      event.preventDefault();
-      place.classList.add("over");
-    });
-  for (const name of ["dragleave", "drop"]) place.addEventListener(name, () => place.classList.remove("over"));
-  place.addEventListener("drop", (/** @type {DragEvent} */ event) => {
+  // anywhere: a browser leaves the page for a file that is dropped beside
+  addEventListener("dragover", event => {
     event.preventDefault();
+    place.classList.add("over");
+  });
+  addEventListener("dragleave", event => event.relatedTarget === null && place.classList.remove("over"));
+  addEventListener("drop", event => {
+    event.preventDefault();
+    place.classList.remove("over");
     const file = event.dataTransfer?.files[0];
     if (file) take(file);
   });
@@ -40,26 +45,36 @@ function setUpFiles(take) {
 
 /**
  * A button that begins and ends a recording.
- * @param {HTMLElement} button @param {string} name @param {{start: () => Promise<void>, stop: () => Promise<File>}} recording
+ * @param {HTMLButtonElement} button @param {string} name @param {{start: () => Promise<void>, stop: () => Promise<File>}} recording
  * @param {(file: File) => void} take @param {(sentence: string) => void} failed @param {string} device
  */
 function setUpRecording(button, name, recording, take, failed, device) {
   let running = false;
+  let ticking = 0;
   button.addEventListener("click", async () => {
-    button.toggleAttribute("disabled", true);
+    button.disabled = true;
+    let sentence = "";
     try {
       if (running) take(await recording.stop());
       else await recording.start();
       running = !running;
     } catch (error) {
       running = false;
-      failed(deviceProblem(error, device));
+      sentence = deviceProblem(error, device);
     }
-    button.toggleAttribute("disabled", false);
     button.setAttribute("aria-pressed", String(running));
     button.textContent = running ? "Stop recording" : name;
-    if (running) find("chosen").textContent = `Recording the ${device} …`;
-    button.focus();
+    for (const other of ["file", "record-sound", "record-film"]) find(other).disabled = running && other !== button.id;
+    clearInterval(ticking);
+    const began = Date.now();
+    const tell = () => (find("elapsed").textContent = running ? clock((Date.now() - began) / 1000, 0) : "");
+    tell();
+    if (running) {
+      ticking = setInterval(tell, 500);
+      find("chosen").textContent = `Recording the ${device} …`;
+    }
+    if (sentence) failed(sentence);
+    else button.focus();
   });
 }
 

@@ -5,12 +5,13 @@ import { find } from "./dom.js";
 /** @type {Promise<string> | null} */
 let asking = null;
 
-/** @returns {Promise<string>} "" where none is given */
-export function askToken() {
+/** @param {boolean} refused whether one was given and is not the service's @returns {Promise<string>} "" where none is given */
+export function askToken(refused) {
   asking ??= new Promise(resolve => {
     const dialog = find("token-dialog");
     const field = find("token");
     field.value = "";
+    find("token-refused").hidden = !refused;
     dialog.returnValue = "";
     dialog.addEventListener("close", () => {
       asking = null;

@@ -2,6 +2,7 @@
 
 import { follow, getJson, request, upload } from "./api.js";
 import { find } from "./dom.js";
+import { percent } from "./looks.js";
 import { Result } from "./result.js";
 import { setUpSource } from "./source.js";
 
@@ -13,12 +14,16 @@ export function setUpTrying(asking) {
   let clip = null;
   /** @type {AbortController | null} */
   let running = null;
+  let filledIn = ""; // the words of an example; they go with it
   setUpSource((file, words) => {
     clip = file;
-    if (words) find("text").value = words;
+    if (words || find("text").value === filledIn) find("text").value = filledIn = words;
     find("go").disabled = running !== null;
+    if (!running) tell("");
     showError("");
   }, showError);
+  /** @type {Result | null} */
+  let shown = null;
 
   find("ask").addEventListener("submit", async (/** @type {Event} */ event) => {
     event.preventDefault();
@@ -26,51 +31,57 @@ export function setUpTrying(asking) {
     if (asking.fault) return showError(asking.fault);
     running = new AbortController();
     begin();
+    shown?.end();
+    shown = null;
+    let sentence = "";
     try {
       const answers = [];
-      for (const name of asking.names) answers.push({ name, timeline: await predict(asking, clip, name, running.signal) });
-      new Result(find("result"), clip, answers).show();
-      find("result").focus();
+      for (const model of asking.asked) answers.push(await predict(asking, clip, model, running.signal));
+      shown = new Result(find("result"), clip, answers);
+      tell("");
     } catch (error) {
-      const cancelled = error instanceof DOMException && error.name === "AbortError";
-      if (cancelled) tell("Cancelled.");
-      else showError(/** @type {Error} */ (error).message);
+      if (running.signal.aborted) tell("Cancelled.");
+      else sentence = /** @type {Error} */ (error).message;
     }
     running = null;
     end();
+    if (shown) {
+      shown.show();
+      find("result").focus();
+    } else if (sentence) showError(sentence);
+    else find("go").focus();
   });
   find("cancel").addEventListener("click", () => running?.abort());
+  addEventListener("pagehide", () => running?.abort());
 }
 
-/** @param {import("./asking.js").Asking} asking @param {File} clip @param {string} name @param {AbortSignal} signal */
-async function predict(asking, clip, name, signal) {
-  const whose = asking.names.length > 1 ? ` (${name})` : "";
+/** @param {import("./asking.js").Asking} asking @param {File} clip @param {any} model @param {AbortSignal} signal */
+async function predict(asking, clip, model, signal) {
+  const whose = asking.asked.length > 1 ? ` (${model.name})` : "";
   tell(`Sending${whose}`);
-  const job = await upload("v1/jobs", asking.form(clip, name), share => progress(share), signal);
-  try {
-    let last = job;
-    await follow(job.id, now => {
-      last = now;
-      const place = now.state === "queued" && now.position ? `, place ${now.position}` : "";
-      const windows = now.windows ? `: ${now.windows_done} of ${now.windows} windows` : "";
-      const stage = STAGES[/** @type {keyof typeof STAGES} */ (now.state)];
-      if (stage) tell(`${stage}${whose}${place}${windows}`);
-      progress(now.windows ? now.windows_done / now.windows : null);
-    }, signal);
-    if (last.problem) throw new Error(last.problem.detail);
-    const found = await getJson(`v1/jobs/${job.id}?detail=full`);
-    return { ...found.timeline, job: job.id };
-  } catch (error) {
-    if (signal.aborted) request(`v1/jobs/${job.id}`, { method: "DELETE" }).catch(() => {});
-    throw error;
-  }
+  const job = await upload("v1/jobs", asking.form(clip, model), share => progress(share, percent(share)), signal);
+  // at once, and also while the page is being left
+  const stop = () => request(`v1/jobs/${job.id}`, { method: "DELETE", keepalive: true }).catch(() => {});
+  signal.addEventListener("abort", stop);
+  const last = await follow(job.id, now => {
+    const place = now.state === "queued" && now.position ? `, place ${now.position} in the queue` : "";
+    const stage = STAGES[/** @type {keyof typeof STAGES} */ (now.state)];
+    if (stage) tell(`${stage}${whose}${place}`);
+    progress(now.windows ? now.windows_done / now.windows : null, now.windows ? `${now.windows_done} of ${now.windows} windows` : "");
+  }, signal);
+  if (last.problem) throw new Error(last.problem.detail);
+  if (last.state !== "done") throw new Error("The service has stopped the work on this clip.");
+  const { timeline } = await getJson(`v1/jobs/${job.id}?detail=full`);
+  signal.removeEventListener("abort", stop);
+  return { model, timeline, job: job.id };
 }
 
 function begin() {
   showError("");
   find("result").hidden = true;
-  find("go").disabled = true;
   find("cancel").hidden = false;
+  find("cancel").focus(); // the button that had it can be pressed no more
+  find("go").disabled = true;
   find("progress").hidden = false;
   progress(null);
 }
@@ -79,7 +90,7 @@ function end() {
   find("go").disabled = false;
   find("cancel").hidden = true;
   find("progress").hidden = true;
-  if (!find("result").hidden) tell("");
+  find("count").textContent = "";
 }
 
 /** @param {string} stage */
@@ -87,8 +98,9 @@ function tell(stage) {
   find("stage").textContent = stage;
 }
 
-/** @param {number | null} share null: nobody knows how much is left */
-function progress(share) {
+/** Not in the stage, which is read out at every change. @param {number | null} share null: nobody knows it @param {string} [count] */
+function progress(share, count = "") {
+  find("count").textContent = count;
   if (share === null) find("progress").removeAttribute("value");
   else find("progress").value = share;
 }

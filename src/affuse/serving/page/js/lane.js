@@ -1,0 +1,136 @@
+/** What happens over time, on one axis: the waveform, and for each task its segments and the lines of its classes. */
+
+import { curves, lineKey } from "./curves.js";
+import { clock, draw, fill, make } from "./dom.js";
+import { colourOf, say } from "./looks.js";
+import { rove } from "./roving.js";
+
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600]; // seconds between two ticks
+const APART = 72; // CSS pixels that a tick and its time take
+const FINEST = 10; // seconds that the picture shows at the strongest zoom
+
+export class Lane {
+  /**
+   * @param {any} timeline @param {string[]} tasks
+   * @param {{play: (start: number, end: number | null) => void, seek: (seconds: number) => void}} player
+   */
+  constructor(timeline, tasks, player) {
+    this.timeline = timeline;
+    this.tasks = tasks;
+    this.player = player;
+    this.head = make("div", { class: "head" });
+    /** @type {HTMLElement[][]} */
+    this.strips = []; // the segments of each task
+    this.axis = make("div", { class: "axis", "aria-hidden": true });
+    const seekable = [wave(timeline.peaks, timeline.seconds)];
+    this.lane = make("div", { class: "lane" }, seekable[0]);
+    for (const task of tasks) {
+      const lines = curves(timeline, task);
+      seekable.push(lines);
+      this.lane.append(this.bands(task), lines);
+    }
+    this.lane.append(this.axis, this.head);
+    for (const part of [...seekable, this.axis])
+      part.addEventListener("click", (/** @type {MouseEvent} */ event) => this.player.seek(this.secondsAt(event.clientX)));
+    this.view = make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Waveform, segments and probabilities over time" }, this.lane);
+    new ResizeObserver(() => this.ticks()).observe(this.lane);
+  }
+
+  /** @returns {Node[]} */
+  parts() {
+    const { timeline } = this;
+    const legends = this.tasks.map(task =>
+      make("ul", { class: "legend", "aria-label": `Classes of ${task}` }, ...timeline.labels[task].map((/** @type {string} */ name) => key(name, timeline.labels[task]))));
+    const zoomable = timeline.seconds > 2 * FINEST;
+    return [
+      make("h3", {}, "Over time"), ...legends, this.view, ...(zoomable ? [this.zoom()] : []),
+      make("p", { class: "soft" }, "Choose a segment to hear it. Hatched segments are unsure. The lines are the probability of each class."),
+    ];
+  }
+
+  /** @param {number} seconds of the clip, where the player is @param {boolean} playing */
+  follow(seconds, playing) {
+    const { start, seconds: length, segments } = this.timeline;
+    const share = Math.max(0, Math.min(1, (seconds - start) / (length || 1)));
+    this.head.style.left = `${100 * share}%`;
+    const at = segments.findIndex((/** @type {any} */ one) => one.start <= seconds && seconds < one.end);
+    if (at !== this.at) for (const strip of this.strips) strip.forEach((button, i) => button.classList.toggle("playing", i === at));
+    this.at = at;
+    const { view } = this;
+    const x = share * this.lane.clientWidth;
+    if (playing && (x < view.scrollLeft || x > view.scrollLeft + view.clientWidth)) view.scrollLeft = x - 0.1 * view.clientWidth;
+    return at;
+  }
+
+  /** @param {number} x of the window, in CSS pixels */
+  secondsAt(x) {
+    const box = this.lane.getBoundingClientRect();
+    return this.timeline.start + this.timeline.seconds * Math.max(0, Math.min(1, (x - box.left) / box.width));
+  }
+
+  /** Segments as buttons on the time axis. @param {string} task */
+  bands(task) {
+    const { timeline } = this;
+    const buttons = timeline.segments.map((/** @type {any} */ one) => {
+      const answer = one[task];
+      const told = `${say(answer)}, ${clock(one.start)} to ${clock(one.end)}`;
+      const button = make("button", {
+        type: "button", class: answer.unsure ? "unsure" : null, title: told, "aria-label": `${told}: play`,
+        onclick: () => this.player.play(one.start, one.end),
+      }, make("span", {}, answer.label));
+      button.style.left = `${100 * (one.start - timeline.start) / timeline.seconds}%`;
+      button.style.width = `${100 * (one.end - one.start) / timeline.seconds}%`;
+      button.style.backgroundColor = colourOf(answer.label, timeline.labels[task]);
+      return button;
+    });
+    this.strips.push(buttons);
+    const strip = make("div", { class: "bands", role: "toolbar", "aria-label": `Segments: ${task}` }, ...buttons);
+    rove(strip, buttons);
+    return strip;
+  }
+
+  zoom() {
+    const most = Math.min(40, this.timeline.seconds / FINEST);
+    const field = make("input", { type: "range", min: 0, max: 1, step: 0.05, value: 0 });
+    field.addEventListener("input", () => {
+      const { view, lane } = this;
+      const middle = (view.scrollLeft + view.clientWidth / 2) / lane.clientWidth;
+      lane.style.width = `${100 * most ** field.value}%`;
+      view.scrollLeft = middle * lane.clientWidth - view.clientWidth / 2;
+    });
+    return make("label", { class: "check zoom" }, "Zoom", field);
+  }
+
+  /** As many times as have room. */
+  ticks() {
+    const { start, seconds } = this.timeline;
+    const width = this.lane.clientWidth;
+    const step = STEPS.find(one => (one * width) / seconds >= APART) || seconds;
+    const found = [];
+    for (let i = Math.ceil(start / step - 1e-6); i * step < start + seconds; i++) {
+      const share = (i * step - start) / seconds;
+      if ((1 - share) * width < 0.6 * APART) break;
+      const tick = make("span", {}, clock(i * step, step < 1 ? 1 : 0));
+      tick.style.left = `${100 * share}%`;
+      found.push(tick);
+    }
+    fill(this.axis, ...found);
+  }
+}
+
+/** Every value is the loudest sample of a stretch, drawn at its middle. @param {{seconds: number, values: number[]}} peaks @param {number} seconds */
+function wave(peaks, seconds) {
+  const values = peaks?.values || [];
+  const most = Math.max(0.05, ...values);
+  const side = (/** @type {number} */ sign) => values.map((value, i) => `${i + 0.5} ${(50 + (sign * 48 * value) / most).toFixed(1)}`);
+  const shape = values.length ? `M${[...side(-1), ...side(1).reverse()].join("L")}Z` : "";
+  const width = values.length ? seconds / peaks.seconds : 1;
+  return draw("svg", { class: "wave", viewBox: `0 0 ${width} 100`, preserveAspectRatio: "none", "aria-hidden": true }, draw("path", { d: shape }));
+}
+
+/** A class in the legend: its colour and its dash. @param {string} name @param {string[]} classes */
+function key(name, classes) {
+  const swatch = make("span", { class: "swatch" });
+  swatch.style.background = colourOf(name, classes);
+  return make("li", {}, swatch, lineKey(name, classes), name);
+}
