@@ -112,7 +112,8 @@ class LiveSession:
 
     def _take(self, heard: Heard) -> None:
         self._segments.expect(heard)
-        if not heard.windows and not heard.spans:
+        if not heard.windows and not any(news.sound is not None for news in heard.spans):
+            self._tell()  # speech that goes on may have settled what is answered already
             return
         task = asyncio.create_task(self._answer(heard))
         self._answering.add(task)
