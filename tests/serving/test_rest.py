@@ -274,6 +274,11 @@ def test_it_can_be_watched(service: RunningService, talk: Path) -> None:
     told = service.http.get("/metrics").text
     assert "a-secret-of-somebody" not in told
     assert 'route="/v1/jobs/{id}",status="404"' in told
+    for method in ("MADE", "UP"):  # by somebody who wants a counter for each
+        assert service.http.request(method, "/v1/models").status_code == 405
+    told = service.http.get("/metrics").text
+    assert "MADE" not in told
+    assert 'method="other",route="/v1/models",status="405"} 2.0' in told
 
 
 def test_what_is_not_there_is_a_problem(service: RunningService, talk: Path) -> None:
