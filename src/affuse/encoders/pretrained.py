@@ -79,8 +79,8 @@ def load(
         check_hub_cache()
         if why := why_unreachable(source, revision=revision):
             raise AffuseError(
-                f"The model {model!r} could not be loaded, for the Hub cannot be reached ({why}); check the network, or give "
-                f"a folder that holds {holds}. {offline}"
+                f"The model {model!r} could not be loaded: the Hub cannot be reached ({why}); check the network, or "
+                f"give a folder that holds {holds}. {offline}"
             )
     try:
         return auto_class.from_pretrained(source, revision=revision, trust_remote_code=False, **options)

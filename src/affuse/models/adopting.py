@@ -15,7 +15,7 @@ from affuse.encoders.classifiers.checkpoint import encoder_of, read_checkpoint
 from affuse.encoders.classifiers.image import side_of
 from affuse.encoders.hub_access import ask_hub
 from affuse.encoders.pretrained import PACKAGE, check_hub_cache
-from affuse.encoders.sources import find_files
+from affuse.encoders.sources import find_files, local_path
 from affuse.errors import AffuseError, argument
 from affuse.files.yaml_text import read_yaml_file
 from affuse.models.exported_encoder import read_exported
@@ -107,6 +107,15 @@ def find_sources(names: Sequence[str]) -> list[Source]:
                 f"others with it by {argument('over', {'model': [other.name, name]})} of 'affuse compare'."
             )
     return list(found.values())
+
+
+def check_outside(out: Path, sources: Sequence[Source]) -> None:
+    """AffuseError where a new folder would lie inside one of the models: that one would not be the same any more."""
+    for source in sources:
+        named = source.options["model"]
+        folder = None if str(named).startswith(PACKAGE) else local_path(named)
+        if folder is not None and folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+            raise AffuseError(f"{out} lies inside the model {source.name}; name a folder outside of it.")
 
 
 def read_labels(
