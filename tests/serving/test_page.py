@@ -194,7 +194,7 @@ def test_playing_is_followed_and_a_segment_plays_to_its_end(page: Page, clips: P
     # three times as wide, and the place that plays in sight
     page.get_by_label("Zoom").fill("1")
     lane, view = page.locator(".lane").bounding_box(), page.locator(".scroll:has(.lane)").bounding_box()
-    assert lane["width"] == pytest.approx(view["width"] * told["seconds"] / 5, abs=5)
+    assert lane["width"] == pytest.approx(view["width"] * told["seconds"] / 5, rel=0.01)
     segments(page).nth(2).click()
     until(page, lambda: seconds(page) > told["segments"][2]["start"])
     head = page.locator(".head").bounding_box()
