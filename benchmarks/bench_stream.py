@@ -4,7 +4,7 @@
 
 Sound comes in blocks of 20 ms at real-time pace, as from a microphone, on one core that has nothing else to do: time
 is when the sound arrives and this process's own processor time, or with --wall the wall clock. A final segment
-waits for two things. The first is sound: a pause ends an utterance when 0.35 s of it have passed, 0.32 s of them behind
+waits for two things. The first is sound: a pause ends an utterance when 0.29 s of it have passed, 0.26 s of them behind
 the last window (whose edge has 0.03 s of the pause). The second is computing. Both are told, and their sum: seconds
 from the end of the last window that has a say (that covers the segment, or what follows it at once in the same
 utterance) until the segment is there. Then the same sound as fast as possible, against ``predict`` of the whole, in

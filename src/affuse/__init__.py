@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "AffuseError": "affuse.errors:AffuseError",
+    "Client": "affuse.serving.client.client:Client",
     "Corpus": "affuse.corpora.corpus:Corpus",
     "Evaluation": "affuse.results.evaluation:Evaluation",
     "FeatureSequence": "affuse.sequence:FeatureSequence",
@@ -75,12 +76,13 @@ if TYPE_CHECKING:
     from affuse.results.reproduction import Reproduction
     from affuse.results.run import Run
     from affuse.sequence import FeatureSequence
+    from affuse.serving.client.client import Client
 
 __all__ = [
-    "AffuseError", "Corpus", "Evaluation", "FeatureSequence", "Grid", "Model", "Recipe", "Reproduction", "Run",
-    "Timeline", "__version__", "adopt", "build", "compare", "compare_models", "corpora", "demo", "encoders", "evaluate",
-    "export", "fusion", "licences", "list_parts", "load", "losses", "measure_export", "prepare", "pull", "push",
-    "register", "report", "reproduce", "serve", "train", "validate", "weighting",
+    "AffuseError", "Client", "Corpus", "Evaluation", "FeatureSequence", "Grid", "Model", "Recipe", "Reproduction",
+    "Run", "Timeline", "__version__", "adopt", "build", "compare", "compare_models", "corpora", "demo", "encoders",
+    "evaluate", "export", "fusion", "licences", "list_parts", "load", "losses", "measure_export", "prepare", "pull",
+    "push", "register", "report", "reproduce", "serve", "train", "validate", "weighting",
 ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import affuse as library
+from affuse.cli.live import _until_ctrl_c
 from affuse.inference.live.microphone import Microphone
 from audio_files import write_sound
 from command import affuse
@@ -135,6 +136,25 @@ def test_a_line_comes_while_the_pipe_is_open_and_ctrl_c_tells_the_rest(talk: Pat
     assert ran.returncode == 0, said
     assert json.loads(rest.splitlines()[-1])["end"] > 5
     assert b"segments." in said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_while_a_block_is_predicted_ends_the_sound_behind_it() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    done: list[int] = []
+    for block in _until_ctrl_c(np.full(1, i) for i in range(9)):
+        if len(done) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        done.append(int(block[0]))
+    assert done == [0, 1, 2]
+    assert signal.getsignal(signal.SIGINT) is before
+    again = _until_ctrl_c(np.zeros(1) for _ in range(9))
+    next(again)
+    os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+    again.close()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 class FakeDevice(ModuleType):

@@ -22,7 +22,7 @@ runs = st.lists(st.tuples(probability, st.integers(1, 14)), max_size=25)
 
 def by_silero(probabilities: list[float], length: int) -> list[tuple[int, int]]:
     found = get_speech_timestamps_from_probs(
-        probabilities, min_silence_duration_ms=300, audio_length_samples=length
+        probabilities, min_silence_duration_ms=256, audio_length_samples=length
     )
     return [(one["start"], one["end"]) for one in found]
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,9 @@ def test_a_row_is_compared_with_the_most_like_row_under_cross_entropy(tmp_path: 
         ("3m-ser", "cross_entropy"),
     ]
     assert [row.name_among(rows) for row in rows[:2]] == ["server, cross_entropy", "server, center"]
+    # a baseline stands for several values of an axis: it was called 'baseline, logistic regression, -'
+    of_several = replace(rows[0], settings={**rows[0].settings, "recipe": "baseline", "loss": "-"})
+    assert of_several.name_among([*rows, of_several]) == "baseline"
     rows[3].settings["loss"] = "other"
     assert [reference_of(row, rows[1:2] + rows[3:]) for row in rows[1:2] + rows[3:]] == [None, rows[1]]
     record["rows"][1]["split_hash"] = "another"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -122,6 +124,24 @@ def test_words_are_recognised_where_the_networks_are(running: RunningEngine, tal
     alone = affuse.load("starter").predict(talk, asr=asr)
     assert alone.words
     check_equal(job, alone)
+
+
+def test_nobody_waits_for_words_of_others(running: RunningEngine, talk: Path) -> None:
+    asr = running.engine.models["starter"].asr
+    (hearing,) = running.engine.processes["recognisers"]
+
+    async def work() -> Job:
+        os.kill(hearing, signal.SIGSTOP)  # a piece that takes long
+        slow = running.submit(talk, asr=asr)
+        quick = running.submit(talk, client="b")
+        await quick.wait()
+        assert quick.state == "done"
+        assert slow.state == "hearing"
+        os.kill(hearing, signal.SIGKILL)
+        return await slow.wait()
+
+    check_equal(running.run(work()), affuse.load("starter").predict(talk, asr=asr))
+    assert running.engine.processes["recognisers"] != [hearing]
 
 
 def test_faces_are_answered_as_by_predict(running: RunningEngine, faces: Path, folder: Path) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -309,11 +310,18 @@ def test_a_film_that_takes_long_to_decode(running: RunningEngine, folder: Path) 
 
 
 def test_the_queue_is_bounded_and_each_client_has_a_share(running: RunningEngine, short: Path) -> None:
+    def fill() -> tuple[list[Job], Full]:
+        jobs: list[Job] = []
+        while True:
+            try:
+                jobs.append(running.submit(short, "voice", "greedy"))
+            except Full as full:
+                return jobs, full
+
     async def work() -> list[Job]:
-        jobs = [running.submit(short, "voice", "greedy") for _ in range(2 + LIMITS.queue)]
-        with pytest.raises(Full) as refused:
-            running.submit(short, "voice", "greedy")
-        assert refused.value.retry_after >= 1
+        jobs, full = fill()
+        assert LIMITS.queue <= len(jobs) <= LIMITS.queue + LIMITS.decoders
+        assert full.retry_after >= 1
         late = running.submit(short, "voice", "modest")
         assert late.position == 2, "after one of the other client's"
         jobs.append(late)
@@ -321,6 +329,27 @@ def test_the_queue_is_bounded_and_each_client_has_a_share(running: RunningEngine
         return jobs
 
     assert {job.state for job in running.run(work())} == {"done"}
+
+
+def test_clips_that_were_read_do_not_pile_up_before_the_networks(running: RunningEngine, short: Path) -> None:
+    (network,) = running.engine.processes["networks"]
+
+    async def work() -> list[Job]:
+        os.kill(network, signal.SIGSTOP)
+        jobs: list[Job] = []
+        with suppress(Full):
+            while len(jobs) < 60:
+                jobs.append(running.submit(short, "voice", "a", vad=False))
+                taken = asyncio.create_task(until_state(jobs[-1], "reading", "predicting"))
+                await asyncio.wait([taken], timeout=0.3)
+        os.kill(network, signal.SIGCONT)
+        await asyncio.gather(*(job.wait() for job in jobs))
+        return jobs
+
+    jobs = running.run(work())
+    assert {job.state for job in jobs} == {"done"}
+    assert len(jobs) <= LIMITS.queue + 3 * LIMITS.batch + LIMITS.decoders
+    check_still_good(running, short)
 
 
 def test_long_clips_leave_a_decoder_to_short_ones(running: RunningEngine, short: Path, long: Path) -> None:
@@ -347,7 +376,7 @@ def test_memory_of_a_decoder_is_bounded() -> None:
         pytest.skip("only Linux limits what a process asks for")
     code = (
         "import numpy as np\n"
-        "from affuse.serving.engine.decoder import limit_memory\n"
+        "from affuse.serving.engine.memory_limit import limit_memory\n"
         "limit_memory(50_000_000)\n"
         "try:\n    np.ones(12_500_000)\nexcept MemoryError:\n    print(len(np.ones(1_000_000)))\n"
     )

@@ -111,6 +111,7 @@ def test_a_sample_may_be_cut_in_two_and_floats_are_taken(client: TestClient, sou
         ("windw=2", "no parameter 'windw'"),
         ("asr=true", "has no recogniser here"),
         ("unsure=2", "unsure"),
+        ("hop=0.001&window=1", "begin every 0.001 s"),
     ],
 )
 def test_what_is_asked_for_wrongly_is_a_problem(client: TestClient, query: str, said: str) -> None:

@@ -57,17 +57,14 @@ def serve(
         >>> affuse.serve(["runs/one", "starter"], port=0)  # doctest: +SKIP
         Serving one, starter on http://127.0.0.1:43127/
     """
-    from affuse.serving.server import check_address, check_installed, chosen_limits
+    from affuse.serving.server import check_address, check_installed, checked_root_path, chosen_limits
 
     check_installed()
     for name, value in (("port", port), ("workers", workers)):
         least, most = (0, 65_535) if name == "port" else (1, 64)
         if not least <= value <= most:
             raise AffuseError(f"{argument(name)} takes a whole number from {least} to {most}, not {value}.")
-    if root_path and not root_path.startswith("/"):
-        raise AffuseError(
-            f"{argument('root_path')} begins with a slash, as in /affuse, unlike {root_path!r}."
-        )
+    root_path = checked_root_path(root_path)
     if warning := check_address(host, token, no_token):
         tell(f"WARNING: {warning}")
     limits = chosen_limits(limit or {})
@@ -78,6 +75,6 @@ def serve(
         raise AffuseError(f"{argument('models')} names no model; leave it out for the starter.")
     serve_models(
         [str(one) for one in named], host=host, port=port, token=token, hosts=list(allow_host),
-        root_path=root_path.rstrip("/"), workers=workers, device=device, asr=asr,
+        root_path=root_path, workers=workers, device=device, asr=asr,
         corpora=[str(one) for one in corpus], proxy=proxy, limits=limits, tell=tell,
     )  # fmt: skip

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from affuse.errors import AffuseError, argument
@@ -71,13 +74,39 @@ def tell(stream: LiveStream, blocks: Iterable[np.ndarray], kind: str, clip: str)
         clip: What a table calls the sound.
     """
     printer = _Printer(stream, kind, clip)
-    try:
-        for block in blocks:
-            printer.tell(stream.push(block))
-    except KeyboardInterrupt:
-        pass
+    for block in _until_ctrl_c(blocks):
+        printer.tell(stream.push(block))
     printer.tell(stream.close())
     printer.end()
+
+
+def _until_ctrl_c(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The blocks until Ctrl-C, which breaks off the waiting for one, but not what is done with one; a second does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield from blocks
+        return
+    waits = asked = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if waits or asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    source, before = iter(blocks), signal.signal(signal.SIGINT, stop)
+    try:
+        while not asked:
+            waits = True
+            try:
+                block = next(source, None)
+            except KeyboardInterrupt:
+                return
+            waits = False
+            if block is None:
+                return
+            yield block
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 
 class _Printer:

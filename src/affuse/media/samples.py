@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from numbers import Real
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from affuse.names import quote
 
 # Integer PCM of b bits is divided by 2 ** (b - 1), as in files; 8 bits without a sign are centred first, as in wav.
 _INTEGERS = {"uint8": 128.0, "int8": 128.0, "int16": 2.0**15, "int32": 2.0**31}
+_PCM = {"uint8": "PCM_U8", "int8": "PCM_U8", "int16": "PCM_16", "int32": "PCM_32"}
 _LEAST_RATE, _MOST_RATE = 1_000, 1_000_000  # Hz; 16 or 44.1 are kHz
 _MOST_CHANNELS = 32
 _BLOCK = 2**20  # samples that are looked at together
@@ -87,6 +88,21 @@ class Samples:
             if part_tc.dtype.name == "uint8":
                 floats_tc -= np.float32(128)
             yield Chunk(at, floats_tc if scale is None else floats_tc / np.float32(scale), self.rate)
+
+    def write_wav(self, file: BinaryIO) -> None:
+        """Write a wav file that is read like the array: floats as floats, integers as PCM of as many bits."""
+        import soundfile
+
+        subtype = _PCM.get(self._samples_tc.dtype.name, "FLOAT")
+        with soundfile.SoundFile(file, "w", self.rate, self.channels, subtype, format="WAV") as written:
+            for at in range(0, len(self._samples_tc), _BLOCK):
+                part_tc = self._samples_tc[at : at + _BLOCK]
+                if part_tc.dtype.kind == "f":
+                    part_tc = part_tc.astype(np.float32)
+                elif part_tc.dtype.itemsize == 1:  # soundfile takes 8 bits as the upper ones of 16
+                    centre = 128 if part_tc.dtype.name == "uint8" else 0
+                    part_tc = (part_tc.astype(np.int16) - centre) << 8
+                written.write(part_tc)
 
     def close(self) -> None:
         """Nothing is open; it stands for a file."""

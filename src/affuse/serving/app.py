@@ -66,7 +66,6 @@ def create_app(
         description=DESCRIPTION,
         docs_url=None,  # its pages load scripts from another host
         redoc_url=None,
-        root_path=root_path,
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
     )

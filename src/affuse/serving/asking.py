@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from affuse.errors import AffuseError
+from affuse.inference.clip_reader import lengths_of_windows
 from affuse.inference.settings import Settings
 from affuse.parts.registry import unknown
 from affuse.serving.engine import Engine, Request
@@ -67,10 +68,28 @@ def make_request(upload: Upload, engine: Engine, client: str) -> Request:
     if fields.get("text", "").strip():
         values["words"] = fields["text"]
     try:
-        settings = Settings.of(values)
+        settings = checked_settings(values, engine, model)
     except AffuseError as error:
         raise ProblemError(422, str(error)) from None
     return Request(model, upload.files["clip"], settings, tasks, client)
+
+
+def checked_settings(values: Mapping[str, Any], engine: Engine, model: str) -> Settings:
+    """Settings that a client may ask for.
+
+    Raises:
+        AffuseError: A wrong value.
+        ProblemError: So many windows that one clip would keep the service busy.
+    """
+    settings = Settings.of(values)
+    served, least = engine.models[model], engine.limits.hop
+    _, hop = lengths_of_windows(served.window, settings)
+    if hop < least:
+        raise ProblemError(
+            422,
+            f"Windows would begin every {hop:g} s, and the service takes {least:g} s at least; ask for a larger hop.",
+        )
+    return settings
 
 
 def chosen_model(name: str | None, engine: Engine) -> str:

@@ -47,6 +47,9 @@ class Limits(BaseModel):
         gt=0,
         description="bytes that reading a clip may take, beside what a decoder has before it",
     )
+    hop: _Seconds = Field(
+        default=0.05, description="seconds from window to window that a client may ask for, at least"
+    )
     batch: int = Field(default=16, gt=0, description="windows that run through a network together")
     ahead: int = Field(
         default=32, gt=0, description="windows of a clip that are read before they are answered"

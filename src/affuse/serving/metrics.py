@@ -45,6 +45,17 @@ class Metrics:
             ["model"],
             registry=registry,
         )
+        self._quantities = {
+            name: Histogram(f"affuse_{name}", meaning, buckets=buckets, registry=registry)
+            for name, meaning, buckets in (
+                ("queue_seconds", "Seconds that a clip waited until it was read.", _SECONDS),
+                ("read_seconds", "Seconds from there until its file was not needed any more.", _SECONDS),
+                ("answer_seconds", "Seconds of a batch of windows in a network.", _SECONDS),
+                ("batch_windows", "Windows of a batch.", (1, 2, 4, 8, 16, 32)),
+                ("hear_seconds", "Seconds of a piece of sound in a recogniser.", _SECONDS),
+            )
+        }
+        engine.observe = lambda what, value: self._quantities[what].observe(value)
         for name, meaning in (
             ("queued", "Clips that wait."),
             ("running", "Clips that are worked on."),

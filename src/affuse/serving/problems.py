@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +19,7 @@ from affuse.serving.engine import Draining, Failure, Full
 
 MEDIA_TYPE = "application/problem+json"
 _NONE: Mapping[str, str] = MappingProxyType({})
+Kind = Literal["clip", "limit", "crash", "internal"]
 # kind of a failure -> status: the clip cannot be used, is beyond a limit, ended a process, or found a fault of affuse
 _STATUS = {"clip": 422, "limit": 413, "crash": 422, "internal": 500}
 
@@ -43,6 +44,11 @@ class ProblemDetails(BaseModel):
     title: str = Field(description="the status in words")
     status: int = Field(description="the HTTP status")
     detail: str = Field(description="what is wrong and what to do, in one sentence")
+    kind: Kind | None = Field(
+        default=None,
+        description="what of a clip it is: it cannot be used, is beyond a limit, ended the process that read it, or "
+        "found a fault of affuse; not there where the request is at fault",
+    )
 
 
 class ProblemError(Exception):
@@ -52,30 +58,41 @@ class ProblemError(Exception):
         status: Of HTTP.
         detail: The sentence.
         headers: More of the answer's headers.
+        kind: What of a clip it is, if it is the clip's.
     """
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] = _NONE) -> None:
-        self.status, self.detail, self.headers = status, detail, dict(headers)
+    def __init__(
+        self, status: int, detail: str, headers: Mapping[str, str] = _NONE, kind: Kind | None = None
+    ) -> None:
+        self.status, self.detail, self.headers, self.kind = status, detail, dict(headers), kind
         super().__init__(detail)
 
+    @property
+    def details(self) -> dict[str, Any]:
+        """The body of the answer."""
+        return details(self.status, self.detail, self.kind)
 
-def details(status: int, detail: str) -> dict[str, Any]:
+
+def details(status: int, detail: str, kind: Kind | None = None) -> dict[str, Any]:
     """The body of a problem."""
     try:
         title = HTTPStatus(status).phrase
     except ValueError:
         title = "Error"
-    return {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    told = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    return told if kind is None else told | {"kind": kind}
 
 
-def problem(status: int, detail: str, headers: Mapping[str, str] = _NONE) -> Response:
+def problem(
+    status: int, detail: str, headers: Mapping[str, str] = _NONE, kind: Kind | None = None
+) -> Response:
     """The answer that tells it."""
-    return JSONResponse(details(status, detail), status, dict(headers), media_type=MEDIA_TYPE)
+    return JSONResponse(details(status, detail, kind), status, dict(headers), media_type=MEDIA_TYPE)
 
 
-def status_of(failure: Failure) -> int:
-    """The status of a job's failure."""
-    return _STATUS[failure.kind]
+def failure_problem(failure: Failure) -> ProblemError:
+    """Why a clip has no timeline."""
+    return ProblemError(_STATUS[failure.kind], failure.sentence, kind=failure.kind)
 
 
 def problem_of(error: Exception) -> ProblemError:
@@ -94,7 +111,7 @@ def add_handlers(app: FastAPI) -> None:
 
     async def own(_: Request, error: Exception) -> Response:
         assert isinstance(error, ProblemError)
-        return problem(error.status, error.detail, error.headers)
+        return problem(error.status, error.detail, error.headers, error.kind)
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

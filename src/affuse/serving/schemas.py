@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from affuse.serving.engine import Job, ServedModel
 from affuse.serving.formats import Detail, timeline_dict
-from affuse.serving.problems import ProblemDetails, details, status_of
+from affuse.serving.problems import ProblemDetails, failure_problem
 
 
 class AnswerView(BaseModel):
@@ -120,7 +120,6 @@ class ModelDetailView(ModelView):
 
 def job_dict(job: Job, detail: Detail | None = None) -> dict[str, Any]:
     """A job as JSON; ``detail``: with its timeline, in so much detail."""
-    failure = job.failure
     told: dict[str, Any] = {
         "id": job.id,
         "model": job.request.model,
@@ -128,7 +127,7 @@ def job_dict(job: Job, detail: Detail | None = None) -> dict[str, Any]:
         "position": job.position,
         "windows_done": job.windows_done,
         "windows": job.windows,
-        "problem": None if failure is None else details(status_of(failure), failure.sentence),
+        "problem": None if job.failure is None else failure_problem(job.failure).details,
     }
     if detail is not None:
         told["timeline"] = None if job.timeline is None else timeline_dict(job.timeline, detail)

@@ -63,6 +63,8 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
+        if self.root_path:  # whether or not the proxy has taken it off the path, links have it
+            scope["root_path"] = self.root_path
         headers = Headers(scope=scope)
         refused = self._refused(scope, headers)
         if refused is None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from affuse.errors import AffuseError, argument
+from affuse.names import quote
 from affuse.parts.registry import unknown
 from affuse.serving.limits import Limits
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from affuse.serving.draining import DrainingServer
     from affuse.serving.engine import Engine
 
+_ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")
 
 
@@ -49,6 +51,21 @@ def check_address(host: str, token: str | None, no_token: bool) -> str:
     )
 
 
+def checked_root_path(path: str) -> str:
+    """The path below which a proxy shows the service, "" or /as/this.
+
+    Raises:
+        AffuseError: It is no such path.
+
+    Examples:
+        >>> checked_root_path("/affuse/")
+        '/affuse'
+    """
+    if path and not _ROOT_PATH.fullmatch(path):
+        raise AffuseError(f"{argument('root_path')} takes a path such as /affuse, not {quote(path)}.")
+    return path.rstrip("/")
+
+
 def check_installed() -> None:
     """That the packages of the service are here.
 
@@ -74,7 +91,7 @@ def chosen_limits(changes: Mapping[str, float]) -> Limits:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise AffuseError(f"{argument('limit')} {name}={changes[name]}: {first['msg'].lower()}.") from None
+        raise AffuseError(f"{argument('limit')} {name}={changes[name]:g}: {first['msg'].lower()}.") from None
 
 
 def name_models(sources: Sequence[str]) -> dict[str, str]:
@@ -102,12 +119,15 @@ def open_socket(host: str, port: int) -> socket.socket:
     Raises:
         AffuseError: The port is taken, or there is no such address.
     """
+    opened: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         opened = socket.socket(family, kind, protocol)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
     except OSError as error:
+        if opened is not None:
+            opened.close()
         why = (error.strerror or str(error)).lower()
         raise AffuseError(
             f"{host}:{port} cannot be listened on ({why}); choose another {argument('port')} or {argument('host')}."

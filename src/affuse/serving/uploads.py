@@ -12,6 +12,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from affuse.inference.words import SUFFIXES
 from affuse.serving.limits import Limits
 from affuse.serving.problems import ProblemError
 
@@ -133,10 +134,15 @@ class _Taking:
         if len(known) >= _FIELDS:
             raise ProblemError(422, f"There are more than {_FIELDS} fields; send those that are known.")
         if self._name in FILES:
-            path = self.folder / secrets.token_hex(16)
+            path = self.folder / (secrets.token_hex(16) + self._ending(options.get(b"filename", b"")))
             self.upload.files[self._name] = path
             self._file = path.open("xb")
         self._text = bytearray()
+
+    def _ending(self, name: bytes) -> str:
+        """That of a file of words says which format it is; it is one of ours, whatever the client's name was."""
+        ending = Path(name.decode("utf-8", "replace").replace("\0", "")).suffix.lower()
+        return ending if self._name == "words" and ending in SUFFIXES else ""
 
     def part_data(self, data: bytes, start: int, end: int) -> None:
         if self._file is not None:
@@ -167,7 +173,7 @@ class _Taking:
         if "clip" not in self.upload.files:
             raise ProblemError(422, "There is no clip; send it in the field clip (curl: -F clip=@talk.wav).")
         if not self.upload.files["clip"].stat().st_size:
-            raise ProblemError(422, "The clip is empty (0 bytes); send an audio or video file.")
+            raise ProblemError(422, "The clip is empty (0 bytes); send an audio or video file.", kind="clip")
 
     def close(self) -> None:
         """The file that is being written, if there is one."""
@@ -180,7 +186,7 @@ class _Taking:
 def _too_large(limits: Limits) -> ProblemError:
     return ProblemError(
         413, f"The upload is larger than the {limits.bytes:,} bytes that the service takes; send a smaller clip.",
-        {"Connection": "close"},
+        {"Connection": "close"}, "limit",
     )  # fmt: skip
 
 

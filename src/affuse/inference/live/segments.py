@@ -58,6 +58,7 @@ class LiveSegments:
         self._spans: dict[int, _Span] = {}  # in order
         self._span_of: dict[int, int] = {}  # of windows that wait for their answers
         self._order: dict[str, None] = {}  # of the modalities
+        self._partial: list[Segment] | None = None  # as it was asked for last; None: something has changed
 
     @property
     def waiting(self) -> int:
@@ -66,6 +67,8 @@ class LiveSegments:
 
     def expect(self, heard: Heard) -> None:
         """What a listener has heard."""
+        if heard.windows or any(news.last is not None for news in heard.spans):
+            self._partial = None
         for window in heard.windows:
             span = self._spans.setdefault(window.span, _Span())
             (span.awaited if window.sure else span.maybe)[window.number] = window
@@ -84,6 +87,7 @@ class LiveSegments:
     def say(self, span: int, words: Sequence[Word]) -> None:
         """The words of a span, before the answer of its last window."""
         self._spans[span].words = list(words)
+        self._partial = None
 
     def answer(
         self, number: int, probabilities: Mapping[str, np.ndarray], given: tuple[str, ...] = ()
@@ -95,6 +99,7 @@ class LiveSegments:
             probabilities: Task -> (classes,), calibrated; NaN where it had nothing to go by.
             given: The modalities that it had.
         """
+        self._partial = None
         span = self._spans.get(self._span_of.pop(number))
         if span is None:  # of a window that was not sure, and has come too late
             return
@@ -118,10 +123,17 @@ class LiveSegments:
             if not span.ended or span.awaited:
                 break
             del self._spans[number]
+        if found:
+            self._partial = None
         return found
 
     def partial(self) -> list[Segment]:
         """What follows the final segments, as it looks now."""
+        if self._partial is None:
+            self._partial = self._shown()
+        return list(self._partial)
+
+    def _shown(self) -> list[Segment]:
         found: list[Segment] = []
         for span in self._spans.values():
             group = deepcopy(span.group)

@@ -46,15 +46,17 @@ class LiveSegment(NamedTuple):
 
 
 class LiveStream:
-    """Prediction while the sound goes on: ``push`` every block, then ``close``. Or use it in a ``with`` block.
+    """Prediction while the sound goes on: ``push`` every block, then ``close``, which tells what is left.
 
     All final segments together are those of ``predict`` on the whole recording: the same times, labels and modalities;
     probabilities may differ by 0.0001, because how many windows run through the network together moves their last
     bits before they are rounded. (A label would differ only if two classes were equal to these bits.)
 
     A final segment comes when no window to come can change it: the last one of an utterance when the pause behind it
-    is long enough to end it, which takes 0.35 s of silence. With a recogniser, words of an utterance are heard when
+    is long enough to end it, which takes 0.29 s of silence. With a recogniser, words of an utterance are heard when
     it ends, and its final segments come then.
+
+    Behind a ``with`` block it takes no more, whether it was closed or broken off.
 
     Args:
         model: Trained.

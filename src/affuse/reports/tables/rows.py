@@ -12,6 +12,7 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.evaluation.predictions import measure_table
+from affuse.reports.numbers import UNKNOWN
 from affuse.reports.tables.results import tables_by_seed
 from affuse.reports.tables.run_tables import ReadRuns, RunTables
 from affuse.training.comparison_folder import RECORD
@@ -117,7 +118,9 @@ class Row:
         """The settings that tell it from ``rows``, in one line, marked if the test part was used for it."""
         axes = [a for a in self.settings if len({row.settings.get(a) for row in rows}) > 1] or ["loss"]
         axes = ["row"] if "row" in axes else axes  # the published row that 'affuse reproduce' stands for
-        text = ", ".join(str(self.settings[axis]) for axis in axes if axis in self.settings)
+        values = [str(self.settings[axis]) for axis in axes if axis in self.settings]
+        # of a baseline that stands for several values of an axis
+        text = ", ".join([value for value in values if value != UNKNOWN] or values)
         return text + (f" {MARK}" if self.on_test else "")
 
 

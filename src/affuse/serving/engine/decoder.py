@@ -42,9 +42,7 @@ class _CancelledError(Exception):
 def serve(models: Mapping[str, str], limits: Limits, pipe: Connection) -> None:
     """Read clips until the pipe ends. ``models``: name -> folder."""
     begin_worker()
-    signal.signal(
-        signal.SIGTERM, signal.SIG_IGN
-    )  # of a whole group: the service itself ends its processes, when done
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # of a whole group: the service itself ends its processes
     torch.set_num_threads(1)
     try:
         sides = {name: Side(folder) for name, folder in models.items()}

@@ -23,7 +23,7 @@ from affuse.serving.engine.job import Failure, Job
 from affuse.serving.engine.network_pool import NetworkPool, Unit
 from affuse.serving.engine.reader_pool import ReaderPool
 from affuse.serving.engine.request import Draining, Full, Request
-from affuse.serving.engine.served_model import ServedModel
+from affuse.serving.engine.served_model import ServedModel, recogniser_of
 from affuse.serving.engine.telling import tell
 from affuse.serving.limits import Limits
 
@@ -64,7 +64,7 @@ class Engine:
         models: Name -> what is known of it; filled by ``start``.
         jobs: Id -> job, finished ones for as long as ``limits`` keeps them.
         observe: Called with a quantity's name and its value: "queue_seconds" and "read_seconds" of a clip,
-            "answer_seconds" and "batch_windows" of a batch, "job_seconds" and "job_<state>" (1) of a finished job.
+            "answer_seconds" and "batch_windows" of a batch, "hear_seconds" of a piece of sound.
     """
 
     def __init__(
@@ -84,8 +84,12 @@ class Engine:
         self.draining = False
         self._folders = {name: find_folder(source) for name, source in models.items()}
         folders = {name: str(folder) for name, folder in self._folders.items()}
+        heard = {name: recogniser_of(folder, asr) for name, folder in self._folders.items()}
+        self._recognisers = {name: one for name, one in heard.items() if one is not None}
         threads = max(1, (os.cpu_count() or 1) // workers)
-        self._networks = NetworkPool(folders, asr, choose_device(device), threads, self.limits.batch, workers)
+        self._networks = NetworkPool(
+            folders, self._recognisers, choose_device(device), threads, self.limits.batch, workers
+        )
         count = self.limits.decoders if decoders is None else max(2, decoders)
         self._readers = ReaderPool(folders, self.limits, count, self._networks)
         self._waiting = FairQueue[Job]()
@@ -112,7 +116,7 @@ class Engine:
             await self.close()
             raise
         for name, folder in self._folders.items():
-            self.models[name] = ServedModel.of(name, folder, facts[name])
+            self.models[name] = ServedModel.of(name, folder, facts[name], self._recognisers.get(name))
         self._started = True
 
     @property
@@ -133,8 +137,12 @@ class Engine:
 
     @property
     def processes(self) -> dict[str, list[int]]:
-        """The ids of the processes: "decoders" and "networks"."""
-        return {"decoders": self._readers.pids, "networks": self._networks.pids}
+        """The ids of the processes: "decoders", "networks" and "recognisers"."""
+        return {
+            "decoders": self._readers.pids,
+            "networks": self._networks.pids(),
+            "recognisers": self._networks.pids(hears=True),
+        }
 
     def submit(self, request: Request) -> Job:
         """Take a clip in.
@@ -301,8 +309,6 @@ class Engine:
         now = time.monotonic()
         self._pace = 0.8 * self._pace + 0.2 * min(_LATEST, now - self._last_end)
         self._last_end = now
-        self.observe("job_seconds", now - job.begun_at)
-        self.observe(f"job_{state}", 1.0)
         job.change(state)
         self._keep(job)
 

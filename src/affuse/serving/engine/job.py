@@ -6,14 +6,11 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-import numpy as np
-
-from affuse.inference.clip_reader import ClipPlan
-from affuse.inference.timeline import Picture, Timeline
+from affuse.inference.timeline import Timeline
 from affuse.inference.timeline_maker import TimelineMaker
+from affuse.serving.engine.reading import Reading
 from affuse.serving.engine.request import Request
 
 State = Literal["queued", "reading", "hearing", "predicting", "done", "failed", "cancelled"]
@@ -31,34 +28,6 @@ class Failure(NamedTuple):
 
     sentence: str
     kind: Literal["clip", "limit", "crash", "internal"]
-
-
-@dataclass
-class Reading:
-    """What has come of a clip so far; thrown away where it is read once more.
-
-    Attributes:
-        plan: What its scan has found.
-        rows: Window -> task -> (classes,), of those that were answered.
-        given: Window -> its modalities.
-        causes: Why a modality could not be read, each cause once.
-        ended: Whether every window was read.
-        fault: What of the pictures could not be used, or "".
-        pictures: Some faces.
-    """
-
-    plan: ClipPlan | None = None
-    rows: dict[int, dict[str, np.ndarray]] = field(default_factory=dict[int, dict[str, np.ndarray]])
-    given: dict[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
-    causes: dict[str, None] = field(default_factory=dict[str, None])
-    ended: bool = False
-    fault: str = ""
-    pictures: list[Picture] = field(default_factory=list[Picture])
-
-    @property
-    def complete(self) -> bool:
-        """Whether every window was answered."""
-        return self.ended and self.plan is not None and len(self.rows) == len(self.plan.windows)
 
 
 class Job:
@@ -100,6 +69,9 @@ class Job:
         self.tries = 0
         self._cancel, self._position = cancel, position
         self._changed = asyncio.Event()
+        self._counts: tuple[int, int | None] | None = (
+            None  # when it is final, and nothing else is kept of its windows
+        )
 
     @property
     def position(self) -> int | None:
@@ -109,11 +81,13 @@ class Job:
     @property
     def windows_done(self) -> int:
         """Windows that were answered."""
-        return len(self.reading.rows)
+        return self._counts[0] if self._counts is not None else len(self.reading.rows)
 
     @property
     def windows(self) -> int | None:
         """How many there are; None until the clip was scanned."""
+        if self._counts is not None:
+            return self._counts[1]
         return None if self.reading.plan is None else len(self.reading.plan.windows)
 
     @property
@@ -148,5 +122,7 @@ class Job:
             self.state = state
         if self.final and self.finished_at is None:
             self.finished_at = time.monotonic()
+            self._counts = self.windows_done, self.windows
+            self.reading = Reading()
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()

@@ -1,4 +1,4 @@
-"""The processes with the weights, and the windows and pieces of sound that wait for them."""
+"""The processes with weights, and the windows and pieces of sound that wait for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from affuse.errors import AffuseError
-from affuse.serving.engine import networks
+from affuse.serving.engine import networks, recognising
 from affuse.serving.engine.child import Child
 from affuse.serving.engine.fair import FairQueue
 from affuse.serving.engine.frames import head_of, pack, unpack
@@ -50,9 +50,10 @@ class Unit:
 
 
 class _Network:
-    """One process; ``units`` is what it works on."""
+    """One process; ``units`` is what it works on. It recognises words, or answers windows."""
 
-    def __init__(self) -> None:
+    def __init__(self, hears: bool) -> None:
+        self.hears = hears
         self.child: Child
         self.ready = False
         self.units: list[Unit] = []
@@ -64,42 +65,46 @@ class NetworkPool:
 
     Args:
         folders: Name -> model folder.
-        asr: See ``networks.serve``.
+        recognisers: Name -> recogniser, of the models that have one: one process more has them all, for a piece of
+            sound may take it seconds.
         device: Where networks run.
         threads: Of each process.
         batch: Windows that run through a network together.
-        workers: How many processes.
+        workers: How many processes answer windows.
 
     Attributes:
-        observe: Called with a quantity's name and its value: "batch_windows", "answer_seconds".
+        observe: Called with a quantity's name and its value: "batch_windows", "answer_seconds", "hear_seconds".
     """
 
     def __init__(
         self,
         folders: Mapping[str, str],
-        asr: str | None,
+        recognisers: Mapping[str, str],
         device: str,
         threads: int,
         batch: int,
         workers: int,
     ) -> None:
-        self._args = (dict(folders), asr, device, threads, batch)
-        self._count = workers
-        self._networks: list[_Network] = []
+        self._answers = (dict(folders), device, threads, batch)
+        self._hears = (sorted(set(recognisers.values())), device, threads)
+        self._recognisers = dict(recognisers)
+        self._networks = [_Network(False) for _ in range(workers)]
+        self._networks += [_Network(True)] if recognisers else []
+        self._facts: dict[str, dict[str, Any]] = {}
         self._waiting = FairQueue[Unit]()
         self._batch: dict[str, int] = {}
         self._closing = False
         self.observe: Callable[[str, float], None] = lambda what, value: None
 
-    @property
-    def pids(self) -> list[int]:
-        """The processes' ids."""
-        return [one.child.pid for one in self._networks if one.child.pid is not None]
+    def pids(self, hears: bool = False) -> list[int]:
+        """The ids of the processes that recognise words, or of those that answer windows."""
+        found = [one.child.pid for one in self._networks if one.hears == hears]
+        return [pid for pid in found if pid is not None]
 
     @property
     def ready(self) -> bool:
         """Whether some process has its models."""
-        return any(one.ready for one in self._networks)
+        return any(one.ready for one in self._networks if not one.hears)
 
     @property
     def waiting(self) -> int:
@@ -107,19 +112,17 @@ class NetworkPool:
         return len(self._waiting)
 
     async def start(self) -> dict[str, dict[str, Any]]:
-        """Start the processes; what the first one says of its models.
+        """Start the processes and wait until all of them are ready; what they say of their models.
 
         Raises:
             AffuseError: A model cannot be loaded, or a process died of it.
         """
-        self._loaded: asyncio.Future[dict[str, dict[str, Any]]] = asyncio.get_running_loop().create_future()
-        for _ in range(self._count):
-            network = _Network()
+        self._loaded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        for network in self._networks:
             self._spawn(network)
-            self._networks.append(network)
-        facts = await self._loaded
-        self._batch = {name: fact["batch"] for name, fact in facts.items()}
-        return facts
+        await self._loaded
+        self._batch = {name: fact["batch"] for name, fact in self._facts.items()}
+        return self._facts
 
     def submit(self, unit: Unit) -> None:
         """It is answered when its client's turn comes."""
@@ -139,22 +142,25 @@ class NetworkPool:
         for network in self._networks:
             if not network.ready or network.units:
                 continue
-            first = self._waiting.take()
+            first = self._waiting.take(lambda one, hears=network.hears: (one.what == "hear") == hears)
             if first is None:
-                return
+                continue
             network.units = [first]
-            if first.what != "hear" and not first.alone:
+            if not network.hears and not first.alone:
                 self._fill(network.units, first)
             head = {"do": first.what, "model": first.model, "count": len(network.units)}
+            if network.hears:
+                head["recogniser"] = self._recognisers[first.model]
             network.begun = time.monotonic()
             network.child.send(pack(head), *(unit.frame for unit in network.units))
 
     async def close(self) -> None:
         """End all processes."""
         self._closing = True
-        for network in self._networks:
+        started = [network for network in self._networks if hasattr(network, "child")]
+        for network in started:
             network.child.kill()
-        for network in self._networks:
+        for network in started:
             await asyncio.to_thread(network.child.join)
 
     def _fill(self, units: list[Unit], first: Unit) -> None:
@@ -172,8 +178,8 @@ class NetworkPool:
             return
         network.ready = False
         network.child = Child(
-            networks.serve,
-            self._args,
+            recognising.serve if network.hears else networks.serve,
+            self._hears if network.hears else self._answers,
             lambda frame: self._hear(network, frame),
             lambda how: self._died(network, how),
         )
@@ -182,15 +188,18 @@ class NetworkPool:
         head = head_of(frame)
         if "ready" in head:
             network.ready = True
-            if not self._loaded.done():
-                self._loaded.set_result(head["ready"])
+            self._facts = head["ready"] or self._facts
+            if not self._loaded.done() and all(one.ready for one in self._networks):
+                self._loaded.set_result(None)
         elif "refused" in head:
             if not self._loaded.done():
                 self._loaded.set_exception(AffuseError(head["refused"]))
         else:
             units, network.units = network.units, []
-            self.observe("answer_seconds", time.monotonic() - network.begun)
-            self.observe("batch_windows", len(units))
+            taken = time.monotonic() - network.begun
+            self.observe("hear_seconds" if network.hears else "answer_seconds", taken)
+            if not network.hears:
+                self.observe("batch_windows", len(units))
             self._answer(units, frame)
         self.feed()
 
@@ -223,7 +232,7 @@ class NetworkPool:
             )
             return
         units, network.units = network.units, []
-        for unit in reversed(units):
+        for unit in reversed([unit for unit in units if unit.done is not _unheard]):
             unit.tries, unit.alone = unit.tries + 1, True
             if unit.tries < TRIES:
                 self._waiting.put_back(unit.client, unit)

@@ -9,52 +9,20 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from torch import Tensor
 
 from affuse.errors import AffuseError
-from affuse.inference.clip_reader import ClipPlan
-from affuse.inference.timeline import Picture
-from affuse.inference.tracks import Tracks
-from affuse.inference.windows import Window
-from affuse.inference.words import Word
 from affuse.serving.engine import decoder
 from affuse.serving.engine.child import Child
 from affuse.serving.engine.frames import head_of, pack, tensors_of
-from affuse.serving.engine.job import Failure, Job, Reading
+from affuse.serving.engine.job import Failure, Job
 from affuse.serving.engine.network_pool import NetworkPool, Unit
+from affuse.serving.engine.reading import Reading, plan_of
+from affuse.serving.engine.reading_process import ReadingProcess
 from affuse.serving.limits import Limits
 
 GRACE = 2.0  # seconds in which a decoder has to notice that nobody wants its clip any more
 TRIES = 2  # of a clip whose decoder died: something else may have killed it
 _PAUSE = 2.0  # seconds before a decoder that could not even start is started again
-
-
-class _Decoder:
-    """One process and its clip."""
-
-    def __init__(self) -> None:
-        self.child: Child
-        self.ready = False
-        self.job: Job | None = None
-        self.heard = 0.0  # when it last said something
-        self.open = 0  # windows and pieces of it that wait for an answer
-        self.words: list[tuple[int, list[Any]]] = []  # of the pieces so far, by their number
-        self.pieces = 0
-        self.pieces_ended = False
-        self.failure: Failure | None = None  # why it was killed
-        self.again = False  # its clip is stopped, to be read later
-        self.stopping: asyncio.TimerHandle | None = None  # kills it, where it does not stop by itself
-        self.begun = 0.0
-
-    def begin(self, job: Job | None) -> None:
-        """Nothing is left of the clip before."""
-        self.job, self.open, self.failure = job, 0, None
-        self.words, self.pieces, self.pieces_ended = [], 0, False
-        self.again = False
-        if self.stopping is not None:
-            self.stopping.cancel()
-            self.stopping = None
-        self.heard = self.begun = time.monotonic()
 
 
 class ReaderPool:
@@ -79,7 +47,8 @@ class ReaderPool:
     ) -> None:
         self._args = (dict(folders), limits)
         self._limits, self._networks = limits, networks
-        self._decoders = [_Decoder() for _ in range(decoders)]
+        self._decoders = [ReadingProcess() for _ in range(decoders)]
+        self._unanswered: set[Job] = set()  # they were read, and the networks are not done with them
         self._closing = False
         self.next_job: Callable[[Callable[[Job], bool]], Job | None] = lambda accept: None
         self.on_read: Callable[[Job], None] = lambda job: None
@@ -109,7 +78,13 @@ class ReaderPool:
         await self._loaded
 
     def feed(self) -> None:
-        """Give every idle decoder a clip; long ones never get the last of them."""
+        """Give every idle decoder a clip; long ones never get the last of them.
+
+        None is read while the windows of clips that were read are enough for the networks already: clips wait in the
+        queue, which is bounded, and not as windows in memory.
+        """
+        if self._left >= 2 * self._limits.batch:
+            return
         for one in self._decoders:
             if not one.ready or one.job is not None:
                 continue
@@ -135,17 +110,24 @@ class ReaderPool:
     def let_go(self, job: Job) -> None:
         """A job is over: whoever reads it still is stopped, and then it is released."""
         one = next((one for one in self._decoders if one.job is job), None)
+        self._unanswered.discard(job)
         if one is None:
             job.released.set()
+            self.feed()
         else:
             self._stop(one, job)
+
+    @property
+    def _left(self) -> int:
+        """How many windows of clips that were read are not answered."""
+        return sum((job.windows or 0) - job.windows_done for job in self._unanswered)
 
     @property
     def _long(self) -> int:
         """How many long clips are being read."""
         return sum(one.job is not None and one.job.long for one in self._decoders)
 
-    def _stop(self, one: _Decoder, job: Job) -> None:
+    def _stop(self, one: ReadingProcess, job: Job) -> None:
         one.child.send(pack({"do": "cancel", "job": job.id}))
         if one.stopping is None:
             one.stopping = asyncio.get_running_loop().call_later(GRACE, self._kill_if, one, job, None)
@@ -158,7 +140,7 @@ class ReaderPool:
                 one.child.kill()
                 await asyncio.to_thread(one.child.join)
 
-    def _spawn(self, one: _Decoder) -> None:
+    def _spawn(self, one: ReadingProcess) -> None:
         if self._closing:
             return
         one.ready = False
@@ -167,7 +149,7 @@ class ReaderPool:
             decoder.serve, self._args, lambda frame: self._hear(one, frame), lambda how: self._died(one, how)
         )
 
-    def _hear(self, one: _Decoder, frame: bytes) -> None:
+    def _hear(self, one: ReadingProcess, frame: bytes) -> None:
         head = head_of(frame)
         one.heard = time.monotonic()
         if "ready" in head:
@@ -181,18 +163,18 @@ class ReaderPool:
             self._hear_checked(one, one.job, head, frame)
         self.feed()
 
-    def _hear_checked(self, one: _Decoder, job: Job, head: dict[str, Any], frame: bytes) -> None:
+    def _hear_checked(self, one: ReadingProcess, job: Job, head: dict[str, Any], frame: bytes) -> None:
         """A file may have taken a decoder over: what it says is believed only if it can be."""
         try:
             self._hear_of(one, job, head, frame)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, SafetensorError):
             self._kill_if(one, job, Failure("Reading the clip made no sense; it may be damaged.", "crash"))
 
-    def _hear_of(self, one: _Decoder, job: Job, head: dict[str, Any], frame: bytes) -> None:
+    def _hear_of(self, one: ReadingProcess, job: Job, head: dict[str, Any], frame: bytes) -> None:
         """What a decoder says of its clip. Of a job that is over only the end counts."""
         if "failed" in head or "cancelled" in head or "end" in head:
             if "end" in head and not job.final:
-                _take_end(job, head, tensors_of(frame))
+                job.reading.end(head, tensors_of(frame))
             again = one.again and not job.final
             self._free(one, again)
             if again:
@@ -200,6 +182,7 @@ class ReaderPool:
             elif "failed" in head:
                 self._fail(job, Failure(head["failed"], head["kind"]))
             elif "end" in head and not job.final:
+                self._unanswered.add(job)
                 self._look_whether_read(job)
         elif job.final or one.again:
             return
@@ -211,12 +194,12 @@ class ReaderPool:
             one.pieces_ended = True
             self._send_words(one, job)
         elif "plan" in head:
-            job.reading.plan = _plan_of(head["plan"], tensors_of(frame)["peaks"])
+            job.reading.plan = plan_of(head["plan"], tensors_of(frame)["peaks"])
             job.change("predicting")
         elif "window" in head:
             self._answer_window(one, job, head, frame)
 
-    def _answer_window(self, one: _Decoder, job: Job, head: dict[str, Any], frame: bytes) -> None:
+    def _answer_window(self, one: ReadingProcess, job: Job, head: dict[str, Any], frame: bytes) -> None:
         reading, number = job.reading, int(head["window"])
         if reading.plan is None or number != len(reading.given) or number >= len(reading.plan.windows):
             raise ValueError("windows come in order")
@@ -231,6 +214,7 @@ class ReaderPool:
             self._answered(one, job)
             job.change()
             self._look_whether_read(job)
+            self.feed()
 
         self._networks.submit(
             Unit(
@@ -244,7 +228,7 @@ class ReaderPool:
             )
         )
 
-    def _hear_piece(self, one: _Decoder, job: Job, frame: bytes) -> None:
+    def _hear_piece(self, one: ReadingProcess, job: Job, frame: bytes) -> None:
         if job.state != "hearing":
             job.change("hearing")
         number, one.pieces, one.open = one.pieces, one.pieces + 1, one.open + 1
@@ -262,13 +246,13 @@ class ReaderPool:
             )
         )
 
-    def _send_words(self, one: _Decoder, job: Job) -> None:
+    def _send_words(self, one: ReadingProcess, job: Job) -> None:
         """When all pieces were heard: their words, in order."""
         if one.pieces_ended and len(one.words) == one.pieces:
             words = [word for _, heard in sorted(one.words, key=lambda item: item[0]) for word in heard]
             one.child.send(pack({"do": "words", "job": job.id, "words": words}))
 
-    def _answered(self, one: _Decoder, job: Job) -> None:
+    def _answered(self, one: ReadingProcess, job: Job) -> None:
         if one.job is job:
             one.open -= 1
             one.child.send(pack({"do": "answered", "job": job.id, "count": 1}))
@@ -280,7 +264,7 @@ class ReaderPool:
     def _fail(self, job: Job, failure: Failure) -> None:
         self.on_failed(job, failure)
 
-    def _grow(self, one: _Decoder, job: Job) -> None:
+    def _grow(self, one: ReadingProcess, job: Job) -> None:
         """A clip turns out to be long: where no other long one may be read, it waits for one of them."""
         if job.long:
             return
@@ -292,20 +276,20 @@ class ReaderPool:
             self._networks.forget(job)
             self._stop(one, job)
 
-    def _free(self, one: _Decoder, again: bool = False) -> None:
+    def _free(self, one: ReadingProcess, again: bool = False) -> None:
         """A decoder is done with its clip, which may go now, if it is not to be read again."""
         if one.job is not None and not again:
             one.job.released.set()
             self.observe("read_seconds", time.monotonic() - one.begun)
         one.begin(None)
 
-    def _kill_if(self, one: _Decoder, job: Job, failure: Failure | None) -> None:
+    def _kill_if(self, one: ReadingProcess, job: Job, failure: Failure | None) -> None:
         """A decoder that still has a job which nobody wants, or that is stuck."""
         if one.job is job and not self._closing:
             one.failure = failure
             one.child.kill()
 
-    def _died(self, one: _Decoder, how: str) -> None:
+    def _died(self, one: ReadingProcess, how: str) -> None:
         if self._closing:
             return
         if not self._loaded.done():
@@ -334,7 +318,7 @@ class ReaderPool:
         else:
             asyncio.get_running_loop().call_later(_PAUSE, self._spawn, one)
 
-    def _look_whether_stuck(self, one: _Decoder, job: Job) -> None:
+    def _look_whether_stuck(self, one: ReadingProcess, job: Job) -> None:
         """A decoder that neither waits for answers nor says anything for long is killed, and its clip refused."""
         if one.job is not job or self._closing:
             return
@@ -347,26 +331,3 @@ class ReaderPool:
             return
         told = f"Reading the clip made no progress for {most:g} seconds; convert it (wav, mp4)."
         self._kill_if(one, job, Failure(told, "limit"))
-
-
-def _take_end(job: Job, head: dict[str, Any], faces: Mapping[str, Tensor]) -> None:
-    reading = job.reading
-    if reading.plan is None or len(reading.given) != len(reading.plan.windows):
-        raise ValueError("the end comes after the last window")
-    reading.ended, reading.fault = True, str(head["fault"])
-    reading.pictures = [Picture(float(at), faces[str(i)].numpy()) for i, at in enumerate(head["times"])]
-
-
-def _plan_of(told: Mapping[str, Any], peaks: Tensor) -> ClipPlan:
-    sound, pictures = told["tracks"]
-    return ClipPlan(
-        "The clip",
-        float(told["start"]),
-        float(told["seconds"]),
-        [Window(float(start), float(end), int(span)) for start, end, span in told["windows"]],
-        [Word(float(start), float(end), str(text)) for start, end, text in told["words"]],
-        list(map(str, told["faults"])),
-        list(map(str, told["strange"])),
-        peaks.numpy(),
-        Tracks(bool(sound), bool(pictures), None),
-    )

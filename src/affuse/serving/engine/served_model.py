@@ -14,6 +14,21 @@ from affuse.inference.settings import Settings
 from affuse.inference.timeline_maker import TimelineMaker
 from affuse.inference.windows import check_lengths
 from affuse.models.defaults import PredictionDefaults
+from affuse.models.index import PREDICTION, read_index, read_json
+
+
+def recogniser_of(folder: Path, asr: str | None) -> str | None:
+    """What hears the words for a model: the operator's choice, else the model's own; None: nothing.
+
+    Args:
+        folder: Of the model.
+        asr: An id or a folder; None: there is no choice; "none": no words are recognised.
+    """
+    if asr is not None:
+        return None if asr == NO_RECOGNISER else asr
+    if PREDICTION not in read_index(folder):
+        return None
+    return PredictionDefaults.model_validate(read_json(folder / PREDICTION)).recogniser
 
 
 @dataclass(frozen=True)
@@ -43,11 +58,13 @@ class ServedModel:
     batch: int = 16
 
     @classmethod
-    def of(cls, name: str, folder: Path, facts: Mapping[str, Any]) -> ServedModel:
-        """A model by what a process with its weights tells of it (``networks.facts_of``)."""
+    def of(cls, name: str, folder: Path, facts: Mapping[str, Any], asr: str | None) -> ServedModel:
+        """A model by what a process with its weights tells of it (``networks.facts_of``); ``asr``: its recogniser."""
         defaults = PredictionDefaults.model_validate(facts["defaults"])
         told = {key: value for key, value in facts.items() if key != "defaults"}
-        return cls(name, folder, defaults=defaults, **told)
+        if facts["wordless"] and asr == defaults.recogniser:  # nothing reads what it would hear
+            asr = None
+        return cls(name, folder, defaults=defaults, asr=asr, **told)
 
     @property
     def recogniser(self) -> bool:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from affuse.serving.engine import Job
 from affuse.serving.formats import FORMATS, Detail, Format, accepted_format
-from affuse.serving.problems import ProblemError, problem_responses, status_of
+from affuse.serving.problems import ProblemError, failure_problem, problem_responses
 from affuse.serving.routes.forms import FORM
 from affuse.serving.schemas import TimelineView
 from affuse.serving.service import client_of, service_of
@@ -64,7 +64,7 @@ async def timeline_answer(job: Job, chosen: Format, detail: Detail, attachment: 
         ProblemError: It has none.
     """
     if job.failure is not None:
-        raise ProblemError(status_of(job.failure), job.failure.sentence)
+        raise failure_problem(job.failure)
     if job.timeline is None:
         raise ProblemError(409, "The job was cancelled; it has no timeline.")
     body = await asyncio.to_thread(chosen.render, job.timeline, detail)

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from affuse.errors import AffuseError
 from affuse.inference.live.stream import LiveSegment
 from affuse.inference.settings import Settings
-from affuse.serving.asking import chosen_model, chosen_tasks, settings_values
+from affuse.serving.asking import checked_settings, chosen_model, chosen_tasks, settings_values
 from affuse.serving.engine.stream_decoder import StreamDecoder
 from affuse.serving.limits import Limits
 from affuse.serving.live import LiveSession
@@ -84,7 +84,7 @@ def _ask(websocket: WebSocket) -> _Asked:
     model = chosen_model(query.get("model"), engine)
     tasks = chosen_tasks(query.get("tasks"), engine, model)
     fields: Mapping[str, str] = {name: query[name] for name in _FIELDS if name in query}
-    settings = Settings.of(settings_values(fields, engine, model))
+    settings = checked_settings(settings_values(fields, engine, model), engine, model)
     return _Asked(model, int(rate), format, settings, tasks)
 
 

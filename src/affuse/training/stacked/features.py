@@ -40,6 +40,7 @@ class Packed:
         Returns:
             (..., t, w) float32 with its mask, t being the longest of them, 1 at least.
         """
+        index = index.to(self.steps.device)
         lengths = self.lengths[index]
         places = torch.arange(max(1, int(lengths.max())), device=index.device)
         mask = places < lengths[..., None]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -132,12 +133,15 @@ def pooled_table(model: Model, features: Features) -> dict[str, Pooled]:
     """
     fusion = model.fusion
     assert isinstance(fusion, PooledFusion)
-    order = torch.from_numpy(np.argsort(features.lengths, kind="stable"))
+    device = next(iter(features.packed.values())).steps.device
+    # copies: the model's own stay where its weights are
+    standardisers = {name: deepcopy(one).to(device) for name, one in model.standardisers.items()}
+    order = torch.from_numpy(np.argsort(features.lengths, kind="stable")).to(device)
     parts: dict[str, list[Pooled]] = {name: [] for name in fusion.pooling}
     with torch.no_grad():
         for chunk in order.split(CHUNK):
             sequences = {name: packed.rows(chunk) for name, packed in features.packed.items()}
-            for name, standardiser in model.standardisers.items():
+            for name, standardiser in standardisers.items():
                 sequences[name] = standardiser(sequences[name])
             for name, pooled in fusion.pool(sequences).items():
                 parts[name].append(pooled)

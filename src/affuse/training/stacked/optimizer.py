@@ -26,7 +26,14 @@ class Moments(NamedTuple):
     @classmethod
     def of(cls, parameter: Tensor) -> Moments:
         """Before the first step."""
-        return cls(torch.zeros_like(parameter), torch.zeros_like(parameter), torch.zeros(()))
+        # torch's fused kernel wants the count where the parameter is
+        return cls(
+            torch.zeros_like(parameter), torch.zeros_like(parameter), torch.zeros((), device=parameter.device)
+        )
+
+    def beside(self, parameter: Tensor) -> Moments:
+        """The same where a parameter is: a state that was read from a file is on the processor."""
+        return Moments(*(one.to(parameter.device) for one in self))
 
 
 @dataclass
@@ -97,7 +104,7 @@ class StackedAdam:
                 self.rows[run].append(_Row(kind, slot.task, number, row, slot.parameter.data[row], state))
         self.weightings = [
             [
-                (parameter, moments[run].setdefault(f"weighting.{name}", Moments.of(parameter.detach())))
+                (parameter, _kept(moments[run], f"weighting.{name}", parameter.detach()))
                 for name, parameter in weighting.named_parameters()
                 if parameter.requires_grad
             ]
@@ -164,6 +171,13 @@ class StackedAdam:
             factor = (bound / (total + 1e-6)).clamp(max=1.0)
             for grad in own:
                 grad.mul_(factor)
+
+
+def _kept(moments: dict[str, Moments], name: str, parameter: Tensor) -> Moments:
+    """The state of a parameter, kept under its name."""
+    known = moments.get(name)
+    moments[name] = Moments.of(parameter) if known is None else known.beside(parameter)
+    return moments[name]
 
 
 class _Row(NamedTuple):

@@ -1,0 +1,1 @@
+"""``affuse.Client``: the service of another process or machine, from Python."""

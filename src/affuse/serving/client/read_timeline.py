@@ -1,0 +1,78 @@
+"""The JSON of the service back to timelines and segments."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from affuse.errors import AffuseError
+from affuse.inference.sound_scan import PEAK_SECONDS
+from affuse.inference.timeline import Answer, CurvePoint, Picture, Segment, Timeline
+from affuse.inference.words import Word
+
+_OF_SEGMENTS = ("start", "end", "modalities", "text")
+
+
+def read_timeline(told: Mapping[str, Any], clip: str) -> Timeline:
+    """The timeline that ``detail=full`` tells.
+
+    Args:
+        told: The JSON.
+        clip: How the caller calls the clip, which the service does not know.
+
+    Raises:
+        AffuseError: It is no timeline.
+    """
+    try:
+        return Timeline(
+            clip, float(told["seconds"]), [read_segment(one) for one in told["segments"]],
+            {task: _answer(one) for task, one in told["summary"].items()}, told["labels"],
+            told["window"], told["hop"], [Word(**one) for one in told.get("words", ())], told["faults"],
+            told["warning"], float(told["start"]), _peaks(told), _pictures(told), told["left_out"], _moments(told),
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AffuseError(
+            f"The service's answer is no timeline of this version of affuse ({error}); use the same version here and "
+            "there."
+        ) from None
+
+
+def read_segment(told: Mapping[str, Any]) -> Segment:
+    """A segment, as it stands in a timeline or a stream's message."""
+    answers = {task: _answer(one) for task, one in told.items() if task not in _OF_SEGMENTS}
+    return Segment(told["start"], told["end"], answers, tuple(told["modalities"]), told["text"])
+
+
+def _answer(told: Mapping[str, Any]) -> Answer:
+    return Answer(told["label"], told["confidence"], told["unsure"], told["probabilities"])
+
+
+def _moments(told: Mapping[str, Any]) -> list[CurvePoint]:
+    return [
+        CurvePoint(one["start"], one["end"], {task: one[task] for task in told["labels"]})
+        for one in told.get("moments", ())
+    ]
+
+
+def _peaks(told: Mapping[str, Any]) -> np.ndarray:
+    """Of every ``PEAK_SECONDS``; a long clip's were joined by the service, and are repeated here."""
+    if "peaks" not in told:
+        return np.zeros(0, np.float32)
+    values = np.asarray(told["peaks"]["values"], np.float32)
+    return np.repeat(values, max(1, round(told["peaks"]["seconds"] / PEAK_SECONDS)))
+
+
+def _pictures(told: Mapping[str, Any]) -> list[Picture]:
+    import cv2
+
+    found: list[Picture] = []
+    for one in told.get("faces", ()):
+        data = np.frombuffer(base64.b64decode(one["image"].partition(",")[2]), np.uint8)
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise ValueError("a face is no picture")
+        found.append(Picture(one["time"], np.ascontiguousarray(pixels[:, :, ::-1])))
+    return found

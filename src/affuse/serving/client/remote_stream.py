@@ -1,0 +1,146 @@
+"""A live stream to a service: the interface of ``affuse.Model.stream``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from affuse.errors import AffuseError
+from affuse.inference.live.stream import LiveSegment, checked_block
+from affuse.media.samples import check_rate
+from affuse.serving.client.connection import CONNECT, Connection, UnreachedError, problem_error
+from affuse.serving.client.read_timeline import read_segment
+
+_END_SECONDS = 120.0  # that the last answers may take
+
+
+class RemoteStream:
+    """Sound goes in while it is made, segments come out; ``Client.stream`` makes it.
+
+    Args:
+        connection: To the service.
+        rate: Of the samples, in Hz.
+        fields: What is asked for.
+
+    Attributes:
+        warning: What should be known before the answers are believed, or "".
+
+    Raises:
+        AffuseError: The service refuses, or the package websockets is missing.
+    """
+
+    def __init__(self, connection: Connection, rate: int, fields: Mapping[str, str]) -> None:
+        try:
+            from websockets.exceptions import WebSocketException
+            from websockets.sync.client import connect
+        except ImportError:
+            raise AffuseError("A stream needs the package websockets: pip install 'affuse[serve]'.") from None
+        self.rate = check_rate(rate)
+        self._opened = ExitStack()
+        self._address = connection.address
+        query = urlencode({"rate": str(self.rate), "format": "f32le", **fields})
+        url = f"ws{connection.address.removeprefix('http')}/v1/stream?{query}"
+        try:
+            self._socket = self._opened.enter_context(
+                connect(
+                    url, additional_headers=connection.headers, open_timeout=CONNECT, compression=None,
+                    proxy=None if connection.local else True,
+                )
+            )  # fmt: skip
+        except (WebSocketException, OSError) as error:
+            raise UnreachedError(
+                f"{self._address} takes no stream ({error}); look at its address and token."
+            ) from None
+        self._closed = self._ended = False
+        self.warning = str(self._receive(CONNECT).get("warning", ""))
+
+    def push(self, block: Any) -> list[LiveSegment]:
+        """Send the next samples, however many: (time,), mono, floats from -1 to 1, or int16.
+
+        Returns:
+            What has come since: segments that have become final, then those that may change.
+
+        Raises:
+            AffuseError: Samples of another kind, a stream that was closed, or what the service says of it.
+        """
+        if self._closed:
+            raise AffuseError("This stream was closed; open another one (client.stream).")
+        samples, _ = checked_block(block)
+        self._send(samples.astype("<f4").tobytes())
+        told: list[LiveSegment] = []
+        while (message := self._receive(0)) is not _NOTHING:
+            told = _joined(told, message)
+        return told
+
+    def close(self) -> list[LiveSegment]:
+        """End the sound: the segments that are left, all of them final."""
+        if self._closed:
+            return []
+        self._closed = True
+        self._send(json.dumps({"type": "end"}))
+        told: list[LiveSegment] = []
+        while not self._ended:
+            message = self._receive(_END_SECONDS)
+            if message is _NOTHING:
+                self._opened.close()
+                raise UnreachedError(
+                    f"{self._address} has not ended the stream within {_END_SECONDS:g} seconds."
+                )
+            told = _joined(told, message)
+        self._opened.close()
+        return [one for one in told if one.final]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed = True
+        self._opened.close()
+
+    def _send(self, message: bytes | str) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            self._socket.send(message)
+        except ConnectionClosed:
+            self._receive(0)  # why the service has closed it stands in its last message
+            raise self._broken() from None
+
+    def _receive(self, seconds: float) -> Mapping[str, Any]:
+        """The next message; ``_NOTHING`` where there is none within so many seconds."""
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            message = json.loads(self._socket.recv(timeout=seconds))
+        except TimeoutError:
+            return _NOTHING
+        except (ConnectionClosed, ValueError):
+            raise self._broken() from None
+        if message["type"] == "problem":
+            self._closed = True
+            self._opened.close()
+            raise problem_error(message)
+        self._ended = message["type"] == "end"
+        return message
+
+    def _broken(self) -> UnreachedError:
+        return UnreachedError(f"The stream to {self._address} broke; open another one.")
+
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+def _joined(told: list[LiveSegment], message: Mapping[str, Any]) -> list[LiveSegment]:
+    """Later segments that may change take the place of earlier ones."""
+    if message.get("type") != "segments":
+        return told
+    final = [one for one in told if one.final] + [
+        LiveSegment(read_segment(one), True) for one in message["final"]
+    ]
+    return final + [LiveSegment(read_segment(one), False) for one in message["partial"]]
