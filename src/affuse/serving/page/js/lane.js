@@ -22,7 +22,7 @@ export class Lane {
     /** @type {HTMLElement[][]} */
     this.strips = []; // the segments of each task
     this.axis = make("div", { class: "axis", "aria-hidden": true });
-    const seekable = [wave(timeline.peaks, timeline.seconds)];
+    const seekable = [wave(timeline, tasks[0])];
     this.lane = make("div", { class: "lane" }, seekable[0]);
     for (const task of timeline.segments.length ? tasks : []) {
       const rows = curves(timeline, task);
@@ -115,15 +115,20 @@ export class Lane {
   }
 }
 
-/** Every value is the loudest sample of a stretch, drawn at its middle. @param {{seconds: number, values: number[]}} peaks @param {number} seconds */
-function wave(peaks, seconds) {
-  const values = peaks?.values || [];
+/** Every value is the loudest sample of a stretch, drawn at its middle; behind it the segments' colours. @param {any} timeline @param {string} task */
+function wave({ peaks, start, seconds, segments, labels }, task) {
+  const values = /** @type {number[]} */ (peaks.values);
   const most = Math.max(0.05, ...values);
   const width = values.length ? seconds / peaks.seconds : 1;
   const side = (/** @type {number} */ sign) => {
     const heights = values.map(value => (50 + (sign * 48 * value) / most).toFixed(1));
     return [`0 ${heights[0]}`, ...heights.map((y, i) => `${i + 0.5} ${y}`), `${width} ${heights[heights.length - 1]}`];
   };
+  const tints = segments.map((/** @type {any} */ one) => {
+    const tint = draw("rect", { x: ((one.start - start) / seconds) * width, width: ((one.end - one.start) / seconds) * width, height: 100 });
+    tint.style.fill = colourOf(one[task].label, labels[task]);
+    return tint;
+  });
   const shape = values.length ? `M${[...side(-1), ...side(1).reverse()].join("L")}Z` : "";
-  return draw("svg", { class: "wave", viewBox: `0 0 ${width} 100`, preserveAspectRatio: "none", "aria-hidden": true }, draw("path", { d: shape }));
+  return draw("svg", { class: "wave", viewBox: `0 0 ${width} 100`, preserveAspectRatio: "none", "aria-hidden": true }, ...tints, draw("path", { d: shape }));
 }
