@@ -29,7 +29,7 @@ if CHROMIUM is None:
     pytest.skip("Chromium is not installed: apt-get install chromium", allow_module_level=True)
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from serving.served_page import TOKEN, Served, Watched, chromium, served_page, watched_page
 
@@ -369,6 +369,22 @@ def test_the_place_in_the_queue_is_told_and_cancelling_stops_the_work(
     expect(page.get_by_role("button", name="Predict")).to_be_focused()
     until(page, lambda: status(served.open, job) == 404)
     until(page, lambda: "\naffuse_running 0.0" in metrics(served.open))
+
+
+def test_a_job_is_followed_through_a_lost_connection(watched: Watched, clips: Path) -> None:
+    watched.refusals = True  # Chromium logs what is lost
+    lost: list[str] = []
+
+    def lose_the_first(route: Route) -> None:
+        lost.append(route.request.url)
+        if len(lost) == 1:
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    watched.page.route("**/events", lose_the_first)
+    assert predict(watched.page, clips / "talk.wav")["segments"]
+    assert len(lost) == 2
 
 
 def test_leaving_the_page_stops_the_work(page: Page, served: Served, clips: Path) -> None:
