@@ -115,7 +115,7 @@ def test_a_job_tells_how_far_it_is(client: Client, talk: Path, whole: Timeline) 
 
 
 def test_a_cancelled_job_has_no_timeline(client: Client, long_talk: Path, service: RunningService) -> None:
-    job = client.submit(long_talk)
+    job = client.submit(long_talk, window=1.0, hop=0.05)
     with pytest.raises(AffuseError, match="not finished"):
         job.timeline()
     job.cancel()

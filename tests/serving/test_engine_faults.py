@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
 
@@ -79,7 +79,7 @@ async def until_state(job: Job, *states: str) -> None:
     raise AssertionError(f"{job.state}: {job.failure}")
 
 
-async def until(condition) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         await asyncio.sleep(0.02)
 

@@ -24,6 +24,11 @@ from serving.running_service import RunningService, check_problem, wait_until
 
 TEXTS = {"vtt": VttWriter(), "srt": SrtWriter(), "csv": CsvWriter(), "txt": AudacityWriter()}
 
+SLOW = {
+    "window": "1",
+    "hop": "0.05",
+}  # so many windows that a clip takes longer than what a test does meanwhile
+
 
 def close_to(value: Any) -> Any:
     """JSON whose numbers may differ in the last digit of probabilities."""
@@ -183,7 +188,7 @@ def test_a_jobs_timeline_is_a_file_in_every_format(
 
 def test_delete_stops_the_work_and_removes_the_clip(service: RunningService, long_talk: Path) -> None:
     before = service.metric(r'affuse_clips_total\{model="starter",state="cancelled"\}')
-    id = service.submit(long_talk)
+    id = service.submit(long_talk, **SLOW)
     job = service.engine.jobs[id]
     check_problem(service.http.get(f"/v1/jobs/{id}/timeline"), 409, "not finished")
     assert service.uploads
@@ -199,7 +204,7 @@ def test_delete_stops_the_work_and_removes_the_clip(service: RunningService, lon
 
 def test_a_client_that_goes_away_ends_its_work(service: RunningService, long_talk: Path) -> None:
     request = httpx2.Request(
-        "POST", f"{service.address}/v1/predict", files={"clip": ("a.wav", long_talk.read_bytes())}
+        "POST", f"{service.address}/v1/predict", files={"clip": long_talk.read_bytes()}, data=SLOW
     )
     head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
     with socket.create_connection(("127.0.0.1", service.port)) as wire:
@@ -214,11 +219,10 @@ def test_a_client_that_goes_away_ends_its_work(service: RunningService, long_tal
 def test_beyond_the_queue_there_is_no_room(service: RunningService, long_talk: Path) -> None:
     ids: list[str] = []
     try:
-        with long_talk.open("rb") as file:
-            answers = []
-            for _ in range(8):
-                file.seek(0)
-                answers.append(service.http.post("/v1/jobs", files={"clip": file}))
+        answers: list[httpx2.Response] = []
+        while not answers or (answers[-1].status_code == 202 and len(answers) < 30):
+            with long_talk.open("rb") as file:
+                answers.append(service.http.post("/v1/jobs", files={"clip": file}, data=SLOW))
         ids = [one.json()["id"] for one in answers if one.status_code == 202]
         refused = [one for one in answers if one.status_code != 202]
         assert refused
@@ -304,7 +308,7 @@ def test_what_is_not_there_is_a_problem(service: RunningService, talk: Path) -> 
         ({"side": "middle"}, "side takes left or right"),
         ({"face": "0.5"}, "face takes two numbers"),
         ({"face": "2,0.5"}, "face takes two numbers"),
-        ({"classes": "joy,anger"}, "joy"),
+        ({"classes": "hunger,anger"}, "hunger"),
         ({"asr": "true"}, "has no recogniser here"),
         ({"asr": "openai/whisper-large"}, "asr takes true or false"),
         ({"device": "cuda"}, "There is no 'device' among the fields of the form"),

@@ -101,7 +101,8 @@ def test_it_begins_drains_and_ends(left: Path, long_talk: Path) -> None:
         clip = long_talk.read_bytes()
 
         def predict() -> None:
-            answers.append(one.http.post("v1/predict", files={"clip": clip}))
+            many = {"window": "1", "hop": "0.1"}
+            answers.append(one.http.post("v1/predict", files={"clip": clip}, data=many))
 
         asking = threading.Thread(target=predict)
         asking.start()

