@@ -253,9 +253,10 @@ def test_a_fault_of_ours_is_told_without_its_inside(
     def fail(*args: object) -> None:
         raise RuntimeError(f"something at {talk}")
 
-    monkeypatch.setattr(service.inner.state.service.desk, "submit", fail)
+    monkeypatch.setattr(service.engine, "submit", fail)
     answer = service.predict(talk)
     check_problem(answer, 500, "The service failed (RuntimeError)")
     assert str(talk) not in answer.text
+    assert not service.uploads
     for name, value in HEADERS.items():
         assert answer.headers[name] == value

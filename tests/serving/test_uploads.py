@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from affuse.serving.engine.fair import FairQueue
 from serving.running_service import RunningService, check_problem, wait_until
 
 BOUNDARY = b"bound-7d3"
@@ -120,6 +121,28 @@ def test_a_clip_that_is_too_large_is_refused_before_it_is_sent(service: RunningS
     assert told.startswith(b"HTTP/1.1 413 ")
     assert b"larger than the 8,000,000 bytes" in told
     assert b'"kind":"limit"' in told
+
+
+def test_nobody_sends_a_clip_for_which_there_is_no_room(
+    service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.engine, "draining", True)
+    with wire(service, "Content-Length: 7000000") as opened:  # and not a byte of it
+        assert opened.recv(100).startswith(b"HTTP/1.1 503 ")
+    monkeypatch.undo()
+    crowded = FairQueue[object]()
+    for _ in range(service.engine.limits.queue):
+        crowded.put("127.0.0.1", object())
+    monkeypatch.setattr(service.engine, "_waiting", crowded)
+    with wire(service, "Content-Length: 7000000") as opened:
+        assert opened.recv(100).startswith(b"HTTP/1.1 429 ")
+
+
+def test_a_part_whose_head_does_not_end_is_refused(service: RunningService) -> None:
+    """Heads of parts are held in memory."""
+    check_problem(
+        post(service, HEAD[:-4] + b"; x=" + b"y" * 100_000 + b"\r\n\r\na" + END), 400, "multipart form"
+    )
 
 
 def test_an_endless_upload_ends(service: RunningService) -> None:

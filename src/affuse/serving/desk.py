@@ -25,6 +25,20 @@ class Desk:
         self.engine, self.metrics = engine, metrics
         self._watching: set[asyncio.Task[None]] = set()
 
+    def check_room(self, client: str) -> None:
+        """Before a clip is received: nobody sends 500 MB to hear that the queue is full.
+
+        Args:
+            client: Whose it is.
+
+        Raises:
+            ProblemError: There is no room.
+        """
+        try:
+            self.engine.check_room(client)
+        except AffuseError as error:
+            raise problem_of(error) from None
+
     def submit(self, upload: Upload, client: str) -> Job:
         """Begin the work on an upload, whose files are ours from now on.
 

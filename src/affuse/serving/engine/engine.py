@@ -152,14 +152,12 @@ class Engine:
             Full: Too many clips wait already.
             Draining: The service is about to end.
         """
-        if self.draining or not self._started:
-            raise Draining
+        self.check_room(request.client)
         if request.model not in self.models:
             raise AffuseError(f"{unknown(request.model, list(self.models), 'models of this service')}.")
         model = self.models[request.model]
         hear = model.hears(request.settings)
         maker = model.maker(request.settings, request.tasks)
-        self._check_room(request.client)
         long = request.clip.stat().st_size > self.limits.long_bytes
         job = Job(request, maker, hear, long, self._cancel, self._position)
         self.jobs[job.id] = job
@@ -248,8 +246,20 @@ class Engine:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _check_room(self, client: str) -> None:
-        """Where the queue is full, whoever has less than a fair share of it may still come, up to twice its length."""
+    def check_room(self, client: str) -> None:
+        """Whether a clip would be taken in now, which can be asked before it is sent.
+
+        Where the queue is full, whoever has less than a fair share of it may still come, up to twice its length.
+
+        Args:
+            client: Whose clip it is.
+
+        Raises:
+            Full: Too many clips wait already.
+            Draining: The service is about to end.
+        """
+        if self.draining or not self._started:
+            raise Draining
         count, most = len(self._waiting), self.limits.queue
         if count < most:
             return

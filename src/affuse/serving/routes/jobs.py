@@ -33,6 +33,7 @@ HEARTBEAT = 15.0  # seconds; proxies close what is silent for longer
 async def create_job(request: Request) -> Response:
     """Take a clip in and answer at once; ``Location`` says where its state is."""
     service = service_of(request)
+    service.desk.check_room(client_of(request))
     upload = await receive_upload(request, service.folder, service.engine.limits)
     detail_of(upload.fields.pop("detail", None), upload.remove)
     job = service.desk.submit(upload, client_of(request))

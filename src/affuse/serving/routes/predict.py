@@ -41,6 +41,7 @@ async def predict(request: Request) -> Response:
     """Predict one clip and wait for its timeline. A client that goes away ends the work."""
     service = service_of(request)
     chosen = accepted_format(request.headers.get("Accept"))
+    service.desk.check_room(client_of(request))
     upload = await receive_upload(request, service.folder, service.engine.limits)
     detail = detail_of(upload.fields.pop("detail", None), upload.remove)
     job = service.desk.submit(upload, client_of(request))
