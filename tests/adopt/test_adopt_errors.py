@@ -36,7 +36,11 @@ def test_the_command_writes_what_python_writes(
     )  # fmt: skip
     assert told.code == 0
     assert told.out == f"The model is in {tmp_path / 'a'}\n"
-    assert told.err.strip().splitlines()[-1].startswith("Commercial use: unknown, because of the encoder of audio")
+    assert (
+        told.err.strip()
+        .splitlines()[-1]
+        .startswith("Commercial use: unknown, because of the encoder of audio")
+    )
     affuse.adopt([voice, words], tmp_path / "b", weights={"audio": 1, "text": 0.5}, name="a")
     for name in ("recipe.yaml", "README.md", "labels.json", "model.safetensors"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

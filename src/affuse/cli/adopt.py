@@ -50,7 +50,9 @@ def adopt(
             cache=cache, device=device, progress=progress,
         )  # fmt: skip
     output.print(f"The model is in {folder}", soft_wrap=True)
-    told = affuse.licences(folder).verdict.replace("the licences above tell", f"'affuse licences {folder}' tells")
+    told = affuse.licences(folder).verdict.replace(
+        "the licences above tell", f"'affuse licences {folder}' tells"
+    )
     messages.print(told, soft_wrap=True, markup=False)
 
 
