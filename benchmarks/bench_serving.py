@@ -16,6 +16,7 @@ import resource
 import tempfile
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,7 +107,7 @@ async def together(engine: Engine, model: str, clips: list[Path], clients: int) 
     return await load(ask, clips, clients)
 
 
-async def load(ask, clips: list[Path], clients: int) -> Measured:
+async def load(ask: Callable[[Path], Awaitable[None]], clips: list[Path], clients: int) -> Measured:
     waits: list[float] = []
     left = deque(clips)
 

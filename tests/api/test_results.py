@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import affuse
-from affuse.api.experiments import count_epochs
+from affuse.api.experiments import CountedEpochs
 from affuse.errors import AffuseError
 from command import affuse as command
 from small_corpus import make_corpus
@@ -276,14 +276,24 @@ class _Told:
 
 def test_the_bar_of_a_run_begins_where_the_run_was(run: affuse.Run, place: Path) -> None:
     told = _Told()
-    report = count_epochs(told, 50, fresh=False)  # a run that goes on
+    report = CountedEpochs(told, 50, fresh=False)  # a run that goes on
     assert told.begun == []
     for epoch in (31, 32):
         report(epoch, {})
     assert (told.begun, told.steps) == ([("epochs", 50, 30)], 2)
     told = _Told()
-    count_epochs(told, 50, fresh=True)
+    CountedEpochs(told, 50, fresh=True)
     assert told.begun == [("epochs", 50, 0)]  # seen before the first epoch is done
+    told = _Told()
+    report = CountedEpochs(told, 2, fresh=True)
+    for epoch in (1, 2):
+        report(epoch, {})
+    assert told.begun == [
+        ("epochs", 2, 0),
+        ("predictions and model", 1, 0),
+    ]  # what comes after the last epoch
+    report.end()
+    assert told.steps == 3
     told = _Told()
     affuse.train("server", place / "corpus", run.folder, set=SMALL, cache=place / "cache", progress=told)
     assert "epochs" not in [task for task, _, _ in told.begun]  # finished earlier: nothing is run

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from affuse.cli.app import app
 from affuse.cli.listing import list_parts
+from command import affuse
 
 VERBS = (
     "prepare", "validate", "train", "compare", "reproduce", "evaluate", "report", "predict", "export", "push", "pull",
@@ -240,3 +241,30 @@ def test_a_wrong_name_is_answered_before_anything_heavy_is_imported(
     assert answer in done.stdout + done.stderr
     assert done.stderr.splitlines()[-1] == "heavy: []"
     assert not (place / "y").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("train server corpus --out", "Option '--out' requires an argument."),
+        ("train server corpus --seed", "Option '--seed' requires an argument."),
+        ("train server corpus --out y --seed x", "--seed takes a whole number, not 'x'."),
+        ("train server corpus --out y --out z", "--out is given twice; give it once; see 'affuse train -h'."),
+        ("train", "Missing argument 'RECIPE'; see 'affuse train -h'."),
+        ("compare server corpus", "Missing option '--out'; see 'affuse compare -h'."),
+        ("compare server corpus --out y --jobs 0", "--jobs takes a whole number from 1, not '0'."),
+        ("reproduce multi-loss corpus --out y --jobs -1", "--jobs takes a whole number from 1, not '-1'."),
+        ("predict model clip.wav --jobs 0.5", "--jobs takes a whole number from 1, not '0.5'."),
+        ("demo --jobs none", "--jobs takes a whole number from 1, not 'none'."),
+        ("listen --seconds -1", "--seconds takes a number from 0, not '-1'."),
+        ("listen --rate 0", "--rate takes a whole number from 1, not '0'."),
+        ("serve --port http", "--port takes a whole number, not 'http'."),
+        ("trian", "No such command 'trian' (did you mean 'train'?); see 'affuse -h'."),
+        ("--nothing", "No such option: --nothing; see 'affuse -h'."),
+    ],
+)
+def test_a_command_line_that_cannot_be_read_is_one_sentence_as_any_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, line: str, answer: str
+) -> None:
+    done = affuse(capsys, monkeypatch, *line.split())
+    assert (done.code, done.out, done.err) == (2, "", f"affuse: {answer}\n")

@@ -1,5 +1,7 @@
 """`bert` and `speech` on small random models in transformers' own format."""
 
+import logging
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from huggingface_hub.utils import http_backoff
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder
+from affuse.encoders.pretrained import attempts_unsaid
 from affuse.encoders.speech import SpeechEncoder, SpeechOptions
 from affuse.encoders.text import TextEncoder, TextOptions
 from affuse.errors import AffuseError, ClipError
@@ -209,3 +213,22 @@ def test_a_batch_without_any_audio_is_all_missing(wav2vec2: str) -> None:
     encoder = SpeechEncoder(SpeechOptions(model=wav2vec2)).eval()
     nothing = FeatureSequence(torch.zeros(2, 1), torch.zeros(2, 1, dtype=torch.bool))
     assert not encoder(nothing).mask.any()
+
+
+def test_attempts_to_reach_the_hub_are_not_told_one_by_one(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"  # where nobody listens afterwards
+
+    def attempt() -> None:
+        with pytest.raises(Exception, match=r"refused"):  # of the HTTP client that the library uses
+            http_backoff("HEAD", url, max_retries=1, base_wait_time=0)
+
+    with attempts_unsaid():
+        attempt()
+        logging.getLogger("huggingface_hub.utils._http").warning("What the Hub itself has to say")
+    assert caplog.messages == ["What the Hub itself has to say"]
+    attempt()
+    assert len(caplog.messages) == 4

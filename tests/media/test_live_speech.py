@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from silero_vad import get_speech_timestamps_from_probs
 
 from affuse.media.live_speech import LiveSpeech, SpanFinder
-from affuse.media.speech import FRAME, RATE, Span, SpeechFrames, find_speech
+from affuse.media.speech import FRAME, LEAST_PAUSE_MS, RATE, Span, SpeechFrames, find_speech
 from voices import recording
 
 # near the thresholds, where rules differ, and in runs, so that there are spans and pauses
@@ -22,7 +22,7 @@ runs = st.lists(st.tuples(probability, st.integers(1, 14)), max_size=25)
 
 def by_silero(probabilities: list[float], length: int) -> list[tuple[int, int]]:
     found = get_speech_timestamps_from_probs(
-        probabilities, min_silence_duration_ms=256, audio_length_samples=length
+        probabilities, min_silence_duration_ms=LEAST_PAUSE_MS, audio_length_samples=length
     )
     return [(one["start"], one["end"]) for one in found]
 

@@ -5,7 +5,7 @@ import pytest
 import soxr
 import torch
 
-from affuse.media.speech import RATE, Span, SpeechDetector, find_speech
+from affuse.media.speech import LEAST_PAUSE_MS, RATE, Span, SpeechDetector, find_speech
 from voices import recording
 
 
@@ -34,7 +34,7 @@ def test_blocks_of_any_size_give_the_packages_own_probabilities_and_spans(wave: 
     spans = detector.spans()
     np.testing.assert_allclose(np.concatenate(detector._found), expected, atol=1e-4)
     network.reset_states()
-    own = get_speech_timestamps(torch.from_numpy(wave), network, min_silence_duration_ms=300)
+    own = get_speech_timestamps(torch.from_numpy(wave), network, min_silence_duration_ms=LEAST_PAUSE_MS)
     assert spans == [Span(one["start"] / RATE, one["end"] / RATE) for one in own]
 
 

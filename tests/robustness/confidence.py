@@ -116,6 +116,13 @@ def _not_theirs(place: Place) -> Command:
     return mapped(place, "cross: anger\ncalmm: neutral\n")
 
 
+@situation("evaluate-map-not-of-the-model")
+def _renamed_to_nothing(place: Place) -> Command:
+    corpus_of(place, "cross", "calm", "neutral")
+    command = measure(place)
+    return command._replace(words=[*command.words, "--map", "calm=Wut", "--map", "cross=joy"])
+
+
 @situation("evaluate-labels-file-not-of-the-model")
 def _not_ours(place: Place) -> Command:
     return mapped(place, "cross: anger\ncalm: neutrl\n")

@@ -16,7 +16,7 @@ from serving.running_service import RunningService, running_service
 from voices import RATE, recording
 
 LIMITS = Limits(
-    bytes=8_000_000, seconds=1200, upload_seconds=3, queue=4, decoders=2, keep_seconds=60, silent_seconds=60
+    bytes=8_000_000, seconds=1200, upload_seconds=5, queue=4, decoders=2, keep_seconds=60, silent_seconds=60
 )
 
 

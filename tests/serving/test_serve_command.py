@@ -56,7 +56,7 @@ def served(temporary: Path, *words: str, **environment: str) -> Generator[Served
             env=os.environ | {"PYTHONPATH": source, "TMPDIR": str(temporary), **environment},
         )  # fmt: skip
     try:
-        wait_until(lambda: "Serving" in log.read_text() or process.poll() is not None, 90)
+        wait_until(lambda: "Serving" in log.read_text() or process.poll() is not None, 300)
         found = re.search(r"http://\S+", log.read_text())
         assert found is not None, log.read_text()
         with httpx2.Client(base_url=found[0], timeout=60.0, trust_env=False) as http:
@@ -101,7 +101,8 @@ def test_it_begins_drains_and_ends(left: Path, long_talk: Path) -> None:
         clip = long_talk.read_bytes()
 
         def predict() -> None:
-            answers.append(one.http.post("v1/predict", files={"clip": clip}))
+            many = {"window": "1", "hop": "0.1"}
+            answers.append(one.http.post("v1/predict", files={"clip": clip}, data=many))
 
         asking = threading.Thread(target=predict)
         asking.start()

@@ -17,7 +17,7 @@ from affuse.training.cache import FeatureCache
 from affuse.training.compare import compare
 from affuse.training.experiment import Experiment
 from affuse.training.runfolder import RunFolder
-from affuse.training.variants import make_variants
+from affuse.training.variants import equal_rows, make_variants
 from quiet import Quiet
 from small_corpus import make_corpus
 
@@ -276,6 +276,22 @@ def test_two_points_that_are_one_row_are_refused_before_training(
     with pytest.raises(AffuseError, match="same row of the table"):
         run(place, tmp_path, ["loss=center,1*center"])
     assert not (tmp_path / "runs").exists()
+
+
+def test_rows_that_only_weigh_one_task_otherwise_are_named_before_training(
+    place: tuple[Corpus, FeatureCache], tmp_path: Path
+) -> None:
+    over = ["weighting=static,dwa,softmax"]
+    found, progress = run(place, tmp_path / "one", over, folds=[0])
+    assert progress.said[0] == (
+        "server has one task, emotion, and so nothing to weigh: rows that differ in the weighting alone train the "
+        "same, but for a scale of the loss."
+    )
+    first, *others = [result.metrics for result in found.results.values()]
+    assert others == [first, first]
+    both = axes_of(["weighting=static,dwa"])
+    assert equal_rows(make_variants("server", both, ["tasks.gender.loss=cross_entropy"])) == []
+    assert equal_rows(make_variants("server", axes_of(OVER))) == []
 
 
 @pytest.mark.parametrize(

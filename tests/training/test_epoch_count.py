@@ -20,6 +20,17 @@ def test_a_run_counts_by_its_epochs_and_as_whole_once_it_has_ended() -> None:
     assert progress.counts == {"epochs of 2 runs": [(1, 30), (7, 30), (16, 30), (30, 30)]}
 
 
+def test_what_follows_the_last_epoch_is_a_stage_of_its_own() -> None:
+    progress = Quiet()
+    count = EpochCount([2, 2], progress)
+    for run in (0, 1):
+        count.reporting(run)(2, {})
+    count.end(1)
+    count.end(0)
+    assert progress.counts["epochs of 2 runs"][1] == (4, 4)
+    assert progress.counts["runs predicted and written"] == [(0, 2), (1, 2), (2, 2)]
+
+
 def test_nothing_to_run_is_no_stage() -> None:
     progress = Quiet()
     EpochCount([], progress).show()
@@ -36,5 +47,6 @@ def test_a_comparison_tells_epochs_before_its_first_run_has_ended(tmp_path: Path
         "server", corpus, tmp_path / "grid", over={"seed": range(2)}, folds=[0], set=small, jobs=1,
         cache=tmp_path / "cache", progress=progress, baseline=False,
     )  # fmt: skip
+    assert progress.totals["tables and report"] == 1
     # each epoch of both, side by side, and the end of each run; test_compare has the same of worker processes
     assert progress.counts["epochs of 2 runs"] == [(n, 6) for n in (1, 2, 3, 4, 5, 6, 6, 6)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +20,9 @@ from affuse.training.cache import FeatureCache
 from affuse.training.compare import Comparison, compare
 from affuse.training.experiment import Experiment, set_up
 from affuse.training.fold import train_fold
-from affuse.training.stacked.memory import SHARE, Room, bytes_of_run, in_words
+from affuse.training.stacked.inputs import pooled_table
+from affuse.training.stacked.memory import SHARE, Room, bytes_of_run, in_words, pooled_bytes, tables_of
+from affuse.training.stacked.runs import features_of
 from affuse.training.variants import make_variants
 from quiet import Quiet
 from small_corpus import make_corpus
@@ -86,6 +89,31 @@ def test_runs_get_half_of_what_features_leave(
     assert Room.of(experiment.recipe, experiment, 1000).runs == 1
 
 
+@pytest.mark.parametrize("changes", [[], ["fusion.name=gated"], ["fusion.options.pool={audio: mean_std}"]])
+def test_pooled_features_are_reckoned_as_large_as_they_are(
+    experiment: Experiment, changes: list[str]
+) -> None:
+    recipe = experiment.recipe.changed([*changes, "fusion.options.width=8"])
+    with_it = replace(experiment, recipe=recipe)
+    features = features_of(with_it, recipe)
+    table = pooled_table(Model(recipe, experiment.labelled.spaces), features)
+    held = sum(one.values.nbytes + one.present.nbytes for one in table.values())
+    assert pooled_bytes(recipe, with_it) == held > 0
+
+
+def test_a_stack_has_a_pooled_table_per_training_part_where_features_are_standardised() -> None:
+    recipe = Recipe.load("server", SMALL)
+    assert [tables_of(recipe, parts, 4) for parts in (1, 3, 9)] == [1, 3, 4]
+    plain = recipe.changed(["modalities.audio.standardise=false"])
+    assert [tables_of(plain, parts, 4) for parts in (1, 3, 9)] == [1, 1, 1]
+
+
+def test_sequences_are_not_pooled(place: tuple[Corpus, FeatureCache]) -> None:
+    corpus, cache = place
+    attention = set_up(corpus, Recipe.load("3m-ser", SMALL), cache, Quiet())
+    assert pooled_bytes(attention.recipe, attention) == 0
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_grid_that_does_not_fit_is_made_in_smaller_stacks_and_says_so(
     place: tuple[Corpus, FeatureCache],
@@ -100,7 +128,8 @@ def test_a_grid_that_does_not_fit_is_made_in_smaller_stacks_and_says_so(
     assert not [one for one in said if "memory" in one]
     assert f"6 runs in {jobs} stack" in caplog.text
     of_run = bytes_of_run(experiment.recipe.changed(["loss=cross_entropy+center"]), experiment)
-    free(monkeypatch, experiment.features_bytes + 2.6 * of_run / SHARE)
+    pooled = jobs * 3 * pooled_bytes(experiment.recipe, experiment)
+    free(monkeypatch, experiment.features_bytes + pooled + 2.6 * of_run / SHARE)
     comparison, said = run(place, tmp_path / "parts", jobs=jobs)
     assert len(comparison.results) == 6
     (sentence,) = [one for one in said if "memory" in one]
@@ -117,7 +146,8 @@ def test_stacks_that_fit_one_at_a_time_only_do_not_train_side_by_side(
     tmp_path: Path,
 ) -> None:
     of_run = bytes_of_run(experiment.recipe.changed(["loss=cross_entropy+center"]), experiment)
-    free(monkeypatch, experiment.features_bytes + 1.5 * of_run / SHARE)
+    pooled = 2 * 3 * pooled_bytes(experiment.recipe, experiment)
+    free(monkeypatch, experiment.features_bytes + pooled + 1.5 * of_run / SHARE)
     _, said = run(place, tmp_path, jobs=2)
     assert [one for one in said if one.endswith("made in 6 stacks of up to 1, 1 at a time.")]
 
@@ -140,7 +170,12 @@ def test_features_that_do_not_fit_are_read_from_disk_and_it_is_said_once(
     for path in (tmp_path / "stacked").rglob("metrics.csv"):
         other = pd.read_csv(tmp_path / "read" / path.relative_to(tmp_path / "stacked"))
         pd.testing.assert_frame_equal(pd.read_csv(path), other, rtol=1e-4)
+    # where half of it is too much, the cure has been taken already
+    free(monkeypatch, 0.9 * experiment.features_bytes)
+    _, said = run(place, tmp_path / "short", "training.feature_precision=bfloat16")
+    assert [one for one in said if "from disk" in one and one.endswith("are free.")]
     # half of it fits
+    free(monkeypatch, 1.9 * experiment.features_bytes)
     _, said = run(place, tmp_path / "half", "training.feature_precision=bfloat16")
     assert not [one for one in said if "memory" in one and "disk" in one]
 

@@ -224,7 +224,10 @@ def _compare(
     )
     if baseline:
         add_baseline(comparison, out / name, progress)
-    return write_comparison(comparison, out / name, current_call())
+    written = progress.start("tables and report", 1)
+    grid = write_comparison(comparison, out / name, current_call())
+    written()
+    return grid
 
 
 def demo_variants(video: bool = True, quick: bool = False) -> list[Variant]:

@@ -88,10 +88,17 @@ def train(
     fresh = not (reused or files.has_state)
     with watched(progress) as watching:
         experiment = set_up(opened, chosen, None if live else open_cache(cache), watching, device, [fold])
+        epochs = CountedEpochs(watching, experiment.recipe.training.epochs, fresh=fresh)
         train_fold(
-            experiment, experiment.recipe, fold, out, self_contained=self_contained,
-            progress=count_epochs(watching, experiment.recipe.training.epochs, fresh=fresh), say=watching.say,
-        )  # fmt: skip
+            experiment,
+            experiment.recipe,
+            fold,
+            out,
+            self_contained=self_contained,
+            progress=epochs,
+            say=watching.say,
+        )
+        epochs.end()
     return Run(out, reused=reused, corpus=opened)
 
 
@@ -161,15 +168,17 @@ def compare(
     from affuse.training.comparison_folder import comparison_outputs
 
     opened, store, device = open_corpus(corpus), open_cache(cache), choose_device(device)
-    with comparison_outputs(out, overwrite).writing():
-        with watched(progress) as watching:
-            comparison = run(
-                variants, opened, out, store, watching,
-                folds=chosen, jobs=jobs, device=device, keep_models=keep_models, subsets=subsets,
-            )  # fmt: skip
-            if baseline:
-                add_baseline(comparison, out, watching)
-        return write_comparison(comparison, out, current_call())
+    with comparison_outputs(out, overwrite).writing(), watched(progress) as watching:
+        comparison = run(
+            variants, opened, out, store, watching,
+            folds=chosen, jobs=jobs, device=device, keep_models=keep_models, subsets=subsets,
+        )  # fmt: skip
+        if baseline:
+            add_baseline(comparison, out, watching)
+        written = watching.start("tables and report", 1)
+        grid = write_comparison(comparison, out, current_call())
+        written()
+        return grid
 
 
 @overload
@@ -274,20 +283,34 @@ def reproduce(
     return Reproduction(**vars(found))
 
 
-def count_epochs(progress: Progress, total: int, *, fresh: bool) -> Callable[[int, dict[str, float]], None]:
-    """Takes (epoch, its row) after each epoch.
+class CountedEpochs:
+    """Takes (epoch, its row) after each epoch of a run, and names what comes after the last one.
 
     A run that goes on begins its bar where it was, and one that was finished has none: both begin at the first epoch.
+
+    Args:
+        progress: What it reports to.
+        total: Epochs, where the run does not stop early.
+        fresh: The run begins.
     """
-    advance = progress.start("epochs", total) if fresh else None
 
-    def report(epoch: int, row: dict[str, float]) -> None:
-        nonlocal advance
-        if advance is None:
-            advance = progress.start("epochs", total, epoch - 1)
-        advance()
+    def __init__(self, progress: Progress, total: int, *, fresh: bool) -> None:
+        self._progress, self._total = progress, total
+        self._advance = progress.start("epochs", total) if fresh else None
+        self._ended: Callable[[], None] | None = None
 
-    return report
+    def __call__(self, epoch: int, row: dict[str, float]) -> None:
+        """An epoch is done."""
+        if self._advance is None:
+            self._advance = self._progress.start("epochs", self._total, epoch - 1)
+        self._advance()
+        if epoch == self._total:
+            self._ended = self._progress.start("predictions and model", 1)
+
+    def end(self) -> None:
+        """The run's files are written."""
+        if self._ended is not None:
+            self._ended()
 
 
 def _folds(axis: list[str] | None, folds: Iterable[int] | None) -> list[int] | None:

@@ -58,9 +58,10 @@ def evaluate(
         split: A run's split.csv: only the utterances of one role in it are measured.
         role: "train", "validation", "test" or "all"; None: those that the model was not trained on, and with ``split``
             its test part.
-        rename: Label of the corpus -> the model's label for it. Spellings that the vocabulary knows need none.
-        labels: The same as a YAML file, or a mapping, in which None (YAML: null) leaves a label out, ``"*"`` is every
-            other label, and both labels must be known; applied after ``rename``.
+        rename: Label of the corpus -> the model's label for it; both must be known. Spellings that the vocabulary
+            knows need none.
+        labels: The same as a YAML file, or a mapping, in which None (YAML: null) leaves a label out, and ``"*"`` is
+            every other label; applied after ``rename``.
         modalities: Those that the model is given, the others masked; None: all of its own.
         overwrite: Replace files that affuse did not write, or that were edited since.
         cache: Folder of the feature cache; None: $AFFUSE_CACHE, or the user's cache folder.
@@ -85,7 +86,7 @@ def evaluate(
     from affuse.files.outputs import Outputs
     from affuse.models.finding import files_of
     from affuse.results.evaluation import Evaluation
-    from affuse.training.evaluate import TABLES, evaluate_model, rename_labels
+    from affuse.training.evaluate import TABLES, check_renamed, evaluate_model, rename_labels
 
     folder = folder_of(model)
     given = None if modalities is None else tuple(modalities)
@@ -100,6 +101,7 @@ def evaluate(
         outputs.make_folder()
     with outputs.writing() if outputs is not None else nullcontext(), watched(progress) as watching:
         trained = open_model(model)
+        check_renamed(opened, rename or {}, trained.label_spaces, trained.recipe.tasks)
         heard = Heard(watching)
         tables = evaluate_model(
             trained, opened, open_cache(cache), heard, choose_device(device),

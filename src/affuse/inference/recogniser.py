@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from affuse.encoders.pretrained import locate
+from affuse.encoders.pretrained import attempts_unsaid, locate
 from affuse.errors import AffuseError, ClipError, argument
 from affuse.inference.words import Cue, Word, composed, place
 from affuse.media.audio import read_waveform
@@ -36,9 +36,10 @@ class Recogniser:
         logging.disable_progress_bar()
         logging.set_verbosity_error()  # it warns of defaults that we choose on purpose
         try:
-            self._pipeline: Any = pipeline(
-                "automatic-speech-recognition", model=locate(model), device=device, dtype=torch.float32
-            )
+            with attempts_unsaid():
+                self._pipeline: Any = pipeline(
+                    "automatic-speech-recognition", model=locate(model), device=device, dtype=torch.float32
+                )
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).strip().splitlines()[0]
             raise AffuseError(

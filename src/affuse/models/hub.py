@@ -63,8 +63,11 @@ def explained(hub_id: str, offline: str = "") -> Generator[None]:
     """The Hub's many failures as one sentence each; ``offline`` ends that of a Hub that cannot be reached."""
     from huggingface_hub import errors
 
+    from affuse.encoders.pretrained import attempts_unsaid
+
     try:
-        yield
+        with attempts_unsaid():
+            yield
     except errors.GatedRepoError:
         raise AffuseError(
             f"{hub_id} is open on request only; ask on its page, then run 'hf auth login'."

@@ -198,6 +198,7 @@ class Training(Section):
         patience: Epochs without a better value after which training stops; None: never.
         precision: ``32-true`` (single precision) or ``bf16-mixed`` (mixed with bfloat16).
         feature_precision: How features of frozen encoders are kept in memory; ``bfloat16`` takes half of the space.
+            Where runs train one by one, features stay on disk in float32, and this has no effect.
         engine: ``auto``: runs whose encoders are frozen train side by side in stacks; ``lightning``: one by one.
     """
 

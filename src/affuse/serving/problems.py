@@ -64,7 +64,8 @@ class ProblemError(Exception):
     def __init__(
         self, status: int, detail: str, headers: Mapping[str, str] = _NONE, kind: Kind | None = None
     ) -> None:
-        self.status, self.detail, self.headers, self.kind = status, detail, dict(headers), kind
+        self.status, self.detail, self.headers = status, detail, dict(headers)
+        self.kind: Kind | None = kind
         super().__init__(detail)
 
     @property

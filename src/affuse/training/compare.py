@@ -29,7 +29,7 @@ from affuse.training.experiment import Experiment, skipped_table
 from affuse.training.run import Wanted
 from affuse.training.runfolder import RunFolder, RunResult
 from affuse.training.running import run_cells
-from affuse.training.variants import Variant
+from affuse.training.variants import Variant, equal_rows
 
 
 @dataclass
@@ -87,6 +87,8 @@ def compare(
     check_same_corpus(out, corpus)
     check_comparison_folder(out, outputs)
     wanted = Wanted(model=keep_models, subsets=subsets)
+    for sentence in equal_rows(variants):
+        progress.say(sentence)
     comparison = Comparison(
         *plan_cells(
             variants, corpus, out, cache, progress, folds=folds, device=device, wanted=wanted, ready=ready

@@ -24,7 +24,7 @@ from affuse.training.epoch_count import EpochCount
 from affuse.training.experiment import Experiment
 from affuse.training.run import Wanted, finished
 from affuse.training.runfolder import RunResult
-from affuse.training.stacked.memory import Room, features_bytes, in_words
+from affuse.training.stacked.memory import Room, features_bytes, in_words, pooled_bytes, tables_of
 from affuse.training.stacked.network import loss_shape
 from affuse.training.stacked.plan import cut, largest_stack, stack_key
 from affuse.training.stacked.reasons import shortage, tell, unfit
@@ -132,13 +132,21 @@ def _stacks(
     for key, members in shapes.items():
         cell = members[0][1]
         firsts[key] = cell.variant.recipe, experiments[cell.experiment]
+    largest_of = {
+        key: largest_stack(recipe, experiment.labelled.spaces, experiment.clips.device)
+        for key, (recipe, experiment) in firsts.items()
+    }
     unread = {features_name(*first): features_bytes(*first) for first in firsts.values()}
-    rooms = {key: Room.of(*first, sum(unread.values())) for key, first in firsts.items()}
+    pooled = max(
+        pooled_bytes(*first) * tables_of(first[0], len(_training_parts(shapes[key])), largest_of[key])
+        for key, first in firsts.items()
+    )
+    rooms = {key: Room.of(*first, sum(unread.values()) + jobs * pooled) for key, first in firsts.items()}
     at_once = min(jobs, *(room.runs for room in rooms.values()))
     stacks: list[list[_Place]] = []
     for key, members in shapes.items():
-        (recipe, experiment), room = firsts[key], rooms[key]
-        largest = largest_stack(recipe, experiment.labelled.spaces, experiment.clips.device)
+        (recipe, _), room = firsts[key], rooms[key]
+        largest = largest_of[key]
         allowed = min(largest, room.runs // at_once)
         parts = cut(members, allowed, at_once, lambda one: loss_shape(one[1].variant.recipe))
         sizes = f"{counted(len(parts), 'stack')} of up to {max(map(len, parts))}"
@@ -152,6 +160,11 @@ def _stacks(
         for part in parts:
             stacks.append([_Place(i, one, _stack_cell(experiments, one)) for i, one in part])
     return stacks, at_once
+
+
+def _training_parts(cells: Sequence[tuple[int, Cell]]) -> set[tuple[int, int]]:
+    """Experiment and fold of every cell."""
+    return {(cell.experiment, cell.fold) for _, cell in cells}
 
 
 class _Place(NamedTuple):

@@ -69,6 +69,25 @@ def describe(variant: Variant) -> dict[str, str]:
     return row | {axis: value for axis, value in variant.settings.items() if axis not in shown}
 
 
+def equal_rows(variants: Sequence[Variant]) -> list[str]:
+    """Sentences on rows that differ in the weighting alone where there is one task, and so nothing to weigh."""
+    said: dict[str, None] = {}
+    weightings: dict[str, set[str]] = {}
+    for variant in variants:
+        task, *others = variant.recipe.tasks
+        if others:
+            continue
+        without = variant.recipe.model_dump_json(exclude={"weighting", "seed"})
+        found = weightings.setdefault(without, set())
+        found.add(variant.recipe.weighting.model_dump_json())
+        if len(found) > 1:
+            said[
+                f"{variant.recipe.name} has one task, {task}, and so nothing to weigh: rows that differ in the "
+                "weighting alone train the same, but for a scale of the loss."
+            ] = None
+    return list(said)
+
+
 def folder_name(settings: Mapping[str, str], name: str) -> str:
     """The name of a row's folder, of at most 200 bytes; ``name`` where nothing was set.
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from affuse.fusion.pooling import PooledFusion
 from affuse.layers import Dropout, Streams
+from affuse.losses import TaskLoss
 from affuse.models.network import Model
 from affuse.recipe import Recipe
 from affuse.sequence import pad
@@ -19,6 +20,7 @@ from affuse.training.stacked.batches import Batches
 from affuse.training.stacked.features import Features, Packed
 from affuse.training.stacked.inputs import pooled_table
 from affuse.training.stacked.member import Member
+from affuse.training.stacked.modules import MappedLoss
 from affuse.training.stacked.network import Slot
 from affuse.training.stacked.optimizer import Moments, Rates, StackedAdam
 from affuse.training.stacked.plan import cut
@@ -303,3 +305,24 @@ def test_a_run_that_has_ended_keeps_no_moments_of_its_stack(place: Place, tmp_pa
         assert error is None
         assert [bool(one.moments) for one in members] == [False] * ended + [True] * (3 - ended)
         assert member is members[ended - 1]
+
+
+class DrawnTargets(TaskLoss):
+    """Knows of one network; its buffer is drawn with the network, and no file holds it."""
+
+    reads_logits = True
+
+    def __init__(self, num_classes: int, dim: int) -> None:
+        super().__init__(num_classes, dim)
+        self.register_buffer("targets", torch.rand(num_classes, num_classes), persistent=False)
+
+    def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
+        return (logits - self.targets[labels]).square().sum(-1)
+
+
+def test_every_run_of_a_mapped_part_has_its_own_buffers() -> None:
+    pair = [DrawnTargets(3, 2), DrawnTargets(3, 2)]
+    logits, labels = torch.randn(2, 4, 3), torch.tensor([[0, 2, 1, 1], [1, 0, -1, 2]])
+    found = MappedLoss(pair).reduced(logits, torch.zeros(2, 4, 2), labels)
+    for run, one in enumerate(pair):
+        torch.testing.assert_close(found[run], one.reduced(logits[run], torch.zeros(4, 2), labels[run]))

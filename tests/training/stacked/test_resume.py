@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,6 +140,35 @@ def test_a_letter_of_the_state_is_wrong(
     assert before in content
     state.write_bytes(content.replace(before, after, 1))
     stack(cells)
+    assert {one.folder.name: bytes_of(one.folder) for one in cells} == undisturbed
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (["head.hidden=8"], "heads.emotion.1.bias"),  # of other shapes
+        (["loss=contrastive_center"], "best heads.emotion.1.bias"),  # with fewer weights
+        (["weighting.name=uncertainty"], "mean weighting.log_variances"),  # with more
+    ],
+)
+def test_a_state_of_another_network_starts_its_run_anew(
+    experiment: Experiment,
+    undisturbed: dict[str, dict[str, bytes]],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    other: list[str],
+    told: str,
+) -> None:
+    caplog.set_level(logging.INFO, logger="affuse.training")
+    cells = cells_of(experiment, tmp_path)
+    wrong = cell(experiment, tmp_path / "other", *SETTINGS["centers"], *other)
+    run_until([wrong], After(9))
+    state = RunFolder(cells[0].folder).stacked_state
+    run_until([cells[0]], After(9))
+    shutil.copy(RunFolder(wrong.folder).stacked_state, state)
+    stack(cells)
+    (sentence,) = [one for one in caplog.messages if "is not gone on from" in one]
+    assert told in sentence
     assert {one.folder.name: bytes_of(one.folder) for one in cells} == undisturbed
 
 

@@ -88,8 +88,8 @@ class Listener:
         window: Seconds.
         hop: Seconds from window to window.
         detect: Whether speech is looked for; False takes all of the sound as one span.
-        early: Give windows too that are not sure: one where a span may end in the pause that has begun, and one
-            after each second without another.
+        early: Give windows too that only show what comes: one after each second without another. One where a span may
+            end in the pause that has begun is given anyway: it is most often the last one, and answered early then.
         whole: Windows are not sure before their span ends, and its sound is given then: for words, which a recogniser
             hears in a whole span.
 
@@ -155,8 +155,7 @@ class Listener:
             return
         span = self._opened(speech.start)
         self._regular(span, speech.until, sure=not self._whole)
-        if self._early:
-            self._guess(span, speech.until, speech.pause)
+        self._guess(span, speech.until, speech.pause)
         settled = span.start if self._whole else max(span.start, speech.until - self.window)
         self._heard.spans.append(SpanNews(span.number, settled))
 
@@ -181,7 +180,8 @@ class Listener:
         """A window of speech that may be the span's last one, or that is new only."""
         if span.guess is not None and span.guess[0] == until:
             return
-        if pause >= _PAUSE or until >= span.told + _BEAT:
+        ends = pause >= _PAUSE and (self._early or not self._whole)
+        if ends or (self._early and until >= span.told + _BEAT):
             number = self._give(span, last_window(span.start, until, self.window, span.number), sure=False)
             span.guess = (until, number)
 

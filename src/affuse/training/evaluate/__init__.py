@@ -2,6 +2,6 @@
 
 from affuse.training.evaluate.evaluation import Evaluation, evaluate_model
 from affuse.training.evaluate.files import TABLES, write_evaluation
-from affuse.training.evaluate.labels import rename_labels
+from affuse.training.evaluate.labels import check_renamed, rename_labels
 
-__all__ = ["TABLES", "Evaluation", "evaluate_model", "rename_labels", "write_evaluation"]
+__all__ = ["TABLES", "Evaluation", "check_renamed", "evaluate_model", "rename_labels", "write_evaluation"]

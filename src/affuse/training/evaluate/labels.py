@@ -35,6 +35,28 @@ def rename_labels(corpus: Corpus, renamed: Mapping[str, str]) -> Corpus:
     return relabel(corpus, {task: mapping for task, mapping in maps.items() if mapping})
 
 
+def check_renamed(
+    corpus: Corpus, renamed: Mapping[str, str], spaces: Mapping[str, Sequence[str]], tasks: Mapping[str, Task]
+) -> None:
+    """Raise AffuseError for a new name of ``rename_labels`` that is no label of the model, in any spelling.
+
+    Args:
+        corpus: With its new names.
+        renamed: Old name -> new name.
+        spaces: Task -> the model's classes.
+        tasks: Of the model's recipe: labels that become classes by ``merge`` are its own too.
+    """
+    theirs = {task: _labels_of(corpus, task) for task in spaces}
+    own = {task: [*space, *tasks[task].merge] for task, space in spaces.items()}
+    for old, new in renamed.items():
+        if not any(new in theirs[task] and same_label(new, own[task], task) for task in spaces):
+            known = list(dict.fromkeys(name for task in spaces if new in theirs[task] for name in own[task]))
+            known = known or [name for names in own.values() for name in names]
+            raise AffuseError(
+                f"{argument('rename')} {old}={new}: {unknown(new, known, 'labels of the model')}."
+            )
+
+
 def by_map(corpus: Corpus, chosen: NamedMap, spaces: Mapping[str, Sequence[str]]) -> tuple[Corpus, list[str]]:
     """(the corpus with its labels mapped to the model's, sentences to be said); several may become one, or None.
 

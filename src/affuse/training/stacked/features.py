@@ -35,7 +35,7 @@ class Packed:
         """Utterances as a padded batch.
 
         Args:
-            index: (...,) int64, their numbers, one or several dimensions.
+            index: (...,) int64, their numbers, one or several dimensions, on the device of the steps.
 
         Returns:
             (..., t, w) float32 with its mask, t being the longest of them, 1 at least.

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import psutil
 import torch
 
-from affuse.fusion.pooling import PooledFusion
+from affuse.fusion.pooling import PooledFusion, pooled_width
 from affuse.models.network import Model
 from affuse.models.parts import resolve_encoders
 from affuse.recipe import Recipe
 from affuse.training.experiment import Experiment
 from affuse.training.random_state import seeded
+from affuse.training.stacked.network import pools
 
 SHARE = 0.5  # of the free memory that features may take, and that runs may take beside them
 # Of every parameter, float32: weight, gradient, two moments, best weights, the run's own model, and two more for
@@ -51,6 +52,30 @@ def bytes_of_run(recipe: Recipe, experiment: Experiment) -> int:
     return int(4 * (COPIES * parameters + PASSES * recipe.training.batch_size * steps * values))
 
 
+def pooled_bytes(recipe: Recipe, experiment: Experiment) -> int:
+    """What a table of every utterance's pooled features takes (``inputs.pooled_table``); 0: there is none."""
+    with seeded(0):
+        model = Model(recipe, experiment.labelled.spaces)
+    if not pools(model):
+        return 0
+    assert isinstance(model.fusion, PooledFusion)
+    values = sum(pooled_width(model.widths[name], how) for name, how in model.fusion.pooling.items())
+    present = len(model.fusion.pooling)
+    return len(experiment.usable_ids) * (4 * values + present)
+
+
+def tables_of(recipe: Recipe, parts: int, largest: int) -> int:
+    """How many such tables a stack has at most.
+
+    Args:
+        recipe: Of one of its runs. Where nothing is standardised, all of them share one.
+        parts: Training parts of all runs.
+        largest: Runs of the stack.
+    """
+    standardised = any(modality.standardise for modality in recipe.modalities.values())
+    return min(parts, largest) if standardised else 1
+
+
 class Room(NamedTuple):
     """What memory allows for runs of one shape.
 
@@ -71,7 +96,7 @@ class Room(NamedTuple):
         Args:
             recipe: Of one of them.
             experiment: Of them.
-            features: Bytes of features that are still to be read.
+            features: Bytes of features that are still to be read, and pooled.
         """
         of_run, free = bytes_of_run(recipe, experiment), free_memory(experiment.clips.device)
         return cls(of_run, free, max(1, int(SHARE * (free - features) / of_run)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -96,4 +97,7 @@ class _Reduced(nn.Module):
 
 
 def _state(module: nn.Module, prefix: str) -> dict[str, Tensor]:
-    return {prefix + name: tensor for name, tensor in module.state_dict(keep_vars=True).items()}
+    # not ``state_dict``: it leaves out the buffers that no file holds
+    return {
+        prefix + name: tensor for name, tensor in chain(module.named_parameters(), module.named_buffers())
+    }

@@ -69,9 +69,10 @@ def shortage(recipe: Recipe, experiment: Experiment, beside: int = 0) -> str:
 def tell(recipe: Recipe, reason: str, say: Callable[[str], None]) -> None:
     """Log why runs of a recipe are not stacked, or say it where it is a ``Shortage``."""
     if isinstance(reason, Shortage):
+        halve = "; with training.feature_precision=bfloat16 they take half of it"
         say(
-            f"{recipe.name} trains more slowly than it could, reading its features from disk, since {reason}; with "
-            "training.feature_precision=bfloat16 they take half of it."
+            f"{recipe.name} trains more slowly than it could, reading its features from disk, since {reason}"
+            f"{halve if recipe.training.feature_precision == 'float32' else ''}."
         )
     else:
         losses = dict.fromkeys(loss_name(task.loss) for task in recipe.tasks.values())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
+from typing import Literal
 from zlib import crc32
 
 import torch
@@ -14,6 +16,8 @@ from torch import Tensor
 from affuse.files import replacing
 from affuse.training.stacked.member import Member
 from affuse.training.stacked.optimizer import Moments
+
+log = logging.getLogger("affuse.training")
 
 FORMAT = "2"  # change when the meaning of the file changes
 
@@ -47,7 +51,10 @@ def save_state(path: Path, member: Member, weights: dict[str, Tensor]) -> None:
 
 
 def load_state(path: Path, member: Member) -> bool:
-    """Let a run go on where it was; whether there was a whole state. A damaged file is removed: it starts again."""
+    """Let a run go on where it was; whether there was a whole state.
+
+    A damaged file, or one of another network, is removed: the run starts again, and ends with the same numbers.
+    """
     if not path.is_file():
         return False
     try:
@@ -60,8 +67,9 @@ def load_state(path: Path, member: Member) -> bool:
             raise ValueError
         about = json.loads(metadata["about"])
     except (SafetensorError, OSError, ValueError, KeyError):
-        path.unlink()
-        return False
+        return _removed(path, "it is damaged")
+    if misfit := _misfit(tensors, member):
+        return _removed(path, f"it is not of this network ({misfit})")
 
     def of(kind: str) -> dict[str, Tensor]:
         return {
@@ -79,6 +87,32 @@ def load_state(path: Path, member: Member) -> bool:
     member.best.load_state_dict({"score": about["score"], "epoch": about["best"], "weights": of("best")})
     member.rates.network, member.rates.centers, member.rates.weighting = about["rates"]
     return True
+
+
+def _removed(path: Path, reason: str) -> Literal[False]:
+    log.info("%s is not gone on from, since %s: the run begins again.", path, reason)
+    path.unlink()
+    return False
+
+
+def _misfit(tensors: dict[str, Tensor], member: Member) -> str:
+    """The first tensor that is missing, unknown or of another shape; "" where all fit the run."""
+    weights = {name: one.shape for name, one in member.run.model.named_parameters()}
+    trained = weights | {f"weighting.{name}": one.shape for name, one in member.weighting.named_parameters()}
+    always = {f"weights {name}": shape for name, shape in weights.items()}
+    always |= {f"weighting {name}": one.shape for name, one in member.weighting.state_dict().items()}
+    always |= {f"centers {name}": one.shape for name, one in member.first_centers.items()}
+    best = {f"best {name}": shape for name, shape in weights.items()}
+    if any(name.startswith("best ") for name in tensors):
+        always |= best
+    moments = {name.partition(" ")[2] for name in tensors if name.partition(" ")[0] in Moments._fields}
+    for name in moments:
+        shape = trained.get(name, torch.Size([-1]))  # which none has
+        always |= {f"mean {name}": shape, f"square {name}": shape, f"steps {name}": torch.Size([])}
+    for name in sorted({*always, *tensors}):
+        if name not in tensors or tensors[name].shape != always.get(name):
+            return name
+    return ""
 
 
 def _sum(about: str, tensors: dict[str, Tensor]) -> int:

@@ -86,7 +86,7 @@ export async function follow(id, changed, signal) {
     try {
       await events(id, job => changed((last = job)), signal);
     } catch (error) {
-      if (error instanceof Problem || signal.aborted) throw error;
+      if (signal.aborted || (error instanceof Problem && error.status)) throw error;
     }
     if (last && OVER.includes(/** @type {any} */ (last).state)) return last;
     await new Promise(resolve => setTimeout(resolve, 1000));

@@ -1,35 +1,23 @@
-/** Probabilities over time: a step line for each class, told apart by colour and dash. */
+/** Probabilities over time: a row for each class, named at its left, as high as its probability. No colour is needed to tell them apart. */
 
 import { draw, make } from "./dom.js";
-import { colourOf, dashOf } from "./looks.js";
+import { colourOf } from "./looks.js";
 
 /** @param {any} timeline with `moments` @param {string} task @returns {HTMLElement} */
 export function curves(timeline, task) {
   const classes = timeline.labels[task];
-  const at = (/** @type {number} */ seconds) => (1000 * (seconds - timeline.start)) / (timeline.seconds || 1);
-  const picture = draw("svg", { class: "curves", viewBox: "0 0 1000 100", preserveAspectRatio: "none", role: "img",
-    "aria-label": `Probabilities of ${task} over time; the table below has them in numbers` });
-  for (const share of [0.25, 0.5, 0.75]) picture.append(draw("path", { class: "rule", d: `M0 ${100 - 100 * share}H1000` }));
-  for (const name of classes) {
-    let path = "";
-    let end = -1;
-    for (const one of timeline.moments || []) {
-      const y = (98 - 96 * one[task][name]).toFixed(1);
-      path += one.start - end > 1e-3 ? `M${at(one.start).toFixed(1)} ${y}` : `V${y}`;
-      path += `H${at(one.end).toFixed(1)}`;
-      end = one.end;
-    }
-    const line = draw("path", { d: path, "stroke-dasharray": dashOf(name, classes) || null });
-    line.style.stroke = `color-mix(in srgb, ${colourOf(name, classes)} 70%, var(--ink))`;
-    picture.append(line);
-  }
-  const scale = (/** @type {string} */ place, /** @type {string} */ text) => make("span", { class: place, "aria-hidden": true }, text);
-  return make("div", { class: "curves-box" }, picture, scale("one", "1"), scale("half", "0.5"));
+  const rows = classes.map((/** @type {string} */ name) => {
+    const path = draw("path", { d: outline(timeline, (/** @type {any} */ one) => one[task][name]) });
+    path.style.fill = colourOf(name, classes);
+    const picture = draw("svg", { viewBox: "0 0 1000 100", preserveAspectRatio: "none" }, draw("path", { class: "rule", d: "M0 50H1000" }), path);
+    return make("div", { class: "curve" }, picture, make("span", {}, name));
+  });
+  const told = `Probabilities of ${task} over time, a row for each class; the table below has them in numbers`;
+  return make("div", { class: "curves", role: "img", "aria-label": told }, ...rows);
 }
 
-/** The line of a class, for the legend. @param {string} name @param {string[]} classes */
-export function lineKey(name, classes) {
-  const line = draw("path", { d: "M0 5H30", "stroke-width": 3, fill: "none", "stroke-dasharray": dashOf(name, classes) || null });
-  line.style.stroke = `color-mix(in srgb, ${colourOf(name, classes)} 70%, var(--ink))`;
-  return draw("svg", { viewBox: "0 0 30 10", "aria-hidden": true }, line);
+/** Columns from the ground, 100, to a share of the height. @param {any} timeline @param {(moment: any) => number} share */
+function outline(timeline, share) {
+  const x = (/** @type {number} */ seconds) => ((1000 * (seconds - timeline.start)) / (timeline.seconds || 1)).toFixed(2);
+  return timeline.moments.map((/** @type {any} */ one) => `M${x(one.start)} 100V${(100 - 100 * share(one)).toFixed(2)}H${x(one.end)}V100Z`).join("");
 }

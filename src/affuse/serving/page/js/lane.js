@@ -1,13 +1,13 @@
-/** What happens over time, on one axis: the waveform, and for each task its segments and the lines of its classes. */
+/** What happens over time, on one axis: the waveform, and for each task its segments and the probabilities of its classes. */
 
-import { curves, lineKey } from "./curves.js";
+import { curves } from "./curves.js";
 import { clock, draw, fill, make } from "./dom.js";
 import { colourOf, say } from "./looks.js";
 import { rove } from "./roving.js";
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600]; // seconds between two ticks
 const APART = 72; // CSS pixels that a tick and its time take
-const FINEST = 10; // seconds that the picture shows at the strongest zoom
+const FINEST = 5; // seconds that the picture shows at the strongest zoom
 
 export class Lane {
   /**
@@ -22,12 +22,12 @@ export class Lane {
     /** @type {HTMLElement[][]} */
     this.strips = []; // the segments of each task
     this.axis = make("div", { class: "axis", "aria-hidden": true });
-    const seekable = [wave(timeline.peaks, timeline.seconds)];
+    const seekable = [wave(timeline, tasks[0])];
     this.lane = make("div", { class: "lane" }, seekable[0]);
-    for (const task of tasks) {
-      const lines = curves(timeline, task);
-      seekable.push(lines);
-      this.lane.append(this.bands(task), lines);
+    for (const task of timeline.segments.length ? tasks : []) {
+      const rows = curves(timeline, task);
+      seekable.push(rows);
+      this.lane.append(this.bands(task), rows);
     }
     this.lane.append(this.axis, this.head);
     for (const part of [...seekable, this.axis])
@@ -38,14 +38,11 @@ export class Lane {
 
   /** @returns {Node[]} */
   parts() {
-    const { timeline } = this;
-    const legends = this.tasks.map(task =>
-      make("ul", { class: "legend", "aria-label": `Classes of ${task}` }, ...timeline.labels[task].map((/** @type {string} */ name) => key(name, timeline.labels[task]))));
-    const zoomable = timeline.seconds > 2 * FINEST;
-    return [
-      make("h3", {}, "Over time"), ...legends, this.view, ...(zoomable ? [this.zoom()] : []),
-      make("p", { class: "soft" }, "Choose a segment to hear it. Hatched segments are unsure. The lines are the probability of each class."),
-    ];
+    const { seconds, segments } = this.timeline;
+    const found = [make("h3", {}, "Over time"), this.view];
+    if (seconds > 2 * FINEST) found.push(this.zoom());
+    if (segments.length) found.push(make("p", { class: "soft" }, "Choose a segment to hear it; hatched ones are unsure. Each row is a class, as high as its probability; the line in it is one half."));
+    return found;
   }
 
   /** @param {number} seconds of the clip, where the player is @param {boolean} playing */
@@ -118,19 +115,20 @@ export class Lane {
   }
 }
 
-/** Every value is the loudest sample of a stretch, drawn at its middle. @param {{seconds: number, values: number[]}} peaks @param {number} seconds */
-function wave(peaks, seconds) {
-  const values = peaks?.values || [];
+/** Every value is the loudest sample of a stretch, drawn at its middle; behind it the segments' colours. @param {any} timeline @param {string} task */
+function wave({ peaks, start, seconds, segments, labels }, task) {
+  const values = /** @type {number[]} */ (peaks.values);
   const most = Math.max(0.05, ...values);
-  const side = (/** @type {number} */ sign) => values.map((value, i) => `${i + 0.5} ${(50 + (sign * 48 * value) / most).toFixed(1)}`);
-  const shape = values.length ? `M${[...side(-1), ...side(1).reverse()].join("L")}Z` : "";
   const width = values.length ? seconds / peaks.seconds : 1;
-  return draw("svg", { class: "wave", viewBox: `0 0 ${width} 100`, preserveAspectRatio: "none", "aria-hidden": true }, draw("path", { d: shape }));
-}
-
-/** A class in the legend: its colour and its dash. @param {string} name @param {string[]} classes */
-function key(name, classes) {
-  const swatch = make("span", { class: "swatch" });
-  swatch.style.background = colourOf(name, classes);
-  return make("li", {}, swatch, lineKey(name, classes), name);
+  const side = (/** @type {number} */ sign) => {
+    const heights = values.map(value => (50 + (sign * 48 * value) / most).toFixed(1));
+    return [`0 ${heights[0]}`, ...heights.map((y, i) => `${i + 0.5} ${y}`), `${width} ${heights[heights.length - 1]}`];
+  };
+  const tints = segments.map((/** @type {any} */ one) => {
+    const tint = draw("rect", { x: ((one.start - start) / seconds) * width, width: ((one.end - one.start) / seconds) * width, height: 100 });
+    tint.style.fill = colourOf(one[task].label, labels[task]);
+    return tint;
+  });
+  const shape = values.length ? `M${[...side(-1), ...side(1).reverse()].join("L")}Z` : "";
+  return draw("svg", { class: "wave", viewBox: `0 0 ${width} 100`, preserveAspectRatio: "none", "aria-hidden": true }, ...tints, draw("path", { d: shape }));
 }

@@ -1,4 +1,4 @@
-/** How classes look: a colour and a dash for each, so that none is told by colour alone; how answers are worded. */
+/** The colours of classes, and how answers are worded. Nothing is told by a colour alone. */
 
 // Okabe and Ito's colours, lightened: dark letters stand on them
 const OWN = {
@@ -7,16 +7,10 @@ const OWN = {
   female: "#d7b3e6", male: "#a5d0c0",
 };
 const OTHERS = ["#8fbce6", "#f2c14e", "#f0907c", "#a9cf7a", "#c9a4e0", "#9ad9cf", "#f5a6c9", "#d8c9a3"];
-const DASHES = ["", "7 3", "2 3", "9 3 2 3", "5 2 1 2 1 2", "12 4", "1 2", "4 4"];
 
 /** @param {string} name @param {string[]} classes of its task */
 export function colourOf(name, classes) {
   return OWN[/** @type {keyof typeof OWN} */ (name)] || OTHERS[classes.indexOf(name) % OTHERS.length];
-}
-
-/** @param {string} name @param {string[]} classes */
-export function dashOf(name, classes) {
-  return DASHES[classes.indexOf(name) % DASHES.length];
 }
 
 /** "anger 71 % (unsure)" @param {any} answer of a task */

@@ -29,12 +29,11 @@ export class Reading {
     this.element = make("article", { class: "reading", "aria-label": `Answers of the model ${model.name}` }, ...this.parts());
   }
 
-  /** @returns {(Node | null)[]} */
+  /** As many as every other reading has: beside each other, they stand at one height. @returns {Node[]} */
   parts() {
-    return [
-      this.compared ? make("h3", { class: "whose" }, this.model.name) : null,
-      this.summary(), ...this.lane.parts(), ...this.words(), ...this.faces(), this.facts(), this.table(), this.downloads(),
-    ];
+    const name = this.compared ? make("h3", { class: "whose" }, this.model.name) : null;
+    const parts = [[name, this.summary()], this.lane.parts(), this.words(), this.faces(), [this.facts()], [this.table()], [this.downloads()]];
+    return parts.map(part => make("div", {}, ...part));
   }
 
   /** Marks where the player is. @param {number} seconds @param {boolean} playing @returns {string} "" between segments */
