@@ -214,7 +214,7 @@ def test_without_a_network_the_hub_is_asked_once(
             assert "cannot be reached for nonsense/x" in told.err
             assert "starter" in told.err
             assert len(told.err.strip().splitlines()) == 1
-        with pytest.raises(AffuseError, match=r"cannot be reached .* voice-offline .* starter .*package:"):
+        with pytest.raises(AffuseError, match=r"cannot be reached .* starter .* voice-offline, .*package:"):
             load(AutoConfig, "nonsense/x")
         assert asked == [0, 0, 0]
         told = run(capsys, monkeypatch, "adopt", "startr", "--out", tmp_path / "new")

@@ -128,6 +128,11 @@ def _not_ours(place: Place) -> Command:
     return mapped(place, "cross: anger\ncalm: neutrl\n")
 
 
+@situation("evaluate-labels-file-leaves-all-out")
+def _none_left(place: Place) -> Command:
+    return mapped(place, '"*": null\n')
+
+
 @situation("predict-classes-unknown")
 def _no_class(place: Place) -> Command:
     return Command(["predict", place.model, speech(place), "--out", place.out, "--classes", "anger,joy"])

@@ -13,6 +13,7 @@ from affuse.models.saving import save_model
 from affuse.recipe import Recipe
 from robustness.situations import Command, Place, situation
 from robustness.sound import speech
+from tiny_classifiers import tiny_audio
 from tiny_models import tiny_wav2vec2
 
 
@@ -65,3 +66,26 @@ def _features(place: Place) -> Command:
     torch.manual_seed(0)
     save_model(Model(recipe, {"emotion": ["anger", "neutral"]}).eval(), place.folder / "two")
     return Command(["predict", place.folder / "two", speech(place), "--out", place.out])
+
+
+@situation("adopt-no-such-name")
+def _no_such_name(place: Place) -> Command:
+    return Command(["adopt", "startr", "--out", place.out])
+
+
+@situation("adopt-into-its-source")
+def _into_its_source(place: Place) -> Command:
+    tiny_audio(place.folder / "voice")
+    return Command(["adopt", "voice", "--out", "voice/adopted"])
+
+
+@situation("adopt-one-class")
+def _one_class(place: Place) -> Command:
+    tiny_audio(place.folder / "voice")
+    (place.folder / "map.yaml").write_text("ang: anger\nhap: anger\nneu: null\nsad: anger\n")
+    return Command(["adopt", "voice", "--labels", "map.yaml", "--out", place.out])
+
+
+@situation("compare-models-and-a-recipe")
+def _map_and_a_recipe(place: Place) -> Command:
+    return Command(["compare", "server", "corpus", "--map", "angry=anger", "--out", place.out])

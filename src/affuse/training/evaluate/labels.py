@@ -95,7 +95,13 @@ def by_map(corpus: Corpus, chosen: NamedMap, spaces: Mapping[str, Sequence[str]]
             for label, name in mapping.items()
         )
         said.append(f"By {chosen.where}, of the {task} labels of {corpus.info.name}: {pairs}.")
-    return relabel(corpus, maps), said
+    mapped = relabel(corpus, maps)
+    had, left = (any(_counts(one.table, task, {}) for task in spaces) for one in (corpus, mapped))
+    if had and not left:
+        raise AffuseError(
+            f"{chosen.where} leaves out every label of {corpus.info.name}; keep those that the model is measured on."
+        )
+    return mapped, said
 
 
 def _targets(
