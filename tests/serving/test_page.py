@@ -391,7 +391,6 @@ def test_the_token_is_asked_for_and_sent_with_everything(
         page.keyboard.press("Enter")
         expect(dialog).to_be_hidden()
         expect(page.locator("html[data-ready]")).to_be_attached()
-        watched.refusals = False
         assert predict(page, clips / "talk.wav")["segments"]
         with page.expect_download():
             page.get_by_role("button", name="Download CSV").click()
