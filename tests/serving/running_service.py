@@ -6,7 +6,7 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,15 @@ from affuse.serving.server import open_socket, uvicorn_config
 class RunningService:
     """Its address, a client of it, and what is inside."""
 
-    def __init__(self, address: str, app: Any, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
-        self.address, self.app, self.engine, self.loop = address, app, engine, loop
+    def __init__(
+        self,
+        address: str,
+        app: Any,
+        engine: Engine,
+        about: Mapping[str, About],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.address, self.app, self.engine, self.about, self.loop = address, app, engine, about, loop
         self.http = httpx2.Client(base_url=address, timeout=60.0, trust_env=False)
 
     @property
@@ -62,9 +69,13 @@ class RunningService:
 
 
 @contextmanager
-def running_service(limits: Limits, **options: Any) -> Generator[RunningService]:
-    engine = Engine({"starter": "starter"}, limits)
-    app = create_app(engine, {"starter": About("starter")}, **options)
+def running_service(
+    limits: Limits, about: Mapping[str, About] | None = None, **options: Any
+) -> Generator[RunningService]:
+    """``about``: the models; the starter where none are given."""
+    about = about or {"starter": About("starter")}
+    engine = Engine({name: one.folder for name, one in about.items()}, limits)
+    app = create_app(engine, about, **options)
     opened = open_socket("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn_config(app))
     began = threading.Event()
@@ -83,7 +94,7 @@ def running_service(limits: Limits, **options: Any) -> Generator[RunningService]
     try:
         assert began.wait(300)
         assert server.started
-        running = RunningService(f"http://127.0.0.1:{opened.getsockname()[1]}", app, engine, loops[0])
+        running = RunningService(f"http://127.0.0.1:{opened.getsockname()[1]}", app, engine, about, loops[0])
         with running.http:
             yield running
     finally:
@@ -96,10 +107,12 @@ def running_service(limits: Limits, **options: Any) -> Generator[RunningService]
 @contextmanager
 def second_door(service: RunningService, **options: Any) -> Generator[RunningService]:
     """The same engine behind another application and port, in the same loop."""
-    app = create_app(service.engine, {"starter": About("starter")}, **options)
+    app = create_app(service.engine, service.about, **options)
     opened = open_socket("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn_config(app, lifespan="off"))
-    door = RunningService(f"http://127.0.0.1:{opened.getsockname()[1]}", app, service.engine, service.loop)
+    door = RunningService(
+        f"http://127.0.0.1:{opened.getsockname()[1]}", app, service.engine, service.about, service.loop
+    )
     door.inner.state.service = service.inner.state.service
     serving = asyncio.run_coroutine_threadsafe(server.serve(sockets=[opened]), service.loop)
     try:

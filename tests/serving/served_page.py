@@ -1,74 +1,29 @@
-"""The service with its page in this process, and Chromium before it."""
+"""The service's page in Chromium, watched; and the steps that its tests have in common."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Generator, Mapping
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
-from affuse.serving.about.about import About
-from affuse.serving.app import create_app
-from affuse.serving.engine import Engine
-from affuse.serving.limits import Limits
-from affuse.serving.security import Guard
 from browser import CHROMIUM
 
-TOKEN = "a-token-that-nobody-guesses"
 _FLAGS = (
     "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Served:
-    """Where the service is: open, and behind a token."""
-
-    open: str
-    guarded: str
-
-
-@contextmanager
-def served_page(models: Mapping[str, About], limits: Limits) -> Generator[Served]:
-    """Two ports of one service; the second wants ``TOKEN``."""
-    engine = Engine({name: about.folder for name, about in models.items()}, limits)
-    app = create_app(engine, models)
-    guarded = Guard(app, token=TOKEN, open_prefixes=("/page/",))
-    servers = [
-        uvicorn.Server(uvicorn.Config(one, port=0, log_level="error", access_log=False, lifespan=lifespan))
-        for one, lifespan in ((app, "on"), (guarded, "off"))
-    ]
-    ready = threading.Event()
-
-    async def serve() -> None:
-        tasks = [asyncio.create_task(one.serve()) for one in servers]
-        while not all(one.started for one in servers) and not any(one.done() for one in tasks):
-            await asyncio.sleep(0.02)
-        ready.set()
-        await asyncio.gather(*tasks)
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    try:
-        assert ready.wait(60), "the service did not start"
-        addresses = [f"http://127.0.0.1:{one.servers[0].sockets[0].getsockname()[1]}" for one in servers]
-        yield Served(*addresses)
-    finally:
-        for one in servers:
-            one.should_exit = True
-        thread.join(30)
-
-
 @contextmanager
 def chromium(voice: Path) -> Generator[Browser]:
     """The system's Chromium, whose microphone hears a WAV file once."""
+    expect.set_options(timeout=20_000)  # milliseconds: other tests run beside these
     with sync_playwright() as driver:
         flags = [*_FLAGS, f"--use-file-for-fake-audio-capture={voice}%noloop"]
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
@@ -97,7 +52,7 @@ class Watched:
 @contextmanager
 def watched_page(browser: Browser, address: str, **options: Any) -> Generator[Watched]:
     """The page, when it is ready."""
-    context: BrowserContext = browser.new_context(**options)
+    context = browser.new_context(**options)
     context.set_default_timeout(20_000)
     page = context.new_page()
     watched = Watched(page)
@@ -111,3 +66,58 @@ def watched_page(browser: Browser, address: str, **options: Any) -> Generator[Wa
         assert watched.faults == [], watched.faults
     finally:
         context.close()
+
+
+def predict(page: Page, clip: Path | None = None) -> dict[str, Any]:
+    """Choose a clip, press the button; what the service answered."""
+    if clip is not None:
+        page.locator("#file").set_input_files(clip)
+    with page.expect_response(lambda answer: "detail=full" in answer.url) as answered:
+        page.get_by_role("button", name="Predict").click()
+    expect(page.get_by_role("region", name="Timeline")).to_be_focused()
+    return answered.value.json()["timeline"]
+
+
+def segments(page: Page, task: str = "emotion") -> Locator:
+    return page.get_by_role("toolbar", name=f"Segments: {task}").get_by_role("button")
+
+
+def media(page: Page) -> Locator:
+    return page.locator("#result :is(audio, video)")
+
+
+def seconds(page: Page) -> float:
+    return media(page).evaluate("media => media.currentTime")
+
+
+def until(page: Page, true: Callable[[], object], patience: float = 20.0) -> None:
+    """Playwright's own waiting for a function is forbidden by the page's content policy."""
+    end = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        page.wait_for_timeout(30)
+
+
+def share(inner: Locator, outer: Locator) -> tuple[float, float]:
+    """From where to where, as shares of the outer one's width."""
+    at, whole = inner.bounding_box(), outer.bounding_box()
+    left = (at["x"] - whole["x"]) / whole["width"]
+    return left, left + at["width"] / whole["width"]
+
+
+def show_model(page: Page, name: str) -> None:
+    """The second tab with a run's figures and map."""
+    page.get_by_role("tab", name="Model").click()
+    page.locator("#shown-model").select_option(name)
+    expect(page.get_by_role("heading", name="Embedding map")).to_be_visible()
+    expect(page.locator(".map")).to_be_visible()
+    pictures = page.locator(".figures img")
+    until(
+        page, lambda: pictures.evaluate_all("all => all.length > 1 && all.every(one => one.naturalWidth > 0)")
+    )
+
+
+def check(page: Page) -> None:
+    found = Axe().run(page)
+    assert [f"{one['id']}: {one['nodes'][0]['html']}" for one in found.response["violations"]] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]

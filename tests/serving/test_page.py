@@ -6,12 +6,8 @@ import csv
 import io
 import json
 import re
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -28,10 +24,24 @@ pytest.importorskip("playwright", reason="playwright drives the browser: pip ins
 if CHROMIUM is None:
     pytest.skip("Chromium is not installed: apt-get install chromium", allow_module_level=True)
 
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
-from serving.served_page import TOKEN, Served, Watched, chromium, served_page, watched_page
+from serving.running_service import RunningService, running_service, second_door
+from serving.served_page import (
+    Watched,
+    check,
+    chromium,
+    media,
+    predict,
+    seconds,
+    segments,
+    share,
+    show_model,
+    until,
+    watched_page,
+)  # fmt: skip
+
+TOKEN = "a-token-that-nobody-guesses"
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +57,12 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningService]:
     folder = tmp_path_factory.mktemp("page")
     corpus = make_corpus(folder, speakers=6, each=2)
     affuse.train("voice-offline", corpus, folder / "run", set={"epochs": 4})
     models = {"starter": About("starter"), "small": About(folder / "run", [corpus])}
-    with served_page(models, Limits(decoders=2, long_seconds=60, long_bytes=10**6)) as found:
+    with running_service(Limits(decoders=2, long_seconds=60, long_bytes=10**6), models) as found:
         yield found
 
 
@@ -63,8 +73,8 @@ def browser(clips: Path) -> Generator[Browser]:
 
 
 @pytest.fixture
-def watched(browser: Browser, served: Served) -> Generator[Watched]:
-    with watched_page(browser, served.open) as found:
+def watched(browser: Browser, served: RunningService) -> Generator[Watched]:
+    with watched_page(browser, served.address) as found:
         expect(found.page.locator("html[data-ready]")).to_be_attached()
         yield found
 
@@ -72,43 +82,6 @@ def watched(browser: Browser, served: Served) -> Generator[Watched]:
 @pytest.fixture
 def page(watched: Watched) -> Page:
     return watched.page
-
-
-def predict(page: Page, clip: Path | None = None) -> dict[str, Any]:
-    """Choose a clip, press the button; what the service answered."""
-    if clip is not None:
-        page.locator("#file").set_input_files(clip)
-    with page.expect_response(lambda answer: "detail=full" in answer.url) as answered:
-        page.get_by_role("button", name="Predict").click()
-    expect(page.get_by_role("region", name="Timeline")).to_be_focused()
-    return answered.value.json()["timeline"]
-
-
-def segments(page: Page, task: str = "emotion") -> Locator:
-    return page.get_by_role("toolbar", name=f"Segments: {task}").get_by_role("button")
-
-
-def media(page: Page) -> Locator:
-    return page.locator("#result :is(audio, video)")
-
-
-def seconds(page: Page) -> float:
-    return media(page).evaluate("media => media.currentTime")
-
-
-def until(page: Page, true: Callable[[], object], patience: float = 20.0) -> None:
-    """Playwright's own waiting for a function is forbidden by the page's content policy."""
-    end = time.monotonic() + patience
-    while not true():
-        assert time.monotonic() < end, "waited in vain"
-        page.wait_for_timeout(30)
-
-
-def share(inner: Locator, outer: Locator) -> tuple[float, float]:
-    """From where to where, as shares of the outer one's width."""
-    at, whole = inner.bounding_box(), outer.bounding_box()
-    left = (at["x"] - whole["x"]) / whole["width"]
-    return left, left + at["width"] / whole["width"]
 
 
 def test_segments_and_curves_stand_where_the_answer_says(page: Page, clips: Path) -> None:
@@ -348,12 +321,12 @@ def test_a_bad_file_is_told_and_the_page_goes_on(watched: Watched, clips: Path) 
 
 
 def test_the_place_in_the_queue_is_told_and_cancelling_stops_the_work(
-    watched: Watched, served: Served, clips: Path
+    watched: Watched, served: RunningService, clips: Path
 ) -> None:
     watched.refusals = True  # a job that is gone
     page = watched.page
     choose_long(page, clips)
-    others = [submit(served.open, clips / "long.wav") for _ in range(2)]
+    others = [served.submit(clips / "long.wav") for _ in range(2)]
     with page.expect_response(lambda answer: answer.status == 202) as answered:
         page.get_by_role("button", name="Predict").click()
     job = answered.value.json()["id"]
@@ -361,14 +334,14 @@ def test_the_place_in_the_queue_is_told_and_cancelling_stops_the_work(
     expect(stage).to_have_text("Waiting, place 2 in the queue")
     expect(page.get_by_role("button", name="Cancel")).to_be_focused()
     for other in others:
-        assert status(served.open, other, "DELETE") == 204
+        assert served.http.delete(f"/v1/jobs/{other}").status_code == 204
     expect(stage).to_have_text("Predicting")
     expect(page.locator("#count")).to_have_text(re.compile(r"^\d+ of \d+ windows$"))
     page.get_by_role("button", name="Cancel").click()
     expect(stage).to_have_text("Cancelled.")
     expect(page.get_by_role("button", name="Predict")).to_be_focused()
-    until(page, lambda: status(served.open, job) == 404)
-    until(page, lambda: "\naffuse_running 0.0" in metrics(served.open))
+    until(page, lambda: served.http.get(f"/v1/jobs/{job}").status_code == 404)
+    until(page, lambda: served.metric("affuse_running") == 0 and not served.uploads)
 
 
 def test_a_job_is_followed_through_a_lost_connection(watched: Watched, clips: Path) -> None:
@@ -387,14 +360,14 @@ def test_a_job_is_followed_through_a_lost_connection(watched: Watched, clips: Pa
     assert len(lost) == 2
 
 
-def test_leaving_the_page_stops_the_work(page: Page, served: Served, clips: Path) -> None:
+def test_leaving_the_page_stops_the_work(page: Page, served: RunningService, clips: Path) -> None:
     choose_long(page, clips)
     with page.expect_response(lambda answer: answer.status == 202) as answered:
         page.get_by_role("button", name="Predict").click()
     job = answered.value.json()["id"]
     expect(page.locator("#stage")).to_have_text("Predicting")
     page.goto("about:blank")
-    until(page, lambda: status(served.open, job) == 404)
+    until(page, lambda: served.http.get(f"/v1/jobs/{job}").status_code == 404)
 
 
 def choose_long(page: Page, clips: Path) -> None:
@@ -404,34 +377,10 @@ def choose_long(page: Page, clips: Path) -> None:
     page.get_by_label("Only where somebody speaks").uncheck()
 
 
-def submit(address: str, clip: Path) -> str:
-    boundary = "a-line-that-is-in-no-clip"
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="clip"; filename="a.wav"\r\n\r\n'
-    body = head.encode() + clip.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
-    kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-    with urllib.request.urlopen(urllib.request.Request(f"{address}/v1/jobs", body, kind)) as answer:
-        return json.load(answer)["id"]
-
-
-def status(address: str, job: str, method: str = "GET") -> int:
-    try:
-        request = urllib.request.Request(f"{address}/v1/jobs/{job}", method=method)
-        with urllib.request.urlopen(request) as answer:
-            return answer.status
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code
-
-
-def metrics(address: str) -> str:
-    with urllib.request.urlopen(f"{address}/metrics") as answer:
-        return answer.read().decode()
-
-
 def test_the_token_is_asked_for_and_sent_with_everything(
-    browser: Browser, served: Served, clips: Path
+    browser: Browser, served: RunningService, clips: Path
 ) -> None:
-    with watched_page(browser, served.guarded) as watched:
+    with second_door(served, token=TOKEN) as guarded, watched_page(browser, guarded.address) as watched:
         watched.refusals = True
         page = watched.page
         dialog = page.get_by_role("dialog", name="This service needs its token")
@@ -442,7 +391,6 @@ def test_the_token_is_asked_for_and_sent_with_everything(
         page.keyboard.press("Enter")
         expect(dialog).to_be_hidden()
         expect(page.locator("html[data-ready]")).to_be_attached()
-        watched.refusals = False
         assert predict(page, clips / "talk.wav")["segments"]
         with page.expect_download():
             page.get_by_role("button", name="Download CSV").click()
@@ -452,18 +400,6 @@ def test_the_token_is_asked_for_and_sent_with_everything(
         expect(page.locator("#live-state")).to_have_text("Listening.")
         page.get_by_role("button", name="Stop").click()
         expect(page.locator("#live-state")).to_have_text("Not listening.")
-
-
-def show_model(page: Page, name: str) -> None:
-    """The second tab with a run's figures and map."""
-    page.get_by_role("tab", name="Model").click()
-    page.locator("#shown-model").select_option(name)
-    expect(page.get_by_role("heading", name="Embedding map")).to_be_visible()
-    expect(page.locator(".map")).to_be_visible()
-    pictures = page.locator(".figures img")
-    until(
-        page, lambda: pictures.evaluate_all("all => all.length > 1 && all.every(one => one.naturalWidth > 0)")
-    )
 
 
 def test_the_model_is_described_and_its_map_can_be_heard(page: Page) -> None:
@@ -495,10 +431,9 @@ def test_segments_appear_while_one_speaks(page: Page) -> None:
     assert lines.last.inner_text().startswith("0:0")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
 def test_every_tab_can_be_used_by_all(
-    browser: Browser, served: Served, clips: Path, scheme: str, width: int
+    browser: Browser, served: RunningService, clips: Path, scheme: str, width: int
 ) -> None:
     """axe-core's rules, and nothing beside the window at 390 pixels."""
     options = {
@@ -506,7 +441,7 @@ def test_every_tab_can_be_used_by_all(
         "viewport": {"width": width, "height": 844},
         "reduced_motion": "reduce",
     }
-    with watched_page(browser, served.open, **options) as watched:
+    with watched_page(browser, served.address, **options) as watched:
         page = watched.page
         expect(page.locator("html[data-ready]")).to_be_attached()
         check(page)
@@ -526,9 +461,3 @@ def test_every_tab_can_be_used_by_all(
             "Math.min(one.offsetWidth, one.offsetHeight) < 24 && one.type !== 'checkbox').map(one => one.outerHTML)"
         )
         assert small == []
-
-
-def check(page: Page) -> None:
-    found = Axe().run(page)
-    assert [f"{one['id']}: {one['nodes'][0]['html']}" for one in found.response["violations"]] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
