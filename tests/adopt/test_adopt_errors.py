@@ -36,6 +36,11 @@ def test_the_command_writes_what_python_writes(
     )  # fmt: skip
     assert told.code == 0
     assert told.out == f"The model is in {tmp_path / 'a'}\n"
+    assert (
+        told.err.strip()
+        .splitlines()[-1]
+        .startswith("Commercial use: unknown, because of the encoder of audio")
+    )
     affuse.adopt([voice, words], tmp_path / "b", weights={"audio": 1, "text": 0.5}, name="a")
     for name in ("recipe.yaml", "README.md", "labels.json", "model.safetensors"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
@@ -59,7 +64,14 @@ def test_bad_input_is_one_sentence(
     out = tmp_path / "out"
     nothing = tmp_path / "nothing.yaml"
     nothing.write_text("ang: null\nhap: null\nneu: null\nsad: null\n")
+    one = tmp_path / "one.yaml"
+    one.write_text("ang: anger\nhap: anger\nneu: null\nsad: anger\n")
     cases: list[tuple[list[Any], str]] = [
+        ([voice, "--out", voice / "sub"], f"lies inside the model {voice}; name a folder outside of it"),
+        (
+            [voice, "--out", out, "--labels", one],
+            f"Every label of {voice} that counts for a class of emotion means anger",
+        ),
         ([pickled, "--out", out], "weights as a Python pickle alone"),
         ([bert, "--out", out], "holds no trained classifier"),
         ([empty, "--out", out], "holds neither config.json (a transformers checkpoint) nor index.json"),
@@ -87,6 +99,7 @@ def test_bad_input_is_one_sentence(
         assert len(told.err.strip().splitlines()) == 1, told.err
         assert not out.exists()
     assert [one.name for one in full.iterdir()] == ["mine.txt"]
+    assert not (voice / "sub").exists()
     assert not list(tmp_path.glob(".affuse*"))
 
 

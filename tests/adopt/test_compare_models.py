@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import affuse
+from affuse.corpora.relabel import relabel
 from affuse.errors import AffuseError
 from command import affuse as run
 from small_corpus import make_corpus
@@ -54,3 +55,30 @@ def test_public_models_in_one_table(tmp_path: Path, capsys: Any, monkeypatch: py
         assert not (tmp_path / "other").exists()
     with pytest.raises(AffuseError, match="names a model twice"):
         affuse.compare_models([voice, voice], corpus)
+
+
+def test_labels_of_another_name_are_renamed_as_the_sentence_says(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = relabel(make_corpus(tmp_path / "c", each=2), {"emotion": {"anger": "angerx"}})
+    corpus = named.save(tmp_path / "named")
+    monkeypatch.setenv("AFFUSE_CACHE", str(tmp_path / "cache"))
+    labels = ("sadness", "anger", "boredom", "neutral")
+    voice = affuse.adopt(tiny_audio(tmp_path / "voice", labels=labels), tmp_path / "m" / "voice")
+    words = affuse.adopt(tiny_text(tmp_path / "words", labels=labels), tmp_path / "m" / "words")
+    over = ("compare", corpus.folder, "--over", f"model={voice},{words}", "--out", tmp_path / "out")
+    told = run(capsys, monkeypatch, *over)
+    assert told.code == 0, told.err
+    assert "--map angerx=anger renames one" in " ".join(told.err.split())
+    told = run(capsys, monkeypatch, *over, "--map", "angerx=anger")
+    assert told.code == 0, told.err
+    assert "renames one" not in told.err
+    found = affuse.compare_models([voice, words], corpus.folder, rename={"angerx": "anger"})
+    assert found.classes == {"emotion": list(labels)}
+    assert set(found.metrics["n"]) == {36}
+    told = run(capsys, monkeypatch, *over, "--map", "rage=anger")
+    assert (told.code, "--map rage" in told.err) == (2, True)
+    told = run(
+        capsys, monkeypatch, "compare", "server", corpus.folder, "--out", tmp_path / "o", "--map", "a=b"
+    )
+    assert (told.code, "--map goes with --over model=A,B alone" in " ".join(told.err.split())) == (2, True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +184,43 @@ def test_no_network_is_one_sentence(folder: Path, tmp_path: Path, monkeypatch: p
                 AffuseError, match=r"cannot be reached for me/small \(.+\); check the network"
             ):
                 call()
+
+
+def test_without_a_network_the_hub_is_asked_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its library tries six times, half a minute long, with a line each time."""
+    from transformers import AutoConfig
+
+    from affuse.encoders.pretrained import load
+    from command import affuse as run
+
+    asked: list[float] = []
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    caller = deaf.accept()[0]
+                    asked.append(0)
+                    caller.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        reach(f"http://127.0.0.1:{deaf.getsockname()[1]}", monkeypatch)
+        monkeypatch.setattr("time.sleep", asked.append)  # the pauses between its attempts
+        for given in (["licences", "nonsense/x"], ["adopt", "nonsense/x", "--out", tmp_path / "new"]):
+            told = run(capsys, monkeypatch, *given)
+            assert told.code == 2
+            assert "cannot be reached for nonsense/x" in told.err
+            assert "starter" in told.err
+            assert len(told.err.strip().splitlines()) == 1
+        with pytest.raises(AffuseError, match=r"cannot be reached .* voice-offline .* starter .*package:"):
+            load(AutoConfig, "nonsense/x")
+        assert asked == [0, 0, 0]
+        told = run(capsys, monkeypatch, "adopt", "startr", "--out", tmp_path / "new")
+        assert (told.code, asked) == (2, [0, 0, 0])  # no Hub id: nobody is asked
+        assert "did you mean 'starter'?" in told.err
+        deaf.shutdown(socket.SHUT_RDWR)
 
 
 def test_what_looks_like_an_id() -> None:

@@ -41,6 +41,15 @@ def test_the_verdict_names_the_parts_that_decide() -> None:
     assert verdict([yes]).startswith("Commercial use: yes")
 
 
+def test_the_verdict_names_a_corpus_once() -> None:
+    """Two editions of it, or a member's words for its licence and the corpus's own."""
+    first = PartLicence("training corpus", "R", "CC BY-NC", "no")
+    parts = [first, first._replace(licence="CC BY-NC-SA 4.0"), first]
+    assert verdict(parts) == (
+        "Commercial use: no, because of the training corpus (R: CC BY-NC / CC BY-NC-SA 4.0)."
+    )
+
+
 def test_every_part_of_a_recipe_is_named() -> None:
     recipe = Recipe.load("mm-dynamic", ["modalities.video.options.crop=detect"])
     trained = PredictionDefaults(trained_on=[TrainedOn(title="RAVDESS", licence="CC BY-NC-SA 4.0")])

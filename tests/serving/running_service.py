@@ -19,7 +19,7 @@ from affuse.serving.about.about import About
 from affuse.serving.app import create_app
 from affuse.serving.engine import Engine
 from affuse.serving.limits import Limits
-from affuse.serving.server import open_socket
+from affuse.serving.server import open_socket, uvicorn_config
 
 
 class RunningService:
@@ -77,8 +77,7 @@ def running_service(
     engine = Engine({name: one.folder for name, one in about.items()}, limits)
     app = create_app(engine, about, **options)
     opened = open_socket("127.0.0.1", 0)
-    config = uvicorn.Config(app, log_level="error", access_log=False, server_header=False, lifespan="on")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(uvicorn_config(app))
     began = threading.Event()
     loops: list[asyncio.AbstractEventLoop] = []
 
@@ -93,7 +92,7 @@ def running_service(
     thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
     thread.start()
     try:
-        assert began.wait(120)
+        assert began.wait(300)
         assert server.started
         running = RunningService(f"http://127.0.0.1:{opened.getsockname()[1]}", app, engine, about, loops[0])
         with running.http:
@@ -110,11 +109,9 @@ def second_door(service: RunningService, **options: Any) -> Generator[RunningSer
     """The same engine behind another application and port, in the same loop."""
     app = create_app(service.engine, service.about, **options)
     opened = open_socket("127.0.0.1", 0)
-    config = uvicorn.Config(app, log_level="error", access_log=False, server_header=False, lifespan="off")
-    server = uvicorn.Server(config)
-    door = RunningService(
-        f"http://127.0.0.1:{opened.getsockname()[1]}", app, service.engine, service.about, service.loop
-    )
+    server = uvicorn.Server(uvicorn_config(app, lifespan="off"))
+    address = f"http://127.0.0.1:{opened.getsockname()[1]}"
+    door = RunningService(address, app, service.engine, service.about, service.loop)
     door.inner.state.service = service.inner.state.service
     serving = asyncio.run_coroutine_threadsafe(server.serve(sockets=[opened]), service.loop)
     try:
@@ -127,7 +124,7 @@ def second_door(service: RunningService, **options: Any) -> Generator[RunningSer
         opened.close()
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, "it never came"

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import threading
 from collections.abc import Generator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import cv2
 import numpy as np
 import pytest
 import soundfile
 
 import affuse
 from affuse.errors import AffuseError, ClipError
-from affuse.inference.timeline import Timeline
+from affuse.inference.timeline import Picture, Timeline
 from affuse.media.samples import Samples
+from affuse.serving.client import remote_job
 from affuse.serving.client.client import Client
+from affuse.serving.client.read_timeline import read_timeline
+from affuse.serving.formats import timeline_dict
 from serving.running_service import RunningService
 from voices import RATE
 
@@ -197,18 +202,23 @@ class Strange(BaseHTTPRequestHandler):
     """Says 429 twice, then what it was given."""
 
     asked = 0
+    answers: ClassVar[list[tuple[int, str, bytes]]] = []  # or these, one after another
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
-        body = self.rfile.read(length) if length else b""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         type(self).asked += 1
-        if type(self).asked < 3:
+        if self.answers:
+            self.answer(*self.answers.pop(0), {})
+        elif type(self).asked < 3:
             problem = {"status": 429, "detail": "Too many clips wait already."}
             self.answer(429, "application/problem+json", json.dumps(problem).encode(), {"Retry-After": "0"})
         else:
-            self.answer(200, "text/html", b"<h1>it works</h1>" + body[:0], {})
+            self.answer(200, "text/html", b"<h1>it works</h1>", {})
 
     def do_GET(self) -> None:
+        if self.answers:
+            self.answer(*self.answers.pop(0), {})
+            return
         self.answer(502, "text/html", b"<h1>Bad Gateway</h1>", {})
 
     def answer(self, status: int, kind: str, body: bytes, headers: dict[str, str]) -> None:
@@ -224,7 +234,7 @@ class Strange(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def strange() -> Generator[str]:
-    Strange.asked = 0
+    Strange.asked, Strange.answers = 0, []
     with HTTPServer(("127.0.0.1", 0), Strange) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -252,3 +262,45 @@ def test_what_is_no_affuse_is_said_to_be_none(strange: str) -> None:
         pytest.raises(AffuseError, match="answers 502 Bad Gateway, which affuse"),
     ):
         client.models()
+
+
+def test_events_that_break_are_asked_for_again(
+    strange: str, talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_job, "_PAUSE", 0.0)
+    Strange.answers = [
+        (202, "application/json", _job("queued")),
+        (200, "text/event-stream", b"event: state\ndata: " + _job("reading") + b"\n\n"),
+        (200, "text/event-stream", b": still here\n\n"),
+        (200, "text/event-stream", b"event: state\ndata: " + _job("predicting") + b"\n\n"),
+        (200, "text/event-stream", b"event: done\ndata: " + _job("done") + b"\n\n"),
+    ]
+    with affuse.Client(strange) as client:
+        job = client.submit(talk)
+        assert [one.state for one in job.events()] == ["reading", "predicting", "done"]
+        Strange.answers = [(202, "application/json", _job("queued"))]
+        Strange.answers += [(200, "text/event-stream", b"")] * 9
+        with pytest.raises(AffuseError, match="events end before the job does"):
+            client.submit(talk).wait()
+    assert len(Strange.answers) == 4
+
+
+def _job(state: str) -> bytes:
+    told = {"id": "a", "state": state, "position": None, "windows_done": 0, "windows": None, "problem": None}
+    return json.dumps(told).encode()
+
+
+def test_faces_come_as_pictures() -> None:
+    """Of a timeline that has some: the starter looks for none."""
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 12, 3), np.uint8)
+    timeline = Timeline("clip", 1.0, [], {}, {}, 1.0, 0.5, pictures=[Picture(0.5, pixels)])
+    timeline.peaks = np.linspace(0, 1, 9001, dtype=np.float32)
+    told = timeline_dict(timeline, "full")
+    kind, _, data = told["faces"][0]["image"].partition(",")
+    assert kind == "data:image/png;base64"
+    decoded = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(decoded[:, :, ::-1], pixels)
+    assert told["peaks"]["seconds"] == pytest.approx(0.15)
+    back = read_timeline(json.loads(json.dumps(told)), "mine.wav")
+    np.testing.assert_array_equal(back.pictures[0].pixels, pixels)
+    np.testing.assert_allclose(back.peaks[:9001], timeline.peaks, atol=3.5 / 9001 + 6e-4)

@@ -20,6 +20,7 @@ from affuse.serving.about.about import About
 from affuse.serving.app import create_app
 from affuse.serving.engine import Engine
 from affuse.serving.limits import Limits
+from serving.running_service import wait_until
 from voices import RATE, recording
 
 LOCAL = {"Host": "localhost"}
@@ -38,7 +39,7 @@ def whole(sound: np.ndarray) -> Timeline:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
-    engine = Engine({"starter": "starter"}, Limits(streams=2, stream_seconds=60))
+    engine = Engine({"starter": "starter"}, Limits(streams=2, stream_seconds=60, idle_seconds=3))
     app = create_app(engine, {"starter": About("starter")})
     with TestClient(app, base_url="http://localhost", headers=LOCAL) as opened:
         yield opened
@@ -152,6 +153,9 @@ def test_no_more_streams_than_there_is_room_for(client: TestClient, sound: np.nd
         with client.websocket_connect("/v1/stream", headers=LOCAL) as three:
             message = three.receive_json()
             assert (message["type"], message["status"]) == ("problem", 429)
+            assert message["detail"].startswith(
+                "As many live streams are open as the service takes; try again"
+            )
     for _ in range(100):  # their ends are heard a moment later
         if streams(client) == 0:
             break
@@ -159,6 +163,31 @@ def test_no_more_streams_than_there_is_room_for(client: TestClient, sound: np.nd
     assert streams(client) == 0
     with client.websocket_connect("/v1/stream", headers=LOCAL) as stream:
         assert feed(stream, sound[:RATE], 4000)[1][-1]["type"] == "end"
+
+
+def test_a_stream_that_waits_for_its_container_has_a_place(client: TestClient) -> None:
+    """Else anybody could start any number of processes that wait for a first byte."""
+    asked = "/v1/stream?format=webm"
+    with (
+        client.websocket_connect(asked, headers=LOCAL),
+        client.websocket_connect(asked, headers=LOCAL),
+        client.websocket_connect(asked, headers=LOCAL) as three,
+    ):
+        assert three.receive_json()["status"] == 429
+        assert streams(client) == 2
+    wait_until(lambda: streams(client) == 0)
+
+
+@pytest.mark.parametrize("format", ["s16le", "webm"])
+def test_a_stream_that_sends_nothing_ends(client: TestClient, format: str) -> None:
+    with client.websocket_connect(f"/v1/stream?format={format}", headers=LOCAL) as stream:
+        message = stream.receive_json()
+        if format == "s16le":
+            assert message["type"] == "ready"
+            message = stream.receive_json()
+        assert (message["type"], message["status"]) == ("problem", 408)
+        assert message["detail"] == "The stream sent nothing for 3 seconds and was ended; open another one."
+    wait_until(lambda: streams(client) == 0)
 
 
 def in_container(sound: np.ndarray, format: str, codec: str, rate: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
@@ -275,6 +274,11 @@ def test_it_can_be_watched(service: RunningService, talk: Path) -> None:
     told = service.http.get("/metrics").text
     assert "a-secret-of-somebody" not in told
     assert 'route="/v1/jobs/{id}",status="404"' in told
+    for method in ("MADE", "UP"):  # by somebody who wants a counter for each
+        assert service.http.request(method, "/v1/models").status_code == 405
+    told = service.http.get("/metrics").text
+    assert "MADE" not in told
+    assert 'method="other",route="/v1/models",status="405"} 2.0' in told
 
 
 def test_what_is_not_there_is_a_problem(service: RunningService, talk: Path) -> None:
@@ -349,23 +353,3 @@ def test_words_are_sent_as_text_or_as_a_file(service: RunningService, talk: Path
     both = service.http.post("/v1/predict", data={"text": "Here."}, files=files)
     check_problem(both, 422, "send one of them")
     wait_until(lambda: not service.uploads)
-
-
-def test_faces_come_as_pictures(service: RunningService) -> None:
-    """Of a timeline that has some: the starter looks for none."""
-    from affuse.inference.timeline import Picture
-    from affuse.serving.client.read_timeline import read_timeline
-    from affuse.serving.formats import timeline_dict
-
-    pixels = np.random.default_rng(0).integers(0, 256, (12, 12, 3), np.uint8)
-    timeline = Timeline("clip", 1.0, [], {}, {}, 1.0, 0.5, pictures=[Picture(0.5, pixels)])
-    timeline.peaks = np.linspace(0, 1, 9001, dtype=np.float32)
-    told = timeline_dict(timeline, "full")
-    kind, _, data = told["faces"][0]["image"].partition(",")
-    assert kind == "data:image/png;base64"
-    decoded = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
-    np.testing.assert_array_equal(decoded[:, :, ::-1], pixels)
-    assert told["peaks"]["seconds"] == pytest.approx(0.15)
-    back = read_timeline(json.loads(json.dumps(told)), "mine.wav")
-    np.testing.assert_array_equal(back.pictures[0].pixels, pixels)
-    np.testing.assert_allclose(back.peaks[:9001], timeline.peaks, atol=3.5 / 9001 + 6e-4)

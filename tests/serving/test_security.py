@@ -90,6 +90,7 @@ def test_a_name_that_was_allowed_is_its_own(guarded: RunningService, service: Ru
         {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"},
         {"Origin": "http://localhost"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
         {"Origin": "file://"}, {"Origin": "http://127.0.0.1:8765@evil.example"},
+        {"Origin": "http://["}, {"Origin": "http://[::1"},
     ],
 )  # fmt: skip
 def test_a_page_of_another_site_changes_nothing(

@@ -56,7 +56,7 @@ def served(temporary: Path, *words: str, **environment: str) -> Generator[Served
             env=os.environ | {"PYTHONPATH": source, "TMPDIR": str(temporary), **environment},
         )  # fmt: skip
     try:
-        wait_until(lambda: "Serving" in log.read_text() or process.poll() is not None, 90)
+        wait_until(lambda: "Serving" in log.read_text() or process.poll() is not None, 300)
         found = re.search(r"http://\S+", log.read_text())
         assert found is not None, log.read_text()
         with httpx2.Client(base_url=found[0], timeout=60.0, trust_env=False) as http:

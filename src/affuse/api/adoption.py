@@ -76,12 +76,13 @@ def adopt(
             raise AffuseError(f"{argument('fit')} finds the weights; leave {argument('weights')} out.")
     # what is wrong so far is answered at once: these import torch
     from affuse.models.adopted_card import adopted_card
-    from affuse.models.adopting import find_sources, read_labels
+    from affuse.models.adopting import check_outside, find_sources, read_labels
     from affuse.models.joining import join
     from affuse.models.saving import save_model
     from affuse.training.late_fusion import fit_joined, split_corpus
 
     sources = find_sources(named)
+    check_outside(out, sources)
     _check_weights(weights or {}, [source.kind for source in sources])
     for source in sources:  # a head that was never trained has labels too, which mean nothing
         source.check()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+
+from affuse.errors import AffuseError, argument
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -63,3 +66,13 @@ def open_cache(cache: str | Path | None) -> FeatureCache:
 def name_of(corpus: Corpus) -> str:
     """What a call from Python records of a corpus: its folder, or its name."""
     return repr(str(corpus.folder)) if corpus.folder is not None else repr(corpus)
+
+
+def check_rename(rename: Mapping[str, str] | None) -> None:
+    """AffuseError for what is no mapping of labels to labels."""
+    for label, other in (rename or {}).items():
+        if not (isinstance(label, str) and isinstance(other, str)):
+            raise AffuseError(
+                f"{argument('rename')} takes label to label, both texts, not {label}: {other}; for example "
+                f"{argument('rename', {'angry': 'anger'})}."
+            )

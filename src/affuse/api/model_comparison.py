@@ -7,7 +7,15 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from affuse.api.inputs import check_corpus, check_model, folder_of, open_cache, open_corpus, open_model
+from affuse.api.inputs import (
+    check_corpus,
+    check_model,
+    check_rename,
+    folder_of,
+    open_cache,
+    open_corpus,
+    open_model,
+)
 from affuse.calls import recorded
 from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
@@ -27,6 +35,7 @@ def compare_models(
     corpus: Corpus | str | Path,
     out: str | Path | None = None,
     *,
+    rename: Mapping[str, str] | None = None,
     overwrite: bool = False,
     cache: str | Path | None = None,
     device: str = "auto",
@@ -41,6 +50,7 @@ def compare_models(
         models: Model folders, run folders, starters or Hub ids, two or more; or name -> such a model, or one in memory.
         corpus: A corpus, or its folder.
         out: Folder for results.csv, paired_tests.csv, results.md and report.html; None: nothing is written.
+        rename: Label of the corpus -> the models' label for it. Spellings that the vocabulary knows need none.
         overwrite: Replace files that affuse did not write, or that were edited since.
         cache: Folder of the feature cache; None: $AFFUSE_CACHE, or the user's cache folder.
         device: "auto", "cpu" or "cuda".
@@ -54,6 +64,7 @@ def compare_models(
         >>> found = affuse.compare_models(["models/voice", "starter"], "corpora/ravdess")  # doctest: +SKIP
         >>> found.pairs()  # doctest: +SKIP
     """
+    check_rename(rename)
     named = dict(models) if isinstance(models, Mapping) else _named(models)
     if len(named) < 2:
         raise AffuseError(
@@ -67,6 +78,7 @@ def compare_models(
     from affuse.models.finding import files_of
     from affuse.models.licences import Licences, licences_of_model
     from affuse.results.model_comparison import FILES, ModelComparison, write_model_comparison
+    from affuse.training.evaluate import rename_labels
     from affuse.training.evaluate.side_by_side import compare_trained
 
     folders = {name: folder_of(model) for name, model in named.items()}
@@ -74,7 +86,7 @@ def compare_models(
     if outputs is not None:  # before the features, which may take an hour
         read = [path for folder in folders.values() if folder is not None for path in files_of(folder)]
         outputs.check([outputs.folder / name for name in FILES], read)
-    opened = open_corpus(corpus)
+    opened = rename_labels(open_corpus(corpus), dict(rename or {}))
     with watched(progress) as watching:
         loaded = {name: open_model(model) for name, model in named.items()}
         found, said = compare_trained(

@@ -7,7 +7,15 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from affuse.api.inputs import check_corpus, check_model, folder_of, open_cache, open_corpus, open_model
+from affuse.api.inputs import (
+    check_corpus,
+    check_model,
+    check_rename,
+    folder_of,
+    open_cache,
+    open_corpus,
+    open_model,
+)
 from affuse.calls import recorded
 from affuse.devices import choose_device
 from affuse.errors import AffuseError, argument
@@ -68,12 +76,7 @@ def evaluate(
         >>> found = affuse.evaluate("runs/one", "corpora/other", rename={"angry": "anger"})  # doctest: +SKIP
         >>> found.to_frame()  # doctest: +SKIP
     """
-    for label, other in (rename or {}).items():
-        if not (isinstance(label, str) and isinstance(other, str)):
-            raise AffuseError(
-                f"{argument('rename')} takes label to label, both texts, not {label}: {other}; for example "
-                f"{argument('rename', {'angry': 'anger'})}."
-            )
+    check_rename(rename)
     from affuse.corpora.label_map import read_label_map
 
     chosen = None if labels is None else read_label_map(labels)

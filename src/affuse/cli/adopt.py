@@ -41,7 +41,7 @@ def adopt(
     an ONNX file that 'affuse export --inputs raw' wrote. Predict, evaluate, export and push work on what is written.
     """
     import affuse
-    from affuse.cli.console import bars
+    from affuse.cli.console import bars, messages
     from affuse.cli.console import out as output
 
     with bars() as progress:
@@ -50,6 +50,10 @@ def adopt(
             cache=cache, device=device, progress=progress,
         )  # fmt: skip
     output.print(f"The model is in {folder}", soft_wrap=True)
+    told = affuse.licences(folder).verdict.replace(
+        "the licences above tell", f"'affuse licences {folder}' tells"
+    )
+    messages.print(told, soft_wrap=True, markup=False)
 
 
 def _weights(text: str) -> dict[str, float]:

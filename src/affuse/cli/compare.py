@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from affuse.cli.evaluate import MAP_HELP, renamed
 from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import CACHE_HELP, DEVICE_HELP, SET_HELP, VERBOSE_HELP
 from affuse.errors import AffuseError
@@ -45,6 +46,10 @@ def compare(
     subsets: Annotated[
         bool, typer.Option("--subsets", help="Test with some modalities masked too: every subset.")
     ] = False,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", help=f"With --over model=A,B: {MAP_HELP[0].lower()}{MAP_HELP[1:]}"),
+    ] = None,
     keep_models: Annotated[bool, typer.Option(help="Keep the model of every run.")] = False,
     jobs: Annotated[int | None, typer.Option(min=1, help=JOBS_HELP)] = None,
     device: Annotated[str, typer.Option(help=DEVICE_HELP)] = "auto",
@@ -61,8 +66,14 @@ def compare(
     from affuse.cli.console import bars
 
     if (models := _models(over)) is not None:
-        _compare_models(models, recipe, corpus, out, device=device, cache=cache, overwrite=overwrite)
+        _compare_models(
+            models, recipe, corpus, out, rename=renamed(map_), device=device, cache=cache, overwrite=overwrite
+        )
         return
+    if map_:
+        raise AffuseError(
+            "--map goes with --over model=A,B alone; in a training tasks.TASK.merge of the recipe renames labels."
+        )
     if corpus is None:
         raise AffuseError(
             f"Name a recipe and a corpus, or compare trained models by: affuse compare {recipe} --over model=A,B --out "
@@ -95,6 +106,7 @@ def _compare_models(
     second: Path | None,
     out: Path,
     *,
+    rename: dict[str, str],
     device: str,
     cache: Path | None,
     overwrite: bool,
@@ -106,7 +118,14 @@ def _compare_models(
         raise AffuseError(f"--over model=A,B trains nothing and takes no recipe; leave {first} out.")
     with bars() as progress:
         found = affuse.compare_models(
-            models, first, out, device=device, cache=cache, overwrite=overwrite, progress=progress
+            models,
+            first,
+            out,
+            rename=rename,
+            device=device,
+            cache=cache,
+            overwrite=overwrite,
+            progress=progress,
         )
     for title, table in found.tables:
         print_table(table, title)

@@ -11,6 +11,8 @@ from affuse.cli.predict import OVERWRITE_HELP
 from affuse.cli.train import CACHE_HELP, DEVICE_HELP
 from affuse.failures import SKIPPED
 
+MAP_HELP = "A label that has another name in the model: angry=anger. May be given again."
+
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="Model folder, run folder or Hub id.")],
@@ -18,9 +20,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for predictions and tables.")] = None,
     map_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--map", help="A label that has another name in the model: angry=anger. May be given again."
-        ),
+        typer.Option("--map", help=MAP_HELP),
     ] = None,
     labels: Annotated[
         Path | None,
@@ -57,7 +57,7 @@ def evaluate(
     given = None if modalities is None else [name.strip() for name in modalities.split(",") if name.strip()]
     with bars() as progress:
         found = affuse.evaluate(
-            model, corpus, out, split=split, role=role, rename=dict(map(_pair, map_ or ())), labels=labels,
+            model, corpus, out, split=split, role=role, rename=renamed(map_), labels=labels,
             modalities=given, overwrite=overwrite, cache=cache, device=device, progress=progress,
         )  # fmt: skip
     for title, table in found.tables:
@@ -68,6 +68,11 @@ def evaluate(
         messages.print(f"Tables are in {out}.", soft_wrap=True)
     where = out / SKIPPED if out else f"{SKIPPED} with --out"
     raise typer.Exit(report_skipped(found.skipped_table(), where))
+
+
+def renamed(map_: list[str] | None) -> dict[str, str]:
+    """Old label -> new label, of what --map was given."""
+    return dict(map(_pair, map_ or ()))
 
 
 def _pair(text: str) -> tuple[str, str]:

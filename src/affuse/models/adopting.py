@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from affuse.corpora.vocabulary import canonical, folded, means_none
 from affuse.encoders.base import Encoder
 from affuse.encoders.classifiers.checkpoint import encoder_of, read_checkpoint
 from affuse.encoders.classifiers.image import side_of
+from affuse.encoders.hub_access import ask_hub
 from affuse.encoders.pretrained import PACKAGE, check_hub_cache
-from affuse.encoders.sources import find_files
+from affuse.encoders.sources import find_files, local_path
 from affuse.errors import AffuseError, argument
 from affuse.files.yaml_text import read_yaml_file
 from affuse.models.exported_encoder import read_exported
@@ -105,6 +107,15 @@ def find_sources(names: Sequence[str]) -> list[Source]:
                 f"others with it by {argument('over', {'model': [other.name, name]})} of 'affuse compare'."
             )
     return list(found.values())
+
+
+def check_outside(out: Path, sources: Sequence[Source]) -> None:
+    """AffuseError where a new folder would lie inside one of the models: that one would not be the same any more."""
+    for source in sources:
+        named = source.options["model"]
+        folder = None if str(named).startswith(PACKAGE) else local_path(named)
+        if folder is not None and folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+            raise AffuseError(f"{out} lies inside the model {source.name}; name a folder outside of it.")
 
 
 def read_labels(
@@ -241,9 +252,11 @@ def _named(name: str) -> tuple[str, str | None]:
             "folder with one of them."
         )
     model, _, revision = name.partition("@")
-    if not (looks_like_id(model) or (model.replace("-", "").replace("_", "").isalnum() and not path.suffix)):
+    if not looks_like_id(model) and find_files(model, revision or None) is None:
+        close = get_close_matches(name, starters(), n=1)
+        meant = f" (did you mean '{close[0]}'?)" if close else ""
         raise AffuseError(
-            f"There is no folder {name}, and it is no Hub id; write owner/name, or correct the path."
+            f"There is no folder {name}{meant}, and it is no Hub id; write owner/name, or correct the path."
         )
     _reach(name, model, revision or None)
     return model, revision or None
@@ -260,6 +273,7 @@ def _reach(name: str, model: str, revision: str | None) -> None:
     offline = "; the model 'starter' needs no download: affuse predict starter CLIP"
     with explained(name, offline):
         try:
+            ask_hub(model, revision=revision)
             hf_hub_download(model, "config.json", revision=revision)
         except RemoteEntryNotFoundError:
             raise AffuseError(

@@ -7,8 +7,8 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from affuse.encoders.hub_access import ask_hub, cause_of_failure, network_errors
 from affuse.errors import AffuseError
 from affuse.models.index import INDEX, read_index
 
@@ -32,7 +32,8 @@ def download(hub_id: str) -> Path:
 
     repository, revision = parts_of(hub_id)
     check_hub_cache()
-    with explained(hub_id):
+    with explained(hub_id, ", or 'starter', which comes with affuse"):
+        ask_hub(repository, INDEX, revision)
         folder = Path(hf_hub_download(repository, INDEX, revision=revision)).parent
         names = [INDEX, *read_index(folder)]
         commit = folder.name  # the cache names a snapshot by its commit
@@ -92,21 +93,8 @@ def explained(hub_id: str, offline: str = "") -> Generator[None]:
             reason = " ".join(str(error.server_message or error).split())[:160]
             sentence = f"The Hub refused {hub_id} with status {status} ({reason}); try again later."
         raise AffuseError(sentence) from None
-    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, *_network_errors()) as error:
+    except network_errors() as error:
         raise AffuseError(
-            f"The Hub cannot be reached for {hub_id} ({_cause(error)}); check the network, or give the path of a model "
-            f"folder on this machine{offline}."
+            f"The Hub cannot be reached for {hub_id} ({cause_of_failure(error)}); check the network, or give the "
+            f"path of a model folder on this machine{offline}."
         ) from None
-
-
-def _network_errors() -> tuple[Any, ...]:
-    from huggingface_hub.errors import HfHubHTTPError
-
-    # the Hub's errors derive from its HTTP client's, whichever client this version of the library uses
-    return (HfHubHTTPError.__bases__[0], ConnectionError, TimeoutError)
-
-
-def _cause(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return " ".join(str(error).split())[:120] or type(error).__name__

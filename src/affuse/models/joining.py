@@ -153,6 +153,12 @@ def _spaces(members: Sequence[Member], chosen: Mapping[str, Sequence[str]]) -> d
                 raise AffuseError(
                     f"{source} does not tell {listed(lacking)} ({task}); its classes are {', '.join(own)}."
                 )
+        if len(told) == 1 and len(first) < 2:
+            ((source, own),) = told.items()
+            raise AffuseError(
+                f"Every label of {source} that counts for a class of {task} means {own[0]}; two classes are needed: "
+                "map its labels to two names or more."
+            )
         if len(spaces[task]) < 2:
             lists = "; ".join(f"{source}: {', '.join(own)}" for source, own in told.items())
             raise AffuseError(

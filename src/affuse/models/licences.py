@@ -126,8 +126,12 @@ def verdict(found: Sequence[PartLicence]) -> str:
         'Commercial use: yes, as far as the licences above tell.'
     """
     for answer in ("no", "unknown"):
-        because = [f"the {one.part} ({one.what}: {one.licence})" for one in found if one.commercial == answer]
-        if because:
+        texts: dict[tuple[str, str], list[str]] = {}  # one part may be stated twice, in other words
+        for one in found:
+            if one.commercial == answer and one.licence not in texts.setdefault((one.part, one.what), []):
+                texts[one.part, one.what].append(one.licence)
+        if texts:
+            because = [f"the {part} ({what}: {' / '.join(said)})" for (part, what), said in texts.items()]
             return f"Commercial use: {answer}, because of {'; '.join(because)}."
     return "Commercial use: yes, as far as the licences above tell."
 

@@ -100,7 +100,9 @@ def _open_clips(
             name: part.model_copy(update={"frozen": False}) for name, part in recipe.modalities.items()
         }
         recipe = recipe.model_copy(update={"modalities": trained})
-    chosen = select_utterances(model, corpus, progress, split=split)
+    chosen = select_utterances(
+        model, corpus, progress, split=split, cure="rename them in the corpus's own table"
+    )
     clips, _ = open_selection(model, recipe, chosen, cache, progress)
     rows = {one.id: one for one in chosen.corpus.utterances()}
     clips.sources |= {name: _Samples(rows) for name in _from_samples(model, inputs)}

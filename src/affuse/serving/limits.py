@@ -56,6 +56,9 @@ class Limits(BaseModel):
     )
     streams: int = Field(default=16, gt=0, description="live streams at once")
     stream_seconds: _Seconds = Field(default=4 * 3600.0, description="seconds of one live stream")
+    idle_seconds: _Seconds = Field(
+        default=120.0, description="seconds without a message after which a live stream is ended"
+    )
     upload_seconds: _Seconds = Field(default=300.0, description="seconds that an upload may take to arrive")
     keep_seconds: _Seconds = Field(default=600.0, description="seconds that a finished job is kept")
     kept_jobs: int = Field(default=256, gt=0, description="finished jobs that are kept at once")

@@ -30,6 +30,7 @@ class LiveSession:
 
     Args:
         engine: Which is started.
+        owner: Its place among the streams of the engine (``open_stream``), which is not given back here.
         model: The name of a model.
         rate: Of the samples, in Hz.
         settings: How it is judged; ``asr`` is "none", None or the model's.
@@ -37,13 +38,20 @@ class LiveSession:
         client: Whose turn it is.
 
     Raises:
-        AffuseError: Settings that do not fit, a model without sound, or there is no room.
+        AffuseError: Settings that do not fit, or a model without sound.
     """
 
     def __init__(
-        self, engine: Engine, model: str, rate: int, settings: Settings, tasks: tuple[str, ...], client: str
+        self,
+        engine: Engine,
+        owner: object,
+        model: str,
+        rate: int,
+        settings: Settings,
+        tasks: tuple[str, ...],
+        client: str,
     ) -> None:
-        self._engine, self._model, self._client = engine, model, client
+        self._engine, self._owner, self._model, self._client = engine, owner, model, client
         served = engine.models[model]
         kinds = set(served.modalities.values())
         self._worded = served.hears(settings)
@@ -59,7 +67,6 @@ class LiveSession:
         )
         self._segments = LiveSegments(maker.judge)
         self._tasks = maker.tasks
-        self._owner = engine.open_stream()
         self._told: asyncio.Queue[list[LiveSegment] | AffuseError | None] = asyncio.Queue()
         self._answering: set[asyncio.Task[None]] = set()
         self._shown: list[Segment] = []
@@ -108,11 +115,11 @@ class LiveSession:
         """Let go of all that is under way."""
         for task in self._answering:
             task.cancel()
-        self._engine.close_stream(self._owner)
 
     def _take(self, heard: Heard) -> None:
         self._segments.expect(heard)
-        if not heard.windows and not heard.spans:
+        if not heard.windows and not any(news.sound is not None for news in heard.spans):
+            self._tell()  # speech that goes on may have settled what is answered already
             return
         task = asyncio.create_task(self._answer(heard))
         self._answering.add(task)

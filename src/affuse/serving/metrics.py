@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPMethod
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.process_collector import ProcessCollector
@@ -9,6 +11,7 @@ from starlette.responses import Response
 
 from affuse.serving.engine import Engine, Job
 
+_METHODS = frozenset(HTTPMethod)
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
 
@@ -65,8 +68,11 @@ class Metrics:
             gauge.set_function(lambda name=name: float(getattr(engine.counts, name)))
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One request; ``route`` is its pattern, not its path."""
-        self._requests.labels(method, route, str(status)).inc()
+        """One request; ``route`` is its pattern, not its path.
+
+        Methods that HTTP does not have are one: whoever makes them up must not fill the memory with counters.
+        """
+        self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
         self._latency.labels(route).observe(seconds)
 
     def clip(self, job: Job, seconds: float) -> None:

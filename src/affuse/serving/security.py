@@ -100,7 +100,10 @@ class Guard:
         origin = headers.get("Origin")
         if origin is None:
             return True
-        found = urlsplit(origin)
+        try:
+            found = urlsplit(origin)
+        except ValueError:  # no address at all
+            return False
         # behind a proxy that sets its own Host the page's origin is a name that was allowed
         named = (found.hostname or "") in self.hosts - set(LOOPBACK) - {"*"}
         return found.scheme in ("http", "https") and (found.netloc.lower() == host.lower() or named)

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
@@ -19,6 +19,9 @@ from affuse.parts.registry import unknown
 from affuse.serving.limits import Limits
 
 if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
+
     from affuse.serving.draining import DrainingServer
     from affuse.serving.engine import Engine
 
@@ -135,6 +138,27 @@ def open_socket(host: str, port: int) -> socket.socket:
     return opened
 
 
+def uvicorn_config(
+    app: ASGIApp, *, proxy: bool = False, lifespan: Literal["on", "off"] = "on"
+) -> uvicorn.Config:
+    """What of HTTP the service takes at most.
+
+    Args:
+        app: What is served.
+        proxy: Whether a proxy on this machine says who its clients are.
+        lifespan: "off": somebody else has started the engine.
+    """
+    import uvicorn
+
+    from affuse.serving.patience import PatientProtocol
+
+    return uvicorn.Config(
+        app, http=PatientProtocol, log_level="warning", access_log=False, server_header=False, proxy_headers=proxy,
+        timeout_keep_alive=15, h11_max_incomplete_event_size=64 * 1024, ws_max_size=1 << 20, ws_max_queue=16,
+        ws_per_message_deflate=False, timeout_graceful_shutdown=5, lifespan=lifespan, backlog=512,
+    )  # fmt: skip
+
+
 def serve_models(
     models: Sequence[str],
     *,
@@ -171,8 +195,6 @@ def serve_models(
     Raises:
         AffuseError: A model or corpus that cannot be loaded, an address that cannot be listened on.
     """
-    import uvicorn
-
     from affuse.corpora.corpus import Corpus
     from affuse.serving.about.about import About
     from affuse.serving.app import create_app
@@ -188,12 +210,11 @@ def serve_models(
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{opened.getsockname()[1]}{root_path}"
     app = create_app(engine, about, hosts=[*hosts, host], token=token, root_path=root_path)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, proxy_headers=proxy, timeout_keep_alive=15,
-        h11_max_incomplete_event_size=64 * 1024, ws_max_size=1 << 20, ws_max_queue=16, ws_per_message_deflate=False,
-        timeout_graceful_shutdown=5, lifespan="on", backlog=512,
-    )  # fmt: skip
-    server = DrainingServer(config, engine.drain, lambda: tell(f"Serving {', '.join(named)} on {address}/"))
+    server = DrainingServer(
+        uvicorn_config(app, proxy=proxy),
+        engine.drain,
+        lambda: tell(f"Serving {', '.join(named)} on {address}/"),
+    )
     try:
         asyncio.run(_run(server, engine, opened))
     finally:

@@ -251,7 +251,10 @@ def _part(model: Model, ground: Ground, role: str) -> Clips:
     """The utterances of one role that a model knows the labels of, with what its encoders give for them."""
     # by the model itself: utterances that one of its members was trained on are left out
     chosen: Selection = select_utterances(
-        model, ground.corpus, ground.progress if role == "train" else Quiet()
+        model,
+        ground.corpus,
+        ground.progress if role == "train" else Quiet(),
+        cure=f"{argument('labels', 'map.yaml')} can give the models' labels the names of the corpus",
     )
     ids = [id for id in chosen.ids if ground.roles.get(id) == role]
     if not ids:

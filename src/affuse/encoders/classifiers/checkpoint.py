@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from affuse.encoders.base import EncoderOptions
+from affuse.encoders.hub_access import why_unreachable
 from affuse.encoders.pretrained import check_hub_cache, load, locate
 from affuse.encoders.sources import digests, find_files
 from affuse.errors import AffuseError
@@ -321,6 +322,11 @@ def _fetch(model: str, source: str, name: str, revision: str | None) -> Path | N
     from transformers.utils import cached_file
 
     check_hub_cache()
+    if why := why_unreachable(source, name, revision):
+        raise AffuseError(
+            f"{name} of {model} could not be fetched, for the Hub cannot be reached ({why}); check the network. The "
+            "model starter answers without any download."
+        )
     try:
         found = cached_file(source, name, revision=revision, _raise_exceptions_for_missing_entries=False)
     except (OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from affuse.serving.client.read_timeline import read_timeline
 
 _FINAL = ("done", "failed", "cancelled")
 _TRIES = 5  # times that events may break without a word in between
+_PAUSE = 0.5  # seconds before they are asked for again
 
 
 class JobState(NamedTuple):
@@ -76,11 +78,13 @@ class RemoteJob:
                         yield self.told
                         if self.told.final:
                             return
-                tries += 1  # some proxies end what takes long
-            except UnreachedError:
-                tries += 1
-                if tries >= _TRIES:
-                    raise
+                broken = UnreachedError("The job's events end before the job does; ask for them again.")
+            except UnreachedError as error:
+                broken = error
+            tries += 1  # some proxies end what takes long
+            if tries >= _TRIES:
+                raise broken
+            time.sleep(_PAUSE)
 
     def wait(self) -> Timeline:
         """The timeline, when it is made.

@@ -177,7 +177,7 @@ class Engine:
         if self.draining or not self._started:
             raise Draining
         if len(self._streams) >= self.limits.streams:
-            raise Full(_LATEST)
+            raise Full(_LATEST, "As many live streams are open as the service takes")
         owner = object()
         self._streams.add(owner)
         return owner

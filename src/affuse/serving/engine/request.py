@@ -30,15 +30,16 @@ class Request:
 
 
 class Full(AffuseError):
-    """Too many clips wait already.
+    """There is no room now.
 
-    Attributes:
+    Args:
         retry_after: Seconds after which it may be worth another try.
+        why: What there is too much of.
     """
 
-    def __init__(self, retry_after: float) -> None:
+    def __init__(self, retry_after: float, why: str = "Too many clips wait already") -> None:
         self.retry_after = retry_after
-        super().__init__(f"Too many clips wait already; try again in {retry_after:.0f} seconds.")
+        super().__init__(f"{why}; try again in {retry_after:.0f} seconds.")
 
 
 class Draining(AffuseError):

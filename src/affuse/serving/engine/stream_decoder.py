@@ -20,6 +20,7 @@ from affuse.serving.engine.memory_limit import limit_memory
 from affuse.serving.limits import Limits
 from affuse.workers import begin_worker
 
+AHEAD = 16  # blocks that are decoded before somebody wants them: a small file may hold days of silence
 _RATE, _SOUND, _FAILED, _END = b"R", b"S", b"F", b"E"  # what a message of the process is
 
 
@@ -68,11 +69,16 @@ class StreamDecoder:
     def __init__(self, limits: Limits) -> None:
         self._news: asyncio.Queue[bytes] = asyncio.Queue()
         self._closed = False
-        self._child = Child(serve, (limits,), self._news.put_nowait, self._died)
+        self._child = Child(serve, (limits,), self._news.put_nowait, self._died, ahead=AHEAD)
 
-    def send(self, data: bytes) -> None:
-        """More of the container; nothing: its end."""
-        self._child.send(data)
+    @property
+    def waiting(self) -> int:
+        """Blocks that were decoded and that nobody has taken yet."""
+        return self._news.qsize()
+
+    async def send(self, data: bytes) -> None:
+        """More of the container, as fast as it is decoded; nothing: its end."""
+        await self._child.deliver(data)
 
     async def rate(self) -> int:
         """Samples per second, as soon as the container has told them.
@@ -105,6 +111,7 @@ class StreamDecoder:
     async def _next(self) -> tuple[bytes, bytes]:
         """What a message is, and what is in it."""
         message = await self._news.get()
+        self._child.took()
         kind, data = message[:1], message[1:]
         if kind == _FAILED:
             raise AffuseError(data.decode("utf-8", "replace"))

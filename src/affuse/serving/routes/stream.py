@@ -40,12 +40,15 @@ async def stream(websocket: WebSocket) -> None:
     async with AsyncExitStack() as opened:
         try:
             asked = _ask(websocket)
+            engine = service_of(websocket).engine
+            owner = engine.open_stream()  # before a process is started for it
+            opened.callback(engine.close_stream, owner)
             if asked.format in SAMPLES:
                 sound: _Sound = _Samples(websocket, asked.rate, SAMPLES[asked.format])
             else:
-                sound = _Container(websocket, service_of(websocket).engine.limits)
+                sound = _Container(websocket, engine.limits)
             opened.callback(sound.close)
-            await _serve(websocket, sound, asked, opened)
+            await _serve(websocket, owner, sound, asked, opened)
         except ProblemError as error:
             await _refuse(websocket, error)
         except AffuseError as error:
@@ -160,8 +163,8 @@ class _Container:
                     413, f"The stream is larger than the {self._most:,} bytes that the service takes."
                 )
             if data:
-                self._decoder.send(data)
-        self._decoder.send(b"")
+                await self._decoder.send(data)
+        await self._decoder.send(b"")
 
     async def _beside(self, work: Awaitable[Any]) -> Any:
         """What is wrong with the client's messages ends the waiting for what they become."""
@@ -178,8 +181,14 @@ class _Container:
 
 async def _messages(websocket: WebSocket) -> AsyncIterator[bytes]:
     """The binary messages, until the client says that there are no more."""
+    patience = service_of(websocket).engine.limits.idle_seconds
     while True:
-        message = await websocket.receive()
+        try:
+            message = await asyncio.wait_for(websocket.receive(), patience)
+        except TimeoutError:
+            raise ProblemError(
+                408, f"The stream sent nothing for {patience:g} seconds and was ended; open another one."
+            ) from None
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", _LEAVING))
         if (data := message.get("bytes")) is not None:
@@ -192,11 +201,13 @@ async def _messages(websocket: WebSocket) -> AsyncIterator[bytes]:
             )
 
 
-async def _serve(websocket: WebSocket, sound: _Sound, asked: _Asked, opened: AsyncExitStack) -> None:
+async def _serve(
+    websocket: WebSocket, owner: object, sound: _Sound, asked: _Asked, opened: AsyncExitStack
+) -> None:
     """Until the client ends it, or something is wrong: both directions go on side by side."""
     engine = service_of(websocket).engine
     rate = await sound.rate()
-    session = LiveSession(engine, asked.model, rate, asked.settings, asked.tasks, client_of(websocket))
+    session = LiveSession(engine, owner, asked.model, rate, asked.settings, asked.tasks, client_of(websocket))
     opened.callback(session.close)
     await _send(websocket, {"type": "ready", "rate": session.rate, "warning": session.warning})
     hearing = asyncio.create_task(_hear(sound, session))

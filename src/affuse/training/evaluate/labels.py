@@ -144,12 +144,19 @@ def by_vocabulary(
 
 
 def check_labels(
-    corpus: Corpus, ids: Sequence[str], spaces: Mapping[str, Sequence[str]], tasks: Mapping[str, Task]
+    corpus: Corpus,
+    ids: Sequence[str],
+    spaces: Mapping[str, Sequence[str]],
+    tasks: Mapping[str, Task],
+    cure: str = "",
 ) -> tuple[list[str], list[str]]:
     """(tasks that cannot be measured on the utterances ``ids``, sentences to be said), for a model of these classes.
 
     A task cannot be measured where the corpus has labels that the model does not know and fewer than two that it does:
-    accuracy among one class says nothing. Raises AffuseError where that is so of every task that has labels.
+    accuracy among one class says nothing. ``cure`` says what to do where the caller has no ``rename``.
+
+    Raises:
+        AffuseError: That is so of every task that has labels.
     """
     table = corpus.table[corpus.table["id"].isin(set(ids))]
     unfit, said, faults = [], [], []
@@ -163,9 +170,9 @@ def check_labels(
                 said.append(f"{corpus.info.name} has no labels of {task}: it is not measured.")
         elif foreign and len(known) < 2:
             unfit.append(task)
-            faults.append(_misfit(corpus, task, counts, space, known))
+            faults.append(_misfit(corpus, task, counts, space, known, cure))
         else:
-            said += _partial(corpus, task, counts, space, known, foreign)
+            said += _partial(corpus, task, counts, space, known, foreign, cure)
     if len(unfit) == len(spaces):
         raise AffuseError(
             faults[0]
@@ -185,12 +192,18 @@ def _counts(table: pd.DataFrame, task: str, merge: Mapping[str, str]) -> dict[st
 
 
 def _misfit(
-    corpus: Corpus, task: str, counts: Mapping[str, int], space: Sequence[str], known: Sequence[str]
+    corpus: Corpus,
+    task: str,
+    counts: Mapping[str, int],
+    space: Sequence[str],
+    known: Sequence[str],
+    cure: str,
 ) -> str:
+    meant = cure or f"say which are meant by {_example(counts, space)}, with a pair for each label"
     shared = f"only {known[0]} is among both" if known else "none is among both"
     return (
         f"The {task} labels of {corpus.info.name} ({_counts_in_words(counts)}) are not those of the model "
-        f"({', '.join(space)}): {shared}. Say which are meant by {_example(counts, space)}, with a pair for each label."
+        f"({', '.join(space)}): {shared}. {meant[0].upper()}{meant[1:]}."
     )
 
 
@@ -201,13 +214,14 @@ def _partial(
     space: Sequence[str],
     known: Sequence[str],
     foreign: Mapping[str, int],
+    cure: str,
 ) -> list[str]:
     said = []
     if foreign:
         total = sum(counts.values())
         said.append(
             f"{sum(foreign.values())} of {total} {task} labels of {corpus.info.name} are not among the model's: "
-            f"{_counts_in_words(foreign)}, left out ({_example(foreign, space)} renames one). "
+            f"{_counts_in_words(foreign)}, left out ({cure or f'{_example(foreign, space)} renames one'}). "
             f"Compared are {', '.join(known)}."
         )
     if len(known) == 1:

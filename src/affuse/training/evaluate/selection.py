@@ -52,6 +52,7 @@ def select_utterances(
     role: str | None = None,
     run: Path | None = None,
     labels: NamedMap | None = None,
+    cure: str = "",
 ) -> Selection:
     """Choose the labelled utterances that had no part in training the model, or those of one role.
 
@@ -63,6 +64,7 @@ def select_utterances(
         role: One role (train, validation, test) in the model's training, or all.
         run: The model's folder, for models that do not keep what they have seen.
         labels: The corpus's labels -> the model's, before the vocabulary is asked.
+        cure: What to do about labels that are not the model's; "": rename them.
 
     Raises:
         AffuseError: For labels that are not the model's, a role that no utterance has, and if nothing is left.
@@ -79,7 +81,7 @@ def select_utterances(
             raise AffuseError(
                 f"No {role} utterance of {split} is in {corpus.info.name}; is it another corpus's split?"
             )
-    unfit, said = check_labels(corpus, everyone, model.label_spaces, model.recipe.tasks)
+    unfit, said = check_labels(corpus, everyone, model.label_spaces, model.recipe.tasks, cure)
     said = [*mapped, *renamed, *said]
     tasks = [task for task in model.label_spaces if task not in unfit]
     some = labelled.table[tasks].notna().any(axis=1) & labelled.table["id"].isin(set(everyone))
