@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-_PREFIX = "affuse-serve-"
+_PREFIX, _UNLOCKED = "affuse-serve-", "affuse-serve.new-"
 _LOCK = "lock"
 
 
@@ -23,9 +23,11 @@ def private_folder() -> Generator[Path]:
         OSError: The temporary folder cannot be written.
     """
     _remove_left_behind()
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    lock = (folder / _LOCK).open("w")
+    made = Path(tempfile.mkdtemp(prefix=_UNLOCKED))
+    lock = (made / _LOCK).open("w")
     _take(lock)
+    # under this name others look for folders whose service is dead: it has its lock already
+    folder = made.rename(made.with_name(_PREFIX + made.name.removeprefix(_UNLOCKED)))
     uploads = folder / "uploads"
     uploads.mkdir(mode=0o700)
     try:
