@@ -45,7 +45,7 @@ def serve(models: Mapping[str, str], limits: Limits, pipe: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # of a whole group: the service itself ends its processes
     torch.set_num_threads(1)
     try:
-        sides = {name: Side(folder) for name, folder in models.items()}
+        sides = {name: Side(folder, words=False) for name, folder in models.items()}
         for side in sides.values():
             side.forget_weights()
     except AffuseError as error:

@@ -25,6 +25,8 @@ class Side:
         folder: Where it is loaded from.
         device: Where it runs.
         batch: Windows that run through the network together.
+        words: Load the encoders of words now; False: when a clip has words. A decoder begins sooner without them, and
+            is smaller.
 
     Attributes:
         wordless: Why its words cannot be read (an extra that is not installed), or "".
@@ -33,7 +35,7 @@ class Side:
         AffuseError: It cannot be loaded, or reads nothing that a clip can give.
     """
 
-    def __init__(self, folder: str | Path, device: str = "cpu", batch: int = 16) -> None:
+    def __init__(self, folder: str | Path, device: str = "cpu", batch: int = 16, words: bool = True) -> None:
         self.model = load_model(folder)
         self.kinds = {name: encoder.kind for name, encoder in self.model.resolved.items()}
         if set(self.kinds.values()) == {"features"}:
@@ -41,16 +43,22 @@ class Side:
                 f"{folder} reads pre-extracted features alone, which cannot be taken from a clip."
             )
         self.wordless = ""
+        self._device, self._weightless = device, False
+        self._later = [] if words else self.worded
+        loaded = self._word_encoders() if words else {}
+        without = [name for name in self.worded if name not in loaded]
+        self.network = WindowNetwork(self.model, device, batch, without, loaded)
+
+    def _word_encoders(self) -> dict[str, Encoder]:
         loaded: dict[str, Encoder] = {}
         for name in self.worded:
             try:
-                loaded[name] = self.model.resolved[name].make().eval().to(device)
+                loaded[name] = self.model.resolved[name].make().eval().to(self._device)
             except AffuseError as error:
                 if set(self.kinds.values()) == {"text"}:
                     raise
                 self.wordless = f"The words are not used: {error}"
-        without = [name for name in self.worded if name not in loaded]
-        self.network = WindowNetwork(self.model, device, batch, without, loaded)
+        return loaded
 
     @property
     def worded(self) -> list[str]:
@@ -58,7 +66,8 @@ class Side:
         return [name for name, kind in self.kinds.items() if kind == "text"]
 
     def forget_weights(self) -> None:
-        """Free what reading does not need."""
+        """Free what reading does not need, and what is loaded later too."""
+        self._weightless = True
         for module in (self.model, *self.network.encoders.values()):
             for parameter in module.parameters():
                 parameter.data = torch.empty(0)
@@ -66,6 +75,11 @@ class Side:
 
     def reader(self, settings: Settings, words: ClipWords, worded: bool) -> ClipReader:
         """What reads clips under some settings; ``worded``: a clip may have words although no text is given."""
+        if self._later and (worded or settings.worded):
+            self._later = []
+            self.network.encoders |= self._word_encoders()
+            if self._weightless:
+                self.forget_weights()
         window, hop = lengths_of_windows(usual_window(self.model.defaults), settings)
         encoders = {
             name: encoder
