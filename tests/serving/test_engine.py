@@ -15,11 +15,13 @@ import torch
 
 import affuse
 from affuse.errors import AffuseError
+from affuse.inference.settings import Settings
 from affuse.inference.timeline import Timeline
+from affuse.models.defaults import PredictionDefaults
 from affuse.models.network import Model
 from affuse.models.saving import save_model
 from affuse.recipe import Recipe
-from affuse.serving.engine import Job
+from affuse.serving.engine import Job, ServedModel
 from serving.running_engine import RunningEngine, running_engine
 from tiny_models import tiny_recogniser
 from video_files import grey, write_video
@@ -234,3 +236,19 @@ def test_a_film_without_what_a_model_reads(running: RunningEngine, folder: Path)
     job = running.predict(film)
     assert job.failure is not None
     assert job.failure.sentence.startswith("The clip has pictures only, and this model reads audio (sound)")
+
+
+def test_why_words_cannot_be_read_is_told_to_no_client() -> None:
+    """The reason may name a folder of the server."""
+    why = (
+        "The words are not used: The model '/srv/private/bert' could not be loaded (config.json is missing)."
+    )
+    own = PredictionDefaults(recogniser="nobody/hears")
+    model = ServedModel(
+        "one", Path("one"), "", {"emotion": ["a", "b"]}, {"audio": "audio", "text": "text"}, own, None, why
+    )
+    with pytest.raises(AffuseError, match="words are not used") as caught:
+        model.maker(Settings(words="I see."), ())
+    assert "/srv" not in str(caught.value)
+    assert "words are not used" in model.warning
+    assert "/srv" not in model.warning

@@ -63,11 +63,6 @@ def open_cache(cache: str | Path | None) -> FeatureCache:
     return FeatureCache(default_folder() if cache is None else cache)
 
 
-def name_of(corpus: Corpus) -> str:
-    """What a call from Python records of a corpus: its folder, or its name."""
-    return repr(str(corpus.folder)) if corpus.folder is not None else repr(corpus)
-
-
 def check_rename(rename: Mapping[str, str] | None) -> None:
     """AffuseError for what is no mapping of labels to labels."""
     for label, other in (rename or {}).items():

@@ -51,14 +51,10 @@ class Desk:
         """
         try:
             job = self.engine.submit(make_request(upload, self.engine, client))
-        except ProblemError:
+        except BaseException as error:
             upload.remove()
-            raise
-        except AffuseError as error:
-            upload.remove()
-            raise problem_of(error) from None
-        except BaseException:
-            upload.remove()
+            if isinstance(error, AffuseError):
+                raise problem_of(error) from None
             raise
         task = asyncio.create_task(self._watch(job, upload))
         self._watching.add(task)

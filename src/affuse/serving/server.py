@@ -213,7 +213,7 @@ def serve_models(
     server = DrainingServer(
         uvicorn_config(app, proxy=proxy),
         engine.drain,
-        lambda: tell(f"Serving {', '.join(named)} on {address}/"),
+        lambda: _say_what_is_served(engine, address, tell),
     )
     try:
         asyncio.run(_run(server, engine, opened))
@@ -228,6 +228,13 @@ async def _run(server: DrainingServer, engine: Engine, opened: socket.socket) ->
         await server.serve(sockets=[opened])
     finally:
         await engine.close()
+
+
+def _say_what_is_served(engine: Engine, address: str, tell: Callable[[str], None]) -> None:
+    for name, model in engine.models.items():
+        if model.wordless:
+            tell(f"{name}: {model.wordless}")
+    tell(f"Serving {', '.join(engine.models)} on {address}/")
 
 
 def _is_loopback(host: str) -> bool:

@@ -16,6 +16,8 @@ from affuse.inference.windows import check_lengths
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.index import PREDICTION, read_index, read_json
 
+_WORDLESS = "The words are not used: what reads them could not be loaded here."
+
 
 def recogniser_of(folder: Path, asr: str | None) -> str | None:
     """What hears the words for a model: the operator's choice, else the model's own; None: nothing.
@@ -43,7 +45,7 @@ class ServedModel:
         modalities: Name -> kind ("audio", "text", "video").
         defaults: What it knows of its training.
         asr: What ``Settings.asr`` takes to have the words recognised; None: there is no recogniser.
-        wordless: Why the words cannot be read, or "".
+        wordless: Why the words cannot be read, or ""; for whoever runs the service, since it may name a path.
         batch: Windows that run through its network together.
     """
 
@@ -111,8 +113,8 @@ class ServedModel:
         window, hop = lengths_of_windows(usual_window(self.defaults), settings)
         check_lengths(window, hop)
         if self.wordless and settings.asr != NO_RECOGNISER and settings.worded:
-            raise AffuseError(self.wordless)
-        wordless = self.wordless if self.defaults.recogniser and settings.asr is None else ""
+            raise AffuseError(f"{_WORDLESS} Send the clip without them, or tell whoever runs the service.")
+        wordless = _WORDLESS if self.wordless and self.defaults.recogniser and settings.asr is None else ""
         return TimelineMaker(
             self.label_spaces, self.modalities, self.defaults, settings, window, hop, tasks or None, wordless
         )  # fmt: skip
