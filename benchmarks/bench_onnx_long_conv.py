@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import affuse
-import affuse.onnx.onnx_file
 from affuse.encoders.long_conv import LongConv1d
+from affuse.onnx import onnx_file
 from affuse.onnx.long_conv import OnnxLongConv
 from affuse.onnx.onnx_file import export_onnx
 from affuse.sequence import pad
@@ -99,7 +99,7 @@ def network(options: argparse.Namespace, folder: Path) -> None:
     torch.manual_seed(0)
     model = affuse.build("mm-dynamic").eval()
     print("mm-dynamic, clips of 6 and 3.1 s, 20 faces")
-    with mock.patch.object(affuse.onnx.onnx_file, "replace_long_convolutions"):
+    with mock.patch.object(onnx_file, "replace_long_convolutions"):
         export_onnx(model, folder / "direct ONNX.onnx")
     export_onnx(model, folder / "blocked ONNX.onnx")
     sessions = {

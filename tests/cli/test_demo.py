@@ -1,12 +1,12 @@
 """`affuse demo`, small but whole, and the page it writes."""
 
-import html.parser
 import io
 import json
 import re
 import shutil
 import sys
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -63,7 +63,7 @@ def folder(ran: Ran, words: list[str]):
     return Path(words[2]) / "comparison"
 
 
-class Page(html.parser.HTMLParser):
+class Page(HTMLParser):
     """What the tests ask of a page: elements with their attributes, and the text inside each kind."""
 
     def __init__(self, text: str):

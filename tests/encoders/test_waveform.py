@@ -1,9 +1,9 @@
 """The waveform encoder: the paper's counts, the network derived a second way, padding that never leaks."""
 
-import importlib.util
 import sys
 import types
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +184,7 @@ def test_options_are_checked(options: dict[str, Any], message: str) -> None:
 @pytest.fixture(autouse=True)
 def _reader(monkeypatch: pytest.MonkeyPatch):
     """affuse.media.audio where it exists; until it does, soundfile."""
-    if importlib.util.find_spec("affuse.media.audio") is None:
+    if find_spec("affuse.media.audio") is None:
 
         def read_waveform(path: Any, rate: Any, start: Any = None, end: Any = None, channel: Any = None):
             wave, found = soundfile.read(path, dtype="float32", always_2d=True)

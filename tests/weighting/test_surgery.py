@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from weighting.networks import SOLVERS, SURGERY, TASKS, Run
 
 
 def needs(kind: type[Any]):
-    missing = [name for name in SOLVERS.get(kind, ()) if importlib.util.find_spec(name) is None]
+    missing = [name for name in SOLVERS.get(kind, ()) if find_spec(name) is None]
     if missing:
         pytest.skip(f"{kind.__name__} needs {', '.join(missing)}, which TorchJD's extras bring")
 
@@ -232,7 +232,7 @@ def test_a_missing_library_is_told_with_its_cure(kind: type[Any], monkeypatch: p
 
 @pytest.mark.parametrize("kind", SOLVERS)
 def test_a_missing_solver_is_told_when_it_is_made(kind: type[Any]) -> None:
-    if all(importlib.util.find_spec(name) for name in SOLVERS[kind]):
+    if all(find_spec(name) for name in SOLVERS[kind]):
         pytest.skip(f"the solvers of {kind.__name__} are installed")
     with pytest.raises(AffuseError, match=r"requires .*pip install 'affuse\[torchjd\]'"):
         kind(TASKS)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-import av.error
 import soundfile
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from affuse.media.clock import picture_tracks
@@ -61,7 +61,7 @@ def check_video(path: Path) -> VideoState:
             # Only a file shorter than it says is walked through, for where its pictures stop.
             last = _last_packet(container, stream)
         return VideoState(last, f"the avi is truncated after {last:.1f} s")
-    except (av.error.FFmpegError, OSError) as error:
+    except (FFmpegError, OSError) as error:
         return VideoState(0.0, f"the avi cannot be read ({_reason(path, error)})")
 
 
@@ -73,7 +73,7 @@ def _last_packet(container: InputContainer, stream: VideoStream) -> float:
             time = packet.dts if packet.pts is None else packet.pts
             if time is not None and packet.time_base:
                 last = max(last, float(time * packet.time_base))
-    except av.error.FFmpegError:
+    except FFmpegError:
         pass
     return last
 
