@@ -24,7 +24,7 @@ from affuse.serving.client import remote_job
 from affuse.serving.client.client import Client
 from affuse.serving.client.read_timeline import read_timeline
 from affuse.serving.formats import timeline_dict
-from serving.running_service import RunningService
+from serving.running_service import RunningService, wait_until
 from voices import RATE
 
 
@@ -152,6 +152,24 @@ def test_a_stream_has_the_segments_of_the_file(client: Client, talk: Path, whole
         assert {task: one.label for task, one in mine.answers.items()} == {
             task: one.label for task, one in other.answers.items()
         }
+
+
+def test_a_stream_of_a_service_that_ends_hears_why(
+    client: Client, service: RunningService, talk: Path
+) -> None:
+    """Also where segments came before it, and the connection is closed when it is noticed."""
+    samples, rate = soundfile.read(talk, dtype="float32")
+    leaving = service.engine.streams.leaving
+    try:
+        with client.stream(rate) as stream:
+            stream.push(samples)
+            wait_until(lambda: service.engine.counts.windows == 0)
+            service.loop.call_soon_threadsafe(leaving.set)
+            wait_until(lambda: service.engine.counts.streams == 0)
+            with pytest.raises(AffuseError, match="about to end"):
+                stream.close()
+    finally:
+        service.loop.call_soon_threadsafe(leaving.clear)
 
 
 def test_what_is_wrong_is_the_services_own_sentence(client: Client, talk: Path, tmp_path: Path) -> None:

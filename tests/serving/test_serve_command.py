@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -16,6 +17,8 @@ from pathlib import Path
 import httpx2
 import psutil
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 import affuse as package
 from command import affuse
@@ -104,10 +107,18 @@ def test_it_begins_drains_and_ends(left: Path, long_talk: Path) -> None:
             many = {"window": "1", "hop": "0.1"}
             answers.append(one.http.post("v1/predict", files={"clip": clip}, data=many))
 
+        url = f"ws{one.address.removeprefix('http')}v1/stream"
+        live = connect(url, additional_headers=dict(one.http.headers), proxy=None)
+        assert json.loads(live.recv())["type"] == "ready"
         asking = threading.Thread(target=predict)
         asking.start()
         wait_until(lambda: "affuse_running 1.0" in one.http.get("metrics").text)
         one.process.send_signal(signal.SIGTERM)
+        assert json.loads(live.recv(30))["detail"].startswith("The service is about to end")
+        with pytest.raises(ConnectionClosed) as ended:
+            live.recv(30)
+        assert ended.value.rcvd is not None
+        assert ended.value.rcvd.code == 1012
         wait_until(lambda: one.http.get("readyz").status_code == 503)
         refused = one.http.post("v1/jobs", files={"clip": b"RIFF"})
         check_problem(refused, 503, "about to end and takes no new clips")
