@@ -163,7 +163,7 @@ def test_a_stream_of_a_service_that_ends_hears_why(
     try:
         with client.stream(rate) as stream:
             stream.push(samples)
-            wait_until(lambda: service.engine.counts.windows == 0)
+            wait_until(lambda: bool(stream.push(samples[:0])))
             service.loop.call_soon_threadsafe(leaving.set)
             wait_until(lambda: service.engine.counts.streams == 0)
             with pytest.raises(AffuseError, match="about to end"):

@@ -15,6 +15,7 @@ import soundfile
 
 import affuse
 from affuse.serving.about.about import About
+from affuse.serving.engine import Draining
 from affuse.serving.limits import Limits
 from browser import CHROMIUM
 from small_corpus import make_corpus
@@ -429,6 +430,21 @@ def test_segments_appear_while_one_speaks(page: Page) -> None:
     expect(page.locator("#live-segments .partial")).to_have_count(0)
     assert re.search(r"(anger|happiness|sadness|neutral) \d+ %", lines.last.inner_text())
     assert lines.last.inner_text().startswith("0:0")
+
+
+def test_live_tells_why_the_service_ends_it(page: Page, served: RunningService) -> None:
+    page.get_by_role("tab", name="Live").click()
+    page.get_by_role("button", name="Listen to the microphone").click()
+    expect(page.locator("#live-state")).to_have_text("Listening.")
+    until(page, lambda: served.engine.counts.streams == 1)
+    leaving = served.engine.streams.leaving
+    served.loop.call_soon_threadsafe(leaving.set)
+    try:
+        expect(page.get_by_role("alert")).to_have_text(str(Draining()))
+        expect(page.locator("#live-state")).to_have_text("Not listening.")
+        until(page, lambda: served.engine.counts.streams == 0)
+    finally:
+        served.loop.call_soon_threadsafe(leaving.clear)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])

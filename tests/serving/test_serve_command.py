@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
@@ -91,7 +91,7 @@ def left(tmp_path_factory: pytest.TempPathFactory, long_talk: Path) -> Path:
 
 def test_it_begins_drains_and_ends(left: Path, long_talk: Path) -> None:
     (old,) = left.glob("affuse-serve-*")
-    with served(left, "--root-path", "/below", AFFUSE_TOKEN=TOKEN) as one:
+    with served(left, "--root-path", "/below", AFFUSE_TOKEN=TOKEN) as one, ExitStack() as opened:
         assert not old.exists()  # what the killed one had left
         assert one.said.startswith("Serving starter on http://127.0.0.1:")
         assert one.address.endswith("/below/")
@@ -108,7 +108,8 @@ def test_it_begins_drains_and_ends(left: Path, long_talk: Path) -> None:
             answers.append(one.http.post("v1/predict", files={"clip": clip}, data=many))
 
         url = f"ws{one.address.removeprefix('http')}v1/stream"
-        live = connect(url, additional_headers=dict(one.http.headers), proxy=None)
+        token = {"Authorization": f"Bearer {TOKEN}"}
+        live = opened.enter_context(connect(url, additional_headers=token, proxy=None))
         assert json.loads(live.recv())["type"] == "ready"
         asking = threading.Thread(target=predict)
         asking.start()
