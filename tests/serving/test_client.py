@@ -217,7 +217,7 @@ def test_what_is_wrong_here_is_never_sent(service: RunningService, talk: Path, t
 
 
 class Strange(BaseHTTPRequestHandler):
-    """Says 429 twice, then what it was given."""
+    """Says 429, then 503, then what it was given."""
 
     asked = 0
     answers: ClassVar[list[tuple[int, str, bytes]]] = []  # or these, one after another
@@ -228,8 +228,11 @@ class Strange(BaseHTTPRequestHandler):
         if self.answers:
             self.answer(*self.answers.pop(0), {})
         elif type(self).asked < 3:
-            problem = {"status": 429, "detail": "Too many clips wait already."}
-            self.answer(429, "application/problem+json", json.dumps(problem).encode(), {"Retry-After": "0"})
+            status = 429 if type(self).asked == 1 else 503
+            problem = {"status": status, "detail": "Too many clips wait already."}
+            self.answer(
+                status, "application/problem+json", json.dumps(problem).encode(), {"Retry-After": "0"}
+            )
         else:
             self.answer(200, "text/html", b"<h1>it works</h1>", {})
 
