@@ -27,7 +27,7 @@ if CHROMIUM is None:
 
 from playwright.sync_api import Browser, Page, Route, expect
 
-from serving.running_service import RunningService, running_service, second_door
+from serving.running_service import RunningService, held_up, running_service, second_door
 from serving.served_page import (
     Watched,
     check,
@@ -343,6 +343,25 @@ def test_the_place_in_the_queue_is_told_and_cancelling_stops_the_work(
     expect(page.get_by_role("button", name="Predict")).to_be_focused()
     until(page, lambda: served.http.get(f"/v1/jobs/{job}").status_code == 404)
     until(page, lambda: served.metric("affuse_running") == 0 and not served.uploads)
+
+
+def test_a_cancel_between_the_upload_and_its_answer_stops_the_work(
+    page: Page, served: RunningService, clips: Path
+) -> None:
+    page.locator("#file").set_input_files(clips / "talk.wav")
+    known = set(served.engine.jobs)
+    with held_up(served) as go_on:
+        page.get_by_role("button", name="Predict").click()
+        expect(page.locator("#count")).to_have_text("100 %")
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.locator("#stage")).to_have_text("Cancelled.")
+        with (
+            page.expect_request(lambda request: request.method == "DELETE") as asked,
+            page.expect_response(lambda answer: answer.status == 202) as answered,
+        ):
+            go_on()
+    assert asked.value.url.endswith(f"/v1/jobs/{answered.value.json()['id']}")
+    until(page, lambda: set(served.engine.jobs) <= known)
 
 
 def test_a_job_is_followed_through_a_lost_connection(watched: Watched, clips: Path) -> None:

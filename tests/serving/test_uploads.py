@@ -18,7 +18,7 @@ from affuse.serving.engine.fair import FairQueue
 from affuse.serving.limits import Limits
 from affuse.serving.space import Space
 from affuse.serving.uploads import receive_upload
-from serving.running_service import RunningService, check_problem, wait_until
+from serving.running_service import RunningService, check_problem, held_up, wait_until
 
 BOUNDARY = b"bound-7d3"
 HEAD = b'--bound-7d3\r\nContent-Disposition: form-data; name="clip"; filename="a.wav"\r\n\r\n'
@@ -41,11 +41,11 @@ def post(service: RunningService, body: bytes | Iterator[bytes], kind: str = KIN
 
 
 @contextmanager
-def wire(service: RunningService, head: str) -> Generator[socket.socket]:
+def wire(service: RunningService, head: str, path: str = "predict") -> Generator[socket.socket]:
     """A connection on which a POST has begun."""
     with socket.create_connection(("127.0.0.1", service.port), timeout=20) as opened:
         opened.sendall(
-            f"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: {KIND}\r\n{head}\r\n\r\n".encode()
+            f"POST /v1/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {KIND}\r\n{head}\r\n\r\n".encode()
         )
         yield opened
 
@@ -239,6 +239,18 @@ def test_an_upload_that_breaks_off_leaves_nothing(service: RunningService) -> No
         wait_until(lambda: bool(service.uploads))
     wait_until(lambda: not service.uploads)
     assert not service.engine.active
+
+
+def test_a_job_whose_client_goes_before_its_answer_is_forgotten(service: RunningService, talk: Path) -> None:
+    """Nobody has its id: nobody could stop it."""
+    answered = r'affuse_requests_total\{method="POST",route="/v1/jobs",status="202"\}'
+    count, known = service.metric(answered), set(service.engine.jobs)
+    body = form(("clip", "a.wav", talk.read_bytes()))
+    with held_up(service), wire(service, f"Content-Length: {len(body)}", "jobs") as opened:
+        opened.sendall(body)
+        opened.close()
+    wait_until(lambda: service.metric(answered) == count + 1)
+    assert service.engine.jobs.keys() <= known
 
 
 def test_a_full_disk_is_told(service: RunningService, talk: Path) -> None:

@@ -37,6 +37,9 @@ async def create_job(request: Request) -> Response:
     upload = await receive_upload(request, service.folder, service.engine.limits, service.space)
     detail_of(upload.fields.pop("detail", None), upload.remove)
     job = service.desk.submit(upload, client_of(request))
+    await asyncio.sleep(0)  # the end of the connection may be there, and not yet seen
+    if await request.is_disconnected():
+        service.desk.forget(job.id)  # its id is told nobody
     where = f"{request.scope.get('root_path', '')}/v1/jobs/{job.id}"
     return JSONResponse(job_dict(job), 202, {"Location": where})
 
