@@ -14,6 +14,9 @@ import pytest
 import soundfile
 
 import affuse
+from affuse.models.network import Model
+from affuse.models.saving import save_model
+from affuse.recipe import Recipe
 from affuse.serving.about.about import About
 from affuse.serving.engine import Draining
 from affuse.serving.limits import Limits
@@ -62,7 +65,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningService
     folder = tmp_path_factory.mktemp("page")
     corpus = make_corpus(folder, speakers=6, each=2)
     affuse.train("voice-offline", corpus, folder / "run", set={"epochs": 4})
-    models = {"starter": About("starter"), "small": About(folder / "run", [corpus])}
+    both = {"voice": {"encoder": "logmel"}, "faces": {"encoder": "hog", "options": {"crop": "window"}}}
+    film = Model(Recipe.parse({"name": "film", "modalities": both}), {"emotion": ["anger", "neutral"]})
+    save_model(film.eval(), folder / "film")  # untrained
+    models = {
+        "starter": About("starter"),
+        "small": About(folder / "run", [corpus]),
+        "film": About(folder / "film"),
+    }
     with running_service(Limits(decoders=2, long_seconds=60, long_bytes=10**6), models) as found:
         yield found
 
@@ -449,6 +459,25 @@ def test_segments_appear_while_one_speaks(page: Page) -> None:
     expect(page.locator("#live-segments .partial")).to_have_count(0)
     assert re.search(r"(anger|happiness|sadness|neutral) \d+ %", lines.last.inner_text())
     assert lines.last.inner_text().startswith("0:0")
+
+
+def test_live_says_that_it_uses_sound_alone(page: Page) -> None:
+    page.get_by_role("tab", name="Live").click()
+    told, model = page.locator("#live-reads"), page.locator("#live-model")
+    expect(told).to_have_text("Live uses sound alone, no camera.")
+    model.select_option("film")
+    expect(told).to_contain_text(
+        "film reads pictures too, and answers without them here; record the webcam under Try"
+    )
+    page.get_by_role("button", name="Listen to the microphone").click()
+    expect(page.locator("#live-warning")).to_contain_text(
+        "which a stream of sound has not: every answer is without it."
+    )
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#live-state")).to_have_text("Not listening.")
+    model.select_option("small")
+    expect(told).to_have_text("Live uses sound alone, no camera.")
+    expect(page.locator("#live-warning")).to_have_text("")
 
 
 def test_live_tells_why_the_service_ends_it(page: Page, served: RunningService) -> None:
