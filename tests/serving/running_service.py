@@ -125,6 +125,23 @@ def second_door(service: RunningService, **options: Any) -> Generator[RunningSer
         opened.close()
 
 
+@contextmanager
+def held_up(service: RunningService) -> Generator[Callable[[], None]]:
+    """Its loop does nothing until the function that is given is called, at the latest at the end."""
+    gate, held = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        gate.wait(60)
+
+    service.loop.call_soon_threadsafe(hold)
+    assert held.wait(60)
+    try:
+        yield gate.set
+    finally:
+        gate.set()
+
+
 def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not true():

@@ -24,7 +24,7 @@ from affuse.serving.client import remote_job
 from affuse.serving.client.client import Client
 from affuse.serving.client.read_timeline import read_timeline
 from affuse.serving.formats import timeline_dict
-from serving.running_service import RunningService
+from serving.running_service import RunningService, wait_until
 from voices import RATE
 
 
@@ -154,6 +154,24 @@ def test_a_stream_has_the_segments_of_the_file(client: Client, talk: Path, whole
         }
 
 
+def test_a_stream_of_a_service_that_ends_hears_why(
+    client: Client, service: RunningService, talk: Path
+) -> None:
+    """Also where segments came before it, and the connection is closed when it is noticed."""
+    samples, rate = soundfile.read(talk, dtype="float32")
+    leaving = service.engine.streams.leaving
+    try:
+        with client.stream(rate) as stream:
+            stream.push(samples)
+            wait_until(lambda: bool(stream.push(samples[:0])))
+            service.loop.call_soon_threadsafe(leaving.set)
+            wait_until(lambda: service.engine.counts.streams == 0)
+            with pytest.raises(AffuseError, match="about to end"):
+                stream.close()
+    finally:
+        service.loop.call_soon_threadsafe(leaving.clear)
+
+
 def test_what_is_wrong_is_the_services_own_sentence(client: Client, talk: Path, tmp_path: Path) -> None:
     noise = tmp_path / "noise.wav"
     noise.write_bytes(b"no sound at all" * 100)
@@ -199,7 +217,7 @@ def test_what_is_wrong_here_is_never_sent(service: RunningService, talk: Path, t
 
 
 class Strange(BaseHTTPRequestHandler):
-    """Says 429 twice, then what it was given."""
+    """Says 429, then 503, then what it was given."""
 
     asked = 0
     answers: ClassVar[list[tuple[int, str, bytes]]] = []  # or these, one after another
@@ -210,8 +228,11 @@ class Strange(BaseHTTPRequestHandler):
         if self.answers:
             self.answer(*self.answers.pop(0), {})
         elif type(self).asked < 3:
-            problem = {"status": 429, "detail": "Too many clips wait already."}
-            self.answer(429, "application/problem+json", json.dumps(problem).encode(), {"Retry-After": "0"})
+            status = 429 if type(self).asked == 1 else 503
+            problem = {"status": status, "detail": "Too many clips wait already."}
+            self.answer(
+                status, "application/problem+json", json.dumps(problem).encode(), {"Retry-After": "0"}
+            )
         else:
             self.answer(200, "text/html", b"<h1>it works</h1>", {})
 

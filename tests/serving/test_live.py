@@ -18,7 +18,7 @@ from affuse.inference.timeline import Timeline
 from affuse.media.piped_sound import PipedSound
 from affuse.serving.about.about import About
 from affuse.serving.app import create_app
-from affuse.serving.engine import Engine
+from affuse.serving.engine import Draining, Engine
 from affuse.serving.limits import Limits
 from serving.running_service import wait_until
 from voices import RATE, recording
@@ -38,8 +38,12 @@ def whole(sound: np.ndarray) -> Timeline:
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[TestClient]:
-    engine = Engine({"starter": "starter"}, Limits(streams=2, stream_seconds=60, idle_seconds=3))
+def engine() -> Engine:
+    return Engine({"starter": "starter"}, Limits(streams=2, stream_seconds=60, idle_seconds=3))
+
+
+@pytest.fixture(scope="module")
+def client(engine: Engine) -> Iterator[TestClient]:
     app = create_app(engine, {"starter": About("starter")})
     with TestClient(app, base_url="http://localhost", headers=LOCAL) as opened:
         yield opened
@@ -231,6 +235,53 @@ def test_a_container_that_is_none_is_a_problem(client: TestClient) -> None:
     with client.websocket_connect("/v1/stream?format=webm", headers=LOCAL) as stream:
         stream.send_text('{"type": "end"}')
         assert "empty" in stream.receive_json()["detail"]
+
+
+@pytest.mark.parametrize("format", ["s16le", "webm"])
+def test_a_service_that_ends_tells_what_it_has_heard_then_why(
+    client: TestClient, engine: Engine, sound: np.ndarray, format: str
+) -> None:
+    part = sound[: 6 * RATE]  # in the middle of a word: nothing ends it but the service
+    data = part.tobytes() if format == "s16le" else in_container(part, "webm", "libopus", 48_000)
+    assert client.portal is not None
+    try:
+        with client.websocket_connect(f"/v1/stream?format={format}", headers=LOCAL) as stream:
+            for at in range(0, len(data), 4000):
+                stream.send_bytes(data[at : at + 4000])
+            message = stream.receive_json()
+            while not message.get("partial"):
+                message = stream.receive_json()
+            client.portal.call(engine.streams.leaving.set)
+            stream.send_bytes(data[:4000])  # is not answered, and holds nothing up
+            messages = [stream.receive_json()]
+            while messages[-1]["type"] == "segments":
+                messages.append(stream.receive_json())
+            end = stream.receive()
+    finally:
+        client.portal.call(engine.streams.leaving.clear)
+    final = [one for message in messages[:-1] for one in message["final"]]
+    assert 1 < final[-1]["end"] <= 6
+    assert not messages[-2]["partial"]
+    assert (messages[-1]["type"], messages[-1]["status"]) == ("problem", 503)
+    assert messages[-1]["detail"] == str(Draining())
+    assert end["code"] == 1012  # IANA: the service restarts
+
+
+@pytest.mark.parametrize("format", ["s16le", "webm"])
+def test_a_stream_that_has_said_nothing_hears_why_it_ends(
+    client: TestClient, engine: Engine, format: str
+) -> None:
+    assert client.portal is not None
+    try:
+        with client.websocket_connect(f"/v1/stream?format={format}", headers=LOCAL) as stream:
+            client.portal.call(engine.streams.leaving.set)
+            message = stream.receive_json()
+            if message["type"] == "ready":
+                message = stream.receive_json()
+            assert (message["type"], message["status"]) == ("problem", 503)
+            assert stream.receive()["code"] == 1012
+    finally:
+        client.portal.call(engine.streams.leaving.clear)
 
 
 def test_a_page_of_another_site_hears_nothing(client: TestClient) -> None:

@@ -6,11 +6,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from affuse.serving.engine import Engine
 from affuse.serving.metrics import Metrics
+from affuse.serving.space import Space
 
 
 def test_what_the_engine_observes_is_counted() -> None:
     engine = Engine({"starter": "starter"})  # not started: no process is needed to count
-    metrics = Metrics(engine)
+    space = Space(100)
+    metrics = Metrics(engine, space)
+    space.take(70)
     for windows in (1, 3, 16):
         engine.observe("batch_windows", windows)
     for what in ("queue_seconds", "read_seconds", "answer_seconds", "hear_seconds"):
@@ -25,4 +28,5 @@ def test_what_the_engine_observes_is_counted() -> None:
     assert found["affuse_batch_windows_bucket", "4.0"] == 2
     assert found["affuse_hear_seconds_bucket", "0.25"] == 0
     assert found["affuse_hear_seconds_bucket", "0.5"] == 1
+    assert found["affuse_upload_bytes", None] == 70
     assert found["affuse_queued", None] == found["affuse_running", None] == 0

@@ -14,7 +14,11 @@ import pytest
 import soundfile
 
 import affuse
+from affuse.models.network import Model
+from affuse.models.saving import save_model
+from affuse.recipe import Recipe
 from affuse.serving.about.about import About
+from affuse.serving.engine import Draining
 from affuse.serving.limits import Limits
 from browser import CHROMIUM
 from small_corpus import make_corpus
@@ -26,7 +30,7 @@ if CHROMIUM is None:
 
 from playwright.sync_api import Browser, Page, Route, expect
 
-from serving.running_service import RunningService, running_service, second_door
+from serving.running_service import RunningService, held_up, running_service, second_door
 from serving.served_page import (
     Watched,
     check,
@@ -61,7 +65,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningService
     folder = tmp_path_factory.mktemp("page")
     corpus = make_corpus(folder, speakers=6, each=2)
     affuse.train("voice-offline", corpus, folder / "run", set={"epochs": 4})
-    models = {"starter": About("starter"), "small": About(folder / "run", [corpus])}
+    both = {"voice": {"encoder": "logmel"}, "faces": {"encoder": "hog", "options": {"crop": "window"}}}
+    film = Model(Recipe.parse({"name": "film", "modalities": both}), {"emotion": ["anger", "neutral"]})
+    save_model(film.eval(), folder / "film")  # untrained
+    models = {
+        "starter": About("starter"),
+        "small": About(folder / "run", [corpus]),
+        "film": About(folder / "film"),
+    }
     with running_service(Limits(decoders=2, long_seconds=60, long_bytes=10**6), models) as found:
         yield found
 
@@ -344,6 +355,25 @@ def test_the_place_in_the_queue_is_told_and_cancelling_stops_the_work(
     until(page, lambda: served.metric("affuse_running") == 0 and not served.uploads)
 
 
+def test_a_cancel_between_the_upload_and_its_answer_stops_the_work(
+    page: Page, served: RunningService, clips: Path
+) -> None:
+    page.locator("#file").set_input_files(clips / "talk.wav")
+    known = set(served.engine.jobs)
+    with held_up(served) as go_on:
+        page.get_by_role("button", name="Predict").click()
+        expect(page.locator("#count")).to_have_text("100 %")
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.locator("#stage")).to_have_text("Cancelled.")
+        with (
+            page.expect_request(lambda request: request.method == "DELETE") as asked,
+            page.expect_response(lambda answer: answer.status == 202) as answered,
+        ):
+            go_on()
+    assert asked.value.url.endswith(f"/v1/jobs/{answered.value.json()['id']}")
+    until(page, lambda: set(served.engine.jobs) <= known)
+
+
 def test_a_job_is_followed_through_a_lost_connection(watched: Watched, clips: Path) -> None:
     watched.refusals = True  # Chromium logs what is lost
     lost: list[str] = []
@@ -429,6 +459,40 @@ def test_segments_appear_while_one_speaks(page: Page) -> None:
     expect(page.locator("#live-segments .partial")).to_have_count(0)
     assert re.search(r"(anger|happiness|sadness|neutral) \d+ %", lines.last.inner_text())
     assert lines.last.inner_text().startswith("0:0")
+
+
+def test_live_says_that_it_uses_sound_alone(page: Page) -> None:
+    page.get_by_role("tab", name="Live").click()
+    told, model = page.locator("#live-reads"), page.locator("#live-model")
+    expect(told).to_have_text("Live uses sound alone, no camera.")
+    model.select_option("film")
+    expect(told).to_contain_text(
+        "film reads pictures too, and answers without them here; record the webcam under Try"
+    )
+    page.get_by_role("button", name="Listen to the microphone").click()
+    expect(page.locator("#live-warning")).to_contain_text(
+        "which a stream of sound has not: every answer is without it."
+    )
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#live-state")).to_have_text("Not listening.")
+    model.select_option("small")
+    expect(told).to_have_text("Live uses sound alone, no camera.")
+    expect(page.locator("#live-warning")).to_have_text("")
+
+
+def test_live_tells_why_the_service_ends_it(page: Page, served: RunningService) -> None:
+    page.get_by_role("tab", name="Live").click()
+    page.get_by_role("button", name="Listen to the microphone").click()
+    expect(page.locator("#live-state")).to_have_text("Listening.")
+    until(page, lambda: served.engine.counts.streams == 1)
+    leaving = served.engine.streams.leaving
+    served.loop.call_soon_threadsafe(leaving.set)
+    try:
+        expect(page.get_by_role("alert")).to_have_text(str(Draining()))
+        expect(page.locator("#live-state")).to_have_text("Not listening.")
+        until(page, lambda: served.engine.counts.streams == 0)
+    finally:
+        served.loop.call_soon_threadsafe(leaving.clear)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])

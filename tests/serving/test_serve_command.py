@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -10,12 +11,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
 import psutil
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 import affuse as package
 from command import affuse
@@ -88,7 +91,7 @@ def left(tmp_path_factory: pytest.TempPathFactory, long_talk: Path) -> Path:
 
 def test_it_begins_drains_and_ends(left: Path, long_talk: Path) -> None:
     (old,) = left.glob("affuse-serve-*")
-    with served(left, "--root-path", "/below", AFFUSE_TOKEN=TOKEN) as one:
+    with served(left, "--root-path", "/below", AFFUSE_TOKEN=TOKEN) as one, ExitStack() as opened:
         assert not old.exists()  # what the killed one had left
         assert one.said.startswith("Serving starter on http://127.0.0.1:")
         assert one.address.endswith("/below/")
@@ -104,10 +107,19 @@ def test_it_begins_drains_and_ends(left: Path, long_talk: Path) -> None:
             many = {"window": "1", "hop": "0.1"}
             answers.append(one.http.post("v1/predict", files={"clip": clip}, data=many))
 
+        url = f"ws{one.address.removeprefix('http')}v1/stream"
+        token = {"Authorization": f"Bearer {TOKEN}"}
+        live = opened.enter_context(connect(url, additional_headers=token, proxy=None))
+        assert json.loads(live.recv())["type"] == "ready"
         asking = threading.Thread(target=predict)
         asking.start()
         wait_until(lambda: "affuse_running 1.0" in one.http.get("metrics").text)
         one.process.send_signal(signal.SIGTERM)
+        assert json.loads(live.recv(30))["detail"].startswith("The service is about to end")
+        with pytest.raises(ConnectionClosed) as ended:
+            live.recv(30)
+        assert ended.value.rcvd is not None
+        assert ended.value.rcvd.code == 1012
         wait_until(lambda: one.http.get("readyz").status_code == 503)
         refused = one.http.post("v1/jobs", files={"clip": b"RIFF"})
         check_problem(refused, 503, "about to end and takes no new clips")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Generator, Iterator
@@ -10,9 +11,14 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
 from affuse.serving.engine.fair import FairQueue
-from serving.running_service import RunningService, check_problem, wait_until
+from affuse.serving.limits import Limits
+from affuse.serving.space import Space
+from affuse.serving.uploads import receive_upload
+from serving.running_service import RunningService, check_problem, held_up, wait_until
 
 BOUNDARY = b"bound-7d3"
 HEAD = b'--bound-7d3\r\nContent-Disposition: form-data; name="clip"; filename="a.wav"\r\n\r\n'
@@ -35,11 +41,11 @@ def post(service: RunningService, body: bytes | Iterator[bytes], kind: str = KIN
 
 
 @contextmanager
-def wire(service: RunningService, head: str) -> Generator[socket.socket]:
+def wire(service: RunningService, head: str, path: str = "predict") -> Generator[socket.socket]:
     """A connection on which a POST has begun."""
     with socket.create_connection(("127.0.0.1", service.port), timeout=20) as opened:
         opened.sendall(
-            f"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: {KIND}\r\n{head}\r\n\r\n".encode()
+            f"POST /v1/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {KIND}\r\n{head}\r\n\r\n".encode()
         )
         yield opened
 
@@ -55,6 +61,7 @@ def answer_of(opened: socket.socket) -> bytes:
 def _nothing_is_left(service: RunningService) -> Iterator[None]:
     yield
     wait_until(lambda: not service.uploads and not service.engine.active)
+    wait_until(lambda: service.inner.state.service.space.taken == 0)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +145,55 @@ def test_nobody_sends_a_clip_for_which_there_is_no_room(
         assert opened.recv(100).startswith(b"HTTP/1.1 429 ")
 
 
+def test_uploads_together_take_no_more_of_the_disk_than_they_may(
+    service: RunningService, talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = Space(2_000_000)
+    monkeypatch.setattr(service.inner.state.service, "space", space)
+    with wire(service, "Content-Length: 7000000"):  # alone: it fits, though it is larger
+        wait_until(lambda: space.taken == 7_000_000)
+    wait_until(lambda: space.taken == 0)
+    with wire(service, "Content-Length: 1500000") as first:
+        first.sendall(HEAD)  # what it may take counts, not what has come
+        wait_until(lambda: space.taken == 1_500_000)
+        for head in ("Content-Length: 600000", "Transfer-Encoding: chunked"):  # and not a byte of them
+            with wire(service, head) as second:
+                told = b""
+                while not told.endswith(b"}"):
+                    told += second.recv(4096)
+            assert told.startswith(b"HTTP/1.1 503 ")
+            assert b"retry-after: 10\r\n" in told.lower()
+            assert b"The service has no room for the upload beside those" in told
+        assert service.predict(talk).status_code == 200
+        assert space.taken == 1_500_000
+    wait_until(lambda: space.taken == 0)
+    chunks = iter([form(("clip", "a.wav", talk.read_bytes()))])  # of a size that nobody says
+    assert post(service, chunks).status_code == 200
+    wait_until(lambda: space.taken == 0)
+
+
+def test_an_upload_that_is_there_takes_what_its_files_have(tmp_path: Path) -> None:
+    body = form(("words", "a.srt", b"Here we are."), ("clip", "a.wav", b"x" * 1000), ("text", "", b"hello"))
+    chunks = iter([body[:500], body[500:], b""])
+
+    async def receive() -> Message:
+        data = next(chunks)
+        return {"type": "http.request", "body": data, "more_body": bool(data)}
+
+    headers = [
+        (b"content-type", KIND.encode()),
+        (b"transfer-encoding", b"chunked"),
+        (b"content-length", b"5"),
+    ]
+    request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
+    space, limits = Space(10_000_000), Limits(bytes=1_000_000)
+    upload = asyncio.run(receive_upload(request, tmp_path, limits, space))
+    assert space.taken == 1012
+    upload.remove()
+    upload.remove()
+    assert space.taken == 0
+
+
 def test_a_part_whose_head_does_not_end_is_refused(service: RunningService) -> None:
     """Heads of parts are held in memory."""
     check_problem(
@@ -183,6 +239,18 @@ def test_an_upload_that_breaks_off_leaves_nothing(service: RunningService) -> No
         wait_until(lambda: bool(service.uploads))
     wait_until(lambda: not service.uploads)
     assert not service.engine.active
+
+
+def test_a_job_whose_client_goes_before_its_answer_is_forgotten(service: RunningService, talk: Path) -> None:
+    """Nobody has its id: nobody could stop it."""
+    answered = r'affuse_requests_total\{method="POST",route="/v1/jobs",status="202"\}'
+    count, known = service.metric(answered), set(service.engine.jobs)
+    body = form(("clip", "a.wav", talk.read_bytes()))
+    with held_up(service), wire(service, f"Content-Length: {len(body)}", "jobs") as opened:
+        opened.sendall(body)
+        opened.close()
+    wait_until(lambda: service.metric(answered) == count + 1)
+    assert service.engine.jobs.keys() <= known
 
 
 def test_a_full_disk_is_told(service: RunningService, talk: Path) -> None:

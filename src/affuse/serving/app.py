@@ -20,6 +20,7 @@ from affuse.serving.problems import ProblemDetails, add_handlers
 from affuse.serving.routes import health, jobs, models, predict, stream
 from affuse.serving.security import Guard
 from affuse.serving.service import Service
+from affuse.serving.space import Space
 from affuse.serving.spool import private_folder
 
 PAGE = Path(__file__).parent / "page"
@@ -47,12 +48,13 @@ def create_app(
         token: That every request must bear; None: none.
         root_path: Below which a proxy shows the service.
     """
-    metrics = Metrics(engine)
+    space = Space(engine.limits.upload_bytes)
+    metrics = Metrics(engine, space)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         with private_folder() as folder:
-            app.state.service = Service(engine, Desk(engine, metrics), metrics, folder, about)
+            app.state.service = Service(engine, Desk(engine, metrics), metrics, folder, space, about)
             try:
                 if not engine.ready:
                     await engine.start()

@@ -60,5 +60,10 @@ class Limits(BaseModel):
         default=120.0, description="seconds without a message after which a live stream is ended"
     )
     upload_seconds: _Seconds = Field(default=300.0, description="seconds that an upload may take to arrive")
+    upload_bytes: int = Field(
+        default=4000 * MB,
+        gt=0,
+        description="bytes that all uploads together may take on the disk, though one alone always fits",
+    )
     keep_seconds: _Seconds = Field(default=600.0, description="seconds that a finished job is kept")
     kept_jobs: int = Field(default=256, gt=0, description="finished jobs that are kept at once")

@@ -10,6 +10,7 @@ from prometheus_client.process_collector import ProcessCollector
 from starlette.responses import Response
 
 from affuse.serving.engine import Engine, Job
+from affuse.serving.space import Space
 
 _METHODS = frozenset(HTTPMethod)
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -20,9 +21,10 @@ class Metrics:
 
     Args:
         engine: What it counts.
+        space: Of uploads.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, space: Space) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._requests = Counter(
@@ -66,6 +68,9 @@ class Metrics:
         ):
             gauge = Gauge(f"affuse_{name}", meaning, registry=registry)
             gauge.set_function(lambda name=name: float(getattr(engine.counts, name)))
+
+        held = Gauge("affuse_upload_bytes", "Bytes of uploads, there or under way.", registry=registry)
+        held.set_function(lambda: float(space.taken))
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request; ``route`` is its pattern, not its path.

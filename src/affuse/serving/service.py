@@ -12,6 +12,7 @@ from affuse.serving.about.about import About
 from affuse.serving.desk import Desk
 from affuse.serving.engine import Engine
 from affuse.serving.metrics import Metrics
+from affuse.serving.space import Space
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Service:
         desk: Takes forms in, gives jobs out.
         metrics: For Prometheus.
         folder: Where uploads go.
+        space: How much of the disk they take.
         about: Name of a model -> what there is to read about it.
     """
 
@@ -30,6 +32,7 @@ class Service:
     desk: Desk
     metrics: Metrics
     folder: Path
+    space: Space
     about: Mapping[str, About]
 
 

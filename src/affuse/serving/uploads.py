@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from affuse.inference.words import SUFFIXES
 from affuse.serving.limits import Limits
 from affuse.serving.problems import ProblemError
+from affuse.serving.space import Place, Space
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -27,31 +28,42 @@ _FIELDS = 40
 class Upload:
     """The fields and files of one request.
 
+    Args:
+        place: The room that its files take.
+
     Attributes:
         fields: Name -> text.
         files: Name -> file.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place) -> None:
         self.fields: dict[str, str] = {}
         self.files: dict[str, Path] = {}
+        self._place = place
+
+    def settle(self) -> None:
+        """All has come: its files take no more room than they have bytes."""
+        self._place.shrink(sum(path.stat().st_size for path in self.files.values()))
 
     def remove(self) -> None:
         """The files."""
         for path in self.files.values():
             path.unlink(missing_ok=True)
+        self._place.give_back()
 
 
-async def receive_upload(request: Request, folder: Path, limits: Limits) -> Upload:
+async def receive_upload(request: Request, folder: Path, limits: Limits, space: Space) -> Upload:
     """Take in a request's body.
 
     Args:
         request: Its body was not read yet.
         folder: Where files go; names of the client's are never used.
         limits: Bytes and seconds.
+        space: Of all uploads.
 
     Raises:
-        ProblemError: It is no multipart form, is larger or slower than the service takes, or has no clip.
+        ProblemError: It is no multipart form, is larger or slower than the service takes, finds no room beside other
+            uploads, or has no clip.
     """
     kind, options = parse_options_header(request.headers.get("Content-Type", ""))
     boundary = options.get(b"boundary", b"")
@@ -60,10 +72,8 @@ async def receive_upload(request: Request, folder: Path, limits: Limits) -> Uplo
             415, "Send the clip as multipart/form-data, in the field clip (curl: -F clip=@talk.wav).",
             {"Accept-Post": "multipart/form-data"},
         )  # fmt: skip
-    stated = request.headers.get("Content-Length", "")
-    if stated.isdecimal() and int(stated) > limits.bytes + _FIELD:
-        raise _too_large(limits)
-    upload = Upload()
+    size = _size_at_most(request, limits)
+    upload = Upload(space.take(size))
     taking = _Taking(upload, folder, limits)
     try:
         async with asyncio.timeout(limits.upload_seconds):
@@ -73,11 +83,22 @@ async def receive_upload(request: Request, folder: Path, limits: Limits) -> Uplo
                 parser.write(block)
             parser.finalize()
         taking.check_end()
+        upload.settle()
     except BaseException as error:
         taking.close()
         upload.remove()
         raise _as_problem(error, limits) from None
     return upload
+
+
+def _size_at_most(request: Request, limits: Limits) -> int:
+    """Bytes of a body that has not come yet: where it comes in chunks, its header says nothing that holds."""
+    most = limits.bytes + _FIELD
+    stated = request.headers.get("Content-Length", "")
+    size = int(stated) if stated.isdecimal() and "Transfer-Encoding" not in request.headers else most
+    if size > most:
+        raise _too_large(limits)
+    return size
 
 
 class _Taking:

@@ -92,7 +92,7 @@ class Connection:
                 handles = {name: opened.enter_context(make()) for name, make in files.items()}
                 parts = {name: (_plain_name(name, file), file) for name, file in handles.items()}
                 response = self._answer("POST", path, check=False, data=dict(fields), files=parts)
-            if response.status_code == 429:
+            if response.status_code in (429, 503) and "Retry-After" in response.headers:
                 wait = _seconds(response.headers.get("Retry-After", ""))
                 if time.monotonic() + wait <= until:
                     time.sleep(wait)

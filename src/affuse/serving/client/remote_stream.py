@@ -109,7 +109,8 @@ class RemoteStream:
         try:
             self._socket.send(message)
         except ConnectionClosed:
-            self._receive(0)  # why the service has closed it stands in its last message
+            while self._receive(0):  # why the service has closed it stands in its last message
+                pass
             raise self._broken() from None
 
     def _receive(self, seconds: float) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ from affuse.serving.engine.network_pool import NetworkPool, Unit
 from affuse.serving.engine.reader_pool import ReaderPool
 from affuse.serving.engine.request import Draining, Full, Request
 from affuse.serving.engine.served_model import ServedModel, recogniser_of
+from affuse.serving.engine.streams import Streams
 from affuse.serving.engine.telling import tell
 from affuse.serving.limits import Limits
 
@@ -63,6 +64,7 @@ class Engine:
     Attributes:
         models: Name -> what is known of it; filled by ``start``.
         jobs: Id -> job, finished ones for as long as ``limits`` keeps them.
+        streams: The live ones.
         observe: Called with a quantity's name and its value: "queue_seconds" and "read_seconds" of a clip,
             "answer_seconds" and "batch_windows" of a batch, "hear_seconds" of a piece of sound.
     """
@@ -93,7 +95,7 @@ class Engine:
         count = self.limits.decoders if decoders is None else max(2, decoders)
         self._readers = ReaderPool(folders, self.limits, count, self._networks)
         self._waiting = FairQueue[Job]()
-        self._streams: set[object] = set()
+        self.streams = Streams(self.limits.streams)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = self._closed = False
         self._pace = 1.0  # seconds from one finished job to the next, lately
@@ -128,7 +130,7 @@ class Engine:
     def counts(self) -> Counts:
         """How much there is to do."""
         queued = len(self._waiting)
-        return Counts(queued, len(self.active) - queued, len(self._streams), self._networks.waiting)
+        return Counts(queued, len(self.active) - queued, len(self.streams), self._networks.waiting)
 
     @property
     def active(self) -> list[Job]:
@@ -174,16 +176,12 @@ class Engine:
         """
         if self.draining or not self._started:
             raise Draining
-        if len(self._streams) >= self.limits.streams:
-            raise Full(_LATEST, "As many live streams are open as the service takes")
-        owner = object()
-        self._streams.add(owner)
-        return owner
+        return self.streams.open()
 
     def close_stream(self, owner: object) -> None:
         """Nobody waits for its windows any more."""
-        self._streams.discard(owner)
         self._networks.forget(owner)
+        self.streams.close(owner)
 
     async def answer_sound(
         self, owner: object, model: str, client: str, frames: Sequence[bytes]
@@ -223,12 +221,14 @@ class Engine:
         return list(await asyncio.gather(*answers))
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing new and let what is under way end, for at most so many seconds; then cancel the rest."""
+        """Take nothing new and let what is under way end, for at most so many seconds; then cancel the rest.
+
+        Live streams take no more sound: they tell what they have heard, then that the service ends.
+        """
         self.draining = True
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                for job in self.active:
-                    await job.wait()
+                await asyncio.gather(self.streams.end(), *(job.wait() for job in self.active))
         for job in self.active:
             job.cancel()
 

@@ -21,6 +21,7 @@ from affuse.serving.uploads import receive_upload
 
 router = APIRouter(tags=["jobs"])
 HEARTBEAT = 15.0  # seconds; proxies close what is silent for longer
+_TURNS = 4  # of the loop: an end that is there already is read, the connection is closed, its request is told
 
 
 @router.post(
@@ -34,9 +35,11 @@ async def create_job(request: Request) -> Response:
     """Take a clip in and answer at once; ``Location`` says where its state is."""
     service = service_of(request)
     service.desk.check_room(client_of(request))
-    upload = await receive_upload(request, service.folder, service.engine.limits)
+    upload = await receive_upload(request, service.folder, service.engine.limits, service.space)
     detail_of(upload.fields.pop("detail", None), upload.remove)
     job = service.desk.submit(upload, client_of(request))
+    if await _has_gone(request):
+        service.desk.forget(job.id)  # nobody hears its id: nobody could stop it
     where = f"{request.scope.get('root_path', '')}/v1/jobs/{job.id}"
     return JSONResponse(job_dict(job), 202, {"Location": where})
 
@@ -97,6 +100,15 @@ async def delete_job(request: Request, id: str) -> Response:
     """Stop the work on a clip and let go of its answer."""
     service_of(request).desk.forget(id)
     return Response(status_code=204)
+
+
+async def _has_gone(request: Request) -> bool:
+    """Whether the client has closed the connection behind its form, as far as the system knows."""
+    for _ in range(_TURNS):
+        if await request.is_disconnected():
+            return True
+        await asyncio.sleep(0)
+    return False
 
 
 async def _events(job: Job) -> AsyncIterator[bytes]:

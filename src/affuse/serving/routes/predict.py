@@ -42,7 +42,7 @@ async def predict(request: Request) -> Response:
     service = service_of(request)
     chosen = accepted_format(request.headers.get("Accept"))
     service.desk.check_room(client_of(request))
-    upload = await receive_upload(request, service.folder, service.engine.limits)
+    upload = await receive_upload(request, service.folder, service.engine.limits, service.space)
     detail = detail_of(upload.fields.pop("detail", None), upload.remove)
     job = service.desk.submit(upload, client_of(request))
     gone = asyncio.create_task(_disconnected(request))

@@ -16,7 +16,9 @@ from affuse.errors import AffuseError
 from affuse.inference.live.stream import LiveSegment
 from affuse.inference.settings import Settings
 from affuse.serving.asking import checked_settings, chosen_model, chosen_tasks, settings_values
+from affuse.serving.engine import Draining
 from affuse.serving.engine.stream_decoder import StreamDecoder
+from affuse.serving.inbox import Inbox
 from affuse.serving.limits import Limits
 from affuse.serving.live import LiveSession
 from affuse.serving.problems import ProblemError, details, problem_of
@@ -28,8 +30,9 @@ SAMPLES = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
 CONTAINERS = ("webm", "ogg", "wav", "flac", "mp3")  # decoded as they arrive, whichever of them it is
 _FIELDS = ("model", "tasks", "classes", "window", "hop", "vad", "unsure", "asr")
 _RATE = 16_000  # Hz, where none is said
-# close codes (RFC 6455, 7.4): done, the service ends, what was sent is refused, a fault of ours, no room now
-_DONE, _LEAVING, _REFUSED, _FAULT, _LATER = 1000, 1001, 1008, 1011, 1013
+# close codes (RFC 6455, 7.4, and IANA's list): done, what was sent is refused, a fault of ours, the service ends, no
+# room now
+_DONE, _REFUSED, _FAULT, _LEAVING, _LATER = 1000, 1008, 1011, 1012, 1013
 
 
 @router.websocket("/v1/stream")
@@ -37,22 +40,26 @@ async def stream(websocket: WebSocket) -> None:
     """See docs/serving.md: OpenAPI has no words for WebSockets."""
     wanted = websocket.scope.get("subprotocols") or []
     await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in wanted else None)
+    inbox: Inbox | None = None
     async with AsyncExitStack() as opened:
         try:
             asked = _ask(websocket)
             engine = service_of(websocket).engine
             owner = engine.open_stream()  # before a process is started for it
             opened.callback(engine.close_stream, owner)
+            inbox = Inbox(websocket, engine.limits.idle_seconds, engine.streams.leaving)
+            opened.callback(inbox.close)
             if asked.format in SAMPLES:
-                sound: _Sound = _Samples(websocket, asked.rate, SAMPLES[asked.format])
+                sound: _Sound = _Samples(inbox, asked.rate, SAMPLES[asked.format])
             else:
-                sound = _Container(websocket, engine.limits)
+                sound = _Container(inbox, engine.limits)
             opened.callback(sound.close)
-            await _serve(websocket, owner, sound, asked, opened)
+            await _serve(websocket, owner, inbox, sound, asked, opened)
         except ProblemError as error:
             await _refuse(websocket, error)
         except AffuseError as error:
-            await _refuse(websocket, problem_of(error))
+            # a container that ends because the service does may have nothing in it that can be read
+            await _refuse(websocket, problem_of(Draining() if inbox is not None and inbox.cut else error))
         except WebSocketDisconnect:
             return
         except Exception as error:
@@ -110,8 +117,8 @@ class _Sound(Protocol):
 class _Samples:
     """Plain samples."""
 
-    def __init__(self, websocket: WebSocket, rate: int, dtype: np.dtype[Any]) -> None:
-        self._websocket, self._rate, self._dtype = websocket, rate, dtype
+    def __init__(self, inbox: Inbox, rate: int, dtype: np.dtype[Any]) -> None:
+        self._inbox, self._rate, self._dtype = inbox, rate, dtype
 
     async def rate(self) -> int:
         """As the client says."""
@@ -120,7 +127,7 @@ class _Samples:
     async def blocks(self) -> AsyncIterator[np.ndarray]:
         """Every message's, in the machine's own byte order."""
         rest = b""  # of a sample that was cut in two
-        async for data in _messages(self._websocket):
+        async for data in self._inbox.messages():
             data = rest + data
             whole = len(data) // self._dtype.itemsize * self._dtype.itemsize
             rest = data[whole:]
@@ -134,9 +141,9 @@ class _Samples:
 class _Container:
     """A container, which a process of its own decodes."""
 
-    def __init__(self, websocket: WebSocket, limits: Limits) -> None:
+    def __init__(self, inbox: Inbox, limits: Limits) -> None:
         self._decoder = StreamDecoder(limits)
-        self._forwarding = asyncio.create_task(self._forward(websocket))
+        self._forwarding = asyncio.create_task(self._forward(inbox))
         self._most = limits.bytes
 
     async def rate(self) -> int:
@@ -154,9 +161,9 @@ class _Container:
         self._forwarding.cancel()
         self._decoder.close()
 
-    async def _forward(self, websocket: WebSocket) -> None:
+    async def _forward(self, inbox: Inbox) -> None:
         total = 0
-        async for data in _messages(websocket):
+        async for data in inbox.messages():
             total += len(data)
             if total > self._most:
                 raise ProblemError(
@@ -179,30 +186,8 @@ class _Container:
         return await waiting
 
 
-async def _messages(websocket: WebSocket) -> AsyncIterator[bytes]:
-    """The binary messages, until the client says that there are no more."""
-    patience = service_of(websocket).engine.limits.idle_seconds
-    while True:
-        try:
-            message = await asyncio.wait_for(websocket.receive(), patience)
-        except TimeoutError:
-            raise ProblemError(
-                408, f"The stream sent nothing for {patience:g} seconds and was ended; open another one."
-            ) from None
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", _LEAVING))
-        if (data := message.get("bytes")) is not None:
-            yield data
-        elif _is_end(message.get("text") or ""):
-            return
-        else:
-            raise ProblemError(
-                422, 'A stream takes sound as binary messages, and the text {"type": "end"} at its end.'
-            )
-
-
 async def _serve(
-    websocket: WebSocket, owner: object, sound: _Sound, asked: _Asked, opened: AsyncExitStack
+    websocket: WebSocket, owner: object, inbox: Inbox, sound: _Sound, asked: _Asked, opened: AsyncExitStack
 ) -> None:
     """Until the client ends it, or something is wrong: both directions go on side by side."""
     engine = service_of(websocket).engine
@@ -221,6 +206,8 @@ async def _serve(
     finally:
         for task in (hearing, telling):
             task.cancel()
+    if inbox.cut:
+        raise Draining
     await _send(websocket, {"type": "end", "seconds": round(session.seconds, 3)})
     await websocket.close(_DONE)
 
@@ -258,10 +245,3 @@ async def _refuse(websocket: WebSocket, error: ProblemError) -> None:
             await websocket.close(code)
     except (RuntimeError, WebSocketDisconnect):
         return
-
-
-def _is_end(text: str) -> bool:
-    try:
-        return json.loads(text) == {"type": "end"}
-    except ValueError:
-        return False

@@ -52,25 +52,35 @@ export async function getJson(path) {
   return (await request(path)).json();
 }
 
+/** Stop a job's work and let its answer go: at once, and also while the page is being left. @param {string} id */
+export function forget(id) {
+  request(`v1/jobs/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});
+}
+
 /**
- * Send a form; fetch does not tell how much was sent, this does.
+ * Send a form as a job; fetch does not tell how much was sent, this does.
  * @param {string} path @param {FormData} form @param {(share: number) => void} sent @param {AbortSignal} signal
  * @returns {Promise<any>}
  */
 export function upload(path, form, sent, signal) {
   return new Promise((resolve, reject) => {
+    const cancelled = () => reject(new DOMException("cancelled", "AbortError"));
+    if (signal.aborted) return cancelled();
     const sending = new XMLHttpRequest();
+    let whole = false; // once it was sent whole the service makes a job of it, which only its id can stop
     sending.open("POST", path);
     for (const [name, value] of Object.entries(headers())) sending.setRequestHeader(name, value);
     sending.upload.addEventListener("progress", event => event.lengthComputable && sent(event.loaded / event.total));
+    sending.upload.addEventListener("load", () => (whole = true));
     sending.addEventListener("load", async () => {
+      if (signal.aborted) return sending.status === 202 && forget(JSON.parse(sending.responseText).id);
       if (sending.status === 401 && (token = await askToken(token !== ""))) resolve(upload(path, form, sent, signal));
       else if (sending.status >= 400) reject(await problemOf(sending.status, sending.responseText));
       else resolve(JSON.parse(sending.responseText));
     });
     sending.addEventListener("error", () => reject(new Problem(0, "The upload did not reach the service; the clip may be too large for it.")));
-    sending.addEventListener("abort", () => reject(new DOMException("cancelled", "AbortError")));
-    signal.addEventListener("abort", () => sending.abort());
+    sending.addEventListener("abort", cancelled);
+    signal.addEventListener("abort", () => (whole ? cancelled() : sending.abort()));
     sending.send(form);
   });
 }

@@ -11,6 +11,15 @@ const MOST = 500; // segments that stay on the page
 /** @param {any[]} models */
 export function setUpLive(models) {
   fill(find("live-model"), ...models.map(one => make("option", { value: one.name }, one.name)));
+  const showWhatIsRead = () => {
+    const chosen = models.find(one => one.name === find("live-model").value) || models[0];
+    const sees = Object.values(chosen.modalities).includes("video");
+    const without = `${chosen.name} reads pictures too, and answers without them here; record the webcam under Try for an answer with both.`;
+    find("live-reads").textContent = `Live uses sound alone, no camera.${sees ? ` ${without}` : ""}`;
+    find("live-warning").textContent = "";
+  };
+  find("live-model").addEventListener("change", showWhatIsRead);
+  showWhatIsRead();
   const button = find("live-go");
   /** @type {Live | null} */
   let live = null;
@@ -53,6 +62,7 @@ class Live {
 
   async start() {
     fill(this.list);
+    find("live-warning").textContent = "";
     this.microphone = new Microphone(block => this.send(block));
     await this.microphone.start();
     const address = new URL(`v1/stream?model=${encodeURIComponent(this.model)}&rate=${Math.round(this.microphone.rate)}&format=s16le`, document.baseURI);
@@ -74,6 +84,7 @@ class Live {
   heard(message) {
     if (message.type === "problem") return this.close(message.detail);
     if (message.type === "end") return this.close("");
+    if (message.type === "ready") find("live-warning").textContent = message.warning;
     if (message.type !== "segments") return undefined;
     for (const line of this.open) line.remove();
     this.open = message.partial.map((/** @type {any} */ one) => this.line(one, false));

@@ -1,6 +1,6 @@
 /** The first tab: a clip goes to the service, its job is followed, its timeline is shown. */
 
-import { follow, getJson, request, upload } from "./api.js";
+import { follow, forget, getJson, upload } from "./api.js";
 import { find } from "./dom.js";
 import { percent } from "./looks.js";
 import { Result } from "./result.js";
@@ -60,8 +60,7 @@ async function predict(asking, clip, model, signal) {
   const whose = asking.asked.length > 1 ? ` (${model.name})` : "";
   tell(`Sending${whose}`);
   const job = await upload("v1/jobs", asking.form(clip, model), share => progress(share, percent(share)), signal);
-  // at once, and also while the page is being left
-  const stop = () => request(`v1/jobs/${job.id}`, { method: "DELETE", keepalive: true }).catch(() => {});
+  const stop = () => forget(job.id);
   signal.addEventListener("abort", stop);
   const last = await follow(job.id, now => {
     const place = now.state === "queued" && now.position ? `, place ${now.position} in the queue` : "";
