@@ -160,8 +160,11 @@ def test_with_the_token_there_is_all(guarded: RunningService, talk: Path) -> Non
     with affuse.Client(guarded.address) as client:
         with pytest.raises(AffuseError, match="needs its token"):
             client.models()
-        with pytest.raises(AffuseError, match="look at its address and token"):
+        with pytest.raises(AffuseError, match="This service needs its token; send it"):
             client.stream(16_000)
+    lost = affuse.Client(f"{guarded.address}/nowhere", TOKEN)
+    with lost, pytest.raises(AffuseError, match="look at its address and token"):
+        lost.stream(16_000)
 
 
 def test_a_browser_sends_the_token_of_a_stream_as_a_subprotocol(guarded: RunningService) -> None:
@@ -172,7 +175,9 @@ def test_a_browser_sends_the_token_of_a_stream_as_a_subprotocol(guarded: Running
     for wrong in (["affuse"], ["affuse", "bearer.x"]):
         with pytest.raises(InvalidStatus) as refused, connect(url, subprotocols=wrong, proxy=None):  # type: ignore[arg-type]
             pass
-        assert refused.value.response.status_code == 403
+        assert refused.value.response.status_code == 401
+        assert json.loads(refused.value.response.body)["detail"].startswith("This service needs its token")
+        assert refused.value.response.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize("prefix", ["", "/below"])

@@ -50,12 +50,9 @@ def make_request(upload: Upload, engine: Engine, client: str) -> Request:
     """What a form asks for.
 
     Raises:
-        ProblemError: A field that is unknown or has a wrong value, or a model that is not served.
+        ProblemError: A field that has a wrong value, or a model that is not served.
     """
     fields = upload.fields
-    for name in fields:
-        if name not in FIELDS:
-            raise ProblemError(422, f"{unknown(name, list(FIELDS), 'fields of the form')}.")
     model = chosen_model(fields.get("model"), engine)
     tasks = chosen_tasks(fields.get("tasks"), engine, model)
     values = settings_values(fields, engine, model)

@@ -69,11 +69,14 @@ class Guard:
         refused = self._refused(scope, headers)
         if refused is None:
             await self.app(scope, receive, _with_headers(send))
-        elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": refused[1][:120]})
-        else:
+        elif scope["type"] == "http":
             await _answer(_with_headers(send), *refused)
+        else:
+            await receive()
+            if "websocket.http.response" in (scope.get("extensions") or {}):
+                await _answer(_with_headers(send), *refused, prefix="websocket.")
+            else:
+                await send({"type": "websocket.close", "code": 1008, "reason": refused[1][:120]})
 
     def _refused(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         """Status and sentence, or None."""
@@ -135,7 +138,7 @@ def _bearer(headers: Headers) -> str:
 
 def _with_headers(send: Send) -> Send:
     async def sent(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
@@ -145,12 +148,13 @@ def _with_headers(send: Send) -> Send:
     return sent
 
 
-async def _answer(send: Send, status: int, sentence: str) -> None:
+async def _answer(send: Send, status: int, sentence: str, prefix: str = "") -> None:
+    """``prefix``: of the messages that answer the request for a WebSocket."""
     body = json.dumps(details(status, sentence)).encode()
     headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     # what was sent with it is not read: the connection ends here
     headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": f"{prefix}http.response.start", "status": status, "headers": headers})
+    await send({"type": f"{prefix}http.response.body", "body": body})
