@@ -136,6 +136,8 @@ def test_it_begins_drains_and_ends(left: Path, long_talk: Path) -> None:
         (["--limit", "seconds=-5"], "--limit seconds=-5: "),
         (["--limit", "decoders=1"], "--limit decoders=1: "),
         (["nowhere/model"], "nowhere/model"),
+        (["--asr", "nowhere/asr"], "The recogniser 'nowhere/asr' is not on this machine, and the Hub cannot be"),
+        (["--asr", "./nowhere"], "There is no transformers model in nowhere"),
         (["--corpus", "nowhere"], "nowhere"),
         (["--port", "99999"], "port"),
         (["--workers", "0"], "workers"),

@@ -75,7 +75,7 @@ def _nothing_is_left(service: RunningService) -> Iterator[None]:
         (KIND, form(("clip", "a.wav", b"x"), ("text", "", b"\xff\xfe")), 422, "is not UTF-8 text"),
         (KIND, form(("clip", "a.wav", b"x"), ("text", "", b"a" * 100_001)), 413, "more than 100,000 bytes"),
         (KIND, form(*((f"f{i}", "", b"") for i in range(50))), 422, "There is no 'f0' among the fields"),
-        (KIND, form(("clipp", "a.wav", b"\xff\xfe")), 422, "'clipp' among the fields of the form (did you mean 'clip'?)"),
+        (KIND, form(("clipp", "a.wav", b"\xff\xfe")), 422, "fields of the form (did you mean 'clip'?)"),
         (KIND, form(("file", "a.wav", b"a" * 100_001)), 422, "There is no 'file' among the fields of the form"),
         (KIND, form(("", "", b"a"), ("clip", "a.wav", b"x")), 422, "''"),
         (KIND, form(("clip", "a.wav", b"no sound at all, but text")), 422, "The clip "),

@@ -207,6 +207,11 @@ def serve_models(
     folders = {name: one.folder for name, one in about.items()}
     engine = Engine(folders, limits, workers=workers, device=device, asr=asr)
     opened = open_socket(host, port)
+    try:
+        _look_for(engine.recognisers, tell)
+    except AffuseError:
+        opened.close()
+        raise
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{opened.getsockname()[1]}{root_path}"
     app = create_app(engine, about, hosts=[*hosts, host], token=token, root_path=root_path)
@@ -228,6 +233,15 @@ async def _run(server: DrainingServer, engine: Engine, opened: socket.socket) ->
         await server.serve(sockets=[opened])
     finally:
         await engine.close()
+
+
+def _look_for(recognisers: Sequence[str], tell: Callable[[str], None]) -> None:
+    """Before any process is started for them: what cannot be had is a sentence at once, what is loaded is said."""
+    from affuse.inference.recogniser import find_recogniser
+
+    for one in recognisers:
+        source = find_recogniser(one)
+        tell(f"Words are recognised by {one}{'' if Path(source).is_dir() else ', of the Hub'}; loading it.")
 
 
 def _say_what_is_served(engine: Engine, address: str, tell: Callable[[str], None]) -> None:
