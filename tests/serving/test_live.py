@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from collections.abc import Iterator
@@ -12,15 +13,19 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
+from websockets.sync.client import connect
 
 import affuse
+from affuse.inference.settings import Settings
 from affuse.inference.timeline import Timeline
 from affuse.media.piped_sound import PipedSound
+from affuse.serving import live
 from affuse.serving.about.about import About
 from affuse.serving.app import create_app
 from affuse.serving.engine import Engine
 from affuse.serving.limits import Limits
-from serving.running_service import wait_until
+from affuse.serving.live import LiveSession
+from serving.running_service import RunningService, wait_until
 from voices import RATE, recording
 
 LOCAL = {"Host": "localhost"}
@@ -231,6 +236,65 @@ def test_a_container_that_is_none_is_a_problem(client: TestClient) -> None:
     with client.websocket_connect("/v1/stream?format=webm", headers=LOCAL) as stream:
         stream.send_text('{"type": "end"}')
         assert "empty" in stream.receive_json()["detail"]
+
+
+def test_a_client_that_takes_nothing_is_not_remembered_for_ever(
+    service: RunningService, sound: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it is told waits in memory, so no more sound is taken until it takes that."""
+    monkeypatch.setattr(live, "BEHIND", 3)
+
+    async def flood() -> int:
+        owner = service.engine.open_stream()
+        session = LiveSession(service.engine, owner, "starter", RATE, Settings(), ("emotion",), "flood")
+        pushed = 0
+
+        async def push() -> None:
+            nonlocal pushed
+            for _ in range(20):
+                await session.push(sound)
+                pushed += 1
+            await session.end()
+
+        pushing = asyncio.create_task(push())
+        try:
+            seen = -1
+            while seen < pushed < 20:
+                seen = pushed
+                await asyncio.sleep(2.0)
+            count = pushed
+            found = [one async for news in session.told() for one in news if one.final]
+            await pushing
+            assert len(found) > 40
+            return count
+        finally:
+            pushing.cancel()
+            session.close()
+            service.engine.close_stream(owner)
+
+    assert asyncio.run_coroutine_threadsafe(flood(), service.loop).result(120) < 20
+
+
+def test_a_fault_of_ours_ends_the_stream(service: RunningService, sound: np.ndarray) -> None:
+    """Segments that are missing without a word would be taken for silence."""
+    url = f"ws{service.address.removeprefix('http')}/v1/stream"
+    real = service.engine.answer_sound
+
+    async def half(*args: Any) -> list[Any]:
+        return (await real(*args))[1:]
+
+    service.engine.answer_sound = half
+    try:
+        with connect(url, proxy=None) as opened:
+            assert json.loads(opened.recv())["type"] == "ready"
+            for at in range(0, len(sound), RATE):
+                opened.send(sound[at : at + RATE].tobytes())
+            opened.send(json.dumps({"type": "end"}))
+            told = [json.loads(message) for message in opened]
+    finally:
+        del service.engine.answer_sound
+    assert told[-1]["type"] == "problem"
+    assert (told[-1]["status"], told[-1]["detail"]) == (500, "The service failed (ValueError).")
 
 
 def test_a_page_of_another_site_hears_nothing(client: TestClient) -> None:

@@ -20,7 +20,7 @@ from affuse.media.samples import check_rate
 from affuse.serving.engine import Engine
 from affuse.serving.engine.live_frames import piece_frame, window_frame
 
-BEHIND = 64  # windows that may wait for their answer before no more sound is taken
+BEHIND = 64  # windows that wait for their answer, or news that nobody takes: then no more sound is taken
 
 
 class LiveSession:
@@ -67,7 +67,7 @@ class LiveSession:
         )
         self._segments = LiveSegments(maker.judge)
         self._tasks = maker.tasks
-        self._told: asyncio.Queue[list[LiveSegment] | AffuseError | None] = asyncio.Queue()
+        self._told: asyncio.Queue[list[LiveSegment] | Exception | None] = asyncio.Queue()
         self._answering: set[asyncio.Task[None]] = set()
         self._shown: list[Segment] = []
         self._room = asyncio.Event()
@@ -105,9 +105,11 @@ class LiveSession:
 
         Raises:
             AffuseError: A window could not be answered.
+            Exception: A fault of ours; without it segments would be missing without a word.
         """
         while (news := await self._told.get()) is not None:
-            if isinstance(news, AffuseError):
+            self._look_for_room()
+            if isinstance(news, Exception):
                 raise news
             yield news
 
@@ -134,9 +136,8 @@ class LiveSession:
             ]
             found = await self._engine.answer_sound(self._owner, self._model, self._client, frames)
             self._give(heard, found)
-        except AffuseError as error:
+        except Exception as error:
             self._told.put_nowait(error)
-        self._look_for_room()
         self._tell()
 
     def _give(self, heard: Heard, found: Sequence[tuple[dict[str, np.ndarray], tuple[str, ...]]]) -> None:
@@ -162,9 +163,10 @@ class LiveSession:
             news += [LiveSegment(segment, False) for segment in shown]
         if news:
             self._told.put_nowait(news)
+        self._look_for_room()
 
     def _look_for_room(self) -> None:
-        if self._segments.waiting < BEHIND:
+        if self._segments.waiting < BEHIND and self._told.qsize() < BEHIND:
             self._room.set()
         else:
             self._room.clear()
