@@ -290,11 +290,12 @@ def test_a_fault_of_ours_ends_the_stream(service: RunningService, sound: np.ndar
             for at in range(0, len(sound), RATE):
                 opened.send(sound[at : at + RATE].tobytes())
             opened.send(json.dumps({"type": "end"}))
-            told = [json.loads(message) for message in opened]
+            while (told := json.loads(opened.recv(60)))["type"] not in ("problem", "end"):
+                continue
     finally:
         del service.engine.answer_sound
-    assert told[-1]["type"] == "problem"
-    assert (told[-1]["status"], told[-1]["detail"]) == (500, "The service failed (ValueError).")
+    assert told["type"] == "problem"
+    assert (told["status"], told["detail"]) == (500, "The service failed (ValueError).")
 
 
 def test_a_page_of_another_site_hears_nothing(client: TestClient) -> None:

@@ -18,6 +18,8 @@ import psutil
 import pytest
 
 import affuse as package
+from affuse.errors import AffuseError
+from affuse.serving.server import open_socket
 from command import affuse
 from serving.running_service import check_problem, wait_until
 
@@ -174,6 +176,12 @@ def test_a_port_that_is_taken_is_told(
     assert (
         f"127.0.0.1:{port} cannot be listened on (address already in use); choose another --port" in ran.err
     )
+
+
+def test_a_port_is_taken_while_the_models_are_loaded() -> None:
+    """Two services that are begun together: one of them fails at once, not when its models are there."""
+    with open_socket("127.0.0.1", 0) as first, pytest.raises(AffuseError, match="address already in use"):
+        open_socket("127.0.0.1", first.getsockname()[1])
 
 
 def test_its_help_names_every_option(

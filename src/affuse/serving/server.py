@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from affuse.serving.draining import DrainingServer
     from affuse.serving.engine import Engine
 
+BACKLOG = 512  # connections that wait to be accepted
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")
 
@@ -128,6 +129,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         opened = socket.socket(family, kind, protocol)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
+        # already now: two that are begun together may both bind, and one would fail when its models are loaded
+        opened.listen(BACKLOG)
     except OSError as error:
         if opened is not None:
             opened.close()
@@ -155,7 +158,7 @@ def uvicorn_config(
     return uvicorn.Config(
         app, http=PatientProtocol, log_level="warning", access_log=False, server_header=False, proxy_headers=proxy,
         timeout_keep_alive=15, h11_max_incomplete_event_size=64 * 1024, ws_max_size=1 << 20, ws_max_queue=16,
-        ws_per_message_deflate=False, timeout_graceful_shutdown=5, lifespan=lifespan, backlog=512,
+        ws_per_message_deflate=False, timeout_graceful_shutdown=5, lifespan=lifespan, backlog=BACKLOG,
     )  # fmt: skip
 
 
