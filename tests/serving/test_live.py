@@ -11,8 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from starlette.testclient import TestClient, WebSocketTestSession
-from starlette.websockets import WebSocketDisconnect
+from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
 from websockets.sync.client import connect
 
 import affuse
@@ -118,6 +117,7 @@ def test_a_sample_may_be_cut_in_two_and_floats_are_taken(client: TestClient, sou
         ("asr=true", "has no recogniser here"),
         ("unsure=2", "unsure"),
         ("hop=0.001&window=1", "begin every 0.001 s"),
+        ("window=100000&vad=false", "takes 60 s at most"),
     ],
 )
 def test_what_is_asked_for_wrongly_is_a_problem(client: TestClient, query: str, said: str) -> None:
@@ -275,6 +275,20 @@ def test_a_client_that_takes_nothing_is_not_remembered_for_ever(
     assert asyncio.run_coroutine_threadsafe(flood(), service.loop).result(120) < 20
 
 
+def test_sound_without_a_pause_does_not_fill_the_memory(
+    client: TestClient, sound: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "KEPT", 4 * 8 * RATE)
+    with client.websocket_connect("/v1/stream?vad=false&window=5", headers=LOCAL) as stream:
+        assert feed(stream, sound, 200_000)[1][-1]["type"] == "end"  # a window and a second are kept
+    with client.websocket_connect("/v1/stream?vad=false&window=20", headers=LOCAL) as stream:
+        assert stream.receive_json()["type"] == "ready"
+        stream.send_bytes(sound.tobytes())
+        while (message := stream.receive_json())["type"] == "segments":
+            continue
+        assert "goes on without a pause for longer than the service can keep its sound" in message["detail"]
+
+
 def test_a_fault_of_ours_ends_the_stream(service: RunningService, sound: np.ndarray) -> None:
     """Segments that are missing without a word would be taken for silence."""
     url = f"ws{service.address.removeprefix('http')}/v1/stream"
@@ -299,10 +313,11 @@ def test_a_fault_of_ours_ends_the_stream(service: RunningService, sound: np.ndar
 
 
 def test_a_page_of_another_site_hears_nothing(client: TestClient) -> None:
-    for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+    for headers, status in (({"Origin": "http://evil.example"}, 403), ({"Host": "evil.example"}, 421)):
         with (
-            pytest.raises(WebSocketDisconnect) as caught,
+            pytest.raises(WebSocketDenialResponse) as caught,
             client.websocket_connect("/v1/stream", headers=LOCAL | headers),
         ):
             pass
-        assert caught.value.code == 1008
+        assert caught.value.status_code == status
+        assert caught.value.json()["status"] == status

@@ -102,6 +102,7 @@ SENT: dict[str, Send] = {
     "model-misspelt": _talk(model="startr"),
     "task-misspelt": _talk(tasks="emotoin"),
     "window-nan": _talk(window="nan"),
+    "window-huge": _talk(window="100000"),
     "hop-tiny": _talk(hop="0.000001"),
     "start-behind-the-end": _talk(start="100"),
     "recogniser-none": _talk(asr="true"),

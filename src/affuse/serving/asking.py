@@ -76,11 +76,17 @@ def checked_settings(values: Mapping[str, Any], engine: Engine, model: str) -> S
 
     Raises:
         AffuseError: A wrong value.
-        ProblemError: So many windows that one clip would keep the service busy.
+        ProblemError: So many windows that one clip would keep the service busy, or one so long that a network would
+            need all memory for it.
     """
     settings = Settings.of(values)
     served, least = engine.models[model], engine.limits.hop
-    _, hop = lengths_of_windows(served.window, settings)
+    window, hop = lengths_of_windows(served.window, settings)
+    if window > (most := max(engine.limits.window, served.window)):
+        raise ProblemError(
+            422,
+            f"A window would last {window:g} s, and the service takes {most:g} s at most; ask for a shorter one.",
+        )
     if hop < least:
         raise ProblemError(
             422,
