@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import json
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -82,7 +83,7 @@ class Guard:
         """Status and sentence, or None."""
         host = headers.get("Host", "")
         name = _host_name(host)
-        if "*" not in self.hosts and name not in self.hosts:
+        if "*" not in self.hosts and name not in self.hosts and not _is_own_number(name, scope):
             return (
                 421,
                 f"This service is not called {name or 'that'}; start it with --allow-host NAME to reach it so.",
@@ -124,6 +125,14 @@ def _host_name(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         return ""
+
+
+def _is_own_number(name: str, scope: Scope) -> bool:
+    """Whether it is the numeric address that the connection came to: no other site can bend a name to be one."""
+    try:
+        return ipaddress.ip_address(name) == ipaddress.ip_address((scope.get("server") or ("",))[0])
+    except ValueError:
+        return False
 
 
 def _bearer(headers: Headers) -> str:
