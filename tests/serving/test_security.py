@@ -201,7 +201,9 @@ def test_with_the_token_there_is_all(guarded: RunningService, talk: Path) -> Non
         lost.stream(16_000)
 
 
-def test_a_browser_sends_the_token_of_a_stream_as_a_subprotocol(guarded: RunningService) -> None:
+def test_a_browser_sends_the_token_of_a_stream_as_a_subprotocol(
+    guarded: RunningService, caplog: pytest.LogCaptureFixture
+) -> None:
     url = f"ws{guarded.address.removeprefix('http')}/v1/stream"
     with connect(url, subprotocols=["affuse", f"bearer.{TOKEN}"], proxy=None) as socket:
         assert socket.subprotocol == "affuse"
@@ -212,6 +214,8 @@ def test_a_browser_sends_the_token_of_a_stream_as_a_subprotocol(guarded: Running
         assert refused.value.response.status_code == 401
         assert json.loads(refused.value.response.body)["detail"].startswith("This service needs its token")
         assert refused.value.response.headers["X-Content-Type-Options"] == "nosniff"
+    guarded.http.get("/healthz")
+    assert [one for one in caplog.records if one.name.startswith("uvicorn")] == []  # nobody fills the log
 
 
 @pytest.mark.parametrize("prefix", ["", "/below"])
