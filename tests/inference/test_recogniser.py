@@ -1,10 +1,14 @@
 """Words by a real recogniser, with their times."""
 
+import socket
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from huggingface_hub import constants
 
 import affuse
 from affuse.errors import AffuseError
@@ -31,6 +35,35 @@ def test_what_is_no_recogniser_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(AffuseError, match="could not be loaded"):
         Recogniser(str(tmp_path))
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The library itself asks for half a minute; a server that ends every connection counts."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    asked: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        url = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace("https://huggingface.co", constants.ENDPOINT)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
+
+        def refuse() -> None:
+            with suppress(OSError):  # the server was closed
+                while True:
+                    opened, address = server.accept()
+                    asked.append(address)
+                    opened.close()
+
+        thread = threading.Thread(target=refuse, daemon=True)
+        thread.start()
+        with pytest.raises(
+            AffuseError, match=r"'nowhere/asr' is not on this machine, and the Hub cannot"
+        ) as told:
+            Recogniser("nowhere/asr")
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert len(asked) == 1
+    assert "or none." in str(told.value)
 
 
 @pytest.mark.skipif(

@@ -53,8 +53,17 @@ def situation(name: str) -> Callable[[Situation], Situation]:
 
 
 def read_lines() -> list[Line]:
-    """The lines of docs/robustness.md that have a name; the others head an area."""
-    lines = []
+    """The lines of docs/robustness.md that have a name, but for the service's; the others head an area."""
+    return [line for line in _all_lines() if not line.outcome.isdecimal()]
+
+
+def read_service_lines() -> list[Line]:
+    """Those of the service, whose outcome is a status of HTTP."""
+    return [line for line in _all_lines() if line.outcome.isdecimal()]
+
+
+def _all_lines() -> list[Line]:
+    lines: list[Line] = []
     for row in (ROOT / "docs" / "robustness.md").read_text(encoding="utf-8").splitlines():
         cells = [cell.strip().replace("\0", "|") for cell in row.replace("\\|", "\0").strip("|").split("|")]
         if len(cells) == 4 and (named := re.fullmatch("`(.+)`", cells[0])):

@@ -23,9 +23,10 @@ from affuse.media.samples import Samples
 from affuse.serving.client import remote_job
 from affuse.serving.client.client import Client
 from affuse.serving.client.read_timeline import read_timeline
+from affuse.serving.client.remote_job import RemoteJob
 from affuse.serving.formats import timeline_dict
 from serving.running_service import RunningService, wait_until
-from voices import RATE
+from voices import RATE, recording
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +173,43 @@ def test_a_stream_of_a_service_that_ends_hears_why(
         service.loop.call_soon_threadsafe(leaving.clear)
 
 
+def test_a_long_block_is_sent_in_parts(client: Client) -> None:
+    """A message of more than a megabyte is none that the service takes."""
+    samples = np.tile(recording(("neu", 3.0), 1.0, ("ang", 5.0), 0.8), 4)  # 39 s
+    with affuse.load("starter").stream(RATE, partial=False) as local:
+        expected = [*local.push(samples), *local.close()]
+    with client.stream(RATE, tasks=["emotion", "gender"]) as stream:
+        found = [one for one in [*stream.push(samples), *stream.close()] if one.final]
+    assert len(found) == len(expected) > 4
+    for mine, other in zip(found, expected, strict=True):
+        assert mine.segment.start == pytest.approx(other.segment.start, abs=1e-3)
+        assert mine.segment.end == pytest.approx(other.segment.end, abs=1e-3)
+        assert mine.segment.answers["emotion"].label == other.segment.answers["emotion"].label
+
+
+def test_a_client_that_was_closed_says_so(service: RunningService, talk: Path) -> None:
+    client = affuse.Client(service.address)
+    job = client.submit(talk)
+    client.close()
+    asked = (lambda: client.predict(talk), client.models, lambda: client.stream(RATE), job.wait,
+             job.timeline, job.cancel, lambda: job.state)  # fmt: skip
+    for ask in asked:
+        with pytest.raises(AffuseError, match="This client was closed; make another one"):
+            ask()
+
+
+def test_a_client_that_is_closed_by_another_thread_ends(service: RunningService, long_talk: Path) -> None:
+    client = affuse.Client(service.address)
+    job = client.submit(long_talk)
+    events = job.events()
+    next(events)
+    client.close()
+    with pytest.raises(AffuseError, match="This client was closed"):
+        list(events)
+    with affuse.Client(service.address) as other:
+        RemoteJob(other._connection, {**_told("queued"), "id": job.id}, "long").cancel()
+
+
 def test_what_is_wrong_is_the_services_own_sentence(client: Client, talk: Path, tmp_path: Path) -> None:
     noise = tmp_path / "noise.wav"
     noise.write_bytes(b"no sound at all" * 100)
@@ -285,6 +323,24 @@ def test_what_is_no_affuse_is_said_to_be_none(strange: str) -> None:
         client.models()
 
 
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{}", b'"ok"', b"null", b'{"models": 3}', b'{"id": "a", "state": "done"}']
+)
+def test_json_of_others_is_no_answer(strange: str, talk: Path, body: bytes) -> None:
+    with affuse.Client(strange) as client:
+        for ask in (client.models, lambda: client.predict(talk), lambda: client.submit(talk)):
+            Strange.answers = [(200, "application/json", body)]
+            with pytest.raises(AffuseError, match=r"which affuse serve does not|no timeline of this version"):
+                ask()
+        for event in (b"no json", body):
+            Strange.answers = [
+                (202, "application/json", _job("queued")),
+                (200, "text/event-stream", b"event: state\ndata: " + event + b"\n\n"),
+            ]
+            with pytest.raises(AffuseError, match="what is no job, which affuse serve does not"):
+                client.submit(talk).wait()
+
+
 def test_events_that_break_are_asked_for_again(
     strange: str, talk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,8 +363,11 @@ def test_events_that_break_are_asked_for_again(
 
 
 def _job(state: str) -> bytes:
-    told = {"id": "a", "state": state, "position": None, "windows_done": 0, "windows": None, "problem": None}
-    return json.dumps(told).encode()
+    return json.dumps(_told(state)).encode()
+
+
+def _told(state: str) -> dict[str, Any]:
+    return {"id": "a", "state": state, "position": None, "windows_done": 0, "windows": None, "problem": None}
 
 
 def test_faces_come_as_pictures() -> None:

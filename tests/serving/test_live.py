@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from collections.abc import Iterator
@@ -10,17 +11,20 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from starlette.testclient import TestClient, WebSocketTestSession
-from starlette.websockets import WebSocketDisconnect
+from starlette.testclient import TestClient, WebSocketDenialResponse, WebSocketTestSession
+from websockets.sync.client import connect
 
 import affuse
+from affuse.inference.settings import Settings
 from affuse.inference.timeline import Timeline
 from affuse.media.piped_sound import PipedSound
+from affuse.serving import live
 from affuse.serving.about.about import About
 from affuse.serving.app import create_app
 from affuse.serving.engine import Draining, Engine
 from affuse.serving.limits import Limits
-from serving.running_service import wait_until
+from affuse.serving.live import LiveSession
+from serving.running_service import RunningService, wait_until
 from voices import RATE, recording
 
 LOCAL = {"Host": "localhost"}
@@ -117,6 +121,7 @@ def test_a_sample_may_be_cut_in_two_and_floats_are_taken(client: TestClient, sou
         ("asr=true", "has no recogniser here"),
         ("unsure=2", "unsure"),
         ("hop=0.001&window=1", "begin every 0.001 s"),
+        ("window=100000&vad=false", "takes 60 s at most"),
     ],
 )
 def test_what_is_asked_for_wrongly_is_a_problem(client: TestClient, query: str, said: str) -> None:
@@ -284,11 +289,86 @@ def test_a_stream_that_has_said_nothing_hears_why_it_ends(
         client.portal.call(engine.streams.leaving.clear)
 
 
+def test_a_client_that_takes_nothing_is_not_remembered_for_ever(
+    service: RunningService, sound: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it is told waits in memory, so no more sound is taken until it takes that."""
+    monkeypatch.setattr(live, "BEHIND", 3)
+
+    async def flood() -> int:
+        owner = service.engine.open_stream()
+        session = LiveSession(service.engine, owner, "starter", RATE, Settings(), ("emotion",), "flood")
+        pushed = 0
+
+        async def push() -> None:
+            nonlocal pushed
+            for _ in range(20):
+                await session.push(sound)
+                pushed += 1
+            await session.end()
+
+        pushing = asyncio.create_task(push())
+        try:
+            seen = -1
+            while seen < pushed < 20:
+                seen = pushed
+                await asyncio.sleep(2.0)
+            count = pushed
+            found = [one async for news in session.told() for one in news if one.final]
+            await pushing
+            assert len(found) > 40
+            return count
+        finally:
+            pushing.cancel()
+            session.close()
+            service.engine.close_stream(owner)
+
+    assert asyncio.run_coroutine_threadsafe(flood(), service.loop).result(120) < 20
+
+
+def test_sound_without_a_pause_does_not_fill_the_memory(
+    client: TestClient, sound: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "KEPT", 4 * 8 * RATE)
+    with client.websocket_connect("/v1/stream?vad=false&window=5", headers=LOCAL) as stream:
+        assert feed(stream, sound, 200_000)[1][-1]["type"] == "end"  # a window and a second are kept
+    with client.websocket_connect("/v1/stream?vad=false&window=20", headers=LOCAL) as stream:
+        assert stream.receive_json()["type"] == "ready"
+        stream.send_bytes(sound.tobytes())
+        while (message := stream.receive_json())["type"] == "segments":
+            continue
+        assert "goes on without a pause for longer than the service can keep its sound" in message["detail"]
+
+
+def test_a_fault_of_ours_ends_the_stream(service: RunningService, sound: np.ndarray) -> None:
+    """Segments that are missing without a word would be taken for silence."""
+    url = f"ws{service.address.removeprefix('http')}/v1/stream"
+    real = service.engine.answer_sound
+
+    async def half(*args: Any) -> list[Any]:
+        return (await real(*args))[1:]
+
+    service.engine.answer_sound = half
+    try:
+        with connect(url, proxy=None) as opened:
+            assert json.loads(opened.recv())["type"] == "ready"
+            for at in range(0, len(sound), RATE):
+                opened.send(sound[at : at + RATE].tobytes())
+            opened.send(json.dumps({"type": "end"}))
+            while (told := json.loads(opened.recv(60)))["type"] not in ("problem", "end"):
+                continue
+    finally:
+        del service.engine.answer_sound
+    assert told["type"] == "problem"
+    assert (told["status"], told["detail"]) == (500, "The service failed (ValueError).")
+
+
 def test_a_page_of_another_site_hears_nothing(client: TestClient) -> None:
-    for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+    for headers, status in (({"Origin": "http://evil.example"}, 403), ({"Host": "evil.example"}, 421)):
         with (
-            pytest.raises(WebSocketDisconnect) as caught,
+            pytest.raises(WebSocketDenialResponse) as caught,
             client.websocket_connect("/v1/stream", headers=LOCAL | headers),
         ):
             pass
-        assert caught.value.code == 1008
+        assert caught.value.status_code == status
+        assert caught.value.json()["status"] == status

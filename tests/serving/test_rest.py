@@ -321,6 +321,7 @@ def test_what_is_not_there_is_a_problem(service: RunningService, talk: Path) -> 
         ({"start": "20"}, "20"),
         ({"start": "5", "end": "2"}, "2"),
         ({"hop": "0.001", "window": "1"}, "begin every 0.001 s, and the service takes 0.05 s at least"),
+        ({"window": "1e9"}, "A window would last 1e+09 s, and the service takes 60 s at most"),
         ({"window": "0.01"}, "begin every 0.005 s"),
         ({"channel": "7"}, "channel"),
         ({"track": "3"}, "track"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tempfile
 from collections.abc import Generator
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from starlette.types import Message, Receive, Scope, Send
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 import affuse
 from affuse.errors import AffuseError
-from affuse.serving.security import HEADERS
+from affuse.serving.security import HEADERS, Guard
 from serving.running_service import RunningService, check_problem, second_door
 
 TOKEN = "a-token-of-the-tests"
@@ -76,6 +78,38 @@ def test_another_name_of_the_machine_is_refused(service: RunningService, talk: P
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8765", "localhost:80", "LOCALHOST", "[::1]:8765"])
 def test_names_of_the_loopback_are_its_own(service: RunningService, host: str) -> None:
     assert service.http.get("/v1/models", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("server", "host", "status"),
+    [
+        ("192.0.2.2", "192.0.2.2:8765", 200),
+        ("192.0.2.2", "192.0.2.2", 200),
+        ("2001:db8::2", "[2001:db8:0::2]:8765", 200),
+        ("192.0.2.2", "192.0.2.3:8765", 421),  # of another machine
+        ("192.0.2.2", "evil.example:8765", 421),
+        ("evil.example", "evil.example", 421),  # a name is none
+        ("", "", 421),
+    ],
+)
+def test_the_number_that_a_client_has_called_is_its_own(server: str, host: str, status: int) -> None:
+    """``--host 0.0.0.0`` has as many addresses as the machine, which nobody lists."""
+    told: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            told.append(message["status"])
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    scope = {"type": "http", "method": "GET", "path": "/", "server": (server, 8765) if server else None,
+             "headers": [(b"host", host.encode())]}  # fmt: skip
+    asyncio.run(Guard(app, ["0.0.0.0"])(scope, receive, send))
+    assert told == [status]
 
 
 def test_a_name_that_was_allowed_is_its_own(guarded: RunningService, service: RunningService) -> None:
@@ -160,11 +194,16 @@ def test_with_the_token_there_is_all(guarded: RunningService, talk: Path) -> Non
     with affuse.Client(guarded.address) as client:
         with pytest.raises(AffuseError, match="needs its token"):
             client.models()
-        with pytest.raises(AffuseError, match="look at its address and token"):
+        with pytest.raises(AffuseError, match="This service needs its token; send it"):
             client.stream(16_000)
+    lost = affuse.Client(f"{guarded.address}/nowhere", TOKEN)
+    with lost, pytest.raises(AffuseError, match="look at its address and token"):
+        lost.stream(16_000)
 
 
-def test_a_browser_sends_the_token_of_a_stream_as_a_subprotocol(guarded: RunningService) -> None:
+def test_a_browser_sends_the_token_of_a_stream_as_a_subprotocol(
+    guarded: RunningService, caplog: pytest.LogCaptureFixture
+) -> None:
     url = f"ws{guarded.address.removeprefix('http')}/v1/stream"
     with connect(url, subprotocols=["affuse", f"bearer.{TOKEN}"], proxy=None) as socket:
         assert socket.subprotocol == "affuse"
@@ -172,7 +211,11 @@ def test_a_browser_sends_the_token_of_a_stream_as_a_subprotocol(guarded: Running
     for wrong in (["affuse"], ["affuse", "bearer.x"]):
         with pytest.raises(InvalidStatus) as refused, connect(url, subprotocols=wrong, proxy=None):  # type: ignore[arg-type]
             pass
-        assert refused.value.response.status_code == 403
+        assert refused.value.response.status_code == 401
+        assert json.loads(refused.value.response.body)["detail"].startswith("This service needs its token")
+        assert refused.value.response.headers["X-Content-Type-Options"] == "nosniff"
+    guarded.http.get("/healthz")
+    assert [one for one in caplog.records if one.name.startswith("uvicorn")] == []  # nobody fills the log
 
 
 @pytest.mark.parametrize("prefix", ["", "/below"])

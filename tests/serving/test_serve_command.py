@@ -21,6 +21,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 import affuse as package
+from affuse.errors import AffuseError
+from affuse.serving.server import open_socket
 from command import affuse
 from serving.running_service import check_problem, wait_until
 
@@ -148,6 +150,8 @@ def test_it_begins_drains_and_ends(left: Path, long_talk: Path) -> None:
         (["--limit", "seconds=-5"], "--limit seconds=-5: "),
         (["--limit", "decoders=1"], "--limit decoders=1: "),
         (["nowhere/model"], "nowhere/model"),
+        (["--asr", "nowhere/asr"], "The recogniser 'nowhere/asr' is not on this machine, and the Hub cannot be"),
+        (["--asr", "./nowhere"], "There is no transformers model in nowhere"),
         (["--corpus", "nowhere"], "nowhere"),
         (["--port", "99999"], "port"),
         (["--workers", "0"], "workers"),
@@ -184,6 +188,12 @@ def test_a_port_that_is_taken_is_told(
     assert (
         f"127.0.0.1:{port} cannot be listened on (address already in use); choose another --port" in ran.err
     )
+
+
+def test_a_port_is_taken_while_the_models_are_loaded() -> None:
+    """Two services that are begun together: one of them fails at once, not when its models are there."""
+    with open_socket("127.0.0.1", 0) as first, pytest.raises(AffuseError, match="address already in use"):
+        open_socket("127.0.0.1", first.getsockname()[1])
 
 
 def test_its_help_names_every_option(

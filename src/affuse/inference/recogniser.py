@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from affuse.encoders.pretrained import attempts_unsaid, locate
+from affuse.encoders.hub_access import why_unreachable
+from affuse.encoders.pretrained import attempts_unsaid, check_hub_cache, locate
 from affuse.errors import AffuseError, ClipError, argument
 from affuse.inference.words import Cue, Word, composed, place
 from affuse.media.audio import read_waveform
@@ -19,6 +20,26 @@ from affuse.media.speech import Span
 
 RATE = 16_000
 _LONGEST = 28.0  # seconds of one piece: Whisper hears 30
+
+
+_CURE = "a Hub id that this machine can reach, a folder with config.json, weights and tokenizer, or none"
+
+
+def find_recogniser(model: str) -> str:
+    """The folder or Hub id to hand to transformers, whose own tries take long where there is no network.
+
+    Raises:
+        AffuseError: It is not on this machine, and the Hub cannot be reached; or its folder is none of a model.
+    """
+    source = locate(model)
+    if not Path(source).is_dir():
+        check_hub_cache()
+        if why := why_unreachable(source):
+            raise AffuseError(
+                f"The recogniser {model!r} is not on this machine, and the Hub cannot be reached ({why}); give "
+                f"{argument('asr')} {_CURE}."
+            )
+    return source
 
 
 class Recogniser:
@@ -35,16 +56,16 @@ class Recogniser:
 
         logging.disable_progress_bar()
         logging.set_verbosity_error()  # it warns of defaults that we choose on purpose
+        source = find_recogniser(model)
         try:
             with attempts_unsaid():
                 self._pipeline: Any = pipeline(
-                    "automatic-speech-recognition", model=locate(model), device=device, dtype=torch.float32
+                    "automatic-speech-recognition", model=source, device=device, dtype=torch.float32
                 )
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).strip().splitlines()[0]
             raise AffuseError(
-                f"The recogniser {model!r} could not be loaded ({reason}); give {argument('asr')} a Hub id that this "
-                "machine can reach or a folder with config.json, weights and tokenizer."
+                f"The recogniser {model!r} could not be loaded ({reason}); give {argument('asr')} {_CURE}."
             ) from None
         self._times = self._timestamps()
 

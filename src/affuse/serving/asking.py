@@ -50,12 +50,9 @@ def make_request(upload: Upload, engine: Engine, client: str) -> Request:
     """What a form asks for.
 
     Raises:
-        ProblemError: A field that is unknown or has a wrong value, or a model that is not served.
+        ProblemError: A field that has a wrong value, or a model that is not served.
     """
     fields = upload.fields
-    for name in fields:
-        if name not in FIELDS:
-            raise ProblemError(422, f"{unknown(name, list(FIELDS), 'fields of the form')}.")
     model = chosen_model(fields.get("model"), engine)
     tasks = chosen_tasks(fields.get("tasks"), engine, model)
     values = settings_values(fields, engine, model)
@@ -79,11 +76,17 @@ def checked_settings(values: Mapping[str, Any], engine: Engine, model: str) -> S
 
     Raises:
         AffuseError: A wrong value.
-        ProblemError: So many windows that one clip would keep the service busy.
+        ProblemError: So many windows that one clip would keep the service busy, or one so long that a network would
+            need all memory for it.
     """
     settings = Settings.of(values)
     served, least = engine.models[model], engine.limits.hop
-    _, hop = lengths_of_windows(served.window, settings)
+    window, hop = lengths_of_windows(served.window, settings)
+    if window > (most := max(engine.limits.window, served.window)):
+        raise ProblemError(
+            422,
+            f"A window would last {window:g} s, and the service takes {most:g} s at most; ask for a shorter one.",
+        )
     if hop < least:
         raise ProblemError(
             422,

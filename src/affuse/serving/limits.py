@@ -50,6 +50,9 @@ class Limits(BaseModel):
     hop: _Seconds = Field(
         default=0.05, description="seconds from window to window that a client may ask for, at least"
     )
+    window: _Seconds = Field(
+        default=60.0, description="seconds of a window that a client may ask for, at most"
+    )
     batch: int = Field(default=16, gt=0, description="windows that run through a network together")
     ahead: int = Field(
         default=32, gt=0, description="windows of a clip that are read before they are answered"

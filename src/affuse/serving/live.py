@@ -20,7 +20,11 @@ from affuse.media.samples import check_rate
 from affuse.serving.engine import Engine
 from affuse.serving.engine.live_frames import piece_frame, window_frame
 
-BEHIND = 64  # windows that may wait for their answer before no more sound is taken
+KEPT = 1 << 28  # bytes of sound that a stream may have in memory for windows that are not there yet
+WAITING = 1 << 26  # bytes of sound in windows that wait for their answer
+BEHIND = 64  # windows that wait for their answer, or news that nobody takes: then no more sound is taken
+
+_SAMPLE = 4  # bytes
 
 
 class LiveSession:
@@ -67,9 +71,10 @@ class LiveSession:
         )
         self._segments = LiveSegments(maker.judge)
         self._tasks = maker.tasks
-        self._told: asyncio.Queue[list[LiveSegment] | AffuseError | None] = asyncio.Queue()
+        self._told: asyncio.Queue[list[LiveSegment] | Exception | None] = asyncio.Queue()
         self._answering: set[asyncio.Task[None]] = set()
         self._shown: list[Segment] = []
+        self._waiting = 0  # bytes of sound in windows without an answer
         self._room = asyncio.Event()
         self._room.set()
 
@@ -82,7 +87,8 @@ class LiveSession:
         """More sound: (time,) float32 from -1 to 1, or int16. Waits where the answers are far behind.
 
         Raises:
-            AffuseError: Samples of another kind, or more of them than one stream may have.
+            AffuseError: Samples of another kind, more of them than one stream may have, or so long without a pause that
+                they would fill the memory.
         """
         samples, _ = checked_block(block)
         most = self._engine.limits.stream_seconds
@@ -90,8 +96,14 @@ class LiveSession:
             raise AffuseError(
                 f"The stream is longer than the {most:g} seconds that the service takes; open another one."
             )
-        await self._room.wait()
-        self._take(await asyncio.to_thread(self._listener.hear, samples))
+        for first in range(0, len(samples), self.rate):  # a second: more may become any number of windows
+            await self._room.wait()
+            self._take(await asyncio.to_thread(self._listener.hear, samples[first : first + self.rate]))
+            if self._listener.kept * _SAMPLE > KEPT:
+                raise AffuseError(
+                    "The stream goes on without a pause for longer than the service can keep its sound; open another "
+                    "one, with a lower rate or without asr."
+                )
 
     async def end(self) -> None:
         """No more sound comes: the last answers follow, then ``told`` ends."""
@@ -105,9 +117,11 @@ class LiveSession:
 
         Raises:
             AffuseError: A window could not be answered.
+            Exception: A fault of ours; without it segments would be missing without a word.
         """
         while (news := await self._told.get()) is not None:
-            if isinstance(news, AffuseError):
+            self._look_for_room()
+            if isinstance(news, Exception):
                 raise news
             yield news
 
@@ -121,6 +135,7 @@ class LiveSession:
         if not heard.windows and not any(news.sound is not None for news in heard.spans):
             self._tell()  # speech that goes on may have settled what is answered already
             return
+        self._waiting += _bytes_of(heard)
         task = asyncio.create_task(self._answer(heard))
         self._answering.add(task)
         task.add_done_callback(self._answering.discard)
@@ -134,9 +149,9 @@ class LiveSession:
             ]
             found = await self._engine.answer_sound(self._owner, self._model, self._client, frames)
             self._give(heard, found)
-        except AffuseError as error:
+        except Exception as error:
             self._told.put_nowait(error)
-        self._look_for_room()
+        self._waiting -= _bytes_of(heard)
         self._tell()
 
     def _give(self, heard: Heard, found: Sequence[tuple[dict[str, np.ndarray], tuple[str, ...]]]) -> None:
@@ -162,9 +177,14 @@ class LiveSession:
             news += [LiveSegment(segment, False) for segment in shown]
         if news:
             self._told.put_nowait(news)
+        self._look_for_room()
 
     def _look_for_room(self) -> None:
-        if self._segments.waiting < BEHIND:
+        if self._segments.waiting < BEHIND and self._told.qsize() < BEHIND and self._waiting < WAITING:
             self._room.set()
         else:
             self._room.clear()
+
+
+def _bytes_of(heard: Heard) -> int:
+    return _SAMPLE * sum(len(window.sound.samples) for window in heard.windows)

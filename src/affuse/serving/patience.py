@@ -9,6 +9,7 @@ from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from affuse.serving.problems import MEDIA_TYPE, details
 
@@ -82,3 +83,13 @@ class PatientProtocol(H11Protocol):
     def _close(self) -> None:
         if not self._answers():
             self.transport.close()
+
+
+class RefusingProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, but a refusal with a body is an answer: uvicorn logs it as an error of the application."""
+
+    async def send(self, message: Any) -> None:
+        """Remember that the handshake has its answer."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import json
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -69,17 +70,20 @@ class Guard:
         refused = self._refused(scope, headers)
         if refused is None:
             await self.app(scope, receive, _with_headers(send))
-        elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": refused[1][:120]})
-        else:
+        elif scope["type"] == "http":
             await _answer(_with_headers(send), *refused)
+        else:
+            await receive()
+            if "websocket.http.response" in (scope.get("extensions") or {}):
+                await _answer(_with_headers(send), *refused, prefix="websocket.")
+            else:
+                await send({"type": "websocket.close", "code": 1008, "reason": refused[1][:120]})
 
     def _refused(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         """Status and sentence, or None."""
         host = headers.get("Host", "")
         name = _host_name(host)
-        if "*" not in self.hosts and name not in self.hosts:
+        if "*" not in self.hosts and name not in self.hosts and not _is_own_number(name, scope):
             return (
                 421,
                 f"This service is not called {name or 'that'}; start it with --allow-host NAME to reach it so.",
@@ -123,6 +127,14 @@ def _host_name(host: str) -> str:
         return ""
 
 
+def _is_own_number(name: str, scope: Scope) -> bool:
+    """Whether it is the numeric address that the connection came to: no other site can bend a name to be one."""
+    try:
+        return ipaddress.ip_address(name) == ipaddress.ip_address((scope.get("server") or ("",))[0])
+    except ValueError:
+        return False
+
+
 def _bearer(headers: Headers) -> str:
     kind, _, token = headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer":
@@ -135,7 +147,7 @@ def _bearer(headers: Headers) -> str:
 
 def _with_headers(send: Send) -> Send:
     async def sent(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
@@ -145,12 +157,13 @@ def _with_headers(send: Send) -> Send:
     return sent
 
 
-async def _answer(send: Send, status: int, sentence: str) -> None:
+async def _answer(send: Send, status: int, sentence: str, prefix: str = "") -> None:
+    """``prefix``: of the messages that answer the request for a WebSocket."""
     body = json.dumps(details(status, sentence)).encode()
     headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     # what was sent with it is not read: the connection ends here
     headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": f"{prefix}http.response.start", "status": status, "headers": headers})
+    await send({"type": f"{prefix}http.response.body", "body": body})

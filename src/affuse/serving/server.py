@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from affuse.serving.draining import DrainingServer
     from affuse.serving.engine import Engine
 
+BACKLOG = 512  # connections that wait to be accepted
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")
 
@@ -128,6 +129,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         opened = socket.socket(family, kind, protocol)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
+        # already now: two that are begun together may both bind, and one would fail when its models are loaded
+        opened.listen(BACKLOG)
     except OSError as error:
         if opened is not None:
             opened.close()
@@ -150,12 +153,12 @@ def uvicorn_config(
     """
     import uvicorn
 
-    from affuse.serving.patience import PatientProtocol
+    from affuse.serving.patience import PatientProtocol, RefusingProtocol
 
     return uvicorn.Config(
-        app, http=PatientProtocol, log_level="warning", access_log=False, server_header=False, proxy_headers=proxy,
-        timeout_keep_alive=15, h11_max_incomplete_event_size=64 * 1024, ws_max_size=1 << 20, ws_max_queue=16,
-        ws_per_message_deflate=False, timeout_graceful_shutdown=5, lifespan=lifespan, backlog=512,
+        app, http=PatientProtocol, ws=RefusingProtocol, log_level="warning", access_log=False, server_header=False,
+        proxy_headers=proxy, timeout_keep_alive=15, h11_max_incomplete_event_size=64 * 1024, ws_max_size=1 << 20, ws_max_queue=16,
+        ws_per_message_deflate=False, timeout_graceful_shutdown=5, lifespan=lifespan, backlog=BACKLOG,
     )  # fmt: skip
 
 
@@ -207,6 +210,11 @@ def serve_models(
     folders = {name: one.folder for name, one in about.items()}
     engine = Engine(folders, limits, workers=workers, device=device, asr=asr)
     opened = open_socket(host, port)
+    try:
+        _look_for(engine.recognisers, tell)
+    except AffuseError:
+        opened.close()
+        raise
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{opened.getsockname()[1]}{root_path}"
     app = create_app(engine, about, hosts=[*hosts, host], token=token, root_path=root_path)
@@ -228,6 +236,15 @@ async def _run(server: DrainingServer, engine: Engine, opened: socket.socket) ->
         await server.serve(sockets=[opened])
     finally:
         await engine.close()
+
+
+def _look_for(recognisers: Sequence[str], tell: Callable[[str], None]) -> None:
+    """Before any process is started for them: what cannot be had is a sentence at once, what is loaded is said."""
+    from affuse.inference.recogniser import find_recogniser
+
+    for one in recognisers:
+        source = find_recogniser(one)
+        tell(f"Words are recognised by {one}{'' if Path(source).is_dir() else ', of the Hub'}; loading it.")
 
 
 def _say_what_is_served(engine: Engine, address: str, tell: Callable[[str], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -13,6 +14,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from affuse.inference.words import SUFFIXES
+from affuse.parts.registry import unknown
 from affuse.serving.limits import Limits
 from affuse.serving.problems import ProblemError
 from affuse.serving.space import Place, Space
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 FILES = ("clip", "words")  # the fields that are files
 _FIELD = 100_000  # bytes of one field that is no file
-_FIELDS = 40
 
 
 class Upload:
@@ -52,7 +53,9 @@ class Upload:
         self._place.give_back()
 
 
-async def receive_upload(request: Request, folder: Path, limits: Limits, space: Space) -> Upload:
+async def receive_upload(
+    request: Request, folder: Path, limits: Limits, space: Space, known: Collection[str]
+) -> Upload:
     """Take in a request's body.
 
     Args:
@@ -60,10 +63,11 @@ async def receive_upload(request: Request, folder: Path, limits: Limits, space: 
         folder: Where files go; names of the client's are never used.
         limits: Bytes and seconds.
         space: Of all uploads.
+        known: Names of all fields.
 
     Raises:
         ProblemError: It is no multipart form, is larger or slower than the service takes, finds no room beside other
-            uploads, or has no clip.
+            uploads, has a field that is not known, or no clip.
     """
     kind, options = parse_options_header(request.headers.get("Content-Type", ""))
     boundary = options.get(b"boundary", b"")
@@ -74,7 +78,7 @@ async def receive_upload(request: Request, folder: Path, limits: Limits, space: 
         )  # fmt: skip
     size = _size_at_most(request, limits)
     upload = Upload(space.take(size))
-    taking = _Taking(upload, folder, limits)
+    taking = _Taking(upload, folder, limits, known)
     try:
         async with asyncio.timeout(limits.upload_seconds):
             parser = MultipartParser(boundary, taking.callbacks())
@@ -104,8 +108,8 @@ def _size_at_most(request: Request, limits: Limits) -> int:
 class _Taking:
     """What a parser says, part by part."""
 
-    def __init__(self, upload: Upload, folder: Path, limits: Limits) -> None:
-        self.upload, self.folder, self.limits = upload, folder, limits
+    def __init__(self, upload: Upload, folder: Path, limits: Limits, known: Collection[str]) -> None:
+        self.upload, self.folder, self.limits, self._known = upload, folder, limits, list(known)
         self._total = 0
         self._ended = False
         self._field, self._value = b"", b""
@@ -149,11 +153,10 @@ class _Taking:
     def headers_finished(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
-        known = {*self.upload.fields, *self.upload.files}
-        if self._name in known:
+        if self._name in {*self.upload.fields, *self.upload.files}:
             raise ProblemError(422, f"The field {self._name!r} is there twice; send it once.")
-        if len(known) >= _FIELDS:
-            raise ProblemError(422, f"There are more than {_FIELDS} fields; send those that are known.")
+        if self._name not in self._known:  # before what it holds: a clip under another name is no text
+            raise ProblemError(422, f"{unknown(self._name[:40], self._known, 'fields of the form')}.")
         if self._name in FILES:
             path = self.folder / (secrets.token_hex(16) + self._ending(options.get(b"filename", b"")))
             self.upload.files[self._name] = path

@@ -95,8 +95,11 @@ class Client:
 
     def models(self) -> list[RemoteModel]:
         """All models; the first answers where none is named."""
-        told = self._connection.get("v1/models")["models"]
-        return [RemoteModel(*(one[name] for name in RemoteModel._fields)) for one in told]
+        told = self._connection.get("v1/models")
+        try:
+            return [RemoteModel(*(one[name] for name in RemoteModel._fields)) for one in told["models"]]
+        except (KeyError, TypeError):
+            raise self._connection.foreign("what is no list of models") from None
 
     @checked
     def predict(self, clip: str | Path | tuple[Any, int], **asked: Unpack[ClipArguments]) -> Timeline:

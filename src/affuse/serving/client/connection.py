@@ -63,8 +63,13 @@ class Connection:
         """Its connections."""
         self._client.close()
 
-    def get(self, path: str, **params: str) -> Any:
-        """The JSON of a path."""
+    def check_open(self) -> None:
+        """Raises AffuseError where the client was closed: waiting or trying again would not help."""
+        if self._client.is_closed:
+            raise AffuseError("This client was closed; make another one (affuse.Client).")
+
+    def get(self, path: str, **params: str) -> Mapping[str, Any]:
+        """The JSON object of a path."""
         return self._json(self._answer("GET", path, params=params))
 
     def delete(self, path: str) -> None:
@@ -74,7 +79,7 @@ class Connection:
         if response.status_code != 404:
             self._check(response)
 
-    def send(self, path: str, fields: Mapping[str, str], files: Files) -> Any:
+    def send(self, path: str, fields: Mapping[str, str], files: Files) -> Mapping[str, Any]:
         """Send a form and read its JSON answer; where the service has no room it is sent again later.
 
         Args:
@@ -124,11 +129,12 @@ class Connection:
     @contextmanager
     def _told(self) -> Generator[None]:
         """What goes wrong on the way, in a sentence."""
+        self.check_open()
         try:
             yield
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise UnreachedError(
-                f"{self.address} cannot be reached ({_reason(error)}); start it with affuse serve, or correct "
+                f"{self.address} cannot be reached ({reason_of(error)}); start it with affuse serve, or correct "
                 f"{argument('address')}."
             ) from None
         except httpx2.TimeoutException:
@@ -136,9 +142,10 @@ class Connection:
                 f"{self.address} has not answered within {self.timeout:g} seconds; try again, or give it a larger "
                 f"{argument('timeout')}."
             ) from None
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
+            self.check_open()  # another thread may have closed it meanwhile
             raise UnreachedError(
-                f"The connection to {self.address} broke ({_reason(error)}); try again."
+                f"The connection to {self.address} broke ({reason_of(error)}); try again."
             ) from None
 
     def _check(self, response: httpx2.Response) -> None:
@@ -146,15 +153,19 @@ class Connection:
             return
         if "application/problem+json" in response.headers.get("Content-Type", ""):
             raise problem_error(self._json(response))
-        raise self._foreign(f"{response.status_code} {response.reason_phrase}".strip())
+        raise self.foreign(f"{response.status_code} {response.reason_phrase}".strip())
 
-    def _json(self, response: httpx2.Response) -> Any:
+    def _json(self, response: httpx2.Response) -> Mapping[str, Any]:
         try:
-            return response.json()
+            told = response.json()
         except ValueError:
-            raise self._foreign("what is no JSON") from None
+            raise self.foreign("what is no JSON") from None
+        if not isinstance(told, Mapping):
+            raise self.foreign("JSON that is no object")
+        return told
 
-    def _foreign(self, what: str) -> AffuseError:
+    def foreign(self, what: str) -> AffuseError:
+        """The error of an answer that is no service's of this version."""
         return AffuseError(
             f"{self.address} answers {what}, which affuse serve does not; look at {argument('address')} and at the "
             "proxy before it."
@@ -183,7 +194,8 @@ def _seconds(retry_after: str) -> float:
     return float(retry_after) if retry_after.isdecimal() and len(retry_after) < 6 else 1.0
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """What an error of a connection says, as part of a sentence."""
     return re.sub(r"^\[Errno -?\d+\] ", "", str(error)).lower() or type(error).__name__
 
 

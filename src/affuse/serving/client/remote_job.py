@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -49,8 +50,8 @@ class RemoteJob:
 
     def __init__(self, connection: Connection, told: Mapping[str, Any], clip: str) -> None:
         self._connection, self.clip = connection, clip
-        self.id: str = told["id"]
-        self.told = _state(told)
+        self.told = self._state(told)
+        self.id = str(told.get("id", ""))
 
     def __repr__(self) -> str:
         return f"RemoteJob({self.clip!r}: {self.told.state})"
@@ -59,7 +60,7 @@ class RemoteJob:
     def state(self) -> str:
         """What it does now; asks the service, unless nothing will change any more."""
         if not self.told.final:
-            self.told = _state(self._connection.get(self._path))
+            self.told = self._state(self._connection.get(self._path))
         return self.told.state
 
     def events(self) -> Iterator[JobState]:
@@ -74,7 +75,7 @@ class RemoteJob:
                 with self._connection.events(f"{self._path}/events") as events:
                     for event in events:
                         tries = 0
-                        self.told = _state(event.json())
+                        self.told = self._state(_json(event.data))
                         yield self.told
                         if self.told.final:
                             return
@@ -117,7 +118,16 @@ class RemoteJob:
     def _path(self) -> str:
         return f"v1/jobs/{self.id}"
 
+    def _state(self, told: Any) -> JobState:
+        try:
+            problem = (told["problem"] or {}).get("detail", "")
+            return JobState(told["state"], told["position"], told["windows_done"], told["windows"], problem)
+        except (KeyError, TypeError, AttributeError):
+            raise self._connection.foreign("what is no job") from None
 
-def _state(told: Any) -> JobState:
-    problem = (told.get("problem") or {}).get("detail", "")
-    return JobState(told["state"], told["position"], told["windows_done"], told["windows"], problem)
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

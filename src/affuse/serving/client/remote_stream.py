@@ -6,15 +6,19 @@ import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
 from affuse.errors import AffuseError
 from affuse.inference.live.stream import LiveSegment, checked_block
 from affuse.media.samples import check_rate
-from affuse.serving.client.connection import CONNECT, Connection, UnreachedError, problem_error
+from affuse.serving.client.connection import CONNECT, Connection, UnreachedError, problem_error, reason_of
 from affuse.serving.client.read_timeline import read_segment
 
+if TYPE_CHECKING:
+    from websockets.http11 import Response
+
+_MESSAGE = 1 << 17  # samples of one message, half of what the service takes at once
 _END_SECONDS = 120.0  # that the last answers may take
 
 
@@ -35,10 +39,11 @@ class RemoteStream:
 
     def __init__(self, connection: Connection, rate: int, fields: Mapping[str, str]) -> None:
         try:
-            from websockets.exceptions import WebSocketException
+            from websockets.exceptions import InvalidStatus, WebSocketException
             from websockets.sync.client import connect
         except ImportError:
             raise AffuseError("A stream needs the package websockets: pip install 'affuse[serve]'.") from None
+        connection.check_open()
         self.rate = check_rate(rate)
         self._opened = ExitStack()
         self._address = connection.address
@@ -51,9 +56,11 @@ class RemoteStream:
                     proxy=None if connection.local else True,
                 )
             )  # fmt: skip
+        except InvalidStatus as error:
+            raise _refusal(self._address, error.response) from None
         except (WebSocketException, OSError) as error:
             raise UnreachedError(
-                f"{self._address} takes no stream ({error}); look at its address and token."
+                f"{self._address} takes no stream ({reason_of(error)}); look at its address and token."
             ) from None
         self._closed = self._ended = False
         self.warning = str(self._receive(CONNECT).get("warning", ""))
@@ -70,10 +77,11 @@ class RemoteStream:
         if self._closed:
             raise AffuseError("This stream was closed; open another one (client.stream).")
         samples, _ = checked_block(block)
-        self._send(samples.astype("<f4").tobytes())
         told: list[LiveSegment] = []
-        while (message := self._receive(0)) is not _NOTHING:
-            told = _joined(told, message)
+        for first in range(0, max(1, len(samples)), _MESSAGE):
+            self._send(samples[first : first + _MESSAGE].astype("<f4").tobytes())
+            while (message := self._receive(0)) is not _NOTHING:
+                told = _joined(told, message)
         return told
 
     def close(self) -> list[LiveSegment]:
@@ -119,19 +127,31 @@ class RemoteStream:
 
         try:
             message = json.loads(self._socket.recv(timeout=seconds))
+            kind = message["type"]
         except TimeoutError:
             return _NOTHING
-        except (ConnectionClosed, ValueError):
+        except (ConnectionClosed, ValueError, KeyError, TypeError):
             raise self._broken() from None
-        if message["type"] == "problem":
+        if kind == "problem":
             self._closed = True
             self._opened.close()
             raise problem_error(message)
-        self._ended = message["type"] == "end"
+        self._ended = kind == "end"
         return message
 
     def _broken(self) -> UnreachedError:
         return UnreachedError(f"The stream to {self._address} broke; open another one.")
+
+
+def _refusal(address: str, response: Response) -> AffuseError:
+    """The problem of a service that does not open the stream, or that it is none."""
+    try:
+        told = json.loads(response.body)
+        return problem_error({"detail": told["detail"]})
+    except (ValueError, KeyError, TypeError):
+        return UnreachedError(
+            f"{address} takes no stream (it answers {response.status_code}); look at its address and token."
+        )
 
 
 _NOTHING: Mapping[str, Any] = {}

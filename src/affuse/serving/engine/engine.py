@@ -122,6 +122,11 @@ class Engine:
         self._started = True
 
     @property
+    def recognisers(self) -> list[str]:
+        """What hears the words, of all models."""
+        return sorted(set(self._recognisers.values()))
+
+    @property
     def ready(self) -> bool:
         """Whether clips are taken, and there is a process for each of their steps."""
         return self._started and not self.draining and self._networks.ready and self._readers.ready

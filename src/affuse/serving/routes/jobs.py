@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from affuse.serving.asking import FIELDS
 from affuse.serving.engine import Job
 from affuse.serving.formats import FORMATS, accepted_format, format_named
 from affuse.serving.problems import ProblemError, problem_responses
@@ -35,7 +36,7 @@ async def create_job(request: Request) -> Response:
     """Take a clip in and answer at once; ``Location`` says where its state is."""
     service = service_of(request)
     service.desk.check_room(client_of(request))
-    upload = await receive_upload(request, service.folder, service.engine.limits, service.space)
+    upload = await receive_upload(request, service.folder, service.engine.limits, service.space, FIELDS)
     detail_of(upload.fields.pop("detail", None), upload.remove)
     job = service.desk.submit(upload, client_of(request))
     if await _has_gone(request):

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from affuse.serving.asking import FIELDS
 from affuse.serving.engine import Job
 from affuse.serving.formats import FORMATS, Detail, Format, accepted_format
 from affuse.serving.problems import ProblemError, failure_problem, problem_responses
@@ -42,7 +43,7 @@ async def predict(request: Request) -> Response:
     service = service_of(request)
     chosen = accepted_format(request.headers.get("Accept"))
     service.desk.check_room(client_of(request))
-    upload = await receive_upload(request, service.folder, service.engine.limits, service.space)
+    upload = await receive_upload(request, service.folder, service.engine.limits, service.space, FIELDS)
     detail = detail_of(upload.fields.pop("detail", None), upload.remove)
     job = service.desk.submit(upload, client_of(request))
     gone = asyncio.create_task(_disconnected(request))
