@@ -40,6 +40,7 @@ class DrainingServer(uvicorn.Server):
             self._draining = loop.create_task(self._end_when_drained())
             return
         super().handle_exit(sig, frame)
+        self.force_exit = True  # without waiting for whoever still listens
 
     async def _end_when_drained(self) -> None:
         await self._drain(DRAIN)
