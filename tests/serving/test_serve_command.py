@@ -138,6 +138,22 @@ def test_it_begins_drains_and_ends(left: Path, long_talk: Path) -> None:
         httpx2.get(one.address, trust_env=False)
 
 
+def test_a_second_signal_ends_it_at_once(tmp_path: Path, long_talk: Path) -> None:
+    with served(tmp_path) as one:
+        children = one.children()
+        many = {"window": "1", "hop": "0.05", "vad": "false"}
+        job = one.http.post("v1/jobs", files={"clip": long_talk.read_bytes()}, data=many).json()["id"]
+        with one.http.stream("GET", f"v1/jobs/{job}/events") as events:  # somebody who listens to the end
+            assert next(events.iter_lines()).startswith("event: ")
+            one.process.send_signal(signal.SIGINT)
+            wait_until(lambda: httpx2.get(f"{one.address}readyz", trust_env=False).status_code == 503)
+            one.process.send_signal(signal.SIGINT)
+            assert one.process.wait(30) == 130
+        wait_until(lambda: not alive(children))
+        assert one.folders == []
+        assert "Traceback" not in one.said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -157,8 +157,8 @@ def uvicorn_config(
 
     return uvicorn.Config(
         app, http=PatientProtocol, ws=RefusingProtocol, log_level="warning", access_log=False, server_header=False,
-        proxy_headers=proxy, timeout_keep_alive=15, h11_max_incomplete_event_size=64 * 1024, ws_max_size=1 << 20, ws_max_queue=16,
-        ws_per_message_deflate=False, timeout_graceful_shutdown=5, lifespan=lifespan, backlog=BACKLOG,
+        proxy_headers=proxy, timeout_keep_alive=15, h11_max_incomplete_event_size=64 * 1024, ws_max_size=1 << 20,
+        ws_max_queue=16, ws_per_message_deflate=False, timeout_graceful_shutdown=5, lifespan=lifespan, backlog=BACKLOG,
     )  # fmt: skip
 
 
