@@ -189,7 +189,8 @@ def test_an_upload_that_is_there_takes_what_its_files_have(tmp_path: Path) -> No
     ]
     request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
     space, limits = Space(10_000_000), Limits(bytes=1_000_000)
-    upload = asyncio.run(receive_upload(request, tmp_path, limits, space))
+    known = ("clip", "words", "text")
+    upload = asyncio.run(receive_upload(request, tmp_path, limits, space, known))
     assert space.taken == 1012
     upload.remove()
     upload.remove()
