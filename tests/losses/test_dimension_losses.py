@@ -86,7 +86,8 @@ def test_order_changes_nothing_and_blanks_count_for_nothing(kind: type[Any]) -> 
     value = loss(outputs, embedding, ratings)
     torch.testing.assert_close(loss(outputs[order], embedding, ratings[order]), value)
     (gradient,) = torch.autograd.grad(value, outputs)
-    assert gradient[4].item() == 0 and bool((gradient[torch.arange(9) != 4] != 0).all())
+    assert gradient[4].item() == 0
+    assert bool((gradient[torch.arange(9) != 4] != 0).all())
     kept = torch.arange(9) != 4
     torch.testing.assert_close(loss(outputs[kept], embedding[kept], ratings[kept]), value)
 
@@ -96,7 +97,8 @@ def test_a_batch_without_ratings_gives_zero_with_a_graph(kind: type[Any]) -> Non
     outputs, embedding, ratings = draw(3)
     value = kind(1, 4)(outputs, embedding, ratings * NAN)
     (gradient,) = torch.autograd.grad(value, outputs)
-    assert value.item() == 0 and gradient.tolist() == [[0.0]] * 3
+    assert value.item() == 0
+    assert gradient.tolist() == [[0.0]] * 3
 
 
 @pytest.mark.parametrize("ratings", [[0.5], [0.5, 0.5, 0.5]])
@@ -116,7 +118,8 @@ def test_ratings_all_alike_lead_the_answers_to_them(kind: type[Any], ratings: li
     exact = y[:, None].clone().requires_grad_()
     value = loss(exact, torch.zeros(len(ratings), 4), y)
     (gradient,) = torch.autograd.grad(value, exact)
-    assert value.item() == 0 and bool((gradient == 0).all())
+    assert value.item() == 0
+    assert bool((gradient == 0).all())
 
 
 def test_concordance_is_the_same_on_any_scale_and_sees_a_shift() -> None:
@@ -135,7 +138,8 @@ def test_sums_of_losses_of_ratings() -> None:
     expected = ConcordanceLoss(1, 4)(outputs, embedding, ratings)
     expected = expected + 0.5 * SquaredErrorLoss(1, 4)(outputs, embedding, ratings)
     torch.testing.assert_close(both(outputs, embedding, ratings), expected)
-    assert both.reads_logits and both.centered is None
+    assert both.reads_logits
+    assert both.centered is None
 
 
 def test_a_loss_of_ratings_has_one_output_and_a_positive_delta() -> None:
@@ -143,4 +147,5 @@ def test_a_loss_of_ratings_has_one_output_and_a_positive_delta() -> None:
         SquaredErrorLoss(4, 4)
     with pytest.raises(AffuseError, match="delta"):
         HuberLoss(1, 4, delta=0.0)
-    assert issubclass(HuberLoss, DimensionLoss) and math.isclose(HuberLoss(1, 4).delta, 0.5)
+    assert issubclass(HuberLoss, DimensionLoss)
+    assert math.isclose(HuberLoss(1, 4).delta, 0.5)

@@ -40,7 +40,7 @@ class ConcordanceLoss(DimensionLoss):
         return self._shares(outputs, ratings, torch.ones_like(ratings, dtype=torch.bool))
 
     def total(self, logits: Tensor, embedding: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
-        """n (1 - CCC) over the n rated utterances."""
+        """The sum of the shares: n (1 - CCC) over the n rated utterances."""
         return self._shares(logits.squeeze(-1), labels, labelled).sum(-1)
 
     @staticmethod
