@@ -11,8 +11,6 @@ from scipy.special import stdtrit
 
 from affuse.evaluation.intervals import LEVEL, Interval, speakers_of
 
-DIMENSION_METRICS = ("ccc", "pearson", "rmse", "mae")
-
 
 class DimensionMetrics(NamedTuple):
     """How well answers agree with ratings.
@@ -85,10 +83,18 @@ def measure_dimension(table: pd.DataFrame, task: str, role: str | None = None) -
     return measure_ratings(rated[task].to_numpy(float), rated[f"{task}_predicted"].to_numpy(float))
 
 
+def has_rating(table: pd.DataFrame, task: str) -> bool:
+    """Whether any row has a rating of the task; see ``measure_dimension``."""
+    return len(rated_rows(table, task)) > 0
+
+
 def rated_rows(table: pd.DataFrame, task: str, role: str | None = None) -> pd.DataFrame:
     """The rows of a prediction table that have a rating of the task, which is a number there."""
     rows = table if role is None else table[table["role"] == role]
-    rows = rows.assign(**{task: pd.to_numeric(rows[task].replace("", np.nan))})
+    numbers = {
+        name: pd.to_numeric(rows[name]) for name in (task, f"{task}_predicted")
+    }  # a file's "" becomes NaN
+    rows = rows.assign(**numbers)
     return rows[rows[task].notna()]
 
 

@@ -27,6 +27,7 @@ from affuse.onnx.long_conv import (
     replace_long_convolutions,
 )
 from affuse.onnx.lstm import replace_lstms
+from affuse.recipe.dimension import refuse_dimensions
 from affuse.sequence import FeatureSequence
 
 FORMAT = 1  # of the metadata
@@ -83,6 +84,7 @@ def export_onnx(model: Model, path: str | Path, *, inputs: Inputs = "features", 
     Raises AffuseError where an encoder cannot be exported or is too large for one file, or the packages of
     ``affuse[export]`` are missing.
     """
+    refuse_dimensions(model.recipe.dimensions, "exported")
     _check_packages()
     ports = {name: port_of(model, name, inputs) for name in model.widths}
     network = _prepare(model, ports)

@@ -12,6 +12,7 @@ import pandas as pd
 from affuse.errors import AffuseError
 from affuse.evaluation.measurement import measure_predictions
 from affuse.parts.registry import unknown
+from affuse.recipe.dimension import refuse_dimensions
 from affuse.training.evaluate.selection import open_selection, select_utterances
 from affuse.training.prediction import predict_table
 
@@ -85,6 +86,7 @@ def evaluate_model(
         AffuseError: For a modality that the model does not have, for labels that are not the model's, and if nothing
             is left.
     """
+    refuse_dimensions(model.recipe.dimensions, "evaluated on another corpus")
     recipe = _given(model.recipe, modalities)
     chosen = select_utterances(model, corpus, progress, split=split, role=role, run=run, labels=labels)
     clips, plan = open_selection(model, recipe, chosen, cache, progress, device)
