@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import affuse
 from affuse import Recipe
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
 from affuse.evaluation.dimensions import measure_dimension, measure_ratings
 from affuse.parts import registry
 from affuse.recipe.dimension import Dimension
+from affuse.sequence import FeatureSequence
 from affuse.training.ratings import ratings_of
 from small_corpus import make_corpus
 
@@ -102,14 +106,54 @@ def test_ratings_alone_are_learnt_and_choose_the_epoch(corpus: Corpus, tmp_path:
     assert run.best_epoch == 1 + int(run.history["validation_ccc_valence"].argmax())
 
 
+def test_a_model_of_ratings_is_evaluated_on_any_corpus(corpus: Corpus, tmp_path: Path) -> None:
+    run = train(corpus, tmp_path / "run", **both(), epochs=3)
+    found = affuse.evaluate(run.folder, corpus, split=run.folder / "split.csv", device="cpu")
+    lines = found.metrics[found.metrics["task"] == "valence"].set_index("metric")
+    for metric in ("ccc", "pearson", "rmse", "mae"):
+        assert lines["value"][metric] == pytest.approx(run.metrics["valence"][metric], abs=1e-5)
+    assert lines["n"].unique().tolist() == [run.metrics["valence"]["n"]]
+    assert (
+        found.summary()
+        .set_index("task")["CCC [95 %]"]["valence"]
+        .startswith(f"{lines['value']['ccc']:.3f} [")
+    )
+    assert "valence CCC" in repr(found)
+    with pytest.raises(AffuseError, match="cannot be reported yet"):
+        found.report(tmp_path / "page.html")
+    whole = affuse.evaluate(run.folder, corpus, role="all", device="cpu")
+    ccc = whole.metrics[whole.metrics["metric"] == "ccc"].iloc[0]
+    assert ccc["low"] < ccc["value"] < ccc["high"]  # of six speakers; a test part has one
+    assert f"[{ccc['low']:.3f}, {ccc['high']:.3f}]" in whole.summary()["CCC [95 %]"].iloc[1]
+    only = Corpus(corpus.table.drop(columns="emotion"), CorpusInfo(name="rated"), corpus.folder)
+    rated = affuse.evaluate(run.folder, only, role="all", device="cpu")
+    assert rated.metrics["task"].unique().tolist() == ["valence"]
+    assert rated.metrics["n"].iloc[0] == corpus.table["valence"].notna().sum()
+
+
+def test_a_model_of_ratings_is_exported(corpus: Corpus, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    run = train(corpus, tmp_path / "run", **both(), epochs=2)
+    session = onnxruntime.InferenceSession(affuse.export(run.folder, tmp_path / "model.onnx"))
+    assert [one.name for one in session.get_outputs()] == ["logits_emotion", "value_valence", "embedding"]
+    assert json.loads(session.get_modelmeta().custom_metadata_map["ranges"]) == {"valence": [1.0, 5.0]}
+    features = np.random.default_rng(0).normal(300, 3000, (5, 4, 3)).astype(np.float32)
+    mask = np.ones((5, 4), bool)
+    (found,) = session.run(["value_valence"], {"audio": features, "audio_mask": mask})
+    with torch.inference_mode():
+        output = run.model()({"audio": FeatureSequence(torch.from_numpy(features), torch.from_numpy(mask))})
+    expected = np.clip(3 + 2 * output.values["valence"].numpy(), 1, 5)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert {1.0, 5.0} & set(found.tolist())  # some are clipped
+
+
 def test_what_does_not_know_ratings_says_so(corpus: Corpus, tmp_path: Path) -> None:
     run = train(corpus, tmp_path / "run", **both(), epochs=1)
     model = run.model()
     silence = (np.zeros(16_000, np.float32), 16_000)
     for done, call in {
         "predicted with": lambda: model.predict(silence),
-        "evaluated on another corpus": lambda: affuse.evaluate(run.folder, corpus, role="all"),
-        "exported": lambda: affuse.export(run.folder, tmp_path / "model.onnx"),
+        "measured as ONNX": lambda: affuse.measure_export(run.folder, corpus),
         "reported": run.report,
         "compared": lambda: affuse.compare(
             "voice-offline", corpus, tmp_path / "grid", set={**SMALL, **both()}

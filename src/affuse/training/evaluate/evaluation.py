@@ -12,7 +12,6 @@ import pandas as pd
 from affuse.errors import AffuseError
 from affuse.evaluation.measurement import measure_predictions
 from affuse.parts.registry import unknown
-from affuse.recipe.dimension import refuse_dimensions
 from affuse.training.evaluate.selection import open_selection, select_utterances
 from affuse.training.prediction import predict_table
 
@@ -34,7 +33,7 @@ class Evaluation:
         corpus: As it was looked at.
         trained: Whether some of the utterances trained the model or chose its epoch.
         predictions: The prediction table; its column role is the utterance's in the model's training, or all.
-        metrics: Task, metric, value, low, high, n, speakers.
+        metrics: Task, metric, value, low, high, n, speakers; a regression's metrics are ccc, pearson, rmse and mae.
         notes: What the intervals cannot know of the speakers, in sentences.
         recalls: Task, class, n, recall, ``called <class>`` ...
         groups: Task, grouping (gender, dialog type), group, metric, value, low, high, n, speakers, p.
@@ -86,14 +85,14 @@ def evaluate_model(
         AffuseError: For a modality that the model does not have, for labels that are not the model's, and if nothing
             is left.
     """
-    refuse_dimensions(model.recipe.dimensions, "evaluated on another corpus")
     recipe = _given(model.recipe, modalities)
     chosen = select_utterances(model, corpus, progress, split=split, role=role, run=run, labels=labels)
     clips, plan = open_selection(model, recipe, chosen, cache, progress, device)
     table = predict_table(model, clips, "all", 0, model.recipe.training.batch_size, device)
     table["role"] = table["id"].map(chosen.roles)
     spaces = {task: space for task, space in model.label_spaces.items() if task not in chosen.unfit}
-    found = measure_predictions(table, spaces, chosen.labelled.table.set_index("id"))
+    dimensions = list(model.dimensions)
+    found = measure_predictions(table, spaces, chosen.labelled.table.set_index("id"), dimensions)
     return Evaluation(
         corpus=chosen.corpus,
         trained=chosen.trained,

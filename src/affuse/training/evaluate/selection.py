@@ -81,9 +81,11 @@ def select_utterances(
             raise AffuseError(
                 f"No {role} utterance of {split} is in {corpus.info.name}; is it another corpus's split?"
             )
-    unfit, said = check_labels(corpus, everyone, model.label_spaces, model.recipe.tasks, cure)
+    rows = labelled.table[labelled.table["id"].isin(set(everyone))]
+    rated = [task for task in model.dimensions if rows[task].notna().any()]
+    unfit, said = check_labels(corpus, everyone, model.label_spaces, model.recipe.tasks, cure, rated)
     said = [*mapped, *renamed, *said]
-    tasks = [task for task in model.label_spaces if task not in unfit]
+    tasks = [*(task for task in model.label_spaces if task not in unfit), *rated]
     some = labelled.table[tasks].notna().any(axis=1) & labelled.table["id"].isin(set(everyone))
     ids = list(labelled.table["id"][some])
     if len(ids) < len(everyone):
