@@ -64,7 +64,7 @@ def simulate(random: np.random.Generator, speakers: int, each: int) -> tuple[pd.
     return table, pd.Series([f"s{i}" for i in speaker], index=ids)
 
 
-def test_the_interval_holds_the_true_value_about_as_often_as_it_says() -> None:
+def test_the_interval_holds_the_true_value_nearly_as_often_as_it_says() -> None:
     random = np.random.default_rng(1)
     # cov = 0.7, var y = 1, var x = 0.49 + 0.81 + 0.09, means equal
     truth = 2 * 0.7 / (1 + 1.39)
