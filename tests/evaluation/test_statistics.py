@@ -1,11 +1,13 @@
 """Tests, corrections, calibration and power against textbook values, libraries and plain loops."""
 
+import gc
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, recall_score, silhouette_samples
@@ -67,8 +69,18 @@ def test_holm_step_by_step() -> None:
     assert np.isnan(holm([np.nan])).all()
 
 
-@settings(deadline=None)
-@given(st.lists(st.one_of(st.floats(0, 1), st.just(0.01)), min_size=1, max_size=20))
+@pytest.fixture
+def nothing_to_collect() -> Iterator[None]:
+    """Statsmodels collects garbage at every call: 0.25 s each, where a hundred tests' modules are loaded."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+# the fixture changes nothing that the examples see
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(p=st.lists(st.one_of(st.floats(0, 1), st.just(0.01)), min_size=1, max_size=20))
+@pytest.mark.usefixtures("nothing_to_collect")
 def test_holm_is_statsmodels_to_the_last_bit(p: list[float]) -> None:
     assert holm(p).tolist() == multipletests(p, method="holm")[1].tolist()
 
