@@ -106,7 +106,8 @@ def concordance_interval(
     Speakers are left out one at a time (the jackknife for clusters: Miller 1974; Shao and Tu 1995, section 2.2) and the
     spread of atanh(CCC), whose distribution is nearer to a normal one than CCC's (Lin 1989, section 3), gives its
     standard error; the interval is Student's t with speakers - 1 degrees of freedom, and is carried back by tanh. Of
-    few speakers it is somewhat too narrow: in simulations it held the true value in 92.6 % with 12 of them, in 94.0 % with 30.
+    few speakers it is somewhat too narrow: in simulations it held the true value in 92.6 % with 12 of them, in 94.0 %
+    with 30.
 
     Args:
         table: A prediction table, see ``measure_dimension``.
