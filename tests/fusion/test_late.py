@@ -138,3 +138,16 @@ def test_surgery_sees_the_whole_gradient() -> None:
 def test_size() -> None:
     fusion = LateFusion(WIDTHS, LateOptions(width=5))
     assert sum(p.numel() for p in fusion.parameters()) == (6 + 1) * 5 + (4 + 1) * 5 + 2
+
+
+def test_numbers_are_averaged_as_they_are() -> None:
+    """Of a regression: the opinions' values, not probabilities, weighted; one opinion is the head itself."""
+    generator = torch.Generator().manual_seed(0)
+    embeddings = [torch.randn(4, 3, generator=generator) for _ in range(2)]
+    weights = torch.tensor([[0.25, 0.75], [1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
+    head = nn.Linear(3, 1)
+    found = Opinions(embeddings, weights.clamp_min(1e-30).log()).values(head)
+    told = [head(one)[:, 0].tolist() for one in embeddings]
+    expected = [w[0] * a + w[1] * b for w, a, b in zip(weights.tolist(), *told, strict=True)]
+    assert found.tolist() == pytest.approx(expected, abs=1e-6)
+    assert Opinions(embeddings[:1]).values(head).tolist() == told[0]

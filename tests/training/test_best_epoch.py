@@ -32,3 +32,28 @@ def test_nor_where_its_classes_are_right_by_chance() -> None:
 
 def test_the_first_stays_where_none_has_numbers() -> None:
     assert chosen("loss", [math.nan, math.nan]) == 1
+
+
+def test_a_regression_counts_by_its_ccc() -> None:
+    """Beside BACC in their mean; with criterion ccc alone; without a rating the last epoch counts."""
+    rows = [(0.9, 0.1), (0.5, 0.7), (0.6, 0.5)]
+    found = {}
+    for criterion in ("bacc", "ccc"):
+        best = BestEpoch(Training.model_validate({"criterion": criterion}))
+        for i, (bacc, ccc) in enumerate(rows):
+            row = {"epoch": i + 1, "validation_loss_emotion": 1.0, "validation_acc_emotion": 1.0}
+            best.is_better(row | {"validation_bacc_emotion": bacc, "validation_ccc_valence": ccc})
+        found[criterion] = best.epoch
+    assert found == {"bacc": 2, "ccc": 2}
+    best = BestEpoch(Training.model_validate({"criterion": "bacc"}))
+    for i, (bacc, ccc) in enumerate([(0.9, 0.3), (0.5, 0.6)]):
+        best.is_better(
+            {
+                "epoch": i + 1,
+                "validation_loss_emotion": 1.0,
+                "validation_bacc_emotion": bacc,
+                "validation_ccc_v": ccc,
+            }
+        )
+    assert best.epoch == 1
+    assert chosen("ccc", [1.0, 2.0, 3.0]) == 3

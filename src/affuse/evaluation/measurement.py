@@ -13,8 +13,21 @@ from affuse.evaluation.calibration import (
     negative_log_likelihood,
     probabilities_of,
 )
+from affuse.evaluation.dimensions import (
+    concordance_interval,
+    has_rating,
+    measure_dimension,
+    rated_rows,
+)
 from affuse.evaluation.groups import GROUPINGS, grouped
-from affuse.evaluation.intervals import MEASURES, speaker_confusions, speaker_interval, speakers_in_words
+from affuse.evaluation.intervals import (
+    MEASURES,
+    Interval,
+    speaker_confusions,
+    speaker_interval,
+    speakers_in_words,
+    speakers_of,
+)
 from affuse.evaluation.metrics import METRICS, Metrics
 from affuse.evaluation.predictions import measure_table
 
@@ -24,8 +37,8 @@ class Measurement:
     """What ``measure_predictions`` found; shares are 0 to 1.
 
     Args:
-        metrics: task, metric (acc, bacc, macro_f1, weighted_f1), value, low, high (95 % over speakers; NaN for the F1
-            scores), n (utterances), speakers.
+        metrics: task, metric (acc, bacc, macro_f1, weighted_f1; of a regression ccc, pearson, rmse, mae), value, low,
+            high (95 % over speakers, of acc, bacc and ccc; else NaN), n (utterances), speakers.
         recalls: task, class, n, recall, and how many were called each class: ``called <class>``.
         groups: task, grouping (gender, dialog type), group, metric (acc, bacc), value, low, high, n, speakers, p. Of
             two groups also their difference, which alone has a p value. Without lines where no group is known.
@@ -41,7 +54,10 @@ class Measurement:
 
 
 def measure_predictions(
-    predictions: pd.DataFrame, spaces: Mapping[str, Sequence[str]], utterances: pd.DataFrame
+    predictions: pd.DataFrame,
+    spaces: Mapping[str, Sequence[str]],
+    utterances: pd.DataFrame,
+    dimensions: Sequence[str] = (),
 ) -> Measurement:
     """Measure every task that some row of a prediction table has the label of.
 
@@ -50,6 +66,7 @@ def measure_predictions(
         spaces: Task -> its classes.
         utterances: Indexed by utterance id: ``speaker`` (null where unknown) and, where known, ``gender`` and
             ``scenario``.
+        dimensions: The regressions.
 
     Examples:
         >>> predictions = pd.DataFrame({
@@ -77,6 +94,9 @@ def measure_predictions(
         recalls += _recalls(task, found, space)
         calibration.append(_calibration(task, found, predictions, space))
         groups += _groups(task, predictions, space, utterances)
+    for task in dimensions:
+        if has_rating(predictions, task):
+            metrics += _of_ratings(task, predictions, speakers)
     return Measurement(
         metrics=pd.DataFrame(metrics),
         recalls=pd.DataFrame(recalls),
@@ -94,6 +114,19 @@ def _metrics(task: str, found: Metrics, confusions: np.ndarray) -> list[dict[str
             low, high = speaker_interval(confusions, name)[1:]
         value = {"task": task, "metric": name, "value": getattr(found, name), "low": low, "high": high}
         lines.append({**value, "n": found.n, "speakers": len(confusions)})
+    return lines
+
+
+def _of_ratings(task: str, predictions: pd.DataFrame, speakers: pd.Series) -> list[dict[str, object]]:
+    found = measure_dimension(predictions, task)._asdict()
+    n, count = found.pop("n"), speakers_of(rated_rows(predictions, task)["id"], speakers).nunique()
+    ends = concordance_interval(predictions, task, speakers)
+    unknown = Interval(float("nan"), float("nan"), float("nan"))
+    lines: list[dict[str, object]] = []
+    for name, value in found.items():
+        _, low, high = ends if name == "ccc" else unknown
+        line = {"task": task, "metric": name, "value": value, "low": low, "high": high}
+        lines.append({**line, "n": n, "speakers": count})
     return lines
 
 

@@ -17,6 +17,7 @@ def prediction_table(
     probabilities: Mapping[str, np.ndarray],
     labels: Mapping[str, np.ndarray],
     spaces: Mapping[str, Sequence[str]],
+    ratings: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> pd.DataFrame:
     """The table of a model's answers.
 
@@ -27,10 +28,11 @@ def prediction_table(
         probabilities: Task -> (n, classes).
         labels: Task -> (n,) class indices, below 0 where blank.
         spaces: Task -> its classes, in order.
+        ratings: Regression -> (n,) ratings, NaN where blank, and (n,) answers.
 
     Returns:
         Columns id, role, fold; per task <task> (true label or blank), <task>_predicted, <task>_p_<class> (six
-        decimals).
+        decimals); per regression <task> (rating or NaN), <task>_predicted (six decimals).
 
     Examples:
         >>> probabilities, labels = {"t": np.array([[0.9, 0.1]])}, {"t": np.array([1])}
@@ -45,6 +47,9 @@ def prediction_table(
         columns[f"{task}_predicted"] = names[:-1][probabilities[task].argmax(axis=1)]
         for i, name in enumerate(space):
             columns[f"{task}_p_{name}"] = probabilities[task][:, i].astype(np.float64).round(6)
+    for task, (rated, answers) in (ratings or {}).items():
+        columns[task] = rated.astype(np.float64).round(6)
+        columns[f"{task}_predicted"] = answers.astype(np.float64).round(6)
     return pd.DataFrame(columns)
 
 

@@ -54,6 +54,13 @@ class Opinions(NamedTuple):
         )
         return (self.log_weights[..., None] + log_p_boc).logsumexp(dim=-2)
 
+    def values(self, head: Callable[[Tensor], Tensor]) -> Tensor:
+        """The head's number for each clip, (batch,); for several opinions sum_o w_o head(e_o)."""
+        if self.log_weights is None:
+            return head(self.embeddings[0]).squeeze(-1)
+        told = torch.stack([head(embedding).squeeze(-1) for embedding in self.embeddings], dim=-1)
+        return (self.log_weights.exp() * told).sum(dim=-1)
+
 
 class Fusion(Checked, nn.Module, ABC):
     """A step from the feature sequences of all modalities to one embedding.

@@ -12,8 +12,25 @@ from torch import Tensor, nn
 from affuse.parts.options import Checked
 
 Reduction = Literal["mean", "sum", "none"]
+Kind = Literal["classes", "regression"]
 Classes = Annotated[int, Field(ge=2)]
 Width = Annotated[int, Field(ge=1)]
+
+
+def known(labels: Tensor) -> Tensor:
+    """Which labels are there: class indices from 0, and ratings that are not NaN.
+
+    Args:
+        labels: (...) int64 class indices, below 0 where blank, or floating ratings, NaN where blank.
+
+    Returns:
+        (...) bool.
+
+    Examples:
+        >>> known(torch.tensor([0, -1])).tolist(), known(torch.tensor([-0.5, float("nan")])).tolist()
+        ([True, False], [True, False])
+    """
+    return ~labels.isnan() if labels.is_floating_point() else labels >= 0
 
 
 class TaskLoss(Checked, nn.Module, ABC):
@@ -35,6 +52,8 @@ class TaskLoss(Checked, nn.Module, ABC):
         AffuseError: An argument that is missing, unknown, of the wrong kind or out of its range.
 
     Attributes:
+        fits: The kind of task that it trains: "classes" (labels are class indices) or "regression" (labels are ratings
+            in units of half their range, see ``DimensionLoss``).
         reads_logits: True where the loss trains the classifier that gives the logits.
         stacks: True where ``total`` takes any number of dimensions in front of n, and parameters with the same ones:
             the loss of several runs at once. ``training.stacked`` maps a loss without it over the runs (torch.vmap).
@@ -51,6 +70,7 @@ class TaskLoss(Checked, nn.Module, ABC):
         0.5
     """
 
+    fits: ClassVar[Kind] = "classes"
     reads_logits: ClassVar[bool] = False
     stacks: ClassVar[bool] = False
 
@@ -79,20 +99,20 @@ class TaskLoss(Checked, nn.Module, ABC):
         Args:
             logits: (n, classes).
             embedding: (n, dim).
-            labels: (n,) int64; below 0 is blank.
+            labels: (n,) int64, below 0 where blank; ratings are floating, NaN where blank.
 
         Returns:
             A scalar, or (labelled,) with reduction "none".
         """
-        labelled = labels >= 0
+        labelled = known(labels)
         if self.reduction == "none":
             return self.per_utterance(logits[labelled], embedding[labelled], labels[labelled])
         return self.reduced(logits, embedding, labels)
 
     def reduced(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
         """``forward`` for "mean" and "sum", where ``stacks`` is true also of runs: (runs, n, ...) -> (runs,)."""
-        labelled = labels >= 0
-        total = self.total(logits, embedding, labels.clamp_min(0), labelled)
+        labelled = known(labels)
+        total = self.total(logits, embedding, torch.where(labelled, labels, 0), labelled)
         return total / labelled.sum(-1).clamp_min(1) if self.reduction == "mean" else total
 
     def total(self, logits: Tensor, embedding: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:

@@ -44,13 +44,18 @@ def build(recipe: Recipe | str | Path, label_spaces: Mapping[str, Sequence[str]]
     for task, classes in (label_spaces or {}).items():
         if task not in chosen.tasks:
             raise AffuseError(f"{unknown(task, list(chosen.tasks), 'tasks of this recipe')}.")
+        if task in chosen.dimensions:
+            raise AffuseError(
+                f"{argument('label_spaces')}: {task!r} is a regression and has no classes; leave it out."
+            )
         texts = [label for label in classes if isinstance(label, str)]
         if isinstance(classes, str) or len(set(texts)) < len(list(classes)):
             raise AffuseError(
                 f"{argument('label_spaces')}: the classes of {task!r} are a list of different texts, not "
                 f"{quote(classes)}."
             )
-    for task, choice in chosen.tasks.items():
+    for task in chosen.classified:
+        choice = chosen.tasks[task]
         known = (label_spaces or {}).get(task) or choice.classes or _USUAL.get(task)
         if known is None:
             raise AffuseError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -50,6 +50,19 @@ class TaskResult:
 
 
 @dataclass(frozen=True)
+class RatingResult:
+    """A regression on the test part.
+
+    Args:
+        ccc: With its 95 % interval over speakers.
+        others: Pearson's correlation, RMSE and MAE by name; errors are in units of the ratings.
+    """
+
+    ccc: Interval
+    others: dict[str, float]
+
+
+@dataclass(frozen=True)
 class CardFacts:
     """What a card says that the model itself does not know.
 
@@ -64,6 +77,7 @@ class CardFacts:
         results: task -> its numbers, of the tasks that have a test label.
         tested: what the intervals cannot know of the test speakers, in sentences.
         training: why the numbers say little of the method, "" where the network trained.
+        ratings: regression -> its numbers, of those that have a test rating.
     """
 
     corpus: CorpusInfo
@@ -76,6 +90,7 @@ class CardFacts:
     results: dict[str, TaskResult]
     tested: list[str]
     training: str
+    ratings: dict[str, RatingResult] = field(default_factory=dict[str, RatingResult])
 
 
 def card_text(model: Model, facts: CardFacts) -> str:
@@ -114,6 +129,14 @@ def _front_matter(model: Model, facts: CardFacts) -> str:
         for task, result in facts.results.items()
         for metric, interval in result.intervals.items()
     ]
+    results += [
+        EvalResult(
+            task_type="other", task_name=f"{task} estimation", dataset_type=slug, dataset_name=info.title,
+            dataset_split="test", metric_type="ccc", metric_name=f"{task} CCC", metric_value=round(result.ccc.value, 4),
+        )
+        for task, result in facts.ratings.items()
+        if result.ccc.value == result.ccc.value
+    ]  # fmt: skip
     return "---\n" + ModelCardData(
         model_name=model.recipe.name,
         library_name="affuse",
@@ -135,6 +158,8 @@ def _introduction(model: Model) -> list[str]:
     ]
     tasks = [f"- **{task}**: {', '.join(space)}; loss {loss_name(recipe.tasks[task].loss)}"
              for task, space in model.label_spaces.items()]  # fmt: skip
+    tasks += [f"- **{task}**: a number from {low:g} to {high:g}; loss {loss_name(recipe.tasks[task].loss)}"
+              for task, (low, high) in model.dimensions.items()]  # fmt: skip
     return [
         f"# {recipe.name}",
         "",
@@ -234,6 +259,11 @@ def _results(facts: CardFacts) -> list[str]:
         for metric, (value, low, high) in result.intervals.items():
             span = f"{100 * low:.1f} to {100 * high:.1f}" if low == low else "not defined (one speaker)"
             lines.append(f"| {task} | {METRICS[metric]} | {100 * value:.1f} | {span} |")
+    for task, result in facts.ratings.items():
+        value, low, high = result.ccc
+        span = f"{low:.3f} to {high:.3f}" if low == low else "not defined"
+        lines.append(f"| {task} | CCC | {value:.3f} | {span} |")
+        lines += [f"| {task} | {name} | {number:.3f} | |" for name, number in result.others.items()]
     for note in facts.tested:
         lines += ["", note]
     for task, result in facts.results.items():

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from affuse.errors import AffuseError
+from affuse.losses.base import known
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.layers import Standardiser, TaskHead
 from affuse.models.parts import build_fusion, build_loss, resolve_encoders, with_absolute_paths
@@ -31,12 +32,14 @@ class Output(NamedTuple):
     """What the network gives for a batch.
 
     Attributes:
-        logits: Task -> (batch, classes).
+        logits: Task -> (batch, classes), of the tasks that tell classes.
         embedding: (batch, width), the fusion's.
+        values: Task -> (batch,), of the regressions, in units of half the range from its middle.
         features: What the heads were computed from: tensors of the graph at which weightings may compare gradients.
     """
 
     logits: dict[str, Tensor]
+    values: dict[str, Tensor]
     embedding: Tensor
     features: list[Tensor]
 
@@ -50,7 +53,7 @@ class Model(nn.Module):
 
     Args:
         recipe: Its sections modalities, fusion, head and tasks.
-        label_spaces: Task -> classes, in the order of the logits.
+        label_spaces: Task -> classes, in the order of the logits; regressions have none.
 
     Attributes:
         defaults: What prediction needs to know of the training; of an untrained network it knows nothing.
@@ -65,7 +68,8 @@ class Model(nn.Module):
         super().__init__()
         self.recipe = recipe = with_absolute_paths(recipe)
         self.defaults = PredictionDefaults()  # training fills it in
-        self.label_spaces = {task: list(label_spaces[task]) for task in recipe.tasks}
+        self.label_spaces = {task: list(label_spaces[task]) for task in recipe.classified}
+        self.dimensions = recipe.dimensions
         self.resolved = resolve_encoders(recipe)
         self.encoders, self.standardisers, self.adapters = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
         for name, modality in recipe.modalities.items():
@@ -88,7 +92,7 @@ class Model(nn.Module):
             self.adapters[name] = adapter
 
     def _add_task(self, task: str, choice: Task, width: int) -> None:
-        classes = len(self.label_spaces[task])
+        classes = 1 if task in self.dimensions else len(self.label_spaces[task])
         self.losses[task] = loss = build_loss(task, choice, classes, width)
         if loss.reads_logits:
             self.heads[task] = TaskHead(width, classes, self.recipe.head)
@@ -144,7 +148,8 @@ class Model(nn.Module):
         """From what ``encode`` gave to the answer: cheap where encoders are trained, so subsets share ``encode``."""
         opinions = self.fusion.opinions(sequences)
         logits = {task: opinions.logits(partial(self._logits, task)) for task in self.label_spaces}
-        return Output(logits, opinions.embedding(), opinions.features)
+        values = {task: opinions.values(partial(self._logits, task)) for task in self.dimensions}
+        return Output(logits, values, opinions.embedding(), opinions.features)
 
     def _logits(self, task: str, embedding: Tensor) -> Tensor:
         if task in self.heads:
@@ -154,11 +159,12 @@ class Model(nn.Module):
         return -0.5 * self.losses[task].centered.squared_distances(embedding)  # type: ignore[union-attr]
 
     def task_losses(self, output: Output, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Unweighted scalar loss of each task that has a label in the batch; labels (batch,), below 0: blank."""
+        """Unweighted scalar loss of each task that has a label in the batch; labels: (batch,), see ``known``."""
+        found = output.logits | {task: values[..., None] for task, values in output.values.items()}
         return {
-            task: self.losses[task](output.logits[task], output.embedding, labels[task])
-            for task in self.label_spaces
-            if bool((labels[task] >= 0).any())
+            task: self.losses[task](found[task], output.embedding, labels[task])
+            for task in self.recipe.tasks
+            if bool(known(labels[task]).any())
         }
 
     def predict(

@@ -123,6 +123,14 @@ def build_loss(task: str, choice: Task, classes: int, width: int) -> WeightedSum
         kind = registry.get("losses", term.name)
         where = f"tasks.{task}.loss.{number}.options"
         options = check(registry.options("losses", term.name), term.options, where, term.name)
+        if kind.fits != choice.kind:
+            others = [
+                name for name in registry.names("losses") if registry.get("losses", name).fits == choice.kind
+            ]
+            raise AffuseError(
+                f"tasks.{task}.loss.{number}: {term.name} is a loss of kind {kind.fits}, and {task} is of kind "
+                f"{choice.kind}; take one of {', '.join(others)}."
+            )
         try:
             loss = kind(classes, width, reduction=term.reduction, **arguments(kind, options))
         except AffuseError as error:

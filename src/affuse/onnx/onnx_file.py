@@ -52,10 +52,14 @@ class ExportedNetwork(nn.Module):
         self.frozen = nn.ModuleDict(frozen)
         self.modalities = list(model.widths)
         self.input_names = [name + suffix for name in self.modalities for suffix in ("", MASK)]
-        self.output_names = [*(f"logits_{task}" for task in model.label_spaces), "embedding"]
+        self.output_names = [
+            *(f"logits_{task}" for task in model.label_spaces),
+            *(f"value_{task}" for task in model.dimensions),
+            "embedding",
+        ]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Values and mask of each modality -> logits of each task, and the embedding."""
+        """Values and mask of each modality -> logits or values of each task, and the embedding."""
         clips = {}
         for name, values, mask in zip(self.modalities, inputs[::2], inputs[1::2], strict=True):
             # a caller's padding may hold anything, even NaN
@@ -63,7 +67,11 @@ class ExportedNetwork(nn.Module):
             sequence = FeatureSequence(values.masked_fill(hidden, 0), mask)
             clips[name] = self.frozen[name](sequence) if name in self.frozen else sequence
         output = self.model(clips)
-        return (*output.logits.values(), output.embedding)
+        values = [
+            scale.from_unit(output.values[task]).clamp(scale.low, scale.high)
+            for task, scale in self.model.dimensions.items()
+        ]
+        return (*output.logits.values(), *values, output.embedding)
 
 
 def export_onnx(model: Model, path: str | Path, *, inputs: Inputs = "features", int8: bool = False) -> Path:
@@ -77,8 +85,10 @@ def export_onnx(model: Model, path: str | Path, *, inputs: Inputs = "features", 
 
     Inputs, for each modality: ``<name>`` (batch, <name>_steps, ...), and ``<name>_mask`` (batch, <name>_steps) bool,
     True on real steps, which come first; a row that is False throughout is a missing modality. Outputs:
-    ``logits_<task>`` (batch, classes) and ``embedding``. The metadata hold, as JSON, ``labels`` (task -> classes),
-    ``inputs`` (dtype, shape and meaning of a step, and the least number of steps) and ``preprocessing``.
+    ``logits_<task>`` (batch, classes), of a regression ``value_<task>`` (batch,) within its range, and ``embedding``.
+    The metadata hold, as JSON, ``labels`` (task -> classes), ``ranges`` (regression -> lowest and highest value; left
+    out where there is none), ``inputs`` (dtype, shape and meaning of a step, and the least number of steps) and
+    ``preprocessing``.
 
     Raises AffuseError where an encoder cannot be exported or is too large for one file, or the packages of
     ``affuse[export]`` are missing.
@@ -131,6 +141,8 @@ def metadata(model: Model, ports: Mapping[str, Port]) -> dict[str, str]:
         # temperatures of the logits and the confidence below which an answer is unsure, fitted on validation
         "prediction": model.defaults.model_dump(exclude={"seen"}),
     }
+    if model.dimensions:
+        known["ranges"] = {task: list(scale) for task, scale in model.dimensions.items()}
     for about in known["preprocessing"]["modalities"].values():  # names, not this machine's folders
         about["options"] = {
             key: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value

@@ -69,6 +69,10 @@ PARTS: dict[str, dict[str, str]] = {
         "cross_entropy": "affuse.losses.cross_entropy:CrossEntropyLoss",
         "center": "affuse.losses.center:CenterLoss",
         "contrastive_center": "affuse.losses.contrastive_center:ContrastiveCenterLoss",
+        "ccc": "affuse.losses.concordance:ConcordanceLoss",
+        "mse": "affuse.losses.errors_of_ratings:SquaredErrorLoss",
+        "mae": "affuse.losses.errors_of_ratings:AbsoluteErrorLoss",
+        "huber": "affuse.losses.errors_of_ratings:HuberLoss",
     },
     "weightings": {
         "static": "affuse.weighting.static:StaticWeighting",

@@ -19,6 +19,7 @@ from affuse.corpora.splits.protocol import SplitProtocol
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_yaml, read_yaml_file, write_yaml
 from affuse.parts.registry import unknown
+from affuse.recipe.dimension import Dimension
 from affuse.recipe.explain import explain
 from affuse.recipe.overrides import TEXTS, Overrides, apply_overrides
 from affuse.recipe.sections import (
@@ -33,8 +34,9 @@ from affuse.recipe.sections import (
     loss_name,
 )
 
-# Section -> fields that were added while finished runs without them were about
+# Section -> fields that were added while finished runs without them were about; of tasks, those of each
 ADDED = {"training": ("feature_precision", "engine")}
+ADDED_TO_TASKS = ("kind", "range")
 
 
 class Recipe(Section):
@@ -85,7 +87,24 @@ class Recipe(Section):
         for name in (*self.modalities, *self.tasks):
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 raise ValueError(f"{name!r}: names of modalities and tasks are lower-case words")
+        if self.training.criterion == "ccc" and not self.dimensions:
+            raise ValueError("training.criterion ccc needs a task of kind regression; take bacc, acc or loss")
         return self
+
+    @property
+    def dimensions(self) -> dict[str, Dimension]:
+        """Task -> its scale, of the tasks of kind regression.
+
+        Examples:
+            >>> Recipe.load("voice-offline", "tasks.valence={kind: regression, range: [1, 5]}").dimensions
+            {'valence': Dimension(low=1.0, high=5.0)}
+        """
+        return {name: Dimension(*task.range) for name, task in self.tasks.items() if task.range is not None}
+
+    @property
+    def classified(self) -> list[str]:
+        """The tasks that tell classes."""
+        return [name for name, task in self.tasks.items() if task.kind == "classes"]
 
     @classmethod
     @checked
@@ -167,7 +186,7 @@ class Recipe(Section):
         return _as_yaml(self.model_dump())
 
     def identity(self) -> str:
-        """What tells this experiment from others: ``to_yaml`` without the fields of ``ADDED`` that have their defaults.
+        """What tells this experiment from others: ``to_yaml`` without added fields that have their defaults.
 
         A run that was finished by an affuse which had no such field is a run of this recipe still.
         """
@@ -177,6 +196,10 @@ class Recipe(Section):
             for name in names:
                 if data[section][name] == fields[name].default:
                     del data[section][name]
+        for task in data["tasks"].values():
+            for name in ADDED_TO_TASKS:
+                if task[name] == Task.model_fields[name].default:
+                    del task[name]
         return _as_yaml(data)
 
     def __repr__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -36,20 +37,47 @@ class LossTerm(Section):
 
 
 class Task(Section):
-    """A classification task: a column of the corpus, and the loss that trains it.
+    """A task: a column of the corpus, and the loss that trains it.
 
     Attributes:
+        kind: ``classes``: one label out of several. ``regression``: a number, such as a rating of valence.
+        range: Of a regression: its lowest and highest value, such as ``[1, 5]``.
         classes: Labels to keep, in this order; None: all labels of the corpus. A text has commas: ``anger,neutral``.
         merge: Labels to rename before classes are chosen, such as ``{excitement: happiness}``.
-        loss: The terms of the loss; as text, ``cross_entropy+0.5*center``.
+        loss: The terms of the loss; as text, ``cross_entropy+0.5*center``. Where it is left out, a
+            regression is trained with ``ccc``.
         classifier: ``auto``: the head where the loss trains one, else the class of the nearest center. ``svm``:
             scikit-learn's ``SVC()`` (RBF kernel, C = 1), fitted to the training part's embeddings at the chosen epoch.
     """
 
+    kind: Literal["classes", "regression"] = "classes"
+    range: tuple[float, float] | None = None
     classes: list[str] | None = None
     merge: dict[str, str] = Field(default_factory=dict)
     loss: list[LossTerm] = Field(default_factory=lambda: [LossTerm(name="cross_entropy")])
     classifier: Literal["auto", "svm"] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_loss(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("kind") == "regression" and data.get("loss") is None:
+            return {**data, "loss": "ccc"}
+        return data
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Task:
+        if self.kind == "classes":
+            if self.range is not None:
+                raise ValueError("range is of kind: regression; add that, or leave range out")
+            return self
+        if self.range is None:
+            raise ValueError("kind: regression needs the lowest and highest value, such as range: [1, 5]")
+        low, high = self.range
+        if not (low < high and isfinite(high - low)):
+            raise ValueError(f"range goes from a lower to a higher number, not from {low:g} to {high:g}")
+        if self.classes is not None or self.merge or self.classifier != "auto":
+            raise ValueError("a regression has no classes; leave out classes, merge and classifier")
+        return self
 
     @field_validator("loss", mode="before")
     @classmethod
@@ -192,9 +220,10 @@ class Training(Section):
         select: The part on which the epoch is chosen: ``validation`` (the last epoch where there is no validation
             part); ``last``: no choice, the last epoch; ``test``: the test part, measured after every epoch, which
             flatters, so that every result is marked.
-        criterion: What the best epoch is best at: ``bacc`` or ``acc`` (mean over the tasks; of equals the lower loss),
-            ``loss`` (sum of the tasks' losses), or ``last_batch`` (joint loss of one batch, drawn anew each epoch; bug
-            4 of the second paper's code).
+        criterion: What the best epoch is best at: ``bacc`` or ``acc`` (mean over the tasks, where a regression counts
+            by its CCC; of equals the lower loss), ``ccc`` (mean over the regressions), ``loss`` (sum of the tasks'
+            losses), or ``last_batch`` (joint loss of one batch, drawn anew each epoch; bug 4 of the second paper's
+            code).
         patience: Epochs without a better value after which training stops; None: never.
         precision: ``32-true`` (single precision) or ``bf16-mixed`` (mixed with bfloat16).
         feature_precision: How features of frozen encoders are kept in memory; ``bfloat16`` takes half of the space.
@@ -206,7 +235,7 @@ class Training(Section):
     batch_size: int = Field(default=32, gt=0)
     schedule: Schedule | None = Field(default_factory=Schedule)
     select: Literal["validation", "test", "last"] = "validation"
-    criterion: Literal["bacc", "acc", "loss", "last_batch"] = "bacc"
+    criterion: Literal["bacc", "acc", "ccc", "loss", "last_batch"] = "bacc"
     patience: int | None = Field(default=None, gt=0)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     feature_precision: Literal["float32", "bfloat16"] = "float32"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affuse.arguments import checked
 from affuse.names import counted
+from affuse.recipe.dimension import refuse_dimensions
 from affuse.results.display import as_html, decimals, percent
 from affuse.training.comparison_folder import PAGE
 from affuse.training.evaluate import TABLES, write_evaluation
@@ -57,6 +59,9 @@ class Evaluation(Tables):
         lines: list[dict[str, Any]] = []
         for task, group in self.metrics.groupby("task", sort=False) if len(self.metrics) else ():
             of = {row["metric"]: row for row in group.to_dict("records")}
+            if "ccc" in of:
+                lines.append({"task": task, **_of_ratings(of)})
+                continue
             cells = {name: percent(row["value"], row["low"], row["high"]) for name, row in of.items()}
             line = {"task": task, "ACC (WA) [95 %]": cells["acc"], "BACC (UA) [95 %]": cells["bacc"]}
             line |= {"macro F1": cells["macro_f1"], "weighted F1": cells["weighted_f1"]}
@@ -64,7 +69,8 @@ class Evaluation(Tables):
                 calibration = self.calibration[self.calibration["task"] == task].iloc[0]
                 line |= {"ECE": decimals(calibration["ece"]), "NLL": decimals(calibration["nll"])}
             lines.append(line | {"n": of["acc"]["n"], "speakers": of["acc"]["speakers"]})
-        return pd.DataFrame(lines)
+        table = pd.DataFrame(lines)
+        return table.astype({"n": int, "speakers": int}).fillna("") if len(table) else table
 
     def recall_table(self) -> pd.DataFrame:
         """For reading: a line per class, its recall in percent and what its utterances were called."""
@@ -140,6 +146,10 @@ class Evaluation(Tables):
         from affuse.files.outputs import Outputs
         from affuse.reports.pages.evaluation import write_evaluation_page
 
+        rated = (
+            self.metrics.loc[self.metrics["metric"] == "ccc", "task"].tolist() if len(self.metrics) else []
+        )
+        refuse_dimensions(rated, "reported")
         page = Path(path or (self.folder or Path()) / PAGE)
         outputs = Outputs.current(page.parent, "report", overwrite=overwrite, deep=False)
         outputs.check([page])
@@ -156,6 +166,11 @@ class Evaluation(Tables):
             for row in self.metrics.to_dict("records")
             if row["metric"] == "bacc"
         ]
+        scores += [
+            f"{row['task']} CCC {decimals(row['value'])}"
+            for row in self.metrics.to_dict("records")
+            if row["metric"] == "ccc"
+        ]
         return (
             f"Evaluation({self.title!r}, {counted(len(self.predictions), 'utterance')}: {', '.join(scores)})"
         )
@@ -163,3 +178,19 @@ class Evaluation(Tables):
     def _repr_html_(self) -> str:
         tables = [table for _, table in self.tables]
         return as_html(self.tables[0][0], tables, [*self.said, *self.sentences])
+
+
+def _of_ratings(of: Mapping[Any, Mapping[Any, Any]]) -> dict[str, Any]:
+    """A regression for reading: CCC with its interval, Pearson's correlation, and errors in units of the ratings."""
+    ccc = of["ccc"]
+    span = f" [{decimals(ccc['low'])}, {decimals(ccc['high'])}]" if ccc["low"] == ccc["low"] else ""
+    cells = {
+        name: decimals(of[key]["value"])
+        for key, name in (("pearson", "Pearson"), ("rmse", "RMSE"), ("mae", "MAE"))
+    }
+    return {
+        "CCC [95 %]": f"{decimals(ccc['value'])}{span}",
+        **cells,
+        "n": ccc["n"],
+        "speakers": ccc["speakers"],
+    }

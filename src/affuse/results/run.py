@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from affuse.models.network import Model
     from affuse.recipe import Recipe
 
+_OF_RATINGS = {"ccc": "CCC", "pearson": "Pearson", "rmse": "RMSE", "mae": "MAE"}
 _METRICS = ("acc", "bacc", "macro_f1", "weighted_f1")
 
 
@@ -78,7 +79,10 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:
-        """Task -> acc, bacc, macro_f1, weighted_f1 (0 to 1), recall by class, confusion and n of the test part."""
+        """Task -> acc, bacc, macro_f1, weighted_f1 (0 to 1), recall by class, confusion and n of the test part.
+
+        Of a regression: ccc and pearson (-1 to 1), rmse and mae (in units of the ratings), n.
+        """
         return self._result.metrics
 
     @property
@@ -138,6 +142,12 @@ class Run:
 
         rows: list[dict[str, Any]] = []
         for task, found in self.metrics.items():
+            if "ccc" in found:
+                rows += [
+                    {"task": task, "metric": name, "value": found[name], "n": found["n"]}
+                    for name in _OF_RATINGS
+                ]
+                continue
             values = {name: found[name] for name in _METRICS}
             values |= {f"recall {label}": value for label, value in found["recall"].items()}
             for metric, value in values.items():
@@ -145,11 +155,15 @@ class Run:
         return pd.DataFrame(rows, columns=["task", "metric", "value", "n"])
 
     def summary(self) -> pd.DataFrame:
-        """The test part's numbers for reading: a line per task, in percent."""
+        """The test part's numbers for reading: a line per task, in percent, but for a regression's."""
         import pandas as pd
 
         lines: list[dict[str, Any]] = []
         for task, found in self.metrics.items():
+            if "ccc" in found:
+                of_ratings = {name: f"{found[key]:.3f}" for key, name in _OF_RATINGS.items()}
+                lines.append({"task": task, "n": found["n"], **of_ratings})
+                continue
             line = {
                 "task": task,
                 "ACC (WA)": percent(found["acc"]),
@@ -159,7 +173,7 @@ class Run:
             }
             recalls = ", ".join(f"{label} {percent(value)}" for label, value in found["recall"].items())
             lines.append(line | {"recall": recalls})
-        return pd.DataFrame(lines)
+        return pd.DataFrame(lines).astype({"n": int}).fillna("")
 
     @property
     def notes(self) -> list[str]:
@@ -194,7 +208,10 @@ class Run:
             return write_run_page(self.folder, self._corpus)
 
     def __repr__(self) -> str:
-        scores = ", ".join(f"{task} BACC {percent(found['bacc'])}" for task, found in self.metrics.items())
+        scores = ", ".join(
+            f"{task} CCC {found['ccc']:.3f}" if "ccc" in found else f"{task} BACC {percent(found['bacc'])}"
+            for task, found in self.metrics.items()
+        )
         return f"Run({str(self.folder)!r}, fold {self.fold}, seed {self.seed}: {scores})"
 
     def _repr_html_(self) -> str:

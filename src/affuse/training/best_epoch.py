@@ -61,7 +61,11 @@ class BestEpoch:
             return -sum(losses), 0.0
         if criterion == "last_batch":
             return -row[f"{part}_last_batch"], 0.0
-        values = [value for name, value in row.items() if name.startswith(f"{part}_{criterion}_")]
+        # "bacc" and "acc" take a regression's CCC for the task's
+        starts = tuple(f"{part}_{metric}_" for metric in dict.fromkeys((criterion, "ccc")))
+        values = [value for name, value in row.items() if name.startswith(starts)]
+        if not values:  # criterion ccc, and no rating in this part
+            return row["epoch"], 0.0
         return sum(values) / len(values), -sum(losses)
 
     def state_dict(self) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from affuse.evaluation.dimensions import concordance_interval, has_rating, measure_dimension
 from affuse.evaluation.groups import group_gap
 from affuse.evaluation.intervals import Interval, speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.predictions import measure_table
-from affuse.models.card import METRICS, CardFacts, Gap, TaskResult
+from affuse.models.card import METRICS, CardFacts, Gap, RatingResult, TaskResult
 from affuse.training.experiment import Experiment
 
 
@@ -42,6 +43,14 @@ def card_facts(experiment: Experiment, fold: int, test: pd.DataFrame, training: 
         },
         tested=speakers_in_words(test["id"].map(speaker_of)),
         training=training,
+        ratings={
+            task: RatingResult(
+                concordance_interval(test, task, speaker_of),
+                {"Pearson's correlation": found.pearson, "RMSE": found.rmse, "MAE": found.mae},
+            )
+            for task in experiment.labelled.ratings
+            if has_rating(test, task) and (found := measure_dimension(test, task))
+        },
     )
 
 

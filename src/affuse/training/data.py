@@ -19,6 +19,7 @@ from affuse.parts.registry import unknown
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence, pad
 from affuse.training.features import Source
+from affuse.training.ratings import ratings_of
 
 BLANK = -1  # code of a label that is not known
 
@@ -30,6 +31,14 @@ class LabelledTable(NamedTuple):
     spaces: dict[str, list[str]]  # task -> classes, in order
     codes: dict[str, dict[str, int]]  # task -> id -> class index or BLANK
     left_out: int  # rows without a label for any task
+    ratings: dict[
+        str, dict[str, float]
+    ]  # regression -> id -> rating in units of half its range, NaN where blank
+
+    @property
+    def targets(self) -> dict[str, Mapping[str, float]]:
+        """What ``Clips`` takes: codes and ratings of all tasks."""
+        return {**self.codes, **self.ratings}
 
 
 def label_table(
@@ -44,7 +53,12 @@ def label_table(
     """
     table = corpus.table.copy()
     spaces: dict[str, list[str]] = {}
-    for task, choice in recipe.tasks.items():
+    for task, dimension in recipe.dimensions.items():
+        if spaces_of_model is not None and task not in table.columns:
+            table[task] = np.nan  # nothing to measure in this task
+        table[task] = ratings_of(table, task, dimension, corpus.info.name, spaces_of_model is None)
+    for task in recipe.classified:
+        choice = recipe.tasks[task]
         known = corpus.info.label_spaces.get(task)
         if spaces_of_model is not None and (known is None or task not in table.columns):
             table[task], spaces[task] = None, spaces_of_model[task]  # nothing to measure in this task
@@ -106,7 +120,11 @@ def label_table(
         }
         for task, space in spaces.items()
     }
-    return LabelledTable(kept, spaces, codes, int((~labelled).sum()))
+    ratings = {
+        task: dict(zip(kept["id"], dimension.to_unit(kept[task].to_numpy(float)).tolist(), strict=True))
+        for task, dimension in recipe.dimensions.items()
+    }
+    return LabelledTable(kept, spaces, codes, int((~labelled).sum()), ratings)
 
 
 def _in_corpus(labels: Iterable[str], known: list[str], field: str, task: str) -> list[str]:
@@ -137,11 +155,11 @@ class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
         self,
         ids: Sequence[str],
         sources: Mapping[str, Source],
-        codes: Mapping[str, Mapping[str, int]],
+        targets: Mapping[str, Mapping[str, float]],
     ) -> None:
         self.ids = list(ids)
         self.sources = dict(sources)
-        self.labels = {task: torch.tensor([code[id] for id in self.ids]) for task, code in codes.items()}
+        self.labels = {task: torch.tensor([of[id] for id in self.ids]) for task, of in targets.items()}
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -31,6 +31,7 @@ from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import Skipped, Source
 from affuse.training.inputs import reads_text, without_absent
 from affuse.training.random_state import own_random_state
+from affuse.training.ratings import thirds
 from affuse.training.runfolder import RunFolder
 from affuse.training.seen import Marks
 from affuse.training.standardise import FeatureStatistics
@@ -173,8 +174,8 @@ def set_up(
         progress.say(
             f"{labelled.left_out} of {len(corpus)} utterances have none of the recipe's labels: left out."
         )
-    task = next(iter(recipe.tasks))
-    split = make_split(labelled.table, recipe.protocol, task)
+    table, task = balanced_by(labelled, recipe)
+    split = make_split(table, recipe.protocol, task)
     if split.stamp:
         progress.say(f"This protocol is {split.stamp}: speakers of the test part are heard in training.")
     # a misspelt option or fold is told before an hour of encoding
@@ -189,6 +190,14 @@ def set_up(
             "words as some training utterance (mean over folds)."
         )
     return experiment
+
+
+def balanced_by(labelled: LabelledTable, recipe: Recipe) -> tuple[pd.DataFrame, str]:
+    """The table and the column whose labels a split balances: the first task's classes, or thirds of its ratings."""
+    task = next(iter(recipe.classified or recipe.tasks))
+    if task in recipe.dimensions:
+        return labelled.table.assign(**{task: thirds(labelled.table[task])}), task
+    return labelled.table, task
 
 
 def check_fold(split: Split, fold: int) -> None:

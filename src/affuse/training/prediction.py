@@ -14,7 +14,10 @@ from affuse.training.data import Clips, batches
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from torch import Tensor
+
     from affuse.models.network import Model
+    from affuse.recipe.dimension import Dimension
 
 
 class Classifier(Protocol):
@@ -29,10 +32,12 @@ class Answers(NamedTuple):
     """Of every utterance of a part, in the part's order.
 
     probabilities: task -> (utterances, classes) float64.
+    values: regression -> (utterances,) float64, within its range.
     embedding: (utterances, width) float32.
     """
 
     probabilities: dict[str, np.ndarray]
+    values: dict[str, np.ndarray]
     embedding: np.ndarray
 
 
@@ -46,6 +51,9 @@ def answer(model: Model, clips: Clips, batch_size: int, device: str = "cpu") -> 
         device: cpu or cuda.
     """
     probabilities = {task: np.zeros((len(clips), len(space))) for task, space in model.label_spaces.items()}
+    values = {
+        task: np.full(len(clips), dimension.from_unit(0.0)) for task, dimension in model.dimensions.items()
+    }
     embedding = np.zeros((0, 0), np.float32)
     for batch, output in run_batches(model, batches(clips, batch_size), device):
         if output is None:
@@ -53,11 +61,18 @@ def answer(model: Model, clips: Clips, batch_size: int, device: str = "cpu") -> 
         rows = batch.index.numpy()
         for task, logits in output.logits.items():
             probabilities[task][rows] = logits.double().softmax(dim=1).cpu().numpy()
+        for task, told in output.values.items():
+            values[task][rows] = answered(told, model.dimensions[task])
         found = output.embedding.float().cpu().numpy()
         if not len(embedding):
             embedding = np.zeros((len(clips), found.shape[1]), np.float32)
         embedding[rows] = found
-    return Answers(probabilities, embedding)
+    return Answers(probabilities, values, embedding)
+
+
+def answered(outputs: Tensor, dimension: Dimension) -> np.ndarray:
+    """A network's values as ratings: (n,) in units of half the range -> (n,) float64, clipped to the range."""
+    return dimension.from_unit(outputs.double().cpu().numpy()).clip(dimension.low, dimension.high)
 
 
 def predict_table(
@@ -97,4 +112,8 @@ def table_of(
         probabilities[task] = np.zeros_like(probabilities[task])
         probabilities[task][np.arange(len(called)), called] = 1.0
     labels = {task: codes.numpy() for task, codes in clips.labels.items()}
-    return prediction_table(clips.ids, role, fold, probabilities, labels, model.label_spaces)
+    ratings = {
+        task: (dimension.from_unit(labels[task].astype(np.float64)), answers.values[task])
+        for task, dimension in model.dimensions.items()
+    }
+    return prediction_table(clips.ids, role, fold, probabilities, labels, model.label_spaces, ratings)

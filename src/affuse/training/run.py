@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from affuse.evaluation.dimensions import has_rating, measure_dimension
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table
 from affuse.models.card import card_text
@@ -112,7 +113,7 @@ def finished(
             return None
         model = load_model(folder.model)
         roles = experiment.roles(fold)
-        parts = {"test": Clips(roles["test"], experiment.open_clips(model), experiment.labelled.codes)}
+        parts = {"test": Clips(roles["test"], experiment.open_clips(model), experiment.labelled.targets)}
         run = Run(experiment, model.recipe, fold, folder, "", wanted, roles, parts, model)
         _write_subsets(run)
     return result
@@ -147,7 +148,7 @@ def begin_run(
         model = Model(recipe, experiment.labelled.spaces)
     opened = experiment.open_clips(model) if sources is None else sources
     fit_standardisers(model, opened, roles["train"], experiment.statistics(fold))
-    parts = {role: Clips(ids, opened, experiment.labelled.codes) for role, ids in roles.items()}
+    parts = {role: Clips(ids, opened, experiment.labelled.targets) for role, ids in roles.items()}
     return Run(experiment, recipe, fold, folder, key, wanted, roles, parts, model)
 
 
@@ -168,9 +169,13 @@ def end_run(run: Run, history: Sequence[Mapping[str, float]], best_epoch: int) -
         for role in ("validation", "test")
         if role in run.parts and len(run.parts[role])
     }
-    if not all(np.isfinite(one).all() for found in answers.values() for one in found.probabilities.values()):
+    if not all(
+        np.isfinite(one).all()
+        for found in answers.values()
+        for one in (*found.probabilities.values(), *found.values.values())
+    ):
         raise NonFiniteLoss(
-            f"The probabilities became NaN with the weights of epoch {best_epoch}. Lower optimizer.lr or set "
+            f"The answers became NaN with the weights of epoch {best_epoch}. Lower optimizer.lr or set "
             "optimizer.clip_norm."
         )
     predictions = _predictions(run, answers)
@@ -244,11 +249,13 @@ def _predictions(run: Run, answers: dict[str, Answers]) -> pd.DataFrame:
 def measured(experiment: Experiment, predictions: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Task -> metrics of the test part as ``results.json`` has them; tasks without a test label are left out."""
     test = predictions[predictions["role"] == "test"]
-    return {
+    found = {
         task: _as_json(measure_table(test, task, space))
         for task, space in experiment.labelled.spaces.items()
         if (test[task] != "").any()
     }
+    dimensions = [task for task in experiment.labelled.ratings if has_rating(test, task)]
+    return found | {task: measure_dimension(test, task)._asdict() for task in dimensions}
 
 
 def _write_subsets(run: Run) -> None:

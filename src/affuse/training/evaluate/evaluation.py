@@ -33,7 +33,7 @@ class Evaluation:
         corpus: As it was looked at.
         trained: Whether some of the utterances trained the model or chose its epoch.
         predictions: The prediction table; its column role is the utterance's in the model's training, or all.
-        metrics: Task, metric, value, low, high, n, speakers.
+        metrics: Task, metric, value, low, high, n, speakers; a regression's metrics are ccc, pearson, rmse and mae.
         notes: What the intervals cannot know of the speakers, in sentences.
         recalls: Task, class, n, recall, ``called <class>`` ...
         groups: Task, grouping (gender, dialog type), group, metric, value, low, high, n, speakers, p.
@@ -91,7 +91,8 @@ def evaluate_model(
     table = predict_table(model, clips, "all", 0, model.recipe.training.batch_size, device)
     table["role"] = table["id"].map(chosen.roles)
     spaces = {task: space for task, space in model.label_spaces.items() if task not in chosen.unfit}
-    found = measure_predictions(table, spaces, chosen.labelled.table.set_index("id"))
+    dimensions = list(model.dimensions)
+    found = measure_predictions(table, spaces, chosen.labelled.table.set_index("id"), dimensions)
     return Evaluation(
         corpus=chosen.corpus,
         trained=chosen.trained,

@@ -155,14 +155,16 @@ def check_labels(
     spaces: Mapping[str, Sequence[str]],
     tasks: Mapping[str, Task],
     cure: str = "",
+    rated: Sequence[str] = (),
 ) -> tuple[list[str], list[str]]:
     """(tasks that cannot be measured on the utterances ``ids``, sentences to be said), for a model of these classes.
 
     A task cannot be measured where the corpus has labels that the model does not know and fewer than two that it does:
-    accuracy among one class says nothing. ``cure`` says what to do where the caller has no ``rename``.
+    accuracy among one class says nothing. ``cure`` says what to do where the caller has no ``rename``; ``rated`` are
+    the regressions that can be measured.
 
     Raises:
-        AffuseError: That is so of every task that has labels.
+        AffuseError: That is so of every task that has labels, and nothing is rated.
     """
     table = corpus.table[corpus.table["id"].isin(set(ids))]
     unfit, said, faults = [], [], []
@@ -179,11 +181,11 @@ def check_labels(
             faults.append(_misfit(corpus, task, counts, space, known, cure))
         else:
             said += _partial(corpus, task, counts, space, known, foreign, cure)
-    if len(unfit) == len(spaces):
+    if len(unfit) == len(spaces) and not rated:
         raise AffuseError(
             faults[0]
             if faults
-            else f"{corpus.info.name} has no label of {' or '.join(spaces)}: nothing can be measured."
+            else f"{corpus.info.name} has no label of {' or '.join(tasks)}: nothing can be measured."
         )
     return unfit, [*(f"{task_fault} It is not measured." for task_fault in faults), *said]
 

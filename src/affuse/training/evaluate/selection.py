@@ -81,9 +81,11 @@ def select_utterances(
             raise AffuseError(
                 f"No {role} utterance of {split} is in {corpus.info.name}; is it another corpus's split?"
             )
-    unfit, said = check_labels(corpus, everyone, model.label_spaces, model.recipe.tasks, cure)
+    rows = labelled.table[labelled.table["id"].isin(set(everyone))]
+    rated = [task for task in model.dimensions if rows[task].notna().any()]
+    unfit, said = check_labels(corpus, everyone, model.label_spaces, model.recipe.tasks, cure, rated)
     said = [*mapped, *renamed, *said]
-    tasks = [task for task in model.label_spaces if task not in unfit]
+    tasks = [*(task for task in model.label_spaces if task not in unfit), *rated]
     some = labelled.table[tasks].notna().any(axis=1) & labelled.table["id"].isin(set(everyone))
     ids = list(labelled.table["id"][some])
     if len(ids) < len(everyone):
@@ -126,7 +128,7 @@ def open_selection(
         chosen.corpus, recipe, chosen.ids, cache, progress, device, require=False, trained=encoders
     )
     bad = {skip.id for skip in plan.skipped}
-    clips = Clips([id for id in chosen.ids if id not in bad], plan.open(encoders), chosen.labelled.codes)
+    clips = Clips([id for id in chosen.ids if id not in bad], plan.open(encoders), chosen.labelled.targets)
     if not len(clips):
         raise AffuseError(
             f"None of the {len(chosen.ids)} utterances can be used; the first cause: {plan.skipped[0].cause}"

@@ -9,9 +9,11 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from affuse.evaluation.dimensions import measure_ratings
 from affuse.evaluation.metrics import measure
 from affuse.files import digest
 from affuse.layers import Dropout, Streams
+from affuse.losses.base import known
 from affuse.losses.centers import CenteredLoss
 from affuse.models.network import Model, Output
 from affuse.models.parts import build_weighting
@@ -20,6 +22,7 @@ from affuse.training.best_epoch import watched_part
 from affuse.training.data import Batch
 from affuse.training.failures import not_finite
 from affuse.training.modality_dropout import ModalityDropout
+from affuse.training.prediction import answered
 from affuse.training.random_state import dropout_seed
 
 
@@ -140,11 +143,11 @@ class TrainingModule(L.LightningModule):
             with torch.no_grad():
                 after = self.model.task_losses(self.model(clips), batch.labels)
             self.weighting.after_step(after)
-        labelled = int(torch.stack([labels >= 0 for labels in batch.labels.values()]).any(dim=0).sum())
+        labelled = int(torch.stack([known(labels) for labels in batch.labels.values()]).any(dim=0).sum())
         self._joint += float(joint) * labelled
         self._labelled += labelled
         for task, loss in losses.items():
-            n = int((batch.labels[task] >= 0).sum())
+            n = int(known(batch.labels[task]).sum())
             self._sums[task] = self._sums.get(task, 0.0) + float(loss.detach()) * n
             self._counts[task] = self._counts.get(task, 0) + n
 
@@ -156,13 +159,13 @@ class TrainingModule(L.LightningModule):
         """Keep the answers and losses of one batch of the part that is watched."""
         output: Output = self.model(batch.clips)
         self._validation.append(
-            ({task: logits.float().cpu() for task, logits in output.logits.items()}, _to_cpu(batch.labels))
+            ({task: told.float().cpu() for task, told in told_of(output).items()}, _to_cpu(batch.labels))
         )
         losses = self.model.task_losses(output, batch.labels)
         if self.recipe.training.criterion == "last_batch":
             self._batch_losses.append(float(self.weighting(losses)) if losses else float("inf"))
         for task, loss in losses.items():
-            n = int((batch.labels[task] >= 0).sum())
+            n = int(known(batch.labels[task]).sum())
             key = f"validation {task}"
             self._sums[key] = self._sums.get(key, 0.0) + float(loss) * n
             self._counts[key] = self._counts.get(key, 0) + n
@@ -197,12 +200,21 @@ class TrainingModule(L.LightningModule):
         for task, space in self.model.label_spaces.items():
             logits = torch.cat([logits[task] for logits, _ in self._validation])
             labels = torch.cat([labels[task] for _, labels in self._validation])
-            known = labels >= 0
-            if bool(known.any()):
-                found = measure(labels[known].numpy(), logits[known].argmax(dim=1).numpy(), space)
+            there = known(labels)
+            if bool(there.any()):
+                found = measure(labels[there].numpy(), logits[there].argmax(dim=1).numpy(), space)
                 row[f"{self.watched}_loss_{task}"] = means[f"validation {task}"]
                 row[f"{self.watched}_acc_{task}"] = found.acc
                 row[f"{self.watched}_bacc_{task}"] = found.bacc
+        for task, dimension in self.model.dimensions.items():
+            outputs = torch.cat([told[task] for told, _ in self._validation])
+            ratings = torch.cat([labels[task] for _, labels in self._validation])
+            there = known(ratings)
+            if bool(there.any()):
+                row[f"{self.watched}_loss_{task}"] = means[f"validation {task}"]
+                row[f"{self.watched}_ccc_{task}"] = measure_ratings(
+                    dimension.from_unit(ratings[there].double()).numpy(), answered(outputs[there], dimension)
+                ).ccc
         if self._batch_losses:  # the part is not shuffled here, so which batch would be last is drawn
             draw = int(digest(str(self.recipe.seed), "last batch", str(self.current_epoch))[:15], 16)
             row[f"{self.watched}_last_batch"] = self._batch_losses[draw % len(self._batch_losses)]
@@ -217,6 +229,11 @@ class TrainingModule(L.LightningModule):
         """See ``on_save_checkpoint``."""
         self.history = checkpoint["affuse_history"]
         self.first_centers = checkpoint["affuse_first_centers"]
+
+
+def told_of(output: Output) -> dict[str, Tensor]:
+    """Task -> logits (batch, classes), or values (batch,)."""
+    return {**output.logits, **output.values}
 
 
 def _to_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

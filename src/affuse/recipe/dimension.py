@@ -1,0 +1,61 @@
+"""What a task of kind regression predicts: a number within a range, such as valence from 1 to 5."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from affuse.errors import AffuseError
+from affuse.names import listed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    Numbers = TypeVar("Numbers", float, np.ndarray, Tensor)
+
+
+class Dimension(NamedTuple):
+    """The scale of a rating. Networks and losses count in units of half the range, from its middle.
+
+    Args:
+        low: The lowest rating.
+        high: The highest, above ``low``.
+
+    Examples:
+        >>> valence = Dimension(1, 5)
+        >>> valence.to_unit(2.0), valence.from_unit(-0.5), 5.5 in valence
+        (-0.5, 2.0, False)
+    """
+
+    low: float
+    high: float
+
+    def to_unit(self, ratings: Numbers) -> Numbers:
+        """Ratings of any shape; ``low`` becomes -1 and ``high`` 1."""
+        return (ratings - (self.low + self.high) / 2) / ((self.high - self.low) / 2)
+
+    def from_unit(self, outputs: Numbers) -> Numbers:
+        """What ``to_unit`` does, undone; nothing is clipped."""
+        return outputs * ((self.high - self.low) / 2) + (self.low + self.high) / 2
+
+    def __contains__(self, rating: object) -> bool:
+        """Whether a rating is within the range, its ends included."""
+        return isinstance(rating, int | float) and self.low <= rating <= self.high
+
+
+def refuse_dimensions(dimensions: Collection[str], done: str) -> None:
+    """Stop where code knows classes alone, before it leaves a dimension out or gives a wrong number.
+
+    Args:
+        dimensions: The tasks of kind regression of what is to be done; empty where there are none.
+        done: What cannot be done, such as "predicted with".
+
+    Raises:
+        AffuseError: There is one.
+    """
+    if dimensions:
+        raise AffuseError(
+            f"A recipe with a task of kind regression ({listed(dimensions)}) cannot be {done} yet; leave that "
+            "task out, or read the run folder's predictions.csv and results.json."
+        )

@@ -1,0 +1,76 @@
+"""The ratings that a regression learns: a column of numbers of the corpus, checked against its range."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+from affuse.errors import AffuseError
+from affuse.names import quote
+from affuse.parts.registry import unknown
+from affuse.recipe.dimension import Dimension
+
+THIRDS = ["low", "middle", "high"]
+_IDS = ("start", "end", "video_start", "video_end", "channel", "track")  # numbers that say where a clip lies
+
+
+def ratings_of(
+    table: pd.DataFrame, task: str, dimension: Dimension, corpus: str, training: bool = True
+) -> pd.Series:
+    """The ratings of a task, one per row, NaN where there is none.
+
+    Args:
+        table: The corpus's.
+        task: A column of numbers.
+        dimension: Its scale.
+        corpus: What errors call the corpus.
+        training: Whether something is to be learnt, for which two different ratings are needed.
+
+    Raises:
+        AffuseError: There is no such column, it holds text, a rating is out of range (the row is named), or all
+            ratings are alike.
+    """
+    if task not in table.columns:
+        numbers = [name for name in table.columns if is_numeric_dtype(table[name]) and name not in _IDS]
+        raise AffuseError(
+            f"{unknown(task, numbers or ['none'], 'columns of numbers')} of the corpus {corpus}; change the recipe's "
+            "tasks, or prepare the corpus with that column."
+        )
+    column = table[task]
+    if column.isna().all():
+        column = pd.Series(np.nan, index=table.index)
+    elif not is_numeric_dtype(column) or is_bool_dtype(column):
+        row = table[column.notna()].iloc[0]
+        raise AffuseError(
+            f"tasks.{task}: kind: regression needs a column of numbers, and utterance {row['id']} of {corpus} has "
+            f"{quote(row[task])} there; leave kind out for classes, or choose another column."
+        )
+    found = column.astype(float)
+    outside = found.notna() & ~found.between(dimension.low, dimension.high)
+    if outside.any():
+        row = table[outside].iloc[0]
+        raise AffuseError(
+            f"tasks.{task}: utterance {row['id']} of {corpus} has {task} {row[task]:g}, which is outside of the range "
+            f"from {dimension.low:g} to {dimension.high:g}; correct the row, or tasks.{task}.range."
+        )
+    if training and found.nunique() < 2:
+        only = (
+            f"all rated utterances have {found.dropna().iloc[0]:g}"
+            if found.notna().any()
+            else "none is rated"
+        )
+        raise AffuseError(
+            f"tasks.{task}: {only} in {corpus}; a regression needs at least two different ratings."
+        )
+    return found
+
+
+def thirds(ratings: pd.Series) -> pd.Series:
+    """Low, middle or high of each rating, by rank, blank where there is none: what a split balances without classes."""
+    place = ratings.rank(method="average", pct=True)
+    return pd.Series(
+        [None if pd.isna(one) else THIRDS[min(2, int(3 * one))] for one in place],
+        index=ratings.index,
+        dtype=object,
+    )

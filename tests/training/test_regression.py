@@ -1,0 +1,235 @@
+"""Tasks of kind regression: trained for real beside classes, measured, kept, and refused where they are not known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import affuse
+from affuse import Recipe
+from affuse.corpora.corpus import Corpus
+from affuse.corpora.schema import CorpusInfo
+from affuse.errors import AffuseError
+from affuse.evaluation.dimensions import measure_dimension, measure_ratings
+from affuse.models.parts import resolve_encoder
+from affuse.parts import registry
+from affuse.recipe import Modality
+from affuse.recipe.dimension import Dimension
+from affuse.sequence import FeatureSequence
+from affuse.serving.engine.side import Side
+from affuse.training.ratings import ratings_of
+from small_corpus import make_corpus
+
+RATED = {
+    "anger": 1.6,
+    "sadness": 2.4,
+    "neutral": 3.4,
+}  # what a rating of pleasure would be, on a scale from 1 to 5
+DIMENSION = {"kind": "regression", "range": [1, 5]}
+SMALL: dict[str, Any] = {
+    "modalities.audio.encoder": "precomputed",
+    "modalities.audio.options": {"name": "face"},
+    "modalities.audio.standardise": True,
+    "head.hidden": 16,
+    "lr": 1e-2,
+    "epochs": 12,
+}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """72 utterances with a rating that their features tell, but for every sixth, which nobody rated."""
+    found = make_corpus(tmp_path_factory.mktemp("rated"))
+    table, random = found.table, np.random.default_rng(0)
+    table["valence"] = table["emotion"].map(RATED).astype(float) + random.normal(0, 0.2, len(table)).round(2)
+    table.loc[table.index % 6 == 5, "valence"] = np.nan
+    return Corpus(table, found.info).save(found.folder)
+
+
+def train(corpus: Corpus, out: Path, **changes: Any) -> affuse.Run:
+    return affuse.train("voice-offline", corpus, out, set={**SMALL, **changes}, device="cpu", live=True)
+
+
+def both(**changes: Any) -> dict[str, Any]:
+    return {"tasks.valence": {**DIMENSION, **changes}}
+
+
+def test_a_rating_is_learnt_beside_classes(corpus: Corpus, tmp_path: Path) -> None:
+    run = train(corpus, tmp_path / "run", **both())
+    assert run.recipe.tasks["valence"].loss[0].name == "ccc"
+    found = run.metrics["valence"]
+    assert found["ccc"] > 0.8
+    assert run.metrics["emotion"]["bacc"] > 0.8
+    test = run.predictions[run.predictions["role"] == "test"]
+    truth = corpus.table.set_index("id")["valence"][test["id"]].to_numpy(float)
+    rated = ~np.isnan(truth)
+    answers = pd.to_numeric(test["valence_predicted"]).to_numpy(float)
+    assert found == pytest.approx(measure_ratings(truth[rated], answers[rated])._asdict())
+    assert 0 < rated.sum() < len(test)
+    assert measure_dimension(run.predictions, "valence", "test").n == found["n"] == rated.sum()
+    assert answers.min() >= 1
+    assert answers.max() <= 5
+    history = run.history
+    assert {"train_loss_valence", "validation_loss_valence", "validation_ccc_valence"} <= set(history)
+    chosen = history["validation_ccc_valence"] + history["validation_bacc_emotion"]
+    assert chosen[run.best_epoch - 1] == pytest.approx(chosen.max())
+
+
+def test_the_model_is_kept_with_its_scale_and_answers_again(corpus: Corpus, tmp_path: Path) -> None:
+    run = train(corpus, tmp_path / "run", **both(loss="mse+0.5*ccc"), epochs=2)
+    model = run.model()
+    assert model.dimensions == {"valence": (1, 5)}
+    assert list(model.label_spaces) == ["emotion"]
+    card = (run.folder / "model" / "README.md").read_text(encoding="utf-8")
+    assert "**valence**: a number from 1 to 5; loss mse+0.5*ccc" in card
+    assert f"| valence | CCC | {run.metrics['valence']['ccc']:.3f} |" in card
+    assert "valence CCC" in repr(run)
+    assert set(run.summary()["task"]) == {"emotion", "valence"}
+    rows = run.to_frame().query("task == 'valence'").set_index("metric")["value"]
+    assert rows["rmse"] == run.metrics["valence"]["rmse"]
+
+
+@pytest.mark.parametrize("weighting", registry.names("weightings"))
+def test_every_weighting_weighs_a_rating_and_classes(weighting: str, corpus: Corpus, tmp_path: Path) -> None:
+    run = train(corpus, tmp_path / "run", **both(), **{"weighting.name": weighting, "epochs": 1})
+    assert np.isfinite(run.metrics["valence"]["rmse"])
+
+
+def test_ratings_alone_are_learnt_and_choose_the_epoch(corpus: Corpus, tmp_path: Path) -> None:
+    changes = {"tasks": {"valence": DIMENSION}, "training.criterion": "ccc", "fusion.name": "late"}
+    run = train(corpus, tmp_path / "run", **changes)
+    assert list(run.metrics) == ["valence"]
+    assert run.metrics["valence"]["ccc"] > 0.8
+    assert run.best_epoch == 1 + int(run.history["validation_ccc_valence"].argmax())
+
+
+def test_a_model_of_ratings_is_evaluated_on_any_corpus(corpus: Corpus, tmp_path: Path) -> None:
+    run = train(corpus, tmp_path / "run", **both(), epochs=3)
+    found = affuse.evaluate(run.folder, corpus, split=run.folder / "split.csv", device="cpu")
+    lines = found.metrics[found.metrics["task"] == "valence"].set_index("metric")
+    for metric in ("ccc", "pearson", "rmse", "mae"):
+        assert lines["value"][metric] == pytest.approx(run.metrics["valence"][metric], abs=1e-5)
+    assert lines["n"].unique().tolist() == [run.metrics["valence"]["n"]]
+    assert "valence CCC" in repr(found)
+    with pytest.raises(AffuseError, match="cannot be reported yet"):
+        found.report(tmp_path / "page.html")
+    whole = affuse.evaluate(run.folder, corpus, role="all", device="cpu")
+    ccc = whole.metrics[whole.metrics["metric"] == "ccc"].iloc[0]
+    assert ccc["low"] < ccc["value"] < ccc["high"]  # of six speakers; a test part has one
+    assert f"[{ccc['low']:.3f}, {ccc['high']:.3f}]" in whole.summary()["CCC [95 %]"].iloc[1]
+    only = Corpus(corpus.table.drop(columns="emotion"), CorpusInfo(name="rated"), corpus.folder)
+    rated = affuse.evaluate(run.folder, only, role="all", device="cpu")
+    assert rated.metrics["task"].unique().tolist() == ["valence"]
+    assert rated.metrics["n"].iloc[0] == corpus.table["valence"].notna().sum()
+
+
+def test_a_model_of_ratings_is_exported(corpus: Corpus, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    run = train(corpus, tmp_path / "run", **both(), epochs=2)
+    session = onnxruntime.InferenceSession(affuse.export(run.folder, tmp_path / "model.onnx"))
+    assert [one.name for one in session.get_outputs()] == ["logits_emotion", "value_valence", "embedding"]
+    assert json.loads(session.get_modelmeta().custom_metadata_map["ranges"]) == {"valence": [1.0, 5.0]}
+    features = np.random.default_rng(0).normal(300, 3000, (5, 4, 3)).astype(np.float32)
+    mask = np.ones((5, 4), bool)
+    (found,) = session.run(["value_valence"], {"audio": features, "audio_mask": mask})
+    with torch.inference_mode():
+        output = run.model()({"audio": FeatureSequence(torch.from_numpy(features), torch.from_numpy(mask))})
+    expected = np.clip(3 + 2 * output.values["valence"].numpy(), 1, 5)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert {1.0, 5.0} & set(found.tolist())  # some are clipped
+
+
+def test_what_does_not_know_ratings_says_so(corpus: Corpus, tmp_path: Path) -> None:
+    run = train(corpus, tmp_path / "run", **both(), epochs=1)
+    model = run.model()
+    inner = {"model": str(run.folder)}
+    silence = (np.zeros(16_000, np.float32), 16_000)
+    for done, call in {
+        "predicted with": lambda: model.predict(silence),
+        "measured as ONNX": lambda: affuse.measure_export(run.folder, corpus),
+        "reported": run.report,
+        "served": lambda: Side(run.folder),
+        "used in an encoder's place": lambda: (
+            resolve_encoder(Modality(encoder="audio_model", options=inner), "audio").width
+        ),
+        "compared": lambda: affuse.compare(
+            "voice-offline", corpus, tmp_path / "grid", set={**SMALL, **both()}
+        ),
+    }.items():
+        with pytest.raises(AffuseError, match=rf"kind regression \(valence\) cannot be {done} yet"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"kind": "regression"}, r"tasks.valence: kind: regression needs the lowest and highest value"),
+        ({"kind": "regression", "range": [5, 1]}, "from a lower to a higher number, not from 5 to 1"),
+        ({"range": [1, 5]}, "range is of kind: regression"),
+        ({**DIMENSION, "classes": ["low", "high"]}, "a regression has no classes"),
+    ],
+)
+def test_fields_of_the_other_kind_are_refused(task: dict[str, Any], message: str) -> None:
+    with pytest.raises(AffuseError, match=message):
+        Recipe.load("voice-offline", {"tasks.valence": task})
+
+
+def test_criterion_ccc_needs_a_rating() -> None:
+    with pytest.raises(AffuseError, match="criterion ccc needs a task of kind regression"):
+        Recipe.load("voice-offline", {"training.criterion": "ccc"})
+
+
+def test_a_recipe_without_ratings_is_the_experiment_that_it_was() -> None:
+    assert "range" not in Recipe.load("voice-offline").identity()
+    assert "regression" in Recipe.load("voice-offline", both()).identity()
+
+
+@pytest.mark.parametrize(
+    ("task", "field", "message"),
+    [
+        (
+            "valence",
+            {"loss": "cross_entropy"},
+            "cross_entropy is a loss of kind classes, and valence is of kind",
+        ),
+        ("valence", {"loss": "ccc+center"}, "take one of ccc, mse, mae, huber"),
+        (
+            "valence",
+            {"range": [1, 3]},
+            r"utterance s\d_neutral_\d of small has valence 3\.\d+, which is outside",
+        ),
+        (
+            "emotion",
+            {},
+            "kind: regression needs a column of numbers, and utterance s0_anger_0 of small has 'anger'",
+        ),
+        ("arousal", {}, "tasks.arousal: none is rated in small"),
+        ("pleasure", {}, "There is no 'pleasure' among the columns of numbers"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    task: str, field: dict[str, Any], message: str, corpus: Corpus, tmp_path: Path
+) -> None:
+    with pytest.raises(AffuseError, match=message):
+        train(corpus, tmp_path / "run", tasks={task: {**DIMENSION, **field}})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_of_ratings_does_not_train_classes(corpus: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(AffuseError, match="mse is a loss of kind regression, and emotion is of kind classes"):
+        train(corpus, tmp_path / "run", loss="mse")
+
+
+def test_ratings_that_are_all_alike_are_refused(corpus: Corpus) -> None:
+    alike = corpus.table.assign(valence=3.0)
+    with pytest.raises(AffuseError, match="all rated utterances have 3 in small"):
+        ratings_of(alike, "valence", Dimension(1, 5), "small")
+    assert ratings_of(alike, "valence", Dimension(1, 5), "small", training=False).tolist() == [3.0] * len(
+        alike
+    )
