@@ -26,7 +26,7 @@ cross_entropy, center = affuse.losses.CrossEntropyLoss(4, 32), affuse.losses.Cen
 weighting = affuse.weighting.SoftmaxWeighting(["emotion", "gender"])
 optimizer = torch.optim.Adam([*model.parameters(), *center.parameters(), *weighting.parameters()], lr=3e-3)
 for _ in range(100):
-    logits, embedding, _ = model(clips)
+    logits, embedding, *_ = model(clips)
     losses = {task: cross_entropy(logits[task], embedding, labels[task]) for task in labels}
     losses["emotion"] += 0.1 * center(logits["emotion"], embedding, labels["emotion"])
     optimizer.zero_grad()

@@ -34,14 +34,14 @@ class Output(NamedTuple):
     Attributes:
         logits: Task -> (batch, classes), of the tasks that tell classes.
         embedding: (batch, width), the fusion's.
-        values: Task -> (batch,), of the regressions, in units of half the range from its middle.
         features: What the heads were computed from: tensors of the graph at which weightings may compare gradients.
+        values: Task -> (batch,), of the regressions, in units of half the range from its middle.
     """
 
     logits: dict[str, Tensor]
-    values: dict[str, Tensor]
     embedding: Tensor
     features: list[Tensor]
+    values: dict[str, Tensor]
 
 
 class Model(nn.Module):
@@ -149,7 +149,7 @@ class Model(nn.Module):
         opinions = self.fusion.opinions(sequences)
         logits = {task: opinions.logits(partial(self._logits, task)) for task in self.label_spaces}
         values = {task: opinions.values(partial(self._logits, task)) for task in self.dimensions}
-        return Output(logits, values, opinions.embedding(), opinions.features)
+        return Output(logits, opinions.embedding(), opinions.features, values)
 
     def _logits(self, task: str, embedding: Tensor) -> Tensor:
         if task in self.heads:
