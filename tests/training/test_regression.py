@@ -81,6 +81,23 @@ def test_a_rating_is_learnt_beside_classes(corpus: Corpus, tmp_path: Path) -> No
     assert chosen[run.best_epoch - 1] == pytest.approx(chosen.max())
 
 
+def test_ratings_of_a_wide_scale_are_written_as_they_are(corpus: Corpus, tmp_path: Path) -> None:
+    """In single precision 33.3333 of a scale to 1000 would come back as 33.333313."""
+    wide = corpus.table.assign(valence=(corpus.table["valence"] * 100 / 3).round(4))
+    changed = Corpus(wide, corpus.info, corpus.folder)
+    run = train(changed, tmp_path / "run", **both(range=[0, 1000]), epochs=1)
+    rated = pd.to_numeric(run.predictions.set_index("id")["valence"]).dropna()
+    assert rated.tolist() == wide.set_index("id")["valence"][rated.index].tolist()
+
+
+def test_a_corpus_of_another_scale_is_not_the_models(corpus: Corpus, tmp_path: Path) -> None:
+    run = train(corpus, tmp_path / "run", **both(), epochs=1)
+    wide = corpus.table.assign(valence=corpus.table["valence"] * 20)
+    other = Corpus(wide, CorpusInfo(name="wide", label_spaces=corpus.info.label_spaces), corpus.folder)
+    with pytest.raises(AffuseError, match="correct the row, or bring the column to the scale of the model"):
+        affuse.evaluate(run.folder, other, role="all", device="cpu")
+
+
 def test_the_model_is_kept_with_its_scale_and_answers_again(corpus: Corpus, tmp_path: Path) -> None:
     run = train(corpus, tmp_path / "run", **both(loss="mse+0.5*ccc"), epochs=2)
     model = run.model()

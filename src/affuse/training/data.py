@@ -159,7 +159,10 @@ class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
     ) -> None:
         self.ids = list(ids)
         self.sources = dict(sources)
-        self.labels = {task: torch.tensor([of[id] for id in self.ids]) for task, of in targets.items()}
+        # ratings are kept in double precision, so that tables have them as the corpus does; batches are in single
+        self.labels = {
+            task: torch.as_tensor(np.array([of[id] for id in self.ids])) for task, of in targets.items()
+        }
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -181,7 +184,9 @@ class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
             of_batch = [clip[name] for _, clip in items]
             if any(clip is not None for clip in of_batch):
                 clips[name] = pad(of_batch)
-        return Batch(clips, {task: labels[index] for task, labels in self.labels.items()}, index)
+        labels = {task: labels[index] for task, labels in self.labels.items()}
+        single = {task: one.float() if one.is_floating_point() else one for task, one in labels.items()}
+        return Batch(clips, single, index)
 
 
 class BucketBatches(Sampler[list[int]]):

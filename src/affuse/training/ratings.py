@@ -25,7 +25,8 @@ def ratings_of(
         task: A column of numbers.
         dimension: Its scale.
         corpus: What errors call the corpus.
-        training: Whether something is to be learnt, for which two different ratings are needed.
+        training: Whether something is to be learnt, for which two different ratings are needed; else the scale is that
+            of a trained model.
 
     Raises:
         AffuseError: There is no such column, it holds text, a rating is out of range (the row is named), or all
@@ -50,9 +51,10 @@ def ratings_of(
     outside = found.notna() & ~found.between(dimension.low, dimension.high)
     if outside.any():
         row = table[outside].iloc[0]
+        cure = f"tasks.{task}.range" if training else "bring the column to the scale of the model"
         raise AffuseError(
             f"tasks.{task}: utterance {row['id']} of {corpus} has {task} {row[task]:g}, which is outside of the range "
-            f"from {dimension.low:g} to {dimension.high:g}; correct the row, or tasks.{task}.range."
+            f"from {dimension.low:g} to {dimension.high:g}; correct the row, or {cure}."
         )
     if training and found.nunique() < 2:
         only = (
