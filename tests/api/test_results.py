@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,13 @@ def test_a_run_has_the_numbers_of_its_files(run: affuse.Run) -> None:
     assert recorded["training"] in " ".join(run.sentences)  # why the numbers say little, where they do
     tested = predictions[predictions["role"] == "test"]
     assert values["acc"] == (tested["emotion"] == tested["emotion_predicted"]).mean()
+
+
+def test_a_run_without_a_test_label_shows_itself(run: affuse.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "_result", replace(run._result, metrics={}))
+    assert run.summary().empty
+    assert run.to_frame().empty
+    assert _notebook(run)
 
 
 def test_a_run_is_opened_again_and_not_trained_again(run: affuse.Run, place: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import Any
 
 
@@ -36,7 +37,7 @@ def cause_of_failure(error: BaseException) -> str:
     """The first cause of a network's error, in its own words."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return " ".join(str(error).split())[:120] or type(error).__name__
+    return shorten(str(error), 120, placeholder=" ...") or type(error).__name__
 
 
 def why_unreachable(model: str, file: str = "config.json", revision: str | None = None) -> str | None:

@@ -11,6 +11,13 @@ from scipy.special import stdtrit
 
 from affuse.evaluation.intervals import LEVEL, Interval, speakers_of
 
+DIMENSION_METRICS = {
+    "ccc": "CCC",
+    "pearson": "Pearson",
+    "rmse": "RMSE",
+    "mae": "MAE",
+}  # name -> as it is shown
+
 
 class DimensionMetrics(NamedTuple):
     """How well answers agree with ratings.

@@ -29,7 +29,7 @@ class DimensionLoss(TaskLoss):
     reads_logits: ClassVar[bool] = True
 
     def __init__(self, num_classes: One, dim: Width, reduction: Reduction = "mean") -> None:
-        super().__init__(2, dim, reduction)
+        super().__init__(2, dim, reduction)  # the least that a loss of classes takes
         self.num_classes = num_classes
 
     def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:

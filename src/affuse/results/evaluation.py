@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affuse.arguments import checked
+from affuse.evaluation.dimensions import DIMENSION_METRICS
 from affuse.names import counted
 from affuse.recipe.dimension import refuse_dimensions
 from affuse.results.display import as_html, decimals, percent
@@ -184,10 +185,7 @@ def _of_ratings(of: Mapping[Any, Mapping[Any, Any]]) -> dict[str, Any]:
     """A regression for reading: CCC with its interval, Pearson's correlation, and errors in units of the ratings."""
     ccc = of["ccc"]
     span = f" [{decimals(ccc['low'])}, {decimals(ccc['high'])}]" if ccc["low"] == ccc["low"] else ""
-    cells = {
-        name: decimals(of[key]["value"])
-        for key, name in (("pearson", "Pearson"), ("rmse", "RMSE"), ("mae", "MAE"))
-    }
+    cells = {name: decimals(of[key]["value"]) for key, name in DIMENSION_METRICS.items() if key != "ccc"}
     return {
         "CCC [95 %]": f"{decimals(ccc['value'])}{span}",
         **cells,

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from affuse.models.network import Model
     from affuse.recipe import Recipe
 
-_OF_RATINGS = {"ccc": "CCC", "pearson": "Pearson", "rmse": "RMSE", "mae": "MAE"}
 _METRICS = ("acc", "bacc", "macro_f1", "weighted_f1")
 
 
@@ -140,12 +139,14 @@ class Run:
         """The test part's numbers: task, metric, value (0 to 1) and n; recall of a class is "recall <class>"."""
         import pandas as pd
 
+        from affuse.evaluation.dimensions import DIMENSION_METRICS
+
         rows: list[dict[str, Any]] = []
         for task, found in self.metrics.items():
             if "ccc" in found:
                 rows += [
                     {"task": task, "metric": name, "value": found[name], "n": found["n"]}
-                    for name in _OF_RATINGS
+                    for name in DIMENSION_METRICS
                 ]
                 continue
             values = {name: found[name] for name in _METRICS}
@@ -158,10 +159,12 @@ class Run:
         """The test part's numbers for reading: a line per task, in percent, but for a regression's."""
         import pandas as pd
 
+        from affuse.evaluation.dimensions import DIMENSION_METRICS
+
         lines: list[dict[str, Any]] = []
         for task, found in self.metrics.items():
             if "ccc" in found:
-                of_ratings = {name: f"{found[key]:.3f}" for key, name in _OF_RATINGS.items()}
+                of_ratings = {name: f"{found[key]:.3f}" for key, name in DIMENSION_METRICS.items()}
                 lines.append({"task": task, "n": found["n"], **of_ratings})
                 continue
             line = {
@@ -173,7 +176,8 @@ class Run:
             }
             recalls = ", ".join(f"{label} {percent(value)}" for label, value in found["recall"].items())
             lines.append(line | {"recall": recalls})
-        return pd.DataFrame(lines).astype({"n": int}).fillna("")
+        table = pd.DataFrame(lines)
+        return table.astype({"n": int}).fillna("") if len(table) else table
 
     @property
     def notes(self) -> list[str]:
