@@ -57,5 +57,5 @@ def refuse_dimensions(dimensions: Collection[str], done: str) -> None:
     if dimensions:
         raise AffuseError(
             f"A recipe with a task of kind regression ({listed(dimensions)}) cannot be {done} yet; leave that "
-            "task out. `affuse train` and `affuse evaluate` know such tasks."
+            "task out. `affuse train`, `compare`, `evaluate` and `report` know such tasks."
         )
