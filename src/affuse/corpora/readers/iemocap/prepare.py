@@ -131,6 +131,7 @@ def prepare(
         notes=notes,
         # the ceilings are those of turns whose consensus is one of the classes
         ceilings=stamp["ceilings"].get(protocol.classes, {}) if stamp and ties == "drop" else {},
+        rating_ceilings=stamp.get("rating_ceilings", {}) if stamp and keep_unlabelled else {},
     )
     _write_beside(Path(out), reading.annotations, set(table["id"]), check)
     return Corpus(table, info).save(out)

@@ -58,7 +58,11 @@ def relabel_votes(corpus: Corpus, rule: LabelProtocol) -> Corpus:
     spaces = corpus.info.label_spaces | {"emotion": rule.label_space}
     same = spaces == corpus.info.label_spaces and _labels(table) == _labels(corpus.table)
     ceilings = corpus.info.ceilings if same else {}
-    info = corpus.info.model_copy(update={"label_spaces": spaces, "ceilings": ceilings})
+    # ratings do not depend on the rule, but all turns must be there
+    rating_ceilings = corpus.info.rating_ceilings if rule.keep_unlabelled else {}
+    info = corpus.info.model_copy(
+        update={"label_spaces": spaces, "ceilings": ceilings, "rating_ceilings": rating_ceilings}
+    )
     return Corpus(table, info, corpus.folder)
 
 
