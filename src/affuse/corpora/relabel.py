@@ -8,6 +8,7 @@ import pandas as pd
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.labels import LabelMap, map_labels, with_labels
+from affuse.corpora.votes import renamed_votes
 from affuse.errors import AffuseError
 from affuse.parts.registry import unknown
 
@@ -40,4 +41,7 @@ def relabel(corpus: Corpus, maps: Mapping[str, LabelMap], require: Sequence[str]
             f"{corpus.info.name}: no utterance is left after the label maps for {', '.join(maps)}; "
             "compare them with the labels in the table."
         )
-    return Corpus(table, corpus.info.model_copy(update={"label_spaces": spaces}), corpus.folder)
+    votes = renamed_votes(corpus.annotations, corpus.info.vote_labels, maps)
+    return corpus.altered(
+        table, corpus.info.model_copy(update={"label_spaces": spaces, "vote_labels": votes})
+    )

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from affuse.corpora.annotations import ANNOTATIONS
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.corpus_files import COUNTS, corpus_outputs
 from affuse.errors import AffuseError
@@ -49,7 +50,6 @@ def prepare(
     """
     from affuse.corpora.generated import generate_release
     from affuse.corpora.generated.release import settings_of
-    from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
     from affuse.corpora.readers.iemocap.prepare import prepare as read
 
     progress = progress or Quiet()
