@@ -1,7 +1,7 @@
 """What each rater said of each utterance: ``annotations.parquet`` in a corpus folder.
 
-The only home of the file; ``corpora.votes`` counts what is in it. A row is one label or one rating that a rater gave; who
-gave it may be unknown.
+The only home of the file; ``corpora.votes`` counts what is in it. A row is one label or one rating that a rater gave;
+who gave it may be unknown.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ def check_annotations(
             raise AffuseError(f"{where}: {unknown(str(name), list(COLUMN_TYPES), 'columns of annotations')}.")
     if missing := [name for name in ("id", "task") if name not in table.columns]:
         raise AffuseError(f"{where} has no column {missing[0]!r}; it has {listed(map(str, table.columns))}.")
-    table = table.assign(**{name: value for name, value in _DEFAULTS.items() if name not in table.columns})
+    table = table.copy()
+    for name, value in _DEFAULTS.items():
+        if name not in table.columns:
+            table[name] = value
     count = pd.to_numeric(table["count"], errors="coerce")
     value = pd.to_numeric(table["value"], errors="coerce")
     label = table["label"].astype("string").str.strip().fillna("") != ""
