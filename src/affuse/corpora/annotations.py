@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.corpora.corpus_files import TABLE
+from affuse.corpora.corpus_files import ANNOTATIONS, TABLE
+from affuse.corpora.labels import LabelMap, map_labels
 from affuse.errors import AffuseError
 from affuse.files import replacing
 from affuse.names import listed, quote
 from affuse.parts.registry import unknown
 
-ANNOTATIONS = "annotations.parquet"  # beside utterances.parquet
 COLUMN_TYPES = {
     "id": "string",  # of the utterance
     "annotator": "string",  # blank: nobody knows who
@@ -125,6 +125,34 @@ def write_annotations(folder: Path, table: pd.DataFrame | None) -> None:
         return
     with replacing(path) as temporary:
         table.to_parquet(temporary, index=False)
+
+
+def renamed_votes(
+    annotations: pd.DataFrame | None,
+    vote_labels: Mapping[str, Mapping[str, str | None]],
+    maps: Mapping[str, LabelMap],
+) -> dict[str, dict[str, str | None]]:
+    """Carry maps of a corpus's labels on to its votes: the new ``CorpusInfo.vote_labels``.
+
+    Args:
+        annotations: What raters said; None: nothing, and nothing changes.
+        vote_labels: What the votes' labels were called before.
+        maps: Task -> its map of labels, as ``labels.map_labels`` takes it.
+    """
+    found = {task: dict(names) for task, names in vote_labels.items()}
+    if annotations is None:
+        return found
+    for task, mapping in maps.items():
+        labels = annotations.loc[(annotations["task"] == task) & annotations["label"].notna(), "label"]
+        before = [found.get(task, {}).get(label, label) for label in labels.unique()]
+        after = map_labels(pd.Series(before, dtype="string"), mapping)
+        names = {
+            str(label): None if pd.isna(name) else str(name)
+            for label, name in zip(labels.unique(), after, strict=True)
+        }
+        if names:
+            found[task] = names
+    return found
 
 
 def _from_old(table: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from affuse.arguments import checked
 from affuse.corpora import overview
-from affuse.corpora.annotations import ANNOTATIONS, check_annotations, read_annotations, write_annotations
+from affuse.corpora.annotations import check_annotations, read_annotations, write_annotations
 from affuse.corpora.corpus_files import INFO, TABLE, check_corpus_folder, corpus_outputs
 from affuse.corpora.normalise import normalise
 from affuse.corpora.schema import (
@@ -111,6 +111,7 @@ class Corpus:
         labels: Mapping[str, Sequence[str] | Mapping[str, str | None]] | None = None,
         media_root: str | Path | None = None,
         columns: Mapping[str, str] | None = None,
+        votes: str = "",
         require: Sequence[str] = (),
         licence: str = "",
         language: str = "",
@@ -131,6 +132,7 @@ class Corpus:
                 here takes the labels it finds, sorted.
             media_root: Folder that relative paths start from; None: the working folder.
             columns: Column of the corpus -> the frame's own name for it; "": it has none.
+            votes: The task that columns ``votes_<label>`` (how many raters gave each label) are of; "": emotion.
             require: Tasks whose label every utterance must have; others are left out.
             licence: Of the corpus, in words.
             language: Of the words, such as "en".
@@ -167,6 +169,7 @@ class Corpus:
                     else list(one)
                     for task, one in ({} if labels is None else labels).items()
                 },
+                "votes": votes,
                 "require": list(require),
                 "media_root": str(base),
                 "name": name,
@@ -177,7 +180,7 @@ class Corpus:
             }
         )
         checked = check_table(read_frame(frame), options, base, name)
-        return cls(checked.table, checked.info, remarks=checked.remarks)
+        return cls(checked.table, checked.info, remarks=checked.remarks, annotations=checked.annotations)
 
     def to_frame(self) -> pd.DataFrame:
         """A copy of the table: one row per utterance, blank cells null."""
@@ -310,7 +313,7 @@ class Corpus:
             AffuseError: The folder has such files.
         """
         folder, annotations = Path(folder), self.annotations
-        outputs = corpus_outputs(folder, beside=(ANNOTATIONS,), overwrite=overwrite)
+        outputs = corpus_outputs(folder, overwrite=overwrite)
         if not outputs.overwrite and (folder / INFO).is_file():
             other = Corpus.load(folder).info.name
             if other != self.info.name:

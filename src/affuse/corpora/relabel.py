@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from affuse.corpora.annotations import renamed_votes
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.labels import LabelMap, map_labels, with_labels
-from affuse.corpora.votes import renamed_votes
 from affuse.errors import AffuseError
 from affuse.parts.registry import unknown
 

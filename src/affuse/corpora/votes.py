@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.labels import LabelMap, map_labels
 from affuse.corpora.vocabulary import same_label
 from affuse.errors import AffuseError
 from affuse.names import listed
@@ -98,34 +97,6 @@ def rating_counts(corpus: Corpus, task: str) -> pd.DataFrame:
     counts = rows.pivot_table(index="id", columns="value", values="count", aggfunc="sum")
     counts = counts.reindex(index=corpus.table["id"])
     return counts.fillna(0).astype("int64").rename_axis(index="id", columns=None)
-
-
-def renamed_votes(
-    annotations: pd.DataFrame | None,
-    vote_labels: Mapping[str, Mapping[str, str | None]],
-    maps: Mapping[str, LabelMap],
-) -> dict[str, dict[str, str | None]]:
-    """Carry maps of a corpus's labels on to its votes: the new ``CorpusInfo.vote_labels``.
-
-    Args:
-        annotations: What raters said; None: nothing, and nothing changes.
-        vote_labels: What the votes' labels were called before.
-        maps: Task -> its map of labels, as ``labels.map_labels`` takes it.
-    """
-    found = {task: dict(names) for task, names in vote_labels.items()}
-    if annotations is None:
-        return found
-    for task, mapping in maps.items():
-        labels = annotations.loc[(annotations["task"] == task) & annotations["label"].notna(), "label"]
-        before = [found.get(task, {}).get(label, label) for label in labels.unique()]
-        after = map_labels(pd.Series(before, dtype="string"), mapping)
-        names = {
-            str(label): None if pd.isna(name) else str(name)
-            for label, name in zip(labels.unique(), after, strict=True)
-        }
-        if names:
-            found[task] = names
-    return found
 
 
 def _votes_of(corpus: Corpus, task: str, classes: Sequence[str], merge: Mapping[str, str]) -> pd.DataFrame:

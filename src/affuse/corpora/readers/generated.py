@@ -8,7 +8,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from affuse.corpora.annotations import ANNOTATIONS
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.corpus_files import COUNTS, corpus_outputs
 from affuse.errors import AffuseError
@@ -61,7 +60,7 @@ def prepare(
         raise AffuseError(
             f"{out} holds a generated corpus of other settings ({settings}); name a new folder."
         )
-    corpus_outputs(out, (), (ANNOTATIONS, COUNTS))
+    corpus_outputs(out, (), (COUNTS,))
     generate_release(
         release, sessions=sessions, dialogs=dialogs, turns=turns, seed=seed, video=video,
         jobs=jobs or os.cpu_count() or 1, progress=progress.count("generated dialogs"),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import Field, ValidationError
 
-from affuse.corpora.annotations import ANNOTATIONS, annotation_table
+from affuse.corpora.annotations import annotation_table
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.corpus_files import COUNTS, writes_corpus
 from affuse.corpora.label_protocol import Classes, LabelProtocol, Scenario, Ties
@@ -30,7 +30,7 @@ from affuse.progress import Progress, Quiet
 _LISTED = 20  # findings that are given one by one
 
 
-@writes_corpus(ANNOTATIONS, COUNTS)
+@writes_corpus(COUNTS)
 def prepare(
     source: str | Path,
     out: str | Path,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from affuse.corpora.annotations import ANNOTATIONS
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.corpus_files import ANNOTATIONS
 from affuse.corpora.label_protocol import LabelProtocol
 from affuse.corpora.readers.iemocap.evaluation import Vote
 from affuse.corpora.readers.iemocap.labels import label_turn, takes
