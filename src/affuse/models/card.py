@@ -288,7 +288,7 @@ def _gaps(results: Mapping[str, TaskResult]) -> list[str]:
 
 
 def _confidence(model: Model) -> list[str]:
-    """What the confidences of ``affuse predict`` are worth, task by task."""
+    """What the confidences and bands of ``affuse predict`` are worth, task by task."""
     lines = []
     for task in model.label_spaces:
         one = model.defaults.of_task(task)
@@ -301,7 +301,11 @@ def _confidence(model: Model) -> list[str]:
             else "none is called unsure"
         )
         lines.append(f"- {task}: temperature {one.temperature:.2f} {one.source}; {unsure}.")
-    few = [note for note in model.defaults.notes(model.label_spaces) if "rest on little" in note]
+    for task in model.dimensions:
+        band = model.defaults.band_of(task)
+        lines.append(f"- {task}: {band.source}.")
+    notes = model.defaults.notes(model.label_spaces, model.dimensions)
+    few = [note for note in notes if "rest on little" in note or "may lie outside" in note]
     return ["### Confidence", "", *lines, *(["", *few] if few else []), ""]
 
 
