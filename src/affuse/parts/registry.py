@@ -73,6 +73,7 @@ PARTS: dict[str, dict[str, str]] = {
         "mse": "affuse.losses.errors_of_ratings:SquaredErrorLoss",
         "mae": "affuse.losses.errors_of_ratings:AbsoluteErrorLoss",
         "huber": "affuse.losses.errors_of_ratings:HuberLoss",
+        "binary_cross_entropy": "affuse.losses.binary_cross_entropy:BinaryCrossEntropyLoss",
     },
     "weightings": {
         "static": "affuse.weighting.static:StaticWeighting",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from affuse.arguments import checked
 from affuse.evaluation.dimensions import DIMENSION_METRICS
 from affuse.names import counted
-from affuse.recipe.dimension import refuse_dimensions
+from affuse.recipe.kinds import refuse_kinds
 from affuse.results.display import as_html, decimals, percent
 from affuse.training.comparison_folder import PAGE
 from affuse.training.evaluate import TABLES, write_evaluation
@@ -147,10 +147,11 @@ class Evaluation(Tables):
         from affuse.files.outputs import Outputs
         from affuse.reports.pages.evaluation import write_evaluation_page
 
-        rated = (
-            self.metrics.loc[self.metrics["metric"] == "ccc", "task"].tolist() if len(self.metrics) else []
+        rated, several = (
+            self.metrics.loc[self.metrics["metric"] == metric, "task"].tolist() if len(self.metrics) else []
+            for metric in ("ccc", "map")
         )
-        refuse_dimensions(rated, "reported")
+        refuse_kinds("reported", regression=rated, multilabel=several)
         page = Path(path or (self.folder or Path()) / PAGE)
         outputs = Outputs.current(page.parent, "report", overwrite=overwrite, deep=False)
         outputs.check([page])

@@ -31,6 +31,7 @@ from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import Skipped, Source
 from affuse.training.inputs import reads_text, without_absent
 from affuse.training.random_state import own_random_state
+from affuse.training.label_sets import check_trained, rarest
 from affuse.training.ratings import thirds
 from affuse.training.runfolder import RunFolder
 from affuse.training.seen import Marks
@@ -181,7 +182,8 @@ def set_up(
     # a misspelt option or fold is told before an hour of encoding
     for fold in folds:
         check_fold(split, fold)
-    check_network(recipe, labelled.spaces)
+    check_network(recipe, labelled.names)
+    check_trained(split, labelled.label_sets, labelled.sets)
     clips = read_clips(corpus, recipe, list(labelled.table["id"]), cache, progress, device)
     experiment = Experiment(corpus, recipe, labelled, split, clips, notes)
     if reads_text(recipe) and experiment.transcript_overlap > 0:
@@ -193,8 +195,14 @@ def set_up(
 
 
 def balanced_by(labelled: LabelledTable, recipe: Recipe) -> tuple[pd.DataFrame, str]:
-    """The table and the column whose labels a split balances: the first task's classes, or thirds of its ratings."""
+    """The table and the column whose labels a split balances.
+
+    The first task's classes; without such a task, thirds of its ratings or each utterance's rarest label.
+    """
     task = next(iter(recipe.classified or recipe.tasks))
+    if task in recipe.label_sets:
+        rows = np.array(list(labelled.sets[task].values()))
+        return labelled.table.assign(**{task: rarest(rows, labelled.label_sets[task])}), task
     if task in recipe.dimensions:
         return labelled.table.assign(**{task: thirds(labelled.table[task])}), task
     return labelled.table, task
@@ -206,10 +214,10 @@ def check_fold(split: Split, fold: int) -> None:
         raise AffuseError(f"There is no fold {fold}; this split has folds {_span(split.folds)}.")
 
 
-def check_network(recipe: Recipe, spaces: Mapping[str, list[str]]) -> None:
+def check_network(recipe: Recipe, names: Mapping[str, list[str]]) -> None:
     """Build network and weighting once, for the AffuseError of an option that does not fit."""
     with own_random_state():
-        Model(recipe, spaces)
+        Model(recipe, names)
         build_weighting(recipe.weighting, list(recipe.tasks))
 
 

@@ -9,7 +9,7 @@ from affuse.files import write_text
 from affuse.files.outputs import Outputs
 from affuse.names import counted
 from affuse.progress import Progress, Quiet
-from affuse.recipe.dimension import refuse_dimensions
+from affuse.recipe.kinds import refuse_kinds
 from affuse.reports.blocks import Section
 from affuse.reports.render.html import to_html
 from affuse.reports.render.markdown import to_markdown
@@ -41,7 +41,10 @@ def write_run_page(
     """
     folder, progress = Path(folder), progress or Quiet()
     tasks = RunFolder(folder).recipe_fields().get("tasks") or {}
-    refuse_dimensions([name for name, task in tasks.items() if task.get("kind") == "regression"], "reported")
+    by_kind = {
+        kind: [name for name, task in tasks.items() if task.get("kind") == kind] for kind in ("regression", "multilabel")
+    }
+    refuse_kinds("reported", **by_kind)
     outputs = Outputs.current(folder, "report", deep=False)
     outputs.check([folder / name for name in (PAGE, MARKDOWN, *([UTTERANCES] if corpus is not None else []))])
     if corpus is not None and RunFolder(folder).finished:
