@@ -28,6 +28,7 @@ from affuse.evaluation.intervals import (
     speakers_in_words,
     speakers_of,
 )
+from affuse.evaluation.label_sets import LABEL_SET_METRICS, f1_interval, has_set, measure_label_sets
 from affuse.evaluation.metrics import METRICS, Metrics
 from affuse.evaluation.predictions import measure_table
 
@@ -37,8 +38,9 @@ class Measurement:
     """What ``measure_predictions`` found; shares are 0 to 1.
 
     Args:
-        metrics: task, metric (acc, bacc, macro_f1, weighted_f1; of a regression ccc, pearson, rmse, mae), value, low,
-            high (95 % over speakers, of acc, bacc and ccc; else NaN), n (utterances), speakers.
+        metrics: task, metric (acc, bacc, macro_f1, weighted_f1; of a regression ccc, pearson, rmse, mae; of several
+            labels at once macro_f1, micro_f1, map, and ``f1 <label>`` of each), value, low, high (95 % over speakers,
+            of acc, bacc and ccc, and of several labels of macro_f1 and micro_f1; else NaN), n (utterances), speakers.
         recalls: task, class, n, recall, and how many were called each class: ``called <class>``.
         groups: task, grouping (gender, dialog type), group, metric (acc, bacc), value, low, high, n, speakers, p. Of
             two groups also their difference, which alone has a p value. Without lines where no group is known.
@@ -58,6 +60,7 @@ def measure_predictions(
     spaces: Mapping[str, Sequence[str]],
     utterances: pd.DataFrame,
     dimensions: Sequence[str] = (),
+    label_sets: Mapping[str, Sequence[str]] | None = None,
 ) -> Measurement:
     """Measure every task that some row of a prediction table has the label of.
 
@@ -67,6 +70,7 @@ def measure_predictions(
         utterances: Indexed by utterance id: ``speaker`` (null where unknown) and, where known, ``gender`` and
             ``scenario``.
         dimensions: The regressions.
+        label_sets: Task -> its labels, of the tasks of several labels at once.
 
     Examples:
         >>> predictions = pd.DataFrame({
@@ -97,6 +101,9 @@ def measure_predictions(
     for task in dimensions:
         if has_rating(predictions, task):
             metrics += _of_ratings(task, predictions, speakers)
+    for task, labels in (label_sets or {}).items():
+        if has_set(predictions, task).any():
+            metrics += _of_sets(task, predictions, labels, speakers)
     return Measurement(
         metrics=pd.DataFrame(metrics),
         recalls=pd.DataFrame(recalls),
@@ -127,6 +134,35 @@ def _of_ratings(task: str, predictions: pd.DataFrame, speakers: pd.Series) -> li
         _, low, high = ends if name == "ccc" else unknown
         line = {"task": task, "metric": name, "value": value, "low": low, "high": high}
         lines.append({**line, "n": n, "speakers": count})
+    return lines
+
+
+def _of_sets(
+    task: str, predictions: pd.DataFrame, labels: Sequence[str], speakers: pd.Series
+) -> list[dict[str, object]]:
+    found = measure_label_sets(predictions, task, labels)
+    count = speakers_of(predictions["id"][has_set(predictions, task)], speakers).nunique()
+    unknown = Interval(float("nan"), float("nan"), float("nan"))
+    lines: list[dict[str, object]] = []
+    for name in LABEL_SET_METRICS:
+        ends = unknown if name == "map" else f1_interval(predictions, task, labels, speakers, name)
+        line = {
+            "task": task,
+            "metric": name,
+            "value": getattr(found, name),
+            "low": ends.low,
+            "high": ends.high,
+        }
+        lines.append({**line, "n": found.n, "speakers": count})
+    for label, value in found.f1.items():
+        line = {
+            "task": task,
+            "metric": f"f1 {label}",
+            "value": value,
+            "low": unknown.low,
+            "high": unknown.high,
+        }
+        lines.append({**line, "n": found.support[label], "speakers": count})
     return lines
 
 

@@ -63,6 +63,21 @@ class RatingResult:
 
 
 @dataclass(frozen=True)
+class SetResult:
+    """A task of several labels at once on the test part; 0 to 1.
+
+    Args:
+        intervals: Macro- and micro-F1 by name, with their 95 % intervals over speakers.
+        mean_precision: mAP.
+        f1: Label -> F1, NaN of one that no utterance has.
+    """
+
+    intervals: dict[str, Interval]
+    mean_precision: float
+    f1: dict[str, float]
+
+
+@dataclass(frozen=True)
 class CardFacts:
     """What a card says that the model itself does not know.
 
@@ -78,6 +93,7 @@ class CardFacts:
         tested: what the intervals cannot know of the test speakers, in sentences.
         training: why the numbers say little of the method, "" where the network trained.
         ratings: regression -> its numbers, of those that have a test rating.
+        sets: task of several labels -> its numbers, of those that have test labels.
     """
 
     corpus: CorpusInfo
@@ -91,6 +107,7 @@ class CardFacts:
     tested: list[str]
     training: str
     ratings: dict[str, RatingResult] = field(default_factory=dict[str, RatingResult])
+    sets: dict[str, SetResult] = field(default_factory=dict[str, SetResult])
 
 
 def card_text(model: Model, facts: CardFacts) -> str:
@@ -137,6 +154,14 @@ def _front_matter(model: Model, facts: CardFacts) -> str:
         for task, result in facts.ratings.items()
         if result.ccc.value == result.ccc.value
     ]  # fmt: skip
+    results += [
+        EvalResult(
+            task_type="other", task_name=f"{task} recognition", dataset_type=slug, dataset_name=info.title,
+            dataset_split="test", metric_type="f1", metric_name=f"{task} {name}", metric_value=round(one.value, 4),
+        )
+        for task, result in facts.sets.items()
+        for name, one in result.intervals.items()
+    ]  # fmt: skip
     return "---\n" + ModelCardData(
         model_name=model.recipe.name,
         library_name="affuse",
@@ -160,6 +185,8 @@ def _introduction(model: Model) -> list[str]:
              for task, space in model.label_spaces.items()]  # fmt: skip
     tasks += [f"- **{task}**: a number from {low:g} to {high:g}; loss {loss_name(recipe.tasks[task].loss)}"
               for task, (low, high) in model.dimensions.items()]  # fmt: skip
+    tasks += [f"- **{task}**: any of {', '.join(labels)}; loss {loss_name(recipe.tasks[task].loss)}"
+              for task, labels in model.label_sets.items()]  # fmt: skip
     return [
         f"# {recipe.name}",
         "",
@@ -264,8 +291,16 @@ def _results(facts: CardFacts) -> list[str]:
         span = f"{low:.3f} to {high:.3f}" if low == low else "not defined"
         lines.append(f"| {task} | CCC | {value:.3f} | {span} |")
         lines += [f"| {task} | {name} | {number:.3f} | |" for name, number in result.others.items()]
+    for task, result in facts.sets.items():
+        for name, (value, low, high) in result.intervals.items():
+            span = f"{100 * low:.1f} to {100 * high:.1f}" if low == low else "not defined"
+            lines.append(f"| {task} | {name} | {100 * value:.1f} | {span} |")
+        lines.append(f"| {task} | mAP | {100 * result.mean_precision:.1f} | |")
     for note in facts.tested:
         lines += ["", note]
+    for task, result in facts.sets.items():
+        told = [f"{label} {100 * f1:.1f}" for label, f1 in result.f1.items() if f1 == f1]
+        lines += ["", f"F1 of {task}: {', '.join(told)}."]
     for task, result in facts.results.items():
         told = [f"{label} {100 * recall:.1f}" for label, recall in result.recalls.items() if recall == recall]
         lines += ["", f"Recall of {task}: {', '.join(told)}."]
@@ -301,6 +336,15 @@ def _confidence(model: Model) -> list[str]:
             else "none is called unsure"
         )
         lines.append(f"- {task}: temperature {one.temperature:.2f} {one.source}; {unsure}.")
+    for task, labels in model.label_sets.items():
+        least = zip(labels, model.defaults.thresholds_of(task, labels), strict=True)
+        told = ", ".join(f"{label} {one:.2f}" for label, one in least)
+        how = (
+            "fitted on validation"
+            if task in model.defaults.thresholds
+            else "not fitted: there was no validation part"
+        )
+        lines.append(f"- {task}: each label is told from a probability of its own ({how}): {told}.")
     few = [note for note in model.defaults.notes(model.label_spaces) if "rest on little" in note]
     return ["### Confidence", "", *lines, *(["", *few] if few else []), ""]
 

@@ -34,6 +34,7 @@ PARTS: dict[str, dict[str, str]] = {
         "emodb": "affuse.corpora.readers.emodb:prepare",
         "ravdess": "affuse.corpora.readers.ravdess:prepare",
         "meld": "affuse.corpora.readers.meld:prepare",
+        "goemotions": "affuse.corpora.readers.goemotions:prepare",
         "csv": "affuse.corpora.readers.table:prepare",
     },
     "encoders": {

@@ -90,7 +90,9 @@ class Recipe(Section):
         if self.training.criterion == "ccc" and not self.dimensions:
             raise ValueError("training.criterion ccc needs a task of kind regression; take bacc, acc or loss")
         if self.training.criterion == "macro_f1" and not self.label_sets:
-            raise ValueError("training.criterion macro_f1 needs a task of kind multilabel; take bacc, acc or loss")
+            raise ValueError(
+                "training.criterion macro_f1 needs a task of kind multilabel; take bacc, acc or loss"
+            )
         return self
 
     @property

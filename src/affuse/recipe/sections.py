@@ -74,7 +74,9 @@ class Task(Section):
             if self.range is not None:
                 raise ValueError("range is of kind: regression; add that, or leave range out")
             if self.kind == "multilabel" and self.classifier != "auto":
-                raise ValueError("classifier: svm tells one class, and kind: multilabel several; leave classifier out")
+                raise ValueError(
+                    "classifier: svm tells one class, and kind: multilabel several; leave classifier out"
+                )
             return self
         if self.range is None:
             raise ValueError("kind: regression needs the lowest and highest value, such as range: [1, 5]")

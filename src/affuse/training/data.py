@@ -37,7 +37,12 @@ class LabelledTable(NamedTuple):
         str, dict[str, float]
     ]  # regression -> id -> rating in units of half its range, NaN where blank
     label_sets: dict[str, list[str]]  # task of several labels -> labels, in order
-    sets: dict[str, dict[str, np.ndarray]]  # task of several labels -> id -> (labels,) of 0 and 1, NaN where blank
+    sets: dict[
+        str, dict[str, np.ndarray]
+    ]  # task of several labels -> id -> (labels,) of 0 and 1, NaN where blank
+    foreign: dict[
+        str, dict[str, int]
+    ]  # task of several labels -> label that is left out -> utterances that have it
 
     @property
     def names(self) -> dict[str, list[str]]:
@@ -140,10 +145,12 @@ def label_table(
         for task, dimension in recipe.dimensions.items()
     }
     sets = {
-        task: dict(zip(kept["id"], one.rows[labelled.to_numpy()], strict=True)) for task, one in several.items()
+        task: dict(zip(kept["id"], one.rows[labelled.to_numpy()], strict=True))
+        for task, one in several.items()
     }
     label_sets = {task: one.labels for task, one in several.items()}
-    return LabelledTable(kept, spaces, codes, int((~labelled).sum()), ratings, label_sets, sets)
+    foreign = {task: one.foreign for task, one in several.items() if one.foreign}
+    return LabelledTable(kept, spaces, codes, int((~labelled).sum()), ratings, label_sets, sets, foreign)
 
 
 def _in_corpus(labels: Iterable[str], known: list[str], field: str, task: str) -> list[str]:

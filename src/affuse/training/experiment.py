@@ -30,8 +30,8 @@ from affuse.training.clip_plan import ClipPlan, read_clips
 from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import Skipped, Source
 from affuse.training.inputs import reads_text, without_absent
+from affuse.training.label_sets import check_trained, foreign_in_words, rarest
 from affuse.training.random_state import own_random_state
-from affuse.training.label_sets import check_trained, rarest
 from affuse.training.ratings import thirds
 from affuse.training.runfolder import RunFolder
 from affuse.training.seen import Marks
@@ -175,6 +175,8 @@ def set_up(
         progress.say(
             f"{labelled.left_out} of {len(corpus)} utterances have none of the recipe's labels: left out."
         )
+    for task, counts in labelled.foreign.items():
+        progress.say(foreign_in_words(task, counts, f"tasks.{task}.classes"))
     table, task = balanced_by(labelled, recipe)
     split = make_split(table, recipe.protocol, task)
     if split.stamp:

@@ -59,7 +59,11 @@ def label_sets_of(
     if task not in table.columns:
         if of_model is not None:
             return _blank(of_model, len(table))
-        texts = [one for one in table.columns if not is_numeric_dtype(table[one]) and JOINT in "".join(_some(table[one]))]
+        texts = [
+            one
+            for one in table.columns
+            if not is_numeric_dtype(table[one]) and JOINT in "".join(_some(table[one]))
+        ]
         raise AffuseError(
             f"{unknown(task, texts or ['none'], 'columns of labels')} of the corpus {name}; change the recipe's tasks, "
             "or prepare the corpus with that column."
@@ -68,8 +72,8 @@ def label_sets_of(
     if column.notna().any() and is_numeric_dtype(column):
         row = table[column.notna()].iloc[0]
         raise AffuseError(
-            f"tasks.{task}: kind: multilabel needs a column of labels joined by {JOINT!r}, and utterance {row['id']} of "
-            f"{name} has {quote(row[task])} there; write such a column, or take kind: regression."
+            f"tasks.{task}: kind: multilabel needs a column of labels joined by {JOINT!r}, and utterance {row['id']} "
+            f"of {name} has {quote(row[task])} there; write such a column, or take kind: regression."
         )
     sets = [None if pd.isna(cell) else [tidy(one) for one in parted(str(cell))] for cell in column]
     known = _known(corpus, task, sets)
@@ -92,13 +96,21 @@ def label_sets_of(
 
 
 def rarest(rows: np.ndarray, labels: Sequence[str]) -> list[str | None]:
-    """The rarest label of each row, None where it has none: what a split balances (after Sechidis et al. 2011)."""
+    """The rarest label of each row, ";" where none applies, None of a blank: what a split balances.
+
+    After Sechidis et al. 2011, "On the stratification of multi-label data", who share out the rarest label first.
+    """
     order = np.argsort(np.nansum(rows, axis=0), kind="stable")
-    ranked = rows[:, order] == 1
-    return [labels[order[row.argmax()]] if row.any() else None for row in ranked]
+    found: list[str | None] = []
+    for row in rows[:, order]:
+        there = np.flatnonzero(row == 1)
+        found.append(labels[order[there[0]]] if len(there) else None if np.isnan(row).any() else JOINT)
+    return found
 
 
-def check_trained(split: Split, labels: Mapping[str, Sequence[str]], rows: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+def check_trained(
+    split: Split, labels: Mapping[str, Sequence[str]], rows: Mapping[str, Mapping[str, np.ndarray]]
+) -> None:
     """Raise AffuseError where a fold has a label on no training row: it would learn never to tell it.
 
     Args:
@@ -116,6 +128,12 @@ def check_trained(split: Split, labels: Mapping[str, Sequence[str]], rows: Mappi
                     f"tasks.{task}: no training utterance of fold {fold} has {listed(missing)}; leave that out of "
                     "classes, or change the split."
                 )
+
+
+def foreign_in_words(task: str, counts: Mapping[str, int], where: str) -> str:
+    """What was left out of the labels of a task, in a sentence: a misspelt one should not go unseen."""
+    told = listed(f"{label} {n}" for label, n in sorted(counts.items(), key=lambda one: (-one[1], one[0])))
+    return f"Labels of {task} that are not among {where} are left out (utterances): {told}."
 
 
 def _some(column: pd.Series) -> list[str]:
@@ -194,7 +212,5 @@ def _check(found: LabelSets, task: str, name: str) -> None:
     if empty:
         raise AffuseError(f"tasks.{task}: no utterance is labelled {listed(empty)}; leave it out of classes.")
     if len(found.labels) < 2:
-        raise AffuseError(
-            f"{name} has {counted(len(found.labels), 'label')} only for {task} ({', '.join(found.labels) or 'none'}); "
-            "several labels at once are at least two."
-        )
+        only = f"{counted(len(found.labels), 'label')} only ({', '.join(found.labels) or 'none'})"
+        raise AffuseError(f"tasks.{task}: {name} has {only}; kind: multilabel needs two at least.")

@@ -128,7 +128,9 @@ def table_of(
         for task, dimension in model.dimensions.items()
     }
     sets = {
-        task: SetAnswers(names, labels[task], answers.label_probabilities[task], model.defaults.thresholds_of(task, names))
+        task: SetAnswers(
+            names, labels[task], answers.label_probabilities[task], model.defaults.thresholds_of(task, names)
+        )
         for task, names in model.label_sets.items()
     }
     return prediction_table(clips.ids, role, fold, probabilities, labels, model.label_spaces, ratings, sets)

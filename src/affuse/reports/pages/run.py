@@ -42,7 +42,8 @@ def write_run_page(
     folder, progress = Path(folder), progress or Quiet()
     tasks = RunFolder(folder).recipe_fields().get("tasks") or {}
     by_kind = {
-        kind: [name for name, task in tasks.items() if task.get("kind") == kind] for kind in ("regression", "multilabel")
+        kind: [name for name, task in tasks.items() if task.get("kind") == kind]
+        for kind in ("regression", "multilabel")
     }
     refuse_kinds("reported", **by_kind)
     outputs = Outputs.current(folder, "report", deep=False)
