@@ -21,6 +21,7 @@ from affuse.evaluation.label_sets import fit_thresholds, measure_label_sets, mem
 from affuse.fusion.base import Opinions
 from affuse.models.parts import resolve_encoder
 from affuse.parts import registry
+from affuse.progress import Quiet
 from affuse.recipe import Modality
 from affuse.sequence import FeatureSequence
 from affuse.serving.engine.side import Side
@@ -135,7 +136,7 @@ def test_labels_are_merged_and_left_out(corpus: Corpus, tmp_path: Path) -> None:
 def test_an_utterance_of_other_labels_alone_is_blank_and_said(corpus: Corpus, tmp_path: Path) -> None:
     said: list[str] = []
 
-    class Said(affuse.progress.Quiet):
+    class Said(Quiet):
         def say(self, sentence: str) -> None:
             said.append(sentence)
 

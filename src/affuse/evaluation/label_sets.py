@@ -58,10 +58,9 @@ class SetAnswers(NamedTuple):
         """<task> ("a;b", ";" for none of them, "" where blank), <task>_predicted, <task>_p_<label>."""
         probabilities = self.probabilities.astype(np.float64).round(DIGITS)
         blank = np.isnan(self.truth).any(axis=1)
+        there = [joined(row, self.labels) for row in self.truth == 1]
         found: dict[str, object] = {
-            task: [
-                "" if no else joined(row, self.labels) for row, no in zip(self.truth == 1, blank, strict=True)
-            ],
+            task: ["" if no else text for text, no in zip(there, blank.tolist(), strict=True)],
             f"{task}_predicted": [joined(row, self.labels) for row in told(probabilities, self.thresholds)],
         }
         return found | {f"{task}_p_{label}": probabilities[:, i] for i, label in enumerate(self.labels)}

@@ -204,7 +204,8 @@ def balanced_by(labelled: LabelledTable, recipe: Recipe) -> tuple[pd.DataFrame, 
     task = next(iter(recipe.classified or recipe.tasks))
     if task in recipe.label_sets:
         rows = np.array(list(labelled.sets[task].values()))
-        return labelled.table.assign(**{task: rarest(rows, labelled.label_sets[task])}), task
+        names = pd.Series(rarest(rows, labelled.label_sets[task]), labelled.table.index, dtype=object)
+        return labelled.table.assign(**{task: names}), task
     if task in recipe.dimensions:
         return labelled.table.assign(**{task: thirds(labelled.table[task])}), task
     return labelled.table, task
