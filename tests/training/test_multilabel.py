@@ -137,8 +137,8 @@ def test_an_utterance_of_other_labels_alone_is_blank_and_said(corpus: Corpus, tm
     said: list[str] = []
 
     class Said(Quiet):
-        def say(self, sentence: str) -> None:
-            said.append(sentence)
+        def say(self, message: str) -> None:
+            said.append(message)
 
     chosen = {**SMALL, "tasks": {"moods": {**SEVERAL, "classes": ["angry", "tense"]}}, "epochs": 1}
     run = affuse.train(

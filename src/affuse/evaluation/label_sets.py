@@ -58,7 +58,7 @@ class SetAnswers(NamedTuple):
         """<task> ("a;b", ";" for none of them, "" where blank), <task>_predicted, <task>_p_<label>."""
         probabilities = self.probabilities.astype(np.float64).round(DIGITS)
         blank = np.isnan(self.truth).any(axis=1)
-        there = [joined(row, self.labels) for row in self.truth == 1]
+        there = [joined(row, self.labels) for row in (self.truth == 1).tolist()]
         found: dict[str, object] = {
             task: ["" if no else text for text, no in zip(there, blank.tolist(), strict=True)],
             f"{task}_predicted": [joined(row, self.labels) for row in told(probabilities, self.thresholds)],

@@ -9,7 +9,8 @@ from affuse.evaluation.groups import group_gap
 from affuse.evaluation.intervals import Interval, speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.label_sets import LABEL_SET_METRICS, f1_interval, has_set, measure_label_sets
 from affuse.evaluation.predictions import measure_table
-from affuse.models.card import METRICS, CardFacts, Gap, RatingResult, SetResult, TaskResult
+from affuse.models.card import METRICS
+from affuse.models.card_facts import CardFacts, Gap, RatingResult, SetResult, TaskResult
 from affuse.training.experiment import Experiment
 
 

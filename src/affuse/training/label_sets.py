@@ -104,7 +104,9 @@ def rarest(rows: np.ndarray, labels: Sequence[str]) -> list[str | None]:
     found: list[str | None] = []
     for row in rows[:, order]:
         there = np.flatnonzero(row == 1)
-        found.append(labels[int(order[int(there[0])])] if len(there) else None if np.isnan(row).any() else JOINT)
+        found.append(
+            labels[int(order[int(there[0])])] if len(there) else None if np.isnan(row).any() else JOINT
+        )
     return found
 
 
