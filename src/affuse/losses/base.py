@@ -39,6 +39,20 @@ def known(labels: Tensor, dims: int | None = None) -> Tensor:
     return there if dims in (None, labels.dim()) else there.all(dim=-1)
 
 
+def blanked(labels: Tensor, there: Tensor) -> Tensor:
+    """Labels of which some are blank; see ``known``.
+
+    Args:
+        labels: (...) int64 class indices or floating ratings.
+        there: (...) bool, False where the label is to be blank.
+
+    Examples:
+        >>> blanked(torch.tensor([0, 1]), torch.tensor([True, False])).tolist()
+        [0, -1]
+    """
+    return torch.where(there, labels, torch.nan if labels.is_floating_point() else -1)
+
+
 class TaskLoss(Checked, nn.Module, ABC):
     """A loss of one task, called as ``loss(logits, embedding, labels)``; a label below 0 is blank and left out.
 

@@ -54,6 +54,11 @@ class LabelledTable(NamedTuple):
         """What ``Clips`` takes: codes, ratings and rows of all tasks."""
         return {**self.codes, **self.ratings, **self.sets}
 
+    @property
+    def outputs(self) -> dict[str, int]:
+        """Task -> how many numbers the network gives for it: one per class, or a rating."""
+        return {task: len(space) for task, space in self.spaces.items()} | dict.fromkeys(self.ratings, 1)
+
 
 def label_table(
     corpus: Corpus, recipe: Recipe, spaces_of_model: Mapping[str, list[str]] | None = None
@@ -210,9 +215,12 @@ class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
             of_batch = [clip[name] for _, clip in items]
             if any(clip is not None for clip in of_batch):
                 clips[name] = pad(of_batch)
-        labels = {task: labels[index] for task, labels in self.labels.items()}
-        single = {task: one.float() if one.is_floating_point() else one for task, one in labels.items()}
-        return Batch(clips, single, index)
+        return Batch(clips, {task: self.labels_of(task)[index] for task in self.labels}, index)
+
+    def labels_of(self, task: str) -> Tensor:
+        """The labels of all utterances as batches have them."""
+        labels = self.labels[task]
+        return labels.float() if labels.is_floating_point() else labels
 
 
 class BucketBatches(Sampler[list[int]]):

@@ -39,8 +39,6 @@ def unfit(recipe: Recipe, experiment: Experiment) -> str:
     trained = [name for name, modality in recipe.modalities.items() if not modality.frozen]
     if trained:
         return f"the encoder of {listed(trained)} is trained"
-    if recipe.dimensions:
-        return f"{listed(recipe.dimensions)} is a regression"
     if recipe.label_sets:
         return f"{listed(recipe.label_sets)} is multilabel"
     if reason := try_weighting(recipe):
@@ -49,7 +47,7 @@ def unfit(recipe: Recipe, experiment: Experiment) -> str:
     if reason := try_fusion(recipe.fusion, widths):
         return reason
     for task, choice in recipe.tasks.items():
-        if reason := try_loss(task, choice, len(experiment.labelled.spaces[task])):
+        if reason := try_loss(task, choice, experiment.labelled.outputs[task]):
             return reason
     return ""
 
