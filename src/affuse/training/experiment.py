@@ -17,6 +17,7 @@ from affuse.corpora.splits.overlap import transcript_overlap
 from affuse.corpora.splits.split import Split
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
+from affuse.evaluation.measures import Measure, measures_of
 from affuse.failures import SKIPPED
 from affuse.files import digest
 from affuse.models.foreign import foreign_code
@@ -73,6 +74,11 @@ class Experiment:
         shares = [transcript_overlap(self.labelled.table, self.split, fold) for fold in self.split.folds]
         known = [share for share in shares if not np.isnan(share)]
         return float(np.mean(known)) if known else float("nan")
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """Task -> what it is measured by, classes before ratings."""
+        return measures_of(self.labelled.spaces, list(self.labelled.ratings))
 
     @property
     def usable_ids(self) -> list[str]:

@@ -185,7 +185,7 @@ def end_run(run: Run, history: Sequence[Mapping[str, float]], best_epoch: int) -
         best_epoch,
         run.recipe.training,
         predictions,
-        run.experiment.labelled.spaces,
+        run.experiment.measures.values(),
     )
     run.folder.write_predictions(predictions)
     run.folder.write_embeddings(run.parts["test"].ids, answers["test"].embedding)
