@@ -32,6 +32,7 @@ from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import Skipped, Source
 from affuse.training.inputs import reads_text, without_absent
 from affuse.training.random_state import own_random_state
+from affuse.training.raters import said_by_raters
 from affuse.training.ratings import thirds
 from affuse.training.runfolder import RunFolder
 from affuse.training.seen import Marks
@@ -119,6 +120,14 @@ class Experiment:
             if not roles.get(role) and (role != "validation" or self.split.roles(fold).get(role)):
                 raise AffuseError(f"Fold {fold} has no usable {role} utterance; see {SKIPPED}.")
         return roles
+
+    @cached_property
+    def _votes(self) -> pd.DataFrame:
+        return said_by_raters(self.corpus, self.recipe, self.labelled.spaces)
+
+    def votes(self, ids: Sequence[str]) -> pd.DataFrame:
+        """What raters said of these utterances, see ``said_by_raters``; the same for all of its runs."""
+        return self._votes[self._votes["id"].isin(list(ids))]
 
     @cached_property
     def _statistics(self) -> dict[int, FeatureStatistics]:

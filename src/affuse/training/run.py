@@ -143,6 +143,7 @@ def begin_run(
     folder.write_environment(environment(experiment, fold, key))
     folder.write_recipe(recipe)
     folder.write_split(experiment.split.rows(fold))
+    folder.write_votes(experiment.votes(roles["test"]))
     folder.write_skipped(skipped_table(experiment.skipped, experiment.partial))
     with seeded(recipe.seed):
         model = Model(recipe, experiment.labelled.spaces)
