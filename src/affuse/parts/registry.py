@@ -33,6 +33,7 @@ PARTS: dict[str, dict[str, str]] = {
         "generated": "affuse.corpora.readers.generated:prepare",
         "emodb": "affuse.corpora.readers.emodb:prepare",
         "ravdess": "affuse.corpora.readers.ravdess:prepare",
+        "cremad": "affuse.corpora.readers.cremad:prepare",
         "meld": "affuse.corpora.readers.meld:prepare",
         "goemotions": "affuse.corpora.readers.goemotions:prepare",
         "csv": "affuse.corpora.readers.table:prepare",

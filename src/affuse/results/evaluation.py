@@ -12,7 +12,7 @@ from affuse.evaluation.dimensions import DIMENSION_METRICS
 from affuse.evaluation.label_sets import LABEL_SET_METRICS
 from affuse.names import counted
 from affuse.recipe.kinds import refuse_kinds
-from affuse.results.display import as_html, decimals, percent
+from affuse.results.display import as_html, decimals, percent, shown
 from affuse.training.comparison_folder import PAGE
 from affuse.training.evaluate import TABLES, write_evaluation
 from affuse.training.evaluate import Evaluation as Tables
@@ -94,7 +94,7 @@ class Evaluation(Tables):
         for row in self.groups.to_dict("records"):
             line: dict[str, Any] = {name: row[name] for name in ("task", "grouping", "group", "metric")}
             line["metric"] = str(line["metric"]).upper()
-            line["value [95 %]"] = percent(row["value"], row["low"], row["high"])
+            line["value [95 %]"] = shown(str(row["metric"]), row["value"], row["low"], row["high"])
             p = row.get("p", float("nan"))
             lines.append(
                 line | {"n": row["n"], "speakers": row["speakers"], "p": "" if p != p else f"{p:.3f}"}
@@ -151,11 +151,10 @@ class Evaluation(Tables):
         from affuse.files.outputs import Outputs
         from affuse.reports.pages.evaluation import write_evaluation_page
 
-        rated, several = (
-            self.metrics.loc[self.metrics["metric"] == metric, "task"].tolist() if len(self.metrics) else []
-            for metric in ("ccc", "map")
+        several = (
+            self.metrics.loc[self.metrics["metric"] == "map", "task"].tolist() if len(self.metrics) else []
         )
-        refuse_kinds("reported", regression=rated, multilabel=several)
+        refuse_kinds("reported", multilabel=several)
         page = Path(path or (self.folder or Path()) / PAGE)
         outputs = Outputs.current(page.parent, "report", overwrite=overwrite, deep=False)
         outputs.check([page])
@@ -193,15 +192,11 @@ class Evaluation(Tables):
 
 def _of_ratings(of: Mapping[Any, Mapping[Any, Any]]) -> dict[str, Any]:
     """A regression for reading: CCC with its interval, Pearson's correlation, and errors in units of the ratings."""
-    ccc = of["ccc"]
-    span = f" [{decimals(ccc['low'])}, {decimals(ccc['high'])}]" if ccc["low"] == ccc["low"] else ""
-    cells = {name: decimals(of[key]["value"]) for key, name in DIMENSION_METRICS.items() if key != "ccc"}
-    return {
-        "CCC [95 %]": f"{decimals(ccc['value'])}{span}",
-        **cells,
-        "n": ccc["n"],
-        "speakers": ccc["speakers"],
+    cells = {
+        f"{title} [95 %]": shown(name, of[name]["value"], of[name]["low"], of[name]["high"])
+        for name, title in DIMENSION_METRICS.items()
     }
+    return {**cells, "n": of["ccc"]["n"], "speakers": of["ccc"]["speakers"]}
 
 
 def _of_sets(of: Mapping[Any, Mapping[Any, Any]]) -> dict[str, Any]:

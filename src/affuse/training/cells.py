@@ -81,7 +81,10 @@ def plan_cells(
 
 def _shared_part(recipe: Recipe) -> str:
     """Digest of what features, labels and split depend on."""
-    labels = {task: (choice.classes, choice.merge) for task, choice in recipe.tasks.items()}
+    labels = {
+        task: (choice.kind, choice.range, choice.classes, choice.merge)
+        for task, choice in recipe.tasks.items()
+    }
     # modality dropout comes after the features
     modalities = {name: part.model_copy(update={"dropout": 0.0}) for name, part in recipe.modalities.items()}
     seen = recipe.corpus.model_dump_json(), recipe.protocol.model_dump_json()

@@ -84,7 +84,7 @@ def compare(
         AffuseError: before any training, where ``out`` is no comparison's folder or a variant does not fit the corpus.
     """
     for variant in variants:
-        refuse_kinds("compared", regression=variant.recipe.dimensions, multilabel=variant.recipe.label_sets)
+        refuse_kinds("compared", multilabel=variant.recipe.label_sets)
     out = Path(out)
     outputs = comparison_outputs(out)
     check_same_corpus(out, corpus)

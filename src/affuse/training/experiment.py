@@ -17,6 +17,7 @@ from affuse.corpora.splits.overlap import transcript_overlap
 from affuse.corpora.splits.split import Split
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
+from affuse.evaluation.measures import Measure, measures_of
 from affuse.failures import SKIPPED
 from affuse.files import digest
 from affuse.models.foreign import foreign_code
@@ -32,6 +33,7 @@ from affuse.training.features import Skipped, Source
 from affuse.training.inputs import reads_text, without_absent
 from affuse.training.label_sets import check_trained, foreign_in_words, rarest
 from affuse.training.random_state import own_random_state
+from affuse.training.raters import said_by_raters
 from affuse.training.ratings import thirds
 from affuse.training.runfolder import RunFolder
 from affuse.training.seen import Marks
@@ -76,6 +78,11 @@ class Experiment:
         return float(np.mean(known)) if known else float("nan")
 
     @property
+    def measures(self) -> dict[str, Measure]:
+        """Task -> what it is measured by, classes before ratings."""
+        return measures_of(self.labelled.spaces, list(self.labelled.ratings))
+
+    @property
     def usable_ids(self) -> list[str]:
         """The utterances that have a label and clips that can be used."""
         bad = {skip.id for skip in self.skipped}
@@ -114,6 +121,14 @@ class Experiment:
             if not roles.get(role) and (role != "validation" or self.split.roles(fold).get(role)):
                 raise AffuseError(f"Fold {fold} has no usable {role} utterance; see {SKIPPED}.")
         return roles
+
+    @cached_property
+    def _votes(self) -> pd.DataFrame:
+        return said_by_raters(self.corpus, self.recipe, self.labelled.spaces)
+
+    def votes(self, ids: Sequence[str]) -> pd.DataFrame:
+        """What raters said of these utterances, see ``said_by_raters``; the same for all of its runs."""
+        return self._votes[self._votes["id"].isin(list(ids))]
 
     @cached_property
     def _statistics(self) -> dict[int, FeatureStatistics]:

@@ -144,6 +144,7 @@ def begin_run(
     folder.write_environment(environment(experiment, fold, key))
     folder.write_recipe(recipe)
     folder.write_split(experiment.split.rows(fold))
+    folder.write_votes(experiment.votes(roles["test"]))
     folder.write_skipped(skipped_table(experiment.skipped, experiment.partial))
     with seeded(recipe.seed):
         model = Model(recipe, experiment.labelled.names)
@@ -186,7 +187,7 @@ def end_run(run: Run, history: Sequence[Mapping[str, float]], best_epoch: int) -
         best_epoch,
         run.recipe.training,
         predictions,
-        run.experiment.labelled.spaces,
+        run.experiment.measures.values(),
     )
     run.folder.write_predictions(predictions)
     run.folder.write_embeddings(run.parts["test"].ids, answers["test"].embedding)

@@ -41,11 +41,9 @@ def write_run_page(
     """
     folder, progress = Path(folder), progress or Quiet()
     tasks = RunFolder(folder).recipe_fields().get("tasks") or {}
-    by_kind = {
-        kind: [name for name, task in tasks.items() if task.get("kind") == kind]
-        for kind in ("regression", "multilabel")
-    }
-    refuse_kinds("reported", **by_kind)
+    refuse_kinds(
+        "reported", multilabel=[name for name, task in tasks.items() if task.get("kind") == "multilabel"]
+    )
     outputs = Outputs.current(folder, "report", deep=False)
     outputs.check([folder / name for name in (PAGE, MARKDOWN, *([UTTERANCES] if corpus is not None else []))])
     if corpus is not None and RunFolder(folder).finished:
@@ -63,7 +61,7 @@ def write_run_page(
 def make_sections(report: RunReport) -> list[Section]:
     """The page in order, sections that have nothing to show left out."""
     found = [
-        *results_sections(report.measured, bool(report.environment.get("generated"))),
+        *results_sections(report.measured, bool(report.environment.get("generated")), report.run.test),
         groups_section(report.measured),
         calibration_section(report.measured, report.run.test, report.spaces, report.calibration),
         training_section(report),
