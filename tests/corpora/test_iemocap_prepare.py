@@ -66,7 +66,7 @@ def test_sound_is_the_turns_own_and_picture_the_dialogs_with_times(corpus: Corpu
 def test_every_vote_and_rating_is_kept(generated: Path, corpus: Corpus) -> None:
     annotations = pd.read_parquet(corpus.folder / "annotations.parquet")
     assert list(annotations.columns) == [
-        "id", "annotator", "kind", "self", "label", "valence", "activation", "dominance", "comment",
+        "id", "annotator", "task", "label", "value", "count", "self", "comment",
     ]  # fmt: skip
     assert set(annotations["id"]) == set(corpus.table["id"])
     assert annotations["self"].equals(annotations["annotator"].str[0].isin(["F", "M"]))
@@ -79,11 +79,12 @@ def test_every_vote_and_rating_is_kept(generated: Path, corpus: Corpus) -> None:
             said = [part.strip(" :") for part in rest.split("(")[0].split(";") if part.strip(" :")]
             mine = annotations[annotations["id"].eq(name) & annotations["annotator"].eq(annotator)]
             assert [label[:3].lower() for label in said] == mine["label"].dropna().tolist()
-    ratings = annotations[(annotations["kind"] == "attribute") & ~annotations["self"]]
-    means = ratings.groupby("id")[["valence", "activation", "dominance"]].mean()
-    table = corpus.table.set_index("id").loc[means.index]
-    for theirs, ours in (("valence", "valence"), ("activation", "arousal"), ("dominance", "dominance")):
-        assert table[ours].to_numpy() == pytest.approx(means[theirs].to_numpy(), abs=1e-4)
+    assert annotations["count"].eq(1).all()
+    for task in ("valence", "arousal", "dominance"):
+        ratings = annotations[(annotations["task"] == task) & ~annotations["self"]]
+        means = ratings.groupby("id")["value"].mean()
+        table = corpus.table.set_index("id").loc[means.index]
+        assert table[task].to_numpy() == pytest.approx(means.to_numpy(), abs=1e-4)
     improvised = set(corpus.table.loc[corpus.table["scenario"] == "improvised", "id"])
     assert set(annotations.loc[annotations["self"], "id"]) == improvised
 

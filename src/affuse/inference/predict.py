@@ -23,7 +23,7 @@ from affuse.media.samples import Samples
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.network import Model
 from affuse.progress import Advance, uncounted
-from affuse.recipe.dimension import refuse_dimensions
+from affuse.recipe.kinds import refuse_kinds
 
 NO_RECOGNISER = "none"  # as ``asr``
 USUAL_WINDOW = 3.0  # seconds, where the model does not know how long its training clips were
@@ -51,7 +51,7 @@ class Predictor:
         like: Predictor | None = None,
         tasks: Sequence[str] | None = None,
     ) -> None:
-        refuse_dimensions(model.recipe.dimensions, "predicted with")
+        refuse_kinds("predicted with", regression=model.recipe.dimensions, multilabel=model.recipe.label_sets)
         self.model = model.eval()
         settings = settings or Settings()
         self.settings = settings.model_copy(update={"device": choose_device(settings.device)})
