@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from affuse.corpora.annotations import ANNOTATIONS
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.corpus_files import ANNOTATIONS
 from affuse.corpora.readers.table import prepare
 from affuse.corpora.votes import outside, voted_tasks, votes
 from affuse.errors import AffuseError

@@ -9,7 +9,8 @@ import pytest
 import affuse
 from affuse.corpora.schema import CorpusInfo
 from affuse.errors import AffuseError
-from affuse.models.card import CardFacts, card_text
+from affuse.models.card import card_text
+from affuse.models.card_facts import CardFacts
 from affuse.models.defaults import PredictionDefaults, TrainedOn
 from affuse.models.joining import Member, join
 from affuse.models.licences import PartLicence, commercial_use, licences_of_model, verdict

@@ -23,7 +23,11 @@ def rated_tasks(corpus: Corpus) -> list[str]:
 
 
 def votes(
-    corpus: Corpus, task: str, classes: Sequence[str], merge: Mapping[str, str] | None = None
+    corpus: Corpus,
+    task: str,
+    classes: Sequence[str],
+    merge: Mapping[str, str] | None = None,
+    others: bool = False,
 ) -> pd.DataFrame:
     """Count how many raters gave each class to each utterance.
 
@@ -35,6 +39,8 @@ def votes(
         task: A column of the corpus.
         classes: In the order of the columns.
         merge: Labels of the corpus to rename first, as in a recipe.
+        others: Count labels outside of the classes too, in columns of their own behind those of the classes: whether
+            two raters agree does not depend on what a model knows.
 
     Returns:
         A row per utterance of the corpus, in its order and indexed by id, a column per class: whole numbers. All are
@@ -52,14 +58,17 @@ def votes(
         [[1, 1], [0, 1]]
     """
     rows = _votes_of(corpus, task, classes, merge or {})
+    if others:
+        rows["class"] = rows["class"].fillna(rows["label"])
     inside = rows[rows["class"].notna()]
+    columns = list(dict.fromkeys([*classes, *inside["class"]]))
     # one rater has one vote for a class, whatever the number of labels that are merged into it
     known = inside["annotator"].notna()
     inside = pd.concat(
         [inside[~known], inside[known].drop_duplicates(["id", "annotator", "class"])], ignore_index=True
     )
     counts = inside.pivot_table(index="id", columns="class", values="count", aggfunc="sum")
-    counts = counts.reindex(index=corpus.table["id"], columns=list(classes))
+    counts = counts.reindex(index=corpus.table["id"], columns=columns)
     return counts.fillna(0).astype("int64").rename_axis(index="id", columns=None)
 
 

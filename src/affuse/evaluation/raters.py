@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from affuse.evaluation.intervals import Interval, speaker_interval
+from affuse.evaluation.rating_sums import SUMS, rating_interval
 
 
 class Band(NamedTuple):
@@ -128,6 +129,80 @@ def human_ceiling(votes: np.ndarray, speakers: Sequence[str], metric: str = "acc
     confusions = np.zeros((len(names), 1, *each.shape[1:]))
     np.add.at(confusions[:, 0], index, each)
     return speaker_interval(confusions, metric)
+
+
+def leave_one_rating_out(counts: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Each rater against the mean of the others: what CCC and the other metrics of ratings are made of.
+
+    All raters of an utterance together count as one answer, so utterances weigh alike, as in a model's CCC.
+
+    Args:
+        counts: (utterances, values) how many raters gave each rating.
+        values: (values,) the ratings.
+
+    Returns:
+        (utterances, SUMS), see ``rating_sums.sum_ratings``: the mean over the raters of an utterance, ``x`` one rater
+        and ``y`` the others' mean; zeros with fewer than two ratings. Sums over utterances are those of all of them.
+
+    Raises:
+        ValueError: ``counts`` are no counts, or there is not one finite value for each of their columns.
+
+    Examples:
+        >>> from affuse.evaluation.rating_sums import concordance
+        >>> each = leave_one_rating_out(np.array([[2, 0, 0], [0, 1, 1], [0, 0, 2]]), np.array([1.0, 2.0, 3.0]))
+        >>> float(concordance(each.sum(axis=0)).round(3))
+        0.793
+    """
+    counts, values = _counts(counts), np.asarray(values, np.float64)
+    if values.shape != counts.shape[1:] or not np.isfinite(values).all():
+        raise ValueError("one rater against the others needs one finite value for each rating")
+    given = counts.sum(axis=1)
+    several = given >= 2
+    found = np.zeros((len(counts), SUMS))
+    if not several.any():
+        return found
+    counts, given = counts[several], given[several, None]
+    # a shift of both changes no metric, and small numbers lose nothing in their squares
+    values = values - (counts.sum(axis=0) @ values) / counts.sum()
+    weight, total = counts / given, (counts @ values)[:, None]
+    x = np.broadcast_to(values, counts.shape)
+    y = (total - x) / (given - 1)
+    each = np.stack([np.ones_like(y), x, y, x * x, y * y, x * y, np.abs(x - y)], axis=-1)
+    found[several] = (weight[..., None] * each).sum(axis=1)
+    return found
+
+
+def rating_ceiling(
+    counts: np.ndarray, values: np.ndarray, speakers: Sequence[str], metric: str = "ccc"
+) -> Interval:
+    """How well one rater tells what the others say on average, with the interval that models' numbers have.
+
+    Args:
+        counts: (utterances, values) how many raters gave each rating.
+        values: (values,) the ratings.
+        speakers: (utterances,) who speaks.
+        metric: "ccc", "pearson", "rmse" or "mae".
+
+    Returns:
+        See ``leave_one_rating_out`` and ``rating_sums.rating_interval``. NaN where no utterance has two ratings.
+
+    Raises:
+        ValueError: See ``leave_one_rating_out``; or there is not one of ``speakers`` for each utterance.
+
+    Examples:
+        >>> counts = np.array([[2, 0], [0, 2], [2, 0], [1, 1]])
+        >>> round(rating_ceiling(counts, np.array([1.0, 5.0]), list("abab")).value, 3)
+        0.467
+    """
+    each = leave_one_rating_out(counts, values)
+    if len(speakers) != len(each):
+        raise ValueError("a human ceiling needs the speaker of each utterance")
+    if not each.any():
+        return Interval(float("nan"), float("nan"), float("nan"))
+    names, index = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
+    sums = np.zeros((len(names), 1, SUMS))
+    np.add.at(sums[:, 0], index, each)
+    return rating_interval(sums, metric)
 
 
 def by_agreement(votes: np.ndarray, right: np.ndarray) -> list[Band]:

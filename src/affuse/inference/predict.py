@@ -23,6 +23,7 @@ from affuse.media.samples import Samples
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.network import Model
 from affuse.progress import Advance, uncounted
+from affuse.recipe.kinds import refuse_kinds
 
 NO_RECOGNISER = "none"  # as ``asr``
 USUAL_WINDOW = 3.0  # seconds, where the model does not know how long its training clips were
@@ -50,6 +51,7 @@ class Predictor:
         like: Predictor | None = None,
         tasks: Sequence[str] | None = None,
     ) -> None:
+        refuse_kinds("predicted with", multilabel=model.recipe.label_sets)
         self.model = model.eval()
         settings = settings or Settings()
         self.settings = settings.model_copy(update={"device": choose_device(settings.device)})

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
-
-from affuse.errors import AffuseError
-from affuse.names import listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,20 +66,3 @@ class Dimension(NamedTuple):
     def __contains__(self, rating: object) -> bool:
         """Whether a rating is within the range, its ends included."""
         return isinstance(rating, int | float) and self.low <= rating <= self.high
-
-
-def refuse_dimensions(dimensions: Collection[str], done: str) -> None:
-    """Stop where code knows classes alone, before it leaves a dimension out or gives a wrong number.
-
-    Args:
-        dimensions: The tasks of kind regression of what is to be done; empty where there are none.
-        done: What cannot be done, such as "predicted with".
-
-    Raises:
-        AffuseError: There is one.
-    """
-    if dimensions:
-        raise AffuseError(
-            f"A recipe with a task of kind regression ({listed(dimensions)}) cannot be {done} yet; leave that "
-            "task out. `affuse train` and `affuse evaluate` know such tasks."
-        )

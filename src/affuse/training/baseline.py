@@ -147,6 +147,7 @@ def train_baseline(
     run.write_environment(environment(experiment, fold, key))
     run.write_baseline(DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)))
     run.write_split(experiment.split.rows(fold))
+    run.write_votes(experiment.votes(roles["test"]))
     run.write_predictions(predictions)
     result = RunResult(
         folder, fold, 0, 0, 0, measured(experiment, predictions),

@@ -9,13 +9,18 @@ import pandas as pd
 
 from affuse.evaluation.bands import Band, fit_band
 from affuse.evaluation.confidence import Confidence, fit_confidence
+from affuse.evaluation.label_sets import fit_thresholds
+from affuse.losses.base import known
 from affuse.models.defaults import PredictionDefaults, TrainedOn
 from affuse.training.clip_seconds import clip_seconds
 from affuse.training.seen import remember
 
 if TYPE_CHECKING:
     from affuse.corpora.schema import CorpusInfo
+    from affuse.models.network import Model
+    from affuse.training.data import Clips
     from affuse.training.experiment import Experiment
+    from affuse.training.prediction import Answers
 
 
 def prediction_defaults(
@@ -38,6 +43,18 @@ def prediction_defaults(
         seen=remember(experiment.corpus, roles, experiment.marks),
         trained_on=trained_on(experiment.corpus.info),
     )
+
+
+def fitted_thresholds(model: Model, validation: Clips, answers: Answers) -> dict[str, dict[str, float]]:
+    """Task of several labels -> label -> threshold, fitted on the validation part where it has known labels."""
+    found: dict[str, dict[str, float]] = {}
+    for task, names in model.label_sets.items():
+        truth = validation.labels[task]
+        there = known(truth, 1).numpy()
+        if there.any():
+            fitted = fit_thresholds(truth.numpy()[there], answers.label_probabilities[task][there])
+            found[task] = dict(zip(names, fitted, strict=True))
+    return found
 
 
 def trained_on(info: CorpusInfo) -> list[TrainedOn]:

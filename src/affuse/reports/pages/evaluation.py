@@ -100,7 +100,7 @@ def make_sections(evaluation: Evaluation) -> list[Section]:
         str(task): [str(name) for name in of["class"]] for task, of in recalls.groupby("task", sort=False)
     } if len(recalls) else {}  # fmt: skip
     found = [
-        *results_sections(measured, evaluation.corpus.info.generated),
+        *results_sections(measured, evaluation.corpus.info.generated, evaluation.predictions),
         groups_section(measured),
         calibration_section(measured, evaluation.predictions, spaces),
         skipped_section(

@@ -16,6 +16,7 @@ from affuse.inference.predict import usual_window
 from affuse.inference.settings import Settings
 from affuse.inference.window_answers import WindowNetwork
 from affuse.models.loading import load_model
+from affuse.recipe.kinds import refuse_kinds
 
 
 class Side:
@@ -37,6 +38,7 @@ class Side:
 
     def __init__(self, folder: str | Path, device: str = "cpu", batch: int = 16, words: bool = True) -> None:
         self.model = load_model(folder)
+        refuse_kinds("served", multilabel=self.model.label_sets)
         self.kinds = {name: encoder.kind for name, encoder in self.model.resolved.items()}
         if set(self.kinds.values()) == {"features"}:
             raise AffuseError(

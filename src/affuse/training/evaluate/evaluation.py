@@ -33,7 +33,8 @@ class Evaluation:
         corpus: As it was looked at.
         trained: Whether some of the utterances trained the model or chose its epoch.
         predictions: The prediction table; its column role is the utterance's in the model's training, or all.
-        metrics: Task, metric, value, low, high, n, speakers; a regression's metrics are ccc, pearson, rmse and mae.
+        metrics: Task, metric, value, low, high, n, speakers; a regression's metrics are ccc, pearson, rmse and mae,
+            those of several labels macro_f1, micro_f1, map and ``f1 <label>``.
         notes: What the intervals cannot know of the speakers, in sentences.
         recalls: Task, class, n, recall, ``called <class>`` ...
         groups: Task, grouping (gender, dialog type), group, metric, value, low, high, n, speakers, p.
@@ -92,7 +93,8 @@ def evaluate_model(
     table["role"] = table["id"].map(chosen.roles)
     spaces = {task: space for task, space in model.label_spaces.items() if task not in chosen.unfit}
     dimensions = list(model.dimensions)
-    found = measure_predictions(table, spaces, chosen.labelled.table.set_index("id"), dimensions)
+    utterances = chosen.labelled.table.set_index("id")
+    found = measure_predictions(table, spaces, utterances, dimensions, model.label_sets)
     return Evaluation(
         corpus=chosen.corpus,
         trained=chosen.trained,

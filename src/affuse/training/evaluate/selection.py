@@ -13,6 +13,7 @@ from affuse.training.clip_plan import ClipPlan, read_clips
 from affuse.training.data import Clips, LabelledTable, label_table
 from affuse.training.evaluate.labels import by_map, by_vocabulary, check_labels
 from affuse.training.evaluate.unseen import choose_utterances
+from affuse.training.label_sets import foreign_in_words
 from affuse.training.runfolder import SPLIT
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def select_utterances(
     corpus = as_trained(corpus, model.recipe.corpus, progress, split)
     corpus, mapped = (corpus, []) if labels is None else by_map(corpus, labels, model.label_spaces)
     corpus, renamed = by_vocabulary(corpus, model.label_spaces, model.recipe.tasks)
-    labelled = label_table(corpus, model.recipe, model.label_spaces)
+    labelled = label_table(corpus, model.recipe, model.names)
     everyone = list(corpus.table["id"])
     if split is not None:
         role = role or "test"
@@ -82,9 +83,10 @@ def select_utterances(
                 f"No {role} utterance of {split} is in {corpus.info.name}; is it another corpus's split?"
             )
     rows = labelled.table[labelled.table["id"].isin(set(everyone))]
-    rated = [task for task in model.dimensions if rows[task].notna().any()]
+    rated = [task for task in (*model.dimensions, *model.label_sets) if rows[task].notna().any()]
     unfit, said = check_labels(corpus, everyone, model.label_spaces, model.recipe.tasks, cure, rated)
-    said = [*mapped, *renamed, *said]
+    foreign = [foreign_in_words(task, counts, "the model's") for task, counts in labelled.foreign.items()]
+    said = [*mapped, *renamed, *said, *foreign]
     tasks = [*(task for task in model.label_spaces if task not in unfit), *rated]
     some = labelled.table[tasks].notna().any(axis=1) & labelled.table["id"].isin(set(everyone))
     ids = list(labelled.table["id"][some])

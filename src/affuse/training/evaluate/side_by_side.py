@@ -11,7 +11,7 @@ import pandas as pd
 from affuse.corpora.vocabulary import canonical
 from affuse.evaluation.side_by_side import SideBySide, side_by_side
 from affuse.progress import Heard
-from affuse.recipe.dimension import refuse_dimensions
+from affuse.recipe.kinds import refuse_kinds
 from affuse.training.evaluate.evaluation import evaluate_model
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def compare_trained(
     spaces: dict[str, dict[str, list[str]]] = {}
     said: list[str] = []
     for model, _ in models.values():
-        refuse_dimensions(model.dimensions, "compared side by side")
+        refuse_kinds("compared side by side", regression=model.dimensions, multilabel=model.label_sets)
     for name, (model, folder) in models.items():
         heard = Heard(progress)
         found = evaluate_model(model, corpus, cache, heard, device, run=folder)
