@@ -359,7 +359,7 @@ def test_a_trained_model_keeps_the_band_of_its_validation_part(tmp_path: Path) -
     random = np.random.default_rng(0)
     base = found.table["emotion"].map({"anger": 1.6, "sadness": 2.4, "neutral": 3.4}).astype(float)
     corpus = Corpus(
-        found.table.assign(valence=(base + random.normal(0, 0.3, len(base))).round(2)),
+        found.table.assign(valence=(base + random.normal(0, 0.3, len(base))).round(2).clip(1, 5)),
         found.info,
         found.folder,
     )

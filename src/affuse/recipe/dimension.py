@@ -53,10 +53,10 @@ class Dimension(NamedTuple):
         """To a fortieth of the range or less, as people read it.
 
         Examples:
-            >>> Dimension(1, 5).shown(3.14159), Dimension(-1, 1).shown(0.3), Dimension(0, 100).shown(57.2)
-            ('3.1', '0.30', '57')
+            >>> Dimension(1, 5).shown(3.14159), Dimension(-1, 1).shown(-0.001), Dimension(0, 100).shown(57.2)
+            ('3.1', '0.00', '57')
         """
-        return f"{rating:.{self.digits}f}"
+        return f"{round(rating, self.digits) + 0.0:.{self.digits}f}"  # and no minus before a zero
 
     @property
     def digits(self) -> int:
