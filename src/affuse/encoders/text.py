@@ -126,8 +126,8 @@ class TextEncoder(Encoder[TextOptions]):
 def positions_of(network: nn.Module) -> int | None:
     """How many tokens a text network of transformers has positions for; None: it has no limit.
 
-    RoBERTa and its kin (MPNet, Longformer, ...) count positions from the one after the padding's, and so have fewer than
-    their config says.
+    RoBERTa and its kin (MPNet, Longformer, ...) count positions from the one after the padding's, and so have fewer
+    than their config says.
     """
     for name, part in network.named_modules():
         skipped = getattr(part, "padding_idx", None)
