@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from affuse.evaluation.label_sets import SetAnswers
 from affuse.evaluation.metrics import Metrics, measure
 
 
@@ -18,6 +19,7 @@ def prediction_table(
     labels: Mapping[str, np.ndarray],
     spaces: Mapping[str, Sequence[str]],
     ratings: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
+    sets: Mapping[str, SetAnswers] | None = None,
 ) -> pd.DataFrame:
     """The table of a model's answers.
 
@@ -29,10 +31,12 @@ def prediction_table(
         labels: Task -> (n,) class indices, below 0 where blank.
         spaces: Task -> its classes, in order.
         ratings: Regression -> (n,) ratings, NaN where blank, and (n,) answers.
+        sets: Task of several labels -> its answers.
 
     Returns:
         Columns id, role, fold; per task <task> (true label or blank), <task>_predicted, <task>_p_<class> (six
-        decimals); per regression <task> (rating or NaN), <task>_predicted (six decimals).
+        decimals); per regression <task> (rating or NaN), <task>_predicted (six decimals); per task of several
+        labels the columns of ``SetAnswers.columns``.
 
     Examples:
         >>> probabilities, labels = {"t": np.array([[0.9, 0.1]])}, {"t": np.array([1])}
@@ -50,6 +54,8 @@ def prediction_table(
     for task, (rated, answers) in (ratings or {}).items():
         columns[task] = rated.astype(np.float64).round(6)
         columns[f"{task}_predicted"] = answers.astype(np.float64).round(6)
+    for task, one in (sets or {}).items():
+        columns |= one.columns(task)
     return pd.DataFrame(columns)
 
 

@@ -14,6 +14,8 @@ from affuse.evaluation.measurement import measure_predictions
 from affuse.evaluation.measures import ClassMeasure, Measure, RatingMeasure
 from affuse.evaluation.p_values import holm
 from affuse.evaluation.predictions import prediction_table
+from affuse.evaluation.resampling import draw_speakers, resample
+from affuse.names import counted
 
 _TINY = 1e-12  # of a probability, so that a row of zeros can be normalised
 
@@ -83,8 +85,8 @@ def side_by_side(
         common = [name for name in first if all(name in one for one in others)]
         ids = _common_ids(tables, task, common)
         if len(common) < 2 or not ids:
-            notes.append(f"{task} is not compared: the models have {len(common)} classes and {len(ids)} labelled "
-                         "utterances in common.")  # fmt: skip
+            both = f"{counted(len(common), 'class')} and {counted(len(ids), 'labelled utterance')}"
+            notes.append(f"{task} is not compared: the models have {both} in common.")
             continue
         classes[task] = common
         restricted = {name: _restricted(table, task, common, ids) for name, table in tables.items()}
@@ -104,7 +106,10 @@ def side_by_side(
                 pd.concat([found.metrics, pd.DataFrame([line])], ignore_index=True).assign(model=name)
             )
         measure = ClassMeasure(task, common)
-        differences += [_pairs(restricted, measure, utterances["speaker"], metric) for metric in MEASURES]
+        for metric in MEASURES:
+            pairs, why = _pairs(restricted, measure, utterances["speaker"], metric)
+            differences.append(pairs)
+            notes += why
     common_ranges: dict[str, tuple[float, float]] = {}
     for task in dict.fromkeys(task for known in (ranges or {}).values() for task in known):
         found = {name: known.get(task) for name, known in (ranges or {}).items()}
@@ -120,7 +125,10 @@ def side_by_side(
             measured = measure_predictions(table.reset_index(drop=True), {}, utterances, [task])
             notes += [note for note in measured.notes if note not in notes]
             metrics.append(measured.metrics.assign(model=name))
-        differences += [_pairs(rated, measure, utterances["speaker"], metric) for metric in measure.grouped]
+        for metric in measure.grouped:
+            pairs, why = _pairs(rated, measure, utterances["speaker"], metric)
+            differences.append(pairs)
+            notes += why
     names = ["model", "task", "metric", "value", "low", "high", "n", "speakers"]
     return SideBySide(
         classes,
@@ -171,16 +179,31 @@ def _restricted(table: pd.DataFrame, task: str, classes: Sequence[str], ids: Seq
 
 def _pairs(
     tables: Mapping[str, pd.DataFrame], measure: Measure, speakers: pd.Series, metric: str
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, list[str]]:
+    """A line for each pair, and why lines have no interval, in sentences."""
     sums = {name: measure.speaker_sums([table], speakers) for name, table in tables.items()}
     rows: list[dict[str, object]] = []
+    unknown: dict[str, list[str]] = {}
     for reference, model in combinations(tables, 2):
         found = measure.difference(sums[reference], sums[model], metric)
+        count = len(sums[model])
         rows.append({
             "task": measure.task, "metric": metric, "model": model, "reference": reference, "difference": found.value,
-            "low": found.low, "high": found.high, "p": found.p, "n": len(tables[model]),
-            "speakers": len(sums[model]),
+            "low": found.low, "high": found.high, "p": found.p, "n": len(tables[model]), "speakers": count,
         })  # fmt: skip
+        if np.isnan(found.p) and count > 1:  # of one speaker ``measure_predictions`` says it
+            why = f"{count} speakers are too few"
+            if isinstance(measure, ClassMeasure):
+                known = resample(sums[reference], draw_speakers(count), metric)
+                why = (
+                    f"in every resample of the {count} speakers a class is missing"
+                    if (~np.isnan(known)).sum() < 2
+                    else f"the difference is the same in every resample of the {count} speakers"
+                )
+            unknown.setdefault(why, []).append(f"{model} - {reference}")
     table = pd.DataFrame(rows)
     table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(np.array(table["p"], float)))  # type: ignore[arg-type]
-    return table
+    return table, [
+        f"{metric.upper()} of {measure.task} has no interval and no p value for {', '.join(pairs)}: {why}."
+        for why, pairs in unknown.items()
+    ]

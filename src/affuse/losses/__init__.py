@@ -1,6 +1,7 @@
 """Losses of one task: ``loss(logits, embedding, labels)``. One file per loss, but for plain errors of ratings."""
 
 from affuse.losses.base import Reduction, TaskLoss
+from affuse.losses.binary_cross_entropy import BinaryCrossEntropyLoss
 from affuse.losses.center import CenterLoss
 from affuse.losses.centers import CenteredLoss
 from affuse.losses.concordance import ConcordanceLoss
@@ -12,6 +13,7 @@ from affuse.losses.weighted_sum import WeightedSum
 
 __all__ = [
     "AbsoluteErrorLoss",
+    "BinaryCrossEntropyLoss",
     "CenterLoss",
     "CenteredLoss",
     "ConcordanceLoss",

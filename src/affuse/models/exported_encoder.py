@@ -22,7 +22,7 @@ from affuse.encoders.text import TextEncoder, TextOptions
 from affuse.errors import AffuseError, ClipError, argument
 from affuse.files import digest, file_digest
 from affuse.models.defaults import PredictionDefaults
-from affuse.recipe.dimension import refuse_dimensions
+from affuse.recipe.kinds import refuse_kinds
 from affuse.sequence import FeatureSequence
 
 _RATE = re.compile(r"sample of mono sound at (\d+) Hz")
@@ -81,7 +81,8 @@ def _read(path: Path, changed: int, size: int) -> ExportedFile:
         raise AffuseError(
             f"{path} is no ONNX file that affuse wrote: its metadata say no labels or inputs."
         ) from None
-    refuse_dimensions(json.loads(told.get("ranges", "{}")), "used in an encoder's place")
+    ranges, label_sets = (json.loads(told.get(name, "{}")) for name in ("ranges", "label_sets"))
+    refuse_kinds("used in an encoder's place", regression=ranges, multilabel=label_sets)
     if len(inputs) != 1 or not next(iter(inputs.values()))["raw"]:
         has = ", ".join(f"{name} ({'raw' if one['raw'] else 'features'})" for name, one in inputs.items())
         raise AffuseError(

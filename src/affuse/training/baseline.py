@@ -176,6 +176,7 @@ def train_baseline(
     run.write_environment(environment(experiment, fold, key))
     run.write_baseline(describe_baseline(experiment))
     run.write_split(experiment.split.rows(fold))
+    run.write_votes(experiment.votes(roles["test"]))
     run.write_predictions(predictions)
     result = RunResult(
         folder, fold, 0, 0, 0, measured(experiment, predictions),

@@ -71,7 +71,7 @@ def plan_cells(
             experiments.append(made or set_up(corpus, variant.recipe, cache, progress, device, folds or ()))
             experiments[-1].in_memory = experiments[0].in_memory
         experiment = experiments[known[shared]]
-        check_network(recipe, experiment.labelled.spaces)
+        check_network(recipe, experiment.labelled.names)
         for fold in folds if folds is not None else experiment.split.folds:
             folder = run_folder(out, folder_name(variant.settings, variant.recipe.name), fold)
             cells.append(Cell(variant._replace(recipe=recipe), known[shared], fold, folder))

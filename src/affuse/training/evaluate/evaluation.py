@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from affuse.errors import AffuseError
+from affuse.evaluation.intervals import MEASURES
 from affuse.evaluation.measurement import measure_predictions
 from affuse.parts.registry import unknown
 from affuse.training.evaluate.selection import open_selection, select_utterances
@@ -33,7 +34,8 @@ class Evaluation:
         corpus: As it was looked at.
         trained: Whether some of the utterances trained the model or chose its epoch.
         predictions: The prediction table; its column role is the utterance's in the model's training, or all.
-        metrics: Task, metric, value, low, high, n, speakers; a regression's metrics are ccc, pearson, rmse and mae.
+        metrics: Task, metric, value, low, high, n, speakers; a regression's metrics are ccc, pearson, rmse and mae,
+            those of several labels macro_f1, micro_f1, map and ``f1 <label>``.
         notes: What the intervals cannot know of the speakers, in sentences.
         recalls: Task, class, n, recall, ``called <class>`` ...
         groups: Task, grouping (gender, dialog type), group, metric, value, low, high, n, speakers, p.
@@ -92,19 +94,28 @@ def evaluate_model(
     table["role"] = table["id"].map(chosen.roles)
     spaces = {task: space for task, space in model.label_spaces.items() if task not in chosen.unfit}
     dimensions = list(model.dimensions)
-    found = measure_predictions(table, spaces, chosen.labelled.table.set_index("id"), dimensions)
+    utterances = chosen.labelled.table.set_index("id")
+    found = measure_predictions(table, spaces, utterances, dimensions, model.label_sets)
     return Evaluation(
         corpus=chosen.corpus,
         trained=chosen.trained,
         predictions=table,
         metrics=found.metrics,
-        notes=found.notes,
+        notes=[*found.notes, *_of_groups(found.groups)],
         recalls=found.recalls,
         groups=found.groups,
         calibration=found.calibration,
         skipped=plan.skipped,
         partial=plan.partial,
     )
+
+
+def _of_groups(groups: pd.DataFrame) -> list[str]:
+    """Why lines of some groups have no interval; of a corpus of one speaker that is said already."""
+    parts = groups[groups["metric"].isin(list(MEASURES))] if len(groups) else groups
+    if not len(parts) or parts["speakers"].max() < 2 or (parts["speakers"] > 1).all():
+        return []
+    return ["A group of one speaker has no interval, nor has a gap to it."]
 
 
 def _given(recipe: Recipe, modalities: Sequence[str] | None) -> Recipe:

@@ -161,7 +161,7 @@ def check_labels(
 
     A task cannot be measured where the corpus has labels that the model does not know and fewer than two that it does:
     accuracy among one class says nothing. ``cure`` says what to do where the caller has no ``rename``; ``rated`` are
-    the regressions that can be measured.
+    the regressions, and the tasks of several labels, that can be measured.
 
     Raises:
         AffuseError: That is so of every task that has labels, and nothing is rated.

@@ -11,6 +11,7 @@ import pandas as pd
 from affuse.corpora.vocabulary import canonical
 from affuse.evaluation.side_by_side import SideBySide, side_by_side
 from affuse.progress import Heard
+from affuse.recipe.kinds import refuse_kinds
 from affuse.training.evaluate.evaluation import evaluate_model
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def compare_trained(
     tables: dict[str, pd.DataFrame] = {}
     spaces: dict[str, dict[str, list[str]]] = {}
     said: list[str] = []
+    for model, _ in models.values():
+        refuse_kinds("compared side by side", multilabel=model.label_sets)
     ranges: dict[str, dict[str, tuple[float, float]]] = {}
     for name, (model, folder) in models.items():
         heard = Heard(progress)
