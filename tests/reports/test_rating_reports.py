@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from affuse.evaluation.side_by_side import side_by_side
 from affuse.reports.figures.scatter import DOTS, scatter
 from affuse.reports.numbers import MINUS
 from affuse.reports.sections.groups import small_groups
-from affuse.reports.sections.ratings import raters
 from affuse.reports.tables.verdict import verdict
 from affuse.results.grid import Grid
 from affuse.training.baseline import fit_ratings
@@ -319,12 +317,7 @@ def test_many_answers_are_counted_in_cells_and_few_are_dots() -> None:
     assert "mean answer" in both.wide
 
 
-def test_the_raters_agreement_has_its_place_and_small_groups_are_named() -> None:
-    assert raters({}) == []
-    heading, facts = raters({"one rater against the others, CCC": 0.61234})
-    assert heading.text == "The raters' own agreement"
-    assert facts.items == [("one rater against the others, CCC", "0.612")]
+def test_small_groups_are_named() -> None:
     lines = [{"group": "female", "n": 3}, {"group": "male", "n": 30}, {"group": "female - male", "n": 3}]
     assert small_groups(lines) == " Too few utterances to say much: female (3)."
     assert small_groups(lines[1:2]) == ""
-    assert not math.isnan(measure_ratings([1, 2], [1, 1]).ccc)
