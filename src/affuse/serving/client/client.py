@@ -154,8 +154,8 @@ class Client:
 
 def _model(told: Mapping[str, Any]) -> RemoteModel:
     facts: dict[str, Any] = {name: told[name] for name in RemoteModel._fields}
-    ranges = {task: (low, high) for task, (low, high) in told["ranges"].items()}
-    return RemoteModel(**(facts | {"ranges": ranges}))
+    facts["ranges"] = {task: (low, high) for task, (low, high) in told["ranges"].items()}
+    return RemoteModel(**facts)
 
 
 def _files(clip: str | Path | tuple[Any, int], text: str | Path | None) -> tuple[str, Files]:
