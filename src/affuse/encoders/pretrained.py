@@ -7,6 +7,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,22 @@ def load_network(auto_class: Any, model: str, revision: str | None = None, **opt
         make = getattr(auto_class, "from_config", None) or auto_class._from_config
         return make(config, dtype=torch.float32).eval()
     return load(auto_class, model, revision, dtype=torch.float32, **options).eval()
+
+
+def hidden_size(model: str, revision: str | None = None) -> int:
+    """How wide a network's hidden states are, by its config.
+
+    Every network that is built asks for it; a config is read once, a folder's again where it has changed.
+    """
+    config = Path(locate(model)) / "config.json"
+    return _hidden_size(model, revision, config.stat().st_mtime_ns if config.is_file() else 0)
+
+
+@lru_cache(maxsize=64)
+def _hidden_size(model: str, revision: str | None, changed: int) -> int:
+    from transformers import AutoConfig
+
+    return load(AutoConfig, model, revision).hidden_size
 
 
 def pinned(model: str, revision: str | None) -> str | None:

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
-from affuse.encoders.pretrained import load, load_network
+from affuse.encoders.pretrained import hidden_size, load, load_network
 from affuse.encoders.sources import files_key
 from affuse.errors import AffuseError
 from affuse.files import digest
@@ -74,11 +74,11 @@ class TextEncoder(Encoder[TextOptions]):
     @classmethod
     @override
     def width_of(cls, options: TextOptions) -> int:
-        from transformers import AutoConfig, BertConfig
+        from transformers import BertConfig
 
         if options.model == "bert-base-uncased":  # BertConfig's defaults; known without a download
             return BertConfig().hidden_size
-        return load(AutoConfig, options.model, options.revision).hidden_size
+        return hidden_size(options.model, options.revision)
 
     @classmethod
     @override
