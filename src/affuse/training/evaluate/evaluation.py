@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,13 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.evaluation.intervals import MEASURES
+from affuse.evaluation.human_ceiling import measure_model, measure_raters, rater_line
 from affuse.evaluation.measurement import measure_predictions
+from affuse.evaluation.measures import ClassMeasure, Measure, measures_of
 from affuse.parts.registry import unknown
 from affuse.training.evaluate.selection import open_selection, select_utterances
 from affuse.training.prediction import predict_table
+from affuse.training.raters import said_by_raters
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -42,6 +45,8 @@ class Evaluation:
         calibration: Task, n, confidence, acc, ece, nll.
         skipped: Clips that could not be used.
         partial: Clips that were used as far as they could be decoded.
+        raters: A line per task whose raters' votes the corpus keeps: their agreement, one rater against the others, and
+            the model on the same utterances; see ``human_ceiling.rater_line``.
     """
 
     corpus: Corpus
@@ -54,6 +59,7 @@ class Evaluation:
     calibration: pd.DataFrame
     skipped: list[Skipped]
     partial: list[Skipped]
+    raters: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def evaluate_model(
@@ -107,6 +113,7 @@ def evaluate_model(
         calibration=found.calibration,
         skipped=plan.skipped,
         partial=plan.partial,
+        raters=_raters(chosen.corpus, recipe, table, measures_of(spaces, dimensions)),
     )
 
 
@@ -116,6 +123,22 @@ def _of_groups(groups: pd.DataFrame) -> list[str]:
     if not len(parts) or parts["speakers"].max() < 2 or (parts["speakers"] > 1).all():
         return []
     return ["A group of one speaker has no interval, nor has a gap to it."]
+
+
+def _raters(
+    corpus: Corpus, recipe: Recipe, table: pd.DataFrame, measures: Mapping[str, Measure]
+) -> pd.DataFrame:
+    spaces = {task: one.space for task, one in measures.items() if isinstance(one, ClassMeasure)}
+    said = said_by_raters(corpus, recipe, spaces)
+    speakers = corpus.table.set_index("id")["speaker"]
+    lines: list[dict[str, object]] = []
+    for task, measure in measures.items():
+        raters = measure_raters(said, measure, table, speakers)
+        if raters is not None:
+            lines.append(
+                {"task": task, **rater_line(raters, measure_model(raters, measure, [table], speakers))}
+            )
+    return pd.DataFrame(lines)
 
 
 def _given(recipe: Recipe, modalities: Sequence[str] | None) -> Recipe:
