@@ -44,6 +44,8 @@ RATED = {  # means of what nobody felt, from 1 to 5
     "arousal": {"anger": 4.1, "sadness": 1.9, "neutral": 2.5},
 }
 
+MOODS = {"anger": "angry;tense", "sadness": "sad", "neutral": ";"}  # several labels at once, or none of them
+
 
 def rated(loss: Mapping[str, str]) -> list[str]:
     """Tasks of kind regression with their losses, as settings."""
@@ -74,6 +76,8 @@ def make_place(folder: Path) -> Place:
         table[task] = table["emotion"].map(scale).astype(float) + random.normal(0, 0.2, len(table)).round(2)
     table.loc[2::5, "valence"] = np.nan
     table.loc[:1, "arousal"] = np.nan
+    table["moods"] = table["emotion"].map(MOODS)
+    table.loc[3::7, "moods"] = None
     table.loc[::3, "gender"] = None
     table.loc[4::9, "emotion"] = None
     table.loc[::5, "text"] = None
@@ -148,6 +152,7 @@ def assert_close(folder: Path, rtol: float = 1e-5, atol: float = 1e-6, tables: b
     if tables:
         first, second = (pd.read_csv(folder / name / "predictions.csv") for name in ("stacked", "lightning"))
         assert first[["id", "role"]].equals(second[["id", "role"]])
+        assert all(first[task].equals(second[task]) for task in ("moods", "moods_predicted") if task in first)
         numbers = [
             *first.filter(like="_p_").columns,
             *(f"{task}_predicted" for task in RATED if task in first),

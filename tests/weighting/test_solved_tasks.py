@@ -16,6 +16,7 @@ from affuse.weighting import (
     GeometricWeighting,
     GradNormWeighting,
     ImtlLWeighting,
+    SoftmaxWeighting,
     UncertaintyWeighting,
 )
 from affuse.weighting.base import SMALLEST
@@ -147,8 +148,6 @@ def test_ccc_against_nats_by_softmax_goes_to_the_smallest_loss() -> None:
     valence = ConcordanceLoss(1, 4)(0.8 * ratings[:, None] + 0.1, torch.zeros(3, 4), ratings).item()
     assert 0 < valence < 0.1
     losses = {"emotion": math.log(4) * 0.9, "gender": 0.4, "valence": valence}
-    from affuse.weighting import SoftmaxWeighting
-
     weighting, step = SoftmaxWeighting(list(losses)).double(), 0.01
     optimiser = torch.optim.SGD(weighting.parameters(), lr=step)
     w = [1 / 3] * 3
@@ -163,3 +162,37 @@ def test_ccc_against_nats_by_softmax_goes_to_the_smallest_loss() -> None:
     assert list(weighting.weights().values()) == pytest.approx(w, rel=1e-2)
     assert w[2] > 0.9
     assert w[0] < w[1] < w[2]
+
+
+def test_the_unit_of_a_loss_decides_whom_softmax_favours() -> None:
+    """0.9 nats are 1.3 bits: beside a rating's loss of 1 (CCC 0) the same answers gain weight, or lose it."""
+    steps = {}
+    for unit, cross_entropy in (("nats", 0.9), ("bits", 0.9 / math.log(2))):
+        weighting = SoftmaxWeighting(["emotion", "valence"])
+        optimiser = torch.optim.SGD(weighting.parameters(), lr=0.1)
+        weighting({"emotion": torch.tensor(cross_entropy), "valence": torch.tensor(1.0)}).backward()
+        optimiser.step()
+        steps[unit] = weighting.weights()["emotion"] - 0.5
+    # d logit_e = -w_e w_v (L_e - L_v) rate each way, and dw_e = 2 w_e w_v d logit_e
+    assert steps["nats"] == pytest.approx(0.1 * (1 - 0.9) / 8, rel=1e-3)
+    assert steps["bits"] == pytest.approx(0.1 * (1 - 0.9 / math.log(2)) / 8, rel=1e-3)
+
+
+@pytest.mark.parametrize("factor", [0.25, math.log2(math.e), 30.0])
+def test_the_unit_of_a_loss_does_not_matter_to_relative_weights(factor: float) -> None:
+    """Geometric mean at once, uncertainty and IMTL-L at their optimum: w_i L_i is the same for every task."""
+    losses = {"emotion": 0.9 * factor, "valence": 0.4}
+    geometric = GeometricWeighting(list(losses))
+    geometric({task: torch.tensor(one) for task, one in losses.items()})
+    shares = [geometric.weights()[task] * one for task, one in losses.items()]
+    assert shares[0] == pytest.approx(shares[1], rel=1e-5)
+    for kind, name, optimum in (
+        (UncertaintyWeighting, "log_variances", [math.log(one) for one in losses.values()]),
+        (ImtlLWeighting, "log_scales", [-math.log(one) for one in losses.values()]),
+    ):
+        weighting = kind(list(losses))
+        getattr(weighting, name).data = torch.tensor(optimum)
+        weighting({task: torch.tensor(one) for task, one in losses.items()}).backward()
+        assert getattr(weighting, name).grad.tolist() == pytest.approx([0.0, 0.0], abs=1e-6)
+        shares = [weighting.weights()[task] * one for task, one in losses.items()]
+        assert shares[0] == pytest.approx(shares[1], rel=1e-5)

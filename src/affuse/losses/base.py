@@ -43,13 +43,14 @@ def blanked(labels: Tensor, there: Tensor) -> Tensor:
     """Labels of which some are blank; see ``known``.
 
     Args:
-        labels: (...) int64 class indices or floating ratings.
-        there: (...) bool, False where the label is to be blank.
+        labels: See ``known``.
+        there: (...) bool, False where the label, or the row, is to be blank.
 
     Examples:
         >>> blanked(torch.tensor([0, 1]), torch.tensor([True, False])).tolist()
         [0, -1]
     """
+    there = there if labels.dim() == there.dim() else there[..., None]
     return torch.where(there, labels, torch.nan if labels.is_floating_point() else -1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import logsigmoid
 
 from affuse.losses.base import Kind, TaskLoss
 
@@ -31,7 +31,10 @@ class BinaryCrossEntropyLoss(TaskLoss):
 
     fits: ClassVar[Kind] = "multilabel"
     reads_logits: ClassVar[bool] = True
+    stacks: ClassVar[bool] = True
 
     def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
         """The formula for each utterance, (n, labels), (n, dim), (n, labels) of 0 and 1 -> (n,)."""
-        return binary_cross_entropy_with_logits(logits, labels, reduction="none").mean(dim=-1)
+        # not torch's binary_cross_entropy_with_logits: its gradient's last bits depend on the size of the whole tensor,
+        # so that a run's would on the runs that it is stacked with
+        return -(labels * logsigmoid(logits) + (1 - labels) * logsigmoid(-logits)).mean(dim=-1)

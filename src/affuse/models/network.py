@@ -113,6 +113,11 @@ class Model(nn.Module):
             raise AffuseError(f"The loss of task {task!r} trains neither a classifier nor centers.")
 
     @property
+    def tasks(self) -> list[str]:
+        """The tasks in the order in which ``fuse`` computes them, and their dropout draws: by kind."""
+        return [*self.label_spaces, *self.dimensions, *self.label_sets]
+
+    @property
     def names(self) -> dict[str, list[str]]:
         """Task -> classes or labels, of all tasks that have some: what ``labels.json`` holds."""
         return {**self.label_spaces, **self.label_sets}

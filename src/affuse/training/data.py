@@ -64,8 +64,8 @@ class LabelledTable(NamedTuple):
 
     @property
     def outputs(self) -> dict[str, int]:
-        """Task -> how many numbers the network gives for it: one per class, or a rating."""
-        return {task: len(space) for task, space in self.spaces.items()} | dict.fromkeys(self.ratings, 1)
+        """Task -> how many numbers the network gives for it: one per class or label, or a rating."""
+        return {task: len(names) for task, names in self.names.items()} | dict.fromkeys(self.ratings, 1)
 
 
 def label_table(

@@ -38,7 +38,7 @@ from frozen_runs import (
 BOTH = rated({"valence": "ccc", "arousal": "mse"})
 HUBER = "[{name: huber, reduction: sum, options: {delta: 0.2}}]"
 TRAINED = {
-    "classes and two ratings": [BOTH_TASKS, *BOTH],
+    "a rating between two tasks of classes": [*BOTH, BOTH_TASKS],
     "sums of losses": rated({"valence": "ccc+0.5*mse", "arousal": "0.3*mae+2*ccc"}),
     "Huber's loss as a sum": rated({"valence": HUBER, "arousal": "mae"}),
     "batches without a rating": [*BOTH, "training.batch_size=2", "optimizer.clip_norm=0.5"],

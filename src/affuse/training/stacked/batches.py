@@ -57,12 +57,12 @@ class Batches(NamedTuple):
         return cls(torch.from_numpy(index), torch.from_numpy(place), torch.from_numpy(real), steps)
 
     def labels(self, labels: Sequence[Tensor]) -> Tensor:
-        """The labels of one task, (k, s, b); what is not real is blank.
+        """The labels of one task, (k, s, b), or (k, s, b, c); what is not real is blank.
 
         Args:
-            labels: Per run the label of each place, (n,), of one dtype for all runs.
+            labels: Per run the label of each place, (n,), or its row, (n, c); of one dtype for all runs.
         """
-        found = labels[0].new_zeros(self.place.shape)
+        found = labels[0].new_zeros(*self.place.shape, *labels[0].shape[1:])
         for run, own in enumerate(labels):
             if len(own):
                 found[:, run] = own[self.place[:, run]]

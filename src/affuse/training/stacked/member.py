@@ -26,7 +26,7 @@ class Part(NamedTuple):
     Attributes:
         ids: Its utterances.
         rows: (n,) their numbers among all features.
-        labels: Task -> (n,) class indices or ratings, as batches have them (``losses.base.known``).
+        labels: Task -> (n,) class indices or ratings, or (n, c) rows, as batches have them (``losses.base.known``).
         lengths: (n,) steps of all modalities.
     """
 

@@ -93,8 +93,8 @@ class _Group(nn.Module):
         self.size = len(models)
         self.heads, self.terms = nn.ModuleDict(), nn.ModuleDict()
         self.weights: dict[str, list[Tensor]] = {}
-        self.dimensions = frozenset(first.dimensions)
-        for task in first.recipe.tasks:
+        self.dimensions, self.label_sets = frozenset(first.dimensions), frozenset(first.label_sets)
+        for task in first.tasks:
             if task in first.heads:
                 self.heads[task] = stacked([model.heads[task] for model in models])
             sums = [model.losses[task] for model in models]
@@ -119,6 +119,8 @@ class _Group(nn.Module):
             if task in self.dimensions:
                 found[task] = opinions.values(self.heads[task])
                 logits = found[task][..., None]
+            elif task in self.label_sets:
+                found[task] = logits = opinions.label_logits(self.heads[task])
             elif wanted or task in self.heads:
                 found[task] = logits = opinions.logits(partial(self._logits, task))
             total = torch.zeros((), device=embedding.device)
@@ -216,7 +218,7 @@ class StackedNetwork(nn.Module):
 
         Args:
             inputs: Modality -> (s, b, t, w) with its mask, or pooled, (s, b, w).
-            labels: Task -> (s, b); see ``losses.base.known``.
+            labels: Task -> (s, b), or (s, b, c); see ``losses.base.known``.
             wanted: Give what the network tells, too.
         """
         opinions = self._opinions(inputs)

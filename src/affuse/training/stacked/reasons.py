@@ -39,10 +39,6 @@ def unfit(recipe: Recipe, experiment: Experiment) -> str:
     trained = [name for name, modality in recipe.modalities.items() if not modality.frozen]
     if trained:
         return f"the encoder of {listed(trained)} is trained"
-    if recipe.label_sets:
-        return f"{listed(recipe.label_sets)} is multilabel"
-    if recipe.voted:
-        return f"{listed(recipe.voted)} learns votes"
     if reason := try_weighting(recipe):
         return reason
     widths = {name: encoder.width for name, encoder in resolve_encoders(recipe).items()}

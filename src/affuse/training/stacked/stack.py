@@ -123,7 +123,7 @@ class Stack:
         labels = {
             task: batches.labels([member.train.labels[task] for member in members]) for task in self.tasks
         }
-        there = {task: known(found) for task, found in labels.items()}
+        there = {task: known(found, 3) for task, found in labels.items()}
         counts = {task: found.sum(-1) for task, found in there.items()}  # (k, s)
         labelled = torch.stack(list(there.values())).any(0).sum(-1)
         kept = self._kept(batches)
@@ -215,7 +215,7 @@ class Stack:
             task: batches.labels([member.watching.labels[task] for member in self.members])
             for task in self.tasks
         }
-        counts = {task: known(found).sum(-1) for task, found in labels.items()}
+        counts = {task: known(found, 3).sum(-1) for task, found in labels.items()}
         index = batches.index.to(self.device)
         on_device = {task: found.to(self.device) for task, found in labels.items()}
         self.network.eval()
@@ -236,17 +236,16 @@ class Stack:
             for task, choice in self.tasks.items():
                 losses[task].append(found.by_task[task])
                 answers = answers_of(choice, (found.told or {})[task])
-                told[task].append(functional.pad(answers, (0, self.size - n)))
+                behind = (0, 0) * (answers.dim() - 2)  # of a row per utterance
+                told[task].append(functional.pad(answers, (*behind, 0, self.size - n)))
             if by_batch:
                 joint.append(self.weigh(found.by_task, {task: one[step] for task, one in counts.items()}))
         rows: dict[int, dict[str, float]] = {run: {} for run, steps in enumerate(batches.steps) if steps}
-        for task in sorted(
-            self.tasks, key=lambda task: self.tasks[task].kind == "regression"
-        ):  # last, as Lightning's
+        for task in self.members[0].run.model.tasks:
             n = counts[task].sum(0).tolist()
             total = (torch.stack(losses[task]).double().cpu() * counts[task]).sum(0).tolist()
-            answers = torch.stack(told[task], 1).flatten(1)
-            wanted = on_device[task].transpose(0, 1).flatten(1)
+            answers = torch.stack(told[task], 1).flatten(1, 2)
+            wanted = on_device[task].transpose(0, 1).flatten(1, 2)
             scores = scores_of(self.tasks[task], answers, wanted, self.outputs[task])
             listed = {name: of_runs.tolist() for name, of_runs in scores.items()}
             for run, row in rows.items():

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from affuse.fusion.base import Fusion
 from affuse.layers import Dropout
 from affuse.losses import TaskLoss
+from affuse.losses.base import Kind, blanked
 from affuse.models.parts import build_fusion, build_loss, build_weighting
 from affuse.parts import registry
 from affuse.recipe import Recipe, Task
@@ -54,11 +55,14 @@ def try_weighting(recipe: Recipe) -> str:
         return _shared_draws(lambda: weighting(losses), what)
 
 
-# of two runs, three utterances each; the first run's last one is blank
-_LABELS = {
-    "classes": torch.tensor([[0, 1, -1], [1, 1, 0]]),
-    "regression": torch.tensor([[-0.5, 0.75, torch.nan], [0.25, 0.25, -1.0]]),
-}
+def _labels(kind: Kind, outputs: int) -> Tensor:
+    """Of two runs, three utterances each; the first run's last one is blank."""
+    if kind == "classes":
+        return torch.tensor([[0, 1, -1], [1, 1, 0]])
+    if kind == "regression":
+        return torch.tensor([[-0.5, 0.75, torch.nan], [0.25, 0.25, -1.0]])
+    rows = torch.rand(2, 3, outputs).round()
+    return blanked(rows, torch.tensor([[True, True, False], [True] * 3]))
 
 
 @cache
@@ -112,7 +116,7 @@ def _try_loss(pair: list[TaskLoss], outputs: int, what: str) -> str:
         return f"{what} has a forward of its own"
     logits, embedding = torch.randn(2, 3, outputs, requires_grad=True), torch.randn(2, 3, 4)
     embedding.requires_grad_()
-    labels = _LABELS[first.fits]
+    labels = _labels(first.fits, outputs)
 
     def alone(n: int) -> Tensor:
         return first.reduced(logits[0, :n], embedding[0, :n], labels[0, :n])
