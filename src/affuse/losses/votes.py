@@ -29,6 +29,7 @@ class SoftCrossEntropyLoss(TaskLoss):
 
     fits: ClassVar[Kind] = "distribution"
     reads_logits: ClassVar[bool] = True
+    stacks: ClassVar[bool] = True
 
     def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
         """The formula for each utterance, (n, classes), (n, dim), (n, classes) that sum to 1 -> (n,)."""
@@ -56,6 +57,7 @@ class DivergenceLoss(TaskLoss):
 
     fits: ClassVar[Kind] = "distribution"
     reads_logits: ClassVar[bool] = True
+    stacks: ClassVar[bool] = True
 
     def per_utterance(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
         """The formula for each utterance, (n, classes), (n, dim), (n, classes) that sum to 1 -> (n,)."""
