@@ -142,7 +142,10 @@ def test_a_recipe_of_labels_is_the_experiment_that_it_was() -> None:
     assert "without_agreement" in voted.identity()
     usual = Recipe.load("voice-offline", {"tasks": {"emotion": {"target": "distribution"}}})
     assert usual.tasks["emotion"].loss[0].name == "soft_cross_entropy"
-    assert Recipe.load("voice-offline", "tasks.emotion.loss=null").tasks["emotion"].loss[0].name == "cross_entropy"
+    assert (
+        Recipe.load("voice-offline", "tasks.emotion.loss=null").tasks["emotion"].loss[0].name
+        == "cross_entropy"
+    )
 
 
 @pytest.mark.parametrize(
