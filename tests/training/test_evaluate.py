@@ -186,8 +186,9 @@ def test_on_its_own_corpus_a_model_is_measured_on_its_test_part(
     assert not found.trained
     train, validation = len(of_role(out, "train")), len(of_role(out, "validation"))
     assert (
-        f"{train + validation} of 72 utterances were seen in training ({train} to learn from, {validation} to choose "
-        f"the epoch): left out. {72 - train - validation} are measured, {72 - train - validation} of them its test part"
+        f"{train + validation} of 72 utterances were seen in training ({train} to learn from, {validation} to "
+        f"validate on): left out. {72 - train - validation} are measured, {72 - train - validation} of them its test "
+        "part"
     ) in " ".join(progress.said)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
@@ -18,6 +18,8 @@ from affuse.encoders.sources import files_key
 from affuse.errors import AffuseError
 from affuse.files import digest
 from affuse.sequence import FeatureSequence
+
+_MOST = 512  # tokens for a network without a limit of its own
 
 
 class TextOptions(EncoderOptions):
@@ -56,12 +58,11 @@ class TextEncoder(Encoder[TextOptions]):
         from transformers import AutoModel
 
         self.network = load_network(AutoModel, options.model, options.revision)
-        config = self.network.config
         if options.output == "pooled" and getattr(self.network, "pooler", None) is None:
             raise AffuseError(
                 f"{options.model} has no pooled output; set the text encoder's option output: mean or tokens."
             )
-        self.limit = min(options.max_tokens or 10**6, getattr(config, "max_position_embeddings", 512))
+        self.limit = min(options.max_tokens or 10**6, positions_of(self.network) or _MOST)
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -120,3 +121,17 @@ class TextEncoder(Encoder[TextOptions]):
             mean = hidden.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
             return FeatureSequence(mean[:, None], clips.present[:, None])
         return FeatureSequence(hidden, mask)
+
+
+def positions_of(network: nn.Module) -> int | None:
+    """How many tokens a text network of transformers has positions for; None: it has no limit.
+
+    RoBERTa and its kin (MPNet, Longformer, ...) count positions from the one after the padding's, and so have fewer
+    than their config says.
+    """
+    for name, part in network.named_modules():
+        skipped = getattr(part, "padding_idx", None)
+        if name.endswith("position_embeddings") and skipped is not None:
+            return int(part.num_embeddings) - skipped - 1  # type: ignore[arg-type]
+    most = getattr(network.config, "max_position_embeddings", None)
+    return most if isinstance(most, int) and most > 0 else None  # XLNet says -1

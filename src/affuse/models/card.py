@@ -241,7 +241,7 @@ def _gaps(results: Mapping[str, TaskResult]) -> list[str]:
 
 
 def _confidence(model: Model) -> list[str]:
-    """What the confidences of ``affuse predict`` are worth, task by task."""
+    """What the confidences and bands of ``affuse predict`` are worth, task by task."""
     lines = []
     for task in model.label_spaces:
         one = model.defaults.of_task(task)
@@ -254,6 +254,9 @@ def _confidence(model: Model) -> list[str]:
             else "none is called unsure"
         )
         lines.append(f"- {task}: temperature {one.temperature:.2f} {one.source}; {unsure}.")
+    for task in model.dimensions:
+        band = model.defaults.band_of(task)
+        lines.append(f"- {task}: {band.source}.")
     for task, labels in model.label_sets.items():
         least = zip(labels, model.defaults.thresholds_of(task, labels), strict=True)
         told = ", ".join(f"{label} {one:.2f}" for label, one in least)
@@ -263,7 +266,8 @@ def _confidence(model: Model) -> list[str]:
             else "not fitted: there was no validation part"
         )
         lines.append(f"- {task}: each label is told from a probability of its own ({how}): {told}.")
-    few = [note for note in model.defaults.notes(model.label_spaces) if "rest on little" in note]
+    notes = model.defaults.notes(model.label_spaces, model.dimensions)
+    few = [note for note in notes if "rest on little" in note or "may lie outside" in note]
     return ["### Confidence", "", *lines, *(["", *few] if few else []), ""]
 
 

@@ -22,12 +22,13 @@ from affuse.inference.timeline import Segment
 from affuse.inference.window_answers import given_of
 from affuse.inference.words import Word, text_between
 from affuse.media.samples import check_rate
+from affuse.recipe.dimension import Dimension
 
 if TYPE_CHECKING:
     from affuse.models.network import Model
 
 # settings of a file, or of what is known of a whole clip only
-_OF_FILES = ("text", "words", "side", "face", "detector", "channel", "track", "start", "end")
+_OF_FILES = ("values", "text", "words", "side", "face", "detector", "channel", "track", "start", "end")
 _USUAL_PEAK = 8.0  # as in files: mixes in floats exceed 1 by that
 _MOST_FAULTS = 20
 
@@ -114,6 +115,11 @@ class LiveStream:
     def spaces(self) -> dict[str, list[str]]:
         """Task -> the classes that may be answered."""
         return self._predictor.maker.judge.spaces
+
+    @property
+    def ranges(self) -> dict[str, Dimension]:
+        """Regression -> its scale."""
+        return self._predictor.maker.dimensions
 
     def push(self, block: Any) -> list[LiveSegment]:
         """Hear the next samples, however many.

@@ -87,7 +87,7 @@ def section(report: Report, task: str, rows: pd.DataFrame) -> Section:
         f"{a:.3g} to {b:.3g}": int(n) for a, b, n in zip(edges, edges[1:], facts["counts"], strict=False)
     }
     drawn = class_distribution(counts, task)
-    caption = "Rated utterances by rating. Where most are in the middle, a small RMSE is easy to reach, a high CCC is not."
+    caption = "Rated utterances by rating. Where most are in the middle, a small RMSE is easy and a high CCC is not."
     blocks += [Heading("Distribution of the ratings"), Figure(drawn.wide, caption, narrow=drawn.narrow)]
     return Section(title, blocks, paper=True)
 
@@ -115,7 +115,7 @@ def _table(rows: pd.DataFrame, with_ceiling: bool) -> Table:
     fixed = ["row"] if "row" in names else names
     headings = [*fixed, "CCC", INTERVAL, *(["CCC ceiling", "CCC / ceiling, %"] if with_ceiling else [])]
     for name in ("pearson", "rmse", "mae"):
-        headings += [SHOWN[name].title, INTERVAL]
+        headings += [SHOWN[name].title, *([INTERVAL] if name != "mae" else [])]
     headings += ["sd over folds", "sd over seeds", "n"]
     lines: list[list[Cell]] = []
     for key, group in rows.groupby(fixed, sort=False, dropna=False):
@@ -124,10 +124,9 @@ def _table(rows: pd.DataFrame, with_ceiling: bool) -> Table:
         if str(of["ccc"].get("on_test") or ""):
             line[-1] = Cell(f"{line[-1].text} {MARK}")
         for name in RatingMeasure.metrics:
-            line += [
-                metric_cell(of[name]["value"], SHOWN[name]),
-                metric_interval_cell(of[name]["low"], of[name]["high"], SHOWN[name]),
-            ]
+            line.append(metric_cell(of[name]["value"], SHOWN[name]))
+            if name != "mae":  # there is no room; it is in the file
+                line.append(metric_interval_cell(of[name]["low"], of[name]["high"], SHOWN[name]))
             if name == "ccc" and with_ceiling:
                 best = of[name]["ceiling"]
                 line += [metric_cell(best, SHOWN[name]), number_cell(100 * of[name]["value"] / best, 1)]

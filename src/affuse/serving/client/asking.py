@@ -32,6 +32,7 @@ class ClipArguments(StreamArguments, total=False):
     face: tuple[float, float] | None
     channel: int | None
     track: int | None
+    values: bool | None
     start: float | None
     end: float | None
 

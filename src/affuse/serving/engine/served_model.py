@@ -15,6 +15,7 @@ from affuse.inference.timeline_maker import TimelineMaker
 from affuse.inference.windows import check_lengths
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.index import PREDICTION, read_index, read_json
+from affuse.recipe.dimension import Dimension
 
 _WORDLESS = "The words are not used: what reads them could not be loaded here."
 
@@ -47,6 +48,7 @@ class ServedModel:
         asr: What ``Settings.asr`` takes to have the words recognised; None: there is no recogniser.
         wordless: Why the words cannot be read, or ""; for whoever runs the service, since it may name a path.
         batch: Windows that run through its network together.
+        dimensions: Regression -> its scale.
     """
 
     name: str
@@ -58,15 +60,22 @@ class ServedModel:
     asr: str | None = None
     wordless: str = ""
     batch: int = 16
+    dimensions: dict[str, Dimension] = field(default_factory=dict[str, Dimension])
 
     @classmethod
     def of(cls, name: str, folder: Path, facts: Mapping[str, Any], asr: str | None) -> ServedModel:
         """A model by what a process with its weights tells of it (``networks.facts_of``); ``asr``: its recogniser."""
         defaults = PredictionDefaults.model_validate(facts["defaults"])
-        told = {key: value for key, value in facts.items() if key != "defaults"}
+        told = {key: value for key, value in facts.items() if key not in ("defaults", "ranges")}
+        dimensions = {task: Dimension(*scale) for task, scale in facts["ranges"].items()}
         if facts["wordless"] and asr == defaults.recogniser:  # nothing reads what it would hear
             asr = None
-        return cls(name, folder, defaults=defaults, asr=asr, **told)
+        return cls(name, folder, defaults=defaults, asr=asr, dimensions=dimensions, **told)
+
+    @property
+    def tasks(self) -> list[str]:
+        """All that it tells."""
+        return [*self.label_spaces, *self.dimensions]
 
     @property
     def recogniser(self) -> bool:
@@ -116,5 +125,6 @@ class ServedModel:
             raise AffuseError(f"{_WORDLESS} Send the clip without them, or tell whoever runs the service.")
         wordless = _WORDLESS if self.wordless and self.defaults.recogniser and settings.asr is None else ""
         return TimelineMaker(
-            self.label_spaces, self.modalities, self.defaults, settings, window, hop, tasks or None, wordless
+            self.label_spaces, self.modalities, self.defaults, settings, window, hop, tasks or None, wordless,
+            self.dimensions,
         )  # fmt: skip

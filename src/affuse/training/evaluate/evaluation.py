@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from affuse.errors import AffuseError
+from affuse.evaluation.intervals import MEASURES
 from affuse.evaluation.measurement import measure_predictions
 from affuse.parts.registry import unknown
 from affuse.training.evaluate.selection import open_selection, select_utterances
@@ -100,13 +101,21 @@ def evaluate_model(
         trained=chosen.trained,
         predictions=table,
         metrics=found.metrics,
-        notes=found.notes,
+        notes=[*found.notes, *_of_groups(found.groups)],
         recalls=found.recalls,
         groups=found.groups,
         calibration=found.calibration,
         skipped=plan.skipped,
         partial=plan.partial,
     )
+
+
+def _of_groups(groups: pd.DataFrame) -> list[str]:
+    """Why lines of some groups have no interval; of a corpus of one speaker that is said already."""
+    parts = groups[groups["metric"].isin(list(MEASURES))] if len(groups) else groups
+    if not len(parts) or parts["speakers"].max() < 2 or (parts["speakers"] > 1).all():
+        return []
+    return ["A group of one speaker has no interval, nor has a gap to it."]
 
 
 def _given(recipe: Recipe, modalities: Sequence[str] | None) -> Recipe:

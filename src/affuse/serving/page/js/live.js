@@ -2,7 +2,7 @@
 
 import { subprotocols } from "./api.js";
 import { clock, fill, find, make } from "./dom.js";
-import { colourOf, say } from "./looks.js";
+import { colourOf, say, sayValue } from "./looks.js";
 import { deviceProblem, levelOf, Microphone } from "./microphone.js";
 import { pcm } from "./wav.js";
 
@@ -37,7 +37,8 @@ export function setUpLive(models) {
   button.addEventListener("click", async () => {
     if (live) return live.stop();
     find("live-error").hidden = true;
-    live = new Live(find("live-model").value, ended);
+    const model = models.find(one => one.name === find("live-model").value);
+    live = new Live(model.name, model.ranges, ended);
     try {
       await live.start();
       button.setAttribute("aria-pressed", "true");
@@ -50,9 +51,10 @@ export function setUpLive(models) {
 }
 
 class Live {
-  /** @param {string} model @param {(sentence: string) => void} ended */
-  constructor(model, ended) {
+  /** @param {string} model @param {Record<string, number[]>} ranges of its ratings @param {(sentence: string) => void} ended */
+  constructor(model, ranges, ended) {
     this.model = model;
+    this.ranges = ranges;
     this.ended = ended;
     this.list = find("live-segments");
     /** @type {Element[]} */
@@ -101,9 +103,10 @@ class Live {
   /** @param {any} segment @param {boolean} final */
   line(segment, final) {
     const tasks = Object.keys(segment).filter(name => segment[name]?.label);
-    const said = tasks.map(task => say(segment[task])).join(", ");
-    const swatch = make("span", { class: "swatch" });
-    swatch.style.background = colourOf(segment[tasks[0]].label, Object.keys(segment[tasks[0]].probabilities));
+    const ratings = Object.entries(this.ranges).filter(([task]) => task in segment).map(([task, range]) => sayValue(task, segment[task], range));
+    const said = [...tasks.map(task => say(segment[task])), ...ratings].join(", ");
+    const swatch = tasks.length ? make("span", { class: "swatch" }) : null;
+    if (swatch) swatch.style.background = colourOf(segment[tasks[0]].label, Object.keys(segment[tasks[0]].probabilities));
     const words = segment.text ? make("span", { class: "soft" }, ` “${segment.text}”`) : null;
     return make("li", { class: final ? null : "partial" }, make("span", {}, `${clock(segment.start)} – ${clock(segment.end)}`), make("span", {}, swatch, `${said}${final ? "" : " …"}`, words));
   }
