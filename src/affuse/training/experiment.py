@@ -142,9 +142,14 @@ class Experiment:
 
     @cached_property
     def shared_key(self) -> str:
-        """Digest of corpus, split, skipped clips and every clip's content."""
+        """Digest of corpus, split, skipped clips, every clip's content and the votes that are learnt."""
         contents = [f"{name} {self.clips.contents[name]}" for name in sorted(self.clips.contents)]
-        return digest(self.corpus_hash, self.split.hash, *contents, *sorted(map(str, self.skipped)))
+        learnt = [
+            f"{task} {id} {row.tolist()}"
+            for task, rows in self.labelled.shares.items()
+            for id, row in rows.items()
+        ]
+        return digest(self.corpus_hash, self.split.hash, *contents, *sorted(map(str, self.skipped)), *learnt)
 
     def key(self, recipe: Recipe, fold: int, folder: RunFolder | None = None) -> str:
         """Digest of everything that a run's result depends on.
