@@ -25,6 +25,10 @@ OFFLINE = (
     f"{argument('set', 'modalities.audio.encoder=logmel')} for sound."
 )
 
+# What transformers raises: for a model that is not there, for one that needs a package, and (the last three) where a
+# config.json has other types than its fields take.
+_REFUSALS = (OSError, ValueError, ImportError, AttributeError, KeyError, TypeError)
+
 _WEIGHTS_FOLLOW: ContextVar[bool] = ContextVar("weights_follow", default=False)
 
 
@@ -87,12 +91,24 @@ def load(
     try:
         with attempts_unsaid():
             return auto_class.from_pretrained(source, revision=revision, trust_remote_code=False, **options)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except _REFUSALS as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise AffuseError(
             f"The model {model!r} could not be loaded ({reason}); give a Hub id that this machine can reach "
             f"or a folder that holds {holds}. {offline}"
         ) from None
+
+
+def check_processor(model: str, what: str) -> None:
+    """AffuseError where a folder of this machine lacks the file that says how pictures or sound are read."""
+    folder = Path(locate(model))
+    if folder.is_dir() and not any(
+        (folder / f"{name}processor_config.json").is_file() for name in ("pre", "")
+    ):
+        raise AffuseError(
+            f"{folder} has no preprocessor_config.json, which says {what}; copy the one of the model that it was "
+            "trained from."
+        )
 
 
 @contextmanager

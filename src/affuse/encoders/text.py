@@ -67,9 +67,7 @@ class TextEncoder(Encoder[TextOptions]):
     @cached_property
     def tokenizer(self) -> Any:
         """The tokenizer of transformers, loaded when it is first needed."""
-        from transformers import AutoTokenizer
-
-        return load(AutoTokenizer, self.options.model, self.options.revision)
+        return load_tokenizer(self.options.model, self.options.revision)
 
     @classmethod
     @override
@@ -135,3 +133,19 @@ def positions_of(network: nn.Module) -> int | None:
             return int(part.num_embeddings) - skipped - 1  # type: ignore[arg-type]
     most = getattr(network.config, "max_position_embeddings", None)
     return most if isinstance(most, int) and most > 0 else None  # XLNet says -1
+
+
+def load_tokenizer(model: str, revision: str | None = None) -> Any:
+    """The tokenizer of transformers. Raises AffuseError where it cannot be had, or knows no word.
+
+    Where its files are missing transformers makes one of the special tokens alone, to which every word is unknown.
+    """
+    from transformers import AutoTokenizer
+
+    found = load(AutoTokenizer, model, revision)
+    if len(found) <= len(found.all_special_tokens):
+        raise AffuseError(
+            f"{model} has no tokenizer (tokenizer.json or its vocabulary), which makes numbers of words; copy the one "
+            "of the model that it was trained from."
+        )
+    return found

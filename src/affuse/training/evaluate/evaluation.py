@@ -13,6 +13,7 @@ from affuse.errors import AffuseError
 from affuse.evaluation.intervals import MEASURES
 from affuse.evaluation.measurement import measure_predictions
 from affuse.parts.registry import unknown
+from affuse.progress import Heard
 from affuse.training.evaluate.selection import open_selection, select_utterances
 from affuse.training.prediction import predict_table
 
@@ -88,7 +89,9 @@ def evaluate_model(
     """
     recipe = _given(model.recipe, modalities)
     chosen = select_utterances(model, corpus, progress, split=split, role=role, run=run, labels=labels)
-    clips, plan = open_selection(model, recipe, chosen, cache, progress, device)
+    # how fast clips were encoded is nothing that results keep: they would differ from run to run
+    reporting = progress.unheard if isinstance(progress, Heard) else progress
+    clips, plan = open_selection(model, recipe, chosen, cache, reporting, device)
     table = predict_table(model, clips, "all", 0, model.recipe.training.batch_size, device)
     table["role"] = table["id"].map(chosen.roles)
     spaces = {task: space for task, space in model.label_spaces.items() if task not in chosen.unfit}
