@@ -58,9 +58,11 @@ class TextEncoder(Encoder[TextOptions]):
         from transformers import AutoModel
 
         self.network = load_network(AutoModel, options.model, options.revision)
-        if options.output == "pooled" and getattr(self.network, "pooler", None) is None:
+        pooler: Any = getattr(self.network, "pooler", None)
+        trained = pooler is not None and any(bool(one.any()) for one in pooler.parameters())
+        if options.output == "pooled" and not trained:
             raise AffuseError(
-                f"{options.model} has no pooled output; set the text encoder's option output: mean or tokens."
+                f"{options.model} has no trained pooled output; set the text encoder's option output: mean or tokens."
             )
         self.limit = min(options.max_tokens or 10**6, positions_of(self.network) or _MOST)
 

@@ -255,17 +255,10 @@ def _pooled(model: str, revision: str | None, about: Checkpoint) -> nn.Module:
 
 
 def _loaded(auto: Any, model: str, revision: str | None) -> tuple[Any, Any]:
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()  # it lists what a head lacks over many lines; we say it in one
-    try:
-        return load(
-            auto, model, revision, dtype=torch.float32, use_safetensors=True, output_loading_info=True,
-            ignore_mismatched_sizes=True,
-        )  # fmt: skip
-    finally:
-        logging.set_verbosity(level)
+    return load(
+        auto, model, revision, dtype=torch.float32, use_safetensors=True, output_loading_info=True,
+        ignore_mismatched_sizes=True,
+    )  # fmt: skip
 
 
 def _same_length(model: str, about: Checkpoint, mismatched: Any) -> None:

@@ -174,12 +174,6 @@ def _processor(options: ImageClassifierOptions) -> Any:
 
 def _load_processor(model: str, revision: str | None) -> Any:
     from transformers import AutoImageProcessor
-    from transformers.utils import logging
 
     check_processor(model, "how pictures are scaled")
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()  # it advises torchvision, which nothing here needs
-    try:
-        return load(AutoImageProcessor, model, revision)
-    finally:
-        logging.set_verbosity(level)
+    return load(AutoImageProcessor, model, revision)
