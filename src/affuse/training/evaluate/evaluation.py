@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from affuse.errors import AffuseError
-from affuse.evaluation.intervals import MEASURES
 from affuse.evaluation.human_ceiling import measure_model, measure_raters, rater_line
+from affuse.evaluation.intervals import MEASURES
 from affuse.evaluation.measurement import measure_predictions
 from affuse.evaluation.measures import ClassMeasure, Measure, measures_of
 from affuse.parts.registry import unknown
+from affuse.progress import Heard
 from affuse.training.evaluate.selection import open_selection, select_utterances
 from affuse.training.prediction import predict_table
 from affuse.training.raters import said_by_raters
@@ -95,7 +96,9 @@ def evaluate_model(
     """
     recipe = _given(model.recipe, modalities)
     chosen = select_utterances(model, corpus, progress, split=split, role=role, run=run, labels=labels)
-    clips, plan = open_selection(model, recipe, chosen, cache, progress, device)
+    # how fast clips were encoded is nothing that results keep: they would differ from run to run
+    reporting = progress.unheard if isinstance(progress, Heard) else progress
+    clips, plan = open_selection(model, recipe, chosen, cache, reporting, device)
     table = predict_table(model, clips, "all", 0, model.recipe.training.batch_size, device)
     table["role"] = table["id"].map(chosen.roles)
     spaces = {task: space for task, space in model.label_spaces.items() if task not in chosen.unfit}
