@@ -47,11 +47,10 @@ def face_options(options: PictureOptions, size: int, settings: Settings) -> Face
     )
 
 
-def reads_plainly(encoder: object) -> bool:
-    """Whether an encoder reads faces as ``FaceEncoder`` does, and not pictures in a way of its own."""
-    kind: type[Any] = type(encoder)
+def reads_plainly(kind: type[Any]) -> bool:
+    """Whether encoders of a class read faces as ``FaceEncoder`` does, and not pictures in a way of their own."""
     return (
-        isinstance(encoder, FaceEncoder)
+        issubclass(kind, FaceEncoder)
         and kind.read is FaceEncoder.read
         and kind.read_with_fault is FaceEncoder.read_with_fault
     )

@@ -67,7 +67,7 @@ class WindowReader:
             for name, encoder in encoders.items()
             if isinstance(path, Path)
             and isinstance(encoder, FaceEncoder)
-            and reads_plainly(encoder)
+            and reads_plainly(type(encoder))
             and tracks.picture
         }
         self._check_settings()

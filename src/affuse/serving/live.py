@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from affuse.errors import AffuseError
+from affuse.inference.live.checks import checked_block, never_streamed
 from affuse.inference.live.listener import Heard, Listener
 from affuse.inference.live.segments import LiveSegments
-from affuse.inference.live.stream import LiveSegment, checked_block, never_streamed
+from affuse.inference.live.stream import LiveSegment
 from affuse.inference.recogniser import pieces_of
 from affuse.inference.settings import Settings
 from affuse.inference.timeline import Segment

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
 from affuse.errors import AffuseError
-from affuse.inference.live.stream import LiveSegment, checked_block
+from affuse.inference.live.checks import checked_block
+from affuse.inference.live.stream import LiveSegment
 from affuse.media.samples import check_rate
 from affuse.serving.client.connection import CONNECT, Connection, UnreachedError, problem_error, reason_of
 from affuse.serving.client.read_timeline import read_segment

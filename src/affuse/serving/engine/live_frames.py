@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from affuse.inference.live.listener import STREAM, ReadyWindow
-from affuse.inference.live.stream import read_window
+from affuse.inference.live.window import read_window
 from affuse.inference.window_answers import given_of
 from affuse.inference.words import Word
 from affuse.media.sound import Sound
