@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from affuse.encoders.face_clips import FaceEncoder, PictureOptions
 from affuse.inference.face_tracks import WindowLooks, look_for_faces
 from affuse.inference.pictures import Pictures, frame_times
-from affuse.inference.settings import Settings
 from affuse.inference.watching import unwatched
 from affuse.inference.windows import Window
 from affuse.media.clock import not_begun
@@ -31,29 +29,6 @@ class FaceOptions(NamedTuple):
     side: str | None
     detector: Path | None  # None: a fixed place
     point: tuple[float, float] | None  # of the chosen face, 0 to 1 across and down; None: the largest
-
-
-def face_options(options: PictureOptions, size: int, settings: Settings) -> FaceOptions:
-    """What an encoder asks of the faces of a clip; ``size``: rows and columns of a face.
-
-    Raises:
-        AffuseError: The detector that comes with affuse is missing or altered.
-    """
-    detector = settings.detector or options.detector_for(settings.side)
-    if settings.face is not None and detector is None:  # a face is chosen among those that are found
-        detector = options.chosen_detector()
-    return FaceOptions(
-        options.frames_per_second, options.seconds, size, settings.side, detector, settings.face
-    )
-
-
-def reads_plainly(kind: type[Any]) -> bool:
-    """Whether encoders of a class read faces as ``FaceEncoder`` does, and not pictures in a way of their own."""
-    return (
-        issubclass(kind, FaceEncoder)
-        and kind.read is FaceEncoder.read
-        and kind.read_with_fault is FaceEncoder.read_with_fault
-    )
 
 
 class WindowFaces:

@@ -16,7 +16,8 @@ from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder
 from affuse.encoders.face_clips import FaceEncoder
 from affuse.errors import AffuseError, ClipError, argument
-from affuse.inference.faces import FaceWindows, face_options, reads_plainly
+from affuse.inference.face_encoders import face_options, reads_plainly
+from affuse.inference.faces import FaceWindows
 from affuse.inference.settings import Settings
 from affuse.inference.timeline import Picture
 from affuse.inference.tracks import Tracks

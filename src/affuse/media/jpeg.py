@@ -46,3 +46,15 @@ def decode_jpeg(data: bytes) -> np.ndarray | None:
     except cv2.error:
         return None
     return None if picture is None else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def encode_jpeg(picture: np.ndarray) -> bytes:
+    """(height, width, 3) uint8 RGB as a JPEG of good quality; not the same pixels."""
+    done, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, 92)
+    )
+    if not done:  # more than 65,535 rows or columns
+        raise ClipError(
+            f"A picture of {picture.shape[1]} x {picture.shape[0]} pixels cannot be a JPEG; make it smaller."
+        )
+    return data.tobytes()

@@ -89,6 +89,7 @@ class ModelView(BaseModel):
     tasks: dict[str, list[str]] = Field(description="task -> classes")
     modalities: dict[str, str] = Field(description="modality -> audio, text or video")
     recogniser: bool = Field(description="whether the words of a clip can be recognised")
+    pictures: bool = Field(description="whether a live stream may have pictures beside its sound")
     warning: str = Field(description="what should be known before its answers are believed")
     window: float = Field(description="seconds of a window")
     hop: float = Field(description="seconds from window to window")
@@ -142,6 +143,7 @@ def model_dict(model: ServedModel) -> dict[str, Any]:
         "tasks": {task: list(space) for task, space in model.label_spaces.items()},
         "modalities": model.modalities,
         "recogniser": model.recogniser,
+        "pictures": bool(model.faces),
         "warning": model.warning,
         "window": model.window,
         "hop": model.hop,

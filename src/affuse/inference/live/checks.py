@@ -11,7 +11,8 @@ from affuse.encoders.base import Encoder
 from affuse.encoders.face_clips import FaceEncoder
 from affuse.errors import AffuseError, argument
 from affuse.inference.clip_reader import WHAT
-from affuse.inference.faces import FaceOptions, face_options, reads_plainly
+from affuse.inference.face_encoders import face_options, reads_plainly
+from affuse.inference.faces import FaceOptions
 from affuse.inference.predict import NO_RECOGNISER
 from affuse.inference.settings import Settings
 

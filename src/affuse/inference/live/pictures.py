@@ -13,7 +13,6 @@ import numpy as np
 from affuse.errors import AffuseError
 from affuse.inference.face_tracks import WindowLooks, looks_in
 from affuse.inference.faces import FaceOptions, WindowFaces
-from affuse.inference.live.listener import STREAM
 from affuse.inference.pictures import times_in
 from affuse.inference.windows import Window
 from affuse.media.crop import Region
@@ -110,10 +109,10 @@ class LivePictures:
     def fault(self) -> str:
         """What of the pictures could not be used, in a sentence, or ""; known afterwards."""
         if self._bad is not None:
-            return f"{STREAM} has pictures that cannot be decoded, from {self._bad:.2f} s on."
+            return f"The stream has pictures that cannot be decoded, from {self._bad:.2f} s on."
         looked_for = bool(self._detectors) and self._asked and not self._seen
         return (
-            f"{STREAM} shows no face where it is predicted, so its faces are missing." if looked_for else ""
+            "The stream shows no face where it is predicted, so its faces are missing." if looked_for else ""
         )
 
     def push(self, seconds: float, content: np.ndarray | bytes) -> None:
@@ -160,11 +159,11 @@ class LivePictures:
         """No more pictures come."""
         self._ended = True
 
-    def ready(self) -> Iterator[FacesRead]:
-        """The windows that were asked for and whose pictures are there, or will not come."""
+    def ready(self, now: bool = False) -> Iterator[FacesRead]:
+        """The windows that were asked for and whose pictures are there, or will not come; ``now``: all of them."""
         until = self._times[-1] if self._times else -np.inf
         for number, (window, last) in list(self._waiting.items()):
-            if self._ended or until >= last or self._heard >= last + PATIENCE:
+            if now or self._ended or until >= last or self._heard >= last + PATIENCE:
                 del self._waiting[number]
                 yield self._read(number, window)
         self._give_up()

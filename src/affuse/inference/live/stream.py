@@ -12,7 +12,7 @@ from torch import Tensor
 from affuse.errors import AffuseError
 from affuse.inference.live.checks import check_stream, checked_block, detects, faces_read, never_streamed
 from affuse.inference.live.listener import STREAM, Heard, Listener, ReadyWindow
-from affuse.inference.live.pictures import LivePictures, checked_picture
+from affuse.inference.live.pictures import LivePictures, Square, checked_picture
 from affuse.inference.live.segments import LiveSegments
 from affuse.inference.live.window import read_window
 from affuse.inference.predict import Predictor
@@ -69,6 +69,7 @@ class LiveStream:
 
     Attributes:
         faults: What could not be used, in sentences; the first 20.
+        squares: Modality -> where the face of the newest window is, as shares of its picture; None: none is seen.
 
     Raises:
         AffuseError: Settings that do not fit, a model that reads pictures alone and a stream without, or one that reads
@@ -106,6 +107,7 @@ class LiveStream:
         self._shown: list[Segment] = []
         self._closed = False
         self.faults: list[str] = []
+        self.squares: dict[str, Square | None] = {}
 
     @property
     def seconds(self) -> float:
@@ -199,7 +201,10 @@ class LiveStream:
     def _answer_seen(self) -> bool:
         """The windows whose pictures are there; whether there is one."""
         assert self._pictures is not None
-        read = [(*self._waiting.pop(one.number), one.faces) for one in self._pictures.ready()]
+        read: list[tuple[ReadyWindow, Sequence[Word], Mapping[str, np.ndarray | None]]] = []
+        for one in self._pictures.ready():
+            read.append((*self._waiting.pop(one.number), one.faces))
+            self.squares = one.squares
         self._answer(read)
         return bool(read)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from affuse.errors import AffuseError
+from affuse.inference.live.pictures import Square
 from affuse.inference.sound_scan import PEAK_SECONDS
 from affuse.inference.timeline import Answer, CurvePoint, Picture, Segment, Timeline
 from affuse.inference.words import Word
@@ -44,6 +45,11 @@ def read_segment(told: Mapping[str, Any]) -> Segment:
     """A segment, as it stands in a timeline or a stream's message."""
     answers = {task: _answer(one) for task, one in told.items() if task not in _OF_SEGMENTS}
     return Segment(told["start"], told["end"], answers, tuple(told["modalities"]), told["text"])
+
+
+def read_squares(told: Mapping[str, Any]) -> dict[str, Square | None]:
+    """Where faces are, as a stream's message tells it: modality -> its place in the picture."""
+    return {name: None if one is None else Square(**one) for name, one in told["squares"].items()}
 
 
 def _answer(told: Mapping[str, Any]) -> Answer:
