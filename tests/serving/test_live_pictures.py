@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -128,13 +129,14 @@ def test_what_takes_no_pictures_says_so(served: RunningService) -> None:
             with pytest.raises(AffuseError, match="This stream has no pictures; open it with pictures=True"):
                 stream.push_picture(np.zeros((9, 9, 3), np.uint8))
     told = {one["name"]: one["pictures"] for one in served.http.get("/v1/models").json()["models"]}
-    assert told == {"both": True, "face": True, "voice": False}
+    assert told == {"both": 5, "face": 5, "voice": 0}
 
 
-def opened(served: RunningService, query: str = "model=both&pictures=true") -> ClientConnection:
-    stream = connect(f"ws{served.address.removeprefix('http')}/v1/stream?{query}", proxy=None)
-    assert json.loads(stream.recv(30))["type"] == "ready"
-    return stream
+@contextmanager
+def opened(served: RunningService, query: str = "model=both&pictures=true") -> Generator[ClientConnection]:
+    with connect(f"ws{served.address.removeprefix('http')}/v1/stream?{query}", proxy=None) as stream:
+        assert json.loads(stream.recv(60))["type"] == "ready"
+        yield stream
 
 
 def told_last(stream: ClientConnection) -> dict[str, Any]:

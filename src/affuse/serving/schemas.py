@@ -89,7 +89,9 @@ class ModelView(BaseModel):
     tasks: dict[str, list[str]] = Field(description="task -> classes")
     modalities: dict[str, str] = Field(description="modality -> audio, text or video")
     recogniser: bool = Field(description="whether the words of a clip can be recognised")
-    pictures: bool = Field(description="whether a live stream may have pictures beside its sound")
+    pictures: float = Field(
+        ge=0, description="pictures a second that its faces are read from; 0: a live stream can have none"
+    )
     warning: str = Field(description="what should be known before its answers are believed")
     window: float = Field(description="seconds of a window")
     hop: float = Field(description="seconds from window to window")
@@ -143,7 +145,7 @@ def model_dict(model: ServedModel) -> dict[str, Any]:
         "tasks": {task: list(space) for task, space in model.label_spaces.items()},
         "modalities": model.modalities,
         "recogniser": model.recogniser,
-        "pictures": bool(model.faces),
+        "pictures": max((options.frames_per_second for options, _ in model.faces.values()), default=0),
         "warning": model.warning,
         "window": model.window,
         "hop": model.hop,

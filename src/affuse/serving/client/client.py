@@ -30,7 +30,7 @@ class RemoteModel(NamedTuple):
         tasks: Task -> its classes.
         modalities: Modality -> "audio", "text" or "video".
         recogniser: Whether the words of a clip can be recognised.
-        pictures: Whether a stream may have pictures beside its sound.
+        pictures: A second, that its faces are read from; 0: a stream can have none.
         warning: What should be known before its answers are believed, or "".
         window: Seconds of a window.
         hop: Seconds from window to window.
@@ -41,7 +41,7 @@ class RemoteModel(NamedTuple):
     tasks: dict[str, list[str]]
     modalities: dict[str, str]
     recogniser: bool
-    pictures: bool
+    pictures: float
     warning: str
     window: float
     hop: float
