@@ -25,6 +25,7 @@ export function setUpLive(models) {
     const without = `${model} reads pictures too, and answers without them here; record the webcam under Try for an answer with both.`;
     find("live-camera-field").hidden = !pictures;
     if (!pictures) camera.checked = false;
+    else if (Object.values(modalities).every(kind => kind === "video")) camera.checked = true;
     find("live-reads").textContent = pictures ? `${model} reads the face too, where the camera is used.` : `Live uses sound alone, no camera.${sees ? ` ${without}` : ""}`;
     find("live-warning").textContent = "";
     button.textContent = name();
@@ -68,7 +69,7 @@ class Live {
     this.samples = 0; // that were sent
     this.heardAt = 0; // milliseconds, the last of them
     this.shownAt = -1; // second of the last picture
-    this.camera = watches ? new Camera(find("live-preview"), () => this.blind("The camera is gone; the answers go on by the voice alone.")) : null;
+    this.camera = watches ? new Camera(find("live-preview"), () => this.blind("The camera is gone; the answers go on without it.")) : null;
   }
 
   /** Never fails: what is wrong ends it. */
@@ -76,19 +77,21 @@ class Live {
     fill(this.list);
     find("live-warning").textContent = "";
     find("live-face").textContent = "";
+    const camera = this.camera;
     try {
-      await this.camera?.start();
+      await camera?.start();
     } catch (error) {
       return this.close(deviceProblem(error, "camera", "leave it out here"));
     }
-    find("live-seen").hidden = !this.camera;
+    if (!this.ended) return camera?.stop(); // stopped meanwhile
+    find("live-seen").hidden = !camera;
     this.microphone = new Microphone(block => this.send(block));
     try {
       await this.microphone.start();
     } catch (error) {
       return this.close(deviceProblem(error, "microphone"));
     }
-    if (!this.ended) return this.microphone.stop(); // stopped meanwhile
+    if (!this.ended) return this.microphone.stop();
     const asked = new URLSearchParams({ model: this.model.name, rate: String(Math.round(this.microphone.rate)), format: "s16le", pictures: String(!!this.camera) });
     const address = new URL(`v1/stream?${asked}`, document.baseURI);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
@@ -158,7 +161,7 @@ class Live {
       place.style.width = `${100 * (square.right - square.left)}%`;
       place.style.height = `${100 * (square.bottom - square.top)}%`;
     }
-    this.tellFace(square ? "The model reads the face in the square." : "No face is seen; the answers are by the voice alone.");
+    this.tellFace(square ? "The model reads the face in the square." : "No face is seen; the answers are without it.");
   }
 
   /** A screen reader says it when it changes. @param {string} sentence */
