@@ -94,10 +94,10 @@ class LiveSession:
             detect=detects(settings, served.modalities),
             whole=self._worded,
         )
-        self._faces = StreamFaces(self._sees, engine.limits) if pictures else None
         self._segments = LiveSegments(maker.judge)
         self._tasks = maker.tasks
         self._told: asyncio.Queue[list[LiveSegment] | Seen | Exception | None] = asyncio.Queue()
+        self._faces = StreamFaces(self._sees, engine.limits, self._told.put_nowait) if pictures else None
         self._answering: set[asyncio.Task[None]] = set()
         self._shown: list[Segment] = []
         self._waiting = 0  # bytes of sound and faces in windows without an answer
@@ -108,6 +108,11 @@ class LiveSession:
     def seconds(self) -> float:
         """Of sound so far."""
         return self._listener.seconds
+
+    @property
+    def faults(self) -> list[str]:
+        """What of the pictures could not be used; known at the end."""
+        return [self._faces.fault] if self._faces is not None and self._faces.fault else []
 
     async def push(self, block: Any) -> None:
         """More sound: (time,) float32 from -1 to 1, or int16. Waits where the answers are far behind.
@@ -142,9 +147,10 @@ class LiveSession:
 
     async def end(self) -> None:
         """No more sound comes: the last answers follow, then ``told`` ends."""
+        self._take(await asyncio.to_thread(self._listener.end))
         if self._faces is not None:
             self._faces.end()
-        self._take(await asyncio.to_thread(self._listener.end))
+            await self._faces.ended()
         while self._answering:
             await asyncio.wait(set(self._answering))
         self._told.put_nowait(None)

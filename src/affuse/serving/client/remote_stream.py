@@ -35,6 +35,7 @@ class RemoteStream:
 
     Attributes:
         warning: What should be known before the answers are believed, or "".
+        faults: What of the pictures could not be used, in sentences; known when it is closed.
         squares: As of ``Model.stream``: modality -> where the face of the newest window is.
 
     Raises:
@@ -69,6 +70,7 @@ class RemoteStream:
         self._closed = self._ended = False
         self._pictures = fields.get("pictures") == "true"
         self._sent = 0  # samples
+        self.faults: list[str] = []
         self.squares: dict[str, Square | None] = {}
         self.warning = str(self._receive(CONNECT).get("warning", ""))
 
@@ -177,6 +179,8 @@ class RemoteStream:
             raise problem_error(message)
         if kind == "faces":
             self.squares = read_squares(message)
+        if kind == "end":
+            self.faults = [str(one) for one in message.get("faults", ())]
         self._ended = kind == "end"
         return message
 

@@ -25,7 +25,7 @@ from affuse.workers import begin_worker
 
 KEPT = 1 << 26  # bytes of pictures that a stream may have in memory for windows that are not there yet
 # what a message is: to the process a picture, a window, how far the sound is, that no window shall wait any longer, the
-# end; from it faces, or why there are none any more
+# end; from it faces, the end with what could not be used, or why there are no faces any more
 PICTURE, WINDOW, HEARD, HURRY, END, FACES, FAILED = b"P", b"W", b"H", b"N", b"E", b"R", b"F"
 ONE, SPAN, PLACES, LENGTH = (
     struct.Struct("<d"),
@@ -86,6 +86,8 @@ def _serve(pictures: LivePictures, limits: Limits, pipe: Connection) -> None:
                     "as many as the stream lasts, which is what the service gives to one; send smaller ones, or ask "
                     "for a larger hop."
                 )
+        if kind == END:
+            pipe.send_bytes(END + pictures.fault.encode())
 
 
 def _check_size(jpeg: bytes, limits: Limits) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from affuse.errors import AffuseError
 from affuse.inference.faces import FaceOptions
@@ -23,10 +23,18 @@ class StreamFaces:
     Args:
         options: Modality -> what its encoder asks of faces.
         limits: Of memory, pixels and processor time.
+        failed: Called once with why no more can be read, unless the stream is closed.
+
+    Attributes:
+        fault: What of the pictures could not be used, or ""; known when they have ended.
     """
 
-    def __init__(self, options: Mapping[str, FaceOptions], limits: Limits) -> None:
-        self._options = dict(options)
+    def __init__(
+        self, options: Mapping[str, FaceOptions], limits: Limits, failed: Callable[[AffuseError], None]
+    ) -> None:
+        self.fault = ""
+        self._options, self._failed = dict(options), failed
+        self._ended = asyncio.Event()
         self._asked: dict[int, asyncio.Future[FacesRead]] = {}
         self._failure = ""
         self._child = Child(
@@ -64,13 +72,18 @@ class StreamFaces:
         self._child.send(face_decoder.HURRY)
 
     def end(self) -> None:
-        """No more pictures come."""
+        """No more pictures or windows come."""
         self._child.send(face_decoder.END)
+
+    async def ended(self) -> None:
+        """Wait until all pictures were used that are, or none can be."""
+        await self._ended.wait()
 
     def close(self) -> None:
         """End the process."""
         self._child.kill()
         self._failure = "The stream was closed."
+        self._ended.set()
         for answer in self._asked.values():
             answer.cancel()
 
@@ -78,6 +91,10 @@ class StreamFaces:
         kind, data = message[:1], message[1:]
         if kind == face_decoder.FAILED:
             self._fail(data.decode("utf-8", "replace"))
+            return
+        if kind == face_decoder.END:
+            self.fault = data.decode("utf-8", "replace")
+            self._ended.set()
             return
         try:
             read = face_decoder.unpacked(data, self._options)
@@ -90,7 +107,11 @@ class StreamFaces:
             answer.set_result(read)
 
     def _fail(self, sentence: str) -> None:
-        self._failure = self._failure or sentence
+        if self._failure or self._ended.is_set():
+            return
+        self._failure = sentence
+        self._failed(AffuseError(sentence))
+        self._ended.set()
         for answer in self._asked.values():
             if not answer.done():
                 answer.set_exception(AffuseError(self._failure))

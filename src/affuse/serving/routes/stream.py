@@ -225,7 +225,8 @@ async def _serve(
             task.cancel()
     if inbox.cut:
         raise Draining
-    await _send(websocket, {"type": "end", "seconds": round(session.seconds, 3)})
+    faults = {"faults": session.faults} if asked.pictures else {}
+    await _send(websocket, {"type": "end", "seconds": round(session.seconds, 3), **faults})
     await websocket.close(_DONE)
 
 
