@@ -46,8 +46,8 @@ def check_stream(model: Model, settings: Settings, pictures: bool = False) -> No
     if not {"audio", "text"} & set(kinds.values()):
         reads = ", ".join(f"{name} ({WHAT[kind]})" for name, kind in kinds.items())
         raise AffuseError(
-            f"This model reads {reads}, and a stream has sound alone; record a file and predict that, or give the "
-            f"stream its pictures ({argument('pictures', True)})."
+            f"This model reads {reads}, and a stream has sound alone; record a file and predict that, or push the "
+            "pictures too (model.stream(rate, pictures=True))."
         )
     wordless = settings.asr is None and model.defaults.recogniser is None
     if "audio" not in kinds.values() and (wordless or settings.asr == NO_RECOGNISER):
@@ -68,11 +68,13 @@ def check_faces(kinds: Mapping[str, str], read: Collection[str]) -> None:
     """
     own = [name for name, kind in kinds.items() if kind == "video"]
     if not own:
-        raise AffuseError(f"This model does not read faces; leave {argument('pictures', True)} out.")
+        raise AffuseError(
+            "This model does not read faces, so a stream of it has no pictures; leave them out."
+        )
     if not read:
         raise AffuseError(
-            f"The modality {own[0]!r} reads pictures in a way of its own, from files; leave "
-            f"{argument('pictures', True)} out."
+            f"The modality {own[0]!r} reads pictures in a way of its own, from files alone, so a stream has none; leave "
+            "them out."
         )
 
 
