@@ -73,8 +73,8 @@ def check_faces(kinds: Mapping[str, str], read: Collection[str]) -> None:
         )
     if not read:
         raise AffuseError(
-            f"The modality {own[0]!r} reads pictures in a way of its own, from files alone, so a stream has none; leave "
-            "them out."
+            f"The modality {own[0]!r} reads pictures in a way of its own, from files alone, so a stream has none; "
+            "leave them out."
         )
 
 

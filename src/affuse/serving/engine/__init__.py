@@ -1,6 +1,6 @@
 """What runs behind the service: clips in, timelines out, for many clients at once.
 
-Names are loaded when they are used: processes that only decode import modules beside them, and neither torch nor models.
+Names are loaded when they are used: processes that only decode import modules beside them, neither torch nor models.
 """
 
 from __future__ import annotations
