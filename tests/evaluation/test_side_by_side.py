@@ -111,6 +111,6 @@ def test_why_a_difference_has_no_interval(labels: str, answers: str, notes: list
         for name, said in (("one", labels), ("two", answers))
     }  # fmt: skip
     people = pd.DataFrame({"speaker": list("ppqq")}, index=ids)
-    found = side_by_side(given, dict.fromkeys(given, {"t": ["a", "b"]}), people)
+    found = side_by_side(given, {name: {"t": ["a", "b"]} for name in given}, people)
     assert [one for one in found.notes if "no interval" in one] == notes
     assert found.differences["p"].isna().sum() == len(notes)

@@ -9,6 +9,7 @@ from affuse.losses.contrastive_center import ContrastiveCenterLoss
 from affuse.losses.cross_entropy import CrossEntropyLoss
 from affuse.losses.dimension import DimensionLoss
 from affuse.losses.errors_of_ratings import AbsoluteErrorLoss, HuberLoss, SquaredErrorLoss
+from affuse.losses.votes import DivergenceLoss, SoftCrossEntropyLoss
 from affuse.losses.weighted_sum import WeightedSum
 
 __all__ = [
@@ -20,8 +21,10 @@ __all__ = [
     "ContrastiveCenterLoss",
     "CrossEntropyLoss",
     "DimensionLoss",
+    "DivergenceLoss",
     "HuberLoss",
     "Reduction",
+    "SoftCrossEntropyLoss",
     "SquaredErrorLoss",
     "TaskLoss",
     "WeightedSum",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from affuse.parts.options import Checked
 
 Reduction = Literal["mean", "sum", "none"]
-Kind = Literal["classes", "regression", "multilabel"]
+Kind = Literal["classes", "regression", "multilabel", "distribution"]
 Classes = Annotated[int, Field(ge=2)]
 Width = Annotated[int, Field(ge=1)]
 
@@ -74,7 +74,8 @@ class TaskLoss(Checked, nn.Module, ABC):
 
     Attributes:
         fits: The kind of task that it trains: "classes" (labels are class indices), "regression" (labels are ratings
-            in units of half their range, see ``DimensionLoss``) or "multilabel" (labels are rows of 0 and 1).
+            in units of half their range, see ``DimensionLoss``), "multilabel" (labels are rows of 0 and 1) or
+            "distribution" (labels are rows of votes' shares).
         reads_logits: True where the loss trains the classifier that gives the logits.
         stacks: True where ``total`` takes any number of dimensions in front of n, and parameters with the same ones:
             the loss of several runs at once. ``training.stacked`` maps a loss without it over the runs (torch.vmap).

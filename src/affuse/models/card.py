@@ -10,6 +10,7 @@ from typing import Any
 import affuse
 from affuse.corpora.schema import CorpusInfo
 from affuse.evaluation.measures import SHOWN
+from affuse.evaluation.soft import SOFT_METRICS
 from affuse.models.card_facts import CardFacts, RatingResult, TaskResult
 from affuse.models.defaults import TrainedOn
 from affuse.models.licences import licences_of_model
@@ -206,8 +207,15 @@ def _results(facts: CardFacts) -> list[str]:
             span = f"{100 * low:.1f} to {100 * high:.1f}" if low == low else "not defined"
             lines.append(f"| {task} | {name} | {100 * value:.1f} | {span} |")
         lines.append(f"| {task} | mAP | {100 * result.mean_precision:.1f} | |")
+    for task, found in facts.votes.items():
+        lines += [
+            f"| {task} | {title} | {getattr(found, name):.3f} | |" for name, title in SOFT_METRICS.items()
+        ]
     for note in facts.tested:
         lines += ["", note]
+    for task, found in facts.votes.items():
+        about = f"{task} learnt the shares of its raters' votes. Of answers that are the votes themselves"
+        lines += ["", f"{about}, the soft cross-entropy is {found.entropy:.3f} nats: it cannot be less."]
     for task, result in facts.sets.items():
         told = [f"{label} {100 * f1:.1f}" for label, f1 in result.f1.items() if f1 == f1]
         lines += ["", f"F1 of {task}: {', '.join(told)}."]

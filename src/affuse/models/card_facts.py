@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from affuse.corpora.schema import CorpusInfo
 from affuse.evaluation.intervals import Interval
+from affuse.evaluation.soft import SoftMetrics
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class CardFacts:
         training: why the numbers say little of the method, "" where the network trained.
         ratings: regression -> its numbers, of those that have a test rating.
         sets: task of several labels -> its numbers, of those that have test labels.
+        votes: task that learnt votes -> how well its probabilities agree with those of the test part.
     """
 
     corpus: CorpusInfo
@@ -98,3 +100,4 @@ class CardFacts:
     training: str
     ratings: dict[str, RatingResult] = field(default_factory=dict[str, RatingResult])
     sets: dict[str, SetResult] = field(default_factory=dict[str, SetResult])
+    votes: dict[str, SoftMetrics] = field(default_factory=dict[str, SoftMetrics])

@@ -75,6 +75,8 @@ PARTS: dict[str, dict[str, str]] = {
         "mse": "affuse.losses.errors_of_ratings:SquaredErrorLoss",
         "mae": "affuse.losses.errors_of_ratings:AbsoluteErrorLoss",
         "huber": "affuse.losses.errors_of_ratings:HuberLoss",
+        "soft_cross_entropy": "affuse.losses.votes:SoftCrossEntropyLoss",
+        "kl": "affuse.losses.votes:DivergenceLoss",
         "binary_cross_entropy": "affuse.losses.binary_cross_entropy:BinaryCrossEntropyLoss",
     },
     "weightings": {

@@ -36,7 +36,7 @@ from affuse.recipe.sections import (
 
 # Section -> fields that were added while finished runs without them were about; of tasks, those of each
 ADDED = {"training": ("feature_precision", "engine")}
-ADDED_TO_TASKS = ("kind", "range")
+ADDED_TO_TASKS = ("kind", "range", "target", "without_agreement")
 
 
 class Recipe(Section):
@@ -109,6 +109,11 @@ class Recipe(Section):
     def classified(self) -> list[str]:
         """The tasks that tell one class."""
         return [name for name, task in self.tasks.items() if task.kind == "classes"]
+
+    @property
+    def voted(self) -> list[str]:
+        """Of the tasks that tell one class those that learn the shares of raters' votes (target distribution)."""
+        return [name for name, task in self.tasks.items() if task.target == "distribution"]
 
     @property
     def label_sets(self) -> list[str]:

@@ -36,7 +36,12 @@ class LossTerm(Section):
         return _known_part("losses", name)
 
 
-_USUAL_LOSS = {"regression": "ccc", "multilabel": "binary_cross_entropy"}
+_USUAL_LOSS = {
+    "classes": "cross_entropy",
+    "distribution": "soft_cross_entropy",
+    "regression": "ccc",
+    "multilabel": "binary_cross_entropy",
+}
 
 
 class Task(Section):
@@ -45,16 +50,23 @@ class Task(Section):
     Attributes:
         kind: ``classes``: one label out of several. ``regression``: a number, such as a rating of valence.
             ``multilabel``: any of several labels at once; the column joins them by ``;``.
+        target: Of kind classes: what is learnt. ``labels``: each utterance's label. ``distribution``: the shares of its
+            raters' votes.
+        without_agreement: With ``target: distribution``: whether utterances are trained on that have votes and no
+            label, for no class had a majority.
         range: Of a regression: its lowest and highest value, such as ``[1, 5]``.
         classes: Labels to keep, in this order; None: all labels of the corpus. A text has commas: ``anger,neutral``.
         merge: Labels to rename before classes are chosen, such as ``{excitement: happiness}``.
-        loss: The terms of the loss; as text, ``cross_entropy+0.5*center``. Where it is left out, a
-            regression is trained with ``ccc``, several labels at once with ``binary_cross_entropy``.
+        loss: The terms of the loss; as text, ``cross_entropy+0.5*center``. Where it is left out (or null), labels are
+            learnt with ``cross_entropy``, votes with ``soft_cross_entropy``, a regression with ``ccc``, several labels
+            at once with ``binary_cross_entropy``.
         classifier: ``auto``: the head where the loss trains one, else the class of the nearest center. ``svm``:
             scikit-learn's ``SVC()`` (RBF kernel, C = 1), fitted to the training part's embeddings at the chosen epoch.
     """
 
     kind: Literal["classes", "regression", "multilabel"] = "classes"
+    target: Literal["labels", "distribution"] = "labels"
+    without_agreement: bool = False
     range: tuple[float, float] | None = None
     classes: list[str] | None = None
     merge: dict[str, str] = Field(default_factory=dict)
@@ -64,12 +76,24 @@ class Task(Section):
     @model_validator(mode="before")
     @classmethod
     def _usual_loss(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("loss") is None and data.get("kind") in _USUAL_LOSS:
-            return {**data, "loss": _USUAL_LOSS[data["kind"]]}
+        if isinstance(data, dict) and data.get("loss") is None:
+            kind = "distribution" if data.get("target") == "distribution" else data.get("kind", "classes")
+            return {**data, "loss": _USUAL_LOSS[kind]} if kind in _USUAL_LOSS else data
         return data
+
+    @property
+    def fits(self) -> str:
+        """The kind of loss that trains it: ``kind``, or ``distribution`` where votes are learnt."""
+        return "distribution" if self.target == "distribution" else self.kind
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Task:
+        if self.target == "distribution" and (self.kind != "classes" or self.classifier != "auto"):
+            raise ValueError("target: distribution is of kind: classes and of the network's own classifier")
+        if self.without_agreement and self.target != "distribution":
+            raise ValueError(
+                "without_agreement needs target: distribution; add that, or leave without_agreement out"
+            )
         if self.kind != "regression":
             if self.range is not None:
                 raise ValueError("range is of kind: regression; add that, or leave range out")

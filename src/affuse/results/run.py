@@ -82,7 +82,8 @@ class Run:
         """Task -> acc, bacc, macro_f1, weighted_f1 (0 to 1), recall by class, confusion and n of the test part.
 
         Of a regression: ccc and pearson (-1 to 1), rmse and mae (in units of the ratings), n. Of several labels at
-        once: macro_f1, micro_f1 and map (0 to 1), f1, ap and support by label, n.
+        once: macro_f1, micro_f1 and map (0 to 1), f1, ap and support by label, n. Of classes that were learnt from
+        votes also ``soft``: the fields of ``evaluation.soft.SoftMetrics``.
         """
         return self._result.metrics
 
@@ -146,6 +147,7 @@ class Run:
 
         from affuse.evaluation.dimensions import DIMENSION_METRICS
         from affuse.evaluation.label_sets import LABEL_SET_METRICS
+        from affuse.evaluation.soft import SOFT_METRICS
 
         rows: list[dict[str, Any]] = []
         for task, found in self.metrics.items():
@@ -161,6 +163,12 @@ class Run:
             else:
                 values = {name: found[name] for name in _METRICS}
                 values |= {f"recall {label}": value for label, value in found["recall"].items()}
+                soft = found.get("soft", {})
+                rows += [
+                    {"task": task, "metric": name, "value": soft[name], "n": soft["n"]}
+                    for name in SOFT_METRICS
+                    if soft
+                ]
             for metric, value in values.items():
                 rows.append({"task": task, "metric": metric, "value": value, "n": found["n"]})
         return pd.DataFrame(rows, columns=["task", "metric", "value", "n"])
@@ -171,6 +179,7 @@ class Run:
 
         from affuse.evaluation.dimensions import DIMENSION_METRICS
         from affuse.evaluation.label_sets import LABEL_SET_METRICS
+        from affuse.evaluation.soft import SOFT_METRICS
 
         lines: list[dict[str, Any]] = []
         for task, found in self.metrics.items():
@@ -190,6 +199,8 @@ class Run:
                 "macro F1": percent(found["macro_f1"]),
                 "n": found["n"],
             }
+            if soft := found.get("soft"):
+                line |= {title: f"{soft[name]:.3f}" for name, title in SOFT_METRICS.items()}
             recalls = ", ".join(f"{label} {percent(value)}" for label, value in found["recall"].items())
             lines.append(line | {"recall": recalls})
         table = pd.DataFrame(lines)

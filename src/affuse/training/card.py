@@ -9,7 +9,7 @@ from affuse.evaluation.groups import group_gap
 from affuse.evaluation.intervals import Interval, speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.label_sets import LABEL_SET_METRICS, f1_interval, has_set, measure_label_sets
 from affuse.evaluation.measures import ClassMeasure, Measure, RatingMeasure
-from affuse.evaluation.predictions import measure_table
+from affuse.evaluation.predictions import measure_table, measure_votes
 from affuse.models.card import METRICS
 from affuse.models.card_facts import CardFacts, Gap, RatingResult, SetResult, TaskResult
 from affuse.training.experiment import Experiment
@@ -50,6 +50,11 @@ def card_facts(experiment: Experiment, fold: int, test: pd.DataFrame, training: 
             task: _rating(experiment, test, RatingMeasure(task))
             for task in experiment.labelled.ratings
             if has_rating(test, task)
+        },
+        votes={
+            task: soft
+            for task in experiment.labelled.shares
+            if (soft := measure_votes(test, task, experiment.labelled.spaces[task])) is not None
         },
         sets={
             task: SetResult(

@@ -133,4 +133,7 @@ def table_of(
         )
         for task, names in model.label_sets.items()
     }
-    return prediction_table(clips.ids, role, fold, probabilities, labels, model.label_spaces, ratings, sets)
+    shares = {task: rows.numpy() for task, rows in clips.shares.items()}
+    return prediction_table(
+        clips.ids, role, fold, probabilities, labels, model.label_spaces, ratings, sets, shares
+    )

@@ -15,7 +15,7 @@ from torch import Tensor
 from affuse.evaluation.dimensions import has_rating, measure_dimension
 from affuse.evaluation.label_sets import has_set, measure_label_sets
 from affuse.evaluation.metrics import Metrics
-from affuse.evaluation.predictions import measure_table
+from affuse.evaluation.predictions import measure_table, measure_votes
 from affuse.models.card import card_text
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.loading import load_model
@@ -114,7 +114,9 @@ def finished(
             return None
         model = load_model(folder.model)
         roles = experiment.roles(fold)
-        parts = {"test": Clips(roles["test"], experiment.open_clips(model), experiment.labelled.targets)}
+        labelled = experiment.labelled
+        clips = Clips(roles["test"], experiment.open_clips(model), labelled.targets, labelled.shares)
+        parts = {"test": clips}
         run = Run(experiment, model.recipe, fold, folder, "", wanted, roles, parts, model)
         _write_subsets(run)
     return result
@@ -150,7 +152,8 @@ def begin_run(
         model = Model(recipe, experiment.labelled.names)
     opened = experiment.open_clips(model) if sources is None else sources
     fit_standardisers(model, opened, roles["train"], experiment.statistics(fold))
-    parts = {role: Clips(ids, opened, experiment.labelled.targets) for role, ids in roles.items()}
+    labelled = experiment.labelled
+    parts = {role: Clips(ids, opened, labelled.targets, labelled.shares) for role, ids in roles.items()}
     return Run(experiment, recipe, fold, folder, key, wanted, roles, parts, model)
 
 
@@ -251,11 +254,15 @@ def _predictions(run: Run, answers: dict[str, Answers]) -> pd.DataFrame:
 def measured(experiment: Experiment, predictions: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Task -> metrics of the test part as ``results.json`` has them; tasks without a test label are left out."""
     test = predictions[predictions["role"] == "test"]
+    spaces = experiment.labelled.spaces
     found = {
         task: _as_json(measure_table(test, task, space))
-        for task, space in experiment.labelled.spaces.items()
+        for task, space in spaces.items()
         if (test[task] != "").any()
     }
+    for task in experiment.labelled.shares:
+        if task in found and (soft := measure_votes(test, task, spaces[task])) is not None:
+            found[task]["soft"] = soft._asdict()
     dimensions = [task for task in experiment.labelled.ratings if has_rating(test, task)]
     found |= {task: measure_dimension(test, task)._asdict() for task in dimensions}
     return found | {

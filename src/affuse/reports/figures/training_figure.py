@@ -55,7 +55,9 @@ def training_figure(runs: Mapping[str, Sequence[str | Path]]) -> Figure:
                 _DASHES[len(weights.lines) % 3],
             )
         count = f"{len(tables)} run{'s' if len(tables) > 1 else ''}"
-        losses.set(title=f"{title} ({count}): losses", xlabel="epoch", ylabel=_unit(tables[0]))
+        # a rating's loss is no likelihood
+        unit = "loss" if tables[0].columns.str.contains("_ccc_").any() else "nats per utterance"
+        losses.set(title=f"{title} ({count}): losses", xlabel="epoch", ylabel=unit)
         weights.set(title="task weights", xlabel="epoch", ylabel="weight")
         losses.set_ylim(bottom=min(0.0, losses.get_ylim()[0]))
         low, high = weights.get_ylim()
@@ -84,12 +86,6 @@ def _curve(axes: Axes, series: Sequence[pd.Series], label: str, colour: str, sty
     if len(values) > 1:
         deviation = values.std(axis=0, ddof=1)
         axes.fill_between(x, mean - deviation, mean + deviation, color=colour, alpha=0.12, linewidth=0)
-
-
-def _unit(table: pd.DataFrame) -> str:
-    """Of losses: those of ratings are no likelihoods."""
-    rated = any(str(name).startswith("validation_ccc_") for name in table.columns)
-    return "loss per utterance" if rated else "nats per utterance"
 
 
 def _metrics(folder: Path) -> pd.DataFrame:

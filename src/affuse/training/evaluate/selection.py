@@ -132,7 +132,9 @@ def open_selection(
         chosen.corpus, recipe, chosen.ids, cache, progress, device, require=False, trained=encoders
     )
     bad = {skip.id for skip in plan.skipped}
-    clips = Clips([id for id in chosen.ids if id not in bad], plan.open(encoders), chosen.labelled.targets)
+    labelled = chosen.labelled
+    ids = [id for id in chosen.ids if id not in bad]
+    clips = Clips(ids, plan.open(encoders), labelled.targets, labelled.shares)
     if not len(clips):
         raise AffuseError(
             f"None of the {len(chosen.ids)} utterances can be used; the first cause: {plan.skipped[0].cause}"

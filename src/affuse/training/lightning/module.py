@@ -49,7 +49,9 @@ class TrainingModule(L.LightningModule):
         self._counts: dict[str, int] = {}
         self._joint, self._labelled = 0.0, 0  # the joint loss summed over the utterances that have a label
         self.watched = watched_part(recipe.training)
-        self._validation: list[tuple[dict[str, Tensor], dict[str, Tensor]]] = []
+        self._validation: list[
+            tuple[dict[str, Tensor], dict[str, Tensor]]
+        ] = []  # what was told, what is right
         self._batch_losses: list[float] = []  # of the watched part, where one of them chooses the epoch
         self.first_centers = {name: p.detach().clone() for name, p in self._centers().items()}
 
@@ -160,7 +162,10 @@ class TrainingModule(L.LightningModule):
         """Keep the answers and losses of one batch of the part that is watched."""
         output: Output = self.model(batch.clips)
         self._validation.append(
-            ({task: told.float().cpu() for task, told in output.told.items()}, _to_cpu(batch.labels))
+            (
+                {task: told.float().cpu() for task, told in output.told.items()},
+                _to_cpu({**batch.labels, **batch.codes}),
+            )
         )
         losses = self.model.task_losses(output, batch.labels)
         if self.recipe.training.criterion == "last_batch":
@@ -202,9 +207,10 @@ class TrainingModule(L.LightningModule):
             logits = torch.cat([logits[task] for logits, _ in self._validation])
             labels = torch.cat([labels[task] for _, labels in self._validation])
             there = known(labels)
+            if f"validation {task}" in means:
+                row[f"{self.watched}_loss_{task}"] = means[f"validation {task}"]
             if bool(there.any()):
                 found = measure(labels[there].numpy(), logits[there].argmax(dim=1).numpy(), space)
-                row[f"{self.watched}_loss_{task}"] = means[f"validation {task}"]
                 row[f"{self.watched}_acc_{task}"] = found.acc
                 row[f"{self.watched}_bacc_{task}"] = found.bacc
         for task, dimension in self.model.dimensions.items():

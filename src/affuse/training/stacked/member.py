@@ -27,24 +27,28 @@ class Part(NamedTuple):
         ids: Its utterances.
         rows: (n,) their numbers among all features.
         labels: Task -> (n,) class indices or ratings, or (n, c) rows, as batches have them (``losses.base.known``).
+        scored: What answers are measured by; the same, but for tasks that learn votes, whose labels it has.
         lengths: (n,) steps of all modalities.
     """
 
     ids: list[str]
     rows: np.ndarray
     labels: dict[str, Tensor]
+    scored: dict[str, Tensor]
     lengths: np.ndarray
 
     @classmethod
     def of(cls, clips: Clips, features: Features, tasks: Sequence[str]) -> Part:
         """The utterances of ``clips``."""
         rows = np.array([features.numbers[id] for id in clips.ids], dtype=np.int64)
-        return cls(clips.ids, rows, {task: clips.labels_of(task) for task in tasks}, features.lengths[rows])
+        labels = {task: clips.labels_of(task) for task in tasks}
+        scored = labels | {task: clips.labels[task] for task in clips.shares}
+        return cls(clips.ids, rows, labels, scored, features.lengths[rows])
 
     def nothing(self) -> Part:
         """A part of the same tasks without an utterance."""
-        labels = {task: labels[:0] for task, labels in self.labels.items()}
-        return Part([], self.rows[:0], labels, self.lengths[:0])
+        labels, scored = ({task: one[:0] for task, one in of.items()} for of in (self.labels, self.scored))
+        return Part([], self.rows[:0], labels, scored, self.lengths[:0])
 
 
 @dataclass

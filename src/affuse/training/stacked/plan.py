@@ -39,7 +39,7 @@ def stack_key(recipe: Recipe, experiment: Experiment) -> str:
             sorted(fusion.items(), key=str),
             recipe.head.hidden,
             recipe.head.activation,
-            [(task, choice.kind, experiment.labelled.outputs[task]) for task, choice in recipe.tasks.items()],
+            [(task, choice.fits, experiment.labelled.outputs[task]) for task, choice in recipe.tasks.items()],
             recipe.training.batch_size,
             recipe.training.precision,
             recipe.training.feature_precision,

@@ -245,13 +245,16 @@ class Stack:
             n = counts[task].sum(0).tolist()
             total = (torch.stack(losses[task]).double().cpu() * counts[task]).sum(0).tolist()
             answers = torch.stack(told[task], 1).flatten(1, 2)
-            wanted = on_device[task].transpose(0, 1).flatten(1, 2)
+            scored = batches.labels([member.watching.scored[task] for member in self.members])
+            there = known(scored, 3).sum((0, -1)).tolist()
+            wanted = scored.to(self.device).transpose(0, 1).flatten(1, 2)
             scores = scores_of(self.tasks[task], answers, wanted, self.outputs[task])
             listed = {name: of_runs.tolist() for name, of_runs in scores.items()}
             for run, row in rows.items():
+                part = self.members[run].watched
                 if n[run]:
-                    part = self.members[run].watched
                     row[f"{part}_loss_{task}"] = total[run] / n[run]
+                if there[run]:
                     row |= {f"{part}_{name}_{task}": of_runs[run] for name, of_runs in listed.items()}
         if by_batch:
             values = torch.stack(joint).double().cpu()

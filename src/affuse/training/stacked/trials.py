@@ -61,7 +61,8 @@ def _labels(kind: Kind, outputs: int) -> Tensor:
         return torch.tensor([[0, 1, -1], [1, 1, 0]])
     if kind == "regression":
         return torch.tensor([[-0.5, 0.75, torch.nan], [0.25, 0.25, -1.0]])
-    rows = torch.rand(2, 3, outputs).round()
+    rows = torch.rand(2, 3, outputs)
+    rows = rows / rows.sum(-1, keepdim=True) if kind == "distribution" else rows.round()
     return blanked(rows, torch.tensor([[True, True, False], [True] * 3]))
 
 
