@@ -32,8 +32,8 @@ def write_video(
     options: dict[str, str] | None = None,
     aspect: Fraction | None = None,
 ) -> Path:
-    """``times`` (seconds) instead of a constant rate; ``sound_seconds`` of a tone beside the picture, or ``wave`` (int16
-    at 16 kHz); ``aspect`` of a pixel.
+    """``times`` (seconds) instead of a constant rate; ``sound_seconds`` of a tone beside the picture, or ``wave``
+    (int16 at 16 kHz); ``aspect`` of a pixel.
     """
     height, width = pictures[0].shape[:2]
     with av.open(str(path), "w") as container:

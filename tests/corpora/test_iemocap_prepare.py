@@ -13,6 +13,7 @@ import soundfile
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.generated import generate_release
+from affuse.corpora.generated.rating_ceilings import rating_ceilings
 from affuse.corpora.readers.iemocap import media, prepare
 from affuse.errors import AffuseError
 from affuse.progress import Quiet
@@ -66,7 +67,7 @@ def test_sound_is_the_turns_own_and_picture_the_dialogs_with_times(corpus: Corpu
 def test_every_vote_and_rating_is_kept(generated: Path, corpus: Corpus) -> None:
     annotations = pd.read_parquet(corpus.folder / "annotations.parquet")
     assert list(annotations.columns) == [
-        "id", "annotator", "kind", "self", "label", "valence", "activation", "dominance", "comment",
+        "id", "annotator", "task", "label", "value", "count", "self", "comment",
     ]  # fmt: skip
     assert set(annotations["id"]) == set(corpus.table["id"])
     assert annotations["self"].equals(annotations["annotator"].str[0].isin(["F", "M"]))
@@ -79,11 +80,12 @@ def test_every_vote_and_rating_is_kept(generated: Path, corpus: Corpus) -> None:
             said = [part.strip(" :") for part in rest.split("(")[0].split(";") if part.strip(" :")]
             mine = annotations[annotations["id"].eq(name) & annotations["annotator"].eq(annotator)]
             assert [label[:3].lower() for label in said] == mine["label"].dropna().tolist()
-    ratings = annotations[(annotations["kind"] == "attribute") & ~annotations["self"]]
-    means = ratings.groupby("id")[["valence", "activation", "dominance"]].mean()
-    table = corpus.table.set_index("id").loc[means.index]
-    for theirs, ours in (("valence", "valence"), ("activation", "arousal"), ("dominance", "dominance")):
-        assert table[ours].to_numpy() == pytest.approx(means[theirs].to_numpy(), abs=1e-4)
+    assert annotations["count"].eq(1).all()
+    for task in ("valence", "arousal", "dominance"):
+        ratings = annotations[(annotations["task"] == task) & ~annotations["self"]]
+        means = ratings.groupby("id")["value"].mean()
+        table = corpus.table.set_index("id").loc[means.index]
+        assert table[task].to_numpy() == pytest.approx(means.to_numpy(), abs=1e-4)
     improvised = set(corpus.table.loc[corpus.table["scenario"] == "improvised", "id"])
     assert set(annotations.loc[annotations["self"], "id"]) == improvised
 
@@ -95,6 +97,7 @@ def test_the_corpus_is_called_generated_and_knows_its_ceilings(
     assert corpus.info.name == "generated"
     assert corpus.info.generated
     assert corpus.info.ceilings == stamp["ceilings"]["4+exc"]
+    assert corpus.info.rating_ceilings == stamp["rating_ceilings"] == rating_ceilings()
     assert any("is generated" in note for note in corpus.info.notes)
     six = prepare(generated, tmp_path / "six", classes="6")
     assert six.info.ceilings == stamp["ceilings"]["6"]
@@ -103,6 +106,9 @@ def test_the_corpus_is_called_generated_and_knows_its_ceilings(
     ]  # fmt: skip
     tied = prepare(generated, tmp_path / "tied", ties="majority")
     assert tied.info.ceilings == {}
+    assert tied.info.rating_ceilings == rating_ceilings()
+    labelled = prepare(generated, tmp_path / "labelled", keep_unlabelled=False)
+    assert labelled.info.rating_ceilings == {}  # they are of all turns
     assert any("no ceilings" in note for note in tied.info.notes)
     assert tied.table["emotion"].notna().sum() > corpus.table["emotion"].notna().sum()
 

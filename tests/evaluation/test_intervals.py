@@ -18,6 +18,7 @@ from affuse.evaluation.intervals import (
     speakers_in_words,
     spread_over_speakers,
 )
+from affuse.evaluation.measures import ClassMeasure
 
 
 def simulate(
@@ -188,10 +189,12 @@ def test_groups_whose_speakers_are_alike_have_intervals_and_no_gap_of_width_0() 
     table, groups, speakers = table_of(
         {"a": ("f", 6, 0), "b": ("f", 6, 0), "c": ("m", 6, 0), "d": ("m", 6, 0)}
     )
-    for row in group_metrics([table], "emotion", "ab", groups, speakers).dropna().to_dict("records"):
+    for row in (
+        group_metrics(ClassMeasure("emotion", "ab"), [table], groups, speakers).dropna().to_dict("records")
+    ):
         assert row["value"] == 1
         assert row["low"] < 0.75
-    gap = group_gap([table], "emotion", "ab", groups, speakers, ("f", "m"), "acc")
+    gap = group_gap(ClassMeasure("emotion", "ab"), [table], groups, speakers, ("f", "m"), "acc")
     assert gap.value == 0
     assert np.isnan([gap.low, gap.high, gap.p]).all()
 

@@ -27,6 +27,7 @@ from affuse.evaluation.differences import paired_difference
 from affuse.evaluation.groups import group_gap, group_metrics
 from affuse.evaluation.intervals import speaker_confusions
 from affuse.evaluation.mcnemar import mcnemar
+from affuse.evaluation.measures import ClassMeasure
 from affuse.evaluation.p_values import holm, over_seeds
 from affuse.evaluation.power import detectable_by_mcnemar, detectable_difference
 from affuse.evaluation.resampled_t import corrected_resampled_t
@@ -349,7 +350,7 @@ def test_a_numbered_speaker_is_one_speaker_in_every_table() -> None:
 def test_group_metrics_are_scikit_learns_on_the_group() -> None:
     table, gender, speakers = grouped()
     other = table.assign(emotion_predicted=table["emotion"])
-    found = group_metrics([table, other], "emotion", ["a", "b"], gender, speakers).set_index(
+    found = group_metrics(ClassMeasure("emotion", "ab"), [table, other], gender, speakers).set_index(
         ["group", "metric"]
     )
     for name in ("female", "male"):
@@ -368,7 +369,7 @@ def test_gap_of_nested_groups_is_welchs_error() -> None:
     """Speakers of equal size: the error of the gap is sqrt(s_f^2 / n_f + s_m^2 / n_m) of the speakers' ACC."""
     table, gender, speakers = grouped()
     found = group_gap(
-        [table], "emotion", ["a", "b"], gender, speakers, ("female", "male"), "acc", resamples=20000
+        ClassMeasure("emotion", "ab"), [table], gender, speakers, ("female", "male"), "acc", resamples=20000
     )
     each = (table["emotion"] == table["emotion_predicted"]).groupby(table["id"].map(speakers)).mean()
     sides = [each[[name for name in each.index if int(name[1:]) % 2 == side]] for side in (1, 0)]
@@ -381,7 +382,13 @@ def test_gap_of_crossed_groups_is_paired_by_speaker() -> None:
     table, _, speakers = grouped()
     kind = pd.Series({id: "improvised" if int(id.split("_")[1]) < 12 else "scripted" for id in table["id"]})
     found = group_gap(
-        [table], "emotion", ["a", "b"], kind, speakers, ("improvised", "scripted"), "acc", resamples=20000
+        ClassMeasure("emotion", "ab"),
+        [table],
+        kind,
+        speakers,
+        ("improvised", "scripted"),
+        "acc",
+        resamples=20000,
     )
     right = (table["emotion"] == table["emotion_predicted"]).astype(float)
     each = right.groupby([table["id"].map(speakers), table["id"].map(kind)]).mean()
@@ -393,10 +400,12 @@ def test_gap_of_crossed_groups_is_paired_by_speaker() -> None:
 def test_gap_needs_two_speakers_a_side() -> None:
     table, _, speakers = grouped()
     lone = pd.Series({id: "x" if id.startswith("0_") else "y" for id in table["id"]})
-    found = group_gap([table], "emotion", ["a", "b"], lone, speakers, ("x", "y"), "acc")
+    found = group_gap(ClassMeasure("emotion", "ab"), [table], lone, speakers, ("x", "y"), "acc")
     assert not np.isnan(found.value)
     assert np.isnan(found.p)
-    assert np.isnan(group_gap([table], "emotion", ["a", "b"], lone, speakers, ("x", "z"), "acc").value)
+    assert np.isnan(
+        group_gap(ClassMeasure("emotion", "ab"), [table], lone, speakers, ("x", "z"), "acc").value
+    )
 
 
 def test_tightness_with_plain_loops() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from affuse.evaluation.measures import ClassMeasure
 from affuse.models.card import chosen_in_words
 from affuse.recipe import Recipe
 from affuse.reports.description import base_of, changed_fields, encoder_in_words
@@ -24,6 +25,8 @@ from affuse.reports.tables.convergence import cures_of, training_table, training
 from affuse.reports.tables.paired import BEST_SINGLE, LIKEST, references_of
 from affuse.reports.tables.rows import best_single, read_rows
 from comparison_folder import CLASSES, make_comparison
+
+EMOTION = ClassMeasure("emotion", CLASSES)
 
 
 def trained_so(
@@ -137,7 +140,7 @@ def test_few_runs_that_did_not_train_do_not_silence_a_row(tmp_path: Path) -> Non
     for count in (2, 3):  # of ten: a fifth, and more
         trained_so(runs[:count], flat, flat, np.full(20, 0.33), 9)
         (row,) = read_rows(made, read_record(made))
-        (line,) = training_table([row], "emotion", CLASSES).to_dict("records")
+        (line,) = training_table([row], EMOTION).to_dict("records")
         assert line["never_left"] == count
         found[count] = line["trainings"]
     assert found == {2: "", 3: "3 of 10 runs never left the start"}
@@ -165,11 +168,11 @@ def test_the_best_single_modality_is_chosen_on_validation_never_on_test(tmp_path
         table.loc[table["role"] == "validation", "emotion_predicted"] = "anger"
         table.to_csv(path, index=False)
     text, face, fused = read_rows(made, record)
-    assert best_single([text, face, fused], fused.split_hash, "emotion", CLASSES) is face
-    assert references_of(fused, [text, face, fused], "emotion", CLASSES) == [(face, BEST_SINGLE)]
-    assert references_of(text, [text, face, fused], "emotion", CLASSES) == [(fused, LIKEST)]
-    assert best_single([text, fused], fused.split_hash, "emotion", CLASSES) is None  # nothing to choose from
-    assert best_single([text, face], "another split", "emotion", CLASSES) is None
+    assert best_single([text, face, fused], fused.split_hash, EMOTION) is face
+    assert references_of(fused, [text, face, fused], EMOTION) == [(face, BEST_SINGLE)]
+    assert references_of(text, [text, face, fused], EMOTION) == [(fused, LIKEST)]
+    assert best_single([text, fused], fused.split_hash, EMOTION) is None  # nothing to choose from
+    assert best_single([text, face], "another split", EMOTION) is None
 
 
 def test_the_epoch_that_was_kept_is_told_as_it_waschosen_in_words(folder: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
+from affuse.evaluation.measures import ClassMeasure
 from affuse.reports.record import read_record
 from affuse.reports.tables.convergence import training_table
 from affuse.reports.tables.paired_nll import compare_nll
@@ -289,7 +290,7 @@ def test_sentences_of_protocols_and_published_numbers() -> None:
 def test_trainings_that_were_computed_are_taken_for_every_protocol(paper: Paper, folder: Path) -> None:
     """The last claim's row did not train, so a second protocol comes after a sentence about the first."""
     rows = read_rows(folder, read_record(folder))
-    computed = training_table(rows, "emotion", CLASSES)
+    computed = training_table(rows, ClassMeasure("emotion", CLASSES))
     names = ("written", "honest")
     frame = pd.concat([numbers(name, NAMES) for name in names], ignore_index=True)
     folders = dict.fromkeys(names, folder)

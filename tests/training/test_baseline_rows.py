@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from affuse.corpora.corpus import Corpus
+from affuse.evaluation.measures import ClassMeasure
 from affuse.recipe import Recipe
 from affuse.reports.record import read_record, write_record
 from affuse.reports.sections.setting import FILES as DESCRIBED
@@ -83,7 +84,7 @@ def test_its_runs_are_counted_once(corpus: Corpus, tmp_path: Path) -> None:
     comparison = run(corpus, out, [variant("server", FACE, seed) for seed in (0, 1)])
     write_record(comparison, out)
     rows = read_rows(out, read_record(out))
-    table = training_table(rows, "emotion", ["anger", "sadness", "neutral"])
+    table = training_table(rows, ClassMeasure("emotion", ["anger", "sadness", "neutral"]))
     assert list(table["runs"]) == [6, 3]
     assert list(table["unknown"]) == [0, 3]
     found = collect_results(comparison).query("metric == 'bacc'").set_index("loss")

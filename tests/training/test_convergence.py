@@ -11,6 +11,7 @@ import pytest
 
 from affuse import Run
 from affuse.evaluation.convergence import chance_p
+from affuse.evaluation.measures import Measure, measures_of
 from affuse.recipe import Recipe, Training
 from affuse.training.cache import FeatureCache
 from affuse.training.convergence import training_in_words
@@ -31,9 +32,13 @@ def answers(right: int, of: int = 40) -> pd.DataFrame:
     return pd.DataFrame({"role": "test", "emotion": labels, "emotion_predicted": called})
 
 
+def measures(spaces: dict[str, list[str]]) -> list[Measure]:
+    return list(measures_of(spaces).values())
+
+
 def said(losses: list[float], right: int, kept: int = 5, allowed: int = 10, **columns: list[float]) -> str:
     history = pd.DataFrame({"train_loss_emotion": losses, **columns})
-    return training_in_words(history, kept, Training(epochs=allowed), answers(right), SPACES)
+    return training_in_words(history, kept, Training(epochs=allowed), answers(right), measures(SPACES))
 
 
 def test_a_network_that_trained_needs_no_word() -> None:
@@ -80,8 +85,8 @@ def test_a_task_above_chance_has_left_the_start_for_all() -> None:
     table = answers(36).assign(gender=["female", "male"] * 20, gender_predicted="male")
     spaces = SPACES | {"gender": ["female", "male"]}
     history = pd.DataFrame({"train_loss_emotion": FALLING, "train_loss_gender": FALLING})
-    both = training_in_words(history, 1, Training(epochs=10), table, spaces)
-    alone = training_in_words(history, 1, Training(epochs=10), table, {"gender": spaces["gender"]})
+    both = training_in_words(history, 1, Training(epochs=10), table, measures(spaces))
+    alone = training_in_words(history, 1, Training(epochs=10), table, measures({"gender": spaces["gender"]}))
     assert "never left" not in both
     assert "gender BACC 50.0 is no better than chance" in both
     assert "never left" in alone

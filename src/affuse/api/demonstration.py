@@ -264,8 +264,7 @@ def joint_variant(quick: bool = False) -> Variant:
 
 def _corpus_outputs(folder: Path, again: bool) -> Outputs:
     """``again``: release and corpus are an earlier demo's, perhaps of an older affuse that kept no record."""
-    from affuse.corpora.corpus_files import BY, COUNTS, INFO, TABLE
-    from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
+    from affuse.corpora.corpus_files import ANNOTATIONS, BY, COUNTS, INFO, TABLE
     from affuse.files.outputs import Outputs
 
     outputs = Outputs.current(folder, BY)

@@ -20,7 +20,9 @@ ABOUT = {
     "iemocap": "IEMOCAP as it is on disk, or anything in its shape; counts are checked against the published ones.",
     "emodb": "EmoDB: its files at any folder depth (wav or flac), or the CSV beside them.",
     "ravdess": "RAVDESS: its files at any folder depth (wav, flac, mp4), or the CSV beside them.",
+    "cremad": "CREMA-D: its files at any folder depth (wav, mp3, flv), with the votes of its raters.",
     "meld": "MELD: its CSV files, and its mp4 clips where they lie beside them, at any folder depth.",
+    "goemotions": "GoEmotions: its TSV files and the names of its labels, at any folder depth.",
     "generated": "A corpus made by a program, in IEMOCAP's layout and with known ceilings: for the demo and for tests.",
 }
 
@@ -86,11 +88,13 @@ def _command(name: str) -> Any:
 def _prepare(name: str, source: Path | None, out: Path, options: dict[str, Any], overwrite: bool) -> None:
     import affuse
     from affuse.cli.console import bars
+    from affuse.cli.raters import print_raters
 
     with bars() as progress:
         corpus = affuse.prepare(name, source, out, overwrite=overwrite, progress=progress, **options)
     _print_counts(corpus)
     _print_corpus(corpus)
+    print_raters(corpus)
 
 
 @app.command("trim", short_help="Cut the clips of a corpus to their speech, as 'affuse predict' does.")

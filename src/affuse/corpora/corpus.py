@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from affuse.arguments import checked
 from affuse.corpora import overview
+from affuse.corpora.annotations import check_annotations, read_annotations, write_annotations
 from affuse.corpora.corpus_files import INFO, TABLE, check_corpus_folder, corpus_outputs
 from affuse.corpora.normalise import normalise
 from affuse.corpora.schema import (
@@ -22,59 +22,12 @@ from affuse.corpora.schema import (
     first_problem,
 )
 from affuse.corpora.table import check_table, table_options
+from affuse.corpora.utterance import Utterance
 from affuse.errors import AffuseError, name_arguments
 from affuse.files import digest, replacing, write_text
 from affuse.files.names import find
 from affuse.files.yaml_text import read_yaml_file, write_yaml
 from affuse.tables import read_frame
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from affuse.media.sound import Sound
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """One row with its paths resolved. Blank fields are None."""
-
-    id: str
-    audio: Path | Sound | None = None  # a file, or sound that was decoded already
-    video: Path | None = None
-    text: str | None = None
-    start: float | None = None  # seconds
-    end: float | None = None  # seconds
-    channel: int | None = None
-    track: int | None = None  # of the sound
-    side: str | None = None
-    features: dict[str, str] = field(default_factory=dict)  # name -> absolute "path[#key][#row]"
-    video_start: float | None = None  # seconds into the video, where its clock is not the audio's
-    video_end: float | None = None  # seconds
-
-    def waveform(self, rate: int, end: float | None = None) -> np.ndarray:
-        """Read the row's piece of its sound, from its channel of its track. The row has audio.
-
-        Args:
-            rate: Samples per second.
-            end: Seconds into the file, where the row's own end is not the one to stop at.
-
-        Returns:
-            (samples,) float32, mono.
-
-        Raises:
-            ClipError: The sound cannot be used; see ``media.audio.read_waveform``.
-        """
-        from affuse.media.audio import read_waveform  # decoders are slow to import
-
-        assert self.audio is not None
-        last = self.end if end is None else end
-        return read_waveform(self.audio, rate, self.start, last, self.channel, self.track)
-
-    def span(self, kind: str) -> tuple[float | None, float | None]:
-        """Start and end in seconds within the file of ``kind``: a video may have a clock of its own."""
-        if kind == "video" and not (self.video_start is None and self.video_end is None):
-            return self.video_start, self.video_end
-        return self.start, self.end
 
 
 class Corpus:
@@ -89,6 +42,8 @@ class Corpus:
         folder: Where it was read from or written to; relative feature paths resolve against it, media against
             ``media_root``.
         remarks: What was guessed or passed over when the table was read, in sentences; not saved.
+        annotations: What each rater said, a row per vote or rating; see ``corpora.annotations``. None: what the folder
+            keeps, if it does.
 
     Examples:
         >>> import affuse, pandas as pd
@@ -108,11 +63,33 @@ class Corpus:
         info: CorpusInfo,
         folder: str | Path | None = None,
         remarks: Sequence[str] = (),
+        annotations: pd.DataFrame | None = None,
     ) -> None:
         self.table = normalise(table)
         self.info = info
         self.folder = None if folder is None else Path(folder)
         self.remarks = tuple(name_arguments(remark) for remark in remarks)
+        self._annotations = None if annotations is None else check_annotations(annotations, self.table)
+
+    def altered(self, table: pd.DataFrame, info: CorpusInfo | None = None) -> Corpus:
+        """The same corpus with other rows, columns or labels; what raters said of the rows that stay is kept."""
+        other = type(self)(table, info or self.info, self.folder)
+        other._annotations = self._annotations
+        return other
+
+    @property
+    def annotations(self) -> pd.DataFrame | None:
+        """What raters said of the table's utterances, as ``corpora.annotations`` has it; None where none was kept.
+
+        Raises:
+            AffuseError: The folder's file is damaged, or does not fit the corpus.
+        """
+        if self._annotations is None and self.folder is not None:
+            self._annotations = read_annotations(self.folder)
+        if self._annotations is None:
+            return None
+        here = self._annotations["id"].isin(self.table["id"])
+        return self._annotations[here].reset_index(drop=True)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -134,6 +111,7 @@ class Corpus:
         labels: Mapping[str, Sequence[str] | Mapping[str, str | None]] | None = None,
         media_root: str | Path | None = None,
         columns: Mapping[str, str] | None = None,
+        votes: str = "",
         require: Sequence[str] = (),
         licence: str = "",
         language: str = "",
@@ -154,6 +132,7 @@ class Corpus:
                 here takes the labels it finds, sorted.
             media_root: Folder that relative paths start from; None: the working folder.
             columns: Column of the corpus -> the frame's own name for it; "": it has none.
+            votes: The task that columns ``votes_<label>`` (how many raters gave each label) are of; "": emotion.
             require: Tasks whose label every utterance must have; others are left out.
             licence: Of the corpus, in words.
             language: Of the words, such as "en".
@@ -190,6 +169,7 @@ class Corpus:
                     else list(one)
                     for task, one in ({} if labels is None else labels).items()
                 },
+                "votes": votes,
                 "require": list(require),
                 "media_root": str(base),
                 "name": name,
@@ -200,7 +180,7 @@ class Corpus:
             }
         )
         checked = check_table(read_frame(frame), options, base, name)
-        return cls(checked.table, checked.info, remarks=checked.remarks)
+        return cls(checked.table, checked.info, remarks=checked.remarks, annotations=checked.annotations)
 
     def to_frame(self) -> pd.DataFrame:
         """A copy of the table: one row per utterance, blank cells null."""
@@ -221,6 +201,28 @@ class Corpus:
             [['emotion', 'fear', 1, 1], ['emotion', 'joy', 1, 1]]
         """
         return overview.counts(self.table, self.info)
+
+    def raters(self) -> pd.DataFrame:
+        """Measure how far the raters agree, of every task whose votes or ratings the corpus keeps.
+
+        Returns:
+            A row per task: ``task``, ``metric`` (acc of labels, ccc of ratings), ``utterances`` with two votes or more,
+            ``votes`` in all and those ``outside`` of the task's labels, ``alpha`` (Krippendorff's), and what one
+            ``rater`` reaches against the others, with its 95 % interval over speakers (``low``, ``high``).
+
+        Raises:
+            AffuseError: What the corpus keeps of its raters is damaged.
+
+        Examples:
+            >>> import affuse, pandas as pd
+            >>> votes = {"votes_joy": [3, 0, 1], "votes_fear": [0, 3, 2]}
+            >>> corpus = affuse.Corpus.from_frame(pd.DataFrame({"text": ["a b", "c d", "e f"], **votes}))
+            >>> corpus.raters()[["task", "utterances", "alpha"]].round(3).values.tolist()
+            [['emotion', 3, 0.6]]
+        """
+        from affuse.corpora.agreement import agreement
+
+        return agreement(self)
 
     @property
     def media_root(self) -> Path:
@@ -320,7 +322,7 @@ class Corpus:
 
     @checked
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Corpus:
-        """Write the corpus folder, the table first and ``corpus.yaml`` last, each atomically.
+        """Write the corpus folder, what raters said and the table first and ``corpus.yaml`` last, each atomically.
 
         Args:
             folder: Where to.
@@ -332,7 +334,7 @@ class Corpus:
         Raises:
             AffuseError: The folder has such files.
         """
-        folder = Path(folder)
+        folder, annotations = Path(folder), self.annotations
         outputs = corpus_outputs(folder, overwrite=overwrite)
         if not outputs.overwrite and (folder / INFO).is_file():
             other = Corpus.load(folder).info.name
@@ -341,6 +343,7 @@ class Corpus:
                     f"{folder} holds the corpus {other!r}; choose another folder, or remove it."
                 )
         with outputs.writing():
+            write_annotations(folder, annotations)
             with replacing(folder / TABLE) as temporary:
                 self.table.to_parquet(temporary, index=False)
             write_text(folder / INFO, write_yaml(self.info.model_dump()))

@@ -13,6 +13,7 @@ from affuse.files.outputs import Outputs
 
 TABLE = "utterances.parquet"
 INFO = "corpus.yaml"
+ANNOTATIONS = "annotations.parquet"  # what raters said, where a corpus keeps it
 COUNTS = "counts.csv"  # what a reader counted in the release against the published numbers, if it did
 BY = "prepare"
 _P = ParamSpec("_P")
@@ -44,7 +45,7 @@ def writes_corpus(*beside: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]
     not affuse's, was edited, or is what it reads (``source``, ``options``).
 
     Args:
-        *beside: Files that it writes besides table and info.
+        *beside: Files that it writes besides those of every corpus folder.
     """
 
     def decorate(reader: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -68,5 +69,5 @@ def corpus_outputs(
     """The outputs of a corpus folder, checked: AffuseError where one may not be written."""
     folder = Path(folder)
     outputs = Outputs.current(folder, BY, overwrite=overwrite)
-    outputs.check([folder / name for name in (TABLE, INFO, *beside)], inputs)
+    outputs.check([folder / name for name in (TABLE, INFO, ANNOTATIONS, *beside)], inputs)
     return outputs

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from affuse.corpora.annotations import renamed_votes
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.labels import LabelMap, map_labels, with_labels
 from affuse.errors import AffuseError
@@ -40,4 +41,7 @@ def relabel(corpus: Corpus, maps: Mapping[str, LabelMap], require: Sequence[str]
             f"{corpus.info.name}: no utterance is left after the label maps for {', '.join(maps)}; "
             "compare them with the labels in the table."
         )
-    return Corpus(table, corpus.info.model_copy(update={"label_spaces": spaces}), corpus.folder)
+    votes = renamed_votes(corpus.annotations, corpus.info.vote_labels, maps)
+    return corpus.altered(
+        table, corpus.info.model_copy(update={"label_spaces": spaces, "vote_labels": votes})
+    )

@@ -50,7 +50,9 @@ SIDES = ("left", "right")
 
 
 # fields of corpus.yaml that hold names and labels: text as it is written, be it `no` or `01`
-INFO_TEXTS = ("name", "full_name", "source", "licence", "language", "media_root", "label_spaces", "notes")
+INFO_TEXTS = (
+    "name", "full_name", "source", "licence", "language", "media_root", "label_spaces", "vote_labels", "notes",
+)  # fmt: skip
 
 
 class CorpusInfo(BaseModel):
@@ -69,9 +71,14 @@ class CorpusInfo(BaseModel):
     label_spaces: dict[str, list[str]] = Field(
         default_factory=dict
     )  # task (a column) -> its labels, in order
+    # task -> what a vote's label is called in the label space (None: no label of it); one that is not named here counts
+    # for the label of its own name, or of the same meaning
+    vote_labels: dict[str, dict[str, str | None]] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)
     # generated corpora only: subset of modalities ("audio+text") -> best possible accuracy by task
     ceilings: dict[str, dict[str, float]] = Field(default_factory=dict)
+    # likewise, of all turns: subset of modalities -> best possible CCC by column of ratings
+    rating_ceilings: dict[str, dict[str, float]] = Field(default_factory=dict)
 
     @field_validator("name", "source", "media_root", mode="before")
     @classmethod

@@ -112,7 +112,7 @@ def _with_sound_of(corpus: Corpus, least: float) -> tuple[Corpus, int]:
             f"corpus.min_seconds: all {len(kept)} utterances of {corpus.info.name} are shorter than {least:g} s; "
             "lower it."
         )
-    return type(corpus)(corpus.table[kept], corpus.info, corpus.folder), len(kept) - sum(kept)
+    return corpus.altered(corpus.table[kept]), len(kept) - sum(kept)
 
 
 def _sides_by_gender(corpus: Corpus) -> tuple[Corpus, int]:
@@ -122,4 +122,4 @@ def _sides_by_gender(corpus: Corpus) -> tuple[Corpus, int]:
     by_gender = table["gender"].map({"female": "left", "male": "right"}).astype("string")
     changed = sided & (by_gender != table["side"])
     table["side"] = by_gender.where(sided)
-    return type(corpus)(table, corpus.info, corpus.folder), int(changed.sum())
+    return corpus.altered(table), int(changed.sum())

@@ -65,7 +65,7 @@ def trim(corpus: Corpus, progress: Callable[[int, int], None] = lambda done, tot
     info = corpus.info.model_copy(
         update={"media_root": str(corpus.media_root.resolve()), "notes": [*corpus.info.notes, note]}
     )
-    return Corpus(pd.DataFrame(table), info)
+    return Corpus(pd.DataFrame(table), info, annotations=corpus.annotations)
 
 
 def speech_of(utterance: Utterance) -> Span | None:

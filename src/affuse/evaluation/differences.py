@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -27,19 +28,20 @@ class Difference(NamedTuple):
 def paired_difference(
     reference: np.ndarray,
     other: np.ndarray,
-    metric: str,
+    metric: str | Callable[[np.ndarray], np.ndarray],
     level: float = LEVEL,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """``other`` minus ``reference`` in "acc" or "bacc", each averaged over its tables (seeds).
+    """``other`` minus ``reference`` in a metric, each averaged over its tables (seeds).
 
     In every resample both rows lose and repeat the same speakers, so what is hard for both cancels.
 
     Args:
-        reference: Confusion matrices (speakers, tables, classes, classes), see ``intervals.speaker_confusions``.
+        reference: Confusion matrices (speakers, tables, classes, classes), see ``intervals.speaker_confusions``; or
+            other sums of speakers' utterances (speakers, tables, ...).
         other: The same of the other row: the same speakers and utterances; the number of tables may differ.
-        metric: "acc" or "bacc".
+        metric: "acc" or "bacc" of confusion matrices, or a function of sums: (tables, ...) to (tables,).
         level: Of the interval.
         resamples: How many.
         seed: Of the resamples.
@@ -58,12 +60,12 @@ def paired_difference(
         (0.117, True)
     """
     speakers = len(reference)
-    if (
-        len(other) != speakers
-        or (reference.sum(axis=(1, 3)).astype(bool) != other.sum(axis=(1, 3)).astype(bool)).any()
+    if len(other) != speakers or (
+        isinstance(metric, str)
+        and (reference.sum(axis=(1, 3)).astype(bool) != other.sum(axis=(1, 3)).astype(bool)).any()
     ):
         raise ValueError("a paired difference needs the same utterances on both sides")
-    measure = MEASURES[metric]
+    measure = MEASURES[metric] if isinstance(metric, str) else metric
     value = float(measure(other.sum(axis=0)).mean() - measure(reference.sum(axis=0)).mean())
     if speakers < 2:
         return undefined(value)

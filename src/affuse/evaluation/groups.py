@@ -2,71 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from affuse.evaluation.differences import Difference, student_difference, undefined
-from affuse.evaluation.intervals import (
-    LEVEL,
-    MEASURES,
-    Answers,
-    answers_of,
-    count_confusions,
-    speaker_interval,
-    speakers_of,
-)
-from affuse.evaluation.resampling import RESAMPLES, draw_speakers, resample
+from affuse.evaluation.intervals import LEVEL, Answers, speakers_of
+from affuse.evaluation.measures import ClassMeasure, Measure
+from affuse.evaluation.resampling import RESAMPLES, draw_speakers
 
 # column of a corpus -> how results call it
 GROUPINGS = {"gender": "gender", "scenario": "dialog type"}
 
 
 def group_metrics(
-    tables: Sequence[pd.DataFrame], task: str, space: Sequence[str], groups: pd.Series, clusters: pd.Series
+    measure: Measure, tables: Sequence[pd.DataFrame], groups: pd.Series, clusters: pd.Series
 ) -> pd.DataFrame:
-    """ACC, BACC and recalls of every group of utterances.
+    """The main metrics of every group of utterances: of classes ACC, BACC and recalls, of ratings CCC and RMSE.
 
     Args:
+        measure: Of the task.
         tables: Prediction tables, one per seed, over which values are averaged.
-        task: For example "emotion".
-        space: The classes, in order.
         groups: Utterance id -> group; utterances without one are left out.
         clusters: Utterance id -> speaker.
 
     Returns:
-        A row per group and metric: group, metric (acc, bacc, recall_<class>), value, low, high (95 % over the group's
-        speakers; ACC and BACC), n, speakers. A class that a group lacks has no recall there.
+        A row per group and metric: group, metric (acc, bacc, recall_<class>; ccc, rmse), value, low, high (95 % over
+        the group's speakers; not of recalls), n, speakers. A class that a group lacks has no recall there.
     """
-    return _metrics(_in_groups(answers_of(tables, task, space, clusters), groups), space, groups)
+    return _metrics(measure, _in_groups(measure.answers(tables, clusters), groups), groups)
 
 
-def _metrics(answers: Sequence[_InGroups], space: Sequence[str], groups: pd.Series) -> pd.DataFrame:
+def _metrics(measure: Measure, answers: Sequence[_InGroups], groups: pd.Series) -> pd.DataFrame:
     rows = []
     for group in sorted(groups.dropna().astype(str).unique()):
-        counts = count_confusions([of.in_group(group) for of in answers], len(space))
-        if not counts.sum():
+        sums = measure.sums([of.in_group(group) for of in answers])
+        total = measure.utterances(sums).sum()
+        if not total:
             continue
-        pooled = counts.sum(axis=0)  # (tables, classes, classes)
-        about = {"group": group, "n": round(counts.sum() / len(answers)), "speakers": len(counts)}
-        for metric in MEASURES:
-            interval = speaker_interval(counts, metric)
-            rows.append({**about, "metric": metric, **interval._asdict()})
-        support = pooled.sum(axis=-1).mean(axis=0)
-        for i, label in enumerate(space):
-            if support[i]:
-                recall = float((pooled[:, i, i] / pooled[:, i].sum(axis=-1)).mean())
-                found = {"metric": f"recall_{label}", "value": recall, "low": np.nan, "high": np.nan}
-                rows.append({**about, **found, "n": round(support[i])})
+        about = {"group": group, "n": round(total / len(answers)), "speakers": len(sums)}
+        for metric in measure.grouped:
+            rows.append({**about, "metric": metric, **measure.interval(sums, metric)._asdict()})
+        if isinstance(measure, ClassMeasure):
+            rows += _recalls(sums.sum(axis=0), measure.space, about)
     return pd.DataFrame(rows, columns=["group", "metric", "value", "low", "high", "n", "speakers"])
 
 
+def _recalls(
+    pooled: np.ndarray, space: Sequence[str], about: Mapping[str, object]
+) -> list[dict[str, object]]:
+    """``pooled``: (tables, classes, classes)."""
+    rows: list[dict[str, object]] = []
+    support = pooled.sum(axis=-1).mean(axis=0)
+    for i, label in enumerate(space):
+        if support[i]:
+            recall = float((pooled[:, i, i] / pooled[:, i].sum(axis=-1)).mean())
+            found = {"metric": f"recall_{label}", "value": recall, "low": np.nan, "high": np.nan}
+            rows.append({**about, **found, "n": round(support[i])})
+    return rows
+
+
 def group_gap(
+    measure: Measure,
     tables: Sequence[pd.DataFrame],
-    task: str,
-    space: Sequence[str],
     groups: pd.Series,
     clusters: pd.Series,
     pair: tuple[str, str],
@@ -81,13 +81,12 @@ def group_gap(
     as with gender, each group's speakers are drawn among themselves.
 
     Args:
+        measure: Of the task.
         tables: Prediction tables, one per seed.
-        task: For example "emotion".
-        space: The classes, in order.
         groups: Utterance id -> group.
         clusters: Utterance id -> speaker.
         pair: Two groups.
-        metric: "acc" or "bacc".
+        metric: One of ``measure.grouped``.
         level: Of the interval.
         resamples: How many.
         seed: Of the resamples.
@@ -95,13 +94,13 @@ def group_gap(
     Returns:
         Interval and p value are NaN where such a group has one speaker, or where the speakers do not differ.
     """
-    answers = _in_groups(answers_of(tables, task, space, clusters), groups)
-    return _gap(answers, len(space), pair, metric, level, resamples, seed)
+    answers = _in_groups(measure.answers(tables, clusters), groups)
+    return _gap(measure, answers, pair, metric, level, resamples, seed)
 
 
 def _gap(
+    measure: Measure,
     answers: Sequence[_InGroups],
-    classes: int,
     pair: tuple[str, str],
     metric: str,
     level: float = LEVEL,
@@ -111,18 +110,19 @@ def _gap(
     parts = [[of.in_group(group) for of in answers] for group in pair]
     spoken = [{name for part in of for name in part.speakers} for of in parts]
     names = sorted(spoken[0] | spoken[1])
-    counts = [count_confusions(of, classes, names) for of in parts]
-    if not all(found.sum() for found in counts):
+    sums = [measure.sums(of, names) for of in parts]
+    if not all(measure.utterances(found).sum() for found in sums):
         return undefined(float("nan"))
-    measure = MEASURES[metric]
-    value = float(measure(counts[0].sum(axis=0)).mean() - measure(counts[1].sum(axis=0)).mean())
+    value = float(
+        measure.of(sums[0].sum(axis=0), metric).mean() - measure.of(sums[1].sum(axis=0), metric).mean()
+    )
     crossed = bool(spoken[0] & spoken[1])
     strata = np.array([0 if crossed else int(name in spoken[1]) for name in names])
     sizes = np.unique(strata, return_counts=True)[1]
     if (sizes < 2).any():
         return undefined(value)
     times = draw_speakers(len(names), resamples, seed, strata)
-    values = resample(counts[0], times, metric) - resample(counts[1], times, metric)
+    values = measure.resampled(sums[0], times, metric) - measure.resampled(sums[1], times, metric)
     found = student_difference(value, values, len(names) - len(sizes), level)
     return (
         found if found.error else undefined(value)
@@ -130,27 +130,26 @@ def _gap(
 
 
 def grouped(
-    tables: Sequence[pd.DataFrame], task: str, space: Sequence[str], groups: pd.Series, clusters: pd.Series
+    measure: Measure, tables: Sequence[pd.DataFrame], groups: pd.Series, clusters: pd.Series
 ) -> pd.DataFrame:
-    """``group_metrics``, and for two groups the differences in ACC and BACC ("female - male") with a column ``p``.
+    """``group_metrics``, and for two groups the differences of its metrics ("female - male") with a column ``p``.
 
     Args:
+        measure: Of the task.
         tables: Prediction tables, one per seed.
-        task: For example "emotion".
-        space: The classes, in order.
         groups: Utterance id -> group.
         clusters: Utterance id -> speaker.
     """
-    answers = _in_groups(answers_of(tables, task, space, clusters), groups)
-    found = _metrics(answers, space, groups)
+    answers = _in_groups(measure.answers(tables, clusters), groups)
+    found = _metrics(measure, answers, groups)
     names = list(dict.fromkeys(found["group"]))
     if len(names) != 2:
         return found.assign(p=np.nan)
-    ids = tables[0].loc[tables[0][task].isin(list(space)), "id"]
+    ids = tables[0].loc[measure.known(tables[0]), "id"]
     heard = int(speakers_of(ids[ids.map(groups).notna()], clusters).nunique())
     lines = []
-    for metric in MEASURES:
-        gap = _gap(answers, len(space), (names[0], names[1]), metric)
+    for metric in measure.grouped:
+        gap = _gap(measure, answers, (names[0], names[1]), metric)
         both = found[found["metric"] == metric]
         lines.append(
             {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from affuse.evaluation.calibration import (
@@ -13,22 +12,12 @@ from affuse.evaluation.calibration import (
     negative_log_likelihood,
     probabilities_of,
 )
-from affuse.evaluation.dimensions import (
-    concordance_interval,
-    has_rating,
-    measure_dimension,
-    rated_rows,
-)
+from affuse.evaluation.dimensions import undefined_in_words
 from affuse.evaluation.groups import GROUPINGS, grouped
-from affuse.evaluation.intervals import (
-    MEASURES,
-    Interval,
-    speaker_confusions,
-    speaker_interval,
-    speakers_in_words,
-    speakers_of,
-)
-from affuse.evaluation.metrics import METRICS, Metrics
+from affuse.evaluation.intervals import Interval, speakers_in_words, speakers_of
+from affuse.evaluation.label_sets import LABEL_SET_METRICS, f1_interval, has_set, measure_label_sets
+from affuse.evaluation.measures import ClassMeasure, Measure, measures_of
+from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table
 
 
@@ -37,13 +26,15 @@ class Measurement:
     """What ``measure_predictions`` found; shares are 0 to 1.
 
     Args:
-        metrics: task, metric (acc, bacc, macro_f1, weighted_f1; of a regression ccc, pearson, rmse, mae), value, low,
-            high (95 % over speakers, of acc, bacc and ccc; else NaN), n (utterances), speakers.
+        metrics: task, metric (acc, bacc, macro_f1, weighted_f1; of a regression ccc, pearson, rmse, mae; of several
+            labels at once macro_f1, micro_f1, map, and ``f1 <label>`` of each), value, low, high (95 % over speakers,
+            but of F1 scores of classes, mAP and single labels; else NaN), n (utterances), speakers.
         recalls: task, class, n, recall, and how many were called each class: ``called <class>``.
-        groups: task, grouping (gender, dialog type), group, metric (acc, bacc), value, low, high, n, speakers, p. Of
-            two groups also their difference, which alone has a p value. Without lines where no group is known.
+        groups: task, grouping (gender, dialog type), group, metric (acc, bacc; ccc, rmse), value, low, high, n,
+            speakers, p. Of two groups also their difference, which alone has a p value. Without lines where no group is
+            known.
         calibration: task, n, confidence (mean), acc, ece, nll (nats).
-        notes: What the intervals cannot know of the speakers, in sentences.
+        notes: Which metrics say nothing here, and what the intervals cannot know of the speakers, in sentences.
     """
 
     metrics: pd.DataFrame
@@ -58,6 +49,7 @@ def measure_predictions(
     spaces: Mapping[str, Sequence[str]],
     utterances: pd.DataFrame,
     dimensions: Sequence[str] = (),
+    label_sets: Mapping[str, Sequence[str]] | None = None,
 ) -> Measurement:
     """Measure every task that some row of a prediction table has the label of.
 
@@ -67,6 +59,7 @@ def measure_predictions(
         utterances: Indexed by utterance id: ``speaker`` (null where unknown) and, where known, ``gender`` and
             ``scenario``.
         dimensions: The regressions.
+        label_sets: Task -> its labels, of the tasks of several labels at once.
 
     Examples:
         >>> predictions = pd.DataFrame({
@@ -86,47 +79,66 @@ def measure_predictions(
     calibration: list[dict[str, object]] = []
     groups: list[pd.DataFrame] = []
     speakers = utterances["speaker"]
-    for task, space in spaces.items():
-        if task not in predictions.columns or not predictions[task].isin(list(space)).any():
+    notes: list[str] = []
+    for task, measure in measures_of(spaces, dimensions).items():
+        if not measure.has_label(predictions):
             continue
-        found = measure_table(predictions, task, space)
-        metrics += _metrics(task, found, speaker_confusions([predictions], task, space, speakers))
-        recalls += _recalls(task, found, space)
-        calibration.append(_calibration(task, found, predictions, space))
-        groups += _groups(task, predictions, space, utterances)
-    for task in dimensions:
-        if has_rating(predictions, task):
-            metrics += _of_ratings(task, predictions, speakers)
+        metrics += _metrics(measure, predictions, speakers)
+        groups += _groups(measure, predictions, utterances)
+        if isinstance(measure, ClassMeasure):
+            found = measure_table(predictions, task, measure.space)
+            recalls += _recalls(task, found, measure.space)
+            calibration.append(_calibration(task, found, predictions, measure.space))
+        elif text := undefined_in_words(predictions, task):
+            notes.append(text)
+    for task, labels in (label_sets or {}).items():
+        if has_set(predictions, task).any():
+            metrics += _of_sets(task, predictions, labels, speakers)
     return Measurement(
         metrics=pd.DataFrame(metrics),
         recalls=pd.DataFrame(recalls),
         groups=pd.concat(groups, ignore_index=True) if groups else pd.DataFrame(),
         calibration=pd.DataFrame(calibration),
-        notes=speakers_in_words(speakers.reindex(predictions["id"])),
+        notes=notes + speakers_in_words(speakers.reindex(predictions["id"])),
     )
 
 
-def _metrics(task: str, found: Metrics, confusions: np.ndarray) -> list[dict[str, object]]:
+def _metrics(measure: Measure, predictions: pd.DataFrame, speakers: pd.Series) -> list[dict[str, object]]:
+    sums, n = measure.speaker_sums([predictions], speakers), int(measure.known(predictions).sum())
     lines: list[dict[str, object]] = []
-    for name in METRICS:
-        low = high = float("nan")
-        if name in MEASURES:
-            low, high = speaker_interval(confusions, name)[1:]
-        value = {"task": task, "metric": name, "value": getattr(found, name), "low": low, "high": high}
-        lines.append({**value, "n": found.n, "speakers": len(confusions)})
+    for name, value in measure.values(predictions).items():
+        _, low, high = measure.interval(sums, name)
+        line = {"task": measure.task, "metric": name, "value": value, "low": low, "high": high}
+        lines.append({**line, "n": n, "speakers": len(sums)})
     return lines
 
 
-def _of_ratings(task: str, predictions: pd.DataFrame, speakers: pd.Series) -> list[dict[str, object]]:
-    found = measure_dimension(predictions, task)._asdict()
-    n, count = found.pop("n"), speakers_of(rated_rows(predictions, task)["id"], speakers).nunique()
-    ends = concordance_interval(predictions, task, speakers)
+def _of_sets(
+    task: str, predictions: pd.DataFrame, labels: Sequence[str], speakers: pd.Series
+) -> list[dict[str, object]]:
+    found = measure_label_sets(predictions, task, labels)
+    count = speakers_of(predictions["id"][has_set(predictions, task)], speakers).nunique()
     unknown = Interval(float("nan"), float("nan"), float("nan"))
     lines: list[dict[str, object]] = []
-    for name, value in found.items():
-        _, low, high = ends if name == "ccc" else unknown
-        line = {"task": task, "metric": name, "value": value, "low": low, "high": high}
-        lines.append({**line, "n": n, "speakers": count})
+    for name in LABEL_SET_METRICS:
+        ends = unknown if name == "map" else f1_interval(predictions, task, labels, speakers, name)
+        line = {
+            "task": task,
+            "metric": name,
+            "value": getattr(found, name),
+            "low": ends.low,
+            "high": ends.high,
+        }
+        lines.append({**line, "n": found.n, "speakers": count})
+    for label, value in found.f1.items():
+        line = {
+            "task": task,
+            "metric": f"f1 {label}",
+            "value": value,
+            "low": unknown.low,
+            "high": unknown.high,
+        }
+        lines.append({**line, "n": found.support[label], "speakers": count})
     return lines
 
 
@@ -149,14 +161,12 @@ def _calibration(
     }  # fmt: skip
 
 
-def _groups(
-    task: str, predictions: pd.DataFrame, space: Sequence[str], utterances: pd.DataFrame
-) -> list[pd.DataFrame]:
+def _groups(measure: Measure, predictions: pd.DataFrame, utterances: pd.DataFrame) -> list[pd.DataFrame]:
     parts: list[pd.DataFrame] = []
     for column, title in GROUPINGS.items():
-        if column in utterances.columns and column != task:
+        if column in utterances.columns and column != measure.task:
             known = utterances[column].dropna().astype(str)
-            by = grouped([predictions], task, space, known, utterances["speaker"])
-            kept = by[by["metric"].isin(list(MEASURES))]
-            parts.append(kept.assign(task=task, grouping=title)[["task", "grouping", *kept.columns]])
+            by = grouped(measure, [predictions], known, utterances["speaker"])
+            kept = by[by["metric"].isin(list(measure.grouped))]
+            parts.append(kept.assign(task=measure.task, grouping=title)[["task", "grouping", *kept.columns]])
     return parts

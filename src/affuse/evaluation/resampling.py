@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from affuse.evaluation.intervals import MEASURES
@@ -41,20 +43,23 @@ def draw_speakers(
     return times
 
 
-def resample(confusions: np.ndarray, times: np.ndarray, metric: str) -> np.ndarray:
+def resample(
+    confusions: np.ndarray, times: np.ndarray, metric: str | Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
     """A metric of every resample, averaged over tables.
 
     Args:
-        confusions: (speakers, tables, classes, classes).
+        confusions: (speakers, tables, classes, classes), or other sums of speakers' utterances.
         times: (resamples, speakers), see ``draw_speakers``.
-        metric: "acc" or "bacc".
+        metric: "acc" or "bacc" of confusion matrices, or a function of sums: (..., tables, ...) to (..., tables).
 
     Returns:
-        (resamples,); NaN where BACC has lost a class that all the speakers have.
+        (resamples,); NaN where BACC has lost a class that all the speakers have, or the function has no value.
     """
     resampled = np.tensordot(times, confusions, axes=1)  # (resamples, tables, classes, classes)
     with np.errstate(invalid="ignore"):
-        values = MEASURES[metric](resampled).mean(axis=-1)
+        measure = MEASURES[metric] if isinstance(metric, str) else metric
+        values = measure(resampled).mean(axis=-1)
     if metric == "bacc":
         # a resample that lost a class measures something else: fewer recalls in the mean
         occurring = confusions.sum(axis=(0, 1, 3)) > 0

@@ -33,7 +33,9 @@ PARTS: dict[str, dict[str, str]] = {
         "generated": "affuse.corpora.readers.generated:prepare",
         "emodb": "affuse.corpora.readers.emodb:prepare",
         "ravdess": "affuse.corpora.readers.ravdess:prepare",
+        "cremad": "affuse.corpora.readers.cremad:prepare",
         "meld": "affuse.corpora.readers.meld:prepare",
+        "goemotions": "affuse.corpora.readers.goemotions:prepare",
         "csv": "affuse.corpora.readers.table:prepare",
     },
     "encoders": {
@@ -73,6 +75,9 @@ PARTS: dict[str, dict[str, str]] = {
         "mse": "affuse.losses.errors_of_ratings:SquaredErrorLoss",
         "mae": "affuse.losses.errors_of_ratings:AbsoluteErrorLoss",
         "huber": "affuse.losses.errors_of_ratings:HuberLoss",
+        "soft_cross_entropy": "affuse.losses.votes:SoftCrossEntropyLoss",
+        "kl": "affuse.losses.votes:DivergenceLoss",
+        "binary_cross_entropy": "affuse.losses.binary_cross_entropy:BinaryCrossEntropyLoss",
     },
     "weightings": {
         "static": "affuse.weighting.static:StaticWeighting",

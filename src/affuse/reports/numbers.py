@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from affuse.evaluation.measures import SHOWN, Shown
 from affuse.reports.blocks import Cell
 
 MINUS = "\u2212"
@@ -71,11 +72,39 @@ def number_cell(value: float, digits: int) -> Cell:
     return Cell(UNKNOWN, -1.0) if math.isnan(value) else Cell(plain(value, digits), float(value))
 
 
-def difference_cell(value: float, low: float, high: float) -> Cell:
-    """A difference of shares in percentage points with its interval."""
+def difference_cell(value: float, low: float, high: float, shown: Shown = SHOWN["bacc"]) -> Cell:
+    """A difference with its interval, of shares in percentage points."""
     if math.isnan(value):
         return Cell(UNKNOWN, -1.0)
-    return Cell(f"{signed(100 * value)} {points(low, high)}".strip(), float(value))
+    factor, digits = shown.factor, shown.digits
+    span = "" if math.isnan(low) else f"[{plain(factor * low, digits)}, {plain(factor * high, digits)}]"
+    return Cell(f"{signed(factor * value, digits)} {span}".strip(), float(value))
+
+
+def metric_cell(value: float, shown: Shown) -> Cell:
+    """A metric as it is shown; what is not known sorts before all."""
+    return percent_cell(value) if shown.percent else _below(number_cell(value, shown.digits))
+
+
+def metric_interval_cell(low: float, high: float, shown: Shown) -> Cell:
+    """Its interval."""
+    if shown.percent:
+        return interval_cell(low, high)
+    if math.isnan(low):
+        return Cell(UNKNOWN, -math.inf)
+    return Cell(f"{plain(low, shown.digits)} to {plain(high, shown.digits)}", float(low))
+
+
+def metric_in_words(value: float, low: float, high: float, shown: Shown) -> str:
+    """'62.3 % [55.1, 69.0]', '0.412 [0.300, 0.510]'."""
+    if shown.percent:
+        return f"{plain(100 * value)} %{percent_interval(low, high)}"
+    span = "" if math.isnan(low) else f" [{plain(low, shown.digits)}, {plain(high, shown.digits)}]"
+    return f"{plain(value, shown.digits)}{span}" if value == value else "unknown"
+
+
+def _below(cell: Cell) -> Cell:
+    return Cell(cell.text, -math.inf) if cell.text == UNKNOWN else cell
 
 
 def p_cell(p: float) -> Cell:

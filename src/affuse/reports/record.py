@@ -7,8 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import affuse
 from affuse.errors import AffuseError
+from affuse.evaluation.measures import RatingMeasure
 from affuse.files import write_json
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.licences import licences_of_model
@@ -24,6 +27,7 @@ from affuse.training.inputs import reads_text
 from affuse.training.runfolder import RunFolder
 
 FORMAT = 1
+BINS = 12  # of a rating's range, in which ``comparison.json`` counts utterances
 
 
 def write_record(comparison: Comparison, out: Path, command: str = "") -> None:
@@ -131,7 +135,7 @@ def _row(comparison: Comparison, settings: dict[str, str], cells: list[Cell], ou
 
 
 def _tasks(comparison: Comparison) -> dict[str, dict[str, Any]]:
-    """Task -> its classes, in order, with the labelled utterances of each."""
+    """Task -> its classes, in order, with the labelled utterances of each; or of ratings kind, range and how many."""
     tasks: dict[str, dict[str, Any]] = {}
     for experiment in comparison.experiments:
         for task, space in experiment.labelled.spaces.items():
@@ -139,6 +143,12 @@ def _tasks(comparison: Comparison) -> dict[str, dict[str, Any]]:
             tasks.setdefault(
                 task, {"classes": space, "counts": {label: int(counts.get(label, 0)) for label in space}}
             )
+        for task in experiment.labelled.ratings:
+            low, high = experiment.recipe.dimensions[task]
+            ratings = experiment.labelled.table[task].to_numpy(float)
+            counts, _ = np.histogram(ratings[~np.isnan(ratings)], BINS, (low, high))
+            about = {"kind": RatingMeasure.kind, "range": [low, high], "counts": counts.tolist()}
+            tasks.setdefault(task, about)
     return tasks
 
 

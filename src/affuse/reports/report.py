@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from affuse.errors import AffuseError
+from affuse.evaluation.measures import ClassMeasure, Measure, measure_of
 from affuse.files import read_csv
 from affuse.progress import Progress
 from affuse.reports.record import read_record
@@ -116,8 +117,18 @@ class Report:
             "estimate for new speakers."
         )
 
+    @cached_property
+    def measures(self) -> dict[str, Measure]:
+        """Task -> what it is measured by."""
+        return {task: measure_of(task, about) for task, about in self.record["tasks"].items()}
+
+    @property
+    def classified(self) -> dict[str, ClassMeasure]:
+        """The tasks of them that have classes."""
+        return {task: one for task, one in self.measures.items() if isinstance(one, ClassMeasure)}
+
     def classes(self, task: str) -> list[str]:
-        """The task's classes in order."""
+        """The classes in order, of a task that has them."""
         return self.record["tasks"][task]["classes"]
 
     def name_of(self, line: Mapping[Any, Any]) -> str:

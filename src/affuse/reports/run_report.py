@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.evaluation.measurement import Measurement, measure_predictions
+from affuse.evaluation.measures import Measure, measures_of
 from affuse.recipe import Recipe
 from affuse.reports.tables.calibration import calibration_tables
 from affuse.reports.tables.mistakes import mistakes
+from affuse.reports.tables.raters import rater_table
 from affuse.reports.tables.rows import Row, Run
 from affuse.reports.tables.utterances import read_utterances
 from affuse.training.comparison_folder import UTTERANCES, is_comparison
@@ -38,6 +40,7 @@ class RunReport:
         training: Why the numbers say little of the method, and what to try; "" where the network trained, and of a run
             without epochs.
         mistakes: ``tables.mistakes.mistakes`` of all tasks.
+        raters: ``tables.raters.rater_table`` of all tasks.
         skipped: Utterances that could not be read: id, modality, cause.
     """
 
@@ -51,6 +54,7 @@ class RunReport:
     calibration: tuple[pd.DataFrame, pd.DataFrame]
     training: str
     mistakes: pd.DataFrame
+    raters: pd.DataFrame
     skipped: pd.DataFrame
 
     @property
@@ -75,8 +79,9 @@ class RunReport:
         stamp = str(environment.get("stamp") or "")
         modalities = tuple(recipe.modalities)
         row = Row(settings, modalities, str(environment.get("split_hash") or ""), on_test, [run], stamp)
-        spaces = {task: classes for task in recipe.tasks if (classes := _classes(run.test, task))}
+        spaces = {task: classes for task in recipe.classified if (classes := _classes(run.test, task))}
         utterances = _utterances(files)
+        measures = measures_of(spaces, list(recipe.dimensions))
         calibrated = [calibration_tables([row], task, space) for task, space in spaces.items()]
         return cls(
             files.path,
@@ -85,10 +90,11 @@ class RunReport:
             row,
             spaces,
             utterances,
-            measure_predictions(run.test, spaces, utterances),
+            measure_predictions(run.test, spaces, utterances, list(recipe.dimensions)),
             (_joined([one for one, _ in calibrated]), _joined([curve for _, curve in calibrated])),
-            _training(files, recorded, recipe, spaces),
+            _training(files, recorded, recipe, measures),
             _joined([mistakes([row], task, space, utterances) for task, space in spaces.items()]),
+            _joined([rater_table([row], one, utterances["speaker"]) for one in measures.values()]),
             files.skipped(),
         )
 
@@ -115,14 +121,14 @@ def _finished(files: RunFolder) -> dict[str, Any]:
 
 
 def _training(
-    files: RunFolder, recorded: Mapping[str, Any], recipe: Recipe, spaces: Mapping[str, Sequence[str]]
+    files: RunFolder, recorded: Mapping[str, Any], recipe: Recipe, measures: Mapping[str, Measure]
 ) -> str:
     """As the run has it; a run of an affuse that did not look is looked at now."""
     history = files.metrics()
     if "training" in recorded or not len(history):
         return str(recorded.get("training") or "")
     return training_in_words(
-        history, int(recorded["best_epoch"]), recipe.training, files.predictions(), spaces
+        history, int(recorded["best_epoch"]), recipe.training, files.predictions(), measures.values()
     )
 
 

@@ -6,6 +6,8 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from affuse.evaluation.measures import SHOWN
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -28,6 +30,20 @@ def percent(value: float, low: float = float("nan"), high: float = float("nan"))
 def decimals(value: float) -> str:
     """A number that is no share (NLL, ECE), with three decimals."""
     return UNKNOWN if value != value else f"{value:.3f}"
+
+
+def shown(metric: str, value: float, low: float = float("nan"), high: float = float("nan")) -> str:
+    """A metric with its interval, shares in percent, others with their own decimals.
+
+    Examples:
+        >>> shown("bacc", 0.5), shown("ccc", 0.412, 0.3, 0.51)
+        ('50.0', '0.412 [0.300, 0.510]')
+    """
+    how = SHOWN.get(metric)
+    if how is None or not how.percent:
+        text = decimals(value)
+        return text if low != low or value != value else f"{text} [{decimals(low)}, {decimals(high)}]"
+    return percent(value, low, high)
 
 
 def as_html(title: str, tables: Sequence[pd.DataFrame], sentences: Iterable[str] = ()) -> str:

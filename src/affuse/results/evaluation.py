@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from affuse.arguments import checked
 from affuse.evaluation.dimensions import DIMENSION_METRICS
+from affuse.evaluation.label_sets import LABEL_SET_METRICS
 from affuse.names import counted
-from affuse.recipe.dimension import refuse_dimensions
-from affuse.results.display import as_html, decimals, percent
+from affuse.recipe.kinds import refuse_kinds
+from affuse.results.display import as_html, decimals, percent, shown
 from affuse.training.comparison_folder import PAGE
 from affuse.training.evaluate import TABLES, write_evaluation
 from affuse.training.evaluate import Evaluation as Tables
@@ -63,6 +64,9 @@ class Evaluation(Tables):
             if "ccc" in of:
                 lines.append({"task": task, **_of_ratings(of)})
                 continue
+            if "map" in of:
+                lines.append({"task": task, **_of_sets(of)})
+                continue
             cells = {name: percent(row["value"], row["low"], row["high"]) for name, row in of.items()}
             line = {"task": task, "ACC (WA) [95 %]": cells["acc"], "BACC (UA) [95 %]": cells["bacc"]}
             line |= {"macro F1": cells["macro_f1"], "weighted F1": cells["weighted_f1"]}
@@ -90,7 +94,7 @@ class Evaluation(Tables):
         for row in self.groups.to_dict("records"):
             line: dict[str, Any] = {name: row[name] for name in ("task", "grouping", "group", "metric")}
             line["metric"] = str(line["metric"]).upper()
-            line["value [95 %]"] = percent(row["value"], row["low"], row["high"])
+            line["value [95 %]"] = shown(str(row["metric"]), row["value"], row["low"], row["high"])
             p = row.get("p", float("nan"))
             lines.append(
                 line | {"n": row["n"], "speakers": row["speakers"], "p": "" if p != p else f"{p:.3f}"}
@@ -111,6 +115,10 @@ class Evaluation(Tables):
             if len(self.groups):
                 title = "By the corpus's annotation of gender and by dialog type, with the gaps"
                 found.append((title, self.group_table()))
+        if len(self.raters):
+            from affuse.reports.sections.raters import to_lines
+
+            found.append(("Raters and model, on utterances with two votes or more", to_lines(self.raters)))
         return found
 
     @property
@@ -147,10 +155,10 @@ class Evaluation(Tables):
         from affuse.files.outputs import Outputs
         from affuse.reports.pages.evaluation import write_evaluation_page
 
-        rated = (
-            self.metrics.loc[self.metrics["metric"] == "ccc", "task"].tolist() if len(self.metrics) else []
+        several = (
+            self.metrics.loc[self.metrics["metric"] == "map", "task"].tolist() if len(self.metrics) else []
         )
-        refuse_dimensions(rated, "reported")
+        refuse_kinds("reported", multilabel=several)
         page = Path(path or (self.folder or Path()) / PAGE)
         outputs = Outputs.current(page.parent, "report", overwrite=overwrite, deep=False)
         outputs.check([page])
@@ -172,6 +180,11 @@ class Evaluation(Tables):
             for row in self.metrics.to_dict("records")
             if row["metric"] == "ccc"
         ]
+        scores += [
+            f"{row['task']} macro F1 {percent(row['value'])}"
+            for row in self.metrics.to_dict("records")
+            if row["metric"] == "macro_f1" and f"{row['task']} BACC" not in " ".join(scores)
+        ]
         return (
             f"Evaluation({self.title!r}, {counted(len(self.predictions), 'utterance')}: {', '.join(scores)})"
         )
@@ -183,12 +196,22 @@ class Evaluation(Tables):
 
 def _of_ratings(of: Mapping[Any, Mapping[Any, Any]]) -> dict[str, Any]:
     """A regression for reading: CCC with its interval, Pearson's correlation, and errors in units of the ratings."""
-    ccc = of["ccc"]
-    span = f" [{decimals(ccc['low'])}, {decimals(ccc['high'])}]" if ccc["low"] == ccc["low"] else ""
-    cells = {name: decimals(of[key]["value"]) for key, name in DIMENSION_METRICS.items() if key != "ccc"}
-    return {
-        "CCC [95 %]": f"{decimals(ccc['value'])}{span}",
-        **cells,
-        "n": ccc["n"],
-        "speakers": ccc["speakers"],
+    cells = {
+        f"{title} [95 %]": shown(name, of[name]["value"], of[name]["low"], of[name]["high"])
+        for name, title in DIMENSION_METRICS.items()
     }
+    return {**cells, "n": of["ccc"]["n"], "speakers": of["ccc"]["speakers"]}
+
+
+def _of_sets(of: Mapping[Any, Mapping[Any, Any]]) -> dict[str, Any]:
+    """Several labels at once for reading, in percent: macro-F1 and micro-F1 with intervals, mAP, F1 of each label."""
+    cells = {
+        f"{name} [95 %]" if key != "map" else name: percent(of[key]["value"], of[key]["low"], of[key]["high"])
+        for key, name in LABEL_SET_METRICS.items()
+    }
+    f1 = [
+        f"{str(name).removeprefix('f1 ')} {percent(one['value'])}"
+        for name, one in of.items()
+        if " " in str(name)
+    ]
+    return {**cells, "n": of["map"]["n"], "speakers": of["map"]["speakers"], "F1": ", ".join(f1)}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from affuse.evaluation.intervals import speakers_in_words
+from affuse.evaluation.measures import ClassMeasure, kind_of
 from affuse.files import read_csv
-from affuse.names import counted
+from affuse.names import counted, listed
 from affuse.reports.tables.joint_losses import joint_loss_table
 from affuse.reports.tables.results import paper_table
 from affuse.reports.tables.subsets import read_subsets, subset_table
@@ -21,15 +22,16 @@ _UNITS = (
     "Percent: mean over seeds ± standard deviation over seeds [95 % interval over speakers]; utterances of all folds "
     "together."
 )
+_RATED = "Of {tasks} not in percent: CCC and correlation from -1 to 1, errors in units of the ratings."
 _CEILING = "Ceiling: the best possible ACC from the same modalities, known because this corpus is generated."
 
 
 def result_tables(report: Report) -> list[tuple[str, pd.DataFrame]]:
-    """A title and a table per task: a line per row of the comparison, ACC, BACC and weighted F1."""
+    """A title and a table per task: a line per row of the comparison; ACC, BACC and weighted F1, or CCC, ..., MAE."""
     results = report.results
     found = []
     for task in dict.fromkeys(results["task"]) if len(results) else ():
-        table = report.with_trainings(paper_table(results, task, ("acc", "bacc", "weighted_f1")), task)
+        table = report.with_trainings(paper_table(results, task, _columns(results, task)), task)
         first = results[results["task"] == task].iloc[0]
         by = ", ".join(report.record["rows"][0]["protocol"].get("by") or ()) or "utterance"
         counts = (
@@ -40,6 +42,11 @@ def result_tables(report: Report) -> list[tuple[str, pd.DataFrame]]:
         title = f"{report.record['corpus']['title']}, {task}: {protocol} by {by}, {', '.join(counts)}"
         found.append((title + (f"; {first['stamp']}" if first["stamp"] else ""), table))
     return found
+
+
+def _columns(results: pd.DataFrame, task: str) -> tuple[str, ...]:
+    kind = kind_of([*results.loc[results["task"] == task, "metric"]])
+    return (*kind.papers, "weighted_f1") if kind is ClassMeasure else kind.metrics
 
 
 def other_tables(report: Report) -> list[tuple[str, pd.DataFrame]]:
@@ -63,7 +70,8 @@ def other_tables(report: Report) -> list[tuple[str, pd.DataFrame]]:
 
 def note(report: Report) -> str:
     """What the numbers of ``result_tables`` are, and what their intervals cannot know."""
-    told = [_UNITS, *_speakers(report)]
+    rated = [task for task in report.measures if task not in report.classified]
+    told = [_UNITS, *([_RATED.format(tasks=listed(rated))] if rated else []), *_speakers(report)]
     if len(report.results) and report.results["ceiling"].notna().any():
         told.append(_CEILING)
     return " ".join(told)

@@ -39,7 +39,10 @@ FAILED = "failed.csv"
 PAGE, MARKDOWN, LATEX = "report.html", "report.md", "tables.tex"
 STATISTICS = {  # table -> file
     name: f"{name}.csv"
-    for name in ("paired_tests", "trainings", "calibration", "reliability", "groups", "embeddings", "mistakes")
+    for name in (
+        "paired_tests", "trainings", "calibration", "reliability", "groups", "embeddings", "mistakes", "ratings",
+    "raters",
+    )
 }  # fmt: skip
 # All that is written into the folder, besides its runs.
 FILES = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -11,11 +11,9 @@ from affuse.evaluation.convergence import (
     IMPROVING,
     LEVEL,
     NEVER_LEFT,
-    chance_p,
     state_of,
 )
-from affuse.evaluation.metrics import Metrics
-from affuse.evaluation.predictions import has_label, measure_table
+from affuse.evaluation.measures import SHOWN, Measure
 from affuse.recipe import Training
 from affuse.training.best_epoch import watched_part
 
@@ -39,39 +37,40 @@ def training_in_words(
     kept: int,
     training: Training,
     predictions: pd.DataFrame,
-    spaces: Mapping[str, Sequence[str]],
+    measures: Iterable[Measure],
 ) -> str:
     """Why the numbers of a run say little of its method, and what to try; "" where the network trained.
 
-    By the rules of ``evaluation.convergence`` on the run's curve, and by whether the test part's BACC is better than
-    chance at the 5 % level.
+    By the rules of ``evaluation.convergence`` on the run's curve, and by whether the test part's BACC (CCC of ratings)
+    is better than chance at the 5 % level.
 
     Args:
         history: a row per epoch (``metrics.csv``).
         kept: the epoch whose weights were kept, from 1.
         training: the recipe's section.
         predictions: of validation and test part.
-        spaces: task -> classes.
+        measures: of the tasks.
 
     Examples:
+        >>> from affuse.evaluation.measures import ClassMeasure
         >>> falling = [1.0, 0.7, 0.5, 0.4, 0.3]
         >>> history = pd.DataFrame({"train_loss_emotion": falling})
         >>> table = pd.DataFrame({"role": "test", "emotion": ["anger", "calm"] * 20})
-        >>> spaces = {"emotion": ["anger", "calm"]}
+        >>> measures = [ClassMeasure("emotion", ["anger", "calm"])]
         >>> training = Training(epochs=20)
-        >>> training_in_words(history, 4, training, table.assign(emotion_predicted=table["emotion"]), spaces)
+        >>> training_in_words(history, 4, training, table.assign(emotion_predicted=table["emotion"]), measures)
         ''
-        >>> training_in_words(history, 4, training, table.assign(emotion_predicted="calm"), spaces)[:72]
+        >>> training_in_words(history, 4, training, table.assign(emotion_predicted="calm"), measures)[:72]
         'Not trained well enough: emotion BACC 50.0 is no better than chance (50.'
     """
-    answered = _measured(predictions, spaces)
+    known = [measure for measure in measures if measure.has_label(predictions)]
     # a network that is better than chance in one task has left the start
-    known = [p for one in answered.values() if (p := chance_p([one.confusion])) == p]
-    least = min(known) if known else float("nan")
+    found = [p for measure in known if (p := measure.chance([predictions])[1]) == p]
+    least = min(found) if found else float("nan")
     state = state_of(history, kept, training.epochs, watched_part(training), least)
     reasons = {state: _STATES[state]} if state in _STATES else {}
-    tested = _measured(predictions, spaces, "test")
-    by_chance = [text for task, one in tested.items() if (text := _by_chance(task, one))]
+    test = predictions[predictions["role"] == "test"]
+    by_chance = [text for measure in known if measure.has_label(test) and (text := _by_chance(measure, test))]
     if by_chance:
         reasons[CHANCE] = "; ".join(by_chance)
     if not reasons:
@@ -86,21 +85,17 @@ def training_in_words(
     )
 
 
-def _measured(
-    table: pd.DataFrame, spaces: Mapping[str, Sequence[str]], role: str | None = None
-) -> dict[str, Metrics]:
-    """Task -> metrics, of the tasks that have a label in the table, or in one role of it."""
-    return {
-        task: measure_table(table, task, space, role)
-        for task, space in spaces.items()
-        if has_label(table, task, space, role)
-    }
-
-
-def _by_chance(task: str, found: Metrics) -> str:
+def _by_chance(measure: Measure, test: pd.DataFrame) -> str:
     """'emotion BACC 33.9 is no better than chance (33.3; p = 0.41)', or '' where it is better."""
-    p = chance_p([found.confusion])
+    chance, p = measure.chance([test])
     if not p >= LEVEL:
         return ""
-    chance = 1 / int((found.confusion.sum(axis=1) > 0).sum())
-    return f"{task} BACC {100 * found.bacc:.1f} is {CHANCE} ({100 * chance:.1f}; p = {p:.2f})"
+    value = measure.values(test)[measure.main]
+    return f"{measure.task} {no_better_than_chance(measure.main, value, chance, f'{p:.2f}')}"
+
+
+def no_better_than_chance(metric: str, value: float, chance: float, p: str) -> str:
+    """'BACC 33.9 is no better than chance (33.3; p = 0.41)'."""
+    shown = SHOWN[metric]
+    start = shown.text(chance) if chance else "0"
+    return f"{shown.name} {shown.text(value)} is {CHANCE} ({start}; p = {p})"

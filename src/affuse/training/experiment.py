@@ -17,6 +17,7 @@ from affuse.corpora.splits.overlap import transcript_overlap
 from affuse.corpora.splits.split import Split
 from affuse.encoders.precomputed import PrecomputedOptions, read_array
 from affuse.errors import AffuseError, ClipError
+from affuse.evaluation.measures import Measure, measures_of
 from affuse.failures import SKIPPED
 from affuse.files import digest
 from affuse.models.foreign import foreign_code
@@ -30,7 +31,9 @@ from affuse.training.clip_plan import ClipPlan, read_clips
 from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import Skipped, Source
 from affuse.training.inputs import reads_text, without_absent
+from affuse.training.label_sets import check_trained, foreign_in_words, rarest
 from affuse.training.random_state import own_random_state
+from affuse.training.raters import nothing_said, said_by_raters
 from affuse.training.ratings import thirds
 from affuse.training.runfolder import RunFolder
 from affuse.training.seen import Marks
@@ -47,6 +50,7 @@ class Experiment:
     split: Split
     clips: ClipPlan
     notes: list[str] = field(default_factory=list)  # what the recipe's view of the corpus changed
+    said: pd.DataFrame = field(default_factory=nothing_said, repr=False)  # what raters said of its utterances
     # ``features_key`` and precision -> ``Features``; experiments of one comparison share it
     in_memory: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
     # training part -> ``ClipSeconds``, which runs of one fold share: it opens every clip
@@ -73,6 +77,11 @@ class Experiment:
         shares = [transcript_overlap(self.labelled.table, self.split, fold) for fold in self.split.folds]
         known = [share for share in shares if not np.isnan(share)]
         return float(np.mean(known)) if known else float("nan")
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """Task -> what it is measured by, classes before ratings."""
+        return measures_of(self.labelled.spaces, list(self.labelled.ratings))
 
     @property
     def usable_ids(self) -> list[str]:
@@ -114,6 +123,10 @@ class Experiment:
                 raise AffuseError(f"Fold {fold} has no usable {role} utterance; see {SKIPPED}.")
         return roles
 
+    def votes(self, ids: Sequence[str]) -> pd.DataFrame:
+        """What raters said of these utterances, see ``said_by_raters``."""
+        return self.said[self.said["id"].isin(list(ids))]
+
     @cached_property
     def _statistics(self) -> dict[int, FeatureStatistics]:
         return {}
@@ -129,9 +142,14 @@ class Experiment:
 
     @cached_property
     def shared_key(self) -> str:
-        """Digest of corpus, split, skipped clips and every clip's content."""
+        """Digest of corpus, split, skipped clips, every clip's content and the votes that are learnt."""
         contents = [f"{name} {self.clips.contents[name]}" for name in sorted(self.clips.contents)]
-        return digest(self.corpus_hash, self.split.hash, *contents, *sorted(map(str, self.skipped)))
+        learnt = [
+            f"{task} {id} {row.tolist()}"
+            for task, rows in self.labelled.shares.items()
+            for id, row in rows.items()
+        ]
+        return digest(self.corpus_hash, self.split.hash, *contents, *sorted(map(str, self.skipped)), *learnt)
 
     def key(self, recipe: Recipe, fold: int, folder: RunFolder | None = None) -> str:
         """Digest of everything that a run's result depends on.
@@ -174,6 +192,8 @@ def set_up(
         progress.say(
             f"{labelled.left_out} of {len(corpus)} utterances have none of the recipe's labels: left out."
         )
+    for task, counts in labelled.foreign.items():
+        progress.say(foreign_in_words(task, counts, f"tasks.{task}.classes"))
     table, task = balanced_by(labelled, recipe)
     split = make_split(table, recipe.protocol, task)
     if split.stamp:
@@ -181,9 +201,11 @@ def set_up(
     # a misspelt option or fold is told before an hour of encoding
     for fold in folds:
         check_fold(split, fold)
-    check_network(recipe, labelled.spaces)
+    check_network(recipe, labelled.names)
+    check_trained(split, labelled.label_sets, labelled.sets)
+    said = said_by_raters(corpus, recipe, labelled.spaces)
     clips = read_clips(corpus, recipe, list(labelled.table["id"]), cache, progress, device)
-    experiment = Experiment(corpus, recipe, labelled, split, clips, notes)
+    experiment = Experiment(corpus, recipe, labelled, split, clips, notes, said)
     if reads_text(recipe) and experiment.transcript_overlap > 0:
         progress.say(
             f"Transcript overlap: {100 * experiment.transcript_overlap:.1f} % of the test utterances have the same "
@@ -193,8 +215,15 @@ def set_up(
 
 
 def balanced_by(labelled: LabelledTable, recipe: Recipe) -> tuple[pd.DataFrame, str]:
-    """The table and the column whose labels a split balances: the first task's classes, or thirds of its ratings."""
+    """The table and the column whose labels a split balances.
+
+    The first task's classes; without such a task, thirds of its ratings or each utterance's rarest label.
+    """
     task = next(iter(recipe.classified or recipe.tasks))
+    if task in recipe.label_sets:
+        rows = np.array(list(labelled.sets[task].values()))
+        names = pd.Series(rarest(rows, labelled.label_sets[task]), labelled.table.index, dtype=object)
+        return labelled.table.assign(**{task: names}), task
     if task in recipe.dimensions:
         return labelled.table.assign(**{task: thirds(labelled.table[task])}), task
     return labelled.table, task
@@ -206,10 +235,10 @@ def check_fold(split: Split, fold: int) -> None:
         raise AffuseError(f"There is no fold {fold}; this split has folds {_span(split.folds)}.")
 
 
-def check_network(recipe: Recipe, spaces: Mapping[str, list[str]]) -> None:
+def check_network(recipe: Recipe, names: Mapping[str, list[str]]) -> None:
     """Build network and weighting once, for the AffuseError of an option that does not fit."""
     with own_random_state():
-        Model(recipe, spaces)
+        Model(recipe, names)
         build_weighting(recipe.weighting, list(recipe.tasks))
 
 

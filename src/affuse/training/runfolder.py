@@ -6,6 +6,7 @@ recipe.yaml            the recipe with every field, as it was run
 split.csv              id, fold and role of the run's fold
 skipped.csv            clips that were not used, or only in part, with their causes
 metrics.csv            a row per epoch
+votes.csv              what raters said of the test part, where the corpus keeps it
 predictions.csv        validation and test part: label, answer and probabilities of every task
 subset_predictions.csv the test part from every subset of the modalities, where it was asked for
 embeddings.npz         the test part's embeddings
@@ -43,6 +44,7 @@ RECIPE = "recipe.yaml"
 SPLIT = "split.csv"
 METRICS = "metrics.csv"
 PREDICTIONS = "predictions.csv"
+VOTES = "votes.csv"
 SUBSET_PREDICTIONS = "subset_predictions.csv"
 EMBEDDINGS = "embeddings.npz"
 STATE = "state/last.ckpt"
@@ -263,6 +265,11 @@ class RunFolder:
         path = self.path / EMBEDDINGS
         return read_embeddings(path) if path.is_file() else None
 
+    def votes(self) -> pd.DataFrame:
+        """Columns id, task, answer (a label, or a rating as text) and count; empty where there is no file."""
+        found = self._table(VOTES)
+        return found.astype({"count": int}) if len(found) else found
+
     # writing
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
@@ -295,6 +302,11 @@ class RunFolder:
         """Validation and test part, one after another."""
         write_csv(self.path / PREDICTIONS, table)
 
+    def write_votes(self, table: pd.DataFrame) -> None:
+        """See ``votes``; nothing is written where nobody voted."""
+        if len(table):
+            write_csv(self.path / VOTES, table)
+
     def write_subset_predictions(self, table: pd.DataFrame) -> None:
         """The test part of every subset, one after another."""
         write_csv(self.path / SUBSET_PREDICTIONS, table)
@@ -326,14 +338,21 @@ class RunFolder:
 
     def _predictions(self, name: str, role: str | None) -> pd.DataFrame:
         """Raises OSError where there is no such file. Text stays text: an id may look like a number."""
+        import pandas as pd
+
         table = read_csv(self.path / name)
         for column in table.columns:
-            if column == "fold" or any(f"{task}_predicted" in table.columns for task in _tasks_of(column)):
-                table[column] = table[column].astype(int if column == "fold" else float)
+            if column == "fold":
+                table[column] = table[column].astype(int)
+            elif any(f"{task}_predicted" in table.columns for task in _tasks_of(column)):
+                table[column] = pd.to_numeric(table[column]).astype(float)  # votes may be blank
         return table if role is None else table[table["role"] == role]
 
 
 def _tasks_of(column: str) -> list[str]:
-    """The tasks of which ``column`` may be a class's probability: <task>_p_<class>."""
-    parts = column.split("_p_")
-    return ["_p_".join(parts[:i]) for i in range(1, len(parts))]
+    """The tasks of which ``column`` may be a class's probability or its votes: <task>_p_<class>."""
+    found: list[str] = []
+    for between in ("_p_", "_votes_"):
+        parts = column.split(between)
+        found += [between.join(parts[:i]) for i in range(1, len(parts))]
+    return found

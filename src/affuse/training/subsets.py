@@ -16,6 +16,7 @@ from affuse.models.network import Model
 from affuse.models.running import run_batches_with
 from affuse.sequence import FeatureSequence
 from affuse.training.data import Clips, batches
+from affuse.training.prediction import answered
 
 
 def subsets_of(modalities: Sequence[str]) -> list[tuple[str, ...]]:
@@ -37,9 +38,13 @@ def predict_subsets(
     modalities is left out of its table: nothing was there to answer from.
     """
     subsets = subsets_of(list(model.recipe.modalities))
-    answered = np.zeros((len(subsets), len(clips)), dtype=bool)
+    there = np.zeros((len(subsets), len(clips)), dtype=bool)
     probabilities = [
         {task: np.zeros((len(clips), len(space))) for task, space in model.label_spaces.items()}
+        for _ in subsets
+    ]
+    values = [
+        {task: np.full(len(clips), dimension.from_unit(0.0)) for task, dimension in model.dimensions.items()}
         for _ in subsets
     ]
 
@@ -49,23 +54,33 @@ def predict_subsets(
     for batch, answers in run_batches_with(from_subsets, model, batches(clips, batch_size), device):
         rows = batch.index.numpy()
         for i, one in enumerate(answers or ()):
-            answered[i, rows] = one.present.cpu().numpy()
+            there[i, rows] = one.present.cpu().numpy()
             for task, logits in one.logits.items():
                 probabilities[i][task][rows] = logits.double().softmax(dim=1).cpu().numpy()
+            for task, outputs in one.values.items():
+                values[i][task][rows] = answered(outputs, model.dimensions[task])
     labels = {task: codes.numpy() for task, codes in clips.labels.items()}
     tables: list[pd.DataFrame] = []
     for i, subset in enumerate(subsets):
-        table = prediction_table(clips.ids, role, fold, probabilities[i], labels, model.label_spaces)
+        ratings = {
+            task: (dimension.from_unit(labels[task].astype(np.float64)), values[i][task])
+            for task, dimension in model.dimensions.items()
+        }
+        table = prediction_table(clips.ids, role, fold, probabilities[i], labels, model.label_spaces, ratings)
         table.insert(0, "modalities", "+".join(subset))
-        tables.append(table[answered[i]])
+        tables.append(table[there[i]])
     return pd.concat(tables, ignore_index=True)
 
 
 class _FromSubset(NamedTuple):
-    """present: (batch,) whether the clip has anything of the subset; logits: task -> (batch, classes)."""
+    """present: (batch,) whether the clip has anything of the subset; logits: task -> (batch, classes).
+
+    values: regression -> (batch,) in units of half its range.
+    """
 
     present: Tensor
     logits: dict[str, Tensor]
+    values: dict[str, Tensor]
 
 
 def _from_subsets(
@@ -79,5 +94,6 @@ def _from_subsets(
     for subset in subsets:
         kept = {name: s if name in subset else s.keep(none) for name, s in sequences.items()}
         present = torch.stack([s.present for s in kept.values()]).any(dim=0)
-        found.append(_FromSubset(present, model.fuse(kept).logits))
+        output = model.fuse(kept)
+        found.append(_FromSubset(present, output.logits, output.values))
     return found

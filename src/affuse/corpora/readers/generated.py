@@ -49,7 +49,6 @@ def prepare(
     """
     from affuse.corpora.generated import generate_release
     from affuse.corpora.generated.release import settings_of
-    from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
     from affuse.corpora.readers.iemocap.prepare import prepare as read
 
     progress = progress or Quiet()
@@ -61,7 +60,7 @@ def prepare(
         raise AffuseError(
             f"{out} holds a generated corpus of other settings ({settings}); name a new folder."
         )
-    corpus_outputs(out, (), (ANNOTATIONS, COUNTS))
+    corpus_outputs(out, (), (COUNTS,))
     generate_release(
         release, sessions=sessions, dialogs=dialogs, turns=turns, seed=seed, video=video,
         jobs=jobs or os.cpu_count() or 1, progress=progress.count("generated dialogs"),

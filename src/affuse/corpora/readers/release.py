@@ -15,6 +15,7 @@ from affuse.tables import read_table
 
 AUDIO = (".wav", ".flac")
 VIDEO = (".mp4",)
+_POINTER, _POINTER_BYTES = b"version https://git-lfs.github.com/spec/", 1024  # the specification's most
 
 
 def check_folder(source: str | Path, release: str) -> Path:
@@ -50,6 +51,33 @@ def split_by_name(paths: Iterable[Path], pattern: re.Pattern[str]) -> tuple[list
     for path in paths:
         (parsed if pattern.fullmatch(path.stem) else odd).append(path)
     return parsed, odd
+
+
+def without_pointers(folder: Path, paths: Sequence[Path], release: str) -> tuple[list[Path], list[Path]]:
+    """Divide media into those that are there and those of which a checkout without Git LFS left a pointer.
+
+    Raises:
+        AffuseError: All are pointers.
+    """
+    pointers = {path for path in paths if _is_pointer(folder / path)}
+    media = [path for path in paths if path not in pointers]
+    if not media:
+        raise AffuseError(
+            f"{folder}: the {counted(len(paths), 'media file')} of {release} are pointers of Git LFS, not media (the "
+            f"first is {paths[0]}); install Git LFS, run 'git lfs pull' there, and prepare again."
+        )
+    return media, [path for path in paths if path in pointers]
+
+
+def _is_pointer(path: Path) -> bool:
+    """A text of some 130 bytes; one that cannot be read is for ``affuse validate`` to tell."""
+    try:
+        if path.stat().st_size > _POINTER_BYTES:
+            return False
+        with open(path, "rb") as stream:
+            return stream.read(len(_POINTER)) == _POINTER
+    except OSError:
+        return False
 
 
 def note_of(paths: Sequence[Path | str], what: str) -> list[str]:

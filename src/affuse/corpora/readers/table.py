@@ -45,6 +45,9 @@ def prepare(
     label_spaces: Annotated[
         dict[str, list[str]] | None, Field(description="task -> its labels in order, after a map")
     ] = None,
+    votes: Annotated[
+        str | None, Field(description="task that the columns votes_<label> are of; else emotion")
+    ] = None,
     canonical: Annotated[
         bool | None,
         Field(description="emotions by affuse's names for them: happy, joy and Freude are happiness"),
@@ -97,6 +100,8 @@ def prepare(
         columns: Any column of a corpus -> the table's own name for it; another name makes an extra column.
         labels: Task -> its labels in order, or a map of its labels; None leaves a label blank, "*" is every other.
         label_spaces: Task -> its labels in order, after a map.
+        votes: The task that the columns ``votes_<label>`` are of: how many raters gave each label. A table without a
+            column of the task gets what most raters said, and blank where they tie.
         canonical: Write emotions by the vocabulary's names, after a map; ``emotion_raw`` keeps what the table says.
         require: Tasks whose label every utterance must have; others are left out.
         media_root: Folder that relative paths start from, itself relative to the working folder or to the table's.
@@ -123,7 +128,9 @@ def prepare(
     source = Path(source).absolute()
     numbered = read_table(source, chosen.encoding)
     checked = check_table(numbered, chosen, source.parent, written(source.stem))
-    corpus = Corpus(checked.table, checked.info, remarks=checked.remarks).save(out)
+    corpus = Corpus(
+        checked.table, checked.info, remarks=checked.remarks, annotations=checked.annotations
+    ).save(out)
     if progress is not None:
         for remark in checked.remarks:
             progress.say(remark)

@@ -25,6 +25,7 @@ from affuse.corpora.table.columns import name_columns
 from affuse.corpora.table.ids import check_ids, make_ids
 from affuse.corpora.table.media import check_media_root, find_media
 from affuse.corpora.table.options import TableOptions
+from affuse.corpora.table.votes import read_votes
 from affuse.corpora.vocabulary import canonical, canonical_names
 from affuse.errors import AffuseError, argument
 from affuse.files.names import find, written
@@ -44,11 +45,13 @@ class CheckedTable:
         table: One row per utterance, under the corpus's column names.
         info: What is known about it.
         remarks: What was guessed, made or passed over, in sentences: said once, and not kept with the corpus.
+        annotations: What raters said; None: the table has no votes.
     """
 
     table: pd.DataFrame
     info: CorpusInfo
     remarks: tuple[str, ...]
+    annotations: pd.DataFrame | None = None
 
 
 def check_table(numbered: NumberedTable, options: TableOptions, base: Path, name: str) -> CheckedTable:
@@ -86,8 +89,15 @@ def check_table(numbered: NumberedTable, options: TableOptions, base: Path, name
             table[column] = _numbers(numbered, column)
     remarks += _durations(table)
     _normalise_words(numbered)
+    voted = read_votes(numbered, options)
+    if voted is not None:
+        table, numbered, options = voted.table, voted.numbered, voted.options
+        remarks += voted.remarks
     written_so = table["emotion"].copy() if "emotion" in table.columns else None
     for task, mapping in options.maps.items():
+        if voted is not None and voted.made and task == voted.task:  # its labels are mapped already
+            remarks += _unused_labels(pd.Series(voted.counts.columns), task, mapping)
+            continue
         _check_task(table, task, numbered)
         remarks += _unused_labels(table[task], task, mapping)
         table[task] = map_labels(table[task], mapping)
@@ -125,9 +135,11 @@ def check_table(numbered: NumberedTable, options: TableOptions, base: Path, name
         language=options.language,
         media_root=str(media_root),
         label_spaces=spaces,
+        vote_labels={} if voted is None else voted.labels,
         notes=notes,
     )
-    return CheckedTable(table[labelled], info, tuple(_sentence(one) for one in remarks))
+    said = None if voted is None else voted.annotations(table[labelled])
+    return CheckedTable(table[labelled], info, tuple(_sentence(one) for one in remarks), said)
 
 
 def _sentence(text: str) -> str:

@@ -18,7 +18,7 @@ from affuse.parts.registry import unknown
 
 # names of fields that are texts as they are written, such as `no`, `01` or `1.50`
 _TEXTS = (
-    *COLUMNS, "columns", "labels", "label_spaces", "require", "media_root", "name", "full_name", "licence",
+    *COLUMNS, "columns", "labels", "label_spaces", "votes", "require", "media_root", "name", "full_name", "licence",
     "language", "notes", "encoding",
 )  # fmt: skip
 
@@ -39,6 +39,8 @@ class TableOptions(BaseModel):
     labels: dict[str, list[str] | dict[str, str | None]] = Field(default_factory=dict)
     # task -> its labels in order, after the map; a task not named here takes the labels it finds, sorted
     label_spaces: dict[str, list[str]] = Field(default_factory=dict)
+    # the task that the columns votes_<label> are of: how many raters gave each label; blank: emotion, if there are any
+    votes: str = ""
     # emotions by the vocabulary's names, after the map; what the table says goes into emotion_raw
     canonical: bool = False
     # tasks whose label every utterance must have; others are left out (without it they stay, unlabelled)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from affuse.models.network import Model
 
 # settings of a file, or of what is known of a whole clip only
-_OF_FILES = ("text", "words", "channel", "track", "start", "end")
+_OF_FILES = ("values", "text", "words", "channel", "track", "start", "end")
 _OF_PICTURES = ("side", "face", "detector")
 _USUAL_PEAK = 8.0  # as in files: mixes in floats exceed 1 by that
 

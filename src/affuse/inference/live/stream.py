@@ -23,6 +23,7 @@ from affuse.inference.window_answers import given_of
 from affuse.inference.windows import Window
 from affuse.inference.words import Word
 from affuse.media.samples import check_rate
+from affuse.recipe.dimension import Dimension
 
 if TYPE_CHECKING:
     from affuse.models.network import Model
@@ -124,6 +125,11 @@ class LiveStream:
     def spaces(self) -> dict[str, list[str]]:
         """Task -> the classes that may be answered."""
         return self._predictor.maker.judge.spaces
+
+    @property
+    def ranges(self) -> dict[str, Dimension]:
+        """Regression -> its scale."""
+        return self._predictor.maker.dimensions
 
     def push(self, block: Any) -> list[LiveSegment]:
         """Hear the next samples, however many.

@@ -9,12 +9,12 @@ from affuse.files import write_text
 from affuse.files.outputs import Outputs
 from affuse.names import counted
 from affuse.progress import Progress, Quiet
-from affuse.recipe.dimension import refuse_dimensions
+from affuse.recipe.kinds import refuse_kinds
 from affuse.reports.blocks import Section
 from affuse.reports.render.html import to_html
 from affuse.reports.render.markdown import to_markdown
 from affuse.reports.run_report import RunReport
-from affuse.reports.sections import licences, mistakes
+from affuse.reports.sections import licences, mistakes, raters
 from affuse.reports.sections.measurement import calibration_section, groups_section, results_sections
 from affuse.reports.sections.one_run import setting_section, training_section
 from affuse.reports.tables.utterances import write_utterances
@@ -41,7 +41,9 @@ def write_run_page(
     """
     folder, progress = Path(folder), progress or Quiet()
     tasks = RunFolder(folder).recipe_fields().get("tasks") or {}
-    refuse_dimensions([name for name, task in tasks.items() if task.get("kind") == "regression"], "reported")
+    refuse_kinds(
+        "reported", multilabel=[name for name, task in tasks.items() if task.get("kind") == "multilabel"]
+    )
     outputs = Outputs.current(folder, "report", deep=False)
     outputs.check([folder / name for name in (PAGE, MARKDOWN, *([UTTERANCES] if corpus is not None else []))])
     if corpus is not None and RunFolder(folder).finished:
@@ -59,7 +61,8 @@ def write_run_page(
 def make_sections(report: RunReport) -> list[Section]:
     """The page in order, sections that have nothing to show left out."""
     found = [
-        *results_sections(report.measured, bool(report.environment.get("generated"))),
+        *results_sections(report.measured, bool(report.environment.get("generated")), report.run.test),
+        raters.model_section(report.raters),
         groups_section(report.measured),
         calibration_section(report.measured, report.run.test, report.spaces, report.calibration),
         training_section(report),

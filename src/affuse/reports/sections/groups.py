@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
+from affuse.evaluation.measures import SHOWN, RatingMeasure
 from affuse.names import counted
 from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
 from affuse.reports.figures.lanes import speaker_dots
-from affuse.reports.numbers import UNKNOWN, difference_cell, p_cell, percent_cell
+from affuse.reports.numbers import UNKNOWN, difference_cell, metric_cell, p_cell
 from affuse.reports.report import Report
 
 _DOTTED = 14  # rows in the figure of speakers
+FEW = 10  # rated utterances below which a CCC says little: its standard error is near 0.3
 
 
 def section(report: Report) -> Section | None:
@@ -26,18 +30,20 @@ def section(report: Report) -> Section | None:
             blocks.append(Heading(task))
         for grouping in dict.fromkeys(table["grouping"]):
             if grouping != "speaker":
-                blocks += _grouping(report, table[table["grouping"] == grouping], str(grouping))
+                blocks += _grouping(report, table[table["grouping"] == grouping], str(grouping), task)
         blocks += _speakers(report, table, task)
     if blocks and report.on_test:
         blocks.append(Prose(report.mark_note, "soft"))
     return Section("Groups of speakers and dialogs", blocks, paper=True) if blocks else None
 
 
-def _grouping(report: Report, table: pd.DataFrame, grouping: str) -> list[Block]:
+def _grouping(report: Report, table: pd.DataFrame, grouping: str, task: str) -> list[Block]:
+    main = report.measures[task].main
+    shown = SHOWN[main]
     gaps = table[table["p"].notna() | table["group"].str.contains(" - ", regex=False)]
     groups = [group for group in dict.fromkeys(table["group"]) if group not in set(gaps["group"])]
     recalls = [m for m in dict.fromkeys(table["metric"]) if m.startswith("recall_")]
-    headings = ["row", *(f"BACC, {group}" for group in groups), "difference [95 %]", "p"]
+    headings = ["row", *(f"{shown.name}, {group}" for group in groups), "difference [95 %]", "p"]
     headings += [m.removeprefix("recall_") for m in recalls]
     lines = []
     for row in report.rows:
@@ -46,11 +52,11 @@ def _grouping(report: Report, table: pd.DataFrame, grouping: str) -> list[Block]
             continue
         value = of_row.set_index(["group", "metric"])["value"]
         line = [Cell(row.name_among(report.rows))]
-        line += [percent_cell(float(value.get((group, "bacc"), float("nan")))) for group in groups]
-        gap = of_row[of_row["group"].isin(gaps["group"]) & (of_row["metric"] == "bacc")]
+        line += [metric_cell(float(value.get((group, main), float("nan"))), shown) for group in groups]
+        gap = of_row[of_row["group"].isin(gaps["group"]) & (of_row["metric"] == main)]
         if len(gap):
             one = gap.iloc[0]
-            line += [difference_cell(one["value"], one["low"], one["high"]), p_cell(one["p"])]
+            line += [difference_cell(one["value"], one["low"], one["high"], shown), p_cell(one["p"])]
         else:
             line += [Cell(UNKNOWN, -1.0), p_cell(float("nan"))]
         line += [_recalls([float(value.get((group, m), math.nan)) for group in groups]) for m in recalls]
@@ -62,15 +68,27 @@ def _grouping(report: Report, table: pd.DataFrame, grouping: str) -> list[Block]
         if line["group"] in groups
     )
     names = f"{gaps['group'].iloc[0].replace(' - ', ' minus ')}" if len(gaps) else "none"
-    note = (
-        f"BACC and the recall of each class ({' / '.join(groups)}) in percent. Difference: BACC of {names}, in "
-        "percentage points, with its interval by bootstrap over speakers; p is not corrected for the number of rows. "
-        f"Utterances: {sizes}."
-    )
+    over = "with its interval by bootstrap over speakers; p is not corrected for the number of rows."
+    if shown.percent:
+        note = (
+            f"BACC and the recall of each class ({' / '.join(groups)}) in percent. Difference: BACC of {names}, in "
+            f"percentage points, {over} Utterances: {sizes}."
+        )
+    else:
+        note = f"Difference: {shown.name} of {names}, {over} Utterances: {sizes}."
+        note += small_groups(about.to_dict("records"))
     if grouping == "gender":
         note += " Gender is the corpus's annotation of the speaker."
     recalled = [name.removeprefix("recall_") for name in recalls]
     return [Heading(f"By {grouping}"), Table(headings, lines, page_only=recalled), Prose(note, "soft")]
+
+
+def small_groups(lines: Sequence[Mapping[Any, Any]]) -> str:
+    """' Too few to say much: female (3), male (7).', of groups with their ``n``; '' where all are large enough."""
+    small = [
+        f"{line['group']} ({line['n']})" for line in lines if line["n"] < FEW and " - " not in line["group"]
+    ]
+    return f" Too few utterances to say much: {', '.join(small)}." if small else ""
 
 
 def _recalls(values: list[float]) -> Cell:
@@ -81,9 +99,15 @@ def _recalls(values: list[float]) -> Cell:
 
 
 def _speakers(report: Report, table: pd.DataFrame, task: str) -> list[Block]:
-    dots = table[(table["grouping"] == "speaker") & (table["metric"] == "acc")]
+    rated = isinstance(report.measures[task], RatingMeasure)
+    metric = report.measures[task].main if rated else "acc"
+    shown = SHOWN[metric]
+    dots = table[(table["grouping"] == "speaker") & (table["metric"] == metric)]
+    few = dots[dots["n"] < FEW] if rated else dots[:0]
+    dots = dots.drop(few.index)
+    dots = dots[dots["value"].notna()]
     if not len(dots):
-        return []
+        return [Prose(_few_in_words(few), "soft")] if len(few) else []
     lines = dots.to_dict("records")
     names = [report.name_of(line) for line in lines]
     kept = list(dict.fromkeys(names))[:_DOTTED]
@@ -98,13 +122,23 @@ def _speakers(report: Report, table: pd.DataFrame, task: str) -> list[Block]:
     )
     gender = people["gender"] if "gender" in people.columns else pd.Series(dtype=str)
     left = f" The first {_DOTTED} rows are drawn." if len(set(names)) > _DOTTED else ""
+    what = "CCC over the rated test utterances" if rated else "Test accuracy"
     caption = (
-        "Test accuracy of every speaker (dot) in every row, and the mean over speakers (bar). How far the dots of a "
+        f"{what} of every speaker (dot) in every row, and the mean over speakers (bar). How far the dots of a "
         "row are apart, more than the number of utterances, decides how wide its interval is. A dot far to the left is "
-        f"a speaker whom the row recognises badly.{left}"
+        f"a speaker whom the row recognises badly.{left}{_few_in_words(few)}"
     )
-    drawn = speaker_dots(rows, gender, "ACC (WA)", task)
+    drawn = speaker_dots(rows, gender, shown.title, task, shown.factor)
     return [
         Heading("By speaker"),
         Figure(drawn.wide, caption, narrow=drawn.narrow),
     ]
+
+
+def _few_in_words(few: pd.DataFrame) -> str:
+    """Which speakers are not drawn; '' where all are."""
+    count = few["group"].nunique() if len(few) else 0
+    if not count:
+        return ""
+    which = "1 speaker has" if count == 1 else f"{count} speakers have"
+    return f" {which} fewer than {FEW} rated utterances, too few for a CCC of their own, and no dot."

@@ -11,6 +11,7 @@ import pandas as pd
 
 from affuse.evaluation.calibration import probabilities_of, reliability
 from affuse.evaluation.measurement import Measurement
+from affuse.evaluation.measures import SHOWN, Measure, RatingMeasure, kind_of
 from affuse.names import counted
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
 from affuse.reports.figures.confusion import confusion
@@ -20,14 +21,17 @@ from affuse.reports.numbers import (
     count_cell,
     equals,
     interval_cell,
+    metric_cell,
+    metric_interval_cell,
     number_cell,
     percent_cell,
     percent_interval,
     plain,
-    points,
     signed,
 )
 from affuse.reports.sections.calibration import READING
+from affuse.reports.sections.groups import small_groups
+from affuse.reports.sections.ratings import result_section
 from affuse.reports.tables.results import TITLES
 
 _METRICS_NOTE = (
@@ -36,14 +40,16 @@ _METRICS_NOTE = (
 )
 
 
-def results_sections(measured: Measurement, generated: bool) -> list[Section]:
-    """One section per task: the result in a sentence, all metrics, every class with its recall, the confusions."""
+def results_sections(measured: Measurement, generated: bool, predictions: pd.DataFrame) -> list[Section]:
+    """One section per task: the result in a sentence, all metrics, and every class or the range of the ratings."""
     tasks = list(dict.fromkeys(measured.metrics["task"])) if len(measured.metrics) else []
-    return [_results(measured, str(task), generated) for task in tasks]
+    return [_results(measured, str(task), generated, predictions) for task in tasks]
 
 
-def _results(measured: Measurement, task: str, generated: bool) -> Section:
+def _results(measured: Measurement, task: str, generated: bool, predictions: pd.DataFrame) -> Section:
     metrics = measured.metrics[measured.metrics["task"] == task]
+    if kind_of([*metrics["metric"]]) is RatingMeasure:
+        return result_section(metrics, predictions, task, generated)
     recalls = measured.recalls[measured.recalls["task"] == task]
     blocks: list[Block] = [Prose(result_in_words(metrics, recalls), "verdict")]
     if task == "gender":
@@ -123,36 +129,47 @@ def groups_section(measured: Measurement) -> Section | None:
         if groups["group"].nunique() < 2:
             continue
         blocks.append(Heading(f"By {grouping}{f': {task}' if several else ''}"))
-        blocks.append(_groups_table(groups))
-        gap = gaps[gaps["metric"] == "bacc"].to_dict("records")
+        kind = kind_of([*table["metric"]])
+        blocks.append(_groups_table(groups, kind))
+        gap = gaps[gaps["metric"] == kind.main].to_dict("records")
         if gap:
             blocks.append(Prose(gap_in_words(gap[0])))
+        if kind is RatingMeasure and (
+            small := small_groups(groups.drop_duplicates("group").to_dict("records"))
+        ):
+            blocks.append(Prose(small.strip(), "soft"))
         if grouping == "gender":
             blocks.append(Prose("Gender is the corpus's annotation of the speaker.", "soft"))
     return Section("Groups of speakers and dialogs", blocks, paper=True) if blocks else None
 
 
-def _groups_table(groups: pd.DataFrame) -> Table:
+def _groups_table(groups: pd.DataFrame, kind: type[Measure]) -> Table:
+    first = kind.grouped[0]
     lines: list[list[Cell]] = []
     for name, lines_of in groups.groupby("group", sort=False):
         of: dict[str, dict[Any, Any]] = {str(line["metric"]): line for line in lines_of.to_dict("records")}
-        line = [Cell(str(name)), count_cell(of["acc"]["n"]), count_cell(of["acc"]["speakers"])]
-        for metric in ("acc", "bacc"):
-            line += [percent_cell(of[metric]["value"]), interval_cell(of[metric]["low"], of[metric]["high"])]
+        line = [Cell(str(name)), count_cell(of[first]["n"]), count_cell(of[first]["speakers"])]
+        for metric in kind.grouped:
+            one, shown = of[metric], SHOWN[metric]
+            line += [metric_cell(one["value"], shown), metric_interval_cell(one["low"], one["high"], shown)]
         lines.append(line)
-    headings = ["group", "utterances", "speakers", TITLES["acc"], INTERVAL, TITLES["bacc"], INTERVAL]
+    headings = ["group", "utterances", "speakers"]
+    for metric in kind.grouped:
+        headings += [TITLES[metric], INTERVAL]
     return Table(headings, lines)
 
 
 def gap_in_words(line: Mapping[Any, Any]) -> str:
     """'BACC of female minus male: +3.2 points [-4.0, 10.4], p = 0.36.' or why it cannot be tested."""
     pair = str(line["group"]).replace(" - ", " minus ")
+    shown = SHOWN[str(line["metric"])]
     if math.isnan(line["value"]):
-        return f"BACC of {pair} is not defined here."
-    amount = f"BACC of {pair}: {signed(100 * line['value'])} points"
+        return f"{shown.name} of {pair} is not defined here."
+    amount = f"{shown.name} of {pair}: {signed(shown.factor * line['value'], shown.digits)}{shown.unit}"
     if math.isnan(line["low"]):
         return f"{amount}. That cannot be tested: it takes two speakers in each group who differ."
-    return f"{amount} {points(line['low'], line['high'])}, p {equals(line['p'])}."
+    low, high = (plain(shown.factor * line[end], shown.digits) for end in ("low", "high"))
+    return f"{amount} [{low}, {high}], p {equals(line['p'])}."
 
 
 def calibration_section(

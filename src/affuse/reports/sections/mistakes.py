@@ -20,10 +20,10 @@ def section(report: Report) -> Section | None:
     """A table per task; None without mistakes."""
     tested = {
         task: max(
-            (len({*t["id"]}) for row in report.rows for t in row.tables(task, report.classes(task))),
+            (len({*t["id"]}) for row in report.rows for t in row.tables(measure)),
             default=0,
         )
-        for task in report.record["tasks"]
+        for task, measure in report.classified.items()
     }
     runs = max((len(row.runs) for row in report.rows), default=1) * len(report.rows)
     return make_section(report.statistics.mistakes, tested, runs)

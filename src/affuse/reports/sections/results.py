@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from affuse.evaluation.measures import ClassMeasure
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
 from affuse.reports.figures.confusion import confusion
 from affuse.reports.figures.lanes import class_distribution, forest
 from affuse.reports.numbers import INTERVAL, UNKNOWN, interval_cell, percent_cell
 from affuse.reports.report import Report
+from affuse.reports.sections import ratings
 from affuse.reports.tables.results import TITLES
 from affuse.reports.tables.rows import MARK, REFERENCE, Row
 
@@ -30,6 +32,9 @@ def sections(report: Report) -> list[Section]:
 def _section(report: Report, task: str) -> Section:
     facts = report.record["tasks"][task]
     rows = report.of_task(report.results, task)
+    measure = report.measures[task]
+    if not isinstance(measure, ClassMeasure):
+        return ratings.section(report, task, rows)
     total = sum(facts["counts"].values())
     majority = max(facts["counts"].values()) / total if total else None
     title = f"Results: {task}" + (" (generated corpus)" if report.record["corpus"]["generated"] else "")
@@ -54,7 +59,7 @@ def _section(report: Report, task: str) -> Section:
         blocks.append(Prose(text, "soft"))
         if report.mark_note and _marks(rows).any():
             blocks.append(Prose(report.mark_note, "soft"))
-        blocks += [Heading("Confusions"), Prose(_CONFUSIONS, "soft"), _confusions(report, task)]
+        blocks += [Heading("Confusions"), Prose(_CONFUSIONS, "soft"), _confusions(report, measure)]
     caption = (
         "Utterances that have a label of this task. The share of the longest bar is the ACC of always giving that "
         "answer; the more uneven the bars are, the more ACC and BACC differ."
@@ -134,7 +139,7 @@ def _table(rows: pd.DataFrame, with_ceiling: bool) -> Table:
     )
 
 
-def _confusions(report: Report, task: str) -> Figures:
+def _confusions(report: Report, measure: ClassMeasure) -> Figures:
     """One matrix per recipe: under cross_entropy, or under its first loss where it has no such row."""
     chosen: dict[str, Row] = {}
     for row in report.rows:
@@ -143,10 +148,10 @@ def _confusions(report: Report, task: str) -> Figures:
             row.settings["loss"] == REFERENCE and chosen[recipe].settings["loss"] != REFERENCE
         ):
             chosen[recipe] = row
-    classes, found = report.classes(task), []
+    task, classes, found = measure.task, measure.space, []
     for recipe, row in chosen.items():
         matrix = np.zeros((len(classes), len(classes)))
-        for table in row.tables(task, classes):
+        for table in row.tables(measure):
             matrix += measure_table(table, task, classes).confusion
         title = f"{recipe}, {row.settings['loss']}{f' {MARK}' if row.on_test else ''}"
         found.append(Figure(confusion(matrix, classes, f"{task}-{recipe}"), "", title, wide=False))

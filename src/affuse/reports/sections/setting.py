@@ -23,6 +23,7 @@ FILES = {
     STATISTICS["groups"]: "metrics by gender, dialog type and speaker, and the gaps",
     STATISTICS["embeddings"]: "silhouette and intra/inter-class ratio",
     STATISTICS["mistakes"]: "every utterance that some run gets wrong",
+    STATISTICS["ratings"]: "answers against ratings over the range of the scale",
     JOINT_LOSSES: "losses and weights of joint training",
     SUBSETS: "models with some of their modalities",
     MARKDOWN: "this report's words and tables",

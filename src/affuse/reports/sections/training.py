@@ -13,6 +13,7 @@ from affuse.reports.report import Report
 from affuse.reports.tables.rows import Row
 
 _DRAWN = 12
+_RATED = " Of ratings, CCC takes the place of BACC: by chance it is 0."
 _NOTE = (
     "A run never left the start if its loss does not fall, or if one of its first two epochs was the best of five or "
     "more and its answers are no better than chance. It was still improving if the best epoch is in the last tenth of "
@@ -33,7 +34,8 @@ def section(report: Report) -> Section | None:
                 blocks.append(Heading(task))
             blocks.append(trainings_table(table, [report.name_of(line) for line in table.to_dict("records")]))
     if blocks:
-        blocks.append(Prose(_NOTE, "soft"))
+        rated = len(report.classified) < len(report.measures)
+        blocks.append(Prose(_NOTE + (_RATED if rated else ""), "soft"))
     figures = curves(report.rows)
     if figures:
         blocks += [Heading("Losses by epoch"), Prose(_in_words(report), "soft"), Figures(figures)]
@@ -128,7 +130,12 @@ def criterion_in_words(row: Row) -> str:
     if not watched:
         return "the last one, since there is no part to choose it on"
     criterion = row.recipe.get("training", {}).get("criterion", "bacc")
-    by = {"bacc": "BACC", "acc": "ACC", "loss": "loss", "last_batch": "the loss of one randomly drawn batch"}[
-        criterion
-    ]
+    words = {
+        "bacc": "BACC", "acc": "ACC", "ccc": "CCC", "loss": "loss",
+        "last_batch": "the loss of one randomly drawn batch",
+    }  # fmt: skip
+    by = words[criterion]
+    kinds = {str(task.get("kind", "classes")) for task in row.recipe.get("tasks", {}).values()}
+    if "regression" in kinds and criterion in ("bacc", "acc"):
+        by = f"{by} (of ratings CCC)" if "classes" in kinds else "CCC"
     return f"the best by {by} on the {row.watched} part"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from affuse.evaluation.measures import SHOWN, RatingMeasure
 from affuse.names import counted
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Notes, Prose, Section, Table
 from affuse.reports.figures.lanes import differences
@@ -18,10 +19,11 @@ HEADINGS = (
     "row", "compared with", "verdict", "BACC difference [95 %]", "utterances correct", "p, speakers", "p, trainings",
     "p, McNemar", "detectable",
 )  # fmt: skip
-NOTE = (
-    "Differences are in percentage points, on the same test utterances, averaged over seeds. All p values are "
+_SAME = (
+    "on the same test utterances, averaged over seeds. All p values are "
     "two-sided and corrected for the number of judged lines in this table (Holm)."
 )
+NOTE = f"Differences are in percentage points, {_SAME}"
 READING = (
     'verdict: "higher" or "lower" where both p, speakers and p, trainings are below 0.05; "in these runs" where '
     'only p, speakers is: other seeds or folds may give another result; "not significant" does not mean that there is '
@@ -34,6 +36,21 @@ READING = (
     "p, McNemar: assumes that utterances are independent, which they are not; it decides nothing",
     "detectable: the true difference in BACC, in points, that this pair of rows would show with a probability of 80 % "
     "at the 5 % level, before the correction",
+)
+# of ratings: CCC and RMSE in the place of BACC and correct utterances
+RATED_HEADINGS = (
+    "row", "compared with", "verdict", "CCC difference [95 %]", "RMSE difference [95 %]", "p, speakers",
+    "p, trainings", "detectable",
+)  # fmt: skip
+RATED_NOTE = f"Differences are {_SAME} RMSE is in units of the ratings; less is better."
+RATED_READING = (
+    READING[0],
+    "RMSE difference: how much larger (+) or smaller (\u2212) the error is; it decides nothing. Its p value and the "
+    f"other metrics are in {STATISTICS['paired_tests']}",
+    READING[2].replace("BACC", "CCC"),
+    READING[3],
+    "detectable: the true difference in CCC that this pair of rows would show with a probability of 80 % at the 5 % "
+    "level, before the correction",
 )
 SINGLE = (
     "Rows of several modalities are also compared with the best single modality, chosen by its BACC on the validation "
@@ -52,13 +69,20 @@ def section(report: Report) -> Section | None:
         names = [report.name_of(line) for line in paired.to_dict("records")]
         if len(report.record["tasks"]) > 1:
             blocks.append(Heading(task))
-        found, could = verdict(paired, names, n)
+        kind = type(report.measures[task])
+        found, could = verdict(paired, names, n, kind)
         blocks.append(Prose(found, "verdict"))
         blocks += _untrained(report, task)
         blocks.append(Prose(could))
         if len(paired):
-            reading = [*READING, *([SINGLE] if (paired["reference_is"] == BEST_SINGLE).any() else [])]
-            blocks += [*_figures(paired, names, task), _table(paired, names), Prose(NOTE, "soft")]
+            rated, shown = kind is RatingMeasure, SHOWN[kind.main]
+            single = (
+                [SINGLE.replace("BACC", shown.name)] if (paired["reference_is"] == BEST_SINGLE).any() else []
+            )
+            reading = [*(RATED_READING if rated else READING), *single]
+            table = _rated_table(paired, names) if rated else _table(paired, names)
+            note = RATED_NOTE if rated else NOTE
+            blocks += [*_figures(paired, names, task, kind.main), table, Prose(note, "soft")]
             blocks.append(Notes("How to read this table", reading))
     if report.failed_note:
         blocks.insert(0, Prose(f"{report.failed_note} The causes are at the end of the page.", "verdict"))
@@ -76,7 +100,8 @@ def verdict_sentences(report: Report) -> list[str]:
         n = _tested(report, task)
         if n:
             paired = report.of_task(report.statistics.paired_tests, task)
-            found, could = verdict(paired, [report.name_of(line) for line in paired.to_dict("records")], n)
+            names = [report.name_of(line) for line in paired.to_dict("records")]
+            found, could = verdict(paired, names, n, type(report.measures[task]))
             parts = [text for text in (found, untrained_in_words(report, task), could) if text]
             several = len(report.record["tasks"]) > 1
             sentences += [f"{task}: {text}" if several and not i else text for i, text in enumerate(parts)]
@@ -85,8 +110,11 @@ def verdict_sentences(report: Report) -> list[str]:
 
 def _tested(report: Report, task: str) -> int:
     """Labelled test utterances of the first seed, of the row that has most."""
-    classes = report.classes(task)
-    return max((sum(len(t) for t in row.tables(task, classes)[:1]) for row in report.rows), default=0)
+    measure = report.measures[task]
+    if not isinstance(measure, RatingMeasure):
+        return max((sum(len(t) for t in row.tables(measure)[:1]) for row in report.rows), default=0)
+    rated = (int(measure.known(table).sum()) for row in report.rows for table in row.tables(measure)[:1])
+    return max(rated, default=0)
 
 
 def untrained_in_words(report: Report, task: str) -> str:
@@ -113,12 +141,13 @@ def _untrained(report: Report, task: str) -> list[Block]:
     ]
 
 
-def _figures(paired: pd.DataFrame, names: list[str], task: str) -> list[Block]:
+def _figures(paired: pd.DataFrame, names: list[str], task: str, metric: str) -> list[Block]:
     """A figure for each kind of reference, in which every row stands once."""
+    shown = SHOWN[metric]
     caption = (
-        "Difference in BACC of each row from the row it is compared with (dot), with its 95 % interval over speakers "
-        "(line). A line that does not cross 0 is significant over speakers before the correction for the number of "
-        "comparisons; a diamond is significant over speakers and over trainings after it."
+        f"Difference in {shown.name} of each row from the row it is compared with (dot), with its 95 % interval over "
+        "speakers (line). A line that does not cross 0 is significant over speakers before the correction for the "
+        "number of comparisons; a diamond is significant over speakers and over trainings after it."
     )
     if (paired["verdict"] == UNJUDGED).any():
         caption += " Differences that are not judged are drawn, but not tested."
@@ -130,14 +159,14 @@ def _figures(paired: pd.DataFrame, names: list[str], task: str) -> list[Block]:
         rows = pd.DataFrame(
             {
                 "label": [name for name, kept in zip(names, of_kind, strict=True) if kept],
-                "value": part["bacc_difference"].to_numpy(float),
-                "low": part["bacc_low"].to_numpy(float),
-                "high": part["bacc_high"].to_numpy(float),
+                "value": part[f"{metric}_difference"].to_numpy(float),
+                "low": part[f"{metric}_low"].to_numpy(float),
+                "high": part[f"{metric}_high"].to_numpy(float),
                 "shown": part["verdict"].isin(("higher", "lower")).to_numpy(),
             }
         )
         title = f"Compared with {kind}" if len(kinds) > 1 else ""
-        one = differences(rows, f"{task}-{i}")
+        one = differences(rows, f"{task}-{i}", shown)
         drawn.append(Figure(one.wide, "", title, narrow=one.narrow))
     return [Figures(drawn), Prose(caption, "soft")]
 
@@ -159,3 +188,24 @@ def _table(paired: pd.DataFrame, names: list[str]) -> Table:
             ]
         )
     return Table(HEADINGS, lines, page_only=("p, McNemar", "detectable"))
+
+
+def _rated_table(paired: pd.DataFrame, names: list[str]) -> Table:
+    lines = [
+        [
+            Cell(name),
+            Cell(line["reference"]),
+            Cell(line["verdict"]),
+            *(
+                difference_cell(
+                    line[f"{metric}_difference"], line[f"{metric}_low"], line[f"{metric}_high"], SHOWN[metric]
+                )
+                for metric in ("ccc", "rmse")
+            ),
+            p_cell(line["ccc_p_holm"]),
+            p_cell(line["resampled_p_holm"]),
+            number_cell(line["ccc_detectable"], 3),
+        ]
+        for name, line in zip(names, paired.to_dict("records"), strict=True)
+    ]
+    return Table(RATED_HEADINGS, lines, page_only=("detectable",))

@@ -16,14 +16,13 @@ from affuse.evaluation.convergence import (
     NEVER_LEFT,
     TRAINED,
     UNKNOWN,
-    chance_p,
     is_late,
     state_of,
 )
-from affuse.evaluation.predictions import measure_table
+from affuse.evaluation.measures import Measure
 from affuse.reports.numbers import p_value
 from affuse.reports.tables.rows import Row, Run, uncounted
-from affuse.training.convergence import CHANCE, CURES
+from affuse.training.convergence import CHANCE, CURES, no_better_than_chance
 
 STATES = (NEVER_LEFT, IMPROVING, DIVERGED)
 FEW, MANY = (
@@ -33,13 +32,13 @@ FEW, MANY = (
 
 
 def training_table(
-    rows: Sequence[Row], task: str, space: Sequence[str], advance: Callable[[], None] = uncounted
+    rows: Sequence[Row], measure: Measure, advance: Callable[[], None] = uncounted
 ) -> pd.DataFrame:
     """One line per row that has test utterances of the task.
 
     runs; of them trained, never_left, improving, diverged and unknown (a row without epochs, as the baseline, has
     nothing but unknown ones): ``evaluation.convergence.state_of``; kept_median: of the epochs kept, of epochs allowed;
-    bacc and chance: of the test part, mean over seeds, with chance_p, ``evaluation.convergence.chance_p``; trainings:
+    bacc (of ratings ccc) and chance: of the test part, mean over seeds, with chance_p, ``Measure.chance``; trainings:
     why no difference of this row is judged, blank where they are. That is where BACC is no better than chance at the
     5 % level, where more than a fifth of the runs never left the start or diverged, or more than a third did not train
     in any of the three ways.
@@ -47,37 +46,33 @@ def training_table(
     lines = []
     for row in rows:
         advance()
-        tables = row.tables(task, space)
+        tables = row.tables(measure)
         if not tables:
             continue
         usual = _usually_late(row)
-        states = Counter(_state(row, run, task, space, usual) for run in row.trainings)
-        measured = [measure_table(table, task, space) for table in tables]
-        p = chance_p([one.confusion for one in measured])
-        bacc = float(np.mean([one.bacc for one in measured]))
+        states = Counter(_state(row, run, measure, usual) for run in row.trainings)
+        chance, p = measure.chance(tables)
+        value = float(np.mean([measure.values(table)[measure.main] for table in tables]))
         kept = [run.kept for run in row.runs if run.kept is not None and len(run.metrics)]
         line: dict[str, Any] = {
-            **row.settings, "task": task, "stamp": row.stamp, "on_test": row.on_test, "runs": len(row.trainings),
-            "trained": states[TRAINED], "never_left": states[NEVER_LEFT], "improving": states[IMPROVING],
-            "diverged": states[DIVERGED], "unknown": states[UNKNOWN],
+            **row.settings, "task": measure.task, "stamp": row.stamp, "on_test": row.on_test,
+            "runs": len(row.trainings), "trained": states[TRAINED], "never_left": states[NEVER_LEFT],
+            "improving": states[IMPROVING], "diverged": states[DIVERGED], "unknown": states[UNKNOWN],
             "kept_median": float(np.median(kept)) if kept else np.nan,
             "epochs": row.epochs if row.epochs is not None else np.nan,
-            "bacc": bacc, "chance": 1 / int((measured[0].confusion.sum(axis=1) > 0).sum()), "chance_p": p,
+            measure.main: value, "chance": chance, "chance_p": p,
         }  # fmt: skip
-        lines.append(line | {"trainings": why_not_judged(line)})
+        lines.append(line | {"trainings": why_not_judged(line, measure.main)})
     return pd.DataFrame(lines)
 
 
-def why_not_judged(line: Mapping[str, Any]) -> str:
+def why_not_judged(line: Mapping[str, Any], metric: str) -> str:
     """'12 of 20 runs never left the start; 3 of 20 were still improving at the end', or '' where a row is judged."""
     runs = line["runs"]
     bad = line["never_left"] + line["diverged"]
     told = []
     if line["chance_p"] >= LEVEL:
-        told.append(
-            f"BACC {100 * line['bacc']:.1f} is {CHANCE} ({100 * line['chance']:.1f}; p = "
-            f"{p_value(line['chance_p'])})"
-        )
+        told.append(no_better_than_chance(metric, line[metric], line["chance"], p_value(line["chance_p"])))
     if told or bad > FEW * runs or bad + line["improving"] > MANY * runs:
         counts = ((line[name], what) for name, what in COUNTED.items())
         told += [f"{count} of {runs} runs {what}" for count, what in counts if count]
@@ -136,10 +131,9 @@ def _usually_late(row: Row) -> bool:
     return sum(is_late(epoch, row.epochs) for epoch in kept) > len(kept) / 2
 
 
-def _state(row: Row, run: Run, task: str, space: Sequence[str], usual: bool) -> str:
-    parts = [table for table in (run.validation, run.test) if len(table) and task in table.columns]
-    known = [table for table in parts if table[task].isin(list(space)).any()]
+def _state(row: Row, run: Run, measure: Measure, usual: bool) -> str:
+    known = [table for table in (run.validation, run.test) if measure.has_label(table)]
     if not known:
         return UNKNOWN
-    answers = measure_table(pd.concat(known, ignore_index=True), task, space)
-    return state_of(run.metrics, run.kept, row.epochs, row.watched, chance_p([answers.confusion]), usual)
+    p = measure.chance([pd.concat(known, ignore_index=True)])[1]
+    return state_of(run.metrics, run.kept, row.epochs, row.watched, p, usual)

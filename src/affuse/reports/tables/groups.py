@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from affuse.evaluation.groups import GROUPINGS, group_metrics, grouped
+from affuse.evaluation.measures import Measure
 from affuse.reports.tables.rows import Row, uncounted
 
 
 def group_table(
     rows: Sequence[Row],
-    task: str,
-    space: Sequence[str],
+    measure: Measure,
     utterances: pd.DataFrame,
     advance: Callable[[], None] = uncounted,
 ) -> pd.DataFrame:
@@ -25,22 +25,22 @@ def group_table(
     parts = []
     for row in rows:
         advance()
-        tables = row.tables(task, space)
+        tables = row.tables(measure)
         if not tables:
             continue
-        about = row.settings | {"task": task, "stamp": row.stamp, "on_test": row.on_test}
+        about = row.settings | {"task": measure.task, "stamp": row.stamp, "on_test": row.on_test}
         tested = set(tables[0]["id"])
         for column, title in {**GROUPINGS, "speaker": "speaker"}.items():
-            if column not in utterances.columns or column == task:
+            if column not in utterances.columns or column == measure.task:
                 continue
             groups = utterances.loc[utterances.index.isin(list(tested)), column].dropna().astype(str)
             names = sorted(groups.unique())
             if len(names) < 2:
                 continue
             if column == "speaker":
-                found = group_metrics(tables, task, space, groups, utterances["speaker"])
+                found = group_metrics(measure, tables, groups, utterances["speaker"])
             else:
-                found = grouped(tables, task, space, groups, utterances["speaker"])
+                found = grouped(measure, tables, groups, utterances["speaker"])
             parts.append(found.assign(**{**about, "grouping": title}))
     if not parts:
         return pd.DataFrame()

@@ -6,15 +6,15 @@ likelihood, and their plain sum.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from affuse.evaluation.calibration import probabilities_of, utterance_nll
-from affuse.evaluation.predictions import measure_table
-from affuse.reports.tables.results import TITLES, rows_of
+from affuse.evaluation.measures import SHOWN, ClassMeasure, Measure, RatingMeasure
+from affuse.reports.tables.results import rows_of
 from affuse.reports.tables.run_tables import ReadRuns
 from affuse.training.cells import Cell
 from affuse.training.compare import Comparison
@@ -28,7 +28,8 @@ def joint_losses(comparison: Comparison, read: ReadRuns | None = None) -> pd.Dat
     quantity: ``weight_<task>`` at the last epoch (mean over folds); ``<part>_nll_sum``, over utterances of all
     folds and over tasks; ``<part>_nll_mean``, the sum over tasks of ``<part>_nll_mean_<task>``, each the mean
     over the utterances that have the task's label; ``test_acc_<task>``, ``test_bacc_<task>``. NLL is
-    unweighted, in nats. part: validation or test. A variant with an unfinished or failed cell is left out.
+    unweighted, in nats, of the tasks that have classes; a rating has ``test_ccc_<task>``, ``test_rmse_<task>``. part:
+    validation or test. A variant with an unfinished or failed cell is left out.
     ``read``: what of the runs was read for this report.
     """
     rows: list[dict[str, Any]] = []
@@ -37,11 +38,11 @@ def joint_losses(comparison: Comparison, read: ReadRuns | None = None) -> pd.Dat
         if cells[0].variant.baseline or any(cell.folder not in comparison.results for cell in cells):
             continue
         experiment = comparison.experiments[cells[0].experiment]
-        spaces = experiment.labelled.spaces
+        measures = experiment.measures
         by_seed: dict[int, list[Cell]] = {}
         for cell in cells:
             by_seed.setdefault(cell.variant.recipe.seed, []).append(cell)
-        found = pd.DataFrame([_of_seed(of_seed, spaces, read) for of_seed in by_seed.values()])
+        found = pd.DataFrame([_of_seed(of_seed, measures, read) for of_seed in by_seed.values()])
         for quantity in found.columns:
             values = found[quantity].to_numpy(float)
             rows.append(
@@ -60,9 +61,10 @@ def joint_losses(comparison: Comparison, read: ReadRuns | None = None) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def _of_seed(cells: Sequence[Cell], spaces: dict[str, list[str]], read: ReadRuns) -> dict[str, float]:
+def _of_seed(cells: Sequence[Cell], measures: Mapping[str, Measure], read: ReadRuns) -> dict[str, float]:
     last = pd.DataFrame(read.of(cell.folder).metrics.iloc[-1] for cell in cells)
-    found = {f"weight_{task}": float(last[f"weight_{task}"].mean()) for task in spaces}
+    found = {f"weight_{task}": float(last[f"weight_{task}"].mean()) for task in measures}
+    spaces = {task: of.space for task, of in measures.items() if isinstance(of, ClassMeasure)}
     for part in PARTS:
         tables = [read.of(cell.folder) for cell in cells]
         parts = [one.test if part == "test" else one.validation for one in tables]
@@ -72,16 +74,17 @@ def _of_seed(cells: Sequence[Cell], spaces: dict[str, list[str]], read: ReadRuns
         losses = {
             task: utterance_nll(*probabilities_of(table, task, space)) for task, space in spaces.items()
         }
-        found[f"{part}_nll_sum"] = float(sum(loss.sum() for loss in losses.values()))
-        found[f"{part}_nll_mean"] = float(sum(loss.mean() for loss in losses.values() if len(loss)))
+        if losses:
+            found[f"{part}_nll_sum"] = float(sum(loss.sum() for loss in losses.values()))
+            found[f"{part}_nll_mean"] = float(sum(loss.mean() for loss in losses.values() if len(loss)))
         for task, loss in losses.items():
             if len(loss):
                 found[f"{part}_nll_mean_{task}"] = float(loss.mean())
         if part == "test":
-            for task, space in spaces.items():
-                if len(losses[task]):
-                    measured = measure_table(table, task, space)
-                    found[f"test_acc_{task}"], found[f"test_bacc_{task}"] = measured.acc, measured.bacc
+            for task, measure in measures.items():
+                if measure.has_label(table):
+                    measured = measure.values(table)
+                    found |= {f"test_{name}_{task}": measured[name] for name in measure.papers}
     return found
 
 
@@ -105,15 +108,18 @@ def joint_loss_table(losses: pd.DataFrame) -> pd.DataFrame:
         for part in PARTS:
             if f"{part}_nll_sum" not in found:
                 continue
-            names = [f"{part}_nll_mean_{task}" for task in tasks]
+            classes = [task for task in tasks if f"test_ccc_{task}" not in found]
+            names = [f"{part}_nll_mean_{task}" for task in classes]
             shares = " + ".join(f"{found[name][0]:.3f}" for name in names if name in found)
             total, mean = _with_sd(*found[f"{part}_nll_sum"], 1), _with_sd(*found[f"{part}_nll_mean"], 3)
-            line[f"{part} NLL: sum; mean = {' + '.join(tasks)}"] = f"{total}; {mean} = {shares}"
+            line[f"{part} NLL: sum; mean = {' + '.join(classes)}"] = f"{total}; {mean} = {shares}"
         for task in tasks:
-            for metric in ("acc", "bacc"):
+            rated = f"test_ccc_{task}" in found
+            for metric in RatingMeasure.papers if rated else ClassMeasure.papers:
                 value, sd = found.get(f"test_{metric}_{task}", (np.nan, np.nan))
-                line[f"{task} {TITLES[metric]}"] = (
-                    "" if np.isnan(value) else _with_sd(100 * value, 100 * sd, 1)
+                shown = SHOWN[metric]
+                line[f"{task} {shown.title}"] = (
+                    "" if np.isnan(value) else _with_sd(shown.factor * value, shown.factor * sd, shown.digits)
                 )
         for about in ("stamp", "on_test"):
             if (losses[about] != "").any():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from affuse.evaluation.measures import ClassMeasure
 from affuse.reports.tables.rows import Row
 
 
@@ -17,7 +18,7 @@ def mistakes(rows: Sequence[Row], task: str, space: Sequence[str], utterances: p
     knows of it. Rows that the test part was used for are left out unless all are such.
     """
     counted = [row for row in rows if not row.on_test] or list(rows)
-    tables = [table for row in counted for table in row.tables(task, space)]
+    tables = [table for row in counted for table in row.tables(ClassMeasure(task, space))]
     if not tables:
         return pd.DataFrame()
     parts = []

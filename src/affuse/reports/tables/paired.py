@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.evaluation.differences import paired_difference
-from affuse.evaluation.intervals import speaker_confusions
 from affuse.evaluation.mcnemar import mcnemar
+from affuse.evaluation.measures import ClassMeasure, Measure
 from affuse.evaluation.p_values import holm, over_seeds
 from affuse.evaluation.power import ALPHA, detectable_difference
-from affuse.evaluation.predictions import measure_table
 from affuse.evaluation.resampled_t import corrected_resampled_t
 from affuse.reports.tables.rows import Row, best_single, reference_of, uncounted
 
@@ -24,13 +22,11 @@ UNJUDGED, UNTESTED, NOT_SIGNIFICANT, THESE_RUNS = (
     "in these runs",
 )
 LIKEST, BEST_SINGLE = "the most similar row", "the best single modality (chosen on validation)"
-_TESTS = ("bacc", "acc", "mcnemar", "resampled")
 
 
 def paired_tests(
     rows: Sequence[Row],
-    task: str,
-    space: Sequence[str],
+    measure: Measure,
     speakers: pd.Series,
     untrained: Mapping[Row, str] | None = None,
     advance: Callable[[], None] = uncounted,
@@ -45,18 +41,19 @@ def paired_tests(
     table. verdict: "higher" or "lower" where bacc_p_holm and resampled_p_holm are below 5 %; "higher in these runs"
     where only the first is: it holds for new speakers, but new trainings may not show it; "not judged" where the test
     part was used to make either row, or where ``untrained`` (row -> why, in words) has one of them, which ``trainings``
-    then says: no p value allows for that, and such lines have no Holm p. ``speakers``: utterance id -> speaker;
-    ``advance`` is called after each row.
+    then says: no p value allows for that, and such lines have no Holm p. Of ratings there are ccc_* and rmse_* in place
+    of bacc_* and acc_*, and nothing on correct utterances. ``speakers``: utterance id -> speaker; ``advance`` is called
+    after each row.
     """
     lines = []
     for row in rows:
-        for reference, why in references_of(row, rows, task, space):
-            line = compare_rows(reference, row, task, space, speakers)
+        for reference, why in references_of(row, rows, measure):
+            line = compare_rows(reference, row, measure, speakers)
             if line is not None:
                 about = {
                     "reference": reference.name_among([row, reference]),
                     "reference_is": why,
-                    "task": task,
+                    "task": measure.task,
                     "stamp": row.stamp,
                     "on_test": row.on_test or reference.on_test,
                     "trainings": why_untrained(row, reference, untrained or {}),
@@ -67,13 +64,14 @@ def paired_tests(
     if not len(table):
         return table
     judged = (table["trainings"] == "") & (table["on_test"] == "")
-    for test in _TESTS:
+    correct = ("mcnemar",) if isinstance(measure, ClassMeasure) else ()
+    for test in (measure.main, measure.second, *correct, "resampled"):
         at = list(table.columns).index(f"{test}_p") + 1
         table.insert(at, f"{test}_p_holm", holm(table[f"{test}_p"].where(judged).to_numpy(float)))
     table["verdict"] = [
         judge(
-            line["bacc_difference"],
-            line["bacc_p_holm"],
+            line[f"{measure.main}_difference"],
+            line[f"{measure.main}_p_holm"],
             line["resampled_p_holm"],
             line["on_test"] or line["trainings"],
         )
@@ -82,14 +80,14 @@ def paired_tests(
     return table
 
 
-def references_of(row: Row, rows: Sequence[Row], task: str, space: Sequence[str]) -> list[tuple[Row, str]]:
+def references_of(row: Row, rows: Sequence[Row], measure: Measure) -> list[tuple[Row, str]]:
     """What a row is compared with, and why: its ``reference_of``; a row of several modalities the ``best_single`` too.
 
     The best single modality takes the place of a reference that reads one modality as well.
     """
     first = reference_of(row, rows)
     found = [] if first is None else [(first, LIKEST)]
-    single = best_single(rows, row.split_hash, task, space) if len(row.modalities) > 1 else None
+    single = best_single(rows, row.split_hash, measure) if len(row.modalities) > 1 else None
     if single is not None and not row.baseline:
         found = [pair for pair in found if len(pair[0].modalities) > 1]
         found.append((single, BEST_SINGLE))
@@ -117,42 +115,36 @@ def judge(difference: float, speakers_p: float, trainings_p: float, unjudged: st
     return direction if trainings_p < ALPHA else f"{direction} {THESE_RUNS}"
 
 
-def compare_rows(
-    reference: Row, row: Row, task: str, space: Sequence[str], speakers: pd.Series
-) -> dict[str, Any] | None:
+def compare_rows(reference: Row, row: Row, measure: Measure, speakers: pd.Series) -> dict[str, Any] | None:
     """A line of ``paired_tests`` before Holm's correction; None where the two have no test utterance in common."""
-    first, second = common_tables(reference, row, task, space)
+    first, second = common_tables(reference, row, measure)
     if not first or not len(next(iter(first.values()))):
         return None
-    counts = [speaker_confusions(list(of.values()), task, space, speakers) for of in (first, second)]
+    sums = [measure.speaker_sums(list(of.values()), speakers) for of in (first, second)]
     line: dict[str, Any] = {
         "n": len(next(iter(first.values()))),
-        "speakers": len(counts[0]),
+        "speakers": len(sums[0]),
         "seeds": len(second),
     }
-    for metric in ("bacc", "acc"):
-        found = paired_difference(counts[0], counts[1], metric)
+    for metric in (measure.main, measure.second):
+        found = measure.difference(sums[0], sums[1], metric)
         line |= {
             f"{metric}_difference": found.value,
             f"{metric}_low": found.low,
             f"{metric}_high": found.high,
             f"{metric}_p": found.p,
         }
-        if metric == "bacc":
+        if metric == measure.main:
             line |= {
-                "bacc_error": found.error,
-                "bacc_detectable": detectable_difference(found.error, found.df),
+                f"{metric}_error": found.error,
+                f"{metric}_detectable": detectable_difference(found.error, found.df),
             }
-    line["utterances"] = line["acc_difference"] * line["n"]
     shared = sorted(set(first) & set(second))
-    tests = [mcnemar(_right(first[seed], task), _right(second[seed], task)) for seed in shared]
-    line |= {
-        "only_this": float(np.mean([t.only_other for t in tests])) if tests else np.nan,
-        "only_reference": float(np.mean([t.only_reference for t in tests])) if tests else np.nan,
-        "mcnemar_p": over_seeds([t.p for t in tests]),
-    }
+    if isinstance(measure, ClassMeasure):
+        line["utterances"] = line["acc_difference"] * line["n"]
+        line |= _correct([(first[seed], second[seed]) for seed in shared], measure.task)
     differences = [
-        measure_table(mine, task, space).bacc - measure_table(theirs, task, space).bacc
+        measure.values(mine)[measure.main] - measure.values(theirs)[measure.main]
         for seed in shared
         for (_, theirs), (_, mine) in zip(
             first[seed].groupby("fold"), second[seed].groupby("fold"), strict=True
@@ -162,8 +154,18 @@ def compare_rows(
     return line | {"resampled_t": resampled.t, "resampled_df": resampled.df, "resampled_p": resampled.p}
 
 
+def _correct(pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]], task: str) -> dict[str, float]:
+    """Utterances that only one of two is right about, over seeds, and McNemar's test."""
+    tests = [mcnemar(_right(reference, task), _right(row, task)) for reference, row in pairs]
+    return {
+        "only_this": float(np.mean([t.only_other for t in tests])) if tests else np.nan,
+        "only_reference": float(np.mean([t.only_reference for t in tests])) if tests else np.nan,
+        "mcnemar_p": over_seeds([t.p for t in tests]),
+    }
+
+
 def common_tables(
-    reference: Row, row: Row, task: str, space: Sequence[str]
+    reference: Row, row: Row, measure: Measure
 ) -> tuple[dict[int, pd.DataFrame], dict[int, pd.DataFrame]]:
     """Seed -> test table of either row, with the labelled utterances that all of these tables have, in one order.
 
@@ -171,9 +173,9 @@ def common_tables(
     """
     keyed = [
         {
-            seed: table[table[task].isin(list(space))].set_index(["fold", "id"], drop=False)
+            seed: table[measure.known(table)].set_index(["fold", "id"], drop=False)
             for seed, table in of.tests.items()
-            if task in table.columns
+            if measure.task in table.columns
         }
         for of in (reference, row)
     ]

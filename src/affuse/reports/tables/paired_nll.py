@@ -11,6 +11,7 @@ import pandas as pd
 from affuse.evaluation.calibration import probabilities_of, utterance_nll
 from affuse.evaluation.differences import paired_mean_difference
 from affuse.evaluation.intervals import speakers_of
+from affuse.evaluation.measures import ClassMeasure
 from affuse.evaluation.power import detectable_difference
 from affuse.evaluation.resampled_t import corrected_resampled_t
 from affuse.reports.tables.paired import common_tables, share_of_test
@@ -48,7 +49,7 @@ def compare_nll(
 
 def _differences(reference: Row, row: Row, task: str, space: Sequence[str]) -> pd.DataFrame:
     """seed, fold, id, difference in nats: a line per common test utterance of the seeds that both rows have."""
-    first, second = common_tables(reference, row, task, space)
+    first, second = common_tables(reference, row, ClassMeasure(task, space))
     parts = []
     for seed in sorted(set(first) & set(second)):
         theirs, mine = (utterance_nll(*probabilities_of(of[seed], task, space)) for of in (first, second))

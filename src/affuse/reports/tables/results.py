@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.evaluation.intervals import speaker_confusions, speaker_interval, speakers_in_words
-from affuse.evaluation.metrics import Metrics
-from affuse.evaluation.predictions import measure_table
+from affuse.evaluation.intervals import speakers_in_words
+from affuse.evaluation.measures import SHOWN, Measure, Shown, kind_of
 from affuse.models.parts import resolve_encoders
 from affuse.recipe import Recipe
 from affuse.reports.tables.run_tables import ReadRuns
@@ -20,7 +19,7 @@ from affuse.training.experiment import Experiment
 from affuse.training.variants import describe
 
 # field names of the metrics, with the field's other names for them
-TITLES = {"acc": "ACC (WA)", "bacc": "BACC (UA)", "macro_f1": "macro F1", "weighted_f1": "weighted F1"}
+TITLES = {name: shown.title for name, shown in SHOWN.items()}
 # the columns of ``results.csv`` and ``subsets.csv`` that hold numbers; the axes and all others are texts
 RESULT_NUMBERS = (
     "transcript_overlap", "value", "low", "high", "ceiling", "sd_seeds", "sd_folds", "n", "seeds", "folds",
@@ -32,7 +31,7 @@ def collect_results(comparison: Comparison, read: ReadRuns | None = None) -> pd.
     """One row per (variant without its seed, task, metric).
 
     ``value`` is the mean over seeds of the metric over the test utterances of all folds together; ``low`` and
-    ``high`` its 95 % interval over speakers (ACC and BACC); ``ceiling`` the best possible value on a
+    ``high`` its 95 % interval over speakers (not of F1 scores); ``ceiling`` the best possible value on a
     generated corpus; ``sd_seeds`` and ``sd_folds`` its standard deviation over seeds (NaN for a baseline, which has
     none), and over folds (each averaged over seeds); ``n`` the test utterances, ``speakers`` whose they are (one that
     is not known counts for each of its utterances).
@@ -46,21 +45,18 @@ def collect_results(comparison: Comparison, read: ReadRuns | None = None) -> pd.
         experiment = comparison.experiments[cells[0].experiment]
         speakers = experiment.labelled.table.set_index("id")["speaker"]
         by_seed = tables_by_seed((c.variant.recipe.seed, read.of(c.folder).test) for c in cells)
-        for task, space in experiment.labelled.spaces.items():
-            tables = [table for table in by_seed.values() if table[task].isin(space).any()]
+        for task, measure in experiment.measures.items():
+            tables = [table for table in by_seed.values() if measure.has_label(table)]
             if not tables:
                 continue  # no test utterance has this task's label
-            measured = [measure_table(table, task, space) for table in tables]
-            confusions = speaker_confusions(tables, task, space, speakers)
+            measured = [measure.values(table) for table in tables]
+            sums = measure.speaker_sums(tables, speakers)
+            deviations = _fold_deviations(tables, measure)
             # a baseline has no seed: one run of a fold stands for every seed
             seeds = 1 if cells[0].variant.baseline else len(tables)
-            for metric in TITLES:
-                values = np.array([getattr(m, metric) for m in measured])
-                low, high = (
-                    speaker_interval(confusions, metric)[1:]
-                    if metric in ("acc", "bacc")
-                    else (np.nan, np.nan)
-                )
+            for metric in measure.metrics:
+                values = np.array([of[metric] for of in measured])
+                low, high = measure.interval(sums, metric)[1:]
                 rows.append(
                     dict(row)
                     | {
@@ -76,9 +72,9 @@ def collect_results(comparison: Comparison, read: ReadRuns | None = None) -> pd.
                         "high": high,
                         "ceiling": ceiling(experiment, cells[0].variant.recipe, task, metric),
                         "sd_seeds": values.std(ddof=1) if seeds > 1 else np.nan,
-                        "sd_folds": _fold_deviation(tables, task, space, metric),
-                        "n": measured[0].n,
-                        "speakers": len(confusions),
+                        "sd_folds": deviations.get(metric, np.nan),
+                        "n": int(measure.known(tables[0]).sum()),
+                        "speakers": len(sums),
                         "seeds": seeds,
                         "folds": tables[0]["fold"].nunique(),
                     }
@@ -94,8 +90,10 @@ def ceiling(experiment: Experiment, recipe: Recipe, task: str, metric: str) -> f
     """
     info = experiment.corpus.info
     choice = recipe.tasks[task]
-    own_labels = not choice.merge and set(experiment.labelled.spaces[task]) == set(info.label_spaces[task])
-    name = {"acc": task, "bacc": f"{task}_bacc"}.get(metric)
+    own_labels = task in recipe.dimensions or (
+        not choice.merge and set(experiment.labelled.spaces[task]) == set(info.label_spaces[task])
+    )
+    name = {"acc": task, "bacc": f"{task}_bacc", "ccc": f"{task}_ccc"}.get(metric)
     if not info.generated or not own_labels or name is None:
         return float("nan")
     kinds = {encoder.kind for encoder in resolve_encoders(recipe).values()}
@@ -129,43 +127,49 @@ def tables_by_seed(parts: Iterable[tuple[int, pd.DataFrame]]) -> dict[int, pd.Da
     return {seed: pd.concat(tables, ignore_index=True) for seed, tables in sorted(grouped.items())}
 
 
-def _fold_deviation(tables: list[pd.DataFrame], task: str, space: list[str], metric: str) -> float:
-    folds = sorted(tables[0]["fold"].unique())
-    if len(folds) < 2:
-        return float("nan")
-    means = []
-    for fold in folds:
+def _fold_deviations(tables: list[pd.DataFrame], measure: Measure) -> dict[str, float]:
+    """Metric -> its standard deviation over folds, each averaged over seeds; none of fewer than two."""
+    means: list[dict[str, float]] = []
+    for fold in sorted(tables[0]["fold"].unique()):
         parts = [table[table["fold"] == fold] for table in tables]
-        found: list[Metrics] = [
-            measure_table(part, task, space) for part in parts if part[task].isin(space).any()
-        ]
+        found = [measure.values(part) for part in parts if measure.has_label(part)]
         if found:
-            means.append(np.mean([getattr(m, metric) for m in found]))
-    return float(np.std(means, ddof=1)) if len(means) > 1 else float("nan")
+            means.append({name: float(np.mean([of[name] for of in found])) for name in measure.metrics})
+    if len(means) < 2:
+        return {}
+    return {name: float(np.std([of[name] for of in means], ddof=1)) for name in measure.metrics}
 
 
-def paper_table(results: pd.DataFrame, task: str, metrics: tuple[str, ...] = ("acc", "bacc")) -> pd.DataFrame:
-    """The papers' shape: a row per cell, ACC and BACC in percent as 'mean ± sd over seeds [low, high]'.
+def paper_table(results: pd.DataFrame, task: str, metrics: tuple[str, ...] = ()) -> pd.DataFrame:
+    """The papers' shape: a row per cell, a metric as 'mean ± sd over seeds [low, high]', shares in percent.
 
-    On a generated corpus also the ACC beside the best possible one.
+    On a generated corpus also the ACC or CCC beside the best possible one.
+
+    Args:
+        results: Of ``results.csv`` or ``subsets.csv``.
+        task: For example "emotion".
+        metrics: Of these; default: ACC and BACC, of ratings CCC and RMSE.
     """
     rows = results[results["task"] == task]
+    kind = kind_of([*rows["metric"]])
+    metrics = metrics or kind.papers
     fixed = list(results.columns[: list(results.columns).index("protocol")])
     table: list[dict[str, str]] = []
     for key, group in rows.groupby(fixed, sort=False):
         line = {name: str(part) for name, part in zip(fixed, key, strict=True)}
         for metric in metrics:
-            cell = group[group["metric"] == metric].iloc[0]
-            line[TITLES[metric]] = _percent(cell)
-            if metric == "acc" and not np.isnan(cell["ceiling"]):
-                line["ACC / ceiling"] = f"{100 * cell['value']:.1f} / {100 * cell['ceiling']:.1f}"
+            cell, shown = group[group["metric"] == metric].iloc[0], SHOWN[metric]
+            line[shown.title] = _with_spread(cell, shown)
+            if metric == metrics[0] and not np.isnan(cell["ceiling"]):
+                best = f"{shown.text(cell['value'])} / {shown.text(cell['ceiling'])}"
+                line[f"{shown.name} / ceiling"] = best
         if (rows["stamp"] != "").any():
             line["protocol"] = group.iloc[0]["stamp"] or "speaker-independent"
         if (rows["on_test"] != "").any():
             line["on_test"] = group.iloc[0]["on_test"]
         if not np.isnan(group.iloc[0]["sd_folds"]):
-            deviation = group[group["metric"] == "bacc"].iloc[0]["sd_folds"]
-            line[f"{TITLES['bacc']}, sd over folds"] = f"{100 * deviation:.1f}"
+            deviation = group[group["metric"] == kind.main].iloc[0]["sd_folds"]
+            line[f"{TITLES[kind.main]}, sd over folds"] = SHOWN[kind.main].text(deviation)
         table.append(line)
     return pd.DataFrame(table).fillna("")
 
@@ -177,10 +181,10 @@ def markdown_table(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _percent(cell: pd.Series) -> str:
-    text = f"{100 * cell['value']:.1f}"
+def _with_spread(cell: pd.Series, shown: Shown) -> str:
+    text = shown.text(cell["value"])
     if not np.isnan(cell["sd_seeds"]):
-        text += f" ± {100 * cell['sd_seeds']:.1f}"
+        text += f" ± {shown.text(cell['sd_seeds'])}"
     if not np.isnan(cell["low"]):
-        text += f" [{100 * cell['low']:.1f}, {100 * cell['high']:.1f}]"
+        text += f" [{shown.text(cell['low'])}, {shown.text(cell['high'])}]"
     return text

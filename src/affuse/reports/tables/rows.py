@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from affuse.errors import AffuseError
-from affuse.evaluation.predictions import measure_table
+from affuse.evaluation.measures import Measure
 from affuse.reports.numbers import UNKNOWN
 from affuse.reports.tables.results import tables_by_seed
 from affuse.reports.tables.run_tables import ReadRuns, RunTables
@@ -110,9 +110,9 @@ class Row:
         """Seed -> test predictions of all folds."""
         return tables_by_seed((run.seed, run.test) for run in self.runs)
 
-    def tables(self, task: str, space: Sequence[str]) -> list[pd.DataFrame]:
-        """One test table per seed, where it has utterances labelled for the task."""
-        return [t for t in self.tests.values() if task in t.columns and t[task].isin(list(space)).any()]
+    def tables(self, measure: Measure) -> list[pd.DataFrame]:
+        """One test table per seed, where it has utterances labelled for the measure's task."""
+        return [table for table in self.tests.values() if measure.has_label(table)]
 
     def name_among(self, rows: Sequence[Row]) -> str:
         """The settings that tell it from ``rows``, in one line, marked if the test part was used for it."""
@@ -148,8 +148,8 @@ def read_rows(folder: Path, record: dict[str, Any], read: ReadRuns | None = None
     return rows
 
 
-def best_single(rows: Sequence[Row], split_hash: str, task: str, space: Sequence[str]) -> Row | None:
-    """Of the rows of a split that read one modality alone: the one with the best BACC of the task on validation.
+def best_single(rows: Sequence[Row], split_hash: str, measure: Measure) -> Row | None:
+    """Of the rows of a split that read one modality alone: the one with the best BACC (CCC, ...) on validation.
 
     The mean over its runs; the test part is never looked at. None where fewer than two such modalities are there (there
     is nothing to choose from), or where they have no validation part, or all of them were chosen on the test part.
@@ -162,15 +162,16 @@ def best_single(rows: Sequence[Row], split_hash: str, task: str, space: Sequence
     scores = []
     for row in singles:
         found = [
-            measure_table(table, task, space).bacc
+            measure.values(run.validation)[measure.main]
             for run in row.runs
-            if task in (table := run.validation).columns and table[task].isin(list(space)).any()
+            if measure.has_label(run.validation)
         ]
         if found:
             scores.append((sum(found) / len(found), row))
     if len({row.modalities for _, row in scores}) < 2:
         return None
-    return max(scores, key=lambda pair: pair[0])[1]
+    sign = 1 if measure.higher_is_better else -1
+    return max(scores, key=lambda pair: sign * pair[0])[1]
 
 
 def reference_of(row: Row, rows: Sequence[Row]) -> Row | None:

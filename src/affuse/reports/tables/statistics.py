@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from affuse.evaluation.measures import ClassMeasure, RatingMeasure, measure_of
 from affuse.files import write_csv
 from affuse.progress import Progress, Quiet
 from affuse.reports.tables.calibration import calibration_tables
@@ -17,6 +18,8 @@ from affuse.reports.tables.embeddings import embedding_table
 from affuse.reports.tables.groups import group_table
 from affuse.reports.tables.mistakes import mistakes
 from affuse.reports.tables.paired import paired_tests
+from affuse.reports.tables.raters import rater_table
+from affuse.reports.tables.ratings import rating_table
 from affuse.reports.tables.rows import Row
 from affuse.reports.tables.utterances import read_utterances
 from affuse.training.comparison_folder import STATISTICS
@@ -33,6 +36,8 @@ class Statistics:
     groups: pd.DataFrame
     embeddings: pd.DataFrame
     mistakes: pd.DataFrame
+    ratings: pd.DataFrame
+    raters: pd.DataFrame
     utterances: pd.DataFrame
 
 
@@ -48,30 +53,35 @@ def compute_statistics(
         progress: Hears of every row of every table: many rows of a large corpus take minutes. Default: nothing.
     """
     utterances = read_utterances(folder)
-    spaces = {task: about["classes"] for task, about in record["tasks"].items()}
-    advance = (progress or Quiet()).start("statistics of the report", 5 * len(rows) * len(spaces))
+    measures = [measure_of(task, about) for task, about in record["tasks"].items()]
+    classes = [measure for measure in measures if isinstance(measure, ClassMeasure)]
+    steps = 3 * len(measures) + 2 * len(classes)
+    advance = (progress or Quiet()).start("statistics of the report", steps * len(rows))
 
-    def every(table: Callable[[str, list[str]], pd.DataFrame]) -> pd.DataFrame:
-        parts = [found for task, space in spaces.items() if len(found := table(task, space))]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-    calibrated = {task: calibration_tables(rows, task, space, advance) for task, space in spaces.items()}
-    trained = {task: training_table(rows, task, space, advance) for task, space in spaces.items()}
+    calibrated = [calibration_tables(rows, one.task, one.space, advance) for one in classes]
+    trained = {one.task: training_table(rows, one, advance) for one in measures}
     untrained = {task: reasons_of(table, rows) for task, table in trained.items()}
     return Statistics(
-        paired_tests=every(
-            lambda task, space: paired_tests(
-                rows, task, space, utterances["speaker"], untrained[task], advance
-            )
+        paired_tests=_joined(
+            paired_tests(rows, one, utterances["speaker"], untrained[one.task], advance) for one in measures
         ),
-        trainings=every(lambda task, space: trained[task]),
-        calibration=every(lambda task, space: calibrated[task][0]),
-        reliability=every(lambda task, space: calibrated[task][1]),
-        groups=every(lambda task, space: group_table(rows, task, space, utterances, advance)),
-        embeddings=every(lambda task, space: embedding_table(rows, task, space, untrained[task], advance)),
-        mistakes=every(lambda task, space: mistakes(rows, task, space, utterances)),
+        trainings=_joined(trained.values()),
+        calibration=_joined(table for table, _ in calibrated),
+        reliability=_joined(curves for _, curves in calibrated),
+        groups=_joined(group_table(rows, one, utterances, advance) for one in measures),
+        embeddings=_joined(
+            embedding_table(rows, one.task, one.space, untrained[one.task], advance) for one in classes
+        ),
+        mistakes=_joined(mistakes(rows, one.task, one.space, utterances) for one in classes),
+        ratings=_joined(rating_table(rows, one) for one in measures if isinstance(one, RatingMeasure)),
+        raters=_joined(rater_table(rows, one, utterances["speaker"]) for one in measures),
         utterances=utterances,
     )
+
+
+def _joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    parts = [table for table in tables if len(table)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def of_task(table: pd.DataFrame, task: str) -> pd.DataFrame:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.evaluation.intervals import speaker_confusions, speaker_interval
-from affuse.evaluation.predictions import measure_table
+from affuse.evaluation.measures import SHOWN, kind_of
 from affuse.files import read_csv
 from affuse.reports.tables.results import (
     RESULT_NUMBERS,
@@ -44,16 +43,16 @@ def collect_subsets(comparison: Comparison) -> pd.DataFrame:
         for subset in subsets_of(list(recipe.modalities)):
             name = "+".join(subset)
             of_subset = recipe.model_copy(update={"modalities": {m: recipe.modalities[m] for m in subset}})
-            for task, space in experiment.labelled.spaces.items():
+            for task, measure in experiment.measures.items():
                 tables = [table[table["modalities"] == name] for table in by_seed]
-                tables = [table for table in tables if table[task].isin(space).any()]
+                tables = [table for table in tables if measure.has_label(table)]
                 if not tables:
                     continue
-                confusions = speaker_confusions(tables, task, space, speakers)
-                measured = [measure_table(table, task, space) for table in tables]
-                for metric in ("acc", "bacc"):
-                    values = np.array([getattr(found, metric) for found in measured])
-                    _, low, high = speaker_interval(confusions, metric)
+                sums = measure.speaker_sums(tables, speakers)
+                measured = [measure.values(table) for table in tables]
+                for metric in measure.papers:
+                    values = np.array([found[metric] for found in measured])
+                    _, low, high = measure.interval(sums, metric)
                     rows.append(
                         dict(row)
                         | {
@@ -69,8 +68,8 @@ def collect_subsets(comparison: Comparison) -> pd.DataFrame:
                             "ceiling": ceiling(experiment, of_subset, task, metric),
                             "sd_seeds": values.std(ddof=1) if len(values) > 1 else np.nan,
                             "sd_folds": np.nan,
-                            "n": measured[0].n,
-                            "speakers": len(confusions),
+                            "n": int(measure.known(tables[0]).sum()),
+                            "speakers": len(sums),
                             "seeds": len(tables),
                         }
                     )
@@ -78,16 +77,18 @@ def collect_subsets(comparison: Comparison) -> pd.DataFrame:
 
 
 def subset_table(subsets: pd.DataFrame, task: str) -> pd.DataFrame:
-    """A line per row of the comparison and subset: ACC and BACC as elsewhere, each beside its ceiling, and n."""
+    """A line per row of the comparison and subset: the metrics as elsewhere, each beside its ceiling, and n."""
     table = paper_table(subsets, task)
     of_task = subsets[subsets["task"] == task]
-    bacc = of_task[of_task["metric"] == "bacc"]  # one line of the table each, in the same order
-    if bacc["ceiling"].notna().any():
-        table["BACC / ceiling"] = [
-            "" if np.isnan(best) else f"{100 * value:.1f} / {100 * best:.1f}"
-            for value, best in zip(bacc["value"], bacc["ceiling"], strict=True)
+    kind = kind_of([*of_task["metric"]])
+    shown = SHOWN[kind.main]
+    of_main = of_task[of_task["metric"] == kind.main]  # one line of the table each, in the same order
+    if of_main["ceiling"].notna().any():
+        table[f"{shown.name} / ceiling"] = [
+            "" if np.isnan(best) else f"{shown.text(value)} / {shown.text(best)}"
+            for value, best in zip(of_main["value"], of_main["ceiling"], strict=True)
         ]
-    return table.assign(n=bacc["n"].to_numpy())
+    return table.assign(n=of_main["n"].to_numpy())
 
 
 def read_subsets(folder: Path) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from affuse.evaluation.measures import SHOWN, ClassMeasure, Measure
 from affuse.evaluation.power import ALPHA, POWER, detectable_by_mcnemar
 from affuse.names import counted
 from affuse.reports.numbers import equals, plain
@@ -18,38 +19,48 @@ _DISCORDANT = 0.1
 SIGNIFICANT = "p < 0.05 over speakers and over trainings, corrected for the number of comparisons"
 
 
-def verdict(paired: pd.DataFrame, names: Sequence[str], n: int) -> tuple[str, str]:
+def verdict(
+    paired: pd.DataFrame, names: Sequence[str], n: int, kind: type[Measure] = ClassMeasure
+) -> tuple[str, str]:
     """What was found, and what could have been found.
 
     Args:
         paired: The lines of one task of ``paired_tests.csv``.
         names: How each line's row is called.
         n: Labelled test utterances.
+        kind: Of the task.
     """
     if not len(paired):
-        return "There is only one row, so nothing is compared.", _could_find_alone(n)
+        return "There is only one row, so nothing is compared.", _could_find_alone(n, kind)
     lines = [line | {"name": name} for line, name in zip(paired.to_dict("records"), names, strict=True)]
+    shown = SHOWN[kind.main]
     could = could_find(
-        100 * paired["bacc_detectable"], int(paired["n"].max()), int(paired["speakers"].max()), "BACC points"
+        shown.factor * paired[f"{kind.main}_detectable"],
+        int(paired["n"].max()),
+        int(paired["speakers"].max()),
+        f"{shown.name}{shown.unit}" if shown.unit else f"in {shown.name}",
+        shown.digits,
+        shown.factor * kind.largest,
     )
-    return _found(lines), could
+    return _found(lines, kind), could
 
 
-def comparison_in_words(line: Mapping[Any, Any]) -> str:
+def comparison_in_words(line: Mapping[Any, Any], kind: type[Measure] = ClassMeasure) -> str:
     """'BACC of center is 0.4 points higher than that of cross_entropy (95 % interval of the difference ...)'."""
+    shown, metric = SHOWN[kind.main], kind.main
+    low, high, difference = (line[f"{metric}_{name}"] for name in ("low", "high", "difference"))
     parts: list[str] = []
-    if line["bacc_low"] == line["bacc_low"]:
-        span = f"{plain(100 * line['bacc_low'])} to {plain(100 * line['bacc_high'])}"
+    if low == low:
+        span = f"{plain(shown.factor * low, shown.digits)} to {plain(shown.factor * high, shown.digits)}"
         parts.append(f"95 % interval of the difference {span}")
-    parts.append(_utterances(line))
-    parts.append(_p_values(line))
-    points = plain(100 * abs(line["bacc_difference"]))
-    how = f"{points} points {'higher' if line['bacc_difference'] > 0 else 'lower'} than"
-    if float(points) == 0:
+    if kind is ClassMeasure:
+        parts.append(_utterances(line))
+    parts.append(_p_values(line, metric))
+    amount = plain(shown.factor * abs(difference), shown.digits)
+    how = f"{amount}{shown.unit} {'higher' if difference > 0 else 'lower'} than"
+    if float(amount) == 0:
         how = "equal to"
-    return (
-        f"BACC of {_quoted(line['name'])} is {how} that of {_quoted(line['reference'])} ({'; '.join(parts)})"
-    )
+    return f"{shown.name} of {_quoted(line['name'])} is {how} that of {_quoted(line['reference'])} ({'; '.join(parts)})"
 
 
 def _quoted(name: str) -> str:
@@ -57,9 +68,9 @@ def _quoted(name: str) -> str:
     return f"\u201c{name}\u201d" if "," in name else name
 
 
-def _p_values(line: Mapping[Any, Any]) -> str:
+def _p_values(line: Mapping[Any, Any], metric: str) -> str:
     """'p = 0.52 over speakers, p = 0.61 over trainings'."""
-    speakers, trainings = line["bacc_p_holm"], line.get("resampled_p_holm", float("nan"))
+    speakers, trainings = line[f"{metric}_p_holm"], line.get("resampled_p_holm", float("nan"))
     if speakers != speakers:
         return "not tested"
     told = f"p {equals(speakers)} over speakers"
@@ -74,7 +85,7 @@ def _utterances(line: Mapping[Any, Any]) -> str:
     return f"{amount} {'more' if line['utterances'] > 0 else 'fewer'} of {counted(line['n'], 'utterance')} correct"
 
 
-def _found(lines: Sequence[Mapping[Any, Any]]) -> str:
+def _found(lines: Sequence[Mapping[Any, Any]], kind: type[Measure]) -> str:
     count = len(lines)
     judged = [line for line in lines if line["verdict"] != UNJUDGED]
     left = _left(lines)
@@ -84,12 +95,12 @@ def _found(lines: Sequence[Mapping[Any, Any]]) -> str:
     tested = [line for line in judged if line["verdict"] != UNTESTED]
     if not tested:
         what = "The difference cannot" if count == 1 else f"None of the {count} differences can"
-        shown = f": {comparison_in_words(lines[0])}" if count == 1 else ""
+        shown = f": {comparison_in_words(lines[0], kind)}" if count == 1 else ""
         return f"{what} be tested, because that takes test utterances of at least two speakers{shown}.{left}"
     sure = [line for line in tested if line["verdict"] in ("higher", "lower")]
     partly = [line for line in tested if str(line["verdict"]).endswith(THESE_RUNS)]
-    by_p = sorted(sure or partly or tested, key=lambda line: line["bacc_p_holm"])
-    words = "; ".join(comparison_in_words(line) for line in by_p[:_SHOWN])
+    by_p = sorted(sure or partly or tested, key=lambda line: line[f"{kind.main}_p_holm"])
+    words = "; ".join(comparison_in_words(line, kind) for line in by_p[:_SHOWN])
     words += f"; and {len(by_p) - _SHOWN} more in the table" if len(by_p) > _SHOWN else ""
     if sure:
         what = (
@@ -107,8 +118,8 @@ def _found(lines: Sequence[Mapping[Any, Any]]) -> str:
         )
     which = "" if count == 1 else "; the one with the smallest p value"
     return (
-        f"{none} statistically significant{which}: {comparison_in_words(by_p[0])}. This does not show that there is no "
-        f"difference.{left}"
+        f"{none} statistically significant{which}: {comparison_in_words(by_p[0], kind)}. This does not show that "
+        f"there is no difference.{left}"
     )
 
 
@@ -160,8 +171,11 @@ def could_find(
     )
 
 
-def _could_find_alone(n: int) -> str:
+def _could_find_alone(n: int, kind: type[Measure]) -> str:
     size = counted(n, "test utterance")
+    if kind is not ClassMeasure:
+        name = SHOWN[kind.main].name
+        return f"With {size}, it takes a second row to know how large a difference in {name} can be found."
     found = detectable_by_mcnemar(n, _DISCORDANT, POWER, ALPHA)
     if np.isnan(found):
         return f"With {size}, hardly any difference from another row could be found."

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from affuse.evaluation.measures import ClassMeasure
 from affuse.evaluation.p_values import holm
 from affuse.reports.record import read_record
 from affuse.reports.tables.convergence import reasons_of, training_table
@@ -115,7 +116,9 @@ def untrained_rows(
     """
     found: dict[Row, str] = {}
     for task, space in spaces.items():
-        table = training_table(rows, task, space) if trainings is None else of_task(trainings, task)
+        table = (
+            training_table(rows, ClassMeasure(task, space)) if trainings is None else of_task(trainings, task)
+        )
         for row, why in reasons_of(table, rows).items():
             told = f"{task}: {why}" if len(spaces) > 1 else why
             found[row] = "; ".join(filter(None, (found.get(row), told)))
@@ -125,7 +128,7 @@ def untrained_rows(
 def _read(folder: Path) -> tuple[dict[str, Row], pd.Series, dict[str, list[str]], str]:
     record = read_record(folder)
     rows = {row.settings["row"]: row for row in read_rows(folder, record)}
-    spaces = {task: about["classes"] for task, about in record["tasks"].items()}
+    spaces = {task: about["classes"] for task, about in record["tasks"].items() if "classes" in about}
     stamp = "; ".join(dict.fromkeys(str(row["stamp"]) for row in record["rows"] if row["stamp"]))
     return rows, read_utterances(folder)["speaker"], spaces, stamp
 
@@ -148,7 +151,7 @@ def _compare(
 ) -> dict[str, Any] | None:
     if kind == "joint":
         return compare_nll(reference, row, spaces, speakers)
-    line = compare_rows(reference, row, "emotion", spaces["emotion"], speakers)
+    line = compare_rows(reference, row, ClassMeasure("emotion", spaces["emotion"]), speakers)
     if line is None:
         return None
     return {

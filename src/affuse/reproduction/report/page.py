@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from affuse.evaluation.measures import measure_of
 from affuse.files import write_text
 from affuse.reports.blocks import Block, Cell, Facts, Figure, Figures, Heading, Notes, Prose, Section, Table
 from affuse.reports.numbers import UNKNOWN, p_cell, plain, signed
@@ -247,7 +248,7 @@ def _trainings(folder: Path, protocol: str, trainings: pd.DataFrame | None) -> l
     blocks: list[Block] = []
     for task, about in record["tasks"].items():
         computed = None if trainings is None else of_task(trainings, task)
-        table = training_table(rows, task, about["classes"]) if computed is None else computed
+        table = training_table(rows, measure_of(task, about)) if computed is None else computed
         if len(table):
             blocks.append(Heading(f"Trainings{f': {task}' if len(record['tasks']) > 1 else ''}"))
             blocks.append(trainings_table(table, list(table["row"])))

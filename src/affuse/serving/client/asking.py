@@ -38,6 +38,7 @@ class ClipArguments(_Arguments, total=False):
     words: str | None
     channel: int | None
     track: int | None
+    values: bool | None
     start: float | None
     end: float | None
 

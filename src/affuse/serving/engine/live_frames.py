@@ -56,7 +56,7 @@ def piece_frame(waveform: np.ndarray, span: Span) -> bytes:
 
 
 def answer_sound(side: Side, frames: Sequence[bytes]) -> bytes:
-    """Task -> (windows, classes), float64; ``given``: the modalities of each window."""
+    """Task -> (windows, columns), as of ``WindowAnswers.outputs``; ``given``: the modalities of each window."""
     read: list[dict[str, torch.Tensor | None]] = []
     for frame in frames:
         head, tensors = unpack(frame)

@@ -61,6 +61,7 @@ def facts_of(side: Side) -> dict[str, Any]:
     return {
         "description": " ".join(model.recipe.description.split()),
         "label_spaces": model.label_spaces,
+        "ranges": {task: list(scale) for task, scale in model.dimensions.items()},
         "modalities": side.kinds,
         # which clips it has seen is much, and nothing that is told of an answer
         "defaults": model.defaults.model_dump(mode="json", exclude={"seen"}),
@@ -78,6 +79,6 @@ def facts_of(side: Side) -> dict[str, Any]:
 
 
 def _answer(side: Side, frames: list[bytes]) -> bytes:
-    """Task -> (windows, classes), float64."""
+    """Task -> (windows, columns), float64, as of ``WindowAnswers.outputs``."""
     found = side.network.answer_windows([tensors_of(frame) for frame in frames])
     return pack({"answered": len(frames)}, {task: torch.from_numpy(rows) for task, rows in found.items()})

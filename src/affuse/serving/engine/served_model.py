@@ -19,6 +19,7 @@ from affuse.inference.timeline_maker import TimelineMaker
 from affuse.inference.windows import check_lengths
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.index import PREDICTION, read_index, read_json
+from affuse.recipe.dimension import Dimension
 
 _WORDLESS = "The words are not used: what reads them could not be loaded here."
 
@@ -51,6 +52,7 @@ class ServedModel:
         asr: What ``Settings.asr`` takes to have the words recognised; None: there is no recogniser.
         wordless: Why the words cannot be read, or ""; for whoever runs the service, since it may name a path.
         batch: Windows that run through its network together.
+        dimensions: Regression -> its scale.
         faces: Of each modality that can be shown pictures while they are made: what is asked of them, and how large a
             face is.
     """
@@ -64,6 +66,7 @@ class ServedModel:
     asr: str | None = None
     wordless: str = ""
     batch: int = 16
+    dimensions: dict[str, Dimension] = field(default_factory=dict[str, Dimension])
     faces: dict[str, tuple[PictureOptions, int]] = field(
         default_factory=dict[str, tuple[PictureOptions, int]], repr=False
     )
@@ -72,14 +75,20 @@ class ServedModel:
     def of(cls, name: str, folder: Path, facts: Mapping[str, Any], asr: str | None) -> ServedModel:
         """A model by what a process with its weights tells of it (``networks.facts_of``); ``asr``: its recogniser."""
         defaults = PredictionDefaults.model_validate(facts["defaults"])
-        told = {key: value for key, value in facts.items() if key not in ("defaults", "faces")}
+        told = {key: value for key, value in facts.items() if key not in ("defaults", "ranges", "faces")}
+        dimensions = {task: Dimension(*scale) for task, scale in facts["ranges"].items()}
         faces = {
             name: (PictureOptions.model_validate(one["options"]), int(one["size"]))
             for name, one in facts["faces"].items()
         }
         if facts["wordless"] and asr == defaults.recogniser:  # nothing reads what it would hear
             asr = None
-        return cls(name, folder, defaults=defaults, asr=asr, faces=faces, **told)
+        return cls(name, folder, defaults=defaults, asr=asr, dimensions=dimensions, faces=faces, **told)
+
+    @property
+    def tasks(self) -> list[str]:
+        """All that it tells."""
+        return [*self.label_spaces, *self.dimensions]
 
     @property
     def recogniser(self) -> bool:
@@ -138,5 +147,6 @@ class ServedModel:
             raise AffuseError(f"{_WORDLESS} Send the clip without them, or tell whoever runs the service.")
         wordless = _WORDLESS if self.wordless and self.defaults.recogniser and settings.asr is None else ""
         return TimelineMaker(
-            self.label_spaces, self.modalities, self.defaults, settings, window, hop, tasks or None, wordless
+            self.label_spaces, self.modalities, self.defaults, settings, window, hop, tasks or None, wordless,
+            self.dimensions,
         )  # fmt: skip

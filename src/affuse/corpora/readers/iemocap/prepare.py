@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 from pydantic import Field, ValidationError
 
+from affuse.corpora.annotations import annotation_table
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.corpus_files import COUNTS, writes_corpus
 from affuse.corpora.label_protocol import Classes, LabelProtocol, Scenario, Ties
-from affuse.corpora.readers.iemocap.counts import SelfCheck, self_check
+from affuse.corpora.readers.iemocap.counts import self_check
 from affuse.corpora.readers.iemocap.evaluation import Evaluated, read_evaluation
 from affuse.corpora.readers.iemocap.labels import label_turn, takes
 from affuse.corpora.readers.iemocap.media import UNUSABLE, VideoState, check_sentence, check_video
@@ -21,28 +22,15 @@ from affuse.corpora.readers.iemocap.release import SessionFiles, find_sessions, 
 from affuse.corpora.readers.iemocap.transcripts import read_transcript
 from affuse.corpora.schema import GENDERS, CorpusInfo, first_problem
 from affuse.errors import AffuseError
-from affuse.files import replacing, write_csv
+from affuse.files import write_csv
 from affuse.files.names import written
 from affuse.names import counted
 from affuse.progress import Progress, Quiet
 
-ANNOTATIONS = "annotations.parquet"  # every vote and rating, beside utterances.parquet
 _LISTED = 20  # findings that are given one by one
 
-ANNOTATION_TYPES = {
-    "id": "string",
-    "annotator": "string",  # E1, E2, ...: external; F1, M1, ...: the actors
-    "kind": "string",  # categorical or attribute
-    "self": "bool",
-    "label": "string",  # the release's code; an annotator who gave several has a row for each
-    "valence": "float64",  # 1 to 5
-    "activation": "float64",
-    "dominance": "float64",
-    "comment": "string",
-}
 
-
-@writes_corpus(ANNOTATIONS, COUNTS)
+@writes_corpus(COUNTS)
 def prepare(
     source: str | Path,
     out: str | Path,
@@ -128,12 +116,16 @@ def prepare(
         language="en",
         media_root=str(root),
         label_spaces={"emotion": protocol.label_space, "gender": list(GENDERS)},
+        vote_labels={"emotion": dict[str, str | None](protocol.codes)},
         notes=notes,
         # the ceilings are those of turns whose consensus is one of the classes
         ceilings=stamp["ceilings"].get(protocol.classes, {}) if stamp and ties == "drop" else {},
+        rating_ceilings=stamp.get("rating_ceilings", {}) if stamp and keep_unlabelled else {},
     )
-    _write_beside(Path(out), reading.annotations, set(table["id"]), check)
-    return Corpus(table, info).save(out)
+    kept = set(table["id"])
+    said = annotation_table(row for row in reading.annotations if row["id"] in kept)
+    write_csv(Path(out) / COUNTS, check.table)
+    return Corpus(table, info, annotations=said).save(out)
 
 
 class _Reading:
@@ -144,7 +136,7 @@ class _Reading:
         self.protocol = protocol
         self.check_known = check_known
         self.rows: list[dict] = []
-        self.annotations: list[dict] = []
+        self.annotations: list[dict[str, Any]] = []
         self.findings: list[str] = []
         self.dialogs = 0
         self._seen: set[str] = set()
@@ -217,18 +209,20 @@ class _Reading:
         return written(path.relative_to(self.root).as_posix())
 
 
-def annotation_rows(turn: Evaluated) -> list[dict]:
-    """Make a row per categorical label and per attribute rating of one turn, as ANNOTATION_TYPES has them."""
-    rows: list[dict] = [
-        {"id": turn.id, "annotator": v.annotator, "kind": "categorical", "self": v.is_self, "label": label,
+def annotation_rows(turn: Evaluated) -> list[dict[str, Any]]:
+    """Make a row per categorical label and per rating of one turn; an annotator of two labels has a row for each."""
+    rows: list[dict[str, Any]] = [
+        {"id": turn.id, "annotator": v.annotator, "task": "emotion", "label": label, "self": v.is_self,
          "comment": v.comment or None}
         for v in turn.votes
         for label in v.labels
     ]  # fmt: skip
     rows += [
-        {"id": turn.id, "annotator": r.annotator, "kind": "attribute", "self": r.is_self, "valence": r.valence,
-         "activation": r.activation, "dominance": r.dominance, "comment": r.comment or None}
+        {"id": turn.id, "annotator": r.annotator, "task": task, "value": value, "self": r.is_self,
+         "comment": r.comment or None}
         for r in turn.ratings
+        for task, value in (("valence", r.valence), ("arousal", r.activation), ("dominance", r.dominance))
+        if value is not None
     ]  # fmt: skip
     return rows
 
@@ -251,11 +245,3 @@ def _gaps(table: pd.DataFrame) -> list[str]:
             f"{silent} of {counted(len(table), 'turn')} have no words: their transcription lacks them."
         )
     return sentences
-
-
-def _write_beside(out: Path, annotations: list[dict], kept: set[str], check: SelfCheck) -> None:
-    """The annotations of the corpus's own turns, and the self-check's table."""
-    table = pd.DataFrame([row for row in annotations if row["id"] in kept], columns=list(ANNOTATION_TYPES))
-    with replacing(out / ANNOTATIONS) as temporary:
-        table.astype(ANNOTATION_TYPES).to_parquet(temporary, index=False)
-    write_csv(out / COUNTS, check.table)

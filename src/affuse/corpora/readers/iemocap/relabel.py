@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from affuse.corpora.corpus import Corpus
+from affuse.corpora.corpus_files import ANNOTATIONS
 from affuse.corpora.label_protocol import LabelProtocol
 from affuse.corpora.readers.iemocap.evaluation import Vote
 from affuse.corpora.readers.iemocap.labels import label_turn, takes
 from affuse.corpora.readers.iemocap.names import parse_turn
-from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
 from affuse.errors import AffuseError
 
 
@@ -19,6 +19,7 @@ def has_votes(corpus: Corpus) -> bool:
         corpus.folder is not None
         and (corpus.folder / ANNOTATIONS).is_file()
         and "emotion_raw" in corpus.table.columns
+        and any(parse_turn(id) for id in corpus.table["id"])  # another release's codes are not these
     )
 
 
@@ -58,8 +59,15 @@ def relabel_votes(corpus: Corpus, rule: LabelProtocol) -> Corpus:
     spaces = corpus.info.label_spaces | {"emotion": rule.label_space}
     same = spaces == corpus.info.label_spaces and _labels(table) == _labels(corpus.table)
     ceilings = corpus.info.ceilings if same else {}
-    info = corpus.info.model_copy(update={"label_spaces": spaces, "ceilings": ceilings})
-    return Corpus(table, info, corpus.folder)
+    votes = corpus.info.vote_labels | {"emotion": dict[str, str | None](rule.codes)}
+    changes = {
+        "label_spaces": spaces,
+        "vote_labels": votes,
+        "ceilings": ceilings,
+        # ratings do not depend on the rule, but all turns must be there
+        "rating_ceilings": corpus.info.rating_ceilings if rule.keep_unlabelled else {},
+    }
+    return corpus.altered(table, corpus.info.model_copy(update=changes))
 
 
 def _labels(table: pd.DataFrame) -> dict[str, str]:
@@ -69,18 +77,13 @@ def _labels(table: pd.DataFrame) -> dict[str, str]:
 
 def _read_votes(corpus: Corpus) -> dict[str, list[Vote]]:
     """Every annotator's votes by id, in the order of the release."""
-    assert corpus.folder is not None
-    try:
-        rows = pd.read_parquet(corpus.folder / ANNOTATIONS)
-        rows = rows[rows["kind"] == "categorical"]
-        labels: dict[str, dict[str, list[str]]] = {}
-        for id, annotator, label in zip(rows["id"], rows["annotator"], rows["label"], strict=True):
-            labels.setdefault(id, {}).setdefault(annotator, []).append(label)
-        return {
-            id: [Vote(annotator, tuple(names), "") for annotator, names in of_turn.items()]
-            for id, of_turn in labels.items()
-        }
-    except Exception as error:  # pyarrow raises several kinds for a damaged file
-        raise AffuseError(
-            f"{corpus.folder / ANNOTATIONS} cannot be read ({' '.join(str(error).split())}); prepare the corpus again."
-        ) from None
+    rows = corpus.annotations
+    assert rows is not None
+    rows = rows[(rows["task"] == "emotion") & rows["label"].notna()]
+    labels: dict[str, dict[str, list[str]]] = {}
+    for id, annotator, label in zip(rows["id"], rows["annotator"], rows["label"], strict=True):
+        labels.setdefault(id, {}).setdefault(annotator, []).append(label)
+    return {
+        id: [Vote(annotator, tuple(names), "") for annotator, names in of_turn.items()]
+        for id, of_turn in labels.items()
+    }

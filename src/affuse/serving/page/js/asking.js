@@ -1,6 +1,7 @@
 /** The form beside the clip: models, words, classes and the rest, as the service's fields. */
 
 import { fill, find, make } from "./dom.js";
+import { tasksOf } from "./looks.js";
 
 const NUMBERS = ["unsure", "window", "channel", "track"];
 
@@ -34,9 +35,12 @@ export class Asking {
     this.showWhatAnyReads();
     find("model-told").textContent = `Reads ${Object.keys(model.modalities).join(", ")}. ${model.warning || ""}`.trim();
     find("window").placeholder = `${model.window}`;
+    const classes = classesOf(model);
+    find("classes-field").hidden = find("unsure-field").hidden = !classes.length;
+    find("values-field").hidden = !classes.length || !Object.keys(model.ranges).length;
     fill(
       find("classes"),
-      ...model.tasks[mainTask(model)].map((/** @type {string} */ name) =>
+      ...classes.map((/** @type {string} */ name) =>
         make("label", { class: "check" }, make("input", { type: "checkbox", value: name, checked: true }), name)),
     );
   }
@@ -55,7 +59,7 @@ export class Asking {
   /** What is wrong with it, or "". @returns {string} */
   get fault() {
     for (const name of NUMBERS) if (!find(name).validity.valid) return `"${find(name).labels[0].textContent.trim()}" takes a number within its bounds.`;
-    if (this.boxes.filter(box => box.checked).length < 2) return "Leave at least two classes: among one there is nothing to tell.";
+    if (this.boxes.length && this.boxes.filter(box => box.checked).length < 2) return "Leave at least two classes: among one there is nothing to tell.";
     return "";
   }
 
@@ -63,16 +67,19 @@ export class Asking {
   form(clip, model) {
     const form = new FormData();
     form.set("model", model.name);
-    const told = Object.keys(model.tasks).filter(task => task !== "gender" || find("gender").checked);
-    form.set("tasks", (told.length ? told : Object.keys(model.tasks)).join(","));
+    const tasks = tasksOf(model.tasks, model.ranges);
+    const told = tasks.filter(task => task !== "gender" || find("gender").checked);
+    form.set("tasks", (told.length ? told : tasks).join(","));
+    if (find("values").checked && Object.keys(model.ranges).length) form.set("values", "true");
     const text = find("text").value.trim();
     if (text) form.set("text", text);
     else if (model.recogniser) form.set("asr", String(find("asr").checked));
     if (!find("vad").checked) form.set("vad", "false");
-    for (const field of NUMBERS) if (find(field).value) form.set(field, find(field).value);
+    for (const field of NUMBERS)
+      if (find(field).value && (field !== "unsure" || Object.keys(model.tasks).length)) form.set(field, find(field).value);
     if (sees(model) && find("face").value) form.set("face", find("face").value);
     const unwanted = this.boxes.filter(box => !box.checked).map(box => box.value);
-    const classes = model.tasks[mainTask(model)];
+    const classes = classesOf(model);
     // the other model may know other classes: of its own, those that were not taken out
     if (classes.some((/** @type {string} */ one) => unwanted.includes(one)))
       form.set("classes", classes.filter((/** @type {string} */ one) => !unwanted.includes(one)).join(","));
@@ -86,8 +93,8 @@ function sees(model) {
   return Object.values(model.modalities).includes("video");
 }
 
-/** The task whose classes can be chosen. @param {any} model @returns {string} */
-function mainTask(model) {
+/** Those that can be chosen: of the first task but gender; none of a model that tells ratings alone. @param {any} model @returns {string[]} */
+function classesOf(model) {
   const tasks = Object.keys(model.tasks);
-  return /** @type {string} */ (tasks.find(name => name !== "gender") || tasks[0]);
+  return model.tasks[tasks.find(name => name !== "gender") || tasks[0]] || [];
 }

@@ -3,7 +3,7 @@
 import { subprotocols } from "./api.js";
 import { Camera } from "./camera.js";
 import { clock, fill, find, make } from "./dom.js";
-import { colourOf, say } from "./looks.js";
+import { colourOf, say, sayValue } from "./looks.js";
 import { deviceProblem, levelOf, Microphone } from "./microphone.js";
 import { pcm } from "./wav.js";
 
@@ -61,6 +61,7 @@ class Live {
   /** @param {any} model @param {boolean} watches @param {(sentence: string) => void} ended */
   constructor(model, watches, ended) {
     this.model = model;
+    this.ranges = model.ranges;
     this.ended = ended;
     this.list = find("live-segments");
     /** @type {Element[]} */
@@ -182,9 +183,10 @@ class Live {
   /** @param {any} segment @param {boolean} final */
   line(segment, final) {
     const tasks = Object.keys(segment).filter(name => segment[name]?.label);
-    const said = tasks.map(task => say(segment[task])).join(", ");
-    const swatch = make("span", { class: "swatch" });
-    swatch.style.background = colourOf(segment[tasks[0]].label, Object.keys(segment[tasks[0]].probabilities));
+    const ratings = Object.entries(this.ranges).filter(([task]) => task in segment).map(([task, range]) => sayValue(task, segment[task], range));
+    const said = [...tasks.map(task => say(segment[task])), ...ratings].join(", ");
+    const swatch = tasks.length ? make("span", { class: "swatch" }) : null;
+    if (swatch) swatch.style.background = colourOf(segment[tasks[0]].label, Object.keys(segment[tasks[0]].probabilities));
     const words = segment.text ? make("span", { class: "soft" }, ` “${segment.text}”`) : null;
     return make("li", { class: final ? null : "partial" }, make("span", {}, `${clock(segment.start)} – ${clock(segment.end)}`), make("span", {}, swatch, `${said}${final ? "" : " …"}`, words));
   }
