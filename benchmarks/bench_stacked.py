@@ -1,11 +1,11 @@
 """Stacked training against a plain loop over cells (Lightning, one run after another), in one process.
 
 Networks: SERVER and 3M-SER at the papers' sizes on random features, at EmoDB's size (339 utterances) and IEMOCAP's
-(5,531). A cell is one run of 250 epochs with everything around it: first files, training, predictions, last files. Its
-cost is reckoned from two trainings of few epochs, so that what is paid once and what is paid per epoch are kept apart.
-Figures are of processor time of one thread, unless they say otherwise.
+(5,531), and SERVER with two ratings beside emotion. A cell is one run of 250 epochs with everything around it: first
+files, training, predictions, last files. Its cost is reckoned from two trainings of few epochs, so that what is paid
+once and what is paid per epoch are kept apart. Figures are of processor time of one thread, unless they say otherwise.
 
-    python benchmarks/bench_stacked.py [--quick]
+    python benchmarks/bench_stacked.py [--quick] [--only ratings]
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from affuse.training.variants import Variant
 
 LABELS = ("anger", "happiness", "sadness", "neutral")
 EPOCHS, FOLDS, SEEDS = 250, 5, 5  # of the whole grid
+RATINGS = [f"tasks.{task}={{kind: regression, range: [1, 5]}}" for task in ("valence", "arousal")]
 WORDS, PATCHES = 10, 4  # median of IEMOCAP's utterances
 
 
@@ -79,6 +80,7 @@ def experiment(recipe: Recipe, utterances: int) -> Experiment:
     table = pd.DataFrame({
         "id": ids, "text": "x", "session": [str(i % FOLDS) for i in range(utterances)],
         "speaker": [str(i % (2 * FOLDS)) for i in range(utterances)], "emotion": [LABELS[i] for i in label],
+        "valence": 1 + label, "arousal": random.uniform(1, 5, utterances).round(2),
     })  # fmt: skip
     info = CorpusInfo(name="random", generated=True, media_root=".", label_spaces={"emotion": list(LABELS)})
     corpus = Corpus(table, info)
@@ -118,12 +120,12 @@ def reckon(train: Callable[[int], None], cells: int, few: int, more: int, clock:
     return Cost(max(0.0, taken[0] - few * epoch), epoch)
 
 
-def recipe_of(name: str) -> Recipe:
-    """The packaged recipe on features that are there already."""
+def recipe_of(name: str, tasks: Sequence[str] = ()) -> Recipe:
+    """The packaged recipe on features that are there already, with further tasks."""
     read = "{{encoder: precomputed, standardise: false, options: {{name: {}, width: {}}}}}"
     return Recipe.load(name, [
         f"modalities.text={read.format('text', 768)}", f"modalities.audio={read.format('audio', 128)}",
-        "protocol={kind: leave_one_group_out, by: session, validation: {groups: 1}}",
+        "protocol={kind: leave_one_group_out, by: session, validation: {groups: 1}}", *tasks,
     ])  # fmt: skip
 
 
@@ -182,14 +184,19 @@ def server_flop(model: Model) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer epochs and runs: seconds, rougher")
-    quick = parser.parse_args().quick
+    parser.add_argument("--only", choices=["ratings"], help="one row of the table")
+    given = parser.parse_args()
+    quick = given.quick
     torch.set_num_threads(1)
     rate = gflops()
     print(f"One core: {rate:.0f} GFLOP/s of float32 in stacked products of 32 x 768 x 128.")
-    for name, utterances, runs, few, more in (
-        ("server", 339, 75, 4, 24), ("server", 5531, 25, 1, 4), ("3m-ser", 339, 4, 1, 4), ("3m-ser", 5531, 2, 1, 2),
+    for name, tasks, utterances, runs, few, more in (
+        ("server", [], 339, 75, 4, 24), ("server", RATINGS, 339, 75, 4, 24), ("server", [], 5531, 25, 1, 4),
+        ("3m-ser", [], 339, 4, 1, 4), ("3m-ser", [], 5531, 2, 1, 2),
     ):  # fmt: skip
-        recipe = recipe_of(name)
+        if given.only and not tasks:
+            continue
+        recipe = recipe_of(name, tasks)
         made = experiment(recipe, utterances)
         if quick:
             runs, more = min(runs, 10), few + max(1, (more - few) // 4)
@@ -200,7 +207,8 @@ def main() -> None:
         )
         side = reckon(lambda n, c=cells, m=made: stacked(m, c, n), runs, few, more, time.process_time)
         steps = -(-len(made.roles(0)["train"]) // 32)
-        print(f"\n{name}, {utterances} utterances, {steps} steps an epoch; seconds of one core")
+        beside = " with valence and arousal" if tasks else ""
+        print(f"\n{name}{beside}, {utterances} utterances, {steps} steps an epoch; seconds of one core")
         print(
             f"  one by one (baseline): {loop.epoch:9.4f} an epoch, {loop.of(EPOCHS):8.2f} a cell of {EPOCHS} epochs"
         )
@@ -208,7 +216,7 @@ def main() -> None:
             f"  {runs} in stacks:          {side.epoch:9.4f} an epoch, {side.of(EPOCHS):8.2f} a cell,"
             f" {loop.of(EPOCHS) / side.of(EPOCHS):6.1f} x the baseline; {1e3 * side.epoch / steps:.3f} ms a step"
         )
-        if name == "server":
+        if name == "server" and not tasks:
             bound = server_flop(Model(recipe, made.labelled.spaces)) / rate / 1e9
             grid = len(LOSSES) * FOLDS * SEEDS
             print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +39,17 @@ SMALL = [
 ]
 SEQUENCES = [*SMALL, "fusion.options.heads=4"]
 BOTH_TASKS = "tasks.gender.loss=cross_entropy"
+RATED = {  # means of what nobody felt, from 1 to 5
+    "valence": {"anger": 1.6, "sadness": 2.4, "neutral": 3.4},
+    "arousal": {"anger": 4.1, "sadness": 1.9, "neutral": 2.5},
+}
+
+MOODS = {"anger": "angry;tense", "sadness": "sad", "neutral": ";"}  # several labels at once, or none of them
+
+
+def rated(loss: Mapping[str, str]) -> list[str]:
+    """Tasks of kind regression with their losses, as settings."""
+    return [f"tasks.{task}={{kind: regression, range: [1, 5], loss: {one}}}" for task, one in loss.items()]
 
 
 class Place(NamedTuple):
@@ -57,9 +68,16 @@ class Place(NamedTuple):
 
 
 def make_place(folder: Path) -> Place:
-    """36 utterances of six speakers; a third without gender, some without words or without voice."""
+    """36 utterances of six speakers; a third without gender, some without words, without voice or without ratings."""
     corpus = make_corpus(folder, speakers=6, each=2)
     table = corpus.table.copy()
+    random = np.random.default_rng(1)
+    for task, scale in RATED.items():
+        table[task] = table["emotion"].map(scale).astype(float) + random.normal(0, 0.2, len(table)).round(2)
+    table.loc[2::5, "valence"] = np.nan
+    table.loc[:1, "arousal"] = np.nan
+    table["moods"] = table["emotion"].map(MOODS)
+    table.loc[3::7, "moods"] = None
     table.loc[::3, "gender"] = None
     table.loc[4::9, "emotion"] = None
     table.loc[::5, "text"] = None
@@ -134,7 +152,12 @@ def assert_close(folder: Path, rtol: float = 1e-5, atol: float = 1e-6, tables: b
     if tables:
         first, second = (pd.read_csv(folder / name / "predictions.csv") for name in ("stacked", "lightning"))
         assert first[["id", "role"]].equals(second[["id", "role"]])
-        for name in first.filter(like="_p_").columns:
+        assert all(first[task].equals(second[task]) for task in ("moods", "moods_predicted") if task in first)
+        numbers = [
+            *first.filter(like="_p_").columns,
+            *(f"{task}_predicted" for task in RATED if task in first),
+        ]
+        for name in numbers:
             np.testing.assert_allclose(first[name], second[name], 10 * rtol, 10 * atol, err_msg=name)
     return pd.read_csv(folder / "stacked" / "metrics.csv")
 

@@ -120,9 +120,8 @@ def _check(func: Any, tensors: list[Tensor], args: Any) -> None:
         return
     strangers = [one for one in tensors if not isinstance(one, Elsewhere)]
     assert not any(one.is_meta for one in strangers), f"{func} was given a tensor without numbers."
-    if func.overloadpacket in (torch.ops.aten.index, torch.ops.aten.index_put_) and isinstance(
-        args[0], Elsewhere
-    ):
+    by_places = (torch.ops.aten.index, torch.ops.aten.index_put, torch.ops.aten.index_put_)
+    if func.overloadpacket in by_places and isinstance(args[0], Elsewhere):
         return
     listed = "foreach" in str(func) or "fused" in str(func)  # torch looks at these only where they run
     bad = [one for one in strangers if one.dim() or listed]

@@ -29,7 +29,8 @@ def prepare(
     """Read a release, or a table of your own, into a corpus folder.
 
     Args:
-        reader: "iemocap", "emodb", "ravdess", "cremad", "meld", "csv" or another of ``affuse.list_parts("corpora")``.
+        reader: "iemocap", "emodb", "ravdess", "cremad", "meld", "goemotions", "csv" or another of
+            ``affuse.list_parts("corpora")``.
         source: Where the release or the table lies; None for "generated", which makes its own.
         out: The corpus folder.
         overwrite: Replace a corpus that was edited since, or files that affuse did not write.

@@ -22,6 +22,7 @@ ABOUT = {
     "ravdess": "RAVDESS: its files at any folder depth (wav, flac, mp4), or the CSV beside them.",
     "cremad": "CREMA-D: its files at any folder depth (wav, mp3, flv), with the votes of its raters.",
     "meld": "MELD: its CSV files, and its mp4 clips where they lie beside them, at any folder depth.",
+    "goemotions": "GoEmotions: its TSV files and the names of its labels, at any folder depth.",
     "generated": "A corpus made by a program, in IEMOCAP's layout and with known ceilings: for the demo and for tests.",
 }
 

@@ -1,4 +1,4 @@
-"""ACC and BACC of many runs at once, on the device that their answers are on.
+"""ACC and BACC, or CCC, of many runs at once, on the device that their answers are on.
 
 Shapes: r runs, n utterances, c classes.
 """
@@ -49,3 +49,34 @@ def score_runs(predicted: Tensor, labels: Tensor, classes: int) -> RunScores:
     recall_cr = (right_cr.double() / support_cr).masked_fill(~occurs_cr, 0.0)
     bacc_r = recall_cr.cumsum(0)[-1] / occurs_cr.sum(0)
     return RunScores(right_cr.sum(0).double() / support_cr.sum(0), bacc_r)
+
+
+def score_ratings(answers: Tensor, ratings: Tensor) -> Tensor:
+    """CCC of each run, as ``dimensions.measure_ratings`` has it for one.
+
+    Sums are added utterance by utterance, so that neither the runs beside a run nor the blanks that fill up its row
+    change a bit of them.
+
+    Args:
+        answers: (runs, utterances) floating; what stands at a blank does not matter.
+        ratings: (runs, utterances) floating, NaN where blank; utterances that a run does not have are blanks too.
+
+    Returns:
+        (runs,) float64, -1 to 1; NaN where the run has no rating, or its ratings and answers are all one number.
+
+    Examples:
+        >>> ratings = torch.tensor([[1.0, 2.0, 3.0], [1.0, 3.0, torch.nan]])
+        >>> answers = torch.tensor([[2.0, 3.0, 4.0], [3.0, 1.0, 9.0]])
+        >>> score_ratings(answers, ratings).round(decimals=3).tolist()
+        [0.571, -1.0]
+    """
+    rated = ~ratings.isnan()
+    n = rated.sum(1)
+
+    def mean(values: Tensor) -> Tensor:
+        return torch.where(rated, values, 0.0).cumsum(1)[:, -1:] / n[:, None]
+
+    x, y = answers.double(), ratings.double()
+    dx, dy = x - mean(x), y - mean(y)
+    shift = mean(x) - mean(y)
+    return (2 * mean(dx * dy) / (mean(dx.square()) + mean(dy.square()) + shift.square())).squeeze(1)

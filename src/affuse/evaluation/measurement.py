@@ -14,7 +14,8 @@ from affuse.evaluation.calibration import (
 )
 from affuse.evaluation.dimensions import undefined_in_words
 from affuse.evaluation.groups import GROUPINGS, grouped
-from affuse.evaluation.intervals import speakers_in_words
+from affuse.evaluation.intervals import Interval, speakers_in_words, speakers_of
+from affuse.evaluation.label_sets import LABEL_SET_METRICS, f1_interval, has_set, measure_label_sets
 from affuse.evaluation.measures import ClassMeasure, Measure, measures_of
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table
@@ -25,8 +26,9 @@ class Measurement:
     """What ``measure_predictions`` found; shares are 0 to 1.
 
     Args:
-        metrics: task, metric (acc, bacc, macro_f1, weighted_f1; of a regression ccc, pearson, rmse, mae), value, low,
-            high (95 % over speakers, but of F1 scores; else NaN), n (utterances), speakers.
+        metrics: task, metric (acc, bacc, macro_f1, weighted_f1; of a regression ccc, pearson, rmse, mae; of several
+            labels at once macro_f1, micro_f1, map, and ``f1 <label>`` of each), value, low, high (95 % over speakers,
+            but of F1 scores of classes, mAP and single labels; else NaN), n (utterances), speakers.
         recalls: task, class, n, recall, and how many were called each class: ``called <class>``.
         groups: task, grouping (gender, dialog type), group, metric (acc, bacc; ccc, rmse), value, low, high, n,
             speakers, p. Of two groups also their difference, which alone has a p value. Without lines where no group is
@@ -47,6 +49,7 @@ def measure_predictions(
     spaces: Mapping[str, Sequence[str]],
     utterances: pd.DataFrame,
     dimensions: Sequence[str] = (),
+    label_sets: Mapping[str, Sequence[str]] | None = None,
 ) -> Measurement:
     """Measure every task that some row of a prediction table has the label of.
 
@@ -56,6 +59,7 @@ def measure_predictions(
         utterances: Indexed by utterance id: ``speaker`` (null where unknown) and, where known, ``gender`` and
             ``scenario``.
         dimensions: The regressions.
+        label_sets: Task -> its labels, of the tasks of several labels at once.
 
     Examples:
         >>> predictions = pd.DataFrame({
@@ -87,6 +91,9 @@ def measure_predictions(
             calibration.append(_calibration(task, found, predictions, measure.space))
         elif text := undefined_in_words(predictions, task):
             notes.append(text)
+    for task, labels in (label_sets or {}).items():
+        if has_set(predictions, task).any():
+            metrics += _of_sets(task, predictions, labels, speakers)
     return Measurement(
         metrics=pd.DataFrame(metrics),
         recalls=pd.DataFrame(recalls),
@@ -103,6 +110,35 @@ def _metrics(measure: Measure, predictions: pd.DataFrame, speakers: pd.Series) -
         _, low, high = measure.interval(sums, name)
         line = {"task": measure.task, "metric": name, "value": value, "low": low, "high": high}
         lines.append({**line, "n": n, "speakers": len(sums)})
+    return lines
+
+
+def _of_sets(
+    task: str, predictions: pd.DataFrame, labels: Sequence[str], speakers: pd.Series
+) -> list[dict[str, object]]:
+    found = measure_label_sets(predictions, task, labels)
+    count = speakers_of(predictions["id"][has_set(predictions, task)], speakers).nunique()
+    unknown = Interval(float("nan"), float("nan"), float("nan"))
+    lines: list[dict[str, object]] = []
+    for name in LABEL_SET_METRICS:
+        ends = unknown if name == "map" else f1_interval(predictions, task, labels, speakers, name)
+        line = {
+            "task": task,
+            "metric": name,
+            "value": getattr(found, name),
+            "low": ends.low,
+            "high": ends.high,
+        }
+        lines.append({**line, "n": found.n, "speakers": count})
+    for label, value in found.f1.items():
+        line = {
+            "task": task,
+            "metric": f"f1 {label}",
+            "value": value,
+            "low": unknown.low,
+            "high": unknown.high,
+        }
+        lines.append({**line, "n": found.support[label], "speakers": count})
     return lines
 
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from affuse.evaluation.label_sets import SetAnswers
 from affuse.evaluation.metrics import Metrics, measure
+from affuse.evaluation.soft import SoftMetrics, measure_soft
 
 
 def prediction_table(
@@ -18,6 +20,8 @@ def prediction_table(
     labels: Mapping[str, np.ndarray],
     spaces: Mapping[str, Sequence[str]],
     ratings: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
+    sets: Mapping[str, SetAnswers] | None = None,
+    shares: Mapping[str, np.ndarray] | None = None,
 ) -> pd.DataFrame:
     """The table of a model's answers.
 
@@ -29,10 +33,13 @@ def prediction_table(
         labels: Task -> (n,) class indices, below 0 where blank.
         spaces: Task -> its classes, in order.
         ratings: Regression -> (n,) ratings, NaN where blank, and (n,) answers.
+        sets: Task of several labels -> its answers.
+        shares: Task that learns votes -> (n, classes) their shares, NaN where there are none.
 
     Returns:
         Columns id, role, fold; per task <task> (true label or blank), <task>_predicted, <task>_p_<class> (six
-        decimals); per regression <task> (rating or NaN), <task>_predicted (six decimals).
+        decimals); per regression <task> (rating or NaN), <task>_predicted (six decimals); per task of several
+        labels the columns of ``SetAnswers.columns``; per task that learns votes <task>_votes_<class> (six decimals).
 
     Examples:
         >>> probabilities, labels = {"t": np.array([[0.9, 0.1]])}, {"t": np.array([1])}
@@ -50,6 +57,11 @@ def prediction_table(
     for task, (rated, answers) in (ratings or {}).items():
         columns[task] = rated.astype(np.float64).round(6)
         columns[f"{task}_predicted"] = answers.astype(np.float64).round(6)
+    for task, one in (sets or {}).items():
+        columns |= one.columns(task)
+    for task, rows in (shares or {}).items():
+        for i, name in enumerate(spaces[task]):
+            columns[f"{task}_votes_{name}"] = rows[:, i].astype(np.float64).round(6)
     return pd.DataFrame(columns)
 
 
@@ -72,6 +84,23 @@ def measure_table(table: pd.DataFrame, task: str, space: Sequence[str], role: st
     """
     labels, predicted = np.array(_pairs(table, task, space, role), dtype=int).reshape(-1, 2).T
     return measure(labels, predicted, space)
+
+
+def measure_votes(table: pd.DataFrame, task: str, space: Sequence[str]) -> SoftMetrics | None:
+    """How well probabilities agree with the votes of a prediction table; None where no row has any.
+
+    Args:
+        table: See ``prediction_table``.
+        task: For example "emotion".
+        space: The classes, in order.
+    """
+    names = [f"{task}_votes_{label}" for label in space]
+    if not set(names) <= set(table.columns):
+        return None
+    votes = table[names].to_numpy(float)
+    if np.isnan(votes).all():
+        return None
+    return measure_soft(votes, table[[f"{task}_p_{label}" for label in space]].to_numpy(float))
 
 
 def _pairs(table: pd.DataFrame, task: str, space: Sequence[str], role: str | None) -> list[tuple[int, int]]:

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 
 from affuse.parts.options import Checked, Options
 from affuse.sequence import FeatureSequence
@@ -60,6 +61,18 @@ class Opinions(NamedTuple):
             return head(self.embeddings[0]).squeeze(-1)
         told = torch.stack([head(embedding).squeeze(-1) for embedding in self.embeddings], dim=-1)
         return (self.log_weights.exp() * told).sum(dim=-1)
+
+    def label_logits(self, head: Callable[[Tensor], Tensor]) -> Tensor:
+        """The head's logit of each of several labels, (batch, labels).
+
+        Of several opinions the logit of p = sum_o w_o sigmoid(head(e_o)), the weighted mean of their probabilities.
+        """
+        if self.log_weights is None:
+            return head(self.embeddings[0])
+        told_bol = torch.stack([head(embedding) for embedding in self.embeddings], dim=-2)
+        weights = self.log_weights[..., None]
+        there, absent = ((weights + logsigmoid(sign * told_bol)).logsumexp(dim=-2) for sign in (1, -1))
+        return there - absent
 
 
 class Fusion(Checked, nn.Module, ABC):

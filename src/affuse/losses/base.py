@@ -12,25 +12,46 @@ from torch import Tensor, nn
 from affuse.parts.options import Checked
 
 Reduction = Literal["mean", "sum", "none"]
-Kind = Literal["classes", "regression"]
+Kind = Literal["classes", "regression", "multilabel", "distribution"]
 Classes = Annotated[int, Field(ge=2)]
 Width = Annotated[int, Field(ge=1)]
 
 
-def known(labels: Tensor) -> Tensor:
-    """Which labels are there: class indices from 0, and ratings that are not NaN.
+def known(labels: Tensor, dims: int | None = None) -> Tensor:
+    """Which labels are there: class indices from 0, and numbers that are not NaN.
 
     Args:
-        labels: (...) int64 class indices, below 0 where blank, or floating ratings, NaN where blank.
+        labels: int64 class indices, below 0 where blank; floating ratings, NaN where blank; or floating rows, such as
+            0 or 1 for each of several labels, of NaN alone where blank.
+        dims: How many dimensions count utterances: 1 of a batch, 2 of the batches of several runs. What is behind them
+            is a row of one utterance. None: all of them.
 
     Returns:
-        (...) bool.
+        (...) bool of these dimensions.
 
     Examples:
         >>> known(torch.tensor([0, -1])).tolist(), known(torch.tensor([-0.5, float("nan")])).tolist()
         ([True, False], [True, False])
+        >>> known(torch.tensor([[0.0, 1.0], [float("nan")] * 2]), dims=1).tolist()
+        [True, False]
     """
-    return ~labels.isnan() if labels.is_floating_point() else labels >= 0
+    there = ~labels.isnan() if labels.is_floating_point() else labels >= 0
+    return there if dims in (None, labels.dim()) else there.all(dim=-1)
+
+
+def blanked(labels: Tensor, there: Tensor) -> Tensor:
+    """Labels of which some are blank; see ``known``.
+
+    Args:
+        labels: See ``known``.
+        there: (...) bool, False where the label, or the row, is to be blank.
+
+    Examples:
+        >>> blanked(torch.tensor([0, 1]), torch.tensor([True, False])).tolist()
+        [0, -1]
+    """
+    there = there if labels.dim() == there.dim() else there[..., None]
+    return torch.where(there, labels, torch.nan if labels.is_floating_point() else -1)
 
 
 class TaskLoss(Checked, nn.Module, ABC):
@@ -52,8 +73,9 @@ class TaskLoss(Checked, nn.Module, ABC):
         AffuseError: An argument that is missing, unknown, of the wrong kind or out of its range.
 
     Attributes:
-        fits: The kind of task that it trains: "classes" (labels are class indices) or "regression" (labels are ratings
-            in units of half their range, see ``DimensionLoss``).
+        fits: The kind of task that it trains: "classes" (labels are class indices), "regression" (labels are ratings
+            in units of half their range, see ``DimensionLoss``), "multilabel" (labels are rows of 0 and 1) or
+            "distribution" (labels are rows of votes' shares).
         reads_logits: True where the loss trains the classifier that gives the logits.
         stacks: True where ``total`` takes any number of dimensions in front of n, and parameters with the same ones:
             the loss of several runs at once. ``training.stacked`` maps a loss without it over the runs (torch.vmap).
@@ -88,6 +110,7 @@ class TaskLoss(Checked, nn.Module, ABC):
             logits: (n, classes).
             embedding: (n, dim).
             labels: (n,) int64, from 0. An utterance without a label may come as one of class 0; its value is not used.
+                Ratings are (n,) floating, rows (n, classes) floating.
 
         Returns:
             (n,).
@@ -99,20 +122,21 @@ class TaskLoss(Checked, nn.Module, ABC):
         Args:
             logits: (n, classes).
             embedding: (n, dim).
-            labels: (n,) int64, below 0 where blank; ratings are floating, NaN where blank.
+            labels: (n,) int64, below 0 where blank; ratings (n,) and rows (n, classes) are floating, NaN where blank.
 
         Returns:
             A scalar, or (labelled,) with reduction "none".
         """
-        labelled = known(labels)
+        labelled = known(labels, logits.dim() - 1)
         if self.reduction == "none":
             return self.per_utterance(logits[labelled], embedding[labelled], labels[labelled])
         return self.reduced(logits, embedding, labels)
 
     def reduced(self, logits: Tensor, embedding: Tensor, labels: Tensor) -> Tensor:
         """``forward`` for "mean" and "sum", where ``stacks`` is true also of runs: (runs, n, ...) -> (runs,)."""
-        labelled = known(labels)
-        total = self.total(logits, embedding, torch.where(labelled, labels, 0), labelled)
+        labelled = known(labels, logits.dim() - 1)
+        there = labelled if labels.dim() == labelled.dim() else labelled[..., None]
+        total = self.total(logits, embedding, torch.where(there, labels, 0), labelled)
         return total / labelled.sum(-1).clamp_min(1) if self.reduction == "mean" else total
 
     def total(self, logits: Tensor, embedding: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:

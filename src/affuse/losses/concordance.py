@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -34,6 +36,8 @@ class ConcordanceLoss(DimensionLoss):
         >>> [round(loss(x[:, None], embedding, ratings).item(), 4) for x in (ratings, 0 * ratings, -ratings)]
         [0.0, 1.0, 2.0]
     """
+
+    stacks: ClassVar[bool] = True
 
     def of_ratings(self, outputs: Tensor, ratings: Tensor) -> Tensor:
         """The share of each utterance, (n,), (n,) -> (n,); their mean is 1 - CCC."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 from torch import Tensor
@@ -26,6 +26,8 @@ class SquaredErrorLoss(DimensionLoss):
         0.25
     """
 
+    stacks: ClassVar[bool] = True
+
     def of_ratings(self, outputs: Tensor, ratings: Tensor) -> Tensor:
         """The formula, (n,), (n,) -> (n,)."""
         return (outputs - ratings).square()
@@ -45,6 +47,8 @@ class AbsoluteErrorLoss(DimensionLoss):
         >>> loss(torch.zeros(3, 1), torch.zeros(3, 8), torch.tensor([0.5, -0.5, float("nan")])).item()
         0.5
     """
+
+    stacks: ClassVar[bool] = True
 
     def of_ratings(self, outputs: Tensor, ratings: Tensor) -> Tensor:
         """The formula, (n,), (n,) -> (n,)."""
@@ -66,6 +70,8 @@ class HuberLoss(DimensionLoss):
         >>> loss(torch.zeros(2, 1), torch.zeros(2, 8), torch.tensor([0.5, 1.0])).item()  # (0.125 + 0.375) / 2
         0.25
     """
+
+    stacks: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -22,8 +22,8 @@ def build(recipe: Recipe | str | Path, label_spaces: Mapping[str, Sequence[str]]
 
     Args:
         recipe: A recipe, a packaged recipe's name or a YAML file.
-        label_spaces: Task -> classes. A task may be left out where the recipe names its classes; the papers' four
-            emotions and the two genders stand in otherwise.
+        label_spaces: Task -> classes, or labels where there are several at once. A task may be left out where the
+            recipe names its classes; the papers' four emotions and the two genders stand in otherwise.
 
     Raises:
         AffuseError: For a recipe that cannot be read, an option that does not fit, and classes that nobody names.
@@ -54,7 +54,7 @@ def build(recipe: Recipe | str | Path, label_spaces: Mapping[str, Sequence[str]]
                 f"{argument('label_spaces')}: the classes of {task!r} are a list of different texts, not "
                 f"{quote(classes)}."
             )
-    for task in chosen.classified:
+    for task in (*chosen.classified, *chosen.label_sets):
         choice = chosen.tasks[task]
         known = (label_spaces or {}).get(task) or choice.classes or _USUAL.get(task)
         if known is None:

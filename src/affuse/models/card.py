@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import affuse
 from affuse.corpora.schema import CorpusInfo
-from affuse.evaluation.intervals import Interval
+from affuse.evaluation.soft import SOFT_METRICS
+from affuse.models.card_facts import CardFacts, TaskResult
 from affuse.models.defaults import TrainedOn
 from affuse.models.licences import licences_of_model
 from affuse.models.licences import verdict as licence_verdict
@@ -19,78 +19,6 @@ from affuse.models.sources import hub_id_of, source_of
 from affuse.recipe import Recipe, loss_name, packaged_recipes
 
 METRICS = {"acc": "ACC (WA)", "bacc": "BACC (UA)"}
-
-
-@dataclass(frozen=True)
-class Gap:
-    """BACC of a task by gender.
-
-    Args:
-        groups: gender -> BACC (0 to 1) and utterances.
-        interval: the largest less the smallest, with its 95 % interval; NaN where that is not known.
-    """
-
-    groups: dict[str, tuple[float, int]]
-    interval: Interval
-
-
-@dataclass(frozen=True)
-class TaskResult:
-    """A task on the test part.
-
-    Args:
-        intervals: acc and bacc (0 to 1), with their 95 % intervals over speakers.
-        recalls: class -> recall (0 to 1), NaN of a class that no utterance has.
-        gap: None where the test part has one annotated gender only, or none.
-    """
-
-    intervals: dict[str, Interval]
-    recalls: dict[str, float]
-    gap: Gap | None
-
-
-@dataclass(frozen=True)
-class RatingResult:
-    """A regression on the test part.
-
-    Args:
-        ccc: With its 95 % interval over speakers.
-        others: Pearson's correlation, RMSE and MAE by name; errors are in units of the ratings.
-    """
-
-    ccc: Interval
-    others: dict[str, float]
-
-
-@dataclass(frozen=True)
-class CardFacts:
-    """What a card says that the model itself does not know.
-
-    Args:
-        corpus: that it was trained on.
-        speakers: of the corpus, with a label.
-        parts: role -> utterances and speakers.
-        notes: what the recipe's view of the corpus changed.
-        fold: that was tested.
-        folds: how many there are.
-        stamp: "speaker-dependent" where speakers of the test part are heard in training, else "".
-        results: task -> its numbers, of the tasks that have a test label.
-        tested: what the intervals cannot know of the test speakers, in sentences.
-        training: why the numbers say little of the method, "" where the network trained.
-        ratings: regression -> its numbers, of those that have a test rating.
-    """
-
-    corpus: CorpusInfo
-    speakers: int
-    parts: dict[str, tuple[int, int]]
-    notes: list[str]
-    fold: int
-    folds: int
-    stamp: str
-    results: dict[str, TaskResult]
-    tested: list[str]
-    training: str
-    ratings: dict[str, RatingResult] = field(default_factory=dict[str, RatingResult])
 
 
 def card_text(model: Model, facts: CardFacts) -> str:
@@ -137,6 +65,14 @@ def _front_matter(model: Model, facts: CardFacts) -> str:
         for task, result in facts.ratings.items()
         if result.ccc.value == result.ccc.value
     ]  # fmt: skip
+    results += [
+        EvalResult(
+            task_type="other", task_name=f"{task} recognition", dataset_type=slug, dataset_name=info.title,
+            dataset_split="test", metric_type="f1", metric_name=f"{task} {name}", metric_value=round(one.value, 4),
+        )
+        for task, result in facts.sets.items()
+        for name, one in result.intervals.items()
+    ]  # fmt: skip
     return "---\n" + ModelCardData(
         model_name=model.recipe.name,
         library_name="affuse",
@@ -160,6 +96,8 @@ def _introduction(model: Model) -> list[str]:
              for task, space in model.label_spaces.items()]  # fmt: skip
     tasks += [f"- **{task}**: a number from {low:g} to {high:g}; loss {loss_name(recipe.tasks[task].loss)}"
               for task, (low, high) in model.dimensions.items()]  # fmt: skip
+    tasks += [f"- **{task}**: any of {', '.join(labels)}; loss {loss_name(recipe.tasks[task].loss)}"
+              for task, labels in model.label_sets.items()]  # fmt: skip
     return [
         f"# {recipe.name}",
         "",
@@ -264,8 +202,23 @@ def _results(facts: CardFacts) -> list[str]:
         span = f"{low:.3f} to {high:.3f}" if low == low else "not defined"
         lines.append(f"| {task} | CCC | {value:.3f} | {span} |")
         lines += [f"| {task} | {name} | {number:.3f} | |" for name, number in result.others.items()]
+    for task, result in facts.sets.items():
+        for name, (value, low, high) in result.intervals.items():
+            span = f"{100 * low:.1f} to {100 * high:.1f}" if low == low else "not defined"
+            lines.append(f"| {task} | {name} | {100 * value:.1f} | {span} |")
+        lines.append(f"| {task} | mAP | {100 * result.mean_precision:.1f} | |")
+    for task, found in facts.votes.items():
+        lines += [
+            f"| {task} | {title} | {getattr(found, name):.3f} | |" for name, title in SOFT_METRICS.items()
+        ]
     for note in facts.tested:
         lines += ["", note]
+    for task, found in facts.votes.items():
+        about = f"{task} learnt the shares of its raters' votes. Of answers that are the votes themselves"
+        lines += ["", f"{about}, the soft cross-entropy is {found.entropy:.3f} nats: it cannot be less."]
+    for task, result in facts.sets.items():
+        told = [f"{label} {100 * f1:.1f}" for label, f1 in result.f1.items() if f1 == f1]
+        lines += ["", f"F1 of {task}: {', '.join(told)}."]
     for task, result in facts.results.items():
         told = [f"{label} {100 * recall:.1f}" for label, recall in result.recalls.items() if recall == recall]
         lines += ["", f"Recall of {task}: {', '.join(told)}."]
@@ -288,7 +241,7 @@ def _gaps(results: Mapping[str, TaskResult]) -> list[str]:
 
 
 def _confidence(model: Model) -> list[str]:
-    """What the confidences of ``affuse predict`` are worth, task by task."""
+    """What the confidences and bands of ``affuse predict`` are worth, task by task."""
     lines = []
     for task in model.label_spaces:
         one = model.defaults.of_task(task)
@@ -301,7 +254,20 @@ def _confidence(model: Model) -> list[str]:
             else "none is called unsure"
         )
         lines.append(f"- {task}: temperature {one.temperature:.2f} {one.source}; {unsure}.")
-    few = [note for note in model.defaults.notes(model.label_spaces) if "rest on little" in note]
+    for task in model.dimensions:
+        band = model.defaults.band_of(task)
+        lines.append(f"- {task}: {band.source}.")
+    for task, labels in model.label_sets.items():
+        least = zip(labels, model.defaults.thresholds_of(task, labels), strict=True)
+        told = ", ".join(f"{label} {one:.2f}" for label, one in least)
+        how = (
+            "fitted on validation"
+            if task in model.defaults.thresholds
+            else "not fitted: there was no validation part"
+        )
+        lines.append(f"- {task}: each label is told from a probability of its own ({how}): {told}.")
+    notes = model.defaults.notes(model.label_spaces, model.dimensions)
+    few = [note for note in notes if "rest on little" in note or "may lie outside" in note]
     return ["### Confidence", "", *lines, *(["", *few] if few else []), ""]
 
 

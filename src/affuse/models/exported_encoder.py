@@ -22,7 +22,7 @@ from affuse.encoders.text import TextEncoder, TextOptions
 from affuse.errors import AffuseError, ClipError, argument
 from affuse.files import digest, file_digest
 from affuse.models.defaults import PredictionDefaults
-from affuse.recipe.dimension import refuse_dimensions
+from affuse.recipe.kinds import refuse_kinds
 from affuse.sequence import FeatureSequence
 
 _RATE = re.compile(r"sample of mono sound at (\d+) Hz")
@@ -76,12 +76,13 @@ def _read(path: Path, changed: int, size: int) -> ExportedFile:
     try:
         labels, inputs = json.loads(told["labels"]), json.loads(told["inputs"])
         modalities = json.loads(told["preprocessing"])["modalities"]
-        prediction = json.loads(told["prediction"])
-    except (KeyError, ValueError):
+        prediction = PredictionDefaults.model_validate(json.loads(told["prediction"]))
+    except (KeyError, ValueError, TypeError):
         raise AffuseError(
             f"{path} is no ONNX file that affuse wrote: its metadata say no labels or inputs."
         ) from None
-    refuse_dimensions(json.loads(told.get("ranges", "{}")), "used in an encoder's place")
+    ranges, label_sets = (json.loads(told.get(name, "{}")) for name in ("ranges", "label_sets"))
+    refuse_kinds("used in an encoder's place", regression=ranges, multilabel=label_sets)
     if len(inputs) != 1 or not next(iter(inputs.values()))["raw"]:
         has = ", ".join(f"{name} ({'raw' if one['raw'] else 'features'})" for name, one in inputs.items())
         raise AffuseError(
@@ -98,7 +99,7 @@ def _read(path: Path, changed: int, size: int) -> ExportedFile:
         )
     return ExportedFile(
         path, told.get("name", path.stem), name, kind, reading, modalities[name]["options"], labels,
-        PredictionDefaults.model_validate(prediction),
+        prediction,
     )  # fmt: skip
 
 

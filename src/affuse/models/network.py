@@ -36,12 +36,20 @@ class Output(NamedTuple):
         embedding: (batch, width), the fusion's.
         features: What the heads were computed from: tensors of the graph at which weightings may compare gradients.
         values: Task -> (batch,), of the regressions, in units of half the range from its middle.
+        label_logits: Task -> (batch, labels), of the tasks that tell several labels: a sigmoid gives the probability of
+            each.
     """
 
     logits: dict[str, Tensor]
     embedding: Tensor
     features: list[Tensor]
     values: dict[str, Tensor]
+    label_logits: dict[str, Tensor]
+
+    @property
+    def told(self) -> dict[str, Tensor]:
+        """Task -> what its loss reads, of all kinds; a regression's values are (batch,)."""
+        return {**self.logits, **self.values, **self.label_logits}
 
 
 class Model(nn.Module):
@@ -53,9 +61,13 @@ class Model(nn.Module):
 
     Args:
         recipe: Its sections modalities, fusion, head and tasks.
-        label_spaces: Task -> classes, in the order of the logits; regressions have none.
+        label_spaces: Task -> classes, or labels where there are several at once, in the order of the logits;
+            regressions have none.
 
     Attributes:
+        label_spaces: Of the tasks that tell one class.
+        label_sets: Task -> labels, of the tasks that tell several at once.
+        dimensions: Task -> scale, of the regressions.
         defaults: What prediction needs to know of the training; of an untrained network it knows nothing.
         resolved: Modality -> its encoder, frozen or not, with its checked options.
         widths: Modality -> width of the steps that the fusion reads.
@@ -69,6 +81,7 @@ class Model(nn.Module):
         self.recipe = recipe = with_absolute_paths(recipe)
         self.defaults = PredictionDefaults()  # training fills it in
         self.label_spaces = {task: list(label_spaces[task]) for task in recipe.classified}
+        self.label_sets = {task: list(label_spaces[task]) for task in recipe.label_sets}
         self.dimensions = recipe.dimensions
         self.resolved = resolve_encoders(recipe)
         self.encoders, self.standardisers, self.adapters = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
@@ -92,12 +105,22 @@ class Model(nn.Module):
             self.adapters[name] = adapter
 
     def _add_task(self, task: str, choice: Task, width: int) -> None:
-        classes = 1 if task in self.dimensions else len(self.label_spaces[task])
+        classes = 1 if task in self.dimensions else len(self.names[task])
         self.losses[task] = loss = build_loss(task, choice, classes, width)
         if loss.reads_logits:
             self.heads[task] = TaskHead(width, classes, self.recipe.head)
         elif loss.centered is None:
             raise AffuseError(f"The loss of task {task!r} trains neither a classifier nor centers.")
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks in the order in which ``fuse`` computes them, and their dropout draws: by kind."""
+        return [*self.label_spaces, *self.dimensions, *self.label_sets]
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """Task -> classes or labels, of all tasks that have some: what ``labels.json`` holds."""
+        return {**self.label_spaces, **self.label_sets}
 
     @property
     def trained_encoders(self) -> dict[str, Encoder]:
@@ -149,7 +172,8 @@ class Model(nn.Module):
         opinions = self.fusion.opinions(sequences)
         logits = {task: opinions.logits(partial(self._logits, task)) for task in self.label_spaces}
         values = {task: opinions.values(partial(self._logits, task)) for task in self.dimensions}
-        return Output(logits, opinions.embedding(), opinions.features, values)
+        several = {task: opinions.label_logits(partial(self._logits, task)) for task in self.label_sets}
+        return Output(logits, opinions.embedding(), opinions.features, values, several)
 
     def _logits(self, task: str, embedding: Tensor) -> Tensor:
         if task in self.heads:
@@ -159,8 +183,8 @@ class Model(nn.Module):
         return -0.5 * self.losses[task].centered.squared_distances(embedding)  # type: ignore[union-attr]
 
     def task_losses(self, output: Output, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Unweighted scalar loss of each task that has a label in the batch; labels: (batch,), see ``known``."""
-        found = output.logits | {task: values[..., None] for task, values in output.values.items()}
+        """Unweighted scalar loss of each task that has a label in the batch; labels: (batch, ...), see ``known``."""
+        found = output.told | {task: values[..., None] for task, values in output.values.items()}
         return {
             task: self.losses[task](found[task], output.embedding, labels[task])
             for task in self.recipe.tasks
@@ -252,23 +276,26 @@ class Model(nn.Module):
         *,
         tasks: Sequence[str] | None = None,
         partial: bool = True,
+        pictures: bool = False,
         **settings: Unpack[SettingsArguments],
     ) -> LiveStream:
-        """Predict sound while it goes on: a microphone, a call, a pipe.
+        """Predict sound while it goes on: a microphone, a call, a pipe; with a webcam's pictures, if they come too.
 
         Args:
             rate: Of the samples, in Hz.
             tasks: Those that are answered; None: all of the model's.
             partial: Tell segments too that may still change; False saves the time that they take.
-            **settings: ``window``, ``hop``, ``vad``, ``unsure``, ``classes``, ``asr``, ``device``, as of ``predict``.
-                Those of files do not go with a stream.
+            pictures: Whether ``push_picture`` will be given the speaker's pictures beside the sound.
+            **settings: ``window``, ``hop``, ``vad``, ``unsure``, ``classes``, ``asr``, ``device``, and with pictures
+                ``side``, ``face``, ``detector``, as of ``predict``. Those of files do not go with a stream.
 
         Returns:
             A ``LiveStream``: ``push`` it blocks of samples, then ``close`` it. Both return segments, each with
             ``final``: whether it may change. All final ones together are those of ``predict`` on the whole recording.
 
         Raises:
-            AffuseError: Settings that do not fit, or a model that reads pictures alone.
+            AffuseError: Settings that do not fit, a model that reads pictures alone and a stream without, or one that
+                does not read them and a stream with.
 
         Examples:
             >>> import numpy as np
@@ -283,7 +310,7 @@ class Model(nn.Module):
         from affuse.inference.live.stream import LiveStream
         from affuse.inference.settings import Settings
 
-        return LiveStream(self, rate, tasks, partial, Settings.of(settings))
+        return LiveStream(self, rate, tasks, partial, Settings.of(settings), pictures)
 
     def trainable_parameters(self) -> int:
         """Parameters that training can change, centers left out (they belong to a loss)."""

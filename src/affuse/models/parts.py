@@ -123,13 +123,13 @@ def build_loss(task: str, choice: Task, classes: int, width: int) -> WeightedSum
         kind = registry.get("losses", term.name)
         where = f"tasks.{task}.loss.{number}.options"
         options = check(registry.options("losses", term.name), term.options, where, term.name)
-        if kind.fits != choice.kind:
+        if kind.fits != choice.fits:
             others = [
-                name for name in registry.names("losses") if registry.get("losses", name).fits == choice.kind
+                name for name in registry.names("losses") if registry.get("losses", name).fits == choice.fits
             ]
             raise AffuseError(
-                f"tasks.{task}.loss.{number}: {term.name} is a loss of kind {kind.fits}, and {task} is of kind "
-                f"{choice.kind}; take one of {', '.join(others)}."
+                f"tasks.{task}.loss.{number}: {term.name} is a loss of {_of_kind(kind.fits)}, and {task} is of "
+                f"{_of_kind(choice.fits)}; take one of {', '.join(others)}."
             )
         try:
             loss = kind(classes, width, reduction=term.reduction, **arguments(kind, options))
@@ -137,6 +137,10 @@ def build_loss(task: str, choice: Task, classes: int, width: int) -> WeightedSum
             raise AffuseError(f"tasks.{task}.loss.{number}: {error}") from None
         terms.append((loss, term.weight))
     return WeightedSum(terms)
+
+
+def _of_kind(fits: str) -> str:
+    return "target: distribution" if fits == "distribution" else f"kind {fits}"
 
 
 def build_weighting(choice: WeightingChoice, tasks: list[str]) -> Weighting:

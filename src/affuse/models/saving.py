@@ -58,7 +58,7 @@ def save_model(
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
         temporary.write_bytes(save(state))
     write_text(folder / RECIPE, recipe.to_yaml())
-    write_json(folder / LABELS, model.label_spaces)
+    write_json(folder / LABELS, model.names)
     about = preprocessing(recipe, model.recipe)
     for name, modality in recipe.modalities.items():
         if modality.frozen:

@@ -21,7 +21,7 @@ from affuse.models.index import INDEX, LABELS, RECIPE, read_json
 from affuse.models.loading import inside, load_model
 from affuse.models.parts import ResolvedEncoder, resolve_encoders
 from affuse.recipe import Recipe
-from affuse.recipe.dimension import refuse_dimensions
+from affuse.recipe.kinds import refuse_kinds
 from affuse.sequence import FeatureSequence
 
 
@@ -182,7 +182,7 @@ def _about(source: str, kind: str) -> _About:
 def _read_about(folder: Path, kind: str, changed: int, size: int) -> _About:
     """Once for every state of a folder, whose index is written last."""
     recipe = inside(Recipe.load(folder / RECIPE), folder)
-    refuse_dimensions(recipe.dimensions, "used in an encoder's place")
+    refuse_kinds("used in an encoder's place", regression=recipe.dimensions, multilabel=recipe.label_sets)
     resolved = resolve_encoders(recipe)
     if [one.kind for one in resolved.values()] != [kind]:
         reads = " and ".join(f"{name} ({one.kind})" for name, one in resolved.items())

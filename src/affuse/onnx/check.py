@@ -17,7 +17,7 @@ from affuse.errors import argument
 from affuse.evaluation.metrics import measure
 from affuse.media.mel import RATE
 from affuse.onnx.onnx_file import MASK, Inputs, export_onnx, port_of, quantise
-from affuse.recipe.dimension import refuse_dimensions
+from affuse.recipe.kinds import refuse_kinds
 from affuse.sequence import FeatureSequence, pad
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def measure_export(
     from affuse.training.data import batches
     from affuse.training.runfolder import SPLIT
 
-    refuse_dimensions(model.dimensions, "measured as ONNX")
+    refuse_kinds("measured as ONNX", regression=model.dimensions, multilabel=model.label_sets)
     clips = _open_clips(model, corpus, cache, progress, inputs, split)
     if split is None and model.defaults.seen is None:
         progress.say(

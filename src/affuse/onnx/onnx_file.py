@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch._dynamo import config as dynamo
 
 import affuse
 from affuse.encoders.base import Reading
@@ -55,11 +56,12 @@ class ExportedNetwork(nn.Module):
         self.output_names = [
             *(f"logits_{task}" for task in model.label_spaces),
             *(f"value_{task}" for task in model.dimensions),
+            *(f"labels_{task}" for task in model.label_sets),
             "embedding",
         ]
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Values and mask of each modality -> logits or values of each task, and the embedding."""
+        """Values and mask of each modality -> logits, values or probabilities of each task, and the embedding."""
         clips = {}
         for name, values, mask in zip(self.modalities, inputs[::2], inputs[1::2], strict=True):
             # a caller's padding may hold anything, even NaN
@@ -71,7 +73,8 @@ class ExportedNetwork(nn.Module):
             scale.from_unit(output.values[task]).clamp(scale.low, scale.high)
             for task, scale in self.model.dimensions.items()
         ]
-        return (*output.logits.values(), *values, output.embedding)
+        several = [logits.sigmoid() for logits in output.label_logits.values()]
+        return (*output.logits.values(), *values, *several, output.embedding)
 
 
 def export_onnx(model: Model, path: str | Path, *, inputs: Inputs = "features", int8: bool = False) -> Path:
@@ -85,10 +88,11 @@ def export_onnx(model: Model, path: str | Path, *, inputs: Inputs = "features", 
 
     Inputs, for each modality: ``<name>`` (batch, <name>_steps, ...), and ``<name>_mask`` (batch, <name>_steps) bool,
     True on real steps, which come first; a row that is False throughout is a missing modality. Outputs:
-    ``logits_<task>`` (batch, classes), of a regression ``value_<task>`` (batch,) within its range, and ``embedding``.
-    The metadata hold, as JSON, ``labels`` (task -> classes), ``ranges`` (regression -> lowest and highest value; left
-    out where there is none), ``inputs`` (dtype, shape and meaning of a step, and the least number of steps) and
-    ``preprocessing``.
+    ``logits_<task>`` (batch, classes), of a regression ``value_<task>`` (batch,) within its range, of several labels at
+    once ``labels_<task>`` (batch, labels), the probability of each, and ``embedding``. The metadata hold, as JSON,
+    ``labels`` (task -> classes), ``ranges`` (regression -> lowest and highest value) and ``label_sets`` (task ->
+    labels) where there are such tasks, ``prediction`` (the labels' ``thresholds`` are there), ``inputs`` (dtype, shape
+    and meaning of a step, and the least number of steps) and ``preprocessing``.
 
     Raises AffuseError where an encoder cannot be exported or is too large for one file, or the packages of
     ``affuse[export]`` are missing.
@@ -143,6 +147,8 @@ def metadata(model: Model, ports: Mapping[str, Port]) -> dict[str, str]:
     }
     if model.dimensions:
         known["ranges"] = {task: list(scale) for task, scale in model.dimensions.items()}
+    if model.label_sets:
+        known["label_sets"] = model.label_sets
     for about in known["preprocessing"]["modalities"].values():  # names, not this machine's folders
         about["options"] = {
             key: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
@@ -211,7 +217,7 @@ def _trace(network: ExportedNetwork, ports: Mapping[str, Port]) -> Any:
         shape = (3, steps, *port.step.shape)
         example += [torch.zeros(shape, dtype=port.step.dtype), torch.ones(shape[:2], dtype=torch.bool)]
         free += [{0: "batch", 1: f"{name}_steps"}] * 2
-    with _quiet():
+    with _exporting():
         return torch.onnx.export(
             network,
             tuple(example),
@@ -246,8 +252,12 @@ def _tidy(graph_model: Any) -> None:
 
 
 @contextmanager
-def _quiet() -> Generator[None]:
-    """No fused attention kernels, which have no ONNX form; none of the exporter's notes to its own makers."""
+def _exporting() -> Generator[None]:
+    """No fused attention kernels, which have no ONNX form; none of the exporter's notes to its own makers.
+
+    Nor torch's memory of the shapes that operators give: with free lengths hardly one comes twice, and every new one is
+    computed once more to check what was remembered.
+    """
     fast = torch.backends.mha.get_fastpath_enabled()
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
@@ -255,7 +265,7 @@ def _quiet() -> Generator[None]:
         torch.backends.mha.set_fastpath_enabled(False)
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), dynamo.patch(fake_tensor_cache_enabled=False):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -35,6 +35,7 @@ PARTS: dict[str, dict[str, str]] = {
         "ravdess": "affuse.corpora.readers.ravdess:prepare",
         "cremad": "affuse.corpora.readers.cremad:prepare",
         "meld": "affuse.corpora.readers.meld:prepare",
+        "goemotions": "affuse.corpora.readers.goemotions:prepare",
         "csv": "affuse.corpora.readers.table:prepare",
     },
     "encoders": {
@@ -74,6 +75,9 @@ PARTS: dict[str, dict[str, str]] = {
         "mse": "affuse.losses.errors_of_ratings:SquaredErrorLoss",
         "mae": "affuse.losses.errors_of_ratings:AbsoluteErrorLoss",
         "huber": "affuse.losses.errors_of_ratings:HuberLoss",
+        "soft_cross_entropy": "affuse.losses.votes:SoftCrossEntropyLoss",
+        "kl": "affuse.losses.votes:DivergenceLoss",
+        "binary_cross_entropy": "affuse.losses.binary_cross_entropy:BinaryCrossEntropyLoss",
     },
     "weightings": {
         "static": "affuse.weighting.static:StaticWeighting",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
-
-from affuse.errors import AffuseError
-from affuse.names import listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,23 +36,33 @@ class Dimension(NamedTuple):
         """What ``to_unit`` does, undone; nothing is clipped."""
         return outputs * ((self.high - self.low) / 2) + (self.low + self.high) / 2
 
+    def answers(self, outputs: np.ndarray) -> np.ndarray:
+        """What a network gives, as ratings: ``from_unit``, clipped to the range."""
+        return self.from_unit(outputs).clip(self.low, self.high)
+
+    def rounded(self, rating: float) -> float:
+        """To a ten thousandth of the range or less, as files have it.
+
+        Examples:
+            >>> Dimension(1, 5).rounded(3.14159), Dimension(0, 1000).rounded(3.14159)
+            (3.1416, 3.1)
+        """
+        return round(float(rating), max(0, 4 - floor(log10(self.high - self.low))))
+
+    def shown(self, rating: float) -> str:
+        """To a fortieth of the range or less, as people read it.
+
+        Examples:
+            >>> Dimension(1, 5).shown(3.14159), Dimension(-1, 1).shown(-0.001), Dimension(0, 100).shown(57.2)
+            ('3.1', '0.00', '57')
+        """
+        return f"{round(rating, self.digits) + 0.0:.{self.digits}f}"  # and no minus before a zero
+
+    @property
+    def digits(self) -> int:
+        """Behind the point, of a rating that is shown."""
+        return max(0, ceil(log10(40 / (self.high - self.low))))
+
     def __contains__(self, rating: object) -> bool:
         """Whether a rating is within the range, its ends included."""
         return isinstance(rating, int | float) and self.low <= rating <= self.high
-
-
-def refuse_dimensions(dimensions: Collection[str], done: str) -> None:
-    """Stop where code knows classes alone, before it leaves a dimension out or gives a wrong number.
-
-    Args:
-        dimensions: The tasks of kind regression of what is to be done; empty where there are none.
-        done: What cannot be done, such as "predicted with".
-
-    Raises:
-        AffuseError: There is one.
-    """
-    if dimensions:
-        raise AffuseError(
-            f"A recipe with a task of kind regression ({listed(dimensions)}) cannot be {done} yet; leave that "
-            "task out. `affuse train` and `affuse evaluate` know such tasks."
-        )

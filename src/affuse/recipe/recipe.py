@@ -36,7 +36,7 @@ from affuse.recipe.sections import (
 
 # Section -> fields that were added while finished runs without them were about; of tasks, those of each
 ADDED = {"training": ("feature_precision", "engine")}
-ADDED_TO_TASKS = ("kind", "range")
+ADDED_TO_TASKS = ("kind", "range", "target", "without_agreement")
 
 
 class Recipe(Section):
@@ -89,6 +89,10 @@ class Recipe(Section):
                 raise ValueError(f"{name!r}: names of modalities and tasks are lower-case words")
         if self.training.criterion == "ccc" and not self.dimensions:
             raise ValueError("training.criterion ccc needs a task of kind regression; take bacc, acc or loss")
+        if self.training.criterion == "macro_f1" and not self.label_sets:
+            raise ValueError(
+                "training.criterion macro_f1 needs a task of kind multilabel; take bacc, acc or loss"
+            )
         return self
 
     @property
@@ -103,8 +107,18 @@ class Recipe(Section):
 
     @property
     def classified(self) -> list[str]:
-        """The tasks that tell classes."""
+        """The tasks that tell one class."""
         return [name for name, task in self.tasks.items() if task.kind == "classes"]
+
+    @property
+    def voted(self) -> list[str]:
+        """Of the tasks that tell one class those that learn the shares of raters' votes (target distribution)."""
+        return [name for name, task in self.tasks.items() if task.target == "distribution"]
+
+    @property
+    def label_sets(self) -> list[str]:
+        """The tasks that tell several labels at once (kind multilabel)."""
+        return [name for name, task in self.tasks.items() if task.kind == "multilabel"]
 
     @classmethod
     @checked

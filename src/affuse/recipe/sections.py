@@ -36,21 +36,37 @@ class LossTerm(Section):
         return _known_part("losses", name)
 
 
+_USUAL_LOSS = {
+    "classes": "cross_entropy",
+    "distribution": "soft_cross_entropy",
+    "regression": "ccc",
+    "multilabel": "binary_cross_entropy",
+}
+
+
 class Task(Section):
     """A task: a column of the corpus, and the loss that trains it.
 
     Attributes:
         kind: ``classes``: one label out of several. ``regression``: a number, such as a rating of valence.
+            ``multilabel``: any of several labels at once; the column joins them by ``;``.
+        target: Of kind classes: what is learnt. ``labels``: each utterance's label. ``distribution``: the shares of its
+            raters' votes.
+        without_agreement: With ``target: distribution``: whether utterances are trained on that have votes and no
+            label, for no class had a majority.
         range: Of a regression: its lowest and highest value, such as ``[1, 5]``.
         classes: Labels to keep, in this order; None: all labels of the corpus. A text has commas: ``anger,neutral``.
         merge: Labels to rename before classes are chosen, such as ``{excitement: happiness}``.
-        loss: The terms of the loss; as text, ``cross_entropy+0.5*center``. Where it is left out, a
-            regression is trained with ``ccc``.
+        loss: The terms of the loss; as text, ``cross_entropy+0.5*center``. Where it is left out (or null), labels are
+            learnt with ``cross_entropy``, votes with ``soft_cross_entropy``, a regression with ``ccc``, several labels
+            at once with ``binary_cross_entropy``.
         classifier: ``auto``: the head where the loss trains one, else the class of the nearest center. ``svm``:
             scikit-learn's ``SVC()`` (RBF kernel, C = 1), fitted to the training part's embeddings at the chosen epoch.
     """
 
-    kind: Literal["classes", "regression"] = "classes"
+    kind: Literal["classes", "regression", "multilabel"] = "classes"
+    target: Literal["labels", "distribution"] = "labels"
+    without_agreement: bool = False
     range: tuple[float, float] | None = None
     classes: list[str] | None = None
     merge: dict[str, str] = Field(default_factory=dict)
@@ -60,15 +76,31 @@ class Task(Section):
     @model_validator(mode="before")
     @classmethod
     def _usual_loss(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("kind") == "regression" and data.get("loss") is None:
-            return {**data, "loss": "ccc"}
+        if isinstance(data, dict) and data.get("loss") is None:
+            kind = "distribution" if data.get("target") == "distribution" else data.get("kind", "classes")
+            return {**data, "loss": _USUAL_LOSS[kind]} if kind in _USUAL_LOSS else data
         return data
+
+    @property
+    def fits(self) -> str:
+        """The kind of loss that trains it: ``kind``, or ``distribution`` where votes are learnt."""
+        return "distribution" if self.target == "distribution" else self.kind
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Task:
-        if self.kind == "classes":
+        if self.target == "distribution" and (self.kind != "classes" or self.classifier != "auto"):
+            raise ValueError("target: distribution is of kind: classes and of the network's own classifier")
+        if self.without_agreement and self.target != "distribution":
+            raise ValueError(
+                "without_agreement needs target: distribution; add that, or leave without_agreement out"
+            )
+        if self.kind != "regression":
             if self.range is not None:
                 raise ValueError("range is of kind: regression; add that, or leave range out")
+            if self.kind == "multilabel" and self.classifier != "auto":
+                raise ValueError(
+                    "classifier: svm tells one class, and kind: multilabel several; leave classifier out"
+                )
             return self
         if self.range is None:
             raise ValueError("kind: regression needs the lowest and highest value, such as range: [1, 5]")
@@ -221,9 +253,9 @@ class Training(Section):
             part); ``last``: no choice, the last epoch; ``test``: the test part, measured after every epoch, which
             flatters, so that every result is marked.
         criterion: What the best epoch is best at: ``bacc`` or ``acc`` (mean over the tasks, where a regression counts
-            by its CCC; of equals the lower loss), ``ccc`` (mean over the regressions), ``loss`` (sum of the tasks'
-            losses), or ``last_batch`` (joint loss of one batch, drawn anew each epoch; bug 4 of the second paper's
-            code).
+            by its CCC and several labels at once by their macro-F1; of equals the lower loss), ``ccc`` (mean over the
+            regressions), ``macro_f1`` (mean over the tasks of several labels), ``loss`` (sum of the tasks' losses), or
+            ``last_batch`` (joint loss of one batch, drawn anew each epoch; bug 4 of the second paper's code).
         patience: Epochs without a better value after which training stops; None: never.
         precision: ``32-true`` (single precision) or ``bf16-mixed`` (mixed with bfloat16).
         feature_precision: How features of frozen encoders are kept in memory; ``bfloat16`` takes half of the space.
@@ -235,7 +267,7 @@ class Training(Section):
     batch_size: int = Field(default=32, gt=0)
     schedule: Schedule | None = Field(default_factory=Schedule)
     select: Literal["validation", "test", "last"] = "validation"
-    criterion: Literal["bacc", "acc", "ccc", "loss", "last_batch"] = "bacc"
+    criterion: Literal["bacc", "acc", "ccc", "macro_f1", "loss", "last_batch"] = "bacc"
     patience: int | None = Field(default=None, gt=0)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     feature_precision: Literal["float32", "bfloat16"] = "float32"

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from affuse.arguments import checked
 from affuse.evaluation.dimensions import DIMENSION_METRICS
+from affuse.evaluation.label_sets import LABEL_SET_METRICS
 from affuse.names import counted
+from affuse.recipe.kinds import refuse_kinds
 from affuse.results.display import as_html, decimals, percent, shown
 from affuse.training.comparison_folder import PAGE
 from affuse.training.evaluate import TABLES, write_evaluation
@@ -61,6 +63,9 @@ class Evaluation(Tables):
             of = {row["metric"]: row for row in group.to_dict("records")}
             if "ccc" in of:
                 lines.append({"task": task, **_of_ratings(of)})
+                continue
+            if "map" in of:
+                lines.append({"task": task, **_of_sets(of)})
                 continue
             cells = {name: percent(row["value"], row["low"], row["high"]) for name, row in of.items()}
             line = {"task": task, "ACC (WA) [95 %]": cells["acc"], "BACC (UA) [95 %]": cells["bacc"]}
@@ -150,6 +155,10 @@ class Evaluation(Tables):
         from affuse.files.outputs import Outputs
         from affuse.reports.pages.evaluation import write_evaluation_page
 
+        several = (
+            self.metrics.loc[self.metrics["metric"] == "map", "task"].tolist() if len(self.metrics) else []
+        )
+        refuse_kinds("reported", multilabel=several)
         page = Path(path or (self.folder or Path()) / PAGE)
         outputs = Outputs.current(page.parent, "report", overwrite=overwrite, deep=False)
         outputs.check([page])
@@ -171,6 +180,11 @@ class Evaluation(Tables):
             for row in self.metrics.to_dict("records")
             if row["metric"] == "ccc"
         ]
+        scores += [
+            f"{row['task']} macro F1 {percent(row['value'])}"
+            for row in self.metrics.to_dict("records")
+            if row["metric"] == "macro_f1" and f"{row['task']} BACC" not in " ".join(scores)
+        ]
         return (
             f"Evaluation({self.title!r}, {counted(len(self.predictions), 'utterance')}: {', '.join(scores)})"
         )
@@ -187,3 +201,17 @@ def _of_ratings(of: Mapping[Any, Mapping[Any, Any]]) -> dict[str, Any]:
         for name, title in DIMENSION_METRICS.items()
     }
     return {**cells, "n": of["ccc"]["n"], "speakers": of["ccc"]["speakers"]}
+
+
+def _of_sets(of: Mapping[Any, Mapping[Any, Any]]) -> dict[str, Any]:
+    """Several labels at once for reading, in percent: macro-F1 and micro-F1 with intervals, mAP, F1 of each label."""
+    cells = {
+        f"{name} [95 %]" if key != "map" else name: percent(of[key]["value"], of[key]["low"], of[key]["high"])
+        for key, name in LABEL_SET_METRICS.items()
+    }
+    f1 = [
+        f"{str(name).removeprefix('f1 ')} {percent(one['value'])}"
+        for name, one in of.items()
+        if " " in str(name)
+    ]
+    return {**cells, "n": of["map"]["n"], "speakers": of["map"]["speakers"], "F1": ", ".join(f1)}

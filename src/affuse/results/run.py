@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,9 @@ class Run:
     def metrics(self) -> dict[str, dict[str, Any]]:
         """Task -> acc, bacc, macro_f1, weighted_f1 (0 to 1), recall by class, confusion and n of the test part.
 
-        Of a regression: ccc and pearson (-1 to 1), rmse and mae (in units of the ratings), n.
+        Of a regression: ccc and pearson (-1 to 1), rmse and mae (in units of the ratings), n. Of several labels at
+        once: macro_f1, micro_f1 and map (0 to 1), f1, ap and support by label, n. Of classes that were learnt from
+        votes also ``soft``: the fields of ``evaluation.soft.SoftMetrics``.
         """
         return self._result.metrics
 
@@ -136,10 +139,15 @@ class Run:
         return load_model(self.folder)
 
     def to_frame(self) -> pd.DataFrame:
-        """The test part's numbers: task, metric, value (0 to 1) and n; recall of a class is "recall <class>"."""
+        """The test part's numbers: task, metric, value (0 to 1) and n.
+
+        Recall of a class is "recall <class>"; F1 of one of several labels "f1 <label>".
+        """
         import pandas as pd
 
         from affuse.evaluation.dimensions import DIMENSION_METRICS
+        from affuse.evaluation.label_sets import LABEL_SET_METRICS
+        from affuse.evaluation.soft import SOFT_METRICS
 
         rows: list[dict[str, Any]] = []
         for task, found in self.metrics.items():
@@ -149,8 +157,18 @@ class Run:
                     for name in DIMENSION_METRICS
                 ]
                 continue
-            values = {name: found[name] for name in _METRICS}
-            values |= {f"recall {label}": value for label, value in found["recall"].items()}
+            if "map" in found:
+                values = {name: found[name] for name in LABEL_SET_METRICS}
+                values |= {f"f1 {label}": value for label, value in found["f1"].items()}
+            else:
+                values = {name: found[name] for name in _METRICS}
+                values |= {f"recall {label}": value for label, value in found["recall"].items()}
+                soft = found.get("soft", {})
+                rows += [
+                    {"task": task, "metric": name, "value": soft[name], "n": soft["n"]}
+                    for name in SOFT_METRICS
+                    if soft
+                ]
             for metric, value in values.items():
                 rows.append({"task": task, "metric": metric, "value": value, "n": found["n"]})
         return pd.DataFrame(rows, columns=["task", "metric", "value", "n"])
@@ -160,12 +178,19 @@ class Run:
         import pandas as pd
 
         from affuse.evaluation.dimensions import DIMENSION_METRICS
+        from affuse.evaluation.label_sets import LABEL_SET_METRICS
+        from affuse.evaluation.soft import SOFT_METRICS
 
         lines: list[dict[str, Any]] = []
         for task, found in self.metrics.items():
             if "ccc" in found:
                 of_ratings = {name: f"{found[key]:.3f}" for key, name in DIMENSION_METRICS.items()}
                 lines.append({"task": task, "n": found["n"], **of_ratings})
+                continue
+            if "map" in found:
+                of_sets = {name: percent(found[key]) for key, name in LABEL_SET_METRICS.items()}
+                f1 = ", ".join(f"{label} {percent(value)}" for label, value in found["f1"].items())
+                lines.append({"task": task, **of_sets, "n": found["n"], "F1": f1})
                 continue
             line = {
                 "task": task,
@@ -174,6 +199,8 @@ class Run:
                 "macro F1": percent(found["macro_f1"]),
                 "n": found["n"],
             }
+            if soft := found.get("soft"):
+                line |= {title: f"{soft[name]:.3f}" for name, title in SOFT_METRICS.items()}
             recalls = ", ".join(f"{label} {percent(value)}" for label, value in found["recall"].items())
             lines.append(line | {"recall": recalls})
         table = pd.DataFrame(lines)
@@ -223,10 +250,7 @@ class Run:
             return write_run_page(self.folder, self._corpus)
 
     def __repr__(self) -> str:
-        scores = ", ".join(
-            f"{task} CCC {found['ccc']:.3f}" if "ccc" in found else f"{task} BACC {percent(found['bacc'])}"
-            for task, found in self.metrics.items()
-        )
+        scores = ", ".join(f"{task} {_score(found)}" for task, found in self.metrics.items())
         return f"Run({str(self.folder)!r}, fold {self.fold}, seed {self.seed}: {scores})"
 
     def _repr_html_(self) -> str:
@@ -235,3 +259,10 @@ class Run:
             [self.summary()],
             [*self.sentences, *self.notes],
         )
+
+
+def _score(found: Mapping[str, Any]) -> str:
+    """The one number that a task's line has."""
+    if "ccc" in found:
+        return f"CCC {found['ccc']:.3f}"
+    return f"macro F1 {percent(found['macro_f1'])}" if "map" in found else f"BACC {percent(found['bacc'])}"

@@ -61,10 +61,11 @@ class BestEpoch:
             return -sum(losses), 0.0
         if criterion == "last_batch":
             return -row[f"{part}_last_batch"], 0.0
-        # "bacc" and "acc" take a regression's CCC for the task's
-        starts = tuple(f"{part}_{metric}_" for metric in dict.fromkeys((criterion, "ccc")))
+        # "bacc" and "acc" take a regression's CCC, and the macro-F1 of several labels, for the task's
+        metrics = (criterion, "ccc", "macro_f1") if criterion in ("bacc", "acc") else (criterion,)
+        starts = tuple(f"{part}_{metric}_" for metric in metrics)
         values = [value for name, value in row.items() if name.startswith(starts)]
-        if not values:  # criterion ccc, and no rating in this part
+        if not values:  # criterion ccc or macro_f1, and no label of such a task in this part
             return row["epoch"], 0.0
         return sum(values) / len(values), -sum(losses)
 

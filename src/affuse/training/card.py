@@ -7,9 +7,11 @@ import pandas as pd
 from affuse.evaluation.dimensions import concordance_interval, has_rating, measure_dimension
 from affuse.evaluation.groups import group_gap
 from affuse.evaluation.intervals import Interval, speaker_confusions, speaker_interval, speakers_in_words
+from affuse.evaluation.label_sets import LABEL_SET_METRICS, f1_interval, has_set, measure_label_sets
 from affuse.evaluation.measures import ClassMeasure
-from affuse.evaluation.predictions import measure_table
-from affuse.models.card import METRICS, CardFacts, Gap, RatingResult, TaskResult
+from affuse.evaluation.predictions import measure_table, measure_votes
+from affuse.models.card import METRICS
+from affuse.models.card_facts import CardFacts, Gap, RatingResult, SetResult, TaskResult
 from affuse.training.experiment import Experiment
 
 
@@ -51,6 +53,23 @@ def card_facts(experiment: Experiment, fold: int, test: pd.DataFrame, training: 
             )
             for task in experiment.labelled.ratings
             if has_rating(test, task) and (found := measure_dimension(test, task))
+        },
+        votes={
+            task: soft
+            for task in experiment.labelled.shares
+            if (soft := measure_votes(test, task, experiment.labelled.spaces[task])) is not None
+        },
+        sets={
+            task: SetResult(
+                {
+                    LABEL_SET_METRICS[name]: f1_interval(test, task, labels, speaker_of, name)
+                    for name in ("macro_f1", "micro_f1")
+                },
+                several.map,
+                several.f1,
+            )
+            for task, labels in experiment.labelled.label_sets.items()
+            if has_set(test, task).any() and (several := measure_label_sets(test, task, labels))
         },
     )
 

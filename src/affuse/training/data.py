@@ -19,26 +19,53 @@ from affuse.parts.registry import unknown
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence, pad
 from affuse.training.features import Source
+from affuse.training.label_sets import LabelSets, label_sets_of
 from affuse.training.ratings import ratings_of
+from affuse.training.votes import shares_of
 
 BLANK = -1  # code of a label that is not known
+Target = float | np.ndarray  # of one utterance: a class index, a rating, or a row
 
 
 class LabelledTable(NamedTuple):
-    """Rows with at least one label, with the recipe's merges done."""
+    """Rows with at least one label, with the recipe's merges done.
 
-    table: pd.DataFrame  # the corpus's columns; task columns hold merged labels, blank where out of classes
-    spaces: dict[str, list[str]]  # task -> classes, in order
-    codes: dict[str, dict[str, int]]  # task -> id -> class index or BLANK
-    left_out: int  # rows without a label for any task
-    ratings: dict[
-        str, dict[str, float]
-    ]  # regression -> id -> rating in units of half its range, NaN where blank
+    Attributes:
+        table: The corpus's columns; task columns hold merged labels, blank where out of classes.
+        spaces: Task -> classes, in order.
+        codes: Task -> id -> class index or BLANK.
+        left_out: Rows without a label for any task.
+        ratings: Regression -> id -> rating in units of half its range, NaN where blank.
+        label_sets: Task of several labels -> labels, in order.
+        sets: Task of several labels -> id -> (labels,) of 0 and 1, NaN where blank.
+        foreign: Task of several labels -> label that is left out -> utterances that have it.
+        shares: Task that learns votes -> id -> (classes,) their shares, NaN where blank.
+    """
+
+    table: pd.DataFrame
+    spaces: dict[str, list[str]]
+    codes: dict[str, dict[str, int]]
+    left_out: int
+    ratings: dict[str, dict[str, float]]
+    label_sets: dict[str, list[str]]
+    sets: dict[str, dict[str, np.ndarray]]
+    foreign: dict[str, dict[str, int]]
+    shares: dict[str, dict[str, np.ndarray]]
 
     @property
-    def targets(self) -> dict[str, Mapping[str, float]]:
-        """What ``Clips`` takes: codes and ratings of all tasks."""
-        return {**self.codes, **self.ratings}
+    def names(self) -> dict[str, list[str]]:
+        """Task -> classes or labels, as ``Model`` takes them."""
+        return {**self.spaces, **self.label_sets}
+
+    @property
+    def targets(self) -> dict[str, Mapping[str, Target]]:
+        """What ``Clips`` takes: codes, ratings and rows of all tasks."""
+        return {**self.codes, **self.ratings, **self.sets}
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        """Task -> how many numbers the network gives for it: one per class or label, or a rating."""
+        return {task: len(names) for task, names in self.names.items()} | dict.fromkeys(self.ratings, 1)
 
 
 def label_table(
@@ -46,7 +73,8 @@ def label_table(
 ) -> LabelledTable:
     """Select and encode the labels that the recipe's tasks ask for.
 
-    ``spaces_of_model`` are the classes of a trained model: the corpus may then lack some of them.
+    ``spaces_of_model`` are the classes (and labels, where there are several at once) of a trained model: the corpus may
+    then lack some of them.
 
     Raises AffuseError naming the task, label or row: unknown column or class, a label that is not in the
     corpus's label space, a single class.
@@ -57,6 +85,11 @@ def label_table(
         if spaces_of_model is not None and task not in table.columns:
             table[task] = np.nan  # nothing to measure in this task
         table[task] = ratings_of(table, task, dimension, corpus.info.name, spaces_of_model is None)
+    several: dict[str, LabelSets] = {}
+    for task in recipe.label_sets:
+        own = None if spaces_of_model is None else spaces_of_model[task]
+        several[task] = label_sets_of(corpus, task, recipe.tasks[task], own)
+        table[task] = several[task].texts.to_numpy()
     for task in recipe.classified:
         choice = recipe.tasks[task]
         known = corpus.info.label_spaces.get(task)
@@ -111,7 +144,13 @@ def label_table(
                 "a classifier needs at least two."
             )
         spaces[task] = classes
+    learnt = {
+        task: shares_of(corpus, task, recipe.tasks[task], spaces[task], table[task], spaces_of_model is None)
+        for task in recipe.voted
+    }
     labelled = table[list(recipe.tasks)].notna().any(axis=1)
+    for rows in learnt.values():
+        labelled |= ~np.isnan(rows).any(axis=1)
     kept = table[labelled].reset_index(drop=True)
     codes = {
         task: {
@@ -124,7 +163,17 @@ def label_table(
         task: dict(zip(kept["id"], dimension.to_unit(kept[task].to_numpy(float)).tolist(), strict=True))
         for task, dimension in recipe.dimensions.items()
     }
-    return LabelledTable(kept, spaces, codes, int((~labelled).sum()), ratings)
+    sets = {
+        task: dict(zip(kept["id"], one.rows[labelled.to_numpy()], strict=True))
+        for task, one in several.items()
+    }
+    label_sets = {task: one.labels for task, one in several.items()}
+    foreign = {task: one.foreign for task, one in several.items() if one.foreign}
+    shares = {
+        task: dict(zip(kept["id"], rows[labelled.to_numpy()], strict=True)) for task, rows in learnt.items()
+    }
+    left_out = int((~labelled).sum())
+    return LabelledTable(kept, spaces, codes, left_out, ratings, label_sets, sets, foreign, shares)
 
 
 def _in_corpus(labels: Iterable[str], known: list[str], field: str, task: str) -> list[str]:
@@ -141,11 +190,15 @@ def _in_corpus(labels: Iterable[str], known: list[str], field: str, task: str) -
 
 
 class Batch(NamedTuple):
-    """clips: modality -> padded sequence; labels: task -> (batch,); index: (batch,) into the dataset's ids."""
+    """clips: modality -> padded sequence; labels: task -> (batch, ...); index: (batch,) into the dataset's ids.
+
+    codes: task that learns votes -> (batch,) class indices of the utterances' labels, below 0 where blank
+    """
 
     clips: dict[str, FeatureSequence]
     labels: dict[str, Tensor]
     index: Tensor  # type: ignore[override]
+    codes: dict[str, Tensor]
 
 
 class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
@@ -155,13 +208,20 @@ class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
         self,
         ids: Sequence[str],
         sources: Mapping[str, Source],
-        targets: Mapping[str, Mapping[str, float]],
+        targets: Mapping[str, Mapping[str, Target]],
+        shares: Mapping[str, Mapping[str, np.ndarray]] | None = None,
     ) -> None:
         self.ids = list(ids)
         self.sources = dict(sources)
         # ratings are kept in double precision, so that tables have them as the corpus does; batches are in single
         self.labels = {
             task: torch.as_tensor(np.array([of[id] for id in self.ids])) for task, of in targets.items()
+        }
+
+        # what is learnt in place of labels; they remain what answers are measured by
+        self.shares = {
+            task: torch.as_tensor(np.array([of[id] for id in self.ids]))
+            for task, of in (shares or {}).items()
         }
 
     def __len__(self) -> int:
@@ -184,9 +244,13 @@ class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
             of_batch = [clip[name] for _, clip in items]
             if any(clip is not None for clip in of_batch):
                 clips[name] = pad(of_batch)
-        labels = {task: labels[index] for task, labels in self.labels.items()}
-        single = {task: one.float() if one.is_floating_point() else one for task, one in labels.items()}
-        return Batch(clips, single, index)
+        labels = {task: self.labels_of(task)[index] for task in self.labels}
+        return Batch(clips, labels, index, {task: self.labels[task][index] for task in self.shares})
+
+    def labels_of(self, task: str) -> Tensor:
+        """The labels of all utterances as batches have them; votes' shares where they are learnt."""
+        labels = self.shares.get(task, self.labels[task])
+        return labels.float() if labels.is_floating_point() else labels
 
 
 class BucketBatches(Sampler[list[int]]):

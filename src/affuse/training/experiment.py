@@ -31,6 +31,7 @@ from affuse.training.clip_plan import ClipPlan, read_clips
 from affuse.training.data import LabelledTable, label_table
 from affuse.training.features import Skipped, Source
 from affuse.training.inputs import reads_text, without_absent
+from affuse.training.label_sets import check_trained, foreign_in_words, rarest
 from affuse.training.random_state import own_random_state
 from affuse.training.raters import nothing_said, said_by_raters
 from affuse.training.ratings import thirds
@@ -141,9 +142,14 @@ class Experiment:
 
     @cached_property
     def shared_key(self) -> str:
-        """Digest of corpus, split, skipped clips and every clip's content."""
+        """Digest of corpus, split, skipped clips, every clip's content and the votes that are learnt."""
         contents = [f"{name} {self.clips.contents[name]}" for name in sorted(self.clips.contents)]
-        return digest(self.corpus_hash, self.split.hash, *contents, *sorted(map(str, self.skipped)))
+        learnt = [
+            f"{task} {id} {row.tolist()}"
+            for task, rows in self.labelled.shares.items()
+            for id, row in rows.items()
+        ]
+        return digest(self.corpus_hash, self.split.hash, *contents, *sorted(map(str, self.skipped)), *learnt)
 
     def key(self, recipe: Recipe, fold: int, folder: RunFolder | None = None) -> str:
         """Digest of everything that a run's result depends on.
@@ -186,6 +192,8 @@ def set_up(
         progress.say(
             f"{labelled.left_out} of {len(corpus)} utterances have none of the recipe's labels: left out."
         )
+    for task, counts in labelled.foreign.items():
+        progress.say(foreign_in_words(task, counts, f"tasks.{task}.classes"))
     table, task = balanced_by(labelled, recipe)
     split = make_split(table, recipe.protocol, task)
     if split.stamp:
@@ -193,7 +201,8 @@ def set_up(
     # a misspelt option or fold is told before an hour of encoding
     for fold in folds:
         check_fold(split, fold)
-    check_network(recipe, labelled.spaces)
+    check_network(recipe, labelled.names)
+    check_trained(split, labelled.label_sets, labelled.sets)
     said = said_by_raters(corpus, recipe, labelled.spaces)
     clips = read_clips(corpus, recipe, list(labelled.table["id"]), cache, progress, device)
     experiment = Experiment(corpus, recipe, labelled, split, clips, notes, said)
@@ -206,8 +215,15 @@ def set_up(
 
 
 def balanced_by(labelled: LabelledTable, recipe: Recipe) -> tuple[pd.DataFrame, str]:
-    """The table and the column whose labels a split balances: the first task's classes, or thirds of its ratings."""
+    """The table and the column whose labels a split balances.
+
+    The first task's classes; without such a task, thirds of its ratings or each utterance's rarest label.
+    """
     task = next(iter(recipe.classified or recipe.tasks))
+    if task in recipe.label_sets:
+        rows = np.array(list(labelled.sets[task].values()))
+        names = pd.Series(rarest(rows, labelled.label_sets[task]), labelled.table.index, dtype=object)
+        return labelled.table.assign(**{task: names}), task
     if task in recipe.dimensions:
         return labelled.table.assign(**{task: thirds(labelled.table[task])}), task
     return labelled.table, task
@@ -219,10 +235,10 @@ def check_fold(split: Split, fold: int) -> None:
         raise AffuseError(f"There is no fold {fold}; this split has folds {_span(split.folds)}.")
 
 
-def check_network(recipe: Recipe, spaces: Mapping[str, list[str]]) -> None:
+def check_network(recipe: Recipe, names: Mapping[str, list[str]]) -> None:
     """Build network and weighting once, for the AffuseError of an option that does not fit."""
     with own_random_state():
-        Model(recipe, spaces)
+        Model(recipe, names)
         build_weighting(recipe.weighting, list(recipe.tasks))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
+from affuse.evaluation.label_sets import EVEN, SetAnswers
 from affuse.evaluation.predictions import prediction_table
 from affuse.models.running import run_batches
 from affuse.training.data import Clips, batches
@@ -33,12 +34,19 @@ class Answers(NamedTuple):
 
     probabilities: task -> (utterances, classes) float64.
     values: regression -> (utterances,) float64, within its range.
+    label_probabilities: task of several labels -> (utterances, labels) float64.
     embedding: (utterances, width) float32.
     """
 
     probabilities: dict[str, np.ndarray]
     values: dict[str, np.ndarray]
+    label_probabilities: dict[str, np.ndarray]
     embedding: np.ndarray
+
+    @property
+    def numbers(self) -> list[np.ndarray]:
+        """What was answered, of all tasks."""
+        return [*self.probabilities.values(), *self.values.values(), *self.label_probabilities.values()]
 
 
 def answer(model: Model, clips: Clips, batch_size: int, device: str = "cpu") -> Answers:
@@ -54,6 +62,7 @@ def answer(model: Model, clips: Clips, batch_size: int, device: str = "cpu") -> 
     values = {
         task: np.full(len(clips), dimension.from_unit(0.0)) for task, dimension in model.dimensions.items()
     }
+    several = {task: np.full((len(clips), len(labels)), EVEN) for task, labels in model.label_sets.items()}
     embedding = np.zeros((0, 0), np.float32)
     for batch, output in run_batches(model, batches(clips, batch_size), device):
         if output is None:
@@ -63,16 +72,18 @@ def answer(model: Model, clips: Clips, batch_size: int, device: str = "cpu") -> 
             probabilities[task][rows] = logits.double().softmax(dim=1).cpu().numpy()
         for task, told in output.values.items():
             values[task][rows] = answered(told, model.dimensions[task])
+        for task, logits in output.label_logits.items():
+            several[task][rows] = logits.double().sigmoid().cpu().numpy()
         found = output.embedding.float().cpu().numpy()
         if not len(embedding):
             embedding = np.zeros((len(clips), found.shape[1]), np.float32)
         embedding[rows] = found
-    return Answers(probabilities, values, embedding)
+    return Answers(probabilities, values, several, embedding)
 
 
 def answered(outputs: Tensor, dimension: Dimension) -> np.ndarray:
     """A network's values as ratings: (n,) in units of half the range -> (n,) float64, clipped to the range."""
-    return dimension.from_unit(outputs.double().cpu().numpy()).clip(dimension.low, dimension.high)
+    return dimension.answers(outputs.double().cpu().numpy())
 
 
 def predict_table(
@@ -116,4 +127,13 @@ def table_of(
         task: (dimension.from_unit(labels[task].astype(np.float64)), answers.values[task])
         for task, dimension in model.dimensions.items()
     }
-    return prediction_table(clips.ids, role, fold, probabilities, labels, model.label_spaces, ratings)
+    sets = {
+        task: SetAnswers(
+            names, labels[task], answers.label_probabilities[task], model.defaults.thresholds_of(task, names)
+        )
+        for task, names in model.label_sets.items()
+    }
+    shares = {task: rows.numpy() for task, rows in clips.shares.items()}
+    return prediction_table(
+        clips.ids, role, fold, probabilities, labels, model.label_spaces, ratings, sets, shares
+    )

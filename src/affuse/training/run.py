@@ -13,15 +13,16 @@ import pandas as pd
 from torch import Tensor
 
 from affuse.evaluation.dimensions import has_rating, measure_dimension
+from affuse.evaluation.label_sets import has_set, measure_label_sets
 from affuse.evaluation.metrics import Metrics
-from affuse.evaluation.predictions import measure_table
+from affuse.evaluation.predictions import measure_table, measure_votes
 from affuse.models.card import card_text
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.loading import load_model
 from affuse.models.network import Model
 from affuse.models.saving import save_model
 from affuse.recipe import Recipe
-from affuse.training.calibration import prediction_defaults, trained_on
+from affuse.training.calibration import fitted_thresholds, prediction_defaults, trained_on
 from affuse.training.card import card_facts
 from affuse.training.convergence import training_in_words
 from affuse.training.data import Clips
@@ -113,7 +114,9 @@ def finished(
             return None
         model = load_model(folder.model)
         roles = experiment.roles(fold)
-        parts = {"test": Clips(roles["test"], experiment.open_clips(model), experiment.labelled.targets)}
+        labelled = experiment.labelled
+        clips = Clips(roles["test"], experiment.open_clips(model), labelled.targets, labelled.shares)
+        parts = {"test": clips}
         run = Run(experiment, model.recipe, fold, folder, "", wanted, roles, parts, model)
         _write_subsets(run)
     return result
@@ -146,10 +149,11 @@ def begin_run(
     folder.write_votes(experiment.votes(roles["test"]))
     folder.write_skipped(skipped_table(experiment.skipped, experiment.partial))
     with seeded(recipe.seed):
-        model = Model(recipe, experiment.labelled.spaces)
+        model = Model(recipe, experiment.labelled.names)
     opened = experiment.open_clips(model) if sources is None else sources
     fit_standardisers(model, opened, roles["train"], experiment.statistics(fold))
-    parts = {role: Clips(ids, opened, experiment.labelled.targets) for role, ids in roles.items()}
+    labelled = experiment.labelled
+    parts = {role: Clips(ids, opened, labelled.targets, labelled.shares) for role, ids in roles.items()}
     return Run(experiment, recipe, fold, folder, key, wanted, roles, parts, model)
 
 
@@ -170,14 +174,14 @@ def end_run(run: Run, history: Sequence[Mapping[str, float]], best_epoch: int) -
         for role in ("validation", "test")
         if role in run.parts and len(run.parts[role])
     }
-    if not all(
-        np.isfinite(one).all()
-        for found in answers.values()
-        for one in (*found.probabilities.values(), *found.values.values())
-    ):
+    if not all(np.isfinite(one).all() for found in answers.values() for one in found.numbers):
         raise NonFiniteLoss(
             f"The answers became NaN with the weights of epoch {best_epoch}. Lower optimizer.lr or set "
             "optimizer.clip_norm."
+        )
+    if "validation" in answers:
+        run.model.defaults = PredictionDefaults(
+            thresholds=fitted_thresholds(run.model, run.parts["validation"], answers["validation"])
         )
     predictions = _predictions(run, answers)
     metrics = measured(run.experiment, predictions)
@@ -250,13 +254,22 @@ def _predictions(run: Run, answers: dict[str, Answers]) -> pd.DataFrame:
 def measured(experiment: Experiment, predictions: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Task -> metrics of the test part as ``results.json`` has them; tasks without a test label are left out."""
     test = predictions[predictions["role"] == "test"]
+    spaces = experiment.labelled.spaces
     found = {
         task: _as_json(measure_table(test, task, space))
-        for task, space in experiment.labelled.spaces.items()
+        for task, space in spaces.items()
         if (test[task] != "").any()
     }
+    for task in experiment.labelled.shares:
+        if task in found and (soft := measure_votes(test, task, spaces[task])) is not None:
+            found[task]["soft"] = soft._asdict()
     dimensions = [task for task in experiment.labelled.ratings if has_rating(test, task)]
-    return found | {task: measure_dimension(test, task)._asdict() for task in dimensions}
+    found |= {task: measure_dimension(test, task)._asdict() for task in dimensions}
+    return found | {
+        task: measure_label_sets(test, task, labels)._asdict()
+        for task, labels in experiment.labelled.label_sets.items()
+        if has_set(test, task).any()
+    }
 
 
 def _write_subsets(run: Run) -> None:
@@ -266,7 +279,9 @@ def _write_subsets(run: Run) -> None:
 
 def _write_model(run: Run, predictions: pd.DataFrame, training: str) -> None:
     """The model folder, with what prediction needs to know of the training, and its card."""
-    run.model.defaults = prediction_defaults(run.experiment, run.roles, predictions)
+    thresholds = run.model.defaults.thresholds
+    defaults = prediction_defaults(run.experiment, run.roles, predictions)
+    run.model.defaults = defaults.model_copy(update={"thresholds": thresholds})
     test = predictions[predictions["role"] == "test"]
     card = card_text(run.model, card_facts(run.experiment, run.fold, test, training))
     save_model(run.model, run.folder.model, card=card, self_contained=run.wanted.self_contained)

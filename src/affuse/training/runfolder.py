@@ -338,14 +338,21 @@ class RunFolder:
 
     def _predictions(self, name: str, role: str | None) -> pd.DataFrame:
         """Raises OSError where there is no such file. Text stays text: an id may look like a number."""
+        import pandas as pd
+
         table = read_csv(self.path / name)
         for column in table.columns:
-            if column == "fold" or any(f"{task}_predicted" in table.columns for task in _tasks_of(column)):
-                table[column] = table[column].astype(int if column == "fold" else float)
+            if column == "fold":
+                table[column] = table[column].astype(int)
+            elif any(f"{task}_predicted" in table.columns for task in _tasks_of(column)):
+                table[column] = pd.to_numeric(table[column]).astype(float)  # votes may be blank
         return table if role is None else table[table["role"] == role]
 
 
 def _tasks_of(column: str) -> list[str]:
-    """The tasks of which ``column`` may be a class's probability: <task>_p_<class>."""
-    parts = column.split("_p_")
-    return ["_p_".join(parts[:i]) for i in range(1, len(parts))]
+    """The tasks of which ``column`` may be a class's probability or its votes: <task>_p_<class>."""
+    found: list[str] = []
+    for between in ("_p_", "_votes_"):
+        parts = column.split(between)
+        found += [between.join(parts[:i]) for i in range(1, len(parts))]
+    return found

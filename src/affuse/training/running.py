@@ -133,7 +133,7 @@ def _stacks(
         cell = members[0][1]
         firsts[key] = cell.variant.recipe, experiments[cell.experiment]
     largest_of = {
-        key: largest_stack(recipe, experiment.labelled.spaces, experiment.clips.device)
+        key: largest_stack(recipe, experiment.labelled.names, experiment.clips.device)
         for key, (recipe, experiment) in firsts.items()
     }
     unread = {features_name(*first): features_bytes(*first) for first in firsts.values()}

@@ -12,6 +12,21 @@ from torch import Tensor, nn
 from affuse.errors import AffuseError
 from affuse.parts.options import Checked
 
+SMALLEST = 1e-8  # what a loss below it counts as, where a rule divides by losses or takes their logarithm
+
+
+def above_zero(losses: Tensor) -> Tensor:
+    """Losses, with ``SMALLEST`` for those that are 0 or nearly 0.
+
+    A solved task would else be given a weight without bound. A negative loss stays as it is: its logarithm is NaN,
+    which ends the run with a sentence.
+
+    Examples:
+        >>> above_zero(torch.tensor([0.0, 1e-12, 0.5])).tolist()
+        [9.99999993922529e-09, 9.99999993922529e-09, 0.5]
+    """
+    return torch.where(losses.abs() < SMALLEST, SMALLEST, losses)
+
 
 class Weighting(Checked, nn.Module, ABC):
     """A rule that joins the unweighted losses of several tasks into one scalar.

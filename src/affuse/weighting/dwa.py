@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from affuse.errors import AffuseError
-from affuse.weighting.base import Weighting
+from affuse.weighting.base import SMALLEST, Weighting
 
 
 class DwaWeighting(Weighting):
@@ -63,6 +63,8 @@ class DwaWeighting(Weighting):
 
     def _weights(self, rows: list[int]) -> Tensor:
         before, last = self.history
-        known = ~(before.isnan() | last.isnan()) & (before != 0)
+        known = ~(before.isnan() | last.isnan()) & (
+            before >= SMALLEST
+        )  # a solved task has no rate of descent
         rate = torch.where(known, last / before, torch.ones_like(last))
         return len(rows) * (self.select(rate, rows) / self.temperature).softmax(0)

@@ -10,9 +10,8 @@ from pydantic import Field
 from torch import Tensor
 
 from affuse.errors import AffuseError
-from affuse.weighting.base import Weighting
+from affuse.weighting.base import SMALLEST, Weighting
 
-SMALLEST = 1e-8  # added to a loss before its logarithm
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 
 
@@ -70,7 +69,7 @@ class FamoWeighting(Weighting):
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
         """The joint loss of a batch, task -> scalar loss to one scalar; see the class for its formula."""
         values, rows = self.gather(losses)
-        values = values + SMALLEST
+        values = values + SMALLEST  # as the authors' code has it
         shares = self.select(self.xi, rows).softmax(0) / values.detach()
         weights = shares / shares.sum()
         if self.training:

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from affuse.weighting.base import Weighting
-
-SMALLEST = 1e-8  # below it a loss counts as this: the logarithm of 0 has no gradient to follow
+from affuse.weighting.base import Weighting, above_zero
 
 
 class GeometricWeighting(Weighting):
@@ -19,7 +17,7 @@ class GeometricWeighting(Weighting):
 
     Chennupati et al. 2019, "MultiNet++: multi-stream feature aggregation and geometric loss strategy for
     multi-task learning" (CVPR workshops). Its gradient is that of sum_i w_i L_i with w_i = joint / (T L_i).
-    The losses must not be negative.
+    The losses must not be negative. One that is 0 counts as 1e-8: the others then hardly count.
 
     Args:
         tasks: The names of the tasks.
@@ -41,7 +39,7 @@ class GeometricWeighting(Weighting):
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
         """The joint loss of a batch, task -> scalar loss to one scalar; see the class for its formula."""
         values, rows = self.gather(losses)
-        values = values.clamp_min(SMALLEST)
+        values = above_zero(values)
         joint = values.log().mean().exp()
         if self.training:
             self.last[rows] = (joint / (len(rows) * values)).detach().to(self.last.dtype)

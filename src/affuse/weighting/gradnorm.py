@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from affuse.errors import AffuseError
@@ -25,7 +26,7 @@ class GradNormWeighting(Weighting):
 
     Args:
         tasks: The names of the tasks.
-        alpha: How hard lagging tasks are pulled back (the paper: 1.5; 0 makes all gradients equally long).
+        alpha: How hard lagging tasks are pulled back, at least 0 (the paper: 1.5; 0 makes all gradients equally long).
         over: Whose gradient is measured. "last": the last tensor of ``shared`` with two or more dimensions, the
             paper's W; "all": every shared parameter (a full backward pass per task); "features": the embedding
             itself.
@@ -45,7 +46,10 @@ class GradNormWeighting(Weighting):
     initial: Tensor
 
     def __init__(
-        self, tasks: Sequence[str], alpha: float = 1.5, over: Literal["last", "all", "features"] = "last"
+        self,
+        tasks: Sequence[str],
+        alpha: Annotated[float, Field(ge=0)] = 1.5,
+        over: Literal["last", "all", "features"] = "last",
     ) -> None:
         super().__init__(tasks)
         self.alpha = alpha

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from affuse.weighting.base import Weighting
+from affuse.weighting.base import Weighting, above_zero
 
 
 class ImtlLWeighting(Weighting):
@@ -17,7 +17,7 @@ class ImtlLWeighting(Weighting):
 
     Liu et al. 2021, "Towards impartial multi-task learning" (ICLR), section 3.2 with a = e. At the optimum
     e^s_i L_i = 1: every scaled loss is the same, whatever the unit of the loss. That is twice the weight that
-    uncertainty weighting comes to.
+    uncertainty weighting comes to. A loss that is 0 counts as 1e-8: its weight would grow without bound.
 
     Args:
         tasks: The names of the tasks.
@@ -38,7 +38,7 @@ class ImtlLWeighting(Weighting):
         """The joint loss of a batch, task -> scalar loss to one scalar; see the class for its formula."""
         values, rows = self.gather(losses)
         s = self.select(self.log_scales, rows)
-        return (values * torch.exp(s) - s).sum()
+        return (above_zero(values) * torch.exp(s) - s).sum()
 
     def weight_vector(self) -> Tensor:
         """The weights now, (tasks,)."""

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -255,7 +256,9 @@ class NashMtlWeighting(GradientSurgery):
         """As ``GradientSurgery.aggregate``, from the last step's solution."""
         state: Any = self.aggregator(len(rows)).weighting
         state.prvs_alpha = self.solution[rows].cpu().numpy()
-        weights = super().aggregate(shared, rows)
+        # a task without a gradient has no bargain (1 / 0): TorchJD then keeps the last solution
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weights = super().aggregate(shared, rows)
         self.solution[rows] = torch.as_tensor(state.prvs_alpha).to(self.solution)
         return weights
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from affuse.weighting.base import Weighting
+from affuse.weighting.base import Weighting, above_zero
 
 
 class UncertaintyWeighting(Weighting):
@@ -18,7 +18,8 @@ class UncertaintyWeighting(Weighting):
     Kendall, Gal and Cipolla 2018, "Multi-task learning using uncertainty to weigh losses", eq. 7 in the
     form that public code uses for every kind of task. (For classification their eq. 10 is L / e^s + s / 2:
     the same after L -> 2 L.) The optimum of s_i is e^s_i = L_i, a weight of 1 / (2 L_i), where the joint
-    loss is sum_i (1 + log L_i) / 2: below zero once the losses are small, which is normal.
+    loss is sum_i (1 + log L_i) / 2: below zero once the losses are small, which is normal. A loss that is 0 counts as
+    1e-8: its weight would grow without bound.
 
     Args:
         tasks: The names of the tasks.
@@ -40,7 +41,7 @@ class UncertaintyWeighting(Weighting):
         """The joint loss of a batch, task -> scalar loss to one scalar; see the class for its formula."""
         values, rows = self.gather(losses)
         s = self.select(self.log_variances, rows)
-        return (values * torch.exp(-s) / 2 + s / 2).sum()
+        return (above_zero(values) * torch.exp(-s) / 2 + s / 2).sum()
 
     def weight_vector(self) -> Tensor:
         """The weights now, (tasks,)."""

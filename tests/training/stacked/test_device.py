@@ -22,7 +22,7 @@ from affuse.training.run import Wanted
 from affuse.training.runfolder import RunResult
 from affuse.training.stacked.runs import StackCell, train_stacked
 from affuse.training.stacked.training import Saving
-from frozen_runs import BOTH_TASKS, Place, cell, prepared
+from frozen_runs import BOTH_TASKS, Place, cell, prepared, rated
 from pretended_device import pretended_device
 
 
@@ -65,7 +65,8 @@ def test_a_stack_is_on_one_device(
     monkeypatch.setattr(registry, "_registered", {})
     affuse.register("fusions", "scaled_by_a_buffer", ScaledFusion)
     recipe, common, own = STACKS[name]
-    experiment = prepared(place, BOTH_TASKS, "epochs=2", "training.batch_size=20", *common, recipe=recipe)
+    tasks = [BOTH_TASKS, *rated({"valence": "ccc+0.5*mse"})]
+    experiment = prepared(place, *tasks, "epochs=2", "training.batch_size=20", *common, recipe=recipe)
     _train(_cells(experiment, own, tmp_path / "cpu"))
     with pretended_device() as device:
         clips = replace(experiment.clips, device=device)

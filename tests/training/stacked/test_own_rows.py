@@ -69,12 +69,12 @@ def test_labels_of_every_place_are_the_tables(place: Place, tmp_path: Path) -> N
     for part, role in ((own.train, "train"), (own.watching, "validation")):
         assert part.ids == roles[role]
         assert [own.features.ids[row] for row in part.rows] == roles[role]
-        for task, codes in part.codes.items():
+        for task, codes in part.labels.items():
             space = experiment.labelled.spaces[task]
             told = [None if code < 0 else space[code] for code in codes.tolist()]
             wanted = [None if pd.isna(label) else label for label in table.loc[roles[role], task]]
             assert told == wanted
-    assert (own.train.codes["gender"] < 0).any()
+    assert (own.train.labels["gender"] < 0).any()
 
 
 def test_losses_of_an_epoch_count_every_labelled_utterance_once(place: Place, tmp_path: Path) -> None:

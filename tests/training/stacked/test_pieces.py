@@ -48,6 +48,10 @@ def test_batches_of_runs_with_other_numbers_of_them() -> None:
     labels = batches.labels(codes)
     assert labels[0].tolist() == [[2, 0, -1], [1, -1, -1], [-1, -1, -1]]
     assert labels[1].tolist() == [[-1, -1, -1]] * 3
+    ratings = [code.float() for code in codes]
+    found = batches.labels(ratings)
+    assert found[0, 0].tolist()[:2] == [2.0, 0.0]
+    assert torch.equal(found.isnan(), ~batches.real)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

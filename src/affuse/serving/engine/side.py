@@ -16,7 +16,7 @@ from affuse.inference.predict import usual_window
 from affuse.inference.settings import Settings
 from affuse.inference.window_answers import WindowNetwork
 from affuse.models.loading import load_model
-from affuse.recipe.dimension import refuse_dimensions
+from affuse.recipe.kinds import refuse_kinds
 
 
 class Side:
@@ -38,7 +38,7 @@ class Side:
 
     def __init__(self, folder: str | Path, device: str = "cpu", batch: int = 16, words: bool = True) -> None:
         self.model = load_model(folder)
-        refuse_dimensions(self.model.dimensions, "served")
+        refuse_kinds("served", multilabel=self.model.label_sets)
         self.kinds = {name: encoder.kind for name, encoder in self.model.resolved.items()}
         if set(self.kinds.values()) == {"features"}:
             raise AffuseError(

@@ -11,9 +11,11 @@ import pandas as pd
 
 from affuse.errors import AffuseError
 from affuse.evaluation.human_ceiling import measure_model, measure_raters, rater_line
+from affuse.evaluation.intervals import MEASURES
 from affuse.evaluation.measurement import measure_predictions
 from affuse.evaluation.measures import ClassMeasure, Measure, measures_of
 from affuse.parts.registry import unknown
+from affuse.progress import Heard
 from affuse.training.evaluate.selection import open_selection, select_utterances
 from affuse.training.prediction import predict_table
 from affuse.training.raters import said_by_raters
@@ -36,7 +38,8 @@ class Evaluation:
         corpus: As it was looked at.
         trained: Whether some of the utterances trained the model or chose its epoch.
         predictions: The prediction table; its column role is the utterance's in the model's training, or all.
-        metrics: Task, metric, value, low, high, n, speakers; a regression's metrics are ccc, pearson, rmse and mae.
+        metrics: Task, metric, value, low, high, n, speakers; a regression's metrics are ccc, pearson, rmse and mae,
+            those of several labels macro_f1, micro_f1, map and ``f1 <label>``.
         notes: What the intervals cannot know of the speakers, in sentences.
         recalls: Task, class, n, recall, ``called <class>`` ...
         groups: Task, grouping (gender, dialog type), group, metric, value, low, high, n, speakers, p.
@@ -93,18 +96,21 @@ def evaluate_model(
     """
     recipe = _given(model.recipe, modalities)
     chosen = select_utterances(model, corpus, progress, split=split, role=role, run=run, labels=labels)
-    clips, plan = open_selection(model, recipe, chosen, cache, progress, device)
+    # how fast clips were encoded is nothing that results keep: they would differ from run to run
+    reporting = progress.unheard if isinstance(progress, Heard) else progress
+    clips, plan = open_selection(model, recipe, chosen, cache, reporting, device)
     table = predict_table(model, clips, "all", 0, model.recipe.training.batch_size, device)
     table["role"] = table["id"].map(chosen.roles)
     spaces = {task: space for task, space in model.label_spaces.items() if task not in chosen.unfit}
     dimensions = list(model.dimensions)
-    found = measure_predictions(table, spaces, chosen.labelled.table.set_index("id"), dimensions)
+    utterances = chosen.labelled.table.set_index("id")
+    found = measure_predictions(table, spaces, utterances, dimensions, model.label_sets)
     return Evaluation(
         corpus=chosen.corpus,
         trained=chosen.trained,
         predictions=table,
         metrics=found.metrics,
-        notes=found.notes,
+        notes=[*found.notes, *_of_groups(found.groups)],
         recalls=found.recalls,
         groups=found.groups,
         calibration=found.calibration,
@@ -112,6 +118,14 @@ def evaluate_model(
         partial=plan.partial,
         raters=_raters(chosen.corpus, recipe, table, measures_of(spaces, dimensions)),
     )
+
+
+def _of_groups(groups: pd.DataFrame) -> list[str]:
+    """Why lines of some groups have no interval; of a corpus of one speaker that is said already."""
+    parts = groups[groups["metric"].isin(list(MEASURES))] if len(groups) else groups
+    if not len(parts) or parts["speakers"].max() < 2 or (parts["speakers"] > 1).all():
+        return []
+    return ["A group of one speaker has no interval, nor has a gap to it."]
 
 
 def _raters(

@@ -13,6 +13,7 @@ from affuse.training.clip_plan import ClipPlan, read_clips
 from affuse.training.data import Clips, LabelledTable, label_table
 from affuse.training.evaluate.labels import by_map, by_vocabulary, check_labels
 from affuse.training.evaluate.unseen import choose_utterances
+from affuse.training.label_sets import foreign_in_words
 from affuse.training.runfolder import SPLIT
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Selection(NamedTuple):
     labelled: its rows with the labels that the model knows.
     ids: of the utterances to be measured.
     roles: id -> its part in the model's training (train, validation, test), or "all".
-    trained: whether some of them trained the model or chose its epoch.
+    trained: whether some of them had a part in making the model.
     unfit: tasks whose labels are not the model's, or that have none.
     """
 
@@ -53,6 +54,7 @@ def select_utterances(
     run: Path | None = None,
     labels: NamedMap | None = None,
     cure: str = "",
+    fit: bool = False,
 ) -> Selection:
     """Choose the labelled utterances that had no part in training the model, or those of one role.
 
@@ -65,6 +67,7 @@ def select_utterances(
         run: The model's folder, for models that do not keep what they have seen.
         labels: The corpus's labels -> the model's, before the vocabulary is asked.
         cure: What to do about labels that are not the model's; "": rename them.
+        fit: Something is fitted on them, in place of a measurement: what is said speaks of that.
 
     Raises:
         AffuseError: For labels that are not the model's, a role that no utterance has, and if nothing is left.
@@ -72,7 +75,7 @@ def select_utterances(
     corpus = as_trained(corpus, model.recipe.corpus, progress, split)
     corpus, mapped = (corpus, []) if labels is None else by_map(corpus, labels, model.label_spaces)
     corpus, renamed = by_vocabulary(corpus, model.label_spaces, model.recipe.tasks)
-    labelled = label_table(corpus, model.recipe, model.label_spaces)
+    labelled = label_table(corpus, model.recipe, model.names)
     everyone = list(corpus.table["id"])
     if split is not None:
         role = role or "test"
@@ -82,9 +85,10 @@ def select_utterances(
                 f"No {role} utterance of {split} is in {corpus.info.name}; is it another corpus's split?"
             )
     rows = labelled.table[labelled.table["id"].isin(set(everyone))]
-    rated = [task for task in model.dimensions if rows[task].notna().any()]
+    rated = [task for task in (*model.dimensions, *model.label_sets) if rows[task].notna().any()]
     unfit, said = check_labels(corpus, everyone, model.label_spaces, model.recipe.tasks, cure, rated)
-    said = [*mapped, *renamed, *said]
+    foreign = [foreign_in_words(task, counts, "the model's") for task, counts in labelled.foreign.items()]
+    said = [*mapped, *renamed, *said, *foreign]
     tasks = [*(task for task in model.label_spaces if task not in unfit), *rated]
     some = labelled.table[tasks].notna().any(axis=1) & labelled.table["id"].isin(set(everyone))
     ids = list(labelled.table["id"][some])
@@ -94,7 +98,7 @@ def select_utterances(
         )
     trained, roles = False, dict.fromkeys(ids, role or "all")
     if split is None:
-        chosen = choose_utterances(model, corpus, ids, role, run)
+        chosen = choose_utterances(model, corpus, ids, role, run, fit=fit)
         ids, trained, roles = chosen.ids, chosen.trained, roles | chosen.roles
         said += chosen.said
     for sentence in said:
@@ -128,7 +132,9 @@ def open_selection(
         chosen.corpus, recipe, chosen.ids, cache, progress, device, require=False, trained=encoders
     )
     bad = {skip.id for skip in plan.skipped}
-    clips = Clips([id for id in chosen.ids if id not in bad], plan.open(encoders), chosen.labelled.targets)
+    labelled = chosen.labelled
+    ids = [id for id in chosen.ids if id not in bad]
+    clips = Clips(ids, plan.open(encoders), labelled.targets, labelled.shares)
     if not len(clips):
         raise AffuseError(
             f"None of the {len(chosen.ids)} utterances can be used; the first cause: {plan.skipped[0].cause}"

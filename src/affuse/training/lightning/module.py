@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from affuse.evaluation.dimensions import measure_ratings
+from affuse.evaluation.label_sets import fit_thresholds, measure_sets
 from affuse.evaluation.metrics import measure
 from affuse.files import digest
 from affuse.layers import Dropout, Streams
@@ -48,7 +49,9 @@ class TrainingModule(L.LightningModule):
         self._counts: dict[str, int] = {}
         self._joint, self._labelled = 0.0, 0  # the joint loss summed over the utterances that have a label
         self.watched = watched_part(recipe.training)
-        self._validation: list[tuple[dict[str, Tensor], dict[str, Tensor]]] = []
+        self._validation: list[
+            tuple[dict[str, Tensor], dict[str, Tensor]]
+        ] = []  # what was told, what is right
         self._batch_losses: list[float] = []  # of the watched part, where one of them chooses the epoch
         self.first_centers = {name: p.detach().clone() for name, p in self._centers().items()}
 
@@ -143,11 +146,11 @@ class TrainingModule(L.LightningModule):
             with torch.no_grad():
                 after = self.model.task_losses(self.model(clips), batch.labels)
             self.weighting.after_step(after)
-        labelled = int(torch.stack([known(labels) for labels in batch.labels.values()]).any(dim=0).sum())
+        labelled = int(torch.stack([known(labels, 1) for labels in batch.labels.values()]).any(dim=0).sum())
         self._joint += float(joint) * labelled
         self._labelled += labelled
         for task, loss in losses.items():
-            n = int(known(batch.labels[task]).sum())
+            n = int(known(batch.labels[task], 1).sum())
             self._sums[task] = self._sums.get(task, 0.0) + float(loss.detach()) * n
             self._counts[task] = self._counts.get(task, 0) + n
 
@@ -159,13 +162,16 @@ class TrainingModule(L.LightningModule):
         """Keep the answers and losses of one batch of the part that is watched."""
         output: Output = self.model(batch.clips)
         self._validation.append(
-            ({task: told.float().cpu() for task, told in told_of(output).items()}, _to_cpu(batch.labels))
+            (
+                {task: told.float().cpu() for task, told in output.told.items()},
+                _to_cpu({**batch.labels, **batch.codes}),
+            )
         )
         losses = self.model.task_losses(output, batch.labels)
         if self.recipe.training.criterion == "last_batch":
             self._batch_losses.append(float(self.weighting(losses)) if losses else float("inf"))
         for task, loss in losses.items():
-            n = int(known(batch.labels[task]).sum())
+            n = int(known(batch.labels[task], 1).sum())
             key = f"validation {task}"
             self._sums[key] = self._sums.get(key, 0.0) + float(loss) * n
             self._counts[key] = self._counts.get(key, 0) + n
@@ -201,9 +207,10 @@ class TrainingModule(L.LightningModule):
             logits = torch.cat([logits[task] for logits, _ in self._validation])
             labels = torch.cat([labels[task] for _, labels in self._validation])
             there = known(labels)
+            if f"validation {task}" in means:
+                row[f"{self.watched}_loss_{task}"] = means[f"validation {task}"]
             if bool(there.any()):
                 found = measure(labels[there].numpy(), logits[there].argmax(dim=1).numpy(), space)
-                row[f"{self.watched}_loss_{task}"] = means[f"validation {task}"]
                 row[f"{self.watched}_acc_{task}"] = found.acc
                 row[f"{self.watched}_bacc_{task}"] = found.bacc
         for task, dimension in self.model.dimensions.items():
@@ -215,6 +222,15 @@ class TrainingModule(L.LightningModule):
                 row[f"{self.watched}_ccc_{task}"] = measure_ratings(
                     dimension.from_unit(ratings[there].double()).numpy(), answered(outputs[there], dimension)
                 ).ccc
+        for task, names in self.model.label_sets.items():
+            probabilities = torch.cat([told[task] for told, _ in self._validation]).double().sigmoid().numpy()
+            labels = torch.cat([labels[task] for _, labels in self._validation])
+            there = known(labels, 1).numpy()
+            if there.any():
+                truth, p = labels.numpy()[there], probabilities[there]
+                row[f"{self.watched}_loss_{task}"] = means[f"validation {task}"]
+                found = measure_sets(truth, p, fit_thresholds(truth, p), names)
+                row[f"{self.watched}_macro_f1_{task}"] = found.macro_f1
         if self._batch_losses:  # the part is not shuffled here, so which batch would be last is drawn
             draw = int(digest(str(self.recipe.seed), "last batch", str(self.current_epoch))[:15], 16)
             row[f"{self.watched}_last_batch"] = self._batch_losses[draw % len(self._batch_losses)]
@@ -229,11 +245,6 @@ class TrainingModule(L.LightningModule):
         """See ``on_save_checkpoint``."""
         self.history = checkpoint["affuse_history"]
         self.first_centers = checkpoint["affuse_first_centers"]
-
-
-def told_of(output: Output) -> dict[str, Tensor]:
-    """Task -> logits (batch, classes), or values (batch,)."""
-    return {**output.logits, **output.values}
 
 
 def _to_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from affuse.losses.base import blanked
+
 
 class Batches(NamedTuple):
     """The batches of one pass for every run.
@@ -54,14 +56,14 @@ class Batches(NamedTuple):
                 index[:, run] = numbers[place[:, run]]
         return cls(torch.from_numpy(index), torch.from_numpy(place), torch.from_numpy(real), steps)
 
-    def labels(self, codes: Sequence[Tensor]) -> Tensor:
-        """The labels of one task, (k, s, b); below 0: blank, or not real.
+    def labels(self, labels: Sequence[Tensor]) -> Tensor:
+        """The labels of one task, (k, s, b), or (k, s, b, c); what is not real is blank.
 
         Args:
-            codes: Per run the label of each place.
+            labels: Per run the label of each place, (n,), or its row, (n, c); of one dtype for all runs.
         """
-        found = torch.full_like(self.place, -1)
-        for run, code in enumerate(codes):
-            if len(code):
-                found[:, run] = torch.where(self.real[:, run], code[self.place[:, run]], -1)
-        return found
+        found = labels[0].new_zeros(*self.place.shape, *labels[0].shape[1:])
+        for run, own in enumerate(labels):
+            if len(own):
+                found[:, run] = own[self.place[:, run]]
+        return blanked(found, self.real)

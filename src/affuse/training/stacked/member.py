@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from affuse.losses import CenteredLoss
 from affuse.models.parts import build_weighting
 from affuse.training.best_epoch import BestEpoch, watched_part
-from affuse.training.data import BucketBatches, in_length_order
+from affuse.training.data import BucketBatches, Clips, in_length_order
 from affuse.training.modality_dropout import ModalityDropout
 from affuse.training.run import Run
 from affuse.training.stacked.features import Features
@@ -26,23 +26,29 @@ class Part(NamedTuple):
     Attributes:
         ids: Its utterances.
         rows: (n,) their numbers among all features.
-        codes: Task -> (n,) labels, below 0: blank.
+        labels: Task -> (n,) class indices or ratings, or (n, c) rows, as batches have them (``losses.base.known``).
+        scored: What answers are measured by; the same, but for tasks that learn votes, whose labels it has.
         lengths: (n,) steps of all modalities.
     """
 
     ids: list[str]
     rows: np.ndarray
-    codes: dict[str, Tensor]
+    labels: dict[str, Tensor]
+    scored: dict[str, Tensor]
     lengths: np.ndarray
 
     @classmethod
-    def of(cls, ids: list[str], features: Features, codes: Mapping[str, Mapping[str, int]]) -> Part:
-        """The utterances ``ids``."""
-        rows = np.array([features.numbers[id] for id in ids], dtype=np.int64)
-        labels = {
-            task: torch.tensor([code[id] for id in ids], dtype=torch.int64) for task, code in codes.items()
-        }
-        return cls(ids, rows, labels, features.lengths[rows])
+    def of(cls, clips: Clips, features: Features, tasks: Sequence[str]) -> Part:
+        """The utterances of ``clips``."""
+        rows = np.array([features.numbers[id] for id in clips.ids], dtype=np.int64)
+        labels = {task: clips.labels_of(task) for task in tasks}
+        scored = labels | {task: clips.labels[task] for task in clips.shares}
+        return cls(clips.ids, rows, labels, scored, features.lengths[rows])
+
+    def nothing(self) -> Part:
+        """A part of the same tasks without an utterance."""
+        labels, scored = ({task: one[:0] for task, one in of.items()} for of in (self.labels, self.scored))
+        return Part([], self.rows[:0], labels, scored, self.lengths[:0])
 
 
 @dataclass
@@ -70,10 +76,14 @@ class Member:
         self.best = BestEpoch(recipe.training)
         self.rates = Rates(recipe)
         self.weighting = build_weighting(recipe.weighting, list(recipe.tasks))
-        codes = self.run.experiment.labelled.codes
-        self.train = Part.of(self.run.roles["train"], self.features, codes)
+        tasks, parts = list(recipe.tasks), self.run.parts
+        self.train = Part.of(parts["train"], self.features, tasks)
         self.watched = watched_part(recipe.training)
-        self.watching = Part.of(self.run.roles.get(self.watched, []), self.features, codes)
+        self.watching = (
+            Part.of(parts[self.watched], self.features, tasks)
+            if self.watched in parts
+            else self.train.nothing()
+        )
         self.order = BucketBatches(self.train.lengths, recipe.training.batch_size, recipe.seed)
         self.watched_order = in_length_order(self.watching.lengths, recipe.training.batch_size)
         rates = {name: modality.dropout for name, modality in recipe.modalities.items()}

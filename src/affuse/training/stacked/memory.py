@@ -41,7 +41,7 @@ def features_bytes(recipe: Recipe, experiment: Experiment) -> int:
 def bytes_of_run(recipe: Recipe, experiment: Experiment) -> int:
     """What one run of a stack takes while it trains."""
     with seeded(0):
-        model = Model(recipe, experiment.labelled.spaces)
+        model = Model(recipe, experiment.labelled.names)
     parameters = sum(one.numel() for one in model.parameters())
     widths = [encoder.width for encoder in resolve_encoders(recipe).values()]
     values = sum(widths) + sum(len(one) for one in model.parameters() if one.dim() > 1)
@@ -55,7 +55,7 @@ def bytes_of_run(recipe: Recipe, experiment: Experiment) -> int:
 def pooled_bytes(recipe: Recipe, experiment: Experiment) -> int:
     """What a table of every utterance's pooled features takes (``inputs.pooled_table``); 0: there is none."""
     with seeded(0):
-        model = Model(recipe, experiment.labelled.spaces)
+        model = Model(recipe, experiment.labelled.names)
     if not pools(model):
         return 0
     assert isinstance(model.fusion, PooledFusion)

@@ -48,11 +48,11 @@ class Losses(NamedTuple):
 
     Attributes:
         by_task: Task -> (s,), unweighted; 0 where the batch of a run has no label.
-        logits: Task -> (s, b, c), or None where nobody asked for them.
+        told: Task -> logits (s, b, c), or values of a regression (s, b); None where nobody asked for them.
     """
 
     by_task: dict[str, Tensor]
-    logits: dict[str, Tensor] | None
+    told: dict[str, Tensor] | None
 
 
 def pools(model: Model) -> bool:
@@ -93,7 +93,8 @@ class _Group(nn.Module):
         self.size = len(models)
         self.heads, self.terms = nn.ModuleDict(), nn.ModuleDict()
         self.weights: dict[str, list[Tensor]] = {}
-        for task in first.label_spaces:
+        self.dimensions, self.label_sets = frozenset(first.dimensions), frozenset(first.label_sets)
+        for task in first.tasks:
             if task in first.heads:
                 self.heads[task] = stacked([model.heads[task] for model in models])
             sums = [model.losses[task] for model in models]
@@ -115,7 +116,12 @@ class _Group(nn.Module):
         found: dict[str, Tensor] = {}
         for task, terms in self.terms.items():
             logits = embedding  # of a loss that reads none
-            if wanted or task in self.heads:
+            if task in self.dimensions:
+                found[task] = opinions.values(self.heads[task])
+                logits = found[task][..., None]
+            elif task in self.label_sets:
+                found[task] = logits = opinions.label_logits(self.heads[task])
+            elif wanted or task in self.heads:
                 found[task] = logits = opinions.logits(partial(self._logits, task))
             total = torch.zeros((), device=embedding.device)
             for term, weights in zip(terms, self.weights[task], strict=True):  # type: ignore[call-overload]
@@ -212,8 +218,8 @@ class StackedNetwork(nn.Module):
 
         Args:
             inputs: Modality -> (s, b, t, w) with its mask, or pooled, (s, b, w).
-            labels: Task -> (s, b); below 0: blank.
-            wanted: Give the logits too.
+            labels: Task -> (s, b), or (s, b, c); see ``losses.base.known``.
+            wanted: Give what the network tells, too.
         """
         opinions = self._opinions(inputs)
         sizes = [group.size for group in self._groups()]
@@ -234,7 +240,7 @@ class StackedNetwork(nn.Module):
         if not wanted:
             return Losses(by_task, None)
         return Losses(
-            by_task, {task: torch.cat([(one.logits or {})[task] for one in found]) for task in labels}
+            by_task, {task: torch.cat([(one.told or {})[task] for one in found]) for task in labels}
         )
 
     def _opinions(self, inputs: Inputs) -> Opinions:

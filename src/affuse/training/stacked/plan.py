@@ -29,7 +29,7 @@ Item = TypeVar("Item")
 def stack_key(recipe: Recipe, experiment: Experiment) -> str:
     """Runs with the same text have networks and batches of one shape.
 
-    Loss, weighting, seed, fold, learning rates, dropout, schedule and selection may differ.
+    Loss, weighting, seed, fold, learning rates, dropout, schedule, selection and the range of a rating may differ.
     """
     fusion = {name: value for name, value in recipe.fusion.options.items() if name != "dropout"}
     return repr(
@@ -39,7 +39,7 @@ def stack_key(recipe: Recipe, experiment: Experiment) -> str:
             sorted(fusion.items(), key=str),
             recipe.head.hidden,
             recipe.head.activation,
-            [(task, len(space)) for task, space in experiment.labelled.spaces.items()],
+            [(task, choice.fits, experiment.labelled.outputs[task]) for task, choice in recipe.tasks.items()],
             recipe.training.batch_size,
             recipe.training.precision,
             recipe.training.feature_precision,

@@ -39,15 +39,13 @@ def unfit(recipe: Recipe, experiment: Experiment) -> str:
     trained = [name for name, modality in recipe.modalities.items() if not modality.frozen]
     if trained:
         return f"the encoder of {listed(trained)} is trained"
-    if recipe.dimensions:
-        return f"{listed(recipe.dimensions)} is a regression"
     if reason := try_weighting(recipe):
         return reason
     widths = {name: encoder.width for name, encoder in resolve_encoders(recipe).items()}
     if reason := try_fusion(recipe.fusion, widths):
         return reason
     for task, choice in recipe.tasks.items():
-        if reason := try_loss(task, choice, len(experiment.labelled.spaces[task])):
+        if reason := try_loss(task, choice, experiment.labelled.outputs[task]):
             return reason
     return ""
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from affuse.evaluation.many_runs import score_runs
 from affuse.files import digest
 from affuse.layers import Streams
+from affuse.losses.base import known
 from affuse.training.failures import NonFiniteLoss, not_finite
 from affuse.training.random_state import dropout_seed
 from affuse.training.stacked.batches import Batches
@@ -24,6 +24,7 @@ from affuse.training.stacked.inputs import StackInputs
 from affuse.training.stacked.member import Member
 from affuse.training.stacked.network import StackedNetwork
 from affuse.training.stacked.optimizer import StackedAdam
+from affuse.training.stacked.scores import answers_of, scores_of
 from affuse.training.stacked.weighing import Weighing
 
 
@@ -46,7 +47,8 @@ class Stack:
     ) -> None:
         self.members, self.inputs, self.device, self.stopped = list(members), inputs, device, stopped
         first = self.members[0].run
-        self.tasks = {task: len(space) for task, space in first.model.label_spaces.items()}
+        self.tasks = first.recipe.tasks
+        self.outputs = first.experiment.labelled.outputs
         self.size = first.recipe.training.batch_size
         self.network = StackedNetwork([member.run.model for member in self.members], device)
         for member in self.members:
@@ -119,11 +121,11 @@ class Stack:
             [member.batches() for member in members], [member.train.rows for member in members], self.size
         )
         labels = {
-            task: batches.labels([member.train.codes[task] for member in members]) for task in self.tasks
+            task: batches.labels([member.train.labels[task] for member in members]) for task in self.tasks
         }
-        known = {task: found >= 0 for task, found in labels.items()}
-        counts = {task: found.sum(-1) for task, found in known.items()}  # (k, s)
-        labelled = torch.stack(list(known.values())).any(0).sum(-1)
+        there = {task: known(found, 3) for task, found in labels.items()}
+        counts = {task: found.sum(-1) for task, found in there.items()}  # (k, s)
+        labelled = torch.stack(list(there.values())).any(0).sum(-1)
         kept = self._kept(batches)
         index = batches.index.to(self.device)
         on_device = {task: found.to(self.device) for task, found in labels.items()}
@@ -210,16 +212,16 @@ class Stack:
         batches = self.watching
         assert batches is not None
         labels = {
-            task: batches.labels([member.watching.codes[task] for member in self.members])
+            task: batches.labels([member.watching.labels[task] for member in self.members])
             for task in self.tasks
         }
-        counts = {task: (found >= 0).sum(-1) for task, found in labels.items()}
+        counts = {task: known(found, 3).sum(-1) for task, found in labels.items()}
         index = batches.index.to(self.device)
         on_device = {task: found.to(self.device) for task, found in labels.items()}
         self.network.eval()
         self.weigh.train(False)
         losses: dict[str, list[Tensor]] = {task: [] for task in self.tasks}
-        called: dict[str, list[Tensor]] = {task: [] for task in self.tasks}
+        told: dict[str, list[Tensor]] = {task: [] for task in self.tasks}
         joint: list[Tensor] = []
         by_batch = any(member.run.recipe.training.criterion == "last_batch" for member in self.members)
         rows_of = batches.real.sum(-1).tolist()
@@ -231,25 +233,29 @@ class Stack:
                     {task: one[step, :, :n] for task, one in on_device.items()},
                     wanted=True,
                 )
-            for task in self.tasks:
+            for task, choice in self.tasks.items():
                 losses[task].append(found.by_task[task])
-                answers = (found.logits or {})[task].argmax(-1)
-                called[task].append(functional.pad(answers, (0, self.size - n)))
+                answers = answers_of(choice, (found.told or {})[task])
+                behind = (0, 0) * (answers.dim() - 2)  # of a row per utterance
+                told[task].append(functional.pad(answers, (*behind, 0, self.size - n)))
             if by_batch:
                 joint.append(self.weigh(found.by_task, {task: one[step] for task, one in counts.items()}))
         rows: dict[int, dict[str, float]] = {run: {} for run, steps in enumerate(batches.steps) if steps}
-        for task, classes in self.tasks.items():
+        for task in self.members[0].run.model.tasks:
             n = counts[task].sum(0).tolist()
             total = (torch.stack(losses[task]).double().cpu() * counts[task]).sum(0).tolist()
-            scores = score_runs(
-                torch.stack(called[task], 1).flatten(1), on_device[task].transpose(0, 1).flatten(1), classes
-            )
-            acc, bacc = scores.acc.tolist(), scores.bacc.tolist()
+            answers = torch.stack(told[task], 1).flatten(1, 2)
+            scored = batches.labels([member.watching.scored[task] for member in self.members])
+            there = known(scored, 3).sum((0, -1)).tolist()
+            wanted = scored.to(self.device).transpose(0, 1).flatten(1, 2)
+            scores = scores_of(self.tasks[task], answers, wanted, self.outputs[task])
+            listed = {name: of_runs.tolist() for name, of_runs in scores.items()}
             for run, row in rows.items():
+                part = self.members[run].watched
                 if n[run]:
-                    part = self.members[run].watched
                     row[f"{part}_loss_{task}"] = total[run] / n[run]
-                    row[f"{part}_acc_{task}"], row[f"{part}_bacc_{task}"] = acc[run], bacc[run]
+                if there[run]:
+                    row |= {f"{part}_{name}_{task}": of_runs[run] for name, of_runs in listed.items()}
         if by_batch:
             values = torch.stack(joint).double().cpu()
             for run, row in rows.items():

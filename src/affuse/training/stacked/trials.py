@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from affuse.fusion.base import Fusion
 from affuse.layers import Dropout
 from affuse.losses import TaskLoss
+from affuse.losses.base import Kind, blanked
 from affuse.models.parts import build_fusion, build_loss, build_weighting
 from affuse.parts import registry
 from affuse.recipe import Recipe, Task
@@ -33,10 +34,10 @@ def try_fusion(choice: FusionChoice, widths: dict[str, int]) -> str:
     return _fusion(registry.get("fusions", choice.name), choice.model_dump_json(), tuple(widths.items()))
 
 
-def try_loss(task: str, choice: Task, classes: int) -> str:
-    """Why a task's loss cannot be one of a stack; "" where it can."""
+def try_loss(task: str, choice: Task, outputs: int) -> str:
+    """Why a task's loss cannot be one of a stack, with so many outputs of the network; "" where it can."""
     kinds = tuple(registry.get("losses", term.name) for term in choice.loss)
-    return _loss(kinds, task, choice.model_dump_json(), classes)
+    return _loss(kinds, task, choice.model_dump_json(), outputs)
 
 
 def try_weighting(recipe: Recipe) -> str:
@@ -52,6 +53,17 @@ def try_weighting(recipe: Recipe) -> str:
     with seeded(0):
         losses = {task: torch.tensor(1.0, requires_grad=True) for task in weighting.tasks}
         return _shared_draws(lambda: weighting(losses), what)
+
+
+def _labels(kind: Kind, outputs: int) -> Tensor:
+    """Of two runs, three utterances each; the first run's last one is blank."""
+    if kind == "classes":
+        return torch.tensor([[0, 1, -1], [1, 1, 0]])
+    if kind == "regression":
+        return torch.tensor([[-0.5, 0.75, torch.nan], [0.25, 0.25, -1.0]])
+    rows = torch.rand(2, 3, outputs)
+    rows = rows / rows.sum(-1, keepdim=True) if kind == "distribution" else rows.round()
+    return blanked(rows, torch.tensor([[True, True, False], [True] * 3]))
 
 
 @cache
@@ -86,26 +98,26 @@ def _fusion(kind: type[Fusion], choice: str, widths: tuple[tuple[str, int], ...]
 
 
 @cache
-def _loss(kinds: tuple[type[TaskLoss], ...], task: str, choice: str, classes: int) -> str:
+def _loss(kinds: tuple[type[TaskLoss], ...], task: str, choice: str, outputs: int) -> str:
     chosen = Task.model_validate_json(choice)
     with seeded(0):
         for number, term in enumerate(chosen.loss):
-            pair = [build_loss(task, chosen, classes, 4).terms[number] for _ in range(2)]
+            pair = [build_loss(task, chosen, outputs, 4).terms[number] for _ in range(2)]
             assert all(isinstance(one, TaskLoss) for one in pair)
             if stacks(pair[0]) and registry.is_own("losses", term.name):  # type: ignore[arg-type]
                 continue
-            if reason := _try_loss(pair, classes, f"the loss {term.name!r}"):  # type: ignore[arg-type]
+            if reason := _try_loss(pair, outputs, f"the loss {term.name!r}"):  # type: ignore[arg-type]
                 return reason
     return ""
 
 
-def _try_loss(pair: list[TaskLoss], classes: int, what: str) -> str:
+def _try_loss(pair: list[TaskLoss], outputs: int, what: str) -> str:
     first = pair[0]
     if type(first).forward is not TaskLoss.forward:
         return f"{what} has a forward of its own"
-    logits, embedding = torch.randn(2, 3, classes, requires_grad=True), torch.randn(2, 3, 4)
+    logits, embedding = torch.randn(2, 3, outputs, requires_grad=True), torch.randn(2, 3, 4)
     embedding.requires_grad_()
-    labels = torch.tensor([[0, 1, -1], [1, 1, 0]])
+    labels = _labels(first.fits, outputs)
 
     def alone(n: int) -> Tensor:
         return first.reduced(logits[0, :n], embedding[0, :n], labels[0, :n])

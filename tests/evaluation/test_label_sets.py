@@ -1,0 +1,178 @@
+"""Metrics of several labels at once by plain loops and scikit-learn, thresholds by trying all, the interval again."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import t
+from sklearn.metrics import f1_score
+
+from affuse.evaluation.label_sets import (
+    SetAnswers,
+    f1_interval,
+    fit_thresholds,
+    joined,
+    measure_label_sets,
+    measure_sets,
+    parted,
+    told,
+)
+
+LABELS = ["anger", "fear", "joy"]
+
+
+def draw(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 3) of 0 and 1, and probabilities that tell something of them."""
+    random = np.random.default_rng(seed)
+    truth = (random.random((n, 3)) < [0.5, 0.25, 0.3]).astype(float)
+    logits = 2 * (truth - 0.5) + random.normal(0, 1.2, (n, 3)) - 0.5
+    return truth, 1 / (1 + np.exp(-logits))
+
+
+def precision_at_hits(there: list[float], p: list[float]) -> float:
+    """Average precision: over those that have the label, the share of rightly told ones among all told up to them."""
+    total = 0.0
+    for y, score in zip(there, p, strict=True):
+        if y:
+            above = [a for a, b in zip(there, p, strict=True) if b >= score]
+            total += sum(above) / len(above)
+    return total / sum(there)
+
+
+def test_metrics_equal_plain_loops_and_scikit_learn() -> None:
+    truth, p = draw(60)
+    thresholds = [0.4, 0.3, 0.6]
+    found = measure_sets(truth, p, thresholds, LABELS)
+    f1, right, there, called = [], 0, 0, 0
+    for j, threshold in enumerate(thresholds):
+        pairs = [(y == 1, q >= threshold) for y, q in zip(truth[:, j], p[:, j], strict=True)]
+        hits, has, tells = (
+            sum(one) for one in ([a and b for a, b in pairs], [a for a, _ in pairs], [b for _, b in pairs])
+        )
+        precision, recall = hits / tells, hits / has
+        f1.append(2 * precision * recall / (precision + recall))
+        right, there, called = right + hits, there + has, called + tells
+    precision, recall = right / called, right / there
+    assert list(found.f1.values()) == pytest.approx(f1)
+    assert found.macro_f1 == pytest.approx(sum(f1) / 3)
+    assert found.micro_f1 == pytest.approx(2 * precision * recall / (precision + recall))
+    ap = [precision_at_hits(truth[:, j].tolist(), p[:, j].tolist()) for j in range(3)]
+    assert list(found.ap.values()) == pytest.approx(ap)
+    assert found.map == pytest.approx(sum(ap) / 3)
+    for average in ("macro", "micro"):
+        expected = f1_score(truth, p >= thresholds, average=average)
+        assert getattr(found, f"{average}_f1") == pytest.approx(expected)
+    assert found.support == {label: int(n) for label, n in zip(LABELS, truth.sum(axis=0), strict=True)}
+
+
+def test_a_label_that_nobody_has_is_left_out_of_means() -> None:
+    truth, p = draw(40)
+    truth[:, 1] = 0
+    found, without = (
+        measure_sets(truth, p, [0.5] * 3, LABELS),
+        measure_sets(truth[:, ::2], p[:, ::2], [0.5] * 2, LABELS[::2]),
+    )
+    assert math.isnan(found.f1["fear"])
+    assert math.isnan(found.ap["fear"])
+    assert (found.macro_f1, found.map) == (without.macro_f1, without.map)
+    assert found.micro_f1 < without.micro_f1  # those told fear are errors still
+    with pytest.raises(ValueError, match="no labelled utterance"):
+        measure_sets(truth[:0], p[:0], [0.5] * 3, LABELS)
+
+
+def test_thresholds_are_the_best_of_all() -> None:
+    truth, p = draw(50, seed=1)
+    fitted = fit_thresholds(truth, p)
+    best = measure_sets(truth, p, fitted, LABELS)
+    for j, label in enumerate(LABELS):
+        tried = [float(f1_score(truth[:, j], p[:, j] >= one, zero_division=0.0)) for one in p[:, j]]
+        assert best.f1[label] == pytest.approx(max(tried))
+        assert best.f1[label] >= measure_sets(truth, p, [0.5] * 3, LABELS).f1[label]
+    assert fit_thresholds(np.zeros((4, 1)), p[:4, :1]) == [0.5]
+    assert fit_thresholds(np.array([[1.0], [0.0]]), np.array([[0.7], [0.1]])) == [
+        pytest.approx(0.4)
+    ]  # in the middle
+
+
+def test_a_table_holds_what_was_measured() -> None:
+    truth, p = draw(30, seed=2)
+    truth[3] = np.nan
+    truth[4] = 0.0
+    thresholds = fit_thresholds(np.delete(truth, 3, axis=0), np.delete(p, 3, axis=0))
+    columns = SetAnswers(LABELS, truth, p, thresholds).columns("t")
+    table = pd.DataFrame(
+        {"id": [str(i) for i in range(30)], "role": ["test"] * 20 + ["validation"] * 10, **columns}
+    )
+    assert table["t"][3] == ""
+    assert table["t"][4] == ";"
+    assert parted(table["t_predicted"][0]) == [
+        x for x, yes in zip(LABELS, told(p, thresholds)[0], strict=True) if yes
+    ]
+    kept = np.delete(np.arange(20), 3)
+    for name, value in measure_sets(truth[kept], p[kept], thresholds, LABELS)._asdict().items():
+        assert getattr(measure_label_sets(table, "t", LABELS, "test"), name) == pytest.approx(value, rel=1e-5)
+    with pytest.raises(ValueError, match="no labelled utterance"):
+        measure_label_sets(table[3:4], "t", LABELS)
+    assert joined([False, False, False], LABELS) == ";"
+
+
+def simulate(random: np.random.Generator, speakers: int, each: int) -> tuple[pd.DataFrame, pd.Series]:
+    """Answers that are right with a probability of the speaker's own."""
+    n, whose = speakers * each, np.repeat(np.arange(speakers), each)
+    truth = random.random((n, 2)) < 0.4
+    right = random.random((n, 2)) < np.clip(0.8 + random.normal(0, 0.12, (speakers, 2)), 0, 1)[whose]
+    text = [[joined(row, LABELS[:2]) for row in rows] for rows in (truth, truth == right)]
+    ids = [f"u{i}" for i in range(n)]
+    return pd.DataFrame({"id": ids, "t": text[0], "t_predicted": text[1]}), pd.Series(
+        [f"s{i}" for i in whose], index=ids
+    )
+
+
+def test_the_interval_holds_the_true_value_nearly_as_often_as_it_says() -> None:
+    random = np.random.default_rng(1)
+    right = float(np.clip(0.8 + random.normal(0, 0.12, 1_000_000), 0, 1).mean())
+    truth = 2 * 0.4 * right / (0.4 + 0.4 * right + 0.6 * (1 - right))
+    held, without = 0, 0
+    for _ in range(100):
+        table, speakers = simulate(random, 12, 20)
+        low, high = f1_interval(table, "t", LABELS[:2], speakers, "macro_f1")[1:]
+        held += low <= truth <= high
+        low, high = f1_interval(table, "t", LABELS[:2], pd.Series(dtype=object), "macro_f1")[1:]
+        without += low <= truth <= high
+    assert 0.90 <= held / 100 <= 1
+    assert without < held  # as if utterances of one speaker were independent
+
+
+@pytest.mark.parametrize("average", ["macro", "micro"])
+def test_the_interval_is_the_jackknife_of_speakers_on_the_logit_scale(average: str) -> None:
+    table, speakers = simulate(np.random.default_rng(2), 4, 9)
+    whose = speakers[table["id"]].to_numpy()
+
+    def f1(rows: pd.DataFrame) -> float:
+        sets = [
+            [[label in parted(one) for label in LABELS[:2]] for one in rows[name]]
+            for name in ("t", "t_predicted")
+        ]
+        return float(f1_score(*sets, average=average))
+
+    left_out = [
+        math.log(f1(table[whose != name]) / (1 - f1(table[whose != name]))) for name in sorted(set(whose))
+    ]
+    middle = sum(left_out) / 4
+    error = math.sqrt(3 / 4 * sum((one - middle) ** 2 for one in left_out))
+    value, low, high = f1_interval(table, "t", LABELS[:2], speakers, f"{average}_f1")
+    assert value == pytest.approx(f1(table))
+    assert math.log(low / (1 - low)) == pytest.approx(math.log(value / (1 - value)) - t.ppf(0.975, 3) * error)
+    assert math.log(high / (1 - high)) == pytest.approx(
+        math.log(value / (1 - value)) + t.ppf(0.975, 3) * error
+    )
+
+
+def test_one_speaker_or_perfect_answers_have_no_interval() -> None:
+    table, speakers = simulate(np.random.default_rng(0), 1, 9)
+    assert math.isnan(f1_interval(table, "t", LABELS[:2], speakers, "micro_f1").low)
+    perfect = table.assign(t_predicted=table["t"])
+    assert f1_interval(perfect, "t", LABELS[:2], pd.Series(dtype=object), "micro_f1").value == 1
