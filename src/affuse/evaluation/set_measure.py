@@ -122,9 +122,9 @@ def f1_interval(counts: np.ndarray, metric: str, level: float = LEVEL) -> Interv
         NaN for both ends where there are fewer than two speakers, or an F1 that is 0, 1 or not known.
 
     Examples:
-        >>> ann, bob = np.array([[1, 1], [1, 1], [2, 2]]), np.array([[1, 0], [1, 1], [1, 0]])
-        >>> [round(one, 2) for one in f1_interval(np.array([[ann], [bob]]), "micro_f1")]
-        [0.75, 0.04, 1.0]
+        >>> ann, bob, cem = [[4, 1], [5, 2], [5, 2]], [[3, 2], [4, 3], [4, 2]], [[2, 1], [4, 1], [3, 2]]
+        >>> [round(one, 2) for one in f1_interval(np.array([[ann], [bob], [cem]]), "macro_f1")]
+        [0.69, 0.45, 0.86]
     """
     measured = _OF_COUNTS[metric]
     k, whole = len(counts), counts.sum(axis=0)
