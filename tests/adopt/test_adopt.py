@@ -108,6 +108,8 @@ def test_labels_nobody_knows_are_asked_for_and_a_map_tells_them(
     for wrong, why in (
         ({"LABEL_7": "anger"}, "names LABEL_7, which no model has"),
         ({"LABEL_0": 3}, "LABEL_0 is to be a class or null, not 3"),
+        ({"LABEL_0": " "}, "LABEL_0 is to be a class or null, not ' '"),
+        ({"LABEL_0": "anger", "label-0": "joy"}, "names the label LABEL_0 of .* twice; keep one line of it"),
         ({}, "is no mapping"),
     ):
         with pytest.raises(AffuseError, match=why):

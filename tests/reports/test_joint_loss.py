@@ -201,3 +201,14 @@ def test_figure_draws_what_metrics_say(out: Path, tmp_path: Path) -> None:
     assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(AffuseError, match=r"has no metrics\.csv"):
         training_figure({"x": [tmp_path]})
+
+
+def test_a_rating_has_no_nats(out: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(runs_of(out, "softmax")[0] / "metrics.csv")
+    assert (
+        training_figure({"classes": [runs_of(out, "softmax")[0]]}).axes[0].get_ylabel()
+        == "nats per utterance"
+    )
+    rated = {"train_loss_v": 0.5, "validation_loss_v": 0.6, "validation_ccc_v": 0.4, "weight_v": 0.3}
+    table.assign(**rated).to_csv(tmp_path / "metrics.csv", index=False)
+    assert training_figure({"with a rating": [tmp_path]}).axes[0].get_ylabel() == "loss"

@@ -122,6 +122,9 @@ class ModelView(BaseModel):
     ranges: dict[str, tuple[float, float]] = Field(description="regression -> lowest and highest rating")
     modalities: dict[str, str] = Field(description="modality -> audio, text or video")
     recogniser: bool = Field(description="whether the words of a clip can be recognised")
+    pictures: float = Field(
+        ge=0, description="pictures a second that its faces are read from; 0: a live stream can have none"
+    )
     warning: str = Field(description="what should be known before its answers are believed")
     window: float = Field(description="seconds of a window")
     hop: float = Field(description="seconds from window to window")
@@ -176,6 +179,7 @@ def model_dict(model: ServedModel) -> dict[str, Any]:
         "ranges": {task: list(scale) for task, scale in model.dimensions.items()},
         "modalities": model.modalities,
         "recogniser": model.recogniser,
+        "pictures": max((options.frames_per_second for options, _ in model.faces.values()), default=0),
         "warning": model.warning,
         "window": model.window,
         "hop": model.hop,

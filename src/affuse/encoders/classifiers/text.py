@@ -13,9 +13,8 @@ from typing_extensions import override
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, Reading
 from affuse.encoders.classifiers.checkpoint import ClassifierOptions, Scores, copy_files, width_of
-from affuse.encoders.pretrained import load
 from affuse.encoders.sources import files_key
-from affuse.encoders.text import positions_of
+from affuse.encoders.text import load_tokenizer, positions_of
 from affuse.errors import AffuseError, argument
 from affuse.files import digest
 from affuse.sequence import FeatureSequence, pad
@@ -61,9 +60,7 @@ class TextClassifier(Encoder[ClassifierOptions]):
     @cached_property
     def tokenizer(self) -> Any:
         """The tokenizer of transformers, loaded when it is first needed."""
-        from transformers import AutoTokenizer
-
-        return load(AutoTokenizer, self.options.model, self.options.revision)
+        return load_tokenizer(self.options.model, self.options.revision)
 
     @override
     def check_trainable(self) -> None:

@@ -55,7 +55,9 @@ def training_figure(runs: Mapping[str, Sequence[str | Path]]) -> Figure:
                 _DASHES[len(weights.lines) % 3],
             )
         count = f"{len(tables)} run{'s' if len(tables) > 1 else ''}"
-        losses.set(title=f"{title} ({count}): losses", xlabel="epoch", ylabel="nats per utterance")
+        # a rating's loss is no likelihood
+        unit = "loss" if tables[0].columns.str.contains("_ccc_").any() else "nats per utterance"
+        losses.set(title=f"{title} ({count}): losses", xlabel="epoch", ylabel=unit)
         weights.set(title="task weights", xlabel="epoch", ylabel="weight")
         losses.set_ylim(bottom=min(0.0, losses.get_ylim()[0]))
         low, high = weights.get_ylim()

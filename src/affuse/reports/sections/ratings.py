@@ -1,4 +1,4 @@
-"""Results of a rating: answers by rating, the error over the range, beside what mean rating and raters reach."""
+"""Results of a rating: answers by rating, the error over the range, beside what the mean rating reaches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from affuse.evaluation.measures import SHOWN, RatingMeasure
 from affuse.evaluation.rating_range import RatingRange, rating_range
 from affuse.names import counted
-from affuse.reports.blocks import Block, Cell, Facts, Figure, Heading, Prose, Section, Table
+from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
 from affuse.reports.figures.lanes import class_distribution, forest
 from affuse.reports.figures.scatter import DOTS, scatter
 from affuse.reports.numbers import (
@@ -67,7 +67,6 @@ def section(report: Report, task: str, rows: pd.DataFrame) -> Section:
         if len(table):
             floor = table.iloc[0]
             blocks.append(Prose(floor_in_words(floor["floor_rmse"], floor["floor_mae"])))
-        blocks += raters(facts.get("raters") or {})
         if report.mark_note and any(row.on_test for row in report.rows):
             blocks.append(Prose(report.mark_note, "soft"))
         nobody = pd.Series(dtype=object)
@@ -195,14 +194,6 @@ def floor_in_words(rmse: float, mae: float) -> str:
         f"Always answering the mean rating gives a CCC of 0 and an RMSE of {plain(rmse, 3)}, always answering the "
         f"median an MAE of {plain(mae, 3)}."
     )
-
-
-def raters(agreement: Mapping[str, float]) -> list[Block]:
-    """How far the raters agree among themselves, a ceiling of what a model can reach; ``agreement``: name -> value."""
-    if not agreement:
-        return []
-    items = [(name, plain(float(value), 3)) for name, value in agreement.items()]
-    return [Heading("The raters' own agreement"), Facts(items)]
 
 
 def scatter_blocks(

@@ -31,6 +31,7 @@ class RemoteModel(NamedTuple):
         ranges: Regression -> its lowest and highest rating.
         modalities: Modality -> "audio", "text" or "video".
         recogniser: Whether the words of a clip can be recognised.
+        pictures: A second, that its faces are read from; 0: a stream can have none.
         warning: What should be known before its answers are believed, or "".
         window: Seconds of a window.
         hop: Seconds from window to window.
@@ -42,6 +43,7 @@ class RemoteModel(NamedTuple):
     ranges: dict[str, tuple[float, float]]
     modalities: dict[str, str]
     recogniser: bool
+    pictures: float
     warning: str
     window: float
     hop: float
@@ -140,11 +142,12 @@ class Client:
 
         Args:
             rate: Of the samples, in Hz.
-            **asked: ``model``, ``tasks``, ``classes``, ``asr``, ``window``, ``hop``, ``vad`` and ``unsure``, as of
-                ``predict``.
+            **asked: ``pictures`` (whether pictures come beside the sound), and as of ``predict`` ``model``, ``tasks``,
+                ``classes``, ``asr``, ``window``, ``hop``, ``vad``, ``unsure``, and with pictures ``side`` and ``face``.
 
         Returns:
-            A stream: ``push`` it blocks of samples, then ``close`` it. Both return segments, each with ``final``.
+            A stream: ``push`` it blocks of samples, and ``push_picture`` what a camera sees, then ``close`` it. All
+            return segments, each with ``final``.
 
         Raises:
             AffuseError: Arguments that do not fit, the service has no room or cannot be reached.

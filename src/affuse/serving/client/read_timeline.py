@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from affuse.errors import AffuseError
+from affuse.inference.live.pictures import Square
 from affuse.inference.sound_scan import PEAK_SECONDS
 from affuse.inference.timeline import Answer, CurvePoint, Picture, Segment, Timeline, Value
 from affuse.inference.words import Word
@@ -65,6 +66,11 @@ def _values(told: Mapping[str, Any]) -> dict[str, Value]:
     return {
         task: Value(*(one[name] for name in Value._fields)) for task, one in told.items() if "mean" in one
     }
+
+
+def read_squares(told: Mapping[str, Any]) -> dict[str, Square | None]:
+    """Where faces are, as a stream's message tells it: modality -> its place in the picture."""
+    return {name: None if one is None else Square(**one) for name, one in told["squares"].items()}
 
 
 def _moments(told: Mapping[str, Any]) -> list[CurvePoint]:

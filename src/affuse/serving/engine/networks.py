@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 
+from affuse.encoders.face_clips import FaceEncoder, PictureOptions
 from affuse.errors import AffuseError
 from affuse.failures import cause_of
+from affuse.inference.face_encoders import reads_plainly
 from affuse.serving.engine.frames import head_of, pack, tensors_of
 from affuse.serving.engine.live_frames import answer_sound
 from affuse.serving.engine.side import Side
@@ -65,6 +67,14 @@ def facts_of(side: Side) -> dict[str, Any]:
         "defaults": model.defaults.model_dump(mode="json", exclude={"seen"}),
         "wordless": side.wordless,
         "batch": side.network.size,
+        "faces": {
+            name: {
+                "options": encoder.options.model_dump(mode="json", include=set(PictureOptions.model_fields)),
+                "size": encoder.size_of(encoder.options),
+            }
+            for name, encoder in side.network.encoders.items()
+            if isinstance(encoder, FaceEncoder) and reads_plainly(type(encoder))
+        },
     }
 
 

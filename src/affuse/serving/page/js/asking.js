@@ -3,6 +3,8 @@
 import { fill, find, make } from "./dom.js";
 import { tasksOf } from "./looks.js";
 
+const NUMBERS = ["unsure", "window", "channel", "track"];
+
 export class Asking {
   /** @param {any[]} models as /v1/models lists them */
   constructor(models) {
@@ -12,7 +14,7 @@ export class Asking {
     fill(find("second"), make("option", { value: "" }, "no other"), ...options());
     find("second-field").hidden = models.length < 2;
     find("model").addEventListener("change", () => this.show());
-    find("second").addEventListener("change", () => this.showGender());
+    find("second").addEventListener("change", () => this.showWhatAnyReads());
     this.show();
   }
 
@@ -30,7 +32,7 @@ export class Asking {
   show() {
     const model = this.model;
     find("asr-field").hidden = !model.recogniser;
-    this.showGender();
+    this.showWhatAnyReads();
     find("model-told").textContent = `Reads ${Object.keys(model.modalities).join(", ")}. ${model.warning || ""}`.trim();
     find("window").placeholder = `${model.window}`;
     const classes = classesOf(model);
@@ -48,13 +50,15 @@ export class Asking {
     return [...find("classes").querySelectorAll("input")];
   }
 
-  showGender() {
+  /** What one of the models that are asked knows. */
+  showWhatAnyReads() {
     find("gender-field").hidden = !this.asked.some(one => "gender" in one.tasks);
+    find("face-field").hidden = !this.asked.some(sees);
   }
 
   /** What is wrong with it, or "". @returns {string} */
   get fault() {
-    for (const name of ["unsure", "window"]) if (!find(name).validity.valid) return `"${find(name).labels[0].textContent.trim()}" takes a number within its bounds.`;
+    for (const name of NUMBERS) if (!find(name).validity.valid) return `"${find(name).labels[0].textContent.trim()}" takes a number within its bounds.`;
     if (this.boxes.length && this.boxes.filter(box => box.checked).length < 2) return "Leave at least two classes: among one there is nothing to tell.";
     return "";
   }
@@ -71,8 +75,9 @@ export class Asking {
     if (text) form.set("text", text);
     else if (model.recogniser) form.set("asr", String(find("asr").checked));
     if (!find("vad").checked) form.set("vad", "false");
-    for (const field of ["unsure", "window"])
+    for (const field of NUMBERS)
       if (find(field).value && (field !== "unsure" || Object.keys(model.tasks).length)) form.set(field, find(field).value);
+    if (sees(model) && find("face").value) form.set("face", find("face").value);
     const unwanted = this.boxes.filter(box => !box.checked).map(box => box.value);
     const classes = classesOf(model);
     // the other model may know other classes: of its own, those that were not taken out
@@ -81,6 +86,11 @@ export class Asking {
     form.set("clip", clip); // last: a form that is refused need not carry it
     return form;
   }
+}
+
+/** Whether a model reads faces. @param {any} model @returns {boolean} */
+function sees(model) {
+  return Object.values(model.modalities).includes("video");
 }
 
 /** Those that can be chosen: of the first task but gender; none of a model that tells ratings alone. @param {any} model @returns {string[]} */
