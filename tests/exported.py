@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 import affuse
 from affuse.encoders.base import Encoder
@@ -16,6 +18,9 @@ from affuse.models.network import Model
 from affuse.models.parts import resolve_encoders
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence
+
+# Each export reads the source of all operators again, a third of what a small network takes; here the first one does.
+ONNXRegistry.from_torchlib = staticmethod(cache(ONNXRegistry.from_torchlib))
 
 TASKS = {"emotion": {}, "gender": {"loss": "cross_entropy"}}
 

@@ -26,6 +26,7 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 # (module that imports, module that is imported) -> why it may, although the order or a circle says otherwise
 SUGAR = {
+    ("affuse.corpora.corpus", "affuse.corpora.agreement"): "Corpus.raters",
     ("affuse.models.network", "affuse.inference.live.stream"): "Model.stream",
     ("affuse.models.network", "affuse.inference.companions"): "Model.predict",
     ("affuse.models.network", "affuse.inference.many"): "Model.predict of several clips",

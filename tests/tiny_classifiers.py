@@ -74,8 +74,7 @@ def tiny_text(folder: Path, kind: str = "bert", labels: tuple[str, ...] = EMOTIO
     config = AutoConfig.for_model(
         kind,
         vocab_size=len(tokenizer),
-        pad_token_id=tokenizer.pad_token_id,
-        **{**shape, **labels_of(labels), **options},
+        **{"pad_token_id": tokenizer.pad_token_id, **shape, **labels_of(labels), **options},
     )
     network = AutoModelForSequenceClassification.from_config(config)
     stir(network)

@@ -26,13 +26,14 @@ def write_video(
     *,
     times: Sequence[float] | None = None,
     sound_seconds: float | None = None,
+    wave: np.ndarray | None = None,
     codec: str = "mpeg4",
     group: int = 12,
     options: dict[str, str] | None = None,
     aspect: Fraction | None = None,
 ) -> Path:
-    """``times`` (seconds) instead of a constant rate; ``sound_seconds`` of a tone beside the picture; ``aspect`` of a
-    pixel.
+    """``times`` (seconds) instead of a constant rate; ``sound_seconds`` of a tone beside the picture, or ``wave``
+    (int16 at 16 kHz); ``aspect`` of a pixel.
     """
     height, width = pictures[0].shape[:2]
     with av.open(str(path), "w") as container:
@@ -44,7 +45,7 @@ def write_video(
         if times is not None:
             stream.codec_context.time_base = TICK
         sound = None
-        if sound_seconds is not None:
+        if sound_seconds is not None or wave is not None:
             sound = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
         for i, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
@@ -52,8 +53,9 @@ def write_video(
             frame.time_base = Fraction(1, fps) if times is None else TICK
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-        if sound is not None and sound_seconds is not None:
+        if sound_seconds is not None:
             wave = (3000 * np.sin(np.arange(int(16_000 * sound_seconds)) / 5)).astype(np.int16)
+        if sound is not None and wave is not None:
             block = av.AudioFrame.from_ndarray(wave[None], format="s16", layout="mono")
             block.sample_rate, block.pts, block.time_base = 16_000, 0, Fraction(1, 16_000)
             container.mux(sound.encode(block))

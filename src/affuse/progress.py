@@ -72,21 +72,21 @@ class Heard:
     """
 
     def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+        self.unheard = progress  # what is said to it directly is not kept: how long something took, say
         self.sentences: list[str] = []
 
     def start(self, task: str, total: int, done: int = 0) -> Callable[[], None]:
         """See ``Progress``."""
-        return self._progress.start(task, total, done)
+        return self.unheard.start(task, total, done)
 
     def count(self, task: str) -> Advance:
         """See ``Progress``."""
-        return self._progress.count(task)
+        return self.unheard.count(task)
 
     def say(self, message: str) -> None:
         """See ``Progress``."""
         self.sentences.append(name_arguments(message))
-        self._progress.say(message)
+        self.unheard.say(message)
 
 
 class Said:

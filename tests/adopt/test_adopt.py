@@ -108,6 +108,8 @@ def test_labels_nobody_knows_are_asked_for_and_a_map_tells_them(
     for wrong, why in (
         ({"LABEL_7": "anger"}, "names LABEL_7, which no model has"),
         ({"LABEL_0": 3}, "LABEL_0 is to be a class or null, not 3"),
+        ({"LABEL_0": " "}, "LABEL_0 is to be a class or null, not ' '"),
+        ({"LABEL_0": "anger", "label-0": "joy"}, "names the label LABEL_0 of .* twice; keep one line of it"),
         ({}, "is no mapping"),
     ):
         with pytest.raises(AffuseError, match=why):
@@ -142,6 +144,12 @@ def test_fit_finds_weights_and_confidence_and_remembers_the_corpus(
     assert model.defaults.clip_seconds is not None
     found = affuse.evaluate(model, corpus, cache=tmp_path / "cache")
     assert set(found.predictions["role"]) == {"test"}
+    # nothing was trained for epochs, and a fit measures nothing
+    assert (
+        "48 of 72 utterances were seen in training (36 to learn from, 12 to validate on): left out. 24 are"
+        in (" ".join(found.said))
+    )
+    assert "role" not in " ".join(heard.said)
     assert len(found.predictions) == 24
     seen = model.defaults.seen
     assert seen is not None
@@ -155,6 +163,55 @@ def test_fit_finds_weights_and_confidence_and_remembers_the_corpus(
     tested = set(table[found.predictions["id"]])
     assert len(tested) == 2
     assert set(found.predictions["id"]) == {id for id in table.index if table[id] in tested}
+
+
+def test_a_corpus_that_a_member_was_trained_on_is_none_to_fit_on(
+    models: dict[str, Path], corpus: Corpus, tmp_path: Path, say: Callable[[], Any]
+) -> None:
+    cache = tmp_path / "cache"
+    fitted = affuse.adopt(models["audio"], tmp_path / "fitted", fit=corpus, cache=cache)
+    heard = say()
+    with pytest.raises(
+        AffuseError, match=r"Of the 36 utterances of .* the train part of the fit none is left: the models"
+    ):
+        affuse.adopt(fitted, tmp_path / "again", fit=corpus, cache=cache, progress=heard)
+    told = " ".join(heard.said)
+    assert (
+        "48 of 72 utterances were seen in training (36 to learn from, 12 to validate on): left out." in told
+    )
+    assert "measure" not in told
+    unseen = set(affuse.evaluate(fitted, corpus, cache=cache).predictions["id"])
+    known = Corpus(corpus.table[~corpus.table["id"].isin(unseen)], corpus.info, corpus.folder)
+    with pytest.raises(
+        AffuseError, match=r"All 48 utterances .* what is fitted on them says nothing of other clips"
+    ):
+        affuse.adopt(fitted, tmp_path / "again", fit=known, cache=cache)
+    assert not (tmp_path / "again").exists()
+
+
+def test_the_card_says_below_what_answers_are_unsure(
+    models: dict[str, Path], corpus: Corpus, tmp_path: Path
+) -> None:
+    """The threshold of a model of affuse's own stays where it is joined to one that nobody has fitted."""
+    odd = tiny_audio(tmp_path / "odd", labels=("ang", "hap", "neu", "a|b"))
+    labels = {"a|b": "sadness"}
+    assert "| audio | a\\|b | sadness (emotion) |" in card_of(
+        affuse.adopt(odd, tmp_path / "o", labels=labels)
+    )
+    own = affuse.adopt(models["text"], tmp_path / "own", fit=corpus, cache=tmp_path / "cache")
+    plain = card_of(affuse.adopt(models["audio"], tmp_path / "plain"))
+    assert (
+        "- emotion: the models' own, not calibrated: no validation answers are known; no answer is called"
+        in plain
+    )
+    joined = affuse.adopt([models["audio"], own], tmp_path / "joined")
+    threshold = affuse.load(joined).defaults.of_task("emotion").unsure_below
+    assert threshold > 0
+    assert f"are known; answers below {threshold:.2f} are called unsure" in card_of(joined)
+
+
+def card_of(folder: Path) -> str:
+    return (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_fitted_weights_are_a_minimum(models: dict[str, Path], corpus: Corpus, tmp_path: Path) -> None:

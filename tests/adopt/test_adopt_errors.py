@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 import affuse
 from affuse.errors import AffuseError
 from affuse.recipe import Recipe
 from command import affuse as run
 from models.stand_in import COMMIT, TOKEN, hub
-from tiny_classifiers import tiny_audio, tiny_text
+from tiny_classifiers import tiny_audio, tiny_dimensional, tiny_image, tiny_text
 from tiny_models import tiny_bert
 
 
@@ -101,6 +105,91 @@ def test_bad_input_is_one_sentence(
     assert [one.name for one in full.iterdir()] == ["mine.txt"]
     assert not (voice / "sub").exists()
     assert not list(tmp_path.glob(".affuse*"))
+
+
+def in_config(**fields: Any) -> Callable[[Path], None]:
+    return in_file("config.json", **fields)
+
+
+def in_file(name: str, **fields: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        about = json.loads((folder / name).read_text(encoding="utf-8")) | fields
+        (folder / name).write_text(json.dumps(about), encoding="utf-8")
+
+    return change
+
+
+def without(pattern: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        for path in folder.glob(pattern):
+            path.unlink()
+
+    return change
+
+
+def in_weights(name: str, values: float | None) -> Callable[[Path], None]:
+    """A tensor of one value, or none."""
+
+    def change(folder: Path) -> None:
+        state = load_file(folder / "model.safetensors")
+        if values is None:
+            del state[name]
+        else:
+            state[name] = torch.full_like(state[name], values)
+        save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+
+    return change
+
+
+def index(text: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / "model.safetensors").unlink()
+        (folder / "model.safetensors.index.json").write_text(text)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("make", "change", "sentence"),
+    [
+        (tiny_text, index("{"), r"index\.json is damaged; download it again"),
+        (tiny_text, index("{}"), r"index\.json is damaged; download it again"),
+        (tiny_text, index('{"weight_map": []}'), r"index\.json is damaged; download it again"),
+        # output 1 would be called what the file calls 2
+        (tiny_text, in_config(id2label={"0": "ang", "2": "hap", "3": "neu", "4": "sad"}),
+         r"numbers its 4 labels 0, 2, 3, 4, not 0 to 3: which score is whose cannot be told"),
+        (tiny_text, in_config(id2label=["ang", "hap"]), r"could not be loaded \('list' object"),
+        (tiny_text, in_config(quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True}),
+         "could not be loaded .*quantization requires"),
+        # transformers makes one that knows no word
+        (tiny_text, without("tokenizer*"), r"has no tokenizer \(tokenizer\.json or its vocabulary\)"),
+        (tiny_text, in_weights("classifier.bias", float("nan")), "answers with no numbers: its weights are damaged"),
+        (tiny_audio, without("preprocessor_config.json"), "has no preprocessor_config.json, which says how sound is"),
+        (tiny_audio, in_file("preprocessor_config.json", sampling_rate=None), "has the sampling_rate None; correct"),
+        (tiny_audio, in_file("preprocessor_config.json", sampling_rate=0), "has the sampling_rate 0; correct it"),
+        (tiny_dimensional, in_weights("classifier.dense.bias", None), "holds no trained classifier"),
+        (tiny_image, without("preprocessor_config.json"), "has no preprocessor_config.json, which says how pictures"),
+        (tiny_image, in_file("preprocessor_config.json", size={"height": 48, "width": 64}),
+         r"gives no answer \(Input image size .* its files do not fit each other"),
+    ],
+)  # fmt: skip
+def test_files_that_are_missing_or_do_not_fit(
+    make: Callable[[Path], Path], change: Callable[[Path], None], sentence: str, tmp_path: Path
+) -> None:
+    folder = make(tmp_path / "model")
+    change(folder)
+    with pytest.raises(AffuseError, match=sentence):
+        affuse.adopt(folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_that_are_none(voice: Path, tmp_path: Path) -> None:
+    with pytest.raises(AffuseError, match="The name of a model is blank"):
+        affuse.adopt(" ", tmp_path / "out")
+    with pytest.raises(
+        AffuseError, match=r"config\.json is a file, and a model is a folder; name its folder: .*voice"
+    ):
+        affuse.adopt(voice / "config.json", tmp_path / "out")
 
 
 @pytest.fixture

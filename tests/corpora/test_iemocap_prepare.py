@@ -13,6 +13,7 @@ import soundfile
 
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.generated import generate_release
+from affuse.corpora.generated.rating_ceilings import rating_ceilings
 from affuse.corpora.readers.iemocap import media, prepare
 from affuse.errors import AffuseError
 from affuse.progress import Quiet
@@ -96,6 +97,7 @@ def test_the_corpus_is_called_generated_and_knows_its_ceilings(
     assert corpus.info.name == "generated"
     assert corpus.info.generated
     assert corpus.info.ceilings == stamp["ceilings"]["4+exc"]
+    assert corpus.info.rating_ceilings == stamp["rating_ceilings"] == rating_ceilings()
     assert any("is generated" in note for note in corpus.info.notes)
     six = prepare(generated, tmp_path / "six", classes="6")
     assert six.info.ceilings == stamp["ceilings"]["6"]
@@ -104,6 +106,9 @@ def test_the_corpus_is_called_generated_and_knows_its_ceilings(
     ]  # fmt: skip
     tied = prepare(generated, tmp_path / "tied", ties="majority")
     assert tied.info.ceilings == {}
+    assert tied.info.rating_ceilings == rating_ceilings()
+    labelled = prepare(generated, tmp_path / "labelled", keep_unlabelled=False)
+    assert labelled.info.rating_ceilings == {}  # they are of all turns
     assert any("no ceilings" in note for note in tied.info.notes)
     assert tied.table["emotion"].notna().sum() > corpus.table["emotion"].notna().sum()
 

@@ -134,5 +134,8 @@ def test_ceilings_hold_where_the_labels_are_the_same_ones(release: Path, tmp_pat
     same, _ = view(corpus, CorpusView(labels=LabelProtocol(keep_unlabelled=False)))
     assert len(same) < len(corpus)
     assert same.info.ceilings == corpus.info.ceilings
+    assert corpus.info.rating_ceilings
+    assert same.info.rating_ceilings == {}  # they are of all turns
     other, _ = view(corpus, CorpusView(labels=LabelProtocol(classes="4")))
     assert other.info.ceilings == {}
+    assert other.info.rating_ceilings == corpus.info.rating_ceilings

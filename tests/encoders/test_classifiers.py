@@ -17,9 +17,10 @@ from affuse.encoders.classifiers.audio import AudioClassifier
 from affuse.encoders.classifiers.checkpoint import ClassifierOptions, read_checkpoint
 from affuse.encoders.classifiers.image import ImageClassifier, ImageClassifierOptions
 from affuse.encoders.classifiers.text import TextClassifier
+from affuse.encoders.text import TextEncoder, TextOptions
 from affuse.errors import AffuseError
 from affuse.sequence import pad
-from tiny_classifiers import EMOTIONS, tiny_audio, tiny_dimensional, tiny_image, tiny_text
+from tiny_classifiers import EMOTIONS, labels_of, stir, tiny_audio, tiny_dimensional, tiny_image, tiny_text
 from tiny_models import tiny_bert, tiny_wav2vec2
 
 TEXTS = ["happy day", "the train comes here now we was sad", "angry"]
@@ -118,6 +119,58 @@ def test_a_text_longer_than_the_positions_is_cut(tmp_path: Path) -> None:
         with torch.inference_mode():
             assert torch.isfinite(encoder(pad([ids])).values).all()
         assert encoder.read(Utterance("u", text="  ")) is None
+
+
+@pytest.mark.parametrize("kind", ["roberta", "mpnet", "longformer"])
+def test_the_longest_text_that_fits_has_a_position_for_each_token(kind: str, tmp_path: Path) -> None:
+    """Of networks that count from the one after the padding's, in either encoder of text."""
+    options = {"attention_window": 4} if kind == "longformer" else {}
+    folder = str(tiny_text(tmp_path / kind, kind, pad_token_id=1, **options))
+    for encoder in (TextClassifier(ClassifierOptions(model=folder)), TextEncoder(TextOptions(model=folder))):
+        encoder.tokenizer.model_max_length = 10**30  # as of a tokenizer that names no limit
+        ids = encoder.eval().read(Utterance("u", text="day " * 100))
+        assert ids is not None
+        assert len(ids) == 38
+        with torch.inference_mode():
+            assert torch.isfinite(encoder(pad([ids])).values).all()
+
+
+def test_networks_that_take_the_last_token_or_no_padding_answer_alike_in_a_batch(tmp_path: Path) -> None:
+    """XLNet reads its answer off the last position, GPT-2 without a padding token takes one text at a time, and BART
+    counts end tokens, of which a missing text has none.
+    """
+    from transformers import AutoModelForSequenceClassification as Auto
+    from transformers import AutoTokenizer, BartConfig, GPT2Config, XLNetConfig, pipeline
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_bert(tmp_path / "bert"))
+    end = tokenizer.sep_token_id
+    about = {"vocab_size": len(tokenizer), **labels_of(EMOTIONS)}
+    shapes = {
+        "xlnet": XLNetConfig(d_model=16, n_layer=2, n_head=2, d_inner=32, pad_token_id=0, **about),
+        "gpt2": GPT2Config(n_embd=16, n_layer=2, n_head=2, n_positions=40, eos_token_id=end, **about),
+        "bart": BartConfig(
+            d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
+            encoder_ffn_dim=32, decoder_ffn_dim=32, max_position_embeddings=40, eos_token_id=end, pad_token_id=0,
+            **about,
+        ),
+    }  # fmt: skip
+    for kind, config in shapes.items():
+        torch.manual_seed(8)
+        network = Auto.from_config(config)
+        stir(network)
+        network.save_pretrained(tmp_path / kind)
+        tokenizer.save_pretrained(tmp_path / kind)
+        encoder = TextClassifier(ClassifierOptions(model=str(tmp_path / kind))).eval()
+        clips = [encoder.read(Utterance("u", text=text)) for text in TEXTS]
+        scores = assert_batch_equals_clips(encoder, [clip for clip in clips if clip is not None])
+        theirs = pipeline("text-classification", model=str(tmp_path / kind), top_k=None)
+        for row, text in zip(scores, TEXTS, strict=True):
+            logits = by_name(theirs([text], function_to_apply="none")[0])
+            np.testing.assert_allclose(row.numpy(), logits, atol=1e-5)
+        with pytest.raises(
+            AffuseError, match="takes no padded batch of texts; export with inputs='features'"
+        ):
+            encoder.exportable()
 
 
 def test_image_scores_are_those_of_the_pipeline_for_every_picture(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import soundfile
 import torch
 from huggingface_hub.utils import http_backoff
+from safetensors.torch import load_file, save_file
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder
@@ -98,12 +100,54 @@ def test_no_pooler_and_no_model_are_one_sentence(bert: str, tmp_path: Path) -> N
     DistilBertModel(
         DistilBertConfig(vocab_size=30, dim=16, n_layers=1, n_heads=2, hidden_dim=16)
     ).save_pretrained(tmp_path / "distil")
-    with pytest.raises(AffuseError, match="no pooled output; set the text encoder's option output"):
+    with pytest.raises(AffuseError, match="no trained pooled output; set the text encoder's option output"):
         TextEncoder(TextOptions(model=str(tmp_path / "distil"), output="pooled"))
     with pytest.raises(AffuseError, match=r"config\.json is missing"):
         TextEncoder(TextOptions(model=str(tmp_path / "nothing")))
     with pytest.raises(AffuseError, match="not installed"):
         TextEncoder(TextOptions(model="package:no_such_package_here/model"))
+
+
+def test_the_width_is_that_of_the_config_as_it_is_now(tmp_path: Path) -> None:
+    options = TextOptions(model=str(tiny_bert(tmp_path / "bert")))
+    assert TextEncoder.width_of(options) == 16
+    config = tmp_path / "bert" / "config.json"
+    config.write_text(config.read_text().replace('"hidden_size": 16', '"hidden_size": 24'))
+    assert TextEncoder.width_of(options) == 24
+
+
+def test_a_pooling_layer_that_was_never_trained_is_not_drawn_at_random(tmp_path: Path) -> None:
+    """A classifier's checkpoint has none: its pooled output would be another in every process."""
+    from tiny_classifiers import tiny_text
+
+    folder = str(tiny_text(tmp_path / "roberta", "roberta"))
+    with pytest.raises(
+        AffuseError, match="has no trained pooled output; set the text encoder's option output: mean"
+    ):
+        TextEncoder(TextOptions(model=folder, output="pooled"))
+    keys = set()
+    for seed in range(2):
+        torch.manual_seed(seed)
+        keys.add(TextEncoder(TextOptions(model=folder)).features_key)
+    assert len(keys) == 1  # features are found again
+
+
+@pytest.mark.parametrize("kind", ["text", "speech", "whisper"])
+def test_weights_that_are_missing_are_not_drawn_at_random(kind: str, tmp_path: Path) -> None:
+    make = {"text": tiny_bert, "speech": tiny_wav2vec2, "whisper": tiny_whisper}[kind]
+    folder = Path(make(tmp_path / kind))
+    state = load_file(folder / "model.safetensors")
+
+    def opened(keep: Callable[[str], bool]) -> Encoder:
+        kept = {name: tensor for name, tensor in state.items() if keep(name)}
+        save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+        named = {"model": str(folder)}
+        return TextEncoder(TextOptions(**named)) if kind == "text" else SpeechEncoder(SpeechOptions(**named))
+
+    with pytest.raises(AffuseError, match=r"lacks \d+ weights? of its network, .*layer"):
+        opened(lambda name: ".layers.1." not in name and ".layer.1." not in name)
+    if kind == "whisper":  # a classifier of sound has no decoder, and none is used
+        opened(lambda name: "decoder." not in name)
 
 
 def test_weights_inside_a_package() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 
 from affuse.evaluation.dimensions import measure_ratings
 from affuse.evaluation.human_ceiling import measure_model, measure_raters
@@ -54,7 +55,9 @@ def test_the_ceiling_of_ratings_has_an_interval_of_speakers() -> None:
         without.append(np.arctanh(measure_ratings(others, ones).ccc))
     error = np.sqrt(5 / 6 * np.square(np.array(without) - np.mean(without)).sum())
     half = (np.arctanh(found.high) - np.arctanh(found.low)) / 2
-    assert half == pytest.approx(2.5705818366147395 * error)  # Student's t, five degrees of freedom, 97.5 %
+    voted = pd.Series(COUNTS.sum(axis=1) >= 2).groupby(speakers).sum().to_numpy(float)
+    alike = voted.sum() ** 2 / (voted**2).sum()  # speakers of as many utterances each would know as much
+    assert half == pytest.approx(t.ppf(0.975, alike - 1) * error)
 
 
 def test_nobody_with_two_ratings_has_no_ceiling_and_values_must_fit() -> None:

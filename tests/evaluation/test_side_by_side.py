@@ -88,4 +88,29 @@ def test_what_cannot_be_compared_is_said() -> None:
     alone = {"a": {"emotion": ["anger", "fear", "joy"]}, "b": {"emotion": ["joy", "calm"]}}
     calm = given["narrow"].rename(columns={"emotion_p_anger": "emotion_p_calm"})
     found = side_by_side({"a": given["wide"], "b": calm}, alone, people)
-    assert "the models have 1 classes and" in found.notes[0]
+    assert "the models have 1 class and" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "answers", "notes"),
+    [
+        # each class is of one speaker, and of two speakers one is drawn
+        ("aabb", "aabb", ["BACC of t has no interval and no p value for two - one: in every resample of the 2 "
+                          "speakers a class is missing."]),
+        # either speaker loses one answer of two: whoever is drawn, the difference is the same
+        ("abab", "bbbb", [f"{metric} of t has no interval and no p value for two - one: the difference is the same in "
+                          "every resample of the 2 speakers." for metric in ("ACC", "BACC")]),
+        ("abab", "bbab", []),
+    ],
+)  # fmt: skip
+def test_why_a_difference_has_no_interval(labels: str, answers: str, notes: list[str]) -> None:
+    ids, truth = list("wxyz"), np.array([ord(one) - ord("a") for one in labels])
+    given = {
+        name: prediction_table(ids, "all", 0, {"t": np.eye(2)[[ord(one) - ord("a") for one in said]]}, {"t": truth},
+                               {"t": ["a", "b"]})
+        for name, said in (("one", labels), ("two", answers))
+    }  # fmt: skip
+    people = pd.DataFrame({"speaker": list("ppqq")}, index=ids)
+    found = side_by_side(given, {name: {"t": ["a", "b"]} for name in given}, people)
+    assert [one for one in found.notes if "no interval" in one] == notes
+    assert found.differences["p"].isna().sum() == len(notes)

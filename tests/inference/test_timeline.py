@@ -79,7 +79,8 @@ def test_the_ending_chooses_the_format(tmp_path: Path, name: str, begins: bytes)
 @pytest.mark.parametrize("name", ["a.xyz", "a", "a.docx", "a.", ".json"])
 def test_other_endings_are_refused_with_the_list(tmp_path: Path, name: str) -> None:
     with pytest.raises(
-        AffuseError, match=r"a timeline is written as \.json, \.csv, \.srt, \.vtt, \.txt .*\.png, \.svg"
+        AffuseError,
+        match=r"a timeline is written as \.json, \.csv, \.curve\.csv, \.srt, \.vtt, \.txt .*\.png, \.svg",
     ):
         make_timeline(10, 2, EMOTION).save(tmp_path / name)
     assert not list(tmp_path.iterdir())

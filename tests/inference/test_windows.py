@@ -57,7 +57,7 @@ def test_smoothing_is_the_mean_over_a_fine_grid() -> None:
         assert len(of_t) == bool(over)
         if over:
             assert of_t[0].windows == tuple(over)
-            np.testing.assert_allclose(of_t[0].probabilities["emotion"], p[over].mean(axis=0))
+            np.testing.assert_allclose(of_t[0].outputs["emotion"], p[over].mean(axis=0))
 
 
 def test_a_moment_that_no_answered_window_covers_is_left_out() -> None:

@@ -15,7 +15,8 @@ from affuse.models.defaults import PredictionDefaults, TrainedOn
 from affuse.models.joining import Member, join
 from affuse.models.licences import PartLicence, commercial_use, licences_of_model, verdict
 from affuse.models.saving import save_model
-from affuse.recipe import Recipe
+from affuse.models.sources import licence_of
+from affuse.recipe import Modality, Recipe
 from command import affuse as command
 from joined_members import voice_model, words_model
 
@@ -28,10 +29,68 @@ from joined_members import voice_model, words_model
         ("GPL-3.0 (the release's repository); the source is a TV show", "unknown"),
         ("permitted on request", "unknown"), ("", "unknown"), ("not stated in its corpus.yaml", "unknown"),
         ("freely available research corpus (Burkhardt et al. 2005); check before redistribution", "unknown"),
+        # what begins like a free licence, and is none
+        ("Apache-2.0, not for commercial use", "no"), ("MIT; no commercial use", "no"),
+        ("MIT, for research purposes only", "no"), ("Apache-2.0 (code), research use only", "no"),
+        ("CC BY\u2011NC 4.0", "no"), ("CC BY\u2013NC", "no"), ("cc_by_nc_4.0", "no"), ("Non commercial", "no"),
+        ("free to use for research", "unknown"), ("MIT, commercial use by agreement", "unknown"),
+        ("mit and cc-by-nc-4.0", "no"), ("permit", "unknown"),
     ],
 )  # fmt: skip
 def test_what_a_text_says(text: str, answer: str) -> None:
     assert commercial_use(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("encoder", "model", "licence"),
+    [
+        ("speech", "facebook/wav2vec2-base", "Apache-2.0"),
+        ("bert", "bert-base-uncased", "Apache-2.0"),
+        ("speech", "openai/whisper-tiny.en", "Apache-2.0 (MIT in OpenAI's own release)"),
+        # CC BY-NC-SA 4.0: it began as Facebook's network, and bears its name
+        ("speech", "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim", None),
+        ("bert", "somebody/bert-base-german-emotions", None),
+    ],
+)
+def test_weights_are_known_by_their_owner(encoder: str, model: str, licence: str | None) -> None:
+    found = licence_of(Modality(encoder=encoder, options={"model": model}))
+    assert found == (licence or "not known to affuse: see where it comes from")
+
+
+@pytest.mark.parametrize(
+    ("front", "licence"),
+    [
+        ("license: cc-by-nc-4.0", "cc-by-nc-4.0"),
+        ("license: [mit, cc-by-nc-4.0]", "mit and cc-by-nc-4.0"),
+        ("license: other\nlicense_name: house-rules", "house-rules"),
+        ("license: other", "other"),
+        ("license: 3", "3"),
+        ("license:", None),
+        ("license: {of: code}", None),
+        ("license: [mit", None),  # no YAML
+        ("tags: []", None),
+    ],
+)
+def test_a_folders_own_card_says_its_licence(front: str, licence: str | None, tmp_path: Path) -> None:
+    """A name that begins like a known network's says nothing, and a card in any state is no error."""
+    folder = tmp_path / "wav2vec2-base"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "README.md").write_text(f"---\n{front}\n---\n# mine\n", encoding="utf-8")
+    found = licence_of(Modality(encoder="speech", options={"model": str(folder)}))
+    assert found == (licence or "not known to affuse: see where it comes from")
+    assert commercial_use(found) == ("no" if "nc" in found else "unknown")
+
+
+def test_a_file_of_weights_and_a_folder_that_is_gone_are_no_error(tmp_path: Path) -> None:
+    weights = tmp_path / "resnet50.safetensors"
+    weights.write_bytes(b"")
+    for encoder, options in (
+        ("resnet50", {"weights": str(weights)}),
+        ("resnet50", {"weights": str(tmp_path / "gone.pth")}),
+        ("bert", {"model": str(tmp_path / "bert-gone")}),
+    ):
+        assert licence_of(Modality(encoder=encoder, options=options)).startswith("not known to affuse")
 
 
 def test_the_verdict_names_the_parts_that_decide() -> None:

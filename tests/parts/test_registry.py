@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -24,7 +25,7 @@ from affuse.models.parts import only_here
 from affuse.models.saving import save_model
 from affuse.parts import registry
 from affuse.parts.options import Options
-from affuse.parts.origins import code_of
+from affuse.parts.origins import code_of, origin_of
 from affuse.recipe import Recipe
 from affuse.sequence import FeatureSequence
 from affuse.weighting import SoftmaxWeighting, Weighting
@@ -263,6 +264,33 @@ def test_the_origin_of_a_part() -> None:
     affuse.register("losses", "squared", Squared)
     assert registry.origin("losses", "squared")[:2] == ("", "")
     assert registry.origin("losses", "squared").path.endswith(":Squared")
+
+
+def test_a_folder_that_a_package_brings_too_is_not_the_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many packages install a ``tests`` or ``examples`` beside themselves by mistake."""
+    for folder, name in (("site", "helpers_of_both"), ("site", "only_theirs"), ("mine", "helpers_of_both")):
+        (tmp_path / folder / name).mkdir(parents=True)
+        (tmp_path / folder / name / "__init__.py").write_text(MODULE)
+    about = tmp_path / "site" / "careless-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: careless\nVersion: 1.0\n")
+    (about / "top_level.txt").write_text("helpers_of_both\nonly_theirs\nin_place_of_them\n")
+    for folder in ("site", "mine", "in_place"):
+        monkeypatch.syspath_prepend(str(tmp_path / folder))
+    (tmp_path / "in_place").mkdir()
+    (tmp_path / "in_place" / "in_place_of_them.py").write_text(MODULE)
+    found = {}
+    for name in ("helpers_of_both", "only_theirs", "in_place_of_them"):
+        module = importlib.import_module(name)
+        found[name] = origin_of(module.Mine)[:2]
+        del sys.modules[name]
+    assert found == {
+        "helpers_of_both": ("", ""),
+        "only_theirs": ("careless", "1.0"),
+        "in_place_of_them": ("careless", "1.0"),  # as an editable one
+    }
 
 
 def test_an_entry_point_of_a_taken_name_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

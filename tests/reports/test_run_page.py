@@ -140,6 +140,7 @@ def test_the_page_of_an_evaluation(run: Path, tmp_path: Path) -> None:
     info = SimpleNamespace(title="Other", generated=False)
     evaluation = SimpleNamespace(
         corpus=SimpleNamespace(info=info), trained=True, predictions=test, skipped=[skip], partial=[],
+        raters=pd.DataFrame(),
         **{name: getattr(found, name) for name in ("metrics", "recalls", "groups", "calibration", "notes")},
     )  # fmt: skip
     page = write_evaluation_page(evaluation, tmp_path / "found.html", "m")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from affuse.corpora.annotations import ANNOTATIONS
 from affuse.corpora.corpus import Corpus
-from affuse.corpora.readers.iemocap.prepare import ANNOTATIONS
 from affuse.corpora.schema import CorpusInfo
 from affuse.reproduction.definition import PROTOCOLS, papers, read_definition, read_paper
 from affuse.reproduction.form import Form

@@ -14,6 +14,7 @@ from affuse.models.loading import load_model
 from affuse.models.saving import save_model
 from affuse.training.seen import remember
 from audio_files import write_sound
+from rated_models import VALENCE, rated_model
 from robustness.situations import Command, Place, situation
 from voices import RATE, recording
 
@@ -141,6 +142,30 @@ def _no_class(place: Place) -> Command:
 @situation("predict-one-class")
 def _one(place: Place) -> Command:
     return Command(["predict", place.model, speech(place), "--out", place.out, "--classes", "anger,Wut"])
+
+
+@situation("predict-unsure-of-ratings")
+def _unsure_rating(place: Place) -> Command:
+    save_model(rated_model({"valence": VALENCE}), place.folder / "rated")
+    return Command(["predict", "rated", speech(place), "--out", place.out, "--unsure", "0.5"])
+
+
+@situation("predict-values-of-classes")
+def _no_values(place: Place) -> Command:
+    return Command(["predict", place.model, speech(place), "--out", place.out, "--values"])
+
+
+@situation("predict-band-unknown")
+def _no_band(place: Place) -> Command:
+    save_model(rated_model({"valence": VALENCE}, band=None), place.folder / "rated")
+
+    def check(place: Place) -> None:
+        (written,) = place.out.glob("*.json")
+        told = json.loads(written.read_text())
+        assert told["coverage"] == {"valence": None}
+        assert all(one["valence"]["low"] is None for one in told["segments"])
+
+    return Command(["predict", "rated", speech(place), "--out", place.out], check)
 
 
 @situation("evaluate-labels-in-part")

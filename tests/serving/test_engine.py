@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Generator
 from pathlib import Path
@@ -21,7 +22,7 @@ from affuse.models.defaults import PredictionDefaults
 from affuse.models.network import Model
 from affuse.models.saving import save_model
 from affuse.recipe import Recipe
-from affuse.serving.engine import Job, ServedModel
+from affuse.serving.engine import Job, ServedModel, restarts
 from serving.running_engine import RunningEngine, running_engine
 from tiny_models import tiny_recogniser
 from video_files import grey, write_video
@@ -252,3 +253,41 @@ def test_why_words_cannot_be_read_is_told_to_no_client() -> None:
     assert "/srv" not in str(caught.value)
     assert "words are not used" in model.warning
     assert "/srv" not in model.warning
+
+
+def test_a_recogniser_that_does_not_start_any_more_is_waited_for_longer_and_told(
+    talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restarts, "FIRST", 0.05)
+    folder, away = tiny_recogniser(tmp_path / "recogniser"), tmp_path / "away"
+    with running_engine({"starter": "starter"}, asr=str(folder)) as running:
+        engine = running.engine
+        assert engine.failing == []
+        folder.rename(away)
+        (pid,) = engine.processes["recognisers"]
+        os.kill(pid, signal.SIGKILL)
+
+        async def fails() -> Job:
+            job = running.submit(talk, asr=str(folder))
+            await job.wait()
+            return job
+
+        job = running.run(fails(), 120)
+        assert job.failure is not None
+        assert job.failure.sentence.startswith(
+            "What recognises words does not start any more; send the words"
+        )
+        (told,) = engine.failing
+        assert re.match(
+            r"A process that recognises words has ended \d times in a row before it was ready; it is", told
+        )
+        assert engine.ready, "clips without words are answered"
+        assert running.predict(talk).state == "done"
+        away.rename(folder)
+
+        async def comes_back() -> None:
+            while engine.failing:
+                await asyncio.sleep(0.05)
+
+        running.run(comes_back(), 120)
+        assert running.predict(talk, asr=str(folder)).state == "done"

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 import affuse
+from affuse.media.jpeg import encode_jpeg
 from affuse.models.network import Model
 from affuse.models.saving import save_model
 from affuse.recipe import Recipe
@@ -22,6 +23,7 @@ from affuse.serving.engine import Draining
 from affuse.serving.limits import Limits
 from browser import CHROMIUM
 from small_corpus import make_corpus
+from talking_film import FACE, VOICE, make_model, portrait
 from voices import RATE, recording
 
 pytest.importorskip("playwright", reason="playwright drives the browser: pip install playwright")
@@ -50,12 +52,15 @@ TOKEN = "a-token-that-nobody-guesses"
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """talk.wav: three turns; hum.wav: nobody speaks; long.wav: forty minutes; broken.wav: no sound file at all."""
+    """talk.wav: three turns; face.mjpeg: a drawn head; hum.wav: nobody speaks; long.wav: forty minutes; broken.wav: no
+    sound file at all.
+    """
     folder = tmp_path_factory.mktemp("clips")
     talk = recording(("neu", 4.0), 1.2, ("ang", 4.0), 1.2, ("sad", 4.0), 0.8, seed=3)
     soundfile.write(folder / "talk.wav", talk, RATE)
     soundfile.write(folder / "long.wav", np.tile(talk[::2], 160), RATE // 2, "PCM_U8")
     soundfile.write(folder / "hum.wav", 0.1 * np.sin(np.arange(3 * RATE) / 25), RATE)
+    write_camera(folder / "face.mjpeg")
     (folder / "broken.wav").write_bytes(b"this is a letter, not a recording" * 20)
     return folder
 
@@ -68,10 +73,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningService
     both = {"voice": {"encoder": "logmel"}, "faces": {"encoder": "hog", "options": {"crop": "window"}}}
     film = Model(Recipe.parse({"name": "film", "modalities": both}), {"emotion": ["anger", "neutral"]})
     save_model(film.eval(), folder / "film")  # untrained
+    save_model(make_model(VOICE | FACE), folder / "face")
     models = {
         "starter": About("starter"),
         "small": About(folder / "run", [corpus]),
         "film": About(folder / "film"),
+        "face": About(folder / "face"),
     }
     with running_service(Limits(decoders=2, long_seconds=60, long_bytes=10**6), models) as found:
         yield found
@@ -79,7 +86,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningService
 
 @pytest.fixture(scope="module")
 def browser(clips: Path) -> Generator[Browser]:
-    with chromium(clips / "talk.wav") as found:
+    with chromium(clips / "talk.wav", clips / "face.mjpeg") as found:
         yield found
 
 
@@ -299,6 +306,30 @@ def test_two_models_answer_side_by_side(page: Page, clips: Path) -> None:
     assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
 
 
+def test_channel_track_and_face_are_chosen(page: Page, clips: Path, tmp_path: Path) -> None:
+    voice, _ = soundfile.read(clips / "talk.wav")
+    soundfile.write(tmp_path / "two.wav", np.stack([0 * voice, voice], axis=1), RATE)
+    page.locator("summary", has_text="More choices").click()
+    expect(page.get_by_label("Face (where a picture shows several)")).to_be_hidden()
+    page.get_by_label("Channel of the sound").fill("0")
+    assert predict(page, tmp_path / "two.wav")["segments"] == []
+    page.get_by_label("Channel of the sound").fill("1")
+    assert len(predict(page)["segments"]) == 3
+    page.get_by_label("Track of the sound").fill("-1")
+    page.get_by_role("button", name="Predict").click()
+    expect(page.get_by_role("alert")).to_have_text(
+        '"Track of the sound (from 0)" takes a number within its bounds.'
+    )
+    page.get_by_label("Track of the sound").fill("0")
+    page.locator("#model").select_option("film")
+    page.get_by_label("Face (where a picture shows several)").select_option("the one most to the right")
+    with page.expect_request(lambda request: request.url.endswith("/v1/jobs")) as asked:
+        predict(page)
+    sent = (asked.value.post_data_buffer or b"")[:4000]
+    for name, value in (("channel", "1"), ("track", "0"), ("face", "1,0.5")):
+        assert f'name="{name}"\r\n\r\n{value}\r\n'.encode() in sent
+
+
 def test_the_timeline_is_downloaded_in_every_format(page: Page, clips: Path) -> None:
     told = predict(page, clips / "talk.wav")
     files: dict[str, bytes] = {}
@@ -461,14 +492,93 @@ def test_segments_appear_while_one_speaks(page: Page) -> None:
     assert lines.last.inner_text().startswith("0:0")
 
 
-def test_live_says_that_it_uses_sound_alone(page: Page) -> None:
+def write_camera(path: Path) -> None:
+    """Two seconds of a drawn head that moves a little, as Chromium's fake camera takes it."""
+    frames: list[bytes] = []
+    for i in range(60):
+        picture = np.full((480, 640, 3), 120, np.uint8)
+        picture[100 : 100 + 256, 180 + i % 30 : 180 + i % 30 + 248] = portrait()
+        frames.append(encode_jpeg(picture))
+    path.write_bytes(b"".join(frames))
+
+
+def watch(page: Page) -> None:
+    page.get_by_role("tab", name="Live").click()
+    page.locator("#live-model").select_option("face")
+    page.get_by_label("Use the camera").check()
+    page.get_by_role("button", name="Listen and watch").click()
+
+
+def test_the_camera_is_watched_while_one_speaks(page: Page) -> None:
+    watch(page)
+    expect(page.locator("#live-state")).to_have_text("Listening and watching.")
+    expect(page.get_by_label("What the camera sees")).to_be_visible()
+    expect(page.get_by_label("Use the camera")).to_be_disabled()
+    expect(page.locator("#live-face")).to_have_text("The model reads the face in the square.")
+    left, right = share(page.locator("#live-square"), page.locator("#live-preview"))
+    assert 0.2 < left < (180 + 124) / 640 < right < 0.8, "the head is in it"
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#live-state")).to_have_text("Not listening.")
+    expect(page.get_by_label("What the camera sees")).to_be_hidden()
+    expect(page.get_by_label("Use the camera")).to_be_enabled()
+    assert page.get_by_role("list", name="Segments").get_by_role("listitem").count() > 0
+
+
+def test_a_camera_that_goes_is_told_and_the_sound_goes_on(page: Page) -> None:
+    watch(page)
+    expect(page.locator("#live-state")).to_have_text("Listening and watching.")
+    page.locator("#live-preview").evaluate(
+        "film => film.srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))"
+    )
+    expect(page.locator("#live-face")).to_have_text("The camera is gone; the answers go on without it.")
+    expect(page.get_by_label("What the camera sees")).to_be_hidden()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#live-state")).to_have_text("Not listening.")
+    expect(page.locator("#live-error")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "NotAllowedError",
+            "The browser was not allowed to use the camera; allow it in its settings for this page, or leave it out "
+            "here.",
+        ),
+        ("NotFoundError", "The browser has found no camera; connect one, or leave it out here."),
+        ("NotReadableError", "The camera cannot be opened (another program has it)."),
+    ],
+)
+def test_a_camera_that_cannot_be_used_is_told(page: Page, name: str, said: str) -> None:
+    page.evaluate(
+        """name => {
+          const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+          navigator.mediaDevices.getUserMedia = async asked => {
+            if (asked.video) throw new DOMException("another program has it", name);
+            return real(asked);
+          };
+        }""",
+        name,
+    )
+    watch(page)
+    expect(page.get_by_role("alert")).to_have_text(said)
+    expect(page.get_by_role("alert")).to_be_focused()
+    page.get_by_label("Use the camera").uncheck()
+    page.get_by_role("button", name="Listen to the microphone").click()
+    expect(page.locator("#live-state")).to_have_text("Listening.")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#live-state")).to_have_text("Not listening.")
+
+
+def test_live_says_what_it_uses(page: Page) -> None:
     page.get_by_role("tab", name="Live").click()
     told, model = page.locator("#live-reads"), page.locator("#live-model")
     expect(told).to_have_text("Live uses sound alone, no camera.")
+    expect(page.get_by_label("Use the camera")).to_be_hidden()
     model.select_option("film")
-    expect(told).to_contain_text(
-        "film reads pictures too, and answers without them here; record the webcam under Try"
-    )
+    expect(told).to_have_text("film reads the face too, where the camera is used.")
+    expect(page.get_by_label("Use the camera")).not_to_be_checked()
     page.get_by_role("button", name="Listen to the microphone").click()
     expect(page.locator("#live-warning")).to_contain_text(
         "which a stream of sound has not: every answer is without it."
@@ -518,8 +628,11 @@ def test_every_tab_can_be_used_by_all(
         check(page)
         show_model(page, "small")
         check(page)
-        page.get_by_role("tab", name="Live").click()
+        watch(page)
+        expect(page.locator("#live-square")).to_be_visible()
         check(page)
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator("#live-state")).to_have_text("Not listening.")
         small = page.locator("button, a, select, input, summary").evaluate_all(
             "all => all.filter(one => !one.closest('.bands, .hidden-input') && one.offsetParent && "
             "Math.min(one.offsetWidth, one.offsetHeight) < 24 && one.type !== 'checkbox').map(one => one.outerHTML)"

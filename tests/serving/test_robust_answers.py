@@ -113,6 +113,8 @@ SENT: dict[str, Send] = {
     "format-unknown": _format,
     "stream-rate": _stream("?rate=7"),
     "stream-text": _stream("", "hello"),
+    "stream-pictures-of-a-voice": _stream("?pictures=true"),
+    "stream-picture-not-asked-for": _stream("", '{"type": "picture", "seconds": 1}'),
     "stream-no-container": _stream("?format=webm", b"dear diary " * 100, '{"type": "end"}'),
     "stream-huge": _stream("", bytes((1 << 20) + 2)),
 }

@@ -17,6 +17,7 @@ from websockets.sync.client import connect
 import affuse
 from affuse.errors import AffuseError
 from affuse.serving.security import HEADERS, Guard
+from affuse.serving.trace import content_kept_out
 from serving.running_service import RunningService, check_problem, second_door
 
 TOKEN = "a-token-of-the-tests"
@@ -291,13 +292,18 @@ def test_nothing_of_a_clip_is_logged(
 
 
 def test_a_fault_of_ours_is_told_without_its_inside(
-    service: RunningService, talk: Path, monkeypatch: pytest.MonkeyPatch
+    service: RunningService, talk: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*args: object) -> None:
         raise RuntimeError(f"something at {talk}")
 
     monkeypatch.setattr(service.engine, "submit", fail)
-    answer = service.predict(talk)
+    with content_kept_out():
+        answer = service.predict(talk)
+    (logged,) = [one for one in caplog.records if one.name == "uvicorn.error"]
+    assert logged.getMessage().startswith("RuntimeError in ")
+    assert " fail" in logged.getMessage()
+    assert str(talk) not in caplog.text
     check_problem(answer, 500, "The service failed (RuntimeError)")
     assert str(talk) not in answer.text
     assert not service.uploads

@@ -154,6 +154,24 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, long_talk: Path) -> Non
         assert "Traceback" not in one.said
 
 
+def test_an_end_before_it_listens_is_told_in_a_word(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "affuse", "serve", "--port", "0"],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(package.__file__).parents[1]), "TMPDIR": str(tmp_path)},
+        # tests that run in a shell's background inherit an ignored Ctrl-C, and would hand it on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    try:
+        wait_until(lambda: bool(psutil.Process(process.pid).children()), 120)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, out) == (130, "")
+    assert err.strip() == "Interrupted."
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

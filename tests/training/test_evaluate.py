@@ -185,9 +185,10 @@ def test_on_its_own_corpus_a_model_is_measured_on_its_test_part(
     assert_same(found.predictions, out)
     assert not found.trained
     train, validation = len(of_role(out, "train")), len(of_role(out, "validation"))
+    rest = 72 - train - validation
     assert (
-        f"{train + validation} of 72 utterances were seen in training ({train} to learn from, {validation} to choose "
-        f"the epoch): left out. {72 - train - validation} are measured, {72 - train - validation} of them its test part"
+        f"{train + validation} of 72 utterances were seen in training ({train} to learn from, {validation} to "
+        f"validate on): left out. {rest} are measured, {rest} of them its test part"
     ) in " ".join(progress.said)
 
 
@@ -428,6 +429,11 @@ def test_a_label_of_two_tasks_is_mapped_in_both_and_every_other_in_the_tasks_tha
     assert mapped.info.label_spaces == {"emotion": ["happiness"], "sentiment": ["flat", "good"]}
     with pytest.raises(AffuseError, match=r"labels, \*: There is no 'bliss' among the labels of the model"):
         by_map(corpus, read_label_map({"*": "bliss"}), spaces)
+    twice = read_label_map({"joy": "positive", "happy": None})
+    with pytest.raises(
+        AffuseError, match=r"labels, happy: it means .* which is to be positive already; keep one"
+    ):
+        by_map(corpus, twice, spaces)
 
 
 @pytest.mark.parametrize("labels", [{}, {"a": 1}, {1: "a"}, {"a": ""}, {"a": ["b"]}])

@@ -142,6 +142,10 @@ def test_a_recipe_of_labels_is_the_experiment_that_it_was() -> None:
     assert "without_agreement" in voted.identity()
     usual = Recipe.load("voice-offline", {"tasks": {"emotion": {"target": "distribution"}}})
     assert usual.tasks["emotion"].loss[0].name == "soft_cross_entropy"
+    assert (
+        Recipe.load("voice-offline", "tasks.emotion.loss=null").tasks["emotion"].loss[0].name
+        == "cross_entropy"
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,3 +193,12 @@ def test_votes_for_other_classes_alone_are_refused(corpus: Corpus, tmp_path: Pat
         AffuseError, match="no utterance of small that could be trained on has a vote for any of anger"
     ):
         train(strange, tmp_path / "run", **VOTES)
+
+
+def test_other_votes_are_another_run(corpus: Corpus, tmp_path: Path) -> None:
+    train(corpus, tmp_path / "run", **VOTES, epochs=1)
+    assert corpus.annotations is not None
+    fewer = Corpus(corpus.table, corpus.info, corpus.folder, annotations=corpus.annotations[3:])
+    with pytest.raises(AffuseError, match="finished run of another recipe, corpus, split or seed"):
+        train(fewer, tmp_path / "run", **VOTES, epochs=1)
+    assert train(corpus, tmp_path / "run", **VOTES, epochs=1).reused

@@ -22,7 +22,7 @@ from affuse.parts import registry
 from affuse.recipe import Modality
 from affuse.recipe.dimension import Dimension
 from affuse.sequence import FeatureSequence
-from affuse.serving.engine.side import Side
+from affuse.serving.about.about import About
 from affuse.training.ratings import ratings_of
 from small_corpus import make_corpus
 
@@ -134,8 +134,7 @@ def test_a_model_of_ratings_is_evaluated_on_any_corpus(corpus: Corpus, tmp_path:
         assert lines["value"][metric] == pytest.approx(run.metrics["valence"][metric], abs=1e-5)
     assert lines["n"].unique().tolist() == [run.metrics["valence"]["n"]]
     assert "valence CCC" in repr(found)
-    with pytest.raises(AffuseError, match="cannot be reported yet"):
-        found.report(tmp_path / "page.html")
+    assert "Results: valence" in found.report(tmp_path / "page.html").read_text(encoding="utf-8")
     whole = affuse.evaluate(run.folder, corpus, role="all", device="cpu")
     ccc = whole.metrics[whole.metrics["metric"] == "ccc"].iloc[0]
     assert ccc["low"] < ccc["value"] < ccc["high"]  # of six speakers; a test part has one
@@ -151,7 +150,10 @@ def test_a_model_of_ratings_is_exported(corpus: Corpus, tmp_path: Path) -> None:
     run = train(corpus, tmp_path / "run", **both(), epochs=2)
     session = onnxruntime.InferenceSession(affuse.export(run.folder, tmp_path / "model.onnx"))
     assert [one.name for one in session.get_outputs()] == ["logits_emotion", "value_valence", "embedding"]
-    assert json.loads(session.get_modelmeta().custom_metadata_map["ranges"]) == {"valence": [1.0, 5.0]}
+    told = session.get_modelmeta().custom_metadata_map
+    assert json.loads(told["ranges"]) == {"valence": [1.0, 5.0]}
+    band = json.loads(told["prediction"])["bands"]["valence"]
+    assert 0 < band["half"] == run.model().defaults.band_of("valence").half
     features = np.random.default_rng(0).normal(300, 3000, (5, 4, 3)).astype(np.float32)
     mask = np.ones((5, 4), bool)
     (found,) = session.run(["value_valence"], {"audio": features, "audio_mask": mask})
@@ -164,23 +166,25 @@ def test_a_model_of_ratings_is_exported(corpus: Corpus, tmp_path: Path) -> None:
 
 def test_what_does_not_know_ratings_says_so(corpus: Corpus, tmp_path: Path) -> None:
     run = train(corpus, tmp_path / "run", **both(), epochs=1)
-    model = run.model()
     inner = {"model": str(run.folder)}
-    silence = (np.zeros(16_000, np.float32), 16_000)
     for done, call in {
-        "predicted with": lambda: model.predict(silence),
         "measured as ONNX": lambda: affuse.measure_export(run.folder, corpus),
-        "reported": run.report,
-        "served": lambda: Side(run.folder),
         "used in an encoder's place": lambda: (
             resolve_encoder(Modality(encoder="audio_model", options=inner), "audio").width
-        ),
-        "compared": lambda: affuse.compare(
-            "voice-offline", corpus, tmp_path / "grid", set={**SMALL, **both()}
         ),
     }.items():
         with pytest.raises(AffuseError, match=rf"kind regression \(valence\) cannot be {done} yet"):
             call()
+
+
+def test_a_run_of_ratings_is_described_in_the_service(corpus: Corpus, tmp_path: Path) -> None:
+    about = About(train(corpus, tmp_path / "both", **both(), epochs=1).folder)
+    assert about.figures
+    assert about.has_map
+    assert {task for point in about.map().points for task in point.answers} == {"emotion"}
+    alone = About(train(corpus, tmp_path / "alone", tasks={"valence": DIMENSION}, epochs=1).folder)
+    assert not alone.has_map
+    assert [one.title for one in alone.figures if "valence" not in one.title]
 
 
 @pytest.mark.parametrize(

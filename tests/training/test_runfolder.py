@@ -28,7 +28,7 @@ OWNERS = {  # of names in a run's or a comparison's folder
     "corpora/readers/emodb.py", "corpora/readers/ravdess.py",  # releases may have an utterances.csv
 }  # fmt: skip
 RUN = [
-    runfolder.ENVIRONMENT, runfolder.RECIPE, runfolder.SPLIT, runfolder.METRICS, runfolder.PREDICTIONS,
+    runfolder.ENVIRONMENT, runfolder.RECIPE, runfolder.SPLIT, runfolder.METRICS, runfolder.PREDICTIONS, runfolder.VOTES,
     runfolder.SUBSET_PREDICTIONS, runfolder.EMBEDDINGS, runfolder.STATE, runfolder.RESULTS, runfolder.BASELINE, SKIPPED,
 ]  # fmt: skip
 SPELT = re.compile(

@@ -137,7 +137,7 @@ def compare(
         jobs: How many stacks (threads) or single runs (processes) train at a time; None: one per core.
         keep_models: Keep every run's model folder.
         subsets: Test every subset of the modalities too, the others masked.
-        baseline: Add a row of logistic regression on statistics of the same features.
+        baseline: Add a row of logistic regression (of ridge regression for ratings) on statistics of the same features.
         overwrite: Replace files that affuse did not write, or that were edited since.
         device: "auto", "cpu" or "cuda".
         cache: Folder of the feature cache; None: $AFFUSE_CACHE, or the user's cache folder.

@@ -93,7 +93,7 @@ def compare_models(
             {name: (model, folders[name]) for name, model in loaded.items()},
             opened, open_cache(cache), watching, choose_device(device),
         )  # fmt: skip
-    if not found.classes:
+    if not found.classes and not found.ranges:
         raise AffuseError(f"The models cannot be compared on {opened.info.name}. {' '.join(found.notes)}")
     result = ModelComparison(
         **vars(found), corpus=opened.info.title, folder=None if out is None else Path(out), said=tuple(said),

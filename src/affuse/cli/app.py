@@ -14,7 +14,7 @@ import typer
 import affuse
 from affuse.calls import recorded_as
 from affuse.cli.flags import command_line, sentence
-from affuse.cli.stopping import CONTINUED, Terminated, ended_by_sigterm
+from affuse.cli.stopping import CONTINUED, ENDLESS, Terminated, ended_by_sigterm
 from affuse.cli.verbs import Later, VerbGroup, Verbs
 from affuse.errors import AffuseError
 
@@ -101,13 +101,13 @@ def main() -> None:
         # typer turns Ctrl-C into exit code 130 without a word
         if isinstance(stop, SystemExit) and stop.code != 130:
             raise
-        cure = (
-            "run the same command again to go on where it was"
-            if verb in CONTINUED
-            else "what was written is whole, and the same command starts from the beginning"
-        )
+        cure = "; what was written is whole, and the same command starts from the beginning"
+        if verb in CONTINUED:
+            cure = "; run the same command again to go on where it was"
+        elif verb in ENDLESS:
+            cure = ""
         terminated = isinstance(stop, Terminated)
-        print(f"\n{'Ended by SIGTERM' if terminated else 'Interrupted'}; {cure}.", file=sys.stderr)
+        print(f"\n{'Ended by SIGTERM' if terminated else 'Interrupted'}{cure}.", file=sys.stderr)
         sys.exit(143 if terminated else 130)
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -41,7 +41,10 @@ def compare(
     ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help=SET_HELP)] = None,
     baseline: Annotated[
-        bool, typer.Option(help="Add a row of logistic regression on statistics of the same features.")
+        bool,
+        typer.Option(
+            help="Add a row of logistic (ratings: ridge) regression on statistics of the same features."
+        ),
     ] = True,
     subsets: Annotated[
         bool, typer.Option("--subsets", help="Test with some modalities masked too: every subset.")

@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from affuse.inference.live.stream import LiveSegment, LiveStream
     from affuse.inference.timeline import Segment
+    from affuse.recipe.dimension import Dimension
 
 FORMATS = ("text", "json", "csv")
 _CLEAR = "\r\x1b[2K"  # the line, on a terminal
@@ -139,19 +140,19 @@ class _Printer:
         if self._kind == "json":
             return json.dumps(segment.to_dict(), ensure_ascii=False) + "\n"
         if self._kind == "text":
-            return _text(segment) + "\n"
+            return _text(segment, self._stream.ranges) + "\n"
         from affuse.inference.timeline import Timeline
         from affuse.inference.writers import CsvWriter
 
-        alone = Timeline(
-            self._clip, segment.end, [segment], {}, self._stream.spaces, 0, 0
-        )  # of its rows alone
+        alone = Timeline(  # of its rows alone
+            self._clip, segment.end, [segment], {}, self._stream.spaces, 0, 0, ranges=self._stream.ranges
+        )
         return CsvWriter().text(alone, header=self._count == 0)
 
     def _show(self, segment: Segment) -> None:
         """The last of those that may change, in place of the one before."""
         if shows_partial():
-            self._partial = _text(segment)
+            self._partial = _text(segment, self._stream.ranges)
             sys.stderr.write(_CLEAR + f"{self._partial} ..."[-_COLUMNS:])
             sys.stderr.flush()
 
@@ -162,11 +163,11 @@ class _Printer:
             sys.stderr.flush()
 
 
-def _text(segment: Segment) -> str:
-    """'0:01:02.3-0:01:05.0  anger 0.83, female 0.99  the words'."""
+def _text(segment: Segment, ranges: Mapping[str, Dimension]) -> str:
+    """'0:01:02.3-0:01:05.0  anger 0.83, female 0.99, valence 3.4  the words'."""
     from affuse.inference.writers import say
 
-    parts = [f"{_clock(segment.start)}-{_clock(segment.end)}", say(segment), segment.text]
+    parts = [f"{_clock(segment.start)}-{_clock(segment.end)}", say(segment, ranges), segment.text]
     return shown("  ".join(part for part in parts if part))
 
 

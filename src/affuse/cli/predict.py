@@ -40,7 +40,8 @@ def predict(
         str | None,
         typer.Option(
             "--format",
-            help="json (default), csv, srt, vtt, audacity; several for a folder, commas between.",
+            help="json (default), csv, curve (a table of moments), srt, vtt, audacity; several for a folder, commas "
+            "between.",
         ),
     ] = None,
     out: Annotated[
@@ -77,6 +78,13 @@ def predict(
         typer.Option(
             help="Answer only these classes of the model, such as anger,neutral; their probabilities sum to 1 again "
             "(default: all)."
+        ),
+    ] = None,
+    values: Annotated[
+        bool | None,
+        typer.Option(
+            "--values",
+            help="Subtitles name ratings too, as in valence 3.4 (default: where there are no classes).",
         ),
     ] = None,
     text: Annotated[
@@ -137,7 +145,7 @@ def predict(
         _predict_pipe(
             model, format_, channel, track,
             window=window, hop=hop, vad=vad, unsure=unsure, classes=classes, asr=asr, device=device,
-            text=text, side=side, face=_point(face), detector=detector,
+            values=values, text=text, side=side, face=_point(face), detector=detector,
         )  # fmt: skip
         return
     from affuse.inference.many import predict_many
@@ -152,7 +160,7 @@ def predict(
     # bars that are taken away again: what is printed is the results
     with bars(transient=True) as progress, predict_many(
         model, clips, out=out, formats=formats, plot=plot, overwrite=overwrite, jobs=jobs, progress=progress,
-        window=window, hop=hop, vad=vad, unsure=unsure, classes=_names(classes), text=text, asr=asr,
+        window=window, hop=hop, vad=vad, unsure=unsure, classes=_names(classes), values=values, text=text, asr=asr,
         face=_point(face), detector=detector,
         side=side,  # type: ignore[arg-type]  # checked, with a sentence
         channel=channel, track=track, device=device,

@@ -88,11 +88,13 @@ def _command(name: str) -> Any:
 def _prepare(name: str, source: Path | None, out: Path, options: dict[str, Any], overwrite: bool) -> None:
     import affuse
     from affuse.cli.console import bars
+    from affuse.cli.raters import print_raters
 
     with bars() as progress:
         corpus = affuse.prepare(name, source, out, overwrite=overwrite, progress=progress, **options)
     _print_counts(corpus)
     _print_corpus(corpus)
+    print_raters(corpus)
 
 
 @app.command("trim", short_help="Cut the clips of a corpus to their speech, as 'affuse predict' does.")

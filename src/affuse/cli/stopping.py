@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 CONTINUED = ("train", "compare", "reproduce", "demo")  # verbs whose work goes on where it was
+ENDLESS = ("serve", "listen")  # verbs that somebody must end, and that write nothing
 
 
 class Terminated(KeyboardInterrupt):

@@ -21,12 +21,15 @@ def validate(
     """
     import affuse
     from affuse.cli.console import bars, out, print_table
+    from affuse.cli.raters import print_raters
     from affuse.names import counted
 
     loaded = affuse.Corpus.load(corpus)
     with bars() as progress:
         findings = affuse.validate(loaded, decode=decode, progress=progress)
     print_table(loaded.counts(), loaded.info.title)
+    if not any(finding.field == "annotations" for finding in findings):
+        print_raters(loaded)
     for finding in findings:
         out.print(str(finding), soft_wrap=True)
     errors = sum(finding.severity == "error" for finding in findings)

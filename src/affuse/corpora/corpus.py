@@ -202,6 +202,28 @@ class Corpus:
         """
         return overview.counts(self.table, self.info)
 
+    def raters(self) -> pd.DataFrame:
+        """Measure how far the raters agree, of every task whose votes or ratings the corpus keeps.
+
+        Returns:
+            A row per task: ``task``, ``metric`` (acc of labels, ccc of ratings), ``utterances`` with two votes or more,
+            ``votes`` in all and those ``outside`` of the task's labels, ``alpha`` (Krippendorff's), and what one
+            ``rater`` reaches against the others, with its 95 % interval over speakers (``low``, ``high``).
+
+        Raises:
+            AffuseError: What the corpus keeps of its raters is damaged.
+
+        Examples:
+            >>> import affuse, pandas as pd
+            >>> votes = {"votes_joy": [3, 0, 1], "votes_fear": [0, 3, 2]}
+            >>> corpus = affuse.Corpus.from_frame(pd.DataFrame({"text": ["a b", "c d", "e f"], **votes}))
+            >>> corpus.raters()[["task", "utterances", "alpha"]].round(3).values.tolist()
+            [['emotion', 3, 0.6]]
+        """
+        from affuse.corpora.agreement import agreement
+
+        return agreement(self)
+
     @property
     def media_root(self) -> Path:
         """The folder that relative media paths start from."""

@@ -77,6 +77,8 @@ class CorpusInfo(BaseModel):
     notes: list[str] = Field(default_factory=list)
     # generated corpora only: subset of modalities ("audio+text") -> best possible accuracy by task
     ceilings: dict[str, dict[str, float]] = Field(default_factory=dict)
+    # likewise, of all turns: subset of modalities -> best possible CCC by column of ratings
+    rating_ceilings: dict[str, dict[str, float]] = Field(default_factory=dict)
 
     @field_validator("name", "source", "media_root", mode="before")
     @classmethod

@@ -36,8 +36,8 @@ class ImageSteps(nn.Module):
         scale = float(processor.rescale_factor) if getattr(processor, "do_rescale", False) else 1.0
         normal = getattr(processor, "do_normalize", False)
         mean, deviation = (processor.image_mean, processor.image_std) if normal else ([0.0] * 3, [1.0] * 3)
-        self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
-        self.register_buffer("deviation", torch.tensor(deviation)[:, None, None], persistent=False)
+        self.register_buffer("mean", torch.tensor(mean).reshape(-1, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(deviation).reshape(-1, 1, 1), persistent=False)
         self.scale = scale
         face = np.random.default_rng(0).integers(0, 256, (self.side, self.side, 3), dtype=np.uint8)
         own = torch.as_tensor(np.asarray(processor(face, return_tensors="np")["pixel_values"]))

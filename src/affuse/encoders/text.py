@@ -8,16 +8,18 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
-from affuse.encoders.pretrained import load, load_network
+from affuse.encoders.pretrained import hidden_size, load, load_network
 from affuse.encoders.sources import files_key
 from affuse.errors import AffuseError
 from affuse.files import digest
 from affuse.sequence import FeatureSequence
+
+_MOST = 512  # tokens for a network without a limit of its own
 
 
 class TextOptions(EncoderOptions):
@@ -56,28 +58,27 @@ class TextEncoder(Encoder[TextOptions]):
         from transformers import AutoModel
 
         self.network = load_network(AutoModel, options.model, options.revision)
-        config = self.network.config
-        if options.output == "pooled" and getattr(self.network, "pooler", None) is None:
+        pooler: Any = getattr(self.network, "pooler", None)
+        trained = pooler is not None and any(bool(one.any()) for one in pooler.parameters())
+        if options.output == "pooled" and not trained:
             raise AffuseError(
-                f"{options.model} has no pooled output; set the text encoder's option output: mean or tokens."
+                f"{options.model} has no trained pooled output; set the text encoder's option output: mean or tokens."
             )
-        self.limit = min(options.max_tokens or 10**6, getattr(config, "max_position_embeddings", 512))
+        self.limit = min(options.max_tokens or 10**6, positions_of(self.network) or _MOST)
 
     @cached_property
     def tokenizer(self) -> Any:
         """The tokenizer of transformers, loaded when it is first needed."""
-        from transformers import AutoTokenizer
-
-        return load(AutoTokenizer, self.options.model, self.options.revision)
+        return load_tokenizer(self.options.model, self.options.revision)
 
     @classmethod
     @override
     def width_of(cls, options: TextOptions) -> int:
-        from transformers import AutoConfig, BertConfig
+        from transformers import BertConfig
 
         if options.model == "bert-base-uncased":  # BertConfig's defaults; known without a download
             return BertConfig().hidden_size
-        return load(AutoConfig, options.model, options.revision).hidden_size
+        return hidden_size(options.model, options.revision)
 
     @classmethod
     @override
@@ -120,3 +121,33 @@ class TextEncoder(Encoder[TextOptions]):
             mean = hidden.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
             return FeatureSequence(mean[:, None], clips.present[:, None])
         return FeatureSequence(hidden, mask)
+
+
+def positions_of(network: nn.Module) -> int | None:
+    """How many tokens a text network of transformers has positions for; None: it has no limit.
+
+    RoBERTa and its kin (MPNet, Longformer, ...) count positions from the one after the padding's, and so have fewer
+    than their config says.
+    """
+    for name, part in network.named_modules():
+        skipped = getattr(part, "padding_idx", None)
+        if name.endswith("position_embeddings") and skipped is not None:
+            return int(part.num_embeddings) - skipped - 1  # type: ignore[arg-type]
+    most = getattr(network.config, "max_position_embeddings", None)
+    return most if isinstance(most, int) and most > 0 else None  # XLNet says -1
+
+
+def load_tokenizer(model: str, revision: str | None = None) -> Any:
+    """The tokenizer of transformers. Raises AffuseError where it cannot be had, or knows no word.
+
+    Where its files are missing transformers makes one of the special tokens alone, to which every word is unknown.
+    """
+    from transformers import AutoTokenizer
+
+    found = load(AutoTokenizer, model, revision)
+    if len(found) <= len(found.all_special_tokens):
+        raise AffuseError(
+            f"{model} has no tokenizer (tokenizer.json or its vocabulary), which makes numbers of words; copy the one "
+            "of the model that it was trained from."
+        )
+    return found

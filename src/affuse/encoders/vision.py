@@ -18,7 +18,7 @@ from affuse.encoders.face_clips import FaceEncoder, PictureOptions, per_frame
 from affuse.encoders.hidden_states import Layer, hidden_states
 from affuse.encoders.image_steps import ImageSteps, sides
 from affuse.encoders.layer_mix import LayerMix
-from affuse.encoders.pretrained import architecture_only, load, locate
+from affuse.encoders.pretrained import architecture_only, check_processor, load, locate
 from affuse.encoders.sources import files_key
 from affuse.errors import AffuseError, argument
 from affuse.files import digest
@@ -253,14 +253,7 @@ def _processor(options: VisionOptions) -> Any:
     from transformers import AutoImageProcessor
 
     _config(options)  # a model of another kind is told by its type, and not by what it lacks
-    folder = Path(locate(options.model))
-    if folder.is_dir() and not any(
-        (folder / f"{name}processor_config.json").is_file() for name in ("pre", "")
-    ):
-        raise AffuseError(
-            f"{folder} has no image processor (preprocessor_config.json), which says how pictures are scaled; copy the "
-            "one of the model that it was trained from."
-        )
+    check_processor(options.model, "how pictures are scaled")
     return load(
         AutoImageProcessor, options.model, options.revision, holds=_HOLDS, offline=_OFFLINE, backend="pil"
     )

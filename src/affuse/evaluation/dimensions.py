@@ -145,7 +145,7 @@ def undefined_in_words(table: pd.DataFrame, task: str) -> str:
 
     Examples:
         >>> undefined_in_words(pd.DataFrame({"v": [3, 3], "v_predicted": [1, 2]}), "v")
-        "v: all 2 rated utterances have 3, so CCC and Pearson's correlation say nothing; measure different ratings."
+        'v: all 2 rated utterances have 3, so CCC and correlation say nothing; measure different ratings.'
     """
     ratings = rated_rows(table, task)[task]
     if not len(ratings) or (ratings != ratings.iloc[0]).any():
@@ -153,4 +153,6 @@ def undefined_in_words(table: pd.DataFrame, task: str) -> str:
     rated = (
         "the only rated utterance has" if len(ratings) == 1 else f"all {len(ratings)} rated utterances have"
     )
-    return f"{task}: {rated} {ratings.iloc[0]:g}, so CCC and Pearson's correlation say nothing; measure different ratings."
+    return (
+        f"{task}: {rated} {ratings.iloc[0]:g}, so CCC and correlation say nothing; measure different ratings."
+    )

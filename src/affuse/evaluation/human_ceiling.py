@@ -12,7 +12,13 @@ from affuse.evaluation.calibration import probabilities_of
 from affuse.evaluation.intervals import Interval, speakers_of
 from affuse.evaluation.measures import ClassMeasure, Measure
 from affuse.evaluation.raters import Band, by_agreement, human_ceiling, krippendorff_alpha, rating_ceiling
-from affuse.evaluation.soft import SoftMetrics, measure_soft
+from affuse.evaluation.soft import SOFT_METRICS, SoftMetrics, measure_soft
+
+BANDS = {
+    "all": "all agree",
+    "most": "most agree",
+    "half": "half or fewer agree",
+}  # as columns -> as they are shown
 
 
 class Raters(NamedTuple):
@@ -117,6 +123,24 @@ def measure_model(
         if votes.any():
             soft.append(measure_soft(votes, probabilities_of(table, measure.task, measure.space)[0]))
     return Model(reached, [_mean_band(of) for of in zip(*bands, strict=True)], _mean_soft(soft))
+
+
+def rater_line(raters: Raters, model: Model) -> dict[str, object]:
+    """One line of a table of raters: numbers by name, shares 0 to 1; of ratings without bands and soft metrics.
+
+    ``value``, ``low`` and ``high`` are the model's, ``rater`` ... those of one rater; ``n_all``, ``acc_all`` and so on
+    those of the bands; ``entropy`` is that of the votes.
+    """
+    line: dict[str, object] = {
+        "metric": raters.metric, "utterances": raters.utterances, "votes": raters.votes, "alpha": raters.alpha,
+        "rater": raters.rater.value, "rater_low": raters.rater.low, "rater_high": raters.rater.high,
+        "value": model.reached.value, "low": model.reached.low, "high": model.reached.high,
+    }  # fmt: skip
+    for key, band in zip(BANDS, model.bands, strict=False):
+        line |= {f"n_{key}": band.utterances, f"acc_{key}": band.accuracy}
+    if model.soft is not None:
+        line |= {name: getattr(model.soft, name) for name in ("entropy", *SOFT_METRICS)}
+    return line
 
 
 def _mean_band(bands: Sequence[Band]) -> Band:

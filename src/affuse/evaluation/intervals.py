@@ -194,8 +194,8 @@ def few_speakers(clusters: int) -> str:
             "interval."
         )
     return (
-        f"Only {clusters} test speakers: how much speakers differ cannot be known from so few, so the intervals of "
-        "ACC and BACC are wide."
+        f"Only {clusters} test speakers: how much speakers differ cannot be known from so few, so the intervals "
+        "are wide."
     )
 
 

@@ -137,7 +137,8 @@ def rating_interval(sums: np.ndarray, metric: str, level: float = LEVEL) -> Inte
 
     Speakers are left out one at a time (the jackknife for clusters: Miller 1974; Shao and Tu 1995, section 2.2), on a
     scale on which the metric is nearer to a normal one: atanh of CCC (Lin 1989, section 3) and of the correlation,
-    the logarithm of RMSE and MAE. The interval is Student's t with speakers - 1 degrees of freedom, carried back.
+    the logarithm of RMSE and MAE. The interval is Student's t, carried back, with one degree of freedom fewer than
+    speakers, who count as fewer where some say much more than others (Kish 1965: (sum n)^2 / sum n^2).
     docs/statistics.md has how often it holds the true value.
 
     Args:
@@ -150,12 +151,9 @@ def rating_interval(sums: np.ndarray, metric: str, level: float = LEVEL) -> Inte
         scale, with all speakers or without one of them.
 
     Examples:
-        >>> random = np.random.default_rng(0)
-        >>> sums = np.ones((4, 1, SUMS))
-        >>> sums[..., 5] = random.uniform(0.2, 0.6, (4, 1))
-        >>> sums[..., 1:3] = 0
-        >>> [round(one, 2) for one in rating_interval(sums, "ccc")]
-        [0.34, -0.01, 0.61]
+        >>> ann, bob, cem = [2, 0, 0, 2, 2, 1.6, 0.8], [2, 0, 0, 2, 2, 1.2, 1.6], [2, 0, 0, 2, 2, 1.8, 0.4]
+        >>> [round(one, 2) for one in rating_interval(np.array([[ann], [bob], [cem]], float), "ccc")]
+        [0.77, 0.01, 0.96]
     """
     measure = RATING_MEASURES[metric]
     sums = sums[sums[..., 0].sum(axis=1) > 0]
@@ -171,5 +169,7 @@ def rating_interval(sums: np.ndarray, metric: str, level: float = LEVEL) -> Inte
     if not np.isfinite(left_out).all():
         return nothing
     error = float(np.sqrt((k - 1) / k * np.square(left_out - left_out.mean()).sum()))
-    half, middle = float(stdtrit(k - 1, (1 + level) / 2)) * error, float(there(value))
+    said = sums[..., 0].sum(axis=1)
+    df = max(1.0, float(said.sum() ** 2 / (said**2).sum()) - 1)
+    half, middle = float(stdtrit(df, (1 + level) / 2)) * error, float(there(value))
     return Interval(value, float(back(middle - half)), float(back(middle + half)))

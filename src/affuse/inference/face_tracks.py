@@ -1,7 +1,12 @@
-"""Whose faces are where in a video: a detector's boxes, joined into one track per person."""
+"""Whose faces are where in a window of a video: a detector's boxes, joined into one track per person.
+
+A window is looked at by itself: nothing before it or behind it has a say, so that its answer is the same in a film and
+while the film is being made.
+"""
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from affuse.inference.pictures import Pictures, frame_times
+from affuse.inference.pictures import Pictures, in_order
 from affuse.inference.watching import unwatched
 from affuse.inference.windows import Window
 from affuse.media.crop import CropSide, Region
 from affuse.media.face_detector import MARGIN, FaceDetector
 
 LOOKS = 5.0  # a second: faces move little in between, and a look costs more than decoding
+Find = Callable[[np.ndarray, Region], np.ndarray]  # picture, part of it -> ``FaceDetector.find`` there
 _LOST = 1.0  # seconds without a face after which a track is over
 _SMOOTH = 2  # looks to each side over which a face's place is the median, as in media.face_detector
 _REACH = 1.0  # sides of its box that a face may move from look to look
@@ -110,7 +116,7 @@ class FaceTracks:
 
 
 class FilmFaces:
-    """The faces of a film: those of every stretch of pictures of one size, each known by itself."""
+    """The faces of stretches of pictures, each of one size and known by itself."""
 
     def __init__(self) -> None:
         self._begins: list[float] = []  # seconds of each stretch's first look
@@ -134,13 +140,48 @@ class FilmFaces:
         return None
 
 
+class WindowLooks:
+    """The faces of one window: ``see`` the pictures of its looks in order, then ask for squares.
+
+    Args:
+        side: Half of the picture that is searched, None: all of it.
+        find: Looks for faces.
+    """
+
+    def __init__(self, side: str | None, find: Find) -> None:
+        self._place, self._find = CropSide(side), find
+        self._film = FilmFaces()
+        self._tracks: FaceTracks | None = None
+
+    def see(self, time: float, picture: np.ndarray) -> None:
+        """The picture nearest to ``time``, (height, width, 3) uint8 RGB."""
+        region = self._place.region(picture)
+        if self._tracks is None or self._tracks.region is not region:
+            self._tracks = FaceTracks(region, *picture.shape[:2])
+            self._film.begin(time, self._tracks)
+        self._tracks.see(time, self._find(picture, region))
+
+    def square(
+        self, window: Window, time: float, picture: np.ndarray, point: tuple[float, float] | None
+    ) -> Region | None:
+        """As ``FilmFaces.square``."""
+        return self._film.square(window.start, window.end, time, picture, point)
+
+
+def looks_in(window: Window) -> list[float]:
+    """When a window is looked at: those of the clip's looks that lie in it, its middle where none does."""
+    first, last = math.floor(window.start * LOOKS), math.ceil(window.end * LOOKS)
+    times = [(j + 0.5) / LOOKS for j in range(first, last + 1)]
+    return [time for time in times if window.start <= time < window.end] or [(window.start + window.end) / 2]
+
+
 def look_for_faces(
     path: Path,
     windows: Sequence[Window],
     detector: Path,
     side: str | None,
     beat: Callable[[], None] = unwatched,
-) -> FilmFaces | None:
+) -> list[WindowLooks] | None:
     """One pass over the pictures of the windows, ``LOOKS`` a second. None where no picture can be decoded.
 
     ``beat`` is called at every look; what it raises ends the pass.
@@ -148,24 +189,31 @@ def look_for_faces(
     Raises:
         AffuseError: Where ``detector`` is not YuNet's ONNX file.
     """
-    found, place, film = FaceDetector(detector), CropSide(side), FilmFaces()
-    tracks: FaceTracks | None = None
-    seen: np.ndarray | None = None
-    faces = np.zeros((0, 4))
-    last = -np.inf
-    for frame, picture in Pictures(path, frame_times(windows, LOOKS, None)):
-        if picture is None or frame.time - last < 0.5 / LOOKS:  # windows overlap: one look serves both
-            continue
-        last = frame.time
+    finder = _Finder(FaceDetector(detector))
+    looks = [WindowLooks(side, finder.find) for _ in windows]
+    seen = False
+    for frame, picture in Pictures(path, in_order(windows, looks_in)):
         beat()
-        region = place.region(picture)
-        if tracks is None or tracks.region is not region:
-            tracks = FaceTracks(region, *picture.shape[:2])
-            film.begin(frame.time, tracks)
-        if seen is not picture:
-            faces, seen = found.find(region.cut(picture)), picture
-        tracks.see(frame.time, faces)
-    return None if tracks is None else film
+        if picture is not None:
+            looks[frame.window].see(frame.time, picture)
+            seen = True
+    return looks if seen else None
+
+
+class _Finder:
+    """Looks once at a picture that overlapping windows look at."""
+
+    def __init__(self, detector: FaceDetector) -> None:
+        self._detector = detector
+        self._picture: np.ndarray | None = None
+        self._known: dict[Region, np.ndarray] = {}
+
+    def find(self, picture: np.ndarray, region: Region) -> np.ndarray:
+        if self._picture is not picture:
+            self._picture, self._known = picture, {}
+        if region not in self._known:
+            self._known[region] = self._detector.find(region.cut(picture))
+        return self._known[region]
 
 
 def _inside(times: np.ndarray, start: float, end: float) -> slice:

@@ -150,7 +150,7 @@ def predict_many(
         clips: Files, folders, patterns such as ``"talks/*.mp4"``, tables with a column path, ``(samples, rate)``, and
             ``"-"`` for standard input.
         out: A folder for the files of every clip, or one file of one clip, such as ``"talk.srt"``. None writes nothing.
-        formats: json, csv, srt, vtt, audacity. None: json, or what the ending of ``out`` says.
+        formats: json, csv, curve, srt, vtt, audacity. None: json, or what the ending of ``out`` says.
         plot: With a folder: a picture of every timeline too.
         overwrite: Files that affuse did not write may be replaced; inputs still not.
         jobs: Processes. 1 is this one, None is one per core.

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import html
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from affuse.figures import save_literally
 from affuse.files.names import shown
+from affuse.inference.writers.base import say_answer
 
 if TYPE_CHECKING:
-    from affuse.inference.timeline import Segment, Timeline
+    from affuse.inference.timeline import Segment, Timeline, Value
+    from affuse.recipe.dimension import Dimension
 
 _ROWS = 12  # segments in the table
 _LETTERS = 80  # of a segment's words
@@ -22,11 +25,11 @@ def timeline_html(timeline: Timeline) -> str:
     from affuse.inference.plot import plot_timeline
 
     picture = io.BytesIO()
-    save_literally(plot_timeline(timeline, None, list(timeline.spaces)), picture, format="png", dpi=90)
+    save_literally(plot_timeline(timeline, None, timeline.tasks), picture, format="png", dpi=90)
     data = base64.b64encode(picture.getvalue()).decode("ascii")
     has_words = any(segment.text for segment in timeline.segments)
-    header = ["start", "end", *timeline.spaces, *(["words"] if has_words else [])]
-    rows = [_row(segment, has_words) for segment in timeline.segments[:_ROWS]]
+    header = ["start", "end", *timeline.tasks, *(["words"] if has_words else [])]
+    rows = [_row(segment, timeline.ranges, has_words) for segment in timeline.segments[:_ROWS]]
     more = len(timeline.segments) - _ROWS
     notes = [timeline.warning, *timeline.faults]
     return "".join([
@@ -38,13 +41,19 @@ def timeline_html(timeline: Timeline) -> str:
     ])  # fmt: skip
 
 
-def _row(segment: Segment, has_words: bool) -> list[str]:
-    answers = [
-        f"{answer.label}{'?' if answer.unsure else ''} {answer.confidence:.2f}"
-        for answer in segment.answers.values()
-    ]
+def _row(segment: Segment, ranges: Mapping[str, Dimension], has_words: bool) -> list[str]:
+    answers = [say_answer(answer) for answer in segment.answers.values()]
+    answers += [_value(segment.values[task], scale) for task, scale in ranges.items()]
     text = segment.text if len(segment.text) <= _LETTERS else f"{segment.text[: _LETTERS - 1]}…"
     return [_clock(segment.start), _clock(segment.end), *answers, *([text] if has_words else [])]
+
+
+def _value(value: Value, scale: Dimension) -> str:
+    """'3.4 (2.7 to 4.1)'."""
+    told = scale.shown(value.mean)
+    if value.low is None or value.high is None:
+        return told
+    return f"{told} ({scale.shown(value.low)} to {scale.shown(value.high)})"
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

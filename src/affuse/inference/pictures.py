@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,26 +27,36 @@ class Frame(NamedTuple):
 
 def frame_times(windows: Sequence[Window], fps: float, seconds: float | None) -> Iterator[Frame]:
     """Every frame of every window, in order of time. Windows come in order of their starts."""
+    return in_order(windows, lambda window: times_in(window, fps, seconds))
+
+
+def times_in(window: Window, fps: float, seconds: float | None) -> list[float]:
+    """When the frames of a window are; ``seconds``: of its beginning, None: of all of it."""
+    length = window.end - window.start
+    count = int((length if seconds is None else min(length, seconds)) * fps + _SLACK)
+    return [window.start + (k + 0.5) / fps for k in range(count)]
+
+
+def in_order(windows: Sequence[Window], times: Callable[[Window], Sequence[float]]) -> Iterator[Frame]:
+    """What ``times`` gives for every window (rising, none before its start), of all of them in order of time."""
     queue: list[Frame] = []
+    own: dict[int, Sequence[float]] = {}
     begun = 0
     while queue or begun < len(windows):
         while begun < len(windows) and (not queue or windows[begun].start <= queue[0].time):
-            if _count(windows[begun], fps, seconds):
-                heapq.heappush(queue, Frame(windows[begun].start + 0.5 / fps, begun, 0))
+            own[begun] = times(windows[begun])
+            if own[begun]:
+                heapq.heappush(queue, Frame(own[begun][0], begun, 0))
             begun += 1
         if not queue:
             continue
         frame = heapq.heappop(queue)
         yield frame
-        window = windows[frame.window]
-        if frame.k + 1 < _count(window, fps, seconds):
-            time = window.start + (frame.k + 1.5) / fps
-            heapq.heappush(queue, Frame(time, frame.window, frame.k + 1))
-
-
-def _count(window: Window, fps: float, seconds: float | None) -> int:
-    length = window.end - window.start
-    return int((length if seconds is None else min(length, seconds)) * fps + _SLACK)
+        following = frame.k + 1
+        if following < len(own[frame.window]):
+            heapq.heappush(queue, Frame(own[frame.window][following], frame.window, following))
+        else:
+            del own[frame.window]
 
 
 class Pictures:

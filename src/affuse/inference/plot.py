@@ -1,4 +1,4 @@
-"""A timeline as a picture: faces, sound, words, and for every task its labels and probabilities over time."""
+"""A timeline as a picture: faces, sound, words, and each task: labels and probabilities, or ratings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from affuse.errors import AffuseError
 from affuse.figures import cut_to, literal, save_literally
 from affuse.files import replacing
 from affuse.inference.plot_task import draw_task, task_height
+from affuse.inference.plot_values import HEIGHT, draw_values
 from affuse.inference.sound_scan import PEAK_SECONDS
+from affuse.inference.writers.base import say_answer, say_value
 from affuse.inference.writers.suffixes import PICTURES
 from affuse.names import counted
 from affuse.parts.registry import unknown
@@ -82,8 +84,8 @@ def plot_timeline(timeline: Timeline, path: str | Path | None, tasks: Sequence[s
     from matplotlib.figure import Figure
 
     for task in tasks:
-        if task not in timeline.spaces:
-            raise AffuseError(f"{unknown(task, list(timeline.spaces), 'tasks of this timeline')}.")
+        if task not in timeline.tasks:
+            raise AffuseError(f"{unknown(task, timeline.tasks, 'tasks of this timeline')}.")
     kind = _kind(path)
     rows = _rows(timeline, tasks)
     height = _TOP + sum(row.height + _BETWEEN for row in rows) + _BOTTOM
@@ -130,6 +132,9 @@ def _rows(timeline: Timeline, tasks: Sequence[str]) -> list[_Row]:
         placed, lines = _placed_words(timeline)
         rows.append(_Row("words", _LINE * max(lines, 1), lambda axis: _words(axis, timeline, placed, lines)))
     for task in tasks:
+        if task in timeline.ranges:
+            rows.append(_Row(task, HEIGHT, lambda axis, task=task: draw_values(axis, timeline, task)))
+            continue
         rows.append(
             _Row(
                 task,
@@ -144,10 +149,8 @@ def _title(figure: Figure, timeline: Timeline, width: float, height: float) -> N
     """The clip's name, and below it the clip as a whole."""
     name = cut_to(Path(timeline.clip).name, _WIDTH + 0.5, 11, middle=True)
     figure.text(_LEFT / width, 1 - 0.24 / height, name, fontsize=11, color=_INK, va="center")
-    answers = [
-        f"{task} {answer.label}{'?' if answer.unsure else ''} {answer.confidence:.2f}"
-        for task, answer in timeline.summary.items()
-    ]
+    answers = [f"{task} {say_answer(answer)}" for task, answer in timeline.summary.items()]
+    answers += [say_value(task, value, timeline.ranges[task]) for task, value in timeline.values.items()]
     length = f"{timeline.seconds:.1f} s" if timeline.seconds < 120 else _clock(timeline.seconds)
     whole = f"{length}, {counted(len(timeline.segments), 'segment')}"
     text = f"{whole}. Whole clip: {', '.join(answers)}" if answers else whole

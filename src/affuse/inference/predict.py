@@ -51,7 +51,7 @@ class Predictor:
         like: Predictor | None = None,
         tasks: Sequence[str] | None = None,
     ) -> None:
-        refuse_kinds("predicted with", regression=model.recipe.dimensions, multilabel=model.recipe.label_sets)
+        refuse_kinds("predicted with", multilabel=model.recipe.label_sets)
         self.model = model.eval()
         settings = settings or Settings()
         self.settings = settings.model_copy(update={"device": choose_device(settings.device)})
@@ -61,9 +61,7 @@ class Predictor:
         loaded = {} if like is None else dict(like.encoders)
         self._wordless = ""  # why the model's own recogniser is not used
         # settings that do not fit the model are told before its encoders are loaded
-        TimelineMaker(
-            model.label_spaces, self.kinds, model.defaults, self.settings, self.window, self.hop, tasks
-        )
+        self._make_maker(tasks)
         self.settings = self.settings.model_copy(update={"asr": self._recogniser(loaded)})
         # a large network for words that nobody gives need not be here, nor take its time
         wordless = [name for name, kind in self.kinds.items() if kind == "text" and not self.settings.worded]
@@ -76,9 +74,12 @@ class Predictor:
             )
         self.words = ClipWords(self.settings, None if like is None else like.words)
         self.reader = ClipReader(self.encoders, self.kinds, self.settings, self.window, self.hop, self.words)
-        self.maker = TimelineMaker(
-            model.label_spaces, self.kinds, model.defaults, self.settings, self.window, self.hop, tasks,
-            self._wordless,
+        self.maker = self._make_maker(tasks)
+
+    def _make_maker(self, tasks: Sequence[str] | None) -> TimelineMaker:
+        return TimelineMaker(
+            self.model.label_spaces, self.kinds, self.model.defaults, self.settings, self.window, self.hop, tasks,
+            self._wordless, self.model.dimensions,
         )  # fmt: skip
 
     def _recogniser(self, loaded: dict[str, Encoder]) -> str | None:

@@ -20,6 +20,7 @@ _TAKES = {
     "text": "the path of a file", "side": "left or right", "face": "two numbers from 0 to 1",
     "detector": "the path of a file", "channel": "a whole number from 0", "track": "a whole number from 0",
     "classes": "a list of the model's classes", "start": "seconds", "end": "seconds", "batch": "a whole number above 0",
+    "values": "true or false",
 }  # fmt: skip
 
 
@@ -31,6 +32,7 @@ class SettingsArguments(TypedDict, total=False):
     vad: bool | None
     unsure: float | None
     classes: Sequence[str] | None
+    values: bool | None
     text: str | Path | None
     words: str | None
     asr: str | None
@@ -85,6 +87,10 @@ class Settings(BaseModel):
         default=None,
         description="only these classes, of one of the model's tasks, are answered; None: all",
     )
+    values: bool | None = Field(
+        default=None,
+        description="subtitles name ratings too, as in valence 3.4; None: where there are no classes",
+    )
     text: Path | None = Field(
         default=None, description="file of words (see words.formats), or a folder of them"
     )
@@ -130,7 +136,7 @@ class Settings(BaseModel):
             if name not in cls.model_fields:
                 raise AffuseError(f"{unknown(name, list(cls.model_fields), 'settings of predict')}.")
         for name, value in values.items():
-            if isinstance(value, bool) and name != "vad":  # Python would count it as a number
+            if isinstance(value, bool) and name not in ("vad", "values"):  # Python would count it as a number
                 raise _refused(name, value)
         try:
             return cls(**values)

@@ -1,11 +1,11 @@
-"""What a model says about one clip: segments over time, and the clip as a whole."""
+"""What a model says about one clip: segments and ratings over time, and the clip as a whole."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,76 +14,16 @@ from affuse.arguments import checked
 from affuse.errors import AffuseError
 from affuse.files import write_text
 from affuse.files.names import shown, written
+from affuse.inference.answers import Answer, CurvePoint, Picture, Segment, Value
+from affuse.inference.timeline_tables import moment_table, segment_table
 from affuse.inference.words import Word
 from affuse.names import counted
+from affuse.recipe.dimension import Dimension
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
-class Answer(NamedTuple):
-    """What the model says of one task.
-
-    Attributes:
-        label: The most probable class.
-        confidence: The label's probability, calibrated, from 0 to 1.
-        unsure: Whether it is below the threshold.
-        probabilities: Class -> probability; they sum to 1 but for rounding.
-    """
-
-    label: str
-    confidence: float
-    unsure: bool
-    probabilities: dict[str, float]
-
-
-class Segment(NamedTuple):
-    """Neighbouring moments whose answers are the same.
-
-    Attributes:
-        start: Seconds of the clip.
-        end: Seconds of the clip.
-        answers: Task -> answer.
-        modalities: Those that some window of the segment had.
-        text: The words said in it, "" where none are known.
-    """
-
-    start: float
-    end: float
-    answers: dict[str, Answer]
-    modalities: tuple[str, ...]
-    text: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """What the JSON file holds of it."""
-        return {
-            "start": round(self.start, 3),
-            "end": round(self.end, 3),
-            **{task: answer._asdict() for task, answer in self.answers.items()},
-            "modalities": list(self.modalities),
-            "text": self.text,
-        }
-
-
-class CurvePoint(NamedTuple):
-    """What the model says of a stretch that the same windows cover.
-
-    Attributes:
-        start: Seconds of the clip.
-        end: Seconds of the clip.
-        probabilities: Task -> class -> probability, the mean over those windows.
-    """
-
-    start: float
-    end: float
-    probabilities: dict[str, dict[str, float]]
-
-
-class Picture(NamedTuple):
-    """A face for the plot: (size, size, 3) uint8 RGB, at ``time`` seconds of the clip."""
-
-    time: float
-    pixels: np.ndarray
+__all__ = ["Answer", "CurvePoint", "Picture", "Segment", "Timeline", "Value"]
 
 
 @dataclass(repr=False)
@@ -107,6 +47,11 @@ class Timeline:
         pictures: Some faces, for ``plot``.
         left_out: Task -> classes of the model that were not asked for: ``spaces`` is without them.
         moments: What the model said of every stretch between two edges of windows, before segments are made of it.
+        values: Regression -> the clip's own rating, as ``summary``.
+        ranges: Regression -> its scale, from the lowest to the highest rating.
+        coverage: Regression -> the share of ratings of validation utterances that its band holds, 0 to 1; a task
+            without a band is not named.
+        cue_values: Whether subtitles and labels name ratings too.
 
     Examples:
         >>> sure = Answer("anger", 0.9, False, {"anger": 0.9, "neutral": 0.1})
@@ -134,14 +79,26 @@ class Timeline:
     pictures: list[Picture] = field(default_factory=list[Picture])
     left_out: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     moments: list[CurvePoint] = field(default_factory=list[CurvePoint])
+    values: dict[str, Value] = field(default_factory=dict[str, Value])
+    ranges: dict[str, Dimension] = field(default_factory=dict[str, Dimension])
+    coverage: dict[str, float] = field(default_factory=dict[str, float])
+    cue_values: bool = False
 
     def __repr__(self) -> str:
         answers = [
             f"{shown(task)}: {shown(answer.label)}{'?' if answer.unsure else ''} {answer.confidence:.2f}"
             for task, answer in self.summary.items()
         ]
+        answers += [
+            f"{shown(task)}: {self.ranges[task].shown(one.mean)}" for task, one in self.values.items()
+        ]
         found = ", ".join([f"{self.seconds:.1f} s", counted(len(self.segments), "segment"), *answers])
         return f"Timeline({shown(self.clip)!r}: {found})"
+
+    @property
+    def tasks(self) -> list[str]:
+        """Those that are told: with classes, then ratings."""
+        return [*self.spaces, *self.ranges]
 
     def _repr_html_(self) -> str:
         """The picture and the first segments, for notebooks."""
@@ -153,23 +110,25 @@ class Timeline:
         """A row per segment.
 
         Columns: ``start`` and ``end`` in seconds; for each task ``<task>``, ``<task>_confidence``, ``<task>_unsure``
-        and ``<task>_p_<class>`` for each class; ``modalities`` (joined by +) and ``text``.
+        and ``<task>_p_<class>`` for each class; of a regression ``<task>``, ``<task>_low`` and ``<task>_high``, blank
+        where there is no band; ``modalities`` (joined by +) and ``text``.
         """
-        columns = ["start", "end"]
-        for task, space in self.spaces.items():
-            columns += [task, f"{task}_confidence", f"{task}_unsure", *(f"{task}_p_{name}" for name in space)]
-        rows: list[dict[str, Any]] = []
-        for segment in self.segments:
-            row: dict[str, Any] = {"start": segment.start, "end": segment.end}
-            for task, answer in segment.answers.items():
-                row |= {
-                    task: answer.label,
-                    f"{task}_confidence": answer.confidence,
-                    f"{task}_unsure": answer.unsure,
-                }
-                row |= {f"{task}_p_{name}": value for name, value in answer.probabilities.items()}
-            rows.append(row | {"modalities": "+".join(segment.modalities), "text": segment.text})
-        return pd.DataFrame(rows, columns=[*columns, "modalities", "text"])
+        return segment_table(self.segments, self.spaces, self.ranges)
+
+    def curve(self) -> pd.DataFrame:
+        """A row per moment: how answers change within segments.
+
+        Columns: ``start`` and ``end`` in seconds; ``<task>_p_<class>`` for each class of each task; of a regression
+        ``<task>``, ``<task>_low`` and ``<task>_high``.
+
+        Examples:
+            >>> moment = CurvePoint(0.5, 1.0, {}, {"valence": Value(3.4, 2.6, 4.2)})
+            >>> timeline = Timeline("x.wav", 2, [], {}, {}, 2, 1, moments=[moment], ranges={"valence": Dimension(1, 5)})
+            >>> timeline.curve()
+               start  end  valence  valence_low  valence_high
+            0    0.5  1.0      3.4          2.6           4.2
+        """
+        return moment_table(self.moments, self.spaces, self.ranges)
 
     def to_dict(self) -> dict[str, Any]:
         """What the JSON file holds."""
@@ -181,10 +140,25 @@ class Timeline:
             "hop": self.hop,
             "labels": self.spaces,
             "left_out": self.left_out,
-            "summary": {task: answer._asdict() for task, answer in self.summary.items()},
+            "summary": {task: told._asdict() for task, told in {**self.summary, **self.values}.items()},
             "segments": [one.to_dict() for one in self.segments],
+            **({} if not self.ranges else self._ratings()),
             "faults": self.faults,
             "warning": self.warning,
+        }
+
+    def _ratings(self) -> dict[str, Any]:
+        """What is told of ratings beside segments."""
+        return {
+            "ranges": {task: list(scale) for task, scale in self.ranges.items()},
+            "coverage": {task: self.coverage.get(task) for task in self.ranges},
+            "curves": {
+                task: [
+                    {"start": round(one.start, 3), "end": round(one.end, 3), **one.values[task]._asdict()}
+                    for one in self.moments
+                ]
+                for task in self.ranges
+            },
         }
 
     @checked
@@ -192,8 +166,8 @@ class Timeline:
         """Write a file, whole or not at all; its ending chooses the format.
 
         Args:
-            path: .json, .csv, .srt, .vtt, .txt (Audacity's labels), or a picture: .png, .svg, .pdf. A file of that name
-                is replaced, unless it is the clip itself.
+            path: .json, .csv (segments), .curve.csv (moments), .srt, .vtt, .txt (Audacity's labels), or a picture:
+                .png, .svg, .pdf. A file of that name is replaced, unless it is the clip itself.
 
         Returns:
             The path.
@@ -219,7 +193,7 @@ class Timeline:
 
     @checked
     def plot(self, path: str | Path | None = None, task: str | None = None) -> Figure:
-        """Draw faces, sound, words, and the probabilities of every task over time.
+        """Draw faces, sound, words, and the probabilities or rating of every task over time.
 
         Args:
             path: Where the picture is written (png, svg, pdf); None only draws.
@@ -230,4 +204,4 @@ class Timeline:
         """
         from affuse.inference.plot import plot_timeline
 
-        return plot_timeline(self, path, list(self.spaces) if task is None else [task])
+        return plot_timeline(self, path, self.tasks if task is None else [task])

@@ -1,4 +1,4 @@
-"""The network's answer to every window of a clip, in batches: what was read -> features -> probabilities."""
+"""The network's answer to every window of a clip, in batches: what was read -> features -> probabilities, ratings."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ class WindowAnswers(NamedTuple):
     """What the network said of the windows of one clip.
 
     Attributes:
-        probabilities: Task -> (windows, classes), calibrated; NaN where a window had nothing to go by.
+        outputs: Task -> (windows, classes), calibrated probabilities; of a regression (windows, 1), its rating on the
+            corpus's scale, within the range. NaN where a window had nothing to go by.
         given: The modalities of each window.
         causes: Why a modality could not be read, each cause once.
     """
 
-    probabilities: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
     given: list[tuple[str, ...]]
     causes: list[str]
 
@@ -80,15 +81,13 @@ class WindowNetwork:
 
     def answer(self, readings: Iterable[Reading], count: int, advance: Advance) -> WindowAnswers:
         """The answers to ``count`` windows in order; ``advance`` is called with (windows done, all windows)."""
-        found = {
-            task: np.full((count, len(space)), np.nan) for task, space in self.model.label_spaces.items()
-        }
+        found = self._nothing(count)
         given: list[tuple[str, ...]] = []
         causes: dict[str, None] = {}
         for windows in _batches(readings, self.size):
             rows = slice(len(given), len(given) + len(windows))
-            for task, probabilities in self.answer_windows([tensors for tensors, _ in windows]).items():
-                found[task][rows] = probabilities
+            for task, outputs in self.answer_windows([tensors for tensors, _ in windows]).items():
+                found[task][rows] = outputs
             for tensors, cause in windows:
                 given.append(given_of(tensors))
                 causes |= dict.fromkeys(cause)
@@ -102,12 +101,9 @@ class WindowNetwork:
             windows: Modality -> the tensor of ``Encoder.read``; None, or not named, where a window lacks it.
 
         Returns:
-            Task -> (windows, classes), calibrated; a row of NaN where a window has nothing to go by.
+            As ``WindowAnswers.outputs``.
         """
-        found = {
-            task: np.full((len(windows), len(space)), np.nan)
-            for task, space in self.model.label_spaces.items()
-        }
+        found = self._nothing(len(windows))
         clips = self._encode(windows)
         batch = _WindowBatch(clips, torch.arange(len(windows)))
         for _, output in run_batches(self.model, [batch], self.device):
@@ -117,7 +113,16 @@ class WindowNetwork:
             for task, logits in output.logits.items():
                 p = logits.double().softmax(dim=1).cpu().numpy()[some]
                 found[task][some] = apply_temperature(p, self.temperature[task])
+            for task, values in output.values.items():
+                ratings = self.model.dimensions[task].answers(values.double().cpu().numpy())
+                found[task][some] = ratings[some, None]
         return found
+
+    def _nothing(self, count: int) -> dict[str, np.ndarray]:
+        """Task -> as many rows of NaN, each with a column for every class, or for the rating."""
+        widths = {task: len(space) for task, space in self.model.label_spaces.items()}
+        widths |= dict.fromkeys(self.model.dimensions, 1)
+        return {task: np.full((count, width), np.nan) for task, width in widths.items()}
 
     def _load_encoder(self, name: str) -> Encoder:
         own = self.model.trained_encoders.get(name)

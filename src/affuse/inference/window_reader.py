@@ -16,7 +16,8 @@ from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder
 from affuse.encoders.face_clips import FaceEncoder
 from affuse.errors import AffuseError, ClipError, argument
-from affuse.inference.faces import FaceOptions, FaceWindows
+from affuse.inference.face_encoders import face_options, reads_plainly
+from affuse.inference.faces import FaceWindows
 from affuse.inference.settings import Settings
 from affuse.inference.timeline import Picture
 from affuse.inference.tracks import Tracks
@@ -61,11 +62,13 @@ class WindowReader:
             else None
         )
         self._faces = {
-            name: FaceWindows(path, windows, self._face_options(encoder), beat)
+            name: FaceWindows(
+                path, windows, face_options(encoder.options, encoder.size_of(encoder.options), settings), beat
+            )
             for name, encoder in encoders.items()
             if isinstance(path, Path)
             and isinstance(encoder, FaceEncoder)
-            and _reads_plainly(encoder)
+            and reads_plainly(type(encoder))
             and tracks.picture
         }
         self._check_settings()
@@ -131,19 +134,3 @@ class WindowReader:
                 f"{argument('detector')} and {argument('face')} do not reach the modality {own[0]!r}, whose encoder "
                 f"({type(self.encoders[own[0]]).__name__}) reads pictures in its own way; leave them out."
             )
-
-    def _face_options(self, encoder: FaceEncoder) -> FaceOptions:
-        settings, options = self.settings, encoder.options
-        detector = settings.detector or options.detector_for(settings.side)
-        if settings.face is not None and detector is None:  # a face is chosen among those that are found
-            detector = options.chosen_detector()
-        size = encoder.size_of(options)
-        return FaceOptions(
-            options.frames_per_second, options.seconds, size, settings.side, detector, settings.face
-        )
-
-
-def _reads_plainly(encoder: FaceEncoder) -> bool:
-    """Whether an encoder reads faces as ``FaceEncoder`` does, and not in a way of its own."""
-    kind = type(encoder)
-    return kind.read is FaceEncoder.read and kind.read_with_fault is FaceEncoder.read_with_fault

@@ -30,7 +30,7 @@ class Moment(NamedTuple):
     end: float
     span: int
     windows: tuple[int, ...]  # their indices
-    probabilities: dict[str, np.ndarray]  # task -> (classes,), mean over those windows
+    outputs: dict[str, np.ndarray]  # task -> (columns,), mean over those windows
 
 
 def check_lengths(window: float, hop: float) -> None:
@@ -77,13 +77,14 @@ def last_window(start: float, end: float, window: float, span: int) -> Window:
     return Window(start if end - window <= start + _SLACK else end - window, end, span)
 
 
-def smooth(windows: Sequence[Window], probabilities: Mapping[str, np.ndarray]) -> list[Moment]:
+def smooth(windows: Sequence[Window], outputs: Mapping[str, np.ndarray]) -> list[Moment]:
     """The mean over the windows that cover a moment, for every moment that one covers.
 
-    probabilities: task -> (windows, classes); rows of NaN are windows without an answer, which count as none.
+    outputs: task -> (windows, columns), as of ``WindowAnswers``; rows of NaN are windows without an answer, which count
+    as none.
     """
     known = np.ones(len(windows), bool)
-    for values in probabilities.values():
+    for values in outputs.values():
         known &= np.isfinite(values).all(axis=1)
     by_span: dict[int, list[int]] = {}
     for i, window in enumerate(windows):
@@ -100,6 +101,6 @@ def smooth(windows: Sequence[Window], probabilities: Mapping[str, np.ndarray]) -
                 begun += 1
             over = [i for i in over if middle < windows[i].end]
             if over and end - start > _SLACK:
-                mean = {task: values[over].mean(axis=0) for task, values in probabilities.items()}
+                mean = {task: values[over].mean(axis=0) for task, values in outputs.items()}
                 moments.append(Moment(start, end, span, tuple(over), mean))
     return moments

@@ -41,7 +41,7 @@ def adopted_card(model: Model, members: Mapping[str, Member], said: Sequence[str
         "| modality | label of the model | class here |",
         "|---|---|---|",
         *(
-            f"| {name} | {label} | {_class(member, place)} |"
+            f"| {name} | {_cell(label)} | {_cell(_class(member, place))} |"
             for name, member in members.items()
             for place, label in enumerate(member.labels)
         ),
@@ -73,13 +73,18 @@ def _class(member: Member, place: int) -> str:
     return ", ".join(found) or "none"
 
 
+def _cell(text: str) -> str:
+    """A label as a cell of a table."""
+    return " ".join(text.replace("|", "\\|").split())
+
+
 def _confidence(model: Model, task: str) -> str:
     one = model.defaults.of_task(task)
-    if one.cause or not one.utterances:
-        return f"the models' own, {one.source}; no answer is called unsure"
     unsure = (
         f"answers below {one.unsure_below:.2f} are called unsure"
         if one.unsure_below
-        else "none is called unsure"
+        else "no answer is called unsure"
     )
+    if one.cause or not one.utterances:
+        return f"the models' own, {one.source}; {unsure}"
     return f"temperature {one.temperature:.2f} {one.source}; {unsure}"

@@ -9,6 +9,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from affuse.corpora.corpus import Utterance
 from affuse.corpora.vocabulary import canonical, folded, means_none
 from affuse.encoders.base import Encoder
 from affuse.encoders.classifiers.checkpoint import encoder_of, read_checkpoint
@@ -25,8 +29,10 @@ from affuse.models.index import IN_RUN, INDEX, LABELS, RECIPE, read_json
 from affuse.models.joining import Member
 from affuse.models.loading import inside
 from affuse.models.parts import resolve_encoders
+from affuse.names import tidy
 from affuse.parts.registry import get
 from affuse.recipe import Recipe
+from affuse.sequence import pad
 
 Labels = Mapping[str, "str | None"]
 _TASKS = ("emotion", "gender")
@@ -54,9 +60,24 @@ class Source:
     degrees: bool = False
 
     def check(self) -> None:
-        """Load its network once. Raises AffuseError where that cannot be: its head was never trained, say."""
+        """Let it answer once. Raises AffuseError where it cannot: its head was never trained, say."""
         part: type[Encoder[Any]] = get("encoders", self.encoder)
-        part(part.Options(**self.options))
+        encoder = part(part.Options(**self.options)).eval()
+        if not self.encoder.endswith("_classifier"):  # affuse has written it
+            return
+        try:
+            with torch.inference_mode():
+                scores = encoder(pad([_something(encoder)])).values
+        except (ValueError, RuntimeError, IndexError, TypeError) as error:
+            reason = " ".join(str(error).split())[:150]
+            raise AffuseError(
+                f"{self.name} gives no answer ({reason}): its files do not fit each other; download it again, or name "
+                "another model."
+            ) from None
+        if not scores.isfinite().all():
+            raise AffuseError(
+                f"{self.name} answers with no numbers: its weights are damaged; download it again."
+            )
 
     @property
     def title(self) -> str:
@@ -70,6 +91,19 @@ class Source:
         return [label for space in self.spaces.values() for label in space]
 
 
+def _something(encoder: Encoder[Any]) -> Tensor:
+    """What an encoder reads: a word, a second of noise, a picture of noise."""
+    if encoder.kind == "text":
+        word = encoder.read(Utterance("word", text="word"))
+        assert word is not None
+        return word
+    random = torch.Generator().manual_seed(0)
+    if encoder.kind == "audio":
+        return 0.1 * torch.randn(encoder.rate, generator=random)  # type: ignore[arg-type]
+    shape = encoder.reading_of(encoder.options).shape
+    return torch.randint(256, (1, *shape), generator=random, dtype=torch.uint8)
+
+
 def find_source(name: str) -> Source:
     """What a named model is: an ONNX file, a folder of affuse's, or a checkpoint of transformers.
 
@@ -79,6 +113,8 @@ def find_source(name: str) -> Source:
     Raises:
         AffuseError: There is nothing of that name, or it is no classifier of one modality.
     """
+    if not name.strip():
+        raise AffuseError("The name of a model is blank; give a Hub id, a folder or an ONNX file.")
     path = Path(name).expanduser()
     if path.suffix == ".onnx":
         about = read_exported(name)
@@ -128,7 +164,7 @@ def read_labels(
         sources: Whose labels they are.
 
     Raises:
-        AffuseError: It is no such mapping, or names a label that no model has.
+        AffuseError: It is no such mapping, names a label that no model has, or one label twice.
     """
     if given is None:
         return {source.kind: {} for source in sources}
@@ -141,14 +177,19 @@ def read_labels(
     used: set[str] = set()
     for source in sources:
         own = read.get(source.kind, {}) if by_kind else read
-        spelled = {folded(label): label for label in source.labels}
-        found[source.kind] = {}
+        known: dict[str, str | None] = {}
         for label, meant in own.items():
-            if meant is not None and not isinstance(meant, str):
+            if meant is not None and not (isinstance(meant, str) and tidy(meant)):
                 raise AffuseError(f"{where}: {label} is to be a class or null, not {meant!r}.")
-            if folded(str(label)) in spelled:
-                found[source.kind][spelled[folded(str(label))]] = meant
+            told = None if meant is None else tidy(meant)
+            exact = [one for one in source.labels if one == label]
+            for one in exact or [one for one in source.labels if folded(one) == folded(str(label))]:
+                if known.setdefault(one, told) != told:
+                    raise AffuseError(
+                        f"{where} names the label {one} of {source.name} twice; keep one line of it."
+                    )
                 used.add(str(label))
+        found[source.kind] = known
     every = [str(label) for one in (read.values() if by_kind else [read]) for label in one]
     if strangers := [label for label in every if label not in used]:
         theirs = "; ".join(f"{source.name}: {', '.join(source.labels)}" for source in sources)
@@ -246,6 +287,8 @@ def _named(name: str) -> tuple[str, str | None]:
     path = Path(name).expanduser()
     if name.startswith(PACKAGE) or (path / "config.json").is_file():
         return name, None
+    if path.is_file():
+        raise AffuseError(f"{name} is a file, and a model is a folder; name its folder: {path.parent}.")
     if path.is_dir():
         raise AffuseError(
             f"{name} holds neither config.json (a transformers checkpoint) nor {INDEX} (an affuse model); name a "

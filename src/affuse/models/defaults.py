@@ -1,4 +1,4 @@
-"""What a model knows of its training: how long clips were, what confidences are worth, which clips it has seen."""
+"""What a model knows of its training: how long clips were, what its answers are worth, which clips it has seen."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from affuse.evaluation.bands import Band
 from affuse.evaluation.confidence import Confidence
 from affuse.evaluation.label_sets import EVEN
 
@@ -65,6 +66,7 @@ class PredictionDefaults(BaseModel):
 
     clip_seconds: ClipSeconds | None = None  # None: the clips have no length (text alone, features)
     confidence: dict[str, Confidence] = Field(default_factory=dict)  # task -> fitted on validation
+    bands: dict[str, Band] = Field(default_factory=dict)  # regression -> fitted on validation
     # task of several labels -> label -> probability from which it is told, fitted on validation
     thresholds: dict[str, dict[str, float]] = Field(default_factory=dict)
     seen: Seen | None = None  # None: not kept
@@ -75,11 +77,17 @@ class PredictionDefaults(BaseModel):
         """Return what was fitted for a task; of an unknown one, nothing: temperature 1, no answer unsure."""
         return self.confidence.get(task, Confidence())
 
+    def band_of(self, task: str) -> Band:
+        """Return what was found for a regression; of an unknown one, nothing: no band."""
+        return self.bands.get(task, Band())
+
     def thresholds_of(self, task: str, labels: Sequence[str]) -> list[float]:
         """The probability from which each label is told; of a model that knows none, 0.5."""
         known = self.thresholds.get(task, {})
         return [known.get(label, EVEN) for label in labels]
 
-    def notes(self, tasks: Iterable[str]) -> list[str]:
-        """What should be known before the confidences of these tasks are believed, a sentence each."""
-        return [note for task in tasks if (note := self.of_task(task).note(task))]
+    def notes(self, tasks: Iterable[str], regressions: Iterable[str] = ()) -> list[str]:
+        """What should be known before confidences and bands of these tasks are believed, a sentence each."""
+        told = [self.of_task(task).note(task) for task in tasks]
+        told += [self.band_of(task).note(task) for task in regressions]
+        return [note for note in told if note]

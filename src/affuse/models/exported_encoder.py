@@ -76,8 +76,8 @@ def _read(path: Path, changed: int, size: int) -> ExportedFile:
     try:
         labels, inputs = json.loads(told["labels"]), json.loads(told["inputs"])
         modalities = json.loads(told["preprocessing"])["modalities"]
-        prediction = json.loads(told["prediction"])
-    except (KeyError, ValueError):
+        prediction = PredictionDefaults.model_validate(json.loads(told["prediction"]))
+    except (KeyError, ValueError, TypeError):
         raise AffuseError(
             f"{path} is no ONNX file that affuse wrote: its metadata say no labels or inputs."
         ) from None
@@ -99,7 +99,7 @@ def _read(path: Path, changed: int, size: int) -> ExportedFile:
         )
     return ExportedFile(
         path, told.get("name", path.stem), name, kind, reading, modalities[name]["options"], labels,
-        PredictionDefaults.model_validate(prediction),
+        prediction,
     )  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def licences_of_model(recipe: Recipe, defaults: PredictionDefaults) -> list[Part
         found += _of_modality(name, modality)
     if defaults.recogniser is not None:
         name = defaults.recogniser
-        found.append(_part("recogniser", name, licence_of_name(name.rpartition("/")[2])))
+        found.append(_part("recogniser", name, licence_of_name(name)))
     found.append(_part("head and affuse", recipe.name, "Apache-2.0 (affuse's), within the corpora's"))
     found += [_of_corpus(corpus) for corpus in defaults.trained_on]
     if not defaults.trained_on:
@@ -143,9 +143,9 @@ def commercial_use(licence: str) -> Commercial:
         >>> commercial_use("CC BY-NC-SA 4.0"), commercial_use("CC BY 4.0"), commercial_use("ask the owner")
         ('no', 'yes', 'unknown')
     """
-    text = licence.casefold()
+    text = f" {re.sub(r'[^a-z0-9]+', ' ', licence.casefold())} "
     for rule in table()["commercial"]:
-        if any(re.search(rf"\b{re.escape(word)}\b", text) for word in rule["where"]):
+        if any(f" {word} " in text for word in rule["where"]):
             return cast("Commercial", rule["says"])
     return "unknown"
 

@@ -276,23 +276,26 @@ class Model(nn.Module):
         *,
         tasks: Sequence[str] | None = None,
         partial: bool = True,
+        pictures: bool = False,
         **settings: Unpack[SettingsArguments],
     ) -> LiveStream:
-        """Predict sound while it goes on: a microphone, a call, a pipe.
+        """Predict sound while it goes on: a microphone, a call, a pipe; with a webcam's pictures, if they come too.
 
         Args:
             rate: Of the samples, in Hz.
             tasks: Those that are answered; None: all of the model's.
             partial: Tell segments too that may still change; False saves the time that they take.
-            **settings: ``window``, ``hop``, ``vad``, ``unsure``, ``classes``, ``asr``, ``device``, as of ``predict``.
-                Those of files do not go with a stream.
+            pictures: Whether ``push_picture`` will be given the speaker's pictures beside the sound.
+            **settings: ``window``, ``hop``, ``vad``, ``unsure``, ``classes``, ``asr``, ``device``, and with pictures
+                ``side``, ``face``, ``detector``, as of ``predict``. Those of files do not go with a stream.
 
         Returns:
             A ``LiveStream``: ``push`` it blocks of samples, then ``close`` it. Both return segments, each with
             ``final``: whether it may change. All final ones together are those of ``predict`` on the whole recording.
 
         Raises:
-            AffuseError: Settings that do not fit, or a model that reads pictures alone.
+            AffuseError: Settings that do not fit, a model that reads pictures alone and a stream without, or one that
+                does not read them and a stream with.
 
         Examples:
             >>> import numpy as np
@@ -307,7 +310,7 @@ class Model(nn.Module):
         from affuse.inference.live.stream import LiveStream
         from affuse.inference.settings import Settings
 
-        return LiveStream(self, rate, tasks, partial, Settings.of(settings))
+        return LiveStream(self, rate, tasks, partial, Settings.of(settings), pictures)
 
     def trainable_parameters(self) -> int:
         """Parameters that training can change, centers left out (they belong to a loss)."""

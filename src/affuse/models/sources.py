@@ -8,7 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from affuse.encoders.pretrained import is_local, locate
+from yaml import YAMLError
+
+from affuse.encoders.pretrained import is_local
 from affuse.encoders.sources import find_files
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_yaml
@@ -51,18 +53,17 @@ def licence_of(part: Modality) -> str:
     if source.startswith("package:"):
         return table()["packages"].get(source.removeprefix("package:").split("/")[0], _UNKNOWN)
     value: Any = part.options.get("model") or part.options.get("weights")
-    if part.encoder.endswith(("_classifier", "_onnx")):
-        # trained by somebody on something: the name of the network that it began as says nothing of its licence
-        folder = find_files(value, part.options.get("revision"))
-        return (_stated(folder / "README.md") if folder is not None else None) or _UNKNOWN
-    if _local(value) and (stated := _stated(Path(locate(value)) / "README.md")):
+    folder = find_files(value, part.options.get("revision"))
+    if folder is not None and (stated := _stated(folder / "README.md")):
         return stated
-    name = Path(source).name
-    return licence_of_name(name)
+    if part.encoder.endswith(("_classifier", "_onnx")) or _local(value):
+        # trained by somebody on something: the name of the network that it began as says nothing of its licence
+        return _UNKNOWN
+    return licence_of_name(value)
 
 
 def licence_of_name(name: str) -> str:
-    """Of public weights, by the last part of their Hub id."""
+    """Of public weights, by their Hub id."""
     known = (one["licence"] for one in table()["weights"] if name.startswith(one["starts"]))
     return next(known, _UNKNOWN)
 
@@ -75,15 +76,20 @@ def table() -> dict[str, Any]:
 
 
 def _stated(card: Path) -> str | None:
-    """The licence in a local model's own card."""
+    """The licence in a model's own card: of several all, of one that the Hub has no name for its own name."""
     if not card.is_file():
         return None
     from huggingface_hub import ModelCard
 
     try:
-        return ModelCard.load(card).data.to_dict().get("license")
-    except (ValueError, OSError):
+        told = ModelCard.load(card).data.to_dict()
+    except (ValueError, OSError, YAMLError):
         return None
+    found: Any = told.get("license")
+    if found == "other":
+        found = told.get("license_name") or found
+    names = found if isinstance(found, list) else [found]
+    return " and ".join(str(name) for name in names if isinstance(name, str | int | float)) or None
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch._dynamo import config as dynamo
 
 import affuse
 from affuse.encoders.base import Reading
@@ -216,7 +217,7 @@ def _trace(network: ExportedNetwork, ports: Mapping[str, Port]) -> Any:
         shape = (3, steps, *port.step.shape)
         example += [torch.zeros(shape, dtype=port.step.dtype), torch.ones(shape[:2], dtype=torch.bool)]
         free += [{0: "batch", 1: f"{name}_steps"}] * 2
-    with _quiet():
+    with _exporting():
         return torch.onnx.export(
             network,
             tuple(example),
@@ -251,8 +252,12 @@ def _tidy(graph_model: Any) -> None:
 
 
 @contextmanager
-def _quiet() -> Generator[None]:
-    """No fused attention kernels, which have no ONNX form; none of the exporter's notes to its own makers."""
+def _exporting() -> Generator[None]:
+    """No fused attention kernels, which have no ONNX form; none of the exporter's notes to its own makers.
+
+    Nor torch's memory of the shapes that operators give: with free lengths hardly one comes twice, and every new one is
+    computed once more to check what was remembered.
+    """
     fast = torch.backends.mha.get_fastpath_enabled()
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
@@ -260,7 +265,7 @@ def _quiet() -> Generator[None]:
         torch.backends.mha.set_fastpath_enabled(False)
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), dynamo.patch(fake_tensor_cache_enabled=False):
             warnings.simplefilter("ignore")
             yield
     finally:

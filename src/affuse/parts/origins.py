@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import secrets
+import sys
 from functools import cache
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import Distribution, distribution, packages_distributions, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,12 +40,32 @@ def origin_of(part: Any) -> Origin:
     top = part.__module__.partition(".")[0]
     if top == "affuse":
         return Origin("affuse", __version__, path_of(part))
-    packages = [] if top == "__main__" else packages_distributions().get(top, [])
-    return (
-        Origin(packages[0], version(packages[0]), path_of(part))
-        if packages
-        else Origin("", "", path_of(part))
-    )
+    package, its_version = ("", "") if top == "__main__" else _package_of(part.__module__, tuple(sys.path))
+    return Origin(package, its_version, path_of(part))
+
+
+@cache
+def _package_of(module: str, path: tuple[str, ...]) -> tuple[str, str]:
+    """Name and version of the package that brings a module, blank without one.
+
+    Every saved run asks, and the answer takes a look at all files of all packages. What has been imported stays what it
+    is while Python runs; ``path``, where Python looks for packages, may change.
+    """
+    top = module.partition(".")[0]
+    file = getattr(sys.modules.get(module), "__file__", None)
+    for package in packages_distributions().get(top, []):
+        if file is None or _may_hold(distribution(package), top, Path(file).resolve()):
+            return package, version(package)
+    return "", ""
+
+
+def _may_hold(package: Distribution, top: str, file: Path) -> bool:
+    """False where a package has a folder or file ``top`` of its own: many bring a ``tests`` or ``examples`` by mistake.
+
+    One that is installed in place has none where packages are.
+    """
+    own = [Path(str(package.locate_file(name))).resolve() for name in (top, f"{top}.py")]
+    return not any(one.exists() for one in own) or any(file.is_relative_to(one) for one in own)
 
 
 @cache

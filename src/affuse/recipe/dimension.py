@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -34,6 +35,33 @@ class Dimension(NamedTuple):
     def from_unit(self, outputs: Numbers) -> Numbers:
         """What ``to_unit`` does, undone; nothing is clipped."""
         return outputs * ((self.high - self.low) / 2) + (self.low + self.high) / 2
+
+    def answers(self, outputs: np.ndarray) -> np.ndarray:
+        """What a network gives, as ratings: ``from_unit``, clipped to the range."""
+        return self.from_unit(outputs).clip(self.low, self.high)
+
+    def rounded(self, rating: float) -> float:
+        """To a ten thousandth of the range or less, as files have it.
+
+        Examples:
+            >>> Dimension(1, 5).rounded(3.14159), Dimension(0, 1000).rounded(3.14159)
+            (3.1416, 3.1)
+        """
+        return round(float(rating), max(0, 4 - floor(log10(self.high - self.low))))
+
+    def shown(self, rating: float) -> str:
+        """To a fortieth of the range or less, as people read it.
+
+        Examples:
+            >>> Dimension(1, 5).shown(3.14159), Dimension(-1, 1).shown(-0.001), Dimension(0, 100).shown(57.2)
+            ('3.1', '0.00', '57')
+        """
+        return f"{round(rating, self.digits) + 0.0:.{self.digits}f}"  # and no minus before a zero
+
+    @property
+    def digits(self) -> int:
+        """Behind the point, of a rating that is shown."""
+        return max(0, ceil(log10(40 / (self.high - self.low))))
 
     def __contains__(self, rating: object) -> bool:
         """Whether a rating is within the range, its ends included."""

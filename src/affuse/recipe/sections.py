@@ -37,9 +37,10 @@ class LossTerm(Section):
 
 
 _USUAL_LOSS = {
+    "classes": "cross_entropy",
+    "distribution": "soft_cross_entropy",
     "regression": "ccc",
     "multilabel": "binary_cross_entropy",
-    "distribution": "soft_cross_entropy",
 }
 
 
@@ -56,9 +57,9 @@ class Task(Section):
         range: Of a regression: its lowest and highest value, such as ``[1, 5]``.
         classes: Labels to keep, in this order; None: all labels of the corpus. A text has commas: ``anger,neutral``.
         merge: Labels to rename before classes are chosen, such as ``{excitement: happiness}``.
-        loss: The terms of the loss; as text, ``cross_entropy+0.5*center``. Where it is left out, a
-            regression is trained with ``ccc``, several labels at once with ``binary_cross_entropy``, votes with
-            ``soft_cross_entropy``.
+        loss: The terms of the loss; as text, ``cross_entropy+0.5*center``. Where it is left out (or null), labels are
+            learnt with ``cross_entropy``, votes with ``soft_cross_entropy``, a regression with ``ccc``, several labels
+            at once with ``binary_cross_entropy``.
         classifier: ``auto``: the head where the loss trains one, else the class of the nearest center. ``svm``:
             scikit-learn's ``SVC()`` (RBF kernel, C = 1), fitted to the training part's embeddings at the chosen epoch.
     """
@@ -76,7 +77,7 @@ class Task(Section):
     @classmethod
     def _usual_loss(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("loss") is None:
-            kind = "distribution" if data.get("target") == "distribution" else data.get("kind")
+            kind = "distribution" if data.get("target") == "distribution" else data.get("kind", "classes")
             return {**data, "loss": _USUAL_LOSS[kind]} if kind in _USUAL_LOSS else data
         return data
 

@@ -15,6 +15,7 @@ from affuse.evaluation.measures import Measure, measures_of
 from affuse.recipe import Recipe
 from affuse.reports.tables.calibration import calibration_tables
 from affuse.reports.tables.mistakes import mistakes
+from affuse.reports.tables.raters import rater_table
 from affuse.reports.tables.rows import Row, Run
 from affuse.reports.tables.utterances import read_utterances
 from affuse.training.comparison_folder import UTTERANCES, is_comparison
@@ -39,6 +40,7 @@ class RunReport:
         training: Why the numbers say little of the method, and what to try; "" where the network trained, and of a run
             without epochs.
         mistakes: ``tables.mistakes.mistakes`` of all tasks.
+        raters: ``tables.raters.rater_table`` of all tasks.
         skipped: Utterances that could not be read: id, modality, cause.
     """
 
@@ -52,6 +54,7 @@ class RunReport:
     calibration: tuple[pd.DataFrame, pd.DataFrame]
     training: str
     mistakes: pd.DataFrame
+    raters: pd.DataFrame
     skipped: pd.DataFrame
 
     @property
@@ -78,6 +81,7 @@ class RunReport:
         row = Row(settings, modalities, str(environment.get("split_hash") or ""), on_test, [run], stamp)
         spaces = {task: classes for task in recipe.classified if (classes := _classes(run.test, task))}
         utterances = _utterances(files)
+        measures = measures_of(spaces, list(recipe.dimensions))
         calibrated = [calibration_tables([row], task, space) for task, space in spaces.items()]
         return cls(
             files.path,
@@ -88,8 +92,9 @@ class RunReport:
             utterances,
             measure_predictions(run.test, spaces, utterances, list(recipe.dimensions)),
             (_joined([one for one, _ in calibrated]), _joined([curve for _, curve in calibrated])),
-            _training(files, recorded, recipe, measures_of(spaces, list(recipe.dimensions))),
+            _training(files, recorded, recipe, measures),
             _joined([mistakes([row], task, space, utterances) for task, space in spaces.items()]),
+            _joined([rater_table([row], one, utterances["speaker"]) for one in measures.values()]),
             files.skipped(),
         )
 

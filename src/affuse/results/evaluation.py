@@ -115,6 +115,10 @@ class Evaluation(Tables):
             if len(self.groups):
                 title = "By the corpus's annotation of gender and by dialog type, with the gaps"
                 found.append((title, self.group_table()))
+        if len(self.raters):
+            from affuse.reports.sections.raters import to_lines
+
+            found.append(("Raters and model, on utterances with two votes or more", to_lines(self.raters)))
         return found
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from affuse.evaluation.dimensions import DIMENSION_METRICS
 from affuse.evaluation.side_by_side import SideBySide
 from affuse.files import write_csv, write_text
 from affuse.models.licences import Licences
@@ -15,7 +16,7 @@ from affuse.reports.blocks import Cell, Section, Table
 from affuse.reports.render.html import to_html
 from affuse.reports.render.markdown import to_markdown
 from affuse.reports.sections.licences import licences_section
-from affuse.results.display import as_html, decimals, percent
+from affuse.results.display import as_html, decimals, shown
 from affuse.training.comparison_folder import PAGE, RESULTS, RESULTS_TEXT, STATISTICS
 
 if TYPE_CHECKING:
@@ -52,23 +53,32 @@ class ModelComparison(SideBySide):
         lines: list[dict[str, Any]] = []
         for (task, model), group in self.metrics.groupby(["task", "model"], sort=False):  # type: ignore[misc]
             of = {row["metric"]: row for row in group.to_dict("records")}
-            cells = {name: percent(row["value"], row["low"], row["high"]) for name, row in of.items()}
+            cells = {
+                name: shown(str(name), row["value"], row["low"], row["high"]) for name, row in of.items()
+            }
+            if "ccc" in of:
+                titles = {f"{title} [95 %]": cells[name] for name, title in DIMENSION_METRICS.items()}
+                about = {"n": of["ccc"]["n"], "speakers": of["ccc"]["speakers"]}
+                lines.append({"task": task, "model": model, **titles, **about})
+                continue
             lines.append({
                 "task": task, "model": model, "ACC (WA) [95 %]": cells["acc"], "BACC (UA) [95 %]": cells["bacc"],
                 "macro F1": cells["macro_f1"], "ECE": decimals(of["ece"]["value"]), "n": of["acc"]["n"],
                 "speakers": of["acc"]["speakers"],
             })  # fmt: skip
-        return pd.DataFrame(lines)
+        table = pd.DataFrame(lines)
+        return table.fillna("") if self.ranges else table
 
     def pairs(self) -> pd.DataFrame:
-        """A line per task, metric and pair, for reading: the difference in points and the p values."""
+        """A line per task, metric and pair, for reading: the difference (of shares in points) and the p values."""
         import pandas as pd
 
+        title = "difference [95 %]" if self.ranges else "points [95 %]"
         lines = [
             {
                 "task": row["task"], "metric": str(row["metric"]).upper(),
                 "pair": f"{row['model']} - {row['reference']}",
-                "points [95 %]": percent(row["difference"], row["low"], row["high"]),
+                title: shown(str(row["metric"]), row["difference"], row["low"], row["high"]),
                 "p": _p(row["p"]), "p (Holm)": _p(row["p_holm"]),
             }
             for row in self.differences.to_dict("records")
@@ -78,7 +88,12 @@ class ModelComparison(SideBySide):
     @property
     def tables(self) -> list[tuple[str, pd.DataFrame]]:
         """Titles and tables for reading."""
-        told = "; ".join(f"{task} among {', '.join(names)}" for task, names in self.classes.items())
+        told = "; ".join(
+            [
+                *(f"{task} among {', '.join(names)}" for task, names in self.classes.items()),
+                *(f"{task} from {low:g} to {high:g}" for task, (low, high) in self.ranges.items()),
+            ]
+        )
         return [
             (f"{self.corpus}: {told}", self.summary()),
             ("Every pair on the same utterances, by bootstrap over speakers", self.pairs()),

@@ -32,6 +32,7 @@ FIELDS: dict[str, tuple[dict[str, Any], str]] = {
     "model": ({"type": "string"}, "name of the model; default: the first"),
     "tasks": ({"type": "string"}, "names of tasks between commas; default: all but gender"),
     "classes": ({"type": "string"}, "only these classes, between commas, of one of the tasks"),
+    "values": ({"type": "boolean"}, "subtitles name ratings too; default: where there are no classes"),
     "window": ({"type": "number", "exclusiveMinimum": 0}, "seconds of a window"),
     "hop": ({"type": "number", "exclusiveMinimum": 0}, "seconds from window to window"),
     "vad": ({"type": "boolean"}, "look for speech first; false: the whole clip is answered"),
@@ -106,15 +107,15 @@ def chosen_model(name: str | None, engine: Engine) -> str:
 
 def chosen_tasks(names: str | None, engine: Engine, model: str) -> tuple[str, ...]:
     """The tasks that are named; else all but gender, which is told where somebody asks for it."""
-    spaces = engine.models[model].label_spaces
+    known = engine.models[model].tasks
     if not names:
-        return tuple(task for task in spaces if task != "gender") or tuple(spaces)
+        return tuple(task for task in known if task != "gender") or tuple(known)
     tasks = tuple(name.strip() for name in names.split(",") if name.strip())
     for task in tasks:
-        if task not in spaces:
-            raise ProblemError(422, f"{unknown(task, list(spaces), f'tasks of the model {model!r}')}.")
+        if task not in known:
+            raise ProblemError(422, f"{unknown(task, known, f'tasks of the model {model!r}')}.")
     if not tasks:
-        raise ProblemError(422, f"tasks names none of the model's tasks ({', '.join(spaces)}).")
+        raise ProblemError(422, f"tasks names none of the model's tasks ({', '.join(known)}).")
     return tasks
 
 
@@ -128,8 +129,9 @@ def settings_values(fields: Mapping[str, str], engine: Engine, model: str) -> di
             except ValueError:
                 what = "a whole number" if kind is int else "a number"
                 raise ProblemError(422, f"{name} takes {what}, not {fields[name][:40]!r}.") from None
-    if fields.get("vad", "").strip():
-        values["vad"] = boolean("vad", fields["vad"])
+    for name in ("vad", "values"):
+        if fields.get(name, "").strip():
+            values[name] = boolean(name, fields[name])
     if fields.get("side", "").strip():
         values["side"] = fields["side"].strip()
     if fields.get("classes", "").strip():

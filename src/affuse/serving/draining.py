@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from types import FrameType
 
@@ -27,7 +26,6 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._drain, self._ready = drain, ready
         self._draining: asyncio.Task[None] | None = None
-        logging.getLogger("uvicorn.error").addFilter(_is_no_end)
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """As uvicorn, then says so."""
@@ -47,8 +45,3 @@ class DrainingServer(uvicorn.Server):
     async def _end_when_drained(self) -> None:
         await self._drain(DRAIN)
         self.should_exit = True
-
-
-def _is_no_end(record: logging.LogRecord) -> bool:
-    """Requests that the end breaks off, such as of events, are no errors of the application."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)

@@ -12,7 +12,7 @@ import numpy as np
 
 from affuse.inference.sound_scan import PEAK_SECONDS
 from affuse.inference.timeline import Timeline
-from affuse.inference.writers import AudacityWriter, CsvWriter, SrtWriter, VttWriter
+from affuse.inference.writers import AudacityWriter, CsvWriter, CurveWriter, SrtWriter, VttWriter
 from affuse.serving.problems import ProblemError
 
 Detail = Literal["segments", "full"]
@@ -31,8 +31,8 @@ class Format(NamedTuple):
 def timeline_dict(timeline: Timeline, detail: Detail = "segments") -> dict[str, Any]:
     """What the JSON answer holds: as ``affuse predict`` writes it, without the clip's name, which clients know.
 
-    ``full``: also ``moments`` (probabilities over time), ``words``, ``peaks`` (the loudest sample of every ``seconds``)
-    and ``faces`` (PNG).
+    ``full``: also ``moments`` (probabilities over time; ratings are in ``curves``), ``words``, ``peaks`` (the loudest
+    sample of every ``seconds``) and ``faces`` (PNG).
     """
     told = timeline.to_dict()
     del told["clip"]
@@ -78,6 +78,7 @@ FORMATS = {
     "vtt": Format("vtt", "text/vtt", ".vtt", lambda one, detail: VttWriter().text(one).encode()),
     "srt": Format("srt", "application/x-subrip", ".srt", lambda one, detail: SrtWriter().text(one).encode()),
     "csv": Format("csv", "text/csv", ".csv", lambda one, detail: CsvWriter().text(one).encode()),
+    "curve": Format("curve", "text/csv", ".curve.csv", lambda one, detail: CurveWriter().text(one).encode()),
     "txt": Format(
         "txt", "text/plain", ".labels.txt", lambda one, detail: AudacityWriter().text(one).encode()
     ),

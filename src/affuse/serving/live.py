@@ -1,17 +1,20 @@
-"""One live stream: blocks of sound in, segments out, its windows answered beside those of everybody else."""
+"""One live stream: sound and pictures in, segments out, its windows answered beside those of everybody else."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from itertools import zip_longest
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from affuse.errors import AffuseError
+from affuse.inference.live.checks import checked_block, detects, never_streamed
 from affuse.inference.live.listener import Heard, Listener
+from affuse.inference.live.pictures import FacesRead, Square
 from affuse.inference.live.segments import LiveSegments
-from affuse.inference.live.stream import LiveSegment, checked_block, never_streamed
+from affuse.inference.live.stream import LiveSegment
 from affuse.inference.recogniser import pieces_of
 from affuse.inference.settings import Settings
 from affuse.inference.timeline import Segment
@@ -19,16 +22,30 @@ from affuse.inference.words import Word
 from affuse.media.samples import check_rate
 from affuse.serving.engine import Engine
 from affuse.serving.engine.live_frames import piece_frame, window_frame
+from affuse.serving.engine.stream_faces import StreamFaces
 
 KEPT = 1 << 28  # bytes of sound that a stream may have in memory for windows that are not there yet
 WAITING = 1 << 26  # bytes of sound in windows that wait for their answer
 BEHIND = 64  # windows that wait for their answer, or news that nobody takes: then no more sound is taken
+STALLED = 5.0  # seconds without room, after which windows take the pictures that are there
 
 _SAMPLE = 4  # bytes
 
 
+class Seen(NamedTuple):
+    """Where the faces of a window are.
+
+    Attributes:
+        seconds: Of the stream, where the window ends.
+        squares: Modality -> the face's place in the picture there; None: none is seen.
+    """
+
+    seconds: float
+    squares: dict[str, Square | None]
+
+
 class LiveSession:
-    """A stream of one client. ``push`` takes sound as it comes; ``told`` gives segments as they are known.
+    """A stream of one client. ``push`` and ``show`` take what comes; ``told`` gives segments as they are known.
 
     As ``affuse.Model.stream``, whose halves it joins, but its windows are answered by the engine, in whatever order.
 
@@ -40,9 +57,10 @@ class LiveSession:
         settings: How it is judged; ``asr`` is "none", None or the model's.
         tasks: Those that are told.
         client: Whose turn it is.
+        pictures: Whether pictures come beside the sound.
 
     Raises:
-        AffuseError: Settings that do not fit, or a model without sound.
+        AffuseError: Settings that do not fit, or a model that reads nothing of what comes, or none of its pictures.
     """
 
     def __init__(
@@ -54,27 +72,35 @@ class LiveSession:
         settings: Settings,
         tasks: tuple[str, ...],
         client: str,
+        pictures: bool = False,
     ) -> None:
         self._engine, self._owner, self._model, self._client = engine, owner, model, client
         served = engine.models[model]
         kinds = set(served.modalities.values())
         self._worded = served.hears(settings)
-        if "audio" not in kinds and not (self._worded and "text" in kinds):
+        self._sees = served.sees(settings) if pictures else {}
+        if not pictures and "audio" not in kinds and not (self._worded and "text" in kinds):
             raise AffuseError(
-                f"The model {model!r} does not read sound, and a stream has nothing else; send a file."
+                f"The model {model!r} does not read sound, and this stream has nothing else; send a file"
+                f"{', or the pictures too: pictures=true' if served.faces else ''}."
             )
         maker = served.maker(settings, tasks)
         self.rate = check_rate(rate)
-        self.warning = " ".join(filter(None, (maker.warning, *never_streamed(served.modalities))))
+        self.warning = " ".join(filter(None, (maker.warning, *never_streamed(served.modalities, self._sees))))
         self._listener = Listener(
-            self.rate, maker.window, maker.hop, detect=settings.vad is not False, whole=self._worded
+            self.rate,
+            maker.window,
+            maker.hop,
+            detect=detects(settings, served.modalities),
+            whole=self._worded,
         )
         self._segments = LiveSegments(maker.judge)
         self._tasks = maker.tasks
-        self._told: asyncio.Queue[list[LiveSegment] | Exception | None] = asyncio.Queue()
+        self._told: asyncio.Queue[list[LiveSegment] | Seen | Exception | None] = asyncio.Queue()
+        self._faces = StreamFaces(self._sees, engine.limits, self._told.put_nowait) if pictures else None
         self._answering: set[asyncio.Task[None]] = set()
         self._shown: list[Segment] = []
-        self._waiting = 0  # bytes of sound in windows without an answer
+        self._waiting = 0  # bytes of sound and faces in windows without an answer
         self._room = asyncio.Event()
         self._room.set()
 
@@ -82,6 +108,11 @@ class LiveSession:
     def seconds(self) -> float:
         """Of sound so far."""
         return self._listener.seconds
+
+    @property
+    def faults(self) -> list[str]:
+        """What of the pictures could not be used; known at the end."""
+        return [self._faces.fault] if self._faces is not None and self._faces.fault else []
 
     async def push(self, block: Any) -> None:
         """More sound: (time,) float32 from -1 to 1, or int16. Waits where the answers are far behind.
@@ -97,7 +128,7 @@ class LiveSession:
                 f"The stream is longer than the {most:g} seconds that the service takes; open another one."
             )
         for first in range(0, len(samples), self.rate):  # a second: more may become any number of windows
-            await self._room.wait()
+            await self._wait_for_room()
             self._take(await asyncio.to_thread(self._listener.hear, samples[first : first + self.rate]))
             if self._listener.kept * _SAMPLE > KEPT:
                 raise AffuseError(
@@ -105,15 +136,27 @@ class LiveSession:
                     "one, with a lower rate or without asr."
                 )
 
+    async def show(self, seconds: float, jpeg: bytes) -> None:
+        """The next picture, of a second of the stream.
+
+        Raises:
+            AffuseError: It is none, or too large, or comes out of order, or there are too many.
+        """
+        assert self._faces is not None
+        await self._faces.show(seconds, jpeg)
+
     async def end(self) -> None:
         """No more sound comes: the last answers follow, then ``told`` ends."""
         self._take(await asyncio.to_thread(self._listener.end))
+        if self._faces is not None:
+            self._faces.end()
+            await self._faces.ended()
         while self._answering:
             await asyncio.wait(set(self._answering))
         self._told.put_nowait(None)
 
-    async def told(self) -> AsyncIterator[list[LiveSegment]]:
-        """Segments, whenever there is something new: final ones, then those that may change.
+    async def told(self) -> AsyncIterator[list[LiveSegment] | Seen]:
+        """Segments, whenever there is something new: final ones, then those that may change; and where faces are.
 
         Raises:
             AffuseError: A window could not be answered.
@@ -129,29 +172,50 @@ class LiveSession:
         """Let go of all that is under way."""
         for task in self._answering:
             task.cancel()
+        if self._faces is not None:
+            self._faces.close()
+
+    async def _wait_for_room(self) -> None:
+        """For answers; where none comes, windows wait for pictures that would be taken in after this sound."""
+        while not self._room.is_set():
+            try:
+                async with asyncio.timeout(STALLED):
+                    await self._room.wait()
+            except TimeoutError:
+                if self._faces is not None:
+                    self._faces.hurry()
 
     def _take(self, heard: Heard) -> None:
         self._segments.expect(heard)
+        faces = [] if self._faces is None else [self._faces.ask(window) for window in heard.windows]
+        if self._faces is not None:
+            self._faces.hear(self.seconds, self._listener.needed)
         if not heard.windows and not any(news.sound is not None for news in heard.spans):
             self._tell()  # speech that goes on may have settled what is answered already
             return
         self._waiting += _bytes_of(heard)
-        task = asyncio.create_task(self._answer(heard))
+        task = asyncio.create_task(self._answer(heard, faces))
         self._answering.add(task)
         task.add_done_callback(self._answering.discard)
         self._look_for_room()
 
-    async def _answer(self, heard: Heard) -> None:
+    async def _answer(self, heard: Heard, faces: Sequence[asyncio.Future[FacesRead]]) -> None:
+        read: list[FacesRead] = []
         try:
             words = await self._hear_words(heard)
+            read = await asyncio.gather(*faces)
+            self._waiting += _bytes_seen(read)
             frames = [
-                window_frame(window, words if window.sure else (), self._worded) for window in heard.windows
+                window_frame(window, words if window.sure else (), self._worded, seen.faces if seen else {})
+                for window, seen in zip_longest(heard.windows, read)
             ]
             found = await self._engine.answer_sound(self._owner, self._model, self._client, frames)
             self._give(heard, found)
+            if read:
+                self._told.put_nowait(Seen(heard.windows[-1].end, read[-1].squares))
         except Exception as error:
             self._told.put_nowait(error)
-        self._waiting -= _bytes_of(heard)
+        self._waiting -= _bytes_of(heard) + _bytes_seen(read)
         self._tell()
 
     def _give(self, heard: Heard, found: Sequence[tuple[dict[str, np.ndarray], tuple[str, ...]]]) -> None:
@@ -188,3 +252,7 @@ class LiveSession:
 
 def _bytes_of(heard: Heard) -> int:
     return _SAMPLE * sum(len(window.sound.samples) for window in heard.windows)
+
+
+def _bytes_seen(read: Sequence[FacesRead]) -> int:
+    return sum(one.nbytes for seen in read for one in seen.faces.values() if one is not None)

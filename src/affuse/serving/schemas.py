@@ -20,8 +20,23 @@ class AnswerView(BaseModel):
     probabilities: dict[str, float] = Field(description="class -> probability")
 
 
+class ValueView(BaseModel):
+    """What the model says of a rating."""
+
+    mean: float = Field(description="on the corpus's scale")
+    low: float | None = Field(description="where the band of its errors begins; null: the model has none")
+    high: float | None = Field(description="where it ends")
+
+
+class MomentView(ValueView):
+    """A rating in a stretch that the same windows cover."""
+
+    start: float = Field(description="seconds of the clip")
+    end: float = Field(description="seconds of the clip")
+
+
 class SegmentView(BaseModel):
-    """Neighbouring moments with the same answers; an answer for each task by its name."""
+    """Neighbouring moments with the same labels; an answer for each task by its name, or a rating with its band."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -40,17 +55,23 @@ class TimelineView(BaseModel):
             "example": {
                 "start": 0.0, "seconds": 2.4, "window": 2.0, "hop": 1.0,
                 "labels": {"emotion": ["anger", "happiness", "sadness", "neutral"]}, "left_out": {},
-                "summary": {"emotion": {
-                    "label": "anger", "confidence": 0.71, "unsure": False,
-                    "probabilities": {"anger": 0.71, "happiness": 0.2, "sadness": 0.03, "neutral": 0.06},
-                }},
+                "summary": {
+                    "emotion": {
+                        "label": "anger", "confidence": 0.71, "unsure": False,
+                        "probabilities": {"anger": 0.71, "happiness": 0.2, "sadness": 0.03, "neutral": 0.06},
+                    },
+                    "valence": {"mean": 1.9, "low": 1.2, "high": 2.6},
+                },
                 "segments": [{
                     "start": 0.3, "end": 2.1, "modalities": ["audio"], "text": "",
                     "emotion": {
                         "label": "anger", "confidence": 0.71, "unsure": False,
                         "probabilities": {"anger": 0.71, "happiness": 0.2, "sadness": 0.03, "neutral": 0.06},
                     },
+                    "valence": {"mean": 1.9, "low": 1.2, "high": 2.6},
                 }],
+                "ranges": {"valence": [1, 5]}, "coverage": {"valence": 0.8},
+                "curves": {"valence": [{"start": 0.3, "end": 2.1, "mean": 1.9, "low": 1.2, "high": 2.6}]},
                 "faults": [], "warning": "",
             }
         },
@@ -62,8 +83,19 @@ class TimelineView(BaseModel):
     hop: float = Field(description="seconds from window to window")
     labels: dict[str, list[str]] = Field(description="task -> classes")
     left_out: dict[str, list[str]] = Field(description="task -> classes that were not asked for")
-    summary: dict[str, AnswerView] = Field(description="task -> answer of the whole clip")
+    summary: dict[str, AnswerView | ValueView] = Field(description="task -> answer of the whole clip")
     segments: list[SegmentView]
+    ranges: dict[str, tuple[float, float]] = Field(
+        default_factory=dict,
+        description="regression -> lowest and highest rating; with it coverage and curves",
+    )
+    coverage: dict[str, float | None] = Field(
+        default_factory=dict,
+        description="regression -> share of ratings that its band holds; null: there is none",
+    )
+    curves: dict[str, list[MomentView]] = Field(
+        default_factory=dict, description="regression -> its rating from moment to moment"
+    )
     faults: list[str] = Field(description="what of the clip could not be used, and why")
     warning: str = Field(description="what should be known of the model")
 
@@ -87,8 +119,12 @@ class ModelView(BaseModel):
     name: str
     description: str
     tasks: dict[str, list[str]] = Field(description="task -> classes")
+    ranges: dict[str, tuple[float, float]] = Field(description="regression -> lowest and highest rating")
     modalities: dict[str, str] = Field(description="modality -> audio, text or video")
     recogniser: bool = Field(description="whether the words of a clip can be recognised")
+    pictures: float = Field(
+        ge=0, description="pictures a second that its faces are read from; 0: a live stream can have none"
+    )
     warning: str = Field(description="what should be known before its answers are believed")
     window: float = Field(description="seconds of a window")
     hop: float = Field(description="seconds from window to window")
@@ -140,8 +176,10 @@ def model_dict(model: ServedModel) -> dict[str, Any]:
         "name": model.name,
         "description": " ".join(model.description.split()),
         "tasks": {task: list(space) for task, space in model.label_spaces.items()},
+        "ranges": {task: list(scale) for task, scale in model.dimensions.items()},
         "modalities": model.modalities,
         "recogniser": model.recogniser,
+        "pictures": max((options.frames_per_second for options, _ in model.faces.values()), default=0),
         "warning": model.warning,
         "window": model.window,
         "hop": model.hop,

@@ -203,6 +203,7 @@ def serve_models(
     from affuse.serving.app import create_app
     from affuse.serving.draining import DrainingServer
     from affuse.serving.engine import Engine
+    from affuse.serving.trace import content_kept_out
 
     named = name_models(models)
     at_hand = [Corpus.load(folder) for folder in corpora]
@@ -224,7 +225,8 @@ def serve_models(
         lambda: _say_what_is_served(engine, address, tell),
     )
     try:
-        asyncio.run(_run(server, engine, opened))
+        with content_kept_out():
+            asyncio.run(_run(server, engine, opened))
     finally:
         opened.close()
 

@@ -1,4 +1,4 @@
-"""The classical baseline of a comparison: statistics of the same features, and a regularised logistic regression.
+"""The classical baseline of a comparison: statistics of the same features, and a regularised regression.
 
 What a network is worth is told by what does without one. The row goes through the same folds, tables and tests.
 """
@@ -15,6 +15,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from affuse.errors import AffuseError
+from affuse.evaluation.dimensions import measure_ratings
 from affuse.evaluation.predictions import prediction_table
 from affuse.files import digest
 from affuse.progress import Progress
@@ -26,15 +27,21 @@ from affuse.training.experiment import Experiment
 from affuse.training.features import Source
 from affuse.training.run import measured
 from affuse.training.runfolder import RunFolder, RunResult
-from affuse.training.variants import Variant, describe, folder_name
+from affuse.training.variants import Variant, describe, folder_name, told_axes
 
-NAME, CLASSIFIER = "baseline", "logistic regression"
+NAME, CLASSIFIER, REGRESSOR = "baseline", "logistic regression", "ridge regression"
+BOTH = "logistic, ridge regression"
 DESCRIPTION = (
     "Mean and standard deviation over time of every modality's features (a missing one: the training part's mean), "
     "z-scored, and a logistic regression with an L2 penalty and balanced classes. Its C is the one of {grid} with the "
     "best BACC in a cross-validation inside the training part, grouped by speaker."
 )
 GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+RATED = (
+    "Ratings: the same features, and a ridge regression. Its alpha is the one of {grid} with the best CCC over the "
+    "parts left out of that cross-validation."
+)
+ALPHAS = (1.0, 10.0, 100.0, 1e3, 1e4)
 INNER = 5  # folds of that cross-validation
 # of its fits, which only rank the values of C; the one that answers has scikit-learn's 1e-4
 SEARCH_TOLERANCE = 3e-4
@@ -69,7 +76,11 @@ def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) ->
         pooled: dict[str, np.ndarray] = {}
         for fold in folds:
             folder = run_folder(Path(out), row_folder, fold)
-            key = digest(NAME, DESCRIPTION, repr((GRID, INNER)), experiment.shared_key, *names, str(fold))
+            rated = [RATED, repr(ALPHAS), *map(str, experiment.recipe.dimensions.items())]
+            rated = rated if experiment.labelled.ratings else []
+            key = digest(
+                NAME, DESCRIPTION, repr((GRID, INNER)), experiment.shared_key, *names, str(fold), *rated
+            )
             cells_of_fold = []
             for seed in dict.fromkeys(cell.variant.recipe.seed for cell in cells):
                 recipe = experiment.recipe.changed([f"seed={seed}", "training.select=validation"])
@@ -77,11 +88,11 @@ def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) ->
                 recipe = recipe.model_copy(
                     update={
                         "name": row, "modalities": kept,
-                        "description": DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)),
+                        "description": describe_baseline(experiment),
                     }
                 )  # fmt: skip
                 cells_of_fold.append(
-                    Cell(Variant(settings, recipe, baseline=CLASSIFIER), number, fold, folder)
+                    Cell(Variant(settings, recipe, baseline=_methods(experiment)), number, fold, folder)
                 )
             comparison.cells += cells_of_fold
             run = RunFolder(folder)
@@ -115,8 +126,8 @@ def train_baseline(
     parts = prepare(rows)
     labels = {
         role: {
-            task: np.array([codes[id] for id in roles[role]])
-            for task, codes in experiment.labelled.codes.items()
+            task: np.array([targets[id] for id in roles[role]])
+            for task, targets in experiment.labelled.targets.items()
         }
         for role in parts
     }
@@ -135,9 +146,27 @@ def train_baseline(
             # of one class alone nothing can be learnt but its name, of none nothing
             table[:, there] = 1.0 if fitted is None else fitted.predict_proba(x)
             probabilities[role][task] = table if len(there) else table + 1 / len(space)
+    ratings: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {role: {} for role in parts}
+    for task, dimension in experiment.recipe.dimensions.items():
+        targets = labels["train"][task]
+        known = ~np.isnan(targets)
+        parameters += rows["train"].shape[1] + 1
+        regression = None
+        if known.any():
+            chosen[task], regression = fit_ratings(parts["train"][known], targets[known], groups[known])
+        for role, x in parts.items():
+            outputs = np.zeros(len(x)) if regression is None else regression.predict(x)
+            answers = dimension.from_unit(outputs).clip(dimension.low, dimension.high)
+            ratings[role][task] = dimension.from_unit(labels[role][task]), answers
     tables = [
         prediction_table(
-            roles[role], role, fold, probabilities[role], labels[role], experiment.labelled.spaces
+            roles[role],
+            role,
+            fold,
+            probabilities[role],
+            labels[role],
+            experiment.labelled.spaces,
+            ratings[role],
         )
         for role in ("validation", "test")
         if role in parts
@@ -145,7 +174,7 @@ def train_baseline(
     predictions = pd.concat(tables, ignore_index=True)
     run = RunFolder(folder)
     run.write_environment(environment(experiment, fold, key))
-    run.write_baseline(DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID)))
+    run.write_baseline(describe_baseline(experiment))
     run.write_split(experiment.split.rows(fold))
     run.write_votes(experiment.votes(roles["test"]))
     run.write_predictions(predictions)
@@ -216,6 +245,43 @@ def fit(x: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> tuple[float, A
     return best, _model(C=best).fit(x, labels)
 
 
+def fit_ratings(x: np.ndarray, ratings: np.ndarray, groups: np.ndarray) -> tuple[float, Any]:
+    """(alpha, the fitted model): alpha by the CCC of a cross-validation grouped by speaker, the largest among equals.
+
+    CCC is that of all parts left out together: a part may have one speaker, whose ratings are alike.
+    """
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import GroupKFold
+
+    folds = min(INNER, len(np.unique(groups)))
+    best = ALPHAS[len(ALPHAS) // 2]
+    if folds > 1:
+        answers = np.zeros((len(ALPHAS), len(x)))
+        for inside, outside in GroupKFold(folds).split(x, ratings, groups):
+            for i, alpha in enumerate(ALPHAS):
+                answers[i, outside] = Ridge(alpha=alpha).fit(x[inside], ratings[inside]).predict(x[outside])
+        scores = {alpha: measure_ratings(ratings, answers[i]).ccc for i, alpha in enumerate(ALPHAS)}
+        if any(score > 0 for score in scores.values()):
+            best = max(reversed(ALPHAS), key=lambda alpha: scores[alpha])
+    return best, Ridge(alpha=best).fit(x, ratings)
+
+
+def describe_baseline(experiment: Experiment) -> str:
+    """What it is, in words."""
+    told = [DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID))]
+    if experiment.labelled.ratings:
+        told.append(RATED.format(grid=", ".join(f"{alpha:g}" for alpha in ALPHAS)))
+    return " ".join(told)
+
+
+def _methods(experiment: Experiment) -> str:
+    """'logistic regression', 'ridge regression', or both."""
+    classes, ratings = bool(experiment.labelled.spaces), bool(experiment.labelled.ratings)
+    if classes and ratings:
+        return BOTH
+    return REGRESSOR if ratings else CLASSIFIER
+
+
 def _model(**options: Any) -> Any:
     from sklearn.linear_model import LogisticRegression
 
@@ -248,7 +314,7 @@ def _settings(cells: Sequence[Cell]) -> dict[str, str]:
     axes = dict.fromkeys(axis for cell in cells for axis in cell.variant.settings)
     found = {}
     for axis in axes:
-        if axis in ("recipe", "loss", "tasks.emotion.loss", "seed", "fold"):
+        if axis in told_axes(cells[0].variant.recipe):
             continue
         values = {cell.variant.settings.get(axis, "-") for cell in cells}
         found[axis] = values.pop() if len(values) == 1 else "-"

@@ -1,12 +1,13 @@
-"""What a model keeps of its training for predictions: calibrated confidences, clip lengths, the clips it has seen."""
+"""What a model keeps of its training for predictions: confidences, bands, clip lengths, the clips it has seen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from affuse.evaluation.bands import Band, fit_band
 from affuse.evaluation.confidence import Confidence, fit_confidence
 from affuse.evaluation.label_sets import fit_thresholds
 from affuse.losses.base import known
@@ -38,6 +39,7 @@ def prediction_defaults(
     return PredictionDefaults(
         clip_seconds=known[train],
         confidence=calibrate(experiment, predictions),
+        bands=fit_bands(experiment, predictions),
         seen=remember(experiment.corpus, roles, experiment.marks),
         trained_on=trained_on(experiment.corpus.info),
     )
@@ -67,9 +69,21 @@ def calibrate(experiment: Experiment, predictions: pd.DataFrame) -> dict[str, Co
     ``evaluation.confidence`` for what is done on few utterances.
     """
     validation = predictions[predictions["role"] == "validation"]
-    table = experiment.labelled.table
-    speaker_of = dict(zip(table["id"], table["speaker"], strict=True))
+    speaker_of = _speakers(experiment)
     return {
         task: fit_confidence(validation, task, space, speaker_of)
         for task, space in experiment.labelled.spaces.items()
     }
+
+
+def fit_bands(experiment: Experiment, predictions: pd.DataFrame) -> dict[str, Band]:
+    """Regression -> the band of its answers, fitted on the validation part; see ``evaluation.bands``."""
+    validation = predictions[predictions["role"] == "validation"]
+    speaker_of = _speakers(experiment)
+    return {task: fit_band(validation, task, speaker_of) for task in experiment.labelled.ratings}
+
+
+def _speakers(experiment: Experiment) -> dict[str, Any]:
+    """Utterance id -> speaker, blank where unknown."""
+    table = experiment.labelled.table
+    return dict(zip(table["id"], table["speaker"], strict=True))

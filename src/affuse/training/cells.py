@@ -82,8 +82,7 @@ def plan_cells(
 def _shared_part(recipe: Recipe) -> str:
     """Digest of what features, labels and split depend on."""
     labels = {
-        task: (choice.kind, choice.range, choice.classes, choice.merge)
-        for task, choice in recipe.tasks.items()
+        task: choice.model_dump(exclude={"loss", "classifier"}) for task, choice in recipe.tasks.items()
     }
     # modality dropout comes after the features
     modalities = {name: part.model_copy(update={"dropout": 0.0}) for name, part in recipe.modalities.items()}

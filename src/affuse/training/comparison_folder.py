@@ -41,6 +41,7 @@ STATISTICS = {  # table -> file
     name: f"{name}.csv"
     for name in (
         "paired_tests", "trainings", "calibration", "reliability", "groups", "embeddings", "mistakes", "ratings",
+    "raters",
     )
 }  # fmt: skip
 # All that is written into the folder, besides its runs.

@@ -33,7 +33,7 @@ from affuse.training.features import Skipped, Source
 from affuse.training.inputs import reads_text, without_absent
 from affuse.training.label_sets import check_trained, foreign_in_words, rarest
 from affuse.training.random_state import own_random_state
-from affuse.training.raters import said_by_raters
+from affuse.training.raters import nothing_said, said_by_raters
 from affuse.training.ratings import thirds
 from affuse.training.runfolder import RunFolder
 from affuse.training.seen import Marks
@@ -50,6 +50,7 @@ class Experiment:
     split: Split
     clips: ClipPlan
     notes: list[str] = field(default_factory=list)  # what the recipe's view of the corpus changed
+    said: pd.DataFrame = field(default_factory=nothing_said, repr=False)  # what raters said of its utterances
     # ``features_key`` and precision -> ``Features``; experiments of one comparison share it
     in_memory: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
     # training part -> ``ClipSeconds``, which runs of one fold share: it opens every clip
@@ -122,13 +123,9 @@ class Experiment:
                 raise AffuseError(f"Fold {fold} has no usable {role} utterance; see {SKIPPED}.")
         return roles
 
-    @cached_property
-    def _votes(self) -> pd.DataFrame:
-        return said_by_raters(self.corpus, self.recipe, self.labelled.spaces)
-
     def votes(self, ids: Sequence[str]) -> pd.DataFrame:
-        """What raters said of these utterances, see ``said_by_raters``; the same for all of its runs."""
-        return self._votes[self._votes["id"].isin(list(ids))]
+        """What raters said of these utterances, see ``said_by_raters``."""
+        return self.said[self.said["id"].isin(list(ids))]
 
     @cached_property
     def _statistics(self) -> dict[int, FeatureStatistics]:
@@ -145,9 +142,14 @@ class Experiment:
 
     @cached_property
     def shared_key(self) -> str:
-        """Digest of corpus, split, skipped clips and every clip's content."""
+        """Digest of corpus, split, skipped clips, every clip's content and the votes that are learnt."""
         contents = [f"{name} {self.clips.contents[name]}" for name in sorted(self.clips.contents)]
-        return digest(self.corpus_hash, self.split.hash, *contents, *sorted(map(str, self.skipped)))
+        learnt = [
+            f"{task} {id} {row.tolist()}"
+            for task, rows in self.labelled.shares.items()
+            for id, row in rows.items()
+        ]
+        return digest(self.corpus_hash, self.split.hash, *contents, *sorted(map(str, self.skipped)), *learnt)
 
     def key(self, recipe: Recipe, fold: int, folder: RunFolder | None = None) -> str:
         """Digest of everything that a run's result depends on.
@@ -201,8 +203,9 @@ def set_up(
         check_fold(split, fold)
     check_network(recipe, labelled.names)
     check_trained(split, labelled.label_sets, labelled.sets)
+    said = said_by_raters(corpus, recipe, labelled.spaces)
     clips = read_clips(corpus, recipe, list(labelled.table["id"]), cache, progress, device)
-    experiment = Experiment(corpus, recipe, labelled, split, clips, notes)
+    experiment = Experiment(corpus, recipe, labelled, split, clips, notes, said)
     if reads_text(recipe) and experiment.transcript_overlap > 0:
         progress.say(
             f"Transcript overlap: {100 * experiment.transcript_overlap:.1f} % of the test utterances have the same "

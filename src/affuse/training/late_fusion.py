@@ -255,11 +255,14 @@ def _part(model: Model, ground: Ground, role: str) -> Clips:
         ground.corpus,
         ground.progress if role == "train" else Quiet(),
         cure=f"{argument('labels', 'map.yaml')} can give the models' labels the names of the corpus",
+        fit=True,
     )
     ids = [id for id in chosen.ids if ground.roles.get(id) == role]
     if not ids:
+        count = sum(one == role for one in ground.roles.values())
         raise AffuseError(
-            f"No {role} utterance of {ground.corpus.info.name} has a label that the models know; give "
+            f"Of the {count} utterances of {ground.corpus.info.name} that are the {role} part of the fit none is left: "
+            "the models have been trained on them, or know none of their labels; give "
             f"{argument('fit')} another corpus."
         )
     clips, _ = open_selection(

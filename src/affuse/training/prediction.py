@@ -83,7 +83,7 @@ def answer(model: Model, clips: Clips, batch_size: int, device: str = "cpu") -> 
 
 def answered(outputs: Tensor, dimension: Dimension) -> np.ndarray:
     """A network's values as ratings: (n,) in units of half the range -> (n,) float64, clipped to the range."""
-    return dimension.from_unit(outputs.double().cpu().numpy()).clip(dimension.low, dimension.high)
+    return dimension.answers(outputs.double().cpu().numpy())
 
 
 def predict_table(

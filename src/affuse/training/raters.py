@@ -37,7 +37,12 @@ def said_by_raters(corpus: Corpus, recipe: Recipe, spaces: Mapping[str, Sequence
         if task in rated:
             counts = rating_counts(corpus, task)
             parts.append(_long(counts.rename(columns=lambda value: f"{value:g}"), task))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    return pd.concat(parts, ignore_index=True) if parts else nothing_said()
+
+
+def nothing_said() -> pd.DataFrame:
+    """The same without rows."""
+    return pd.DataFrame(columns=COLUMNS)
 
 
 def _long(counts: pd.DataFrame, task: str) -> pd.DataFrame:

@@ -65,8 +65,13 @@ def describe(variant: Variant) -> dict[str, str]:
         return {"recipe": recipe.name, "loss": variant.baseline} | variant.settings
     task = "emotion" if "emotion" in recipe.tasks else next(iter(recipe.tasks))
     row = {"recipe": variant.settings.get("recipe", recipe.name), "loss": loss_name(recipe.tasks[task].loss)}
-    shown = {"recipe", "loss", "tasks.emotion.loss", "seed", "fold"}
-    return row | {axis: value for axis, value in variant.settings.items() if axis not in shown}
+    return row | {axis: value for axis, value in variant.settings.items() if axis not in told_axes(recipe)}
+
+
+def told_axes(recipe: Recipe) -> tuple[str, ...]:
+    """The axes that need no column of their own: recipe and loss have one, seeds and folds are averaged."""
+    task = "emotion" if "emotion" in recipe.tasks else next(iter(recipe.tasks))
+    return "recipe", "loss", "tasks.emotion.loss", f"tasks.{task}.loss", "seed", "fold"
 
 
 def equal_rows(variants: Sequence[Variant]) -> list[str]:

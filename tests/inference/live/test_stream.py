@@ -260,7 +260,9 @@ def test_words_are_heard_when_their_utterance_ends(talk: np.ndarray, tmp_path: P
 def test_the_code_of_the_page_runs(
     talk: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (code,) = (block.code for block in code_blocks(ROOT / "docs/streaming.md") if block.language == "python")
+    code, seeing = (
+        block.code for block in code_blocks(ROOT / "docs/streaming.md") if block.language == "python"
+    )
     monkeypatch.chdir(tmp_path)
     write_sound(tmp_path / "talk.wav", talk[: 8 * RATE], RATE)
     exec(code, {})
@@ -268,3 +270,9 @@ def test_the_code_of_the_page_runs(
     assert told[-1] == "[]"  # no faults
     assert len(told) > 3
     assert not told[-2].endswith("...")
+    picture = np.zeros((60, 80, 3), np.uint8)
+    space: dict[str, Any] = {
+        "model": make_model(VOICE | FACE), "samples": np.repeat(talk[: 8 * RATE], 3), "picture": picture
+    }  # fmt: skip
+    exec(seeing, space)
+    assert any(one.final for one in space["told"])

@@ -11,7 +11,7 @@ import pytest
 from affuse.corpora.corpus import Corpus
 from affuse.training.fold import train_fold
 from affuse.training.runfolder import RunResult
-from frozen_runs import FILES, Place, assert_close, both_ways, bytes_of, cell, prepared, stack
+from frozen_runs import FILES, Place, assert_close, both_ways, bytes_of, cell, compared, prepared, stack
 
 VOTED = "tasks.emotion={target: distribution, without_agreement: true}"
 TRAINED = {
@@ -68,3 +68,12 @@ def test_a_runs_bits_do_not_depend_on_what_it_is_stacked_with(voted: Place, tmp_
     found = stack([*cells[:2], cell(experiment, tmp_path / "beside"), cells[2]])
     assert all(isinstance(one, RunResult) for one in found.values()), found
     assert bytes_of(tmp_path / "beside") == alone
+
+
+def test_labels_and_votes_are_compared(voted: Place, tmp_path: Path) -> None:
+    """They share features and split, and not what is learnt."""
+    found = compared(
+        voted, tmp_path, ["tasks.emotion.target=labels,distribution"], "tasks.emotion.loss=null", folds=[0]
+    )
+    assert not found.failed
+    assert ["soft" in one.metrics["emotion"] for one in found.results.values()] == [False, True]

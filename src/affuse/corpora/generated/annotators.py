@@ -15,11 +15,13 @@ NAMES = {
     "sur": "Surprise", "fea": "Fear", "dis": "Disgust", "oth": "Other",
 }  # fmt: skip
 # valence, activation, dominance on the release's 1 to 5 scale
-_RATINGS = {
+RATINGS = {
     "neu": (3.0, 2.5, 2.7), "hap": (4.1, 3.3, 3.2), "exc": (4.2, 4.0, 3.5), "ang": (1.8, 3.9, 4.0),
     "sad": (2.1, 2.2, 2.4), "fru": (2.2, 3.1, 3.2), "sur": (3.2, 3.6, 2.9), "fea": (2.1, 3.3, 2.3),
     "dis": (1.9, 3.0, 3.3), "oth": (3.0, 3.0, 3.0),
 }  # fmt: skip
+RATING_NOISE = 0.6  # standard deviation of one annotator around these, before rounding
+RATED_BY = ("E3", "E4")
 # What a dissenting annotator hears instead.
 _NEAR = {
     "neu": ("fru", "sad", "hap"), "hap": ("exc", "neu", "sur"), "exc": ("hap", "sur", "neu"),
@@ -84,7 +86,7 @@ def _evaluate(turn: Turn, dialog: Dialog, rng: np.random.Generator) -> Evaluatio
         Vote(annotator, labels, _COMMENTS[int(rng.integers(len(_COMMENTS)))])
         for annotator, labels in zip(("E2", "E3", "E4"), _external(turn, rng), strict=True)
     ]
-    ratings = [Rating(annotator, *_rate(turn.meant, rng)) for annotator in ("E3", "E4")]
+    ratings = [Rating(annotator, *_rate(turn.meant, rng)) for annotator in RATED_BY]
     if dialog.improvised:  # only improvised dialogs were judged by the actors themselves
         reported = turn.meant if rng.random() < 0.65 else _near(turn.meant, rng)[0]
         labels = (reported, _near(reported, rng)[0]) if rng.random() < 0.15 else (reported,)
@@ -115,5 +117,5 @@ def _near(label: str, rng: np.random.Generator) -> list[str]:
 
 
 def _rate(label: str, rng: np.random.Generator) -> tuple[int, int, int]:
-    valence, activation, dominance = np.clip(np.rint(_RATINGS[label] + rng.normal(0, 0.6, 3)), 1, 5)
+    valence, activation, dominance = np.clip(np.rint(RATINGS[label] + rng.normal(0, RATING_NOISE, 3)), 1, 5)
     return int(valence), int(activation), int(dominance)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from affuse.corpora.generated.ceilings import CLASS_SETS, all_ceilings, best_answer, subsets
 from affuse.corpora.generated.displays import DISPLAYS, LABEL_MIX, MODALITIES, shown_given
 from affuse.corpora.generated.quirks import plant_quirks
+from affuse.corpora.generated.rating_ceilings import rating_ceilings
 from affuse.corpora.generated.script import Dialog, plan_release
 from affuse.errors import AffuseError
 from affuse.files import file_digest, write_csv, write_json, write_text
@@ -171,4 +172,10 @@ def known(plan: list[Dialog]) -> dict[str, object]:
         }
         for m in MODALITIES
     }
-    return {"label_mix": LABEL_MIX, "shown": shown, "ceilings": all_ceilings(), "ideal_observer_here": here}
+    return {
+        "label_mix": LABEL_MIX,
+        "shown": shown,
+        "ceilings": all_ceilings(),
+        "rating_ceilings": rating_ceilings(),
+        "ideal_observer_here": here,
+    }

@@ -66,13 +66,11 @@ class Split:
 
     def roles(self, fold: int) -> dict[str, list[str]]:
         """List the fold's ids by role, each sorted; a role nobody has is an empty list."""
-        rows = self.rows(fold)
-        return {role: rows.loc[rows["role"] == role, "id"].tolist() for role in ROLES}
+        return {role: [*ids] for role, (ids, _) in self._parts_of(fold).items()}
 
     def rows(self, fold: int) -> pd.DataFrame:
         """The fold's part of the table. Raises AffuseError where there is no such fold."""
-        if fold not in self.folds:
-            raise AffuseError(f"The split has no fold {fold}; it has {self.folds[0]} to {self.folds[-1]}.")
+        self._parts_of(fold)
         return self.table[self.table["fold"] == fold]
 
     def check(self, corpus_table: pd.DataFrame) -> None:
@@ -137,6 +135,23 @@ class Split:
             )
         return split
 
+    def _parts_of(self, fold: int) -> dict[str, tuple[list[str], list[Any]]]:
+        """Role -> ids, and the speaker of each (None: unknown)."""
+        if fold not in self._parts:
+            raise AffuseError(f"The split has no fold {fold}; it has {self.folds[0]} to {self.folds[-1]}.")
+        return self._parts[fold]
+
+    @cached_property
+    def _parts(self) -> dict[int, dict[str, tuple[list[str], list[Any]]]]:
+        """In one pass: to look for every fold and role in the table takes longer than all the rest of a split."""
+        found: dict[int, dict[str, tuple[list[str], list[Any]]]] = {}
+        columns = (self.table[name].tolist() for name in COLUMNS)
+        for id, fold, role, speaker in zip(*columns, strict=True):
+            ids, speakers = found.setdefault(fold, {name: ([], []) for name in ROLES})[role]
+            ids.append(id)
+            speakers.append(speaker if isinstance(speaker, str) else None)
+        return found
+
     def _share_of_test_seen(self) -> float:
         shares = []
         for fold in self.folds:
@@ -148,10 +163,9 @@ class Split:
     def _measure(self) -> tuple[bool, bool]:
         validation_overlap, found = False, ""
         for fold in self.folds:
-            rows = self.rows(fold)
-            who = {role: rows.loc[rows["role"] == role, "speaker"] for role in ROLES}
+            who = {role: speakers for role, (_, speakers) in self._parts_of(fold).items()}
             validation_overlap |= bool(_common(who["validation"], who["train"]))
-            in_test = _common(who["test"], pd.concat([who["train"], who["validation"]]))
+            in_test = _common(who["test"], who["train"] + who["validation"])
             found = found or (in_test and f"in fold {fold}, {in_test} both the test part and the rest")
         if found and not self.protocol.allow_speaker_overlap:
             raise AffuseError(
@@ -161,17 +175,17 @@ class Split:
         return bool(found), validation_overlap
 
 
-def _common(some: pd.Series, others: pd.Series) -> str:
+def _common(some: list[Any], others: list[Any]) -> str:
     """'speaker '03' is in' for the first speaker in both; also where one has no name; '' for none.
 
     ``Anna`` and ``anna`` count as one speaker: what may be a leak is stamped.
     """
-    theirs = {alike(str(name)) for name in others.dropna().unique()}
-    both = sorted(str(name) for name in some.dropna().unique() if alike(str(name)) in theirs)
+    theirs = {alike(name) for name in {*others} - {None}}
+    both = sorted(name for name in {*some} - {None} if alike(name) in theirs)
     if both:
         more = f" (and {len(both) - 1} more)" if len(both) > 1 else ""
         return f"speaker {quote(both[0])}{more} is in"
-    unknown_ones = int(some.isna().sum() + others.isna().sum())
+    unknown_ones = [*some, *others].count(None)
     if unknown_ones and len(some) and len(others):
         return f"{counted(unknown_ones, 'utterance')} without a speaker may be of one in"
     return ""

@@ -17,6 +17,8 @@ from affuse.corpora.doubtful_names import alike_notes, blank_word_notes
 from affuse.corpora.schema import FEATURE_PREFIX, GENDERS, SIDES
 from affuse.corpora.validation.feature_arrays import FeatureArrays
 from affuse.corpora.validation.media import Severity, Span, check_file
+from affuse.corpora.votes import outside, voted_tasks, votes
+from affuse.errors import AffuseError
 from affuse.names import counted, quote
 from affuse.parts.registry import unknown
 
@@ -70,6 +72,7 @@ def validate(corpus: Corpus, progress: Progress | None = None, decode: bool = Tr
     ids = ["" if pd.isna(value) else str(value) for value in table["id"]]
     findings = [
         *_check_labels(corpus, ids),
+        *_check_annotations(corpus),
         *_check_ids(ids),
         *_check_names(corpus),
         *_check_genders(table, ids, "gender" in corpus.info.label_spaces),
@@ -106,6 +109,26 @@ def _check_labels(corpus: Corpus, ids: list[str]) -> Iterator[Finding]:
     for task, label in one_class:
         what = f"every labelled utterance is {label!r}: there is only one class"
         yield Finding(None, "", task, what, "warning" if usable else "error")
+
+
+def _check_annotations(corpus: Corpus) -> Iterator[Finding]:
+    """Whether what raters said fits the corpus, and whether any of it counts for its labels."""
+    try:
+        tasks = voted_tasks(corpus)
+    except AffuseError as error:
+        yield Finding(None, "", "annotations", str(error).rstrip("."))
+        return
+    for task in tasks:
+        space = corpus.info.label_spaces.get(task, [])
+        if space and not votes(corpus, task, space).to_numpy().any():
+            labels = ", ".join(map(quote, list(outside(corpus, task, space))[:5]))
+            yield Finding(
+                None,
+                "",
+                task,
+                f"no vote is for a label of {task!r}: raters gave {labels}; map them",
+                "warning",
+            )
 
 
 def _check_ids(ids: list[str]) -> Iterator[Finding]:

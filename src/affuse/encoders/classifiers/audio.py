@@ -20,7 +20,7 @@ from affuse.encoders.classifiers.checkpoint import (
     copy_files,
     width_of,
 )
-from affuse.encoders.pretrained import load
+from affuse.encoders.pretrained import check_processor, load
 from affuse.encoders.sources import files_key
 from affuse.encoders.speech_batch import obstacle
 from affuse.encoders.wav2vec2_batch import Wav2Vec2Batch
@@ -201,7 +201,14 @@ def _config(options: ClassifierOptions) -> Any:
 def _extractor(options: ClassifierOptions) -> Any:
     from transformers import AutoFeatureExtractor
 
-    return load(AutoFeatureExtractor, options.model, options.revision)
+    check_processor(options.model, "how sound is read")
+    extractor = load(AutoFeatureExtractor, options.model, options.revision)
+    rate = getattr(extractor, "sampling_rate", None)
+    if not isinstance(rate, int) or rate < LEAST:
+        raise AffuseError(
+            f"The preprocessor_config.json of {options.model} has the sampling_rate {rate}; correct it in a copy."
+        )
+    return extractor
 
 
 def _rate(options: ClassifierOptions) -> int:

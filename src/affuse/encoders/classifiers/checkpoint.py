@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -14,8 +13,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from affuse.encoders.base import EncoderOptions
-from affuse.encoders.hub_access import why_unreachable
-from affuse.encoders.pretrained import check_hub_cache, load, locate
+from affuse.encoders.classifiers.weights import weight_files, weight_names
+from affuse.encoders.pretrained import load, locate
 from affuse.encoders.sources import digests, find_files
 from affuse.errors import AffuseError
 from affuse.files.yaml_text import read_yaml
@@ -86,7 +85,7 @@ def _read(model: str, revision: str | None, changed: int) -> Checkpoint:
     from transformers.models.auto import modeling_auto as known
 
     config = load(AutoConfig, model, revision)
-    names = _weight_names(model, revision)
+    names = weight_names(model, revision)
     families: list[tuple[Kind, Any]] = [
         ("audio", known.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES),
         ("text", known.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES),
@@ -98,11 +97,17 @@ def _read(model: str, revision: str | None, changed: int) -> Checkpoint:
             f"{model} is of the type {config.model_type}, which transformers has no audio, text or image classifier "
             "for; name a model that was made for classification."
         )
-    labels = tuple(str(config.id2label[place]) for place in sorted(config.id2label))
+    places = sorted(config.id2label)
+    if places != list(range(len(places))):
+        raise AffuseError(
+            f"The config.json of {model} numbers its {len(places)} labels {', '.join(map(str, places[:8]))}, not 0 to "
+            f"{len(places) - 1}: which score is whose cannot be told; correct id2label in a copy of it."
+        )
+    labels = tuple(str(config.id2label[place]) for place in places)
     table = _table()
     layers: tuple[tuple[str, str], ...] = ()
     for head in table["heads"] if kind == "audio" else ():
-        weights = [f"{layer}.weight" for layer, _ in head["layers"]]
+        weights = [f"{layer}.{part}" for layer, _ in head["layers"] for part in ("weight", "bias")]
         if config.model_type in head["bodies"] and names.issuperset(weights):
             if (pooling := getattr(config, "pooling_mode", "mean")) != "mean":
                 raise AffuseError(
@@ -241,7 +246,7 @@ def _pooled(model: str, revision: str | None, about: Checkpoint) -> nn.Module:
     if missing := [name for name in found["missing_keys"] if not name.endswith(_UNUSED)]:
         raise AffuseError(f"{model} lacks weights of its network ({missing[0]}); download it again.")
     state: dict[str, Tensor] = {}
-    for path in _weight_files(model, revision):
+    for path in weight_files(model, revision):
         state |= {name: tensor for name, tensor in load_file(path).items() if name.startswith("classifier.")}
     outputs = len(state[f"{about.layers[-1][0]}.weight"])
     if outputs != len(about.labels):
@@ -250,17 +255,10 @@ def _pooled(model: str, revision: str | None, about: Checkpoint) -> nn.Module:
 
 
 def _loaded(auto: Any, model: str, revision: str | None) -> tuple[Any, Any]:
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()  # it lists what a head lacks over many lines; we say it in one
-    try:
-        return load(
-            auto, model, revision, dtype=torch.float32, use_safetensors=True, output_loading_info=True,
-            ignore_mismatched_sizes=True,
-        )  # fmt: skip
-    finally:
-        logging.set_verbosity(level)
+    return load(
+        auto, model, revision, dtype=torch.float32, use_safetensors=True, output_loading_info=True,
+        ignore_mismatched_sizes=True,
+    )  # fmt: skip
 
 
 def _same_length(model: str, about: Checkpoint, mismatched: Any) -> None:
@@ -279,60 +277,6 @@ def _other_length(model: str, about: Checkpoint, outputs: int) -> AffuseError:
         f"The head of {model} gives {outputs} scores, and its config.json names {len(about.labels)} labels "
         f"({', '.join(about.labels[:8])}{', ...' if len(about.labels) > 8 else ''}); correct id2label in a copy of it."
     )
-
-
-def _weight_names(model: str, revision: str | None) -> frozenset[str]:
-    from safetensors import SafetensorError, safe_open
-
-    names: set[str] = set()
-    for path in _weight_files(model, revision):
-        try:
-            with safe_open(path, framework="pt") as opened:
-                names.update(opened.keys())
-        except SafetensorError:
-            raise AffuseError(f"{path} is damaged; download it again.") from None
-    return frozenset(names)
-
-
-def _weight_files(model: str, revision: str | None) -> list[Path]:
-    """Fetched where they are the Hub's. Raises AffuseError where the weights are a pickle, or none are there."""
-    source = locate(model)
-    if whole := _fetch(model, source, "model.safetensors", revision):
-        return [whole]
-    if index := _fetch(model, source, "model.safetensors.index.json", revision):
-        shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        found = [_fetch(model, source, shard, revision) for shard in shards]
-        if lost := [shard for shard, path in zip(shards, found, strict=True) if path is None]:
-            raise AffuseError(f"{model} lacks its file {lost[0]}; download it again.")
-        return [path for path in found if path is not None]
-    pickle = (Path(source) / "pytorch_model.bin").is_file() if Path(source).is_dir() else True
-    what = "weights as a Python pickle alone" if pickle else "no weights"
-    raise AffuseError(
-        f"{model} has {what}, no model.safetensors, and affuse unpickles nothing; take a revision that has one, or, "
-        "if you trust its author, load it once with transformers and write it with save_pretrained, and name that "
-        "folder."
-    )
-
-
-def _fetch(model: str, source: str, name: str, revision: str | None) -> Path | None:
-    """A file of a checkpoint on this machine; None where it has none of that name."""
-    if Path(source).is_dir():
-        path = Path(source) / name
-        return path if path.is_file() else None
-    from transformers.utils import cached_file
-
-    check_hub_cache()
-    if why := why_unreachable(source, name, revision):
-        raise AffuseError(
-            f"{name} of {model} could not be fetched, for the Hub cannot be reached ({why}); check the network. The "
-            "model starter answers without any download."
-        )
-    try:
-        found = cached_file(source, name, revision=revision, _raise_exceptions_for_missing_entries=False)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise AffuseError(f"{name} of {model} could not be fetched ({reason}); check the network.") from None
-    return None if found is None else Path(found)
 
 
 def _checked_readout(readout: Sequence[Sequence[float]], about: Checkpoint, model: str) -> Tensor:

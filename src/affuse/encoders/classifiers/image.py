@@ -14,7 +14,7 @@ from typing_extensions import override
 from affuse.encoders.base import EncoderOptions
 from affuse.encoders.classifiers.checkpoint import Scores, copy_files, width_of
 from affuse.encoders.face_clips import FaceClipOptions, FaceEncoder
-from affuse.encoders.pretrained import load
+from affuse.encoders.pretrained import check_processor, load
 from affuse.encoders.sources import files_key
 from affuse.errors import AffuseError, argument
 from affuse.files import digest
@@ -174,11 +174,6 @@ def _processor(options: ImageClassifierOptions) -> Any:
 
 def _load_processor(model: str, revision: str | None) -> Any:
     from transformers import AutoImageProcessor
-    from transformers.utils import logging
 
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()  # it advises torchvision, which nothing here needs
-    try:
-        return load(AutoImageProcessor, model, revision)
-    finally:
-        logging.set_verbosity(level)
+    check_processor(model, "how pictures are scaled")
+    return load(AutoImageProcessor, model, revision)

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, Reading
 from affuse.encoders.classifiers.checkpoint import ClassifierOptions, Scores, copy_files, width_of
-from affuse.encoders.pretrained import load
 from affuse.encoders.sources import files_key
-from affuse.errors import AffuseError
+from affuse.encoders.text import load_tokenizer, positions_of
+from affuse.errors import AffuseError, argument
 from affuse.files import digest
-from affuse.sequence import FeatureSequence
+from affuse.sequence import FeatureSequence, pad
 
 _MOST = 10_000  # tokens; a tokenizer without a limit of its own says an astronomic number
 
@@ -44,18 +44,8 @@ class TextClassifier(Encoder[ClassifierOptions]):
     def __init__(self, options: ClassifierOptions) -> None:
         super().__init__(options)
         self.scores = Scores(options, "text")
-        config = self.scores.network.config
-        self.fill: int = config.pad_token_id or 0
-        positions = getattr(config, "max_position_embeddings", None) or _MOST
-        # RoBERTa and its kin count positions from the one after the padding's
-        shifted = config.model_type in (
-            "roberta",
-            "camembert",
-            "xlm-roberta",
-            "xlm-roberta-xl",
-            "data2vec-text",
-        )
-        self.limit: int = positions - (self.fill + 1) * shifted
+        self.fill: int = self.scores.network.config.pad_token_id or 0
+        self.limit: int = positions_of(self.scores.network) or _MOST
 
     @classmethod
     @override
@@ -70,9 +60,7 @@ class TextClassifier(Encoder[ClassifierOptions]):
     @cached_property
     def tokenizer(self) -> Any:
         """The tokenizer of transformers, loaded when it is first needed."""
-        from transformers import AutoTokenizer
-
-        return load(AutoTokenizer, self.options.model, self.options.revision)
+        return load_tokenizer(self.options.model, self.options.revision)
 
     @override
     def check_trainable(self) -> None:
@@ -108,12 +96,62 @@ class TextClassifier(Encoder[ClassifierOptions]):
         ids = self.tokenizer(utterance.text, truncation=True, max_length=most)["input_ids"]
         return torch.tensor(ids, dtype=torch.int64)
 
+    @cached_property
+    def batched(self) -> bool:
+        """Whether texts of several lengths may go through the network together, found out on two.
+
+        Some networks take the last token for their answer, or refuse padding; their texts go one by one.
+        """
+        long, short = self._tried()
+        with torch.inference_mode():
+            alone = torch.cat([self._answers(pad([one])) for one in (long, short)])
+            try:
+                together = self._answers(pad([long, short]))
+            except (ValueError, RuntimeError):  # no token for padding, say
+                return False
+        return torch.allclose(alone, together, rtol=1e-3, atol=1e-3)
+
+    @override
+    def exportable(self) -> nn.Module:
+        fits = self.batched
+        try:
+            with torch.inference_mode():
+                self._answers(pad([self._tried()[0], None]))
+        except (ValueError, RuntimeError):  # it counts its end tokens, and a missing text has none
+            fits = False
+        if not fits:
+            raise AffuseError(
+                f"{self.options.model} cannot be part of an ONNX file, since it takes no padded batch of texts; export "
+                f"with {argument('inputs', 'features')}."
+            )
+        return self
+
     def forward(self, clips: FeatureSequence) -> FeatureSequence:
         """(batch, tokens) -> (batch, 1, scores)."""
+        present = clips.present[:, None]
+        if torch.compiler.is_exporting():  # no size may depend on the mask
+            return FeatureSequence(self._answers(clips)[:, None] * present[..., None], present)
+        values = torch.zeros(len(present), 1, self.width_of(self.options), device=clips.values.device)
+        rows = clips.present.nonzero()[:, 0]
+        for part in [rows] if self.batched else rows.split(1):
+            if len(part):
+                steps = int(clips.lengths[part].max())
+                some = FeatureSequence(clips.values[part, :steps], clips.mask[part, :steps])
+                values[part, 0] = self._answers(some)
+        return FeatureSequence(values, present)
+
+    def _answers(self, clips: FeatureSequence) -> Tensor:
+        """(batch, scores) of all rows."""
         values, mask = clips
         # a row without a token would be softmax over nothing; its mask keeps the result out
         attention = mask | ~mask.any(dim=1, keepdim=True)
         ids = values.long().masked_fill(~mask, self.fill)
-        scores = self.scores(input_ids=ids, attention_mask=attention.long())
-        present = clips.present[:, None]
-        return FeatureSequence(scores[:, None] * present[..., None], present)
+        return self.scores(input_ids=ids, attention_mask=attention.long())
+
+    def _tried(self) -> list[Tensor]:
+        """A longer and a shorter text as ids, where the network is."""
+        device = next(self.scores.parameters()).device
+        texts = ("one two three four five six", "one")
+        return [
+            torch.tensor(self.tokenizer(text)["input_ids"][: self.limit], device=device) for text in texts
+        ]

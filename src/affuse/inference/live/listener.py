@@ -118,12 +118,18 @@ class Listener:
         self._kept = KeptSound()
         self._open: _Open | None = None
         self._spans = self._numbers = 0
+        self._needed = 0.0
         self._heard = Heard([], [])
 
     @property
     def seconds(self) -> float:
         """Of sound so far."""
         return self._speech.seconds
+
+    @property
+    def needed(self) -> float:
+        """Seconds before which no window will begin that is yet to come."""
+        return self._needed
 
     @property
     def kept(self) -> int:
@@ -218,5 +224,6 @@ class Listener:
         else:
             begin = regular_window(span.start, span.regular, self.window, self.hop, span.number).start
             needed = max(span.start, min(begin, speech.until - self.window))
+        self._needed = needed
         # a sample more: the times of samples are rounded
         self._kept.give_up(round(needed * self.rate) - 1)

@@ -22,7 +22,7 @@ _SHOWN = 2  # windows that are not sure, the newest ones, that say what comes
 @dataclass(frozen=True)
 class _Answered:
     window: ReadyWindow
-    probabilities: Mapping[str, np.ndarray]
+    outputs: Mapping[str, np.ndarray]
     given: tuple[str, ...]
 
 
@@ -89,14 +89,12 @@ class LiveSegments:
         self._spans[span].words = list(words)
         self._partial = None
 
-    def answer(
-        self, number: int, probabilities: Mapping[str, np.ndarray], given: tuple[str, ...] = ()
-    ) -> None:
+    def answer(self, number: int, outputs: Mapping[str, np.ndarray], given: tuple[str, ...] = ()) -> None:
         """What the network says of a window.
 
         Args:
             number: Of the window.
-            probabilities: Task -> (classes,), calibrated; NaN where it had nothing to go by.
+            outputs: Task -> (columns,), a row of ``WindowAnswers.outputs``; NaN where it had nothing to go by.
             given: The modalities that it had.
         """
         self._partial = None
@@ -105,9 +103,9 @@ class LiveSegments:
             return
         span.changed = True
         if number in span.awaited:
-            span.answered[number] = _Answered(span.awaited.pop(number), probabilities, given)
+            span.answered[number] = _Answered(span.awaited.pop(number), outputs, given)
             return
-        span.shown[number] = _Answered(span.maybe.pop(number), probabilities, given)
+        span.shown[number] = _Answered(span.maybe.pop(number), outputs, given)
         for old in sorted(span.shown)[:-_SHOWN]:
             if old != span.last:
                 del span.shown[old]
@@ -189,9 +187,7 @@ class LiveSegments:
         if not known:
             return []
         windows = [Window(one.window.start, one.window.end, one.window.span) for one in known]
-        answers = {
-            task: np.array([one.probabilities[task] for one in known]) for task in known[0].probabilities
-        }
+        answers = {task: np.array([one.outputs[task] for one in known]) for task in known[0].outputs}
         return [
             (moment, [name for i in moment.windows for name in known[i].given])
             for moment in smooth(windows, answers)

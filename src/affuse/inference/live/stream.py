@@ -9,26 +9,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from torch import Tensor
 
-from affuse.corpora.corpus import Utterance
-from affuse.encoders.base import Encoder
-from affuse.errors import AffuseError, ClipError, argument
-from affuse.inference.clip_reader import WHAT
+from affuse.errors import AffuseError
+from affuse.inference.live.checks import check_stream, checked_block, detects, faces_read, never_streamed
 from affuse.inference.live.listener import STREAM, Heard, Listener, ReadyWindow
+from affuse.inference.live.pictures import LivePictures, Square, checked_picture
 from affuse.inference.live.segments import LiveSegments
-from affuse.inference.predict import NO_RECOGNISER, Predictor
+from affuse.inference.live.window import read_window
+from affuse.inference.predict import Predictor
 from affuse.inference.recogniser import pieces_of
 from affuse.inference.settings import Settings
 from affuse.inference.timeline import Segment
 from affuse.inference.window_answers import given_of
-from affuse.inference.words import Word, text_between
+from affuse.inference.windows import Window
+from affuse.inference.words import Word
 from affuse.media.samples import check_rate
+from affuse.recipe.dimension import Dimension
 
 if TYPE_CHECKING:
     from affuse.models.network import Model
 
-# settings of a file, or of what is known of a whole clip only
-_OF_FILES = ("text", "words", "side", "face", "detector", "channel", "track", "start", "end")
-_USUAL_PEAK = 8.0  # as in files: mixes in floats exceed 1 by that
 _MOST_FAULTS = 20
 
 
@@ -48,13 +47,16 @@ class LiveSegment(NamedTuple):
 class LiveStream:
     """Prediction while the sound goes on: ``push`` every block, then ``close``, which tells what is left.
 
+    With ``pictures``, give it those of the speaker too, by ``push_picture``, beside the sound that they belong to.
+
     All final segments together are those of ``predict`` on the whole recording: the same times, labels and modalities;
     probabilities may differ by 0.0001, because how many windows run through the network together moves their last
     bits before they are rounded. (A label would differ only if two classes were equal to these bits.)
 
     A final segment comes when no window to come can change it: the last one of an utterance when the pause behind it
     is long enough to end it, which takes 0.29 s of silence. With a recogniser, words of an utterance are heard when
-    it ends, and its final segments come then.
+    it ends, and its final segments come then. With pictures, a window waits for the first picture behind its last
+    frame, for at most a second of sound.
 
     Behind a ``with`` block it takes no more, whether it was closed or broken off.
 
@@ -64,12 +66,15 @@ class LiveStream:
         tasks: Those that are answered; None: all of the model's.
         partial: Tell segments too that may change, once a second. False saves the time that they take.
         settings: None takes every default.
+        pictures: Whether pictures come beside the sound.
 
     Attributes:
         faults: What could not be used, in sentences; the first 20.
+        squares: Modality -> where the face of the newest window is, as shares of its picture; None: none is seen.
 
     Raises:
-        AffuseError: Settings that do not fit, or a model that reads pictures alone.
+        AffuseError: Settings that do not fit, a model that reads pictures alone and a stream without, or one that reads
+            none and a stream with.
     """
 
     def __init__(
@@ -79,10 +84,11 @@ class LiveStream:
         tasks: Sequence[str] | None = None,
         partial: bool = True,
         settings: Settings | None = None,
+        pictures: bool = False,
     ) -> None:
         settings = settings or Settings()
         self.rate = check_rate(rate)
-        check_stream(model, settings)
+        check_stream(model, settings, pictures)
         self._predictor = predictor = Predictor(model, settings, tasks=tasks)
         self._recogniser = predictor.words.recogniser
         self._partial = partial
@@ -90,15 +96,19 @@ class LiveStream:
             self.rate,
             predictor.window,
             predictor.hop,
-            detect=predictor.settings.vad is not False,
+            detect=detects(predictor.settings, predictor.kinds),
             early=partial,
             whole=self._recogniser is not None,
         )
+        self._faces = faces_read(predictor.network.encoders, settings) if pictures else {}
+        self._pictures = LivePictures(self._faces) if pictures else None
+        self._waiting: dict[int, tuple[ReadyWindow, Sequence[Word]]] = {}  # for their pictures
         self._segments = LiveSegments(predictor.maker.judge)
         self._tasks = predictor.maker.tasks
         self._shown: list[Segment] = []
         self._closed = False
         self.faults: list[str] = []
+        self.squares: dict[str, Square | None] = {}
 
     @property
     def seconds(self) -> float:
@@ -108,12 +118,18 @@ class LiveStream:
     @property
     def warning(self) -> str:
         """What should be known before the answers are believed, or ""."""
-        return " ".join(filter(None, (self._predictor.warning, *never_streamed(self._predictor.kinds))))
+        unread = never_streamed(self._predictor.kinds, self._faces)
+        return " ".join(filter(None, (self._predictor.warning, *unread)))
 
     @property
     def spaces(self) -> dict[str, list[str]]:
         """Task -> the classes that may be answered."""
         return self._predictor.maker.judge.spaces
+
+    @property
+    def ranges(self) -> dict[str, Dimension]:
+        """Regression -> its scale."""
+        return self._predictor.maker.dimensions
 
     def push(self, block: Any) -> list[LiveSegment]:
         """Hear the next samples, however many.
@@ -127,8 +143,7 @@ class LiveStream:
         Raises:
             AffuseError: Samples of another kind, or the stream was closed.
         """
-        if self._closed:
-            raise AffuseError("This stream was closed; open another one (model.stream).")
+        self._check_open()
         samples, bad = checked_block(block)
         if bad:
             self._say(
@@ -136,12 +151,38 @@ class LiveStream:
             )
         return self._tell(self._listener.hear(samples))
 
+    def push_picture(self, picture: Any, seconds: float | None = None) -> list[LiveSegment]:
+        """See the next picture.
+
+        Args:
+            picture: (height, width, 3) uint8 RGB, or the bytes of a JPEG.
+            seconds: Of the stream, on the clock of its sound, later than those of the picture before. None: the sound
+                that was pushed so far.
+
+        Returns:
+            As ``push``.
+
+        Raises:
+            AffuseError: What is no picture, one that comes out of order, more of them than can be kept for one window,
+                or a stream that has no pictures or was closed.
+        """
+        self._check_open()
+        if self._pictures is None:
+            raise AffuseError("This stream has no pictures; open it with pictures=True (model.stream).")
+        self._pictures.push(self.seconds if seconds is None else float(seconds), checked_picture(picture))
+        return self._tell_changes(self._answer_seen())
+
     def close(self) -> list[LiveSegment]:
         """End the sound: the segments that are left, all of them final."""
         if self._closed:
             return []
         self._closed = True
-        return self._tell(self._listener.end())
+        if self._pictures is not None:
+            self._pictures.end()
+        told = self._tell(self._listener.end())
+        if self._pictures is not None and (fault := self._pictures.fault):
+            self._say(fault)
+        return told
 
     def __enter__(self) -> Self:
         return self
@@ -154,10 +195,29 @@ class LiveStream:
     def _tell(self, heard: Heard) -> list[LiveSegment]:
         self._segments.expect(heard)
         words = self._hear_words(heard)
-        self._answer(heard.windows, words)
+        if self._pictures is None:
+            self._answer([(window, words, {}) for window in heard.windows])
+            return self._tell_changes(bool(heard.windows))
+        for window in heard.windows:
+            self._waiting[window.number] = (window, words)
+            self._pictures.ask(window.number, Window(window.start, window.end, window.span))
+        self._pictures.hear(self.seconds, self._listener.needed)
+        return self._tell_changes(self._answer_seen())
+
+    def _answer_seen(self) -> bool:
+        """The windows whose pictures are there; whether there is one."""
+        assert self._pictures is not None
+        read: list[tuple[ReadyWindow, Sequence[Word], Mapping[str, np.ndarray | None]]] = []
+        for one in self._pictures.ready():
+            read.append((*self._waiting.pop(one.number), one.faces))
+            self.squares = one.squares
+        self._answer(read)
+        return bool(read)
+
+    def _tell_changes(self, answered: bool) -> list[LiveSegment]:
         found = self._segments.sealed()
         told = [LiveSegment(segment, True) for segment in found]
-        if self._partial and (heard.windows or found):
+        if self._partial and (answered or found):
             shown = self._segments.partial()
             if shown != self._shown:
                 self._shown = shown
@@ -176,13 +236,16 @@ class LiveStream:
                 words += said
         return words
 
-    def _answer(self, windows: Sequence[ReadyWindow], words: Sequence[Word]) -> None:
+    def _answer(
+        self, windows: Sequence[tuple[ReadyWindow, Sequence[Word], Mapping[str, np.ndarray | None]]]
+    ) -> None:
+        """windows: each with the words of its span and its faces."""
         network = self._predictor.network
         for at in range(0, len(windows), network.size):
-            batch = windows[at : at + network.size]
+            batch = [window for window, _, _ in windows[at : at + network.size]]
             read: list[dict[str, Tensor | None]] = []
-            for window in batch:
-                tensors, causes = read_window(network.encoders, window, words if window.sure else ())
+            for window, words, faces in windows[at : at + network.size]:
+                tensors, causes = read_window(network.encoders, window, words if window.sure else (), faces)
                 read.append(tensors)
                 if window.sure:
                     for cause in causes:
@@ -192,98 +255,10 @@ class LiveStream:
                 answers = {task: found[task][i] for task in self._tasks}
                 self._segments.answer(window.number, answers, given_of(read[i]))
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise AffuseError("This stream was closed; open another one (model.stream).")
+
     def _say(self, fault: str) -> None:
         if fault not in self.faults and len(self.faults) < _MOST_FAULTS:
             self.faults.append(fault)
-
-
-def read_window(
-    encoders: Mapping[str, Encoder], window: ReadyWindow, words: Sequence[Word] = ()
-) -> tuple[dict[str, Tensor | None], list[str]]:
-    """A window as the encoders read it, and what of it could not be used.
-
-    Args:
-        encoders: Modality -> encoder.
-        window: With its sound.
-        words: Of its span.
-
-    Returns:
-        Modality -> the tensor of ``Encoder.read``, None where the window lacks it; and the causes, in sentences.
-    """
-    utterance = Utterance(
-        id=f"window {window.number} ({window.start:.2f} s)",
-        audio=window.sound if len(window.sound.samples) else None,
-        video=None,
-        text=text_between(words, window.start, window.end) or None,
-        start=window.start,
-        end=window.end,
-    )
-    tensors: dict[str, Tensor | None] = {}
-    causes: list[str] = []
-    for name, encoder in encoders.items():
-        tensors[name] = None
-        if encoder.kind == "video":
-            continue
-        try:
-            tensors[name], fault = encoder.read_with_fault(utterance)
-        except ClipError as error:
-            fault = str(error)
-        causes += [fault] if fault else []
-    return tensors, causes
-
-
-def checked_block(block: Any) -> tuple[np.ndarray, bool]:
-    """A block of samples as (time,) float32, of its own memory, and whether some were NaN or infinite (now 0).
-
-    Raises:
-        AffuseError: It is not (time,), not of floats or int16, or of floats that are no samples from -1 to 1.
-    """
-    samples = np.asarray(block.detach().cpu() if hasattr(block, "detach") else block)
-    if samples.ndim != 1 or not (samples.dtype.kind == "f" or samples.dtype == np.int16 or not samples.size):
-        raise AffuseError(
-            f"A block of a stream is (time,) of floats or int16, not {samples.dtype} of shape {samples.shape}; mix "
-            "several channels to one first."
-        )
-    if samples.dtype == np.int16:
-        return samples.astype(np.float32) / np.float32(2**15), False
-    with np.errstate(over="ignore"):
-        mono = np.array(samples, np.float32)
-    bad = ~np.isfinite(mono)
-    mono[bad] = 0
-    if len(mono) and (peak := float(np.abs(mono).max())) > _USUAL_PEAK:
-        raise AffuseError(
-            f"A block of the stream has floats that reach {peak:.4g}, where floats end at 1; divide them by their "
-            "full scale, or give int16."
-        )
-    return mono, bool(bad.any())
-
-
-def check_stream(model: Model, settings: Settings) -> None:
-    """Check that a model can be asked about a stream under these settings.
-
-    Raises:
-        AffuseError: A setting of files, or a model that reads pictures alone.
-    """
-    for name in _OF_FILES:
-        if getattr(settings, name) is not None:
-            raise AffuseError(f"{argument(name)} does not go with a stream of sound; leave it out.")
-    kinds = {name: encoder.kind for name, encoder in model.resolved.items()}
-    if not {"audio", "text"} & set(kinds.values()):
-        reads = ", ".join(f"{name} ({WHAT[kind]})" for name, kind in kinds.items())
-        raise AffuseError(
-            f"This model reads {reads}, and a stream has sound alone; record a file and predict that."
-        )
-    wordless = settings.asr is None and model.defaults.recogniser is None
-    if "audio" not in kinds.values() and (wordless or settings.asr == NO_RECOGNISER):
-        raise AffuseError(
-            f"This model reads words, and a stream has sound alone; give {argument('asr')} (a recogniser)."
-        )
-
-
-def never_streamed(kinds: Mapping[str, str]) -> list[str]:
-    """What is to be said of modalities that a stream of sound cannot give; kinds: modality -> kind."""
-    return [
-        f"The modality {name!r} is {WHAT[kind]}, which a stream of sound has not: every answer is without it."
-        for name, kind in kinds.items()
-        if kind in ("video", "features")
-    ]

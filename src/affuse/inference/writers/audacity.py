@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from affuse.inference.timeline import Timeline
-from affuse.inference.writers.base import Writer, say
+from affuse.inference.writers.base import Writer, say_in_cue
 
 
 class AudacityWriter(Writer):
@@ -13,4 +13,6 @@ class AudacityWriter(Writer):
 
     def text(self, timeline: Timeline) -> str:
         """See ``Writer``."""
-        return "".join(f"{one.start:.6f}\t{one.end:.6f}\t{say(one)}\n" for one in timeline.segments)
+        return "".join(
+            f"{one.start:.6f}\t{one.end:.6f}\t{say_in_cue(one, timeline)}\n" for one in timeline.segments
+        )

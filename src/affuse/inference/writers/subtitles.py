@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 from affuse.inference.timeline import Timeline
-from affuse.inference.writers.base import Writer, say
+from affuse.inference.writers.base import Writer, say_in_cue
 
 
 def clock(seconds: float, point: str) -> str:
@@ -25,7 +25,12 @@ class SrtWriter(Writer):
         """See ``Writer``."""
         cues = []
         for i, one in enumerate(timeline.segments, start=1):
-            lines = [str(i), f"{clock(one.start, ',')} --> {clock(one.end, ',')}", say(one), one.text]
+            lines = [
+                str(i),
+                f"{clock(one.start, ',')} --> {clock(one.end, ',')}",
+                say_in_cue(one, timeline),
+                one.text,
+            ]
             cues.append("\n".join(line for line in lines if line) + "\n")
         return "\n".join(cues)
 
@@ -43,7 +48,7 @@ class VttWriter(Writer):
             words = html.escape(one.text, quote=False)
             lines = [
                 f"{clock(one.start, '.')} --> {clock(one.end, '.')}",
-                html.escape(say(one), quote=False),
+                html.escape(say_in_cue(one, timeline), quote=False),
                 words,
             ]
             cues.append("\n".join(line for line in lines if line) + "\n")

@@ -56,10 +56,15 @@ def _draw(
     columns: int,
     width: float,
 ) -> str:
+    from matplotlib.ticker import MaxNLocator
+
     rows = math.ceil(len(panels) / columns)
     figure, grid = new_grid(rows, columns, 0.5 + width / columns * rows, width, sharex=True, sharey=True)
     low, high = limits
     margin = 0.03 * (high - low)
+    ticks = [
+        tick for tick in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high) if low <= tick <= high
+    ]
     shown: dict[str, Any] = {}
     for axes, (title, (ratings, answers)) in zip(grid, panels.items(), strict=False):
         _edges(axes, ratings, answers, limits)
@@ -73,6 +78,7 @@ def _draw(
         if len(means):
             shown["mean answer"] = axes.plot(*means.T, "-", color=COLOURS[5], lw=1.5, marker="D", ms=3)[0]
         axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
+        axes.set(xticks=ticks, yticks=ticks)
         if len(panels) > 1:
             set_title(axes, title)
         axes.grid(color=INK, alpha=0.12, lw=0.6)

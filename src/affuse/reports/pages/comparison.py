@@ -21,6 +21,7 @@ from affuse.reports.sections import (
     groups,
     licences,
     mistakes,
+    raters,
     results,
     setting,
     subsets,
@@ -76,8 +77,8 @@ def make_sections(report: Report, progress: Progress | None = None) -> list[Sect
 
 
 _CHAPTERS: tuple[Callable[[Report], Section | list[Section] | None], ...] = (
-    verdict.section, results.sections, subsets.sections, groups.section, calibration.section, embeddings.section,
-    training.section, mistakes.section, licences.section, setting.sections,
+    verdict.section, results.sections, raters.section, subsets.sections, groups.section, calibration.section,
+    embeddings.section, training.section, mistakes.section, licences.section, setting.sections,
 )  # fmt: skip
 
 

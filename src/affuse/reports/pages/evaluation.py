@@ -14,6 +14,7 @@ from affuse.files import write_text
 from affuse.names import counted
 from affuse.reports.blocks import Section
 from affuse.reports.render.html import to_html
+from affuse.reports.sections import raters
 from affuse.reports.sections.measurement import calibration_section, groups_section, results_sections
 from affuse.reports.sections.setting import skipped_section
 
@@ -54,6 +55,11 @@ class Evaluation(Protocol):
     @property
     def calibration(self) -> pd.DataFrame:
         """See ``Measurement``."""
+        ...
+
+    @property
+    def raters(self) -> pd.DataFrame:
+        """See ``human_ceiling.rater_line``."""
         ...
 
     @property
@@ -101,6 +107,7 @@ def make_sections(evaluation: Evaluation) -> list[Section]:
     } if len(recalls) else {}  # fmt: skip
     found = [
         *results_sections(measured, evaluation.corpus.info.generated, evaluation.predictions),
+        raters.model_section(evaluation.raters),
         groups_section(measured),
         calibration_section(measured, evaluation.predictions, spaces),
         skipped_section(

@@ -14,7 +14,7 @@ from affuse.reports.blocks import Section
 from affuse.reports.render.html import to_html
 from affuse.reports.render.markdown import to_markdown
 from affuse.reports.run_report import RunReport
-from affuse.reports.sections import licences, mistakes
+from affuse.reports.sections import licences, mistakes, raters
 from affuse.reports.sections.measurement import calibration_section, groups_section, results_sections
 from affuse.reports.sections.one_run import setting_section, training_section
 from affuse.reports.tables.utterances import write_utterances
@@ -62,6 +62,7 @@ def make_sections(report: RunReport) -> list[Section]:
     """The page in order, sections that have nothing to show left out."""
     found = [
         *results_sections(report.measured, bool(report.environment.get("generated")), report.run.test),
+        raters.model_section(report.raters),
         groups_section(report.measured),
         calibration_section(report.measured, report.run.test, report.spaces, report.calibration),
         training_section(report),

@@ -49,7 +49,7 @@ def training_section(report: RunReport) -> Section | None:
         "The training passed the checks: its loss fell, it was not stopped while it still improved, and its answers "
         "are better than chance."
     )
-    caption = _READING + (f" {JOINT}" if len(report.spaces) > 1 else "")
+    caption = _READING + (f" {JOINT}" if len(report.recipe.tasks) > 1 else "")
     drawn = training_curves([metrics], "run", kept)
     blocks: list[Block] = [Prose(told), Prose(state), Figures([Figure(drawn, caption, wide=False)])]
     return Section("Training", blocks)

@@ -1,4 +1,4 @@
-"""Results of a rating: answers by rating, the error over the range, beside what mean rating and raters reach."""
+"""Results of a rating: answers by rating, the error over the range, beside what the mean rating reaches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from affuse.evaluation.measures import SHOWN, RatingMeasure
 from affuse.evaluation.rating_range import RatingRange, rating_range
 from affuse.names import counted
-from affuse.reports.blocks import Block, Cell, Facts, Figure, Heading, Prose, Section, Table
+from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
 from affuse.reports.figures.lanes import class_distribution, forest
 from affuse.reports.figures.scatter import DOTS, scatter
 from affuse.reports.numbers import (
@@ -67,7 +67,6 @@ def section(report: Report, task: str, rows: pd.DataFrame) -> Section:
         if len(table):
             floor = table.iloc[0]
             blocks.append(Prose(floor_in_words(floor["floor_rmse"], floor["floor_mae"])))
-        blocks += raters(facts.get("raters") or {})
         if report.mark_note and any(row.on_test for row in report.rows):
             blocks.append(Prose(report.mark_note, "soft"))
         nobody = pd.Series(dtype=object)
@@ -87,7 +86,7 @@ def section(report: Report, task: str, rows: pd.DataFrame) -> Section:
         f"{a:.3g} to {b:.3g}": int(n) for a, b, n in zip(edges, edges[1:], facts["counts"], strict=False)
     }
     drawn = class_distribution(counts, task)
-    caption = "Rated utterances by rating. Where most are in the middle, a small RMSE is easy to reach, a high CCC is not."
+    caption = "Rated utterances by rating. Where most are in the middle, a small RMSE is easy and a high CCC is not."
     blocks += [Heading("Distribution of the ratings"), Figure(drawn.wide, caption, narrow=drawn.narrow)]
     return Section(title, blocks, paper=True)
 
@@ -115,7 +114,7 @@ def _table(rows: pd.DataFrame, with_ceiling: bool) -> Table:
     fixed = ["row"] if "row" in names else names
     headings = [*fixed, "CCC", INTERVAL, *(["CCC ceiling", "CCC / ceiling, %"] if with_ceiling else [])]
     for name in ("pearson", "rmse", "mae"):
-        headings += [SHOWN[name].title, INTERVAL]
+        headings += [SHOWN[name].title, *([INTERVAL] if name != "mae" else [])]
     headings += ["sd over folds", "sd over seeds", "n"]
     lines: list[list[Cell]] = []
     for key, group in rows.groupby(fixed, sort=False, dropna=False):
@@ -124,10 +123,9 @@ def _table(rows: pd.DataFrame, with_ceiling: bool) -> Table:
         if str(of["ccc"].get("on_test") or ""):
             line[-1] = Cell(f"{line[-1].text} {MARK}")
         for name in RatingMeasure.metrics:
-            line += [
-                metric_cell(of[name]["value"], SHOWN[name]),
-                metric_interval_cell(of[name]["low"], of[name]["high"], SHOWN[name]),
-            ]
+            line.append(metric_cell(of[name]["value"], SHOWN[name]))
+            if name != "mae":  # there is no room; it is in the file
+                line.append(metric_interval_cell(of[name]["low"], of[name]["high"], SHOWN[name]))
             if name == "ccc" and with_ceiling:
                 best = of[name]["ceiling"]
                 line += [metric_cell(best, SHOWN[name]), number_cell(100 * of[name]["value"] / best, 1)]
@@ -196,14 +194,6 @@ def floor_in_words(rmse: float, mae: float) -> str:
         f"Always answering the mean rating gives a CCC of 0 and an RMSE of {plain(rmse, 3)}, always answering the "
         f"median an MAE of {plain(mae, 3)}."
     )
-
-
-def raters(agreement: Mapping[str, float]) -> list[Block]:
-    """How far the raters agree among themselves, a ceiling of what a model can reach; ``agreement``: name -> value."""
-    if not agreement:
-        return []
-    items = [(name, plain(float(value), 3)) for name, value in agreement.items()]
-    return [Heading("The raters' own agreement"), Facts(items)]
 
 
 def scatter_blocks(

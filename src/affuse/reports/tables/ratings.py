@@ -27,4 +27,5 @@ def rating_table(rows: Sequence[Row], measure: RatingMeasure) -> pd.DataFrame:
 def mean_range(found: Sequence[RatingRange]) -> dict[str, float]:
     """Its fields, each the mean over seeds of those that are known."""
     table = pd.DataFrame(found)
-    return {str(name): float(np.nan if of.isna().all() else of.mean()) for name, of in table.items()}
+    means = {str(name): float(np.nan if of.isna().all() else of.mean()) for name, of in table.items()}
+    return means | {"n": found[0].n}

@@ -47,6 +47,11 @@ class RunTables:
         return self._files.split()
 
     @cached_property
+    def votes(self) -> pd.DataFrame:
+        """What raters said of the test part; empty where the corpus kept no votes, or the run is of before."""
+        return self._files.votes()
+
+    @cached_property
     def recipe_fields(self) -> dict[str, Any]:
         """``recipe.yaml`` by sections; empty where there is none."""
         return self._files.recipe_fields()

@@ -18,6 +18,7 @@ from affuse.reports.tables.embeddings import embedding_table
 from affuse.reports.tables.groups import group_table
 from affuse.reports.tables.mistakes import mistakes
 from affuse.reports.tables.paired import paired_tests
+from affuse.reports.tables.raters import rater_table
 from affuse.reports.tables.ratings import rating_table
 from affuse.reports.tables.rows import Row
 from affuse.reports.tables.utterances import read_utterances
@@ -36,6 +37,7 @@ class Statistics:
     embeddings: pd.DataFrame
     mistakes: pd.DataFrame
     ratings: pd.DataFrame
+    raters: pd.DataFrame
     utterances: pd.DataFrame
 
 
@@ -72,6 +74,7 @@ def compute_statistics(
         ),
         mistakes=_joined(mistakes(rows, one.task, one.space, utterances) for one in classes),
         ratings=_joined(rating_table(rows, one) for one in measures if isinstance(one, RatingMeasure)),
+        raters=_joined(rater_table(rows, one, utterances["speaker"]) for one in measures),
         utterances=utterances,
     )
 

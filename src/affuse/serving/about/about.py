@@ -97,8 +97,10 @@ class About:
 
     @property
     def has_map(self) -> bool:
-        """Whether the run kept its test part's embeddings."""
-        return self._run is not None and self._run.has_embeddings and self._run.has_predictions
+        """Whether the run kept its test part's embeddings, and has classes to tell its points apart by."""
+        if self._run is None or not (self._run.has_embeddings and self._run.has_predictions):
+            return False
+        return bool(self._run.recipe().classified)
 
     def map(self) -> EmbeddingMap:
         """The test part's embeddings in two dimensions.
@@ -134,7 +136,7 @@ class About:
 
 def _figures_of(report: RunReport) -> Iterator[NamedFigure]:
     sections = [
-        *results_sections(report.measured, bool(report.environment.get("generated"))),
+        *results_sections(report.measured, bool(report.environment.get("generated")), report.run.test),
         calibration_section(report.measured, report.run.test, report.spaces, report.calibration),
         training_section(report),
     ]

@@ -63,7 +63,9 @@ def make_map(run: RunFolder, audible: Corpus | None = None) -> EmbeddingMap:
     places = tsne(embedding[chosen])
     reach = float(np.abs(places).max()) or 1.0
     table = run.predictions("test").drop_duplicates("id").set_index("id")
-    tasks = [name.removesuffix("_predicted") for name in table.columns if name.endswith("_predicted")]
+    predicted = [name.removesuffix("_predicted") for name in table.columns if name.endswith("_predicted")]
+    # a rating has no class that a mark could have the look of
+    tasks = [task for task in predicted if any(name.startswith(f"{task}_p_") for name in table.columns)]
     heard = set() if audible is None else {one.id for one in audible.utterances() if one.audio is not None}
     points: list[Point] = []
     for place, i in zip(places / reach, chosen, strict=True):

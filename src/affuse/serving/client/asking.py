@@ -10,8 +10,8 @@ from affuse.errors import AffuseError
 from affuse.parts.registry import unknown
 
 
-class StreamArguments(TypedDict, total=False):
-    """Keyword arguments of a stream."""
+class _Arguments(TypedDict, total=False):
+    """Keyword arguments of both."""
 
     model: str | None
     tasks: Sequence[str] | None
@@ -21,17 +21,24 @@ class StreamArguments(TypedDict, total=False):
     hop: float | None
     vad: bool | None
     unsure: float | None
+    side: Literal["left", "right"] | None
+    face: tuple[float, float] | None
 
 
-class ClipArguments(StreamArguments, total=False):
+class StreamArguments(_Arguments, total=False):
+    """Keyword arguments of a stream."""
+
+    pictures: bool
+
+
+class ClipArguments(_Arguments, total=False):
     """Keyword arguments of a clip."""
 
     text: str | Path | None
     words: str | None
-    side: Literal["left", "right"] | None
-    face: tuple[float, float] | None
     channel: int | None
     track: int | None
+    values: bool | None
     start: float | None
     end: float | None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -28,8 +28,10 @@ class RemoteModel(NamedTuple):
         name: To ask for it by.
         description: In the words of its recipe.
         tasks: Task -> its classes.
+        ranges: Regression -> its lowest and highest rating.
         modalities: Modality -> "audio", "text" or "video".
         recogniser: Whether the words of a clip can be recognised.
+        pictures: A second, that its faces are read from; 0: a stream can have none.
         warning: What should be known before its answers are believed, or "".
         window: Seconds of a window.
         hop: Seconds from window to window.
@@ -38,8 +40,10 @@ class RemoteModel(NamedTuple):
     name: str
     description: str
     tasks: dict[str, list[str]]
+    ranges: dict[str, tuple[float, float]]
     modalities: dict[str, str]
     recogniser: bool
+    pictures: float
     warning: str
     window: float
     hop: float
@@ -97,8 +101,8 @@ class Client:
         """All models; the first answers where none is named."""
         told = self._connection.get("v1/models")
         try:
-            return [RemoteModel(*(one[name] for name in RemoteModel._fields)) for one in told["models"]]
-        except (KeyError, TypeError):
+            return [_model(one) for one in told["models"]]
+        except (KeyError, TypeError, ValueError, AttributeError):
             raise self._connection.foreign("what is no list of models") from None
 
     @checked
@@ -110,7 +114,7 @@ class Client:
             **asked: ``model`` (a name; None: the service's first), ``tasks`` (None: all but gender), ``asr`` (True:
                 recognise the words, with the service's recogniser; None: where the model has one and none are given),
                 and as of ``Model.predict`` ``text``, ``words``, ``classes``, ``window``, ``hop``, ``vad``, ``unsure``,
-                ``side``, ``face``, ``channel``, ``track``, ``start`` and ``end``.
+                ``side``, ``face``, ``channel``, ``track``, ``values``, ``start`` and ``end``.
 
         Raises:
             ClipError: The clip cannot be used.
@@ -119,7 +123,7 @@ class Client:
         fields = form_fields(asked, ClipArguments)
         name, files = _files(clip, asked.get("text"))
         told = self._connection.send("v1/predict", fields | {"detail": "full"}, files)
-        return read_timeline(told, name)
+        return read_timeline(told, name, asked.get("values"))
 
     @checked
     def submit(self, clip: str | Path | tuple[Any, int], **asked: Unpack[ClipArguments]) -> RemoteJob:
@@ -129,7 +133,8 @@ class Client:
         """
         fields = form_fields(asked, ClipArguments)
         name, files = _files(clip, asked.get("text"))
-        return RemoteJob(self._connection, self._connection.send("v1/jobs", fields, files), name)
+        told = self._connection.send("v1/jobs", fields, files)
+        return RemoteJob(self._connection, told, name, asked.get("values"))
 
     @checked
     def stream(self, rate: int, **asked: Unpack[StreamArguments]) -> RemoteStream:
@@ -137,16 +142,23 @@ class Client:
 
         Args:
             rate: Of the samples, in Hz.
-            **asked: ``model``, ``tasks``, ``classes``, ``asr``, ``window``, ``hop``, ``vad`` and ``unsure``, as of
-                ``predict``.
+            **asked: ``pictures`` (whether pictures come beside the sound), and as of ``predict`` ``model``, ``tasks``,
+                ``classes``, ``asr``, ``window``, ``hop``, ``vad``, ``unsure``, and with pictures ``side`` and ``face``.
 
         Returns:
-            A stream: ``push`` it blocks of samples, then ``close`` it. Both return segments, each with ``final``.
+            A stream: ``push`` it blocks of samples, and ``push_picture`` what a camera sees, then ``close`` it. All
+            return segments, each with ``final``.
 
         Raises:
             AffuseError: Arguments that do not fit, the service has no room or cannot be reached.
         """
         return RemoteStream(self._connection, rate, form_fields(asked, StreamArguments))
+
+
+def _model(told: Mapping[str, Any]) -> RemoteModel:
+    facts: dict[str, Any] = {name: told[name] for name in RemoteModel._fields}
+    facts["ranges"] = {task: (low, high) for task, (low, high) in told["ranges"].items()}
+    return RemoteModel(**facts)
 
 
 def _files(clip: str | Path | tuple[Any, int], text: str | Path | None) -> tuple[str, Files]:

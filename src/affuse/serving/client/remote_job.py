@@ -48,8 +48,10 @@ class RemoteJob:
         told: What the service said last of it.
     """
 
-    def __init__(self, connection: Connection, told: Mapping[str, Any], clip: str) -> None:
-        self._connection, self.clip = connection, clip
+    def __init__(
+        self, connection: Connection, told: Mapping[str, Any], clip: str, values: bool | None = None
+    ) -> None:
+        self._connection, self.clip, self._values = connection, clip, values
         self.told = self._state(told)
         self.id = str(told.get("id", ""))
 
@@ -106,7 +108,7 @@ class RemoteJob:
             AffuseError: The job is not finished, was cancelled, or its answer is not kept any more.
         """
         told = self._connection.get(f"{self._path}/timeline", format="json", detail="full")
-        return read_timeline(told, self.clip)
+        return read_timeline(told, self.clip, self._values)
 
     def cancel(self) -> None:
         """End the work, and let the service forget its answer."""

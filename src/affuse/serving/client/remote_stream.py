@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
 from affuse.errors import AffuseError
-from affuse.inference.live.stream import LiveSegment, checked_block
+from affuse.inference.live.checks import checked_block
+from affuse.inference.live.pictures import Square, checked_picture
+from affuse.inference.live.stream import LiveSegment
+from affuse.media.jpeg import encode_jpeg
 from affuse.media.samples import check_rate
 from affuse.serving.client.connection import CONNECT, Connection, UnreachedError, problem_error, reason_of
-from affuse.serving.client.read_timeline import read_segment
+from affuse.serving.client.read_timeline import read_segment, read_squares
 
 if TYPE_CHECKING:
     from websockets.http11 import Response
@@ -23,7 +26,7 @@ _END_SECONDS = 120.0  # that the last answers may take
 
 
 class RemoteStream:
-    """Sound goes in while it is made, segments come out; ``Client.stream`` makes it.
+    """Sound and pictures go in while they are made, segments come out; ``Client.stream`` makes it.
 
     Args:
         connection: To the service.
@@ -32,6 +35,8 @@ class RemoteStream:
 
     Attributes:
         warning: What should be known before the answers are believed, or "".
+        faults: What of the pictures could not be used, in sentences; known when it is closed.
+        squares: As of ``Model.stream``: modality -> where the face of the newest window is.
 
     Raises:
         AffuseError: The service refuses, or the package websockets is missing.
@@ -63,6 +68,10 @@ class RemoteStream:
                 f"{self._address} takes no stream ({reason_of(error)}); look at its address and token."
             ) from None
         self._closed = self._ended = False
+        self._pictures = fields.get("pictures") == "true"
+        self._sent = 0  # samples
+        self.faults: list[str] = []
+        self.squares: dict[str, Square | None] = {}
         self.warning = str(self._receive(CONNECT).get("warning", ""))
 
     def push(self, block: Any) -> list[LiveSegment]:
@@ -74,15 +83,37 @@ class RemoteStream:
         Raises:
             AffuseError: Samples of another kind, a stream that was closed, or what the service says of it.
         """
-        if self._closed:
-            raise AffuseError("This stream was closed; open another one (client.stream).")
+        self._check_open()
         samples, _ = checked_block(block)
         told: list[LiveSegment] = []
         for first in range(0, max(1, len(samples)), _MESSAGE):
             self._send(samples[first : first + _MESSAGE].astype("<f4").tobytes())
-            while (message := self._receive(0)) is not _NOTHING:
-                told = _joined(told, message)
+            told = self._take(told)
+        self._sent += len(samples)
         return told
+
+    def push_picture(self, picture: Any, seconds: float | None = None) -> list[LiveSegment]:
+        """Send the next picture.
+
+        Args:
+            picture: (height, width, 3) uint8 RGB, of which a JPEG is made, or the bytes of a JPEG.
+            seconds: Of the stream, on the clock of its sound; None: the sound that was pushed so far.
+
+        Returns:
+            As ``push``.
+
+        Raises:
+            AffuseError: What is no picture, a stream that has none or was closed, or what the service says of it.
+        """
+        self._check_open()
+        if not self._pictures:
+            raise AffuseError("This stream has no pictures; open it with pictures=True (client.stream).")
+        given = checked_picture(picture)
+        jpeg = given if isinstance(given, bytes) else encode_jpeg(given)
+        at = self._sent / self.rate if seconds is None else float(seconds)
+        self._send(json.dumps({"type": "picture", "seconds": at}))
+        self._send(jpeg)
+        return self._take([])
 
     def close(self) -> list[LiveSegment]:
         """End the sound: the segments that are left, all of them final."""
@@ -111,6 +142,16 @@ class RemoteStream:
         self._closed = True
         self._opened.close()
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise AffuseError("This stream was closed; open another one (client.stream).")
+
+    def _take(self, told: list[LiveSegment]) -> list[LiveSegment]:
+        """What was told before, and what has come since."""
+        while (message := self._receive(0)) is not _NOTHING:
+            told = _joined(told, message)
+        return told
+
     def _send(self, message: bytes | str) -> None:
         from websockets.exceptions import ConnectionClosed
 
@@ -136,6 +177,10 @@ class RemoteStream:
             self._closed = True
             self._opened.close()
             raise problem_error(message)
+        if kind == "faces":
+            self.squares = read_squares(message)
+        if kind == "end":
+            self.faults = [str(one) for one in message.get("faults", ())]
         self._ended = kind == "end"
         return message
 

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -20,10 +19,11 @@ from affuse.models.finding import find_folder
 from affuse.parts.registry import unknown
 from affuse.serving.engine.fair import FairQueue
 from affuse.serving.engine.job import Failure, Job
-from affuse.serving.engine.network_pool import NetworkPool, Unit
+from affuse.serving.engine.network_pool import NetworkPool
 from affuse.serving.engine.reader_pool import ReaderPool
 from affuse.serving.engine.request import Draining, Full, Request
 from affuse.serving.engine.served_model import ServedModel, recogniser_of
+from affuse.serving.engine.stream_answers import ask_networks
 from affuse.serving.engine.streams import Streams
 from affuse.serving.engine.telling import tell
 from affuse.serving.limits import Limits
@@ -132,6 +132,11 @@ class Engine:
         return self._started and not self.draining and self._networks.ready and self._readers.ready
 
     @property
+    def failing(self) -> list[str]:
+        """What does not begin any more, in sentences."""
+        return [*self._networks.failing, *self._readers.failing]
+
+    @property
     def counts(self) -> Counts:
         """How much there is to do."""
         queued = len(self._waiting)
@@ -205,25 +210,12 @@ class Engine:
         Raises:
             AffuseError: A process died of them.
         """
-        return await self._ask(owner, model, client, "sound", frames)
+        return await ask_networks(self._networks, owner, model, client, "sound", frames)
 
     async def hear(self, owner: object, model: str, client: str, frames: Sequence[bytes]) -> list[Word]:
         """The words of pieces of sound, in order; arguments as of ``answer_sound``, frames of ``piece_frame``."""
-        heard = await self._ask(owner, model, client, "hear", frames)
+        heard = await ask_networks(self._networks, owner, model, client, "hear", frames)
         return [Word(*word) for words in heard for word in words]
-
-    async def _ask(
-        self, owner: object, model: str, client: str, what: Literal["sound", "hear"], frames: Sequence[bytes]
-    ) -> list[Any]:
-        loop = asyncio.get_running_loop()
-        answers: list[asyncio.Future[Any]] = []
-        for frame in frames:
-            answer: asyncio.Future[Any] = loop.create_future()
-            answers.append(answer)
-            self._networks.submit(
-                Unit(owner, client, model, what, frame, partial(_give, answer), partial(_refuse, answer))
-            )
-        return list(await asyncio.gather(*answers))
 
     async def drain(self, seconds: float) -> None:
         """Take nothing new and let what is under way end, for at most so many seconds; then cancel the rest.
@@ -339,16 +331,6 @@ class Engine:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _give(answer: asyncio.Future[Any], value: Any) -> None:
-    if not answer.done():
-        answer.set_result(value)
-
-
-def _refuse(answer: asyncio.Future[Any], failure: Failure) -> None:
-    if not answer.done():
-        answer.set_exception(AffuseError(failure.sentence))
 
 
 def _unobserved(what: str, value: float) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
 
 from affuse.inference.live.listener import STREAM, ReadyWindow
-from affuse.inference.live.stream import read_window
+from affuse.inference.live.window import read_window
 from affuse.inference.window_answers import given_of
 from affuse.inference.words import Word
 from affuse.media.sound import Sound
@@ -17,14 +18,22 @@ from affuse.media.speech import Span
 from affuse.serving.engine.frames import pack, unpack
 from affuse.serving.engine.side import Side
 
+_FACES = "faces "  # before the name of a modality
 
-def window_frame(window: ReadyWindow, words: Sequence[Word], worded: bool) -> bytes:
+
+def window_frame(
+    window: ReadyWindow,
+    words: Sequence[Word],
+    worded: bool,
+    faces: Mapping[str, np.ndarray | None] = MappingProxyType({}),
+) -> bytes:
     """A window for ``answer_sound``.
 
     Args:
         window: With its sound.
         words: Of its span.
         worded: Whether the stream has words at all: without, the encoders of words are not asked.
+        faces: Modality -> (frames, size, size, 3) uint8 RGB, None where no face is seen.
     """
     head = {
         "number": window.number,
@@ -37,7 +46,8 @@ def window_frame(window: ReadyWindow, words: Sequence[Word], worded: bool) -> by
         "words": [list(word) for word in words],
         "worded": worded,
     }
-    return pack(head, {"sound": _tensor(window.sound.samples)})
+    shown = {f"{_FACES}{name}": torch.tensor(one) for name, one in faces.items() if one is not None}
+    return pack(head, {"sound": _tensor(window.sound.samples)} | shown)
 
 
 def piece_frame(waveform: np.ndarray, span: Span) -> bytes:
@@ -46,7 +56,7 @@ def piece_frame(waveform: np.ndarray, span: Span) -> bytes:
 
 
 def answer_sound(side: Side, frames: Sequence[bytes]) -> bytes:
-    """Task -> (windows, classes), float64; ``given``: the modalities of each window."""
+    """Task -> (windows, columns), as of ``WindowAnswers.outputs``; ``given``: the modalities of each window."""
     read: list[dict[str, torch.Tensor | None]] = []
     for frame in frames:
         head, tensors = unpack(frame)
@@ -56,7 +66,10 @@ def answer_sound(side: Side, frames: Sequence[bytes]) -> bytes:
             if side.kinds[name] != "text" or head["worded"]
         }
         window = _window(head, tensors["sound"].numpy())
-        read.append(read_window(encoders, window, [Word(*word) for word in head["words"]])[0])
+        faces = {
+            name.removeprefix(_FACES): one.numpy() for name, one in tensors.items() if name.startswith(_FACES)
+        }
+        read.append(read_window(encoders, window, [Word(*word) for word in head["words"]], faces)[0])
     found = side.network.answer_windows(read)
     return pack(
         {"answered": len(frames), "given": [given_of(tensors) for tensors in read]},

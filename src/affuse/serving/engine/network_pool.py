@@ -16,9 +16,9 @@ from affuse.serving.engine.child import Child
 from affuse.serving.engine.fair import FairQueue
 from affuse.serving.engine.frames import head_of, pack, unpack
 from affuse.serving.engine.job import Failure
+from affuse.serving.engine.restarts import Restarts
 
 TRIES = 2  # of what was under way in a process that died
-_PAUSE = 2.0  # seconds before a process that could not even start is started again
 
 
 @dataclass(eq=False)
@@ -56,6 +56,7 @@ class _Network:
         self.hears = hears
         self.child: Child
         self.ready = False
+        self.restarts = Restarts()
         self.units: list[Unit] = []
         self.begun = 0.0
 
@@ -107,6 +108,13 @@ class NetworkPool:
         return any(one.ready for one in self._networks if not one.hears)
 
     @property
+    def failing(self) -> list[str]:
+        """What does not begin any more, in sentences."""
+        does = {True: "recognises words", False: "answers windows"}
+        said = [one.restarts.sentence(does[one.hears]) for one in self._networks]
+        return [sentence for sentence in said if sentence]
+
+    @property
     def waiting(self) -> int:
         """Units that no process has taken yet."""
         return len(self._waiting)
@@ -125,7 +133,10 @@ class NetworkPool:
         return self._facts
 
     def submit(self, unit: Unit) -> None:
-        """It is answered when its client's turn comes."""
+        """It is answered when its client's turn comes; words that nobody can hear are lost at once."""
+        if unit.what == "hear" and any(one.hears and one.restarts.hopeless for one in self._networks):
+            asyncio.get_running_loop().call_soon(self._lose, unit)
+            return
         self._waiting.put(unit.client, unit)
         self.feed()
 
@@ -188,6 +199,7 @@ class NetworkPool:
         head = head_of(frame)
         if "ready" in head:
             network.ready = True
+            network.restarts.worked()
             self._facts = head["ready"] or self._facts
             if not self._loaded.done() and all(one.ready for one in self._networks):
                 self._loaded.set_result(None)
@@ -242,8 +254,15 @@ class NetworkPool:
         if network.ready:
             self._spawn(network)
         else:
-            asyncio.get_running_loop().call_later(_PAUSE, self._spawn, network)
+            asyncio.get_running_loop().call_later(network.restarts.failed(), self._spawn, network)
+            if network.hears and network.restarts.hopeless:
+                while (unit := self._waiting.take(lambda one: one.what == "hear")) is not None:
+                    self._lose(unit)
         self.feed()
+
+    def _lose(self, unit: Unit) -> None:
+        told = "What recognises words does not start any more; send the words themselves, or no words (asr=false)."
+        unit.lost(Failure(told, "internal"))
 
 
 def _unheard(answer: object) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 
+from affuse.encoders.face_clips import FaceEncoder, PictureOptions
 from affuse.errors import AffuseError
 from affuse.failures import cause_of
+from affuse.inference.face_encoders import reads_plainly
 from affuse.serving.engine.frames import head_of, pack, tensors_of
 from affuse.serving.engine.live_frames import answer_sound
 from affuse.serving.engine.side import Side
@@ -59,15 +61,24 @@ def facts_of(side: Side) -> dict[str, Any]:
     return {
         "description": " ".join(model.recipe.description.split()),
         "label_spaces": model.label_spaces,
+        "ranges": {task: list(scale) for task, scale in model.dimensions.items()},
         "modalities": side.kinds,
         # which clips it has seen is much, and nothing that is told of an answer
         "defaults": model.defaults.model_dump(mode="json", exclude={"seen"}),
         "wordless": side.wordless,
         "batch": side.network.size,
+        "faces": {
+            name: {
+                "options": encoder.options.model_dump(mode="json", include=set(PictureOptions.model_fields)),
+                "size": encoder.size_of(encoder.options),
+            }
+            for name, encoder in side.network.encoders.items()
+            if isinstance(encoder, FaceEncoder) and reads_plainly(type(encoder))
+        },
     }
 
 
 def _answer(side: Side, frames: list[bytes]) -> bytes:
-    """Task -> (windows, classes), float64."""
+    """Task -> (windows, columns), float64, as of ``WindowAnswers.outputs``."""
     found = side.network.answer_windows([tensors_of(frame) for frame in frames])
     return pack({"answered": len(frames)}, {task: torch.from_numpy(rows) for task, rows in found.items()})

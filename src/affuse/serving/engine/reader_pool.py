@@ -22,7 +22,6 @@ from affuse.serving.limits import Limits
 
 GRACE = 2.0  # seconds in which a decoder has to notice that nobody wants its clip any more
 TRIES = 2  # of a clip whose decoder died: something else may have killed it
-_PAUSE = 2.0  # seconds before a decoder that could not even start is started again
 
 
 class ReaderPool:
@@ -65,6 +64,12 @@ class ReaderPool:
     def ready(self) -> bool:
         """Whether some process has its models."""
         return any(one.ready for one in self._decoders)
+
+    @property
+    def failing(self) -> list[str]:
+        """What does not begin any more, in sentences."""
+        said = [one.restarts.sentence("reads clips") for one in self._decoders]
+        return [sentence for sentence in said if sentence]
 
     async def start(self) -> None:
         """Start the processes.
@@ -154,6 +159,7 @@ class ReaderPool:
         one.heard = time.monotonic()
         if "ready" in head:
             one.ready = True
+            one.restarts.worked()
             if not self._loaded.done() and all(other.ready for other in self._decoders):
                 self._loaded.set_result(None)
         elif "refused" in head:
@@ -316,7 +322,7 @@ class ReaderPool:
         if was_ready:
             self._spawn(one)
         else:
-            asyncio.get_running_loop().call_later(_PAUSE, self._spawn, one)
+            asyncio.get_running_loop().call_later(one.restarts.failed(), self._spawn, one)
 
     def _look_whether_stuck(self, one: ReadingProcess, job: Job) -> None:
         """A decoder that neither waits for answers nor says anything for long is killed, and its clip refused."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from affuse.serving.engine.child import Child
 from affuse.serving.engine.job import Failure, Job
+from affuse.serving.engine.restarts import Restarts
 
 
 class ReadingProcess:
@@ -16,6 +17,7 @@ class ReadingProcess:
     def __init__(self) -> None:
         self.child: Child
         self.ready = False
+        self.restarts = Restarts()
         self.job: Job | None = None
         self.heard = 0.0  # when it last said something
         self.open = 0  # windows and pieces of it that wait for an answer

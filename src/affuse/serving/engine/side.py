@@ -38,7 +38,7 @@ class Side:
 
     def __init__(self, folder: str | Path, device: str = "cpu", batch: int = 16, words: bool = True) -> None:
         self.model = load_model(folder)
-        refuse_kinds("served", regression=self.model.dimensions, multilabel=self.model.label_sets)
+        refuse_kinds("served", multilabel=self.model.label_sets)
         self.kinds = {name: encoder.kind for name, encoder in self.model.resolved.items()}
         if set(self.kinds.values()) == {"features"}:
             raise AffuseError(

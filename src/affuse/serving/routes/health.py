@@ -20,13 +20,13 @@ async def healthz() -> Response:
 
 @router.get("/readyz", responses=problem_responses(421, 503))
 async def readyz(request: Request) -> Response:
-    """Whether the models are loaded and clips are taken."""
+    """Whether the models are loaded and clips are taken; ``failing``: processes that do not begin, in sentences."""
     engine = service_of(request).engine
+    failing = engine.failing
     if not engine.ready or engine.draining:
-        raise ProblemError(
-            503, "The service does not take clips now; it begins or ends.", {"Retry-After": "5"}
-        )
-    return JSONResponse({"status": "ready"})
+        told = "The service does not take clips now; it begins or ends."
+        raise ProblemError(503, " ".join([told, *failing]), {"Retry-After": "5"})
+    return JSONResponse({"status": "ready"} | ({"failing": failing} if failing else {}))
 
 
 @router.get(

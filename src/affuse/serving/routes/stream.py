@@ -1,4 +1,4 @@
-"""``WS /v1/stream``: sound goes in while it is made, segments come out."""
+"""``WS /v1/stream``: sound goes in while it is made, and pictures beside it; segments come out."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from affuse.errors import AffuseError
 from affuse.inference.live.stream import LiveSegment
 from affuse.inference.settings import Settings
-from affuse.serving.asking import checked_settings, chosen_model, chosen_tasks, settings_values
+from affuse.serving.asking import boolean, checked_settings, chosen_model, chosen_tasks, settings_values
 from affuse.serving.engine import Draining
 from affuse.serving.engine.stream_decoder import StreamDecoder
-from affuse.serving.inbox import Inbox
+from affuse.serving.inbox import Inbox, Shown
 from affuse.serving.limits import Limits
-from affuse.serving.live import LiveSession
+from affuse.serving.live import LiveSession, Seen
 from affuse.serving.problems import ProblemError, details, problem_of
 from affuse.serving.security import SUBPROTOCOL
 from affuse.serving.service import client_of, service_of
@@ -28,7 +28,8 @@ from affuse.serving.service import client_of, service_of
 router = APIRouter()
 SAMPLES = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
 CONTAINERS = ("webm", "ogg", "wav", "flac", "mp3")  # decoded as they arrive, whichever of them it is
-_FIELDS = ("model", "tasks", "classes", "window", "hop", "vad", "unsure", "asr")
+_FIELDS = ("model", "tasks", "classes", "window", "hop", "vad", "unsure", "asr", "side", "face")
+_OF_STREAM, _OF_PICTURES = ("rate", "format", "pictures"), ("side", "face")
 _RATE = 16_000  # Hz, where none is said
 # close codes (RFC 6455, 7.4, and IANA's list): done, what was sent is refused, a fault of ours, the service ends, no
 # room now
@@ -47,7 +48,7 @@ async def stream(websocket: WebSocket) -> None:
             engine = service_of(websocket).engine
             owner = engine.open_stream()  # before a process is started for it
             opened.callback(engine.close_stream, owner)
-            inbox = Inbox(websocket, engine.limits.idle_seconds, engine.streams.leaving)
+            inbox = Inbox(websocket, engine.limits.idle_seconds, engine.streams.leaving, asked.pictures)
             opened.callback(inbox.close)
             if asked.format in SAMPLES:
                 sound: _Sound = _Samples(inbox, asked.rate, SAMPLES[asked.format])
@@ -75,19 +76,28 @@ class _Asked(NamedTuple):
     format: str
     settings: Settings
     tasks: tuple[str, ...]
+    pictures: bool
 
 
 def _ask(websocket: WebSocket) -> _Asked:
     engine, query = service_of(websocket).engine, websocket.query_params
     for name in query:
-        if name not in (*_FIELDS, "rate", "format"):
+        if name not in (*_OF_STREAM, *_FIELDS):
             raise ProblemError(
                 422,
-                f"There is no parameter {name!r} of a stream; there are rate, format, {', '.join(_FIELDS)}.",
+                f"There is no parameter {name!r} of a stream; there are {', '.join((*_OF_STREAM, *_FIELDS))}.",
             )
     format = query.get("format") or "s16le"
     if format not in (*SAMPLES, *CONTAINERS):
         raise ProblemError(422, f"format takes {', '.join((*SAMPLES, *CONTAINERS))}, not {format[:40]!r}.")
+    pictures = boolean("pictures", query["pictures"]) if query.get("pictures") else False
+    if pictures and format not in SAMPLES:
+        raise ProblemError(
+            422,
+            f"Pictures go beside plain samples, whose times are known at once: format {' or '.join(SAMPLES)}.",
+        )
+    if not pictures and (name := next((one for one in _OF_PICTURES if query.get(one)), None)) is not None:
+        raise ProblemError(422, f"{name} goes with pictures alone; leave it out, or add pictures=true.")
     rate = query.get("rate") or str(_RATE)
     if not rate.isdecimal() or len(rate) > 7:
         raise ProblemError(422, f"rate takes samples per second, as in 16000, not {rate[:40]!r}.")
@@ -95,18 +105,18 @@ def _ask(websocket: WebSocket) -> _Asked:
     tasks = chosen_tasks(query.get("tasks"), engine, model)
     fields: Mapping[str, str] = {name: query[name] for name in _FIELDS if name in query}
     settings = checked_settings(settings_values(fields, engine, model), engine, model)
-    return _Asked(model, int(rate), format, settings, tasks)
+    return _Asked(model, int(rate), format, settings, tasks, pictures)
 
 
 class _Sound(Protocol):
-    """What a client sends, as samples."""
+    """What a client sends, as samples, and the pictures among them."""
 
     async def rate(self) -> int:
         """Samples per second."""
         ...
 
-    def blocks(self) -> AsyncIterator[np.ndarray]:
-        """(time,), to the client's end."""
+    def blocks(self) -> AsyncIterator[np.ndarray | Shown]:
+        """(time,), or a picture, to the client's end."""
         ...
 
     def close(self) -> None:
@@ -124,10 +134,13 @@ class _Samples:
         """As the client says."""
         return self._rate
 
-    async def blocks(self) -> AsyncIterator[np.ndarray]:
+    async def blocks(self) -> AsyncIterator[np.ndarray | Shown]:
         """Every message's, in the machine's own byte order."""
         rest = b""  # of a sample that was cut in two
         async for data in self._inbox.messages():
+            if isinstance(data, Shown):
+                yield data
+                continue
             data = rest + data
             whole = len(data) // self._dtype.itemsize * self._dtype.itemsize
             rest = data[whole:]
@@ -150,8 +163,8 @@ class _Container:
         """As the container says."""
         return int(await self._beside(self._decoder.rate()))
 
-    async def blocks(self) -> AsyncIterator[np.ndarray]:
-        """As they are decoded."""
+    async def blocks(self) -> AsyncIterator[np.ndarray | Shown]:
+        """As they are decoded; no pictures."""
         blocks = aiter(self._decoder.blocks())
         while (block := await self._beside(anext(blocks, None))) is not None:
             yield block
@@ -164,6 +177,7 @@ class _Container:
     async def _forward(self, inbox: Inbox) -> None:
         total = 0
         async for data in inbox.messages():
+            assert isinstance(data, bytes)  # such a stream has no pictures
             total += len(data)
             if total > self._most:
                 raise ProblemError(
@@ -192,7 +206,10 @@ async def _serve(
     """Until the client ends it, or something is wrong: both directions go on side by side."""
     engine = service_of(websocket).engine
     rate = await sound.rate()
-    session = LiveSession(engine, owner, asked.model, rate, asked.settings, asked.tasks, client_of(websocket))
+    client = client_of(websocket)
+    session = LiveSession(
+        engine, owner, asked.model, rate, asked.settings, asked.tasks, client, asked.pictures
+    )
     opened.callback(session.close)
     await _send(websocket, {"type": "ready", "rate": session.rate, "warning": session.warning})
     hearing = asyncio.create_task(_hear(sound, session))
@@ -208,19 +225,27 @@ async def _serve(
             task.cancel()
     if inbox.cut:
         raise Draining
-    await _send(websocket, {"type": "end", "seconds": round(session.seconds, 3)})
+    faults = {"faults": session.faults} if asked.pictures else {}
+    await _send(websocket, {"type": "end", "seconds": round(session.seconds, 3), **faults})
     await websocket.close(_DONE)
 
 
 async def _hear(sound: _Sound, session: LiveSession) -> None:
     async for block in sound.blocks():
-        await session.push(block)
+        if isinstance(block, Shown):
+            await session.show(*block)
+        else:
+            await session.push(block)
     await session.end()
 
 
 async def _tell(websocket: WebSocket, session: LiveSession) -> None:
     async for news in session.told():
-        await _send(websocket, segments_message(news))
+        if isinstance(news, Seen):
+            squares = {name: square and square._asdict() for name, square in news.squares.items()}
+            await _send(websocket, {"type": "faces", "seconds": round(news.seconds, 3), "squares": squares})
+        else:
+            await _send(websocket, segments_message(news))
 
 
 def segments_message(news: Sequence[LiveSegment]) -> dict[str, Any]:

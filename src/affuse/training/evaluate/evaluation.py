@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from affuse.errors import AffuseError
+from affuse.evaluation.human_ceiling import measure_model, measure_raters, rater_line
+from affuse.evaluation.intervals import MEASURES
 from affuse.evaluation.measurement import measure_predictions
+from affuse.evaluation.measures import ClassMeasure, Measure, measures_of
 from affuse.parts.registry import unknown
+from affuse.progress import Heard
 from affuse.training.evaluate.selection import open_selection, select_utterances
 from affuse.training.prediction import predict_table
+from affuse.training.raters import said_by_raters
 
 if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
@@ -41,6 +46,8 @@ class Evaluation:
         calibration: Task, n, confidence, acc, ece, nll.
         skipped: Clips that could not be used.
         partial: Clips that were used as far as they could be decoded.
+        raters: A line per task whose raters' votes the corpus keeps: their agreement, one rater against the others, and
+            the model on the same utterances; see ``human_ceiling.rater_line``.
     """
 
     corpus: Corpus
@@ -53,6 +60,7 @@ class Evaluation:
     calibration: pd.DataFrame
     skipped: list[Skipped]
     partial: list[Skipped]
+    raters: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def evaluate_model(
@@ -88,7 +96,9 @@ def evaluate_model(
     """
     recipe = _given(model.recipe, modalities)
     chosen = select_utterances(model, corpus, progress, split=split, role=role, run=run, labels=labels)
-    clips, plan = open_selection(model, recipe, chosen, cache, progress, device)
+    # how fast clips were encoded is nothing that results keep: they would differ from run to run
+    reporting = progress.unheard if isinstance(progress, Heard) else progress
+    clips, plan = open_selection(model, recipe, chosen, cache, reporting, device)
     table = predict_table(model, clips, "all", 0, model.recipe.training.batch_size, device)
     table["role"] = table["id"].map(chosen.roles)
     spaces = {task: space for task, space in model.label_spaces.items() if task not in chosen.unfit}
@@ -100,13 +110,38 @@ def evaluate_model(
         trained=chosen.trained,
         predictions=table,
         metrics=found.metrics,
-        notes=found.notes,
+        notes=[*found.notes, *_of_groups(found.groups)],
         recalls=found.recalls,
         groups=found.groups,
         calibration=found.calibration,
         skipped=plan.skipped,
         partial=plan.partial,
+        raters=_raters(chosen.corpus, recipe, table, measures_of(spaces, dimensions)),
     )
+
+
+def _of_groups(groups: pd.DataFrame) -> list[str]:
+    """Why lines of some groups have no interval; of a corpus of one speaker that is said already."""
+    parts = groups[groups["metric"].isin(list(MEASURES))] if len(groups) else groups
+    if not len(parts) or parts["speakers"].max() < 2 or (parts["speakers"] > 1).all():
+        return []
+    return ["A group of one speaker has no interval, nor has a gap to it."]
+
+
+def _raters(
+    corpus: Corpus, recipe: Recipe, table: pd.DataFrame, measures: Mapping[str, Measure]
+) -> pd.DataFrame:
+    spaces = {task: one.space for task, one in measures.items() if isinstance(one, ClassMeasure)}
+    said = said_by_raters(corpus, recipe, spaces)
+    speakers = corpus.table.set_index("id")["speaker"]
+    lines: list[dict[str, object]] = []
+    for task, measure in measures.items():
+        raters = measure_raters(said, measure, table, speakers)
+        if raters is not None:
+            lines.append(
+                {"task": task, **rater_line(raters, measure_model(raters, measure, [table], speakers))}
+            )
+    return pd.DataFrame(lines)
 
 
 def _given(recipe: Recipe, modalities: Sequence[str] | None) -> Recipe:

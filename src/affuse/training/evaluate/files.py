@@ -17,6 +17,7 @@ TABLES = {
     "recalls": "recalls.csv",
     "groups": "groups.csv",
     "calibration": "calibration.csv",
+    "raters": "raters.csv",
     "skipped": SKIPPED,
 }
 

@@ -69,7 +69,8 @@ def by_map(corpus: Corpus, chosen: NamedMap, spaces: Mapping[str, Sequence[str]]
         spaces: Task -> the model's classes.
 
     Raises:
-        AffuseError: A label that the corpus does not have, or one that the model does not have for it.
+        AffuseError: A label that the corpus does not have, one that the model does not have for it, or two spellings of
+            one label with different answers.
     """
     maps: dict[str, dict[str, str | None]] = {task: {} for task in spaces}
     theirs = {task: _labels_of(corpus, task) for task in spaces}
@@ -81,7 +82,12 @@ def by_map(corpus: Corpus, chosen: NamedMap, spaces: Mapping[str, Sequence[str]]
             known = list(dict.fromkeys(name for names in theirs.values() for name in names))
             raise AffuseError(f"{chosen.where}: {unknown(label, known, f'labels of {corpus.info.name}')}.")
         for task, name in _targets(other, list(found), spaces, f"{chosen.where}, {label}").items():
-            maps[task][found[task]] = name
+            said_of = maps[task].setdefault(found[task], name)
+            if said_of != name:
+                raise AffuseError(
+                    f"{chosen.where}, {label}: it means {found[task]} in {corpus.info.name}, which is to be "
+                    f"{said_of or 'left out'} already; keep one."
+                )
     if OTHERWISE in chosen.pairs:
         touched = [task for task in spaces if maps[task]] or list(spaces)[:1]
         where = f"{chosen.where}, {OTHERWISE}"

@@ -32,7 +32,7 @@ class Selection(NamedTuple):
     labelled: its rows with the labels that the model knows.
     ids: of the utterances to be measured.
     roles: id -> its part in the model's training (train, validation, test), or "all".
-    trained: whether some of them trained the model or chose its epoch.
+    trained: whether some of them had a part in making the model.
     unfit: tasks whose labels are not the model's, or that have none.
     """
 
@@ -54,6 +54,7 @@ def select_utterances(
     run: Path | None = None,
     labels: NamedMap | None = None,
     cure: str = "",
+    fit: bool = False,
 ) -> Selection:
     """Choose the labelled utterances that had no part in training the model, or those of one role.
 
@@ -66,6 +67,7 @@ def select_utterances(
         run: The model's folder, for models that do not keep what they have seen.
         labels: The corpus's labels -> the model's, before the vocabulary is asked.
         cure: What to do about labels that are not the model's; "": rename them.
+        fit: Something is fitted on them, in place of a measurement: what is said speaks of that.
 
     Raises:
         AffuseError: For labels that are not the model's, a role that no utterance has, and if nothing is left.
@@ -96,7 +98,7 @@ def select_utterances(
         )
     trained, roles = False, dict.fromkeys(ids, role or "all")
     if split is None:
-        chosen = choose_utterances(model, corpus, ids, role, run)
+        chosen = choose_utterances(model, corpus, ids, role, run, fit=fit)
         ids, trained, roles = chosen.ids, chosen.trained, roles | chosen.roles
         said += chosen.said
     for sentence in said:

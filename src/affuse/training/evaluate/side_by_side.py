@@ -47,7 +47,8 @@ def compare_trained(
     spaces: dict[str, dict[str, list[str]]] = {}
     said: list[str] = []
     for model, _ in models.values():
-        refuse_kinds("compared side by side", regression=model.dimensions, multilabel=model.label_sets)
+        refuse_kinds("compared side by side", multilabel=model.label_sets)
+    ranges: dict[str, dict[str, tuple[float, float]]] = {}
     for name, (model, folder) in models.items():
         heard = Heard(progress)
         found = evaluate_model(model, corpus, cache, heard, device, run=folder)
@@ -55,6 +56,9 @@ def compare_trained(
         tables[name] = found.predictions.copy()
         measured = set(found.metrics["task"])
         spaces[name] = {}
+        ranges[name] = {
+            task: (low, high) for task, (low, high) in model.dimensions.items() if task in measured
+        }
         for task, space in model.label_spaces.items():
             if task in measured:
                 names = {label: canonical(label, task) or label for label in space}
@@ -69,4 +73,4 @@ def compare_trained(
     people = corpus.table.set_index("id")
     if "speaker" not in people.columns:
         people = people.assign(speaker=None)
-    return side_by_side(tables, spaces, people), said
+    return side_by_side(tables, spaces, people, ranges), said

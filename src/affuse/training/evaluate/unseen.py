@@ -26,17 +26,24 @@ class Chosen(NamedTuple):
 
     @property
     def trained(self) -> bool:
-        """Whether some of them trained the model or chose its epoch."""
+        """Whether some of them had a part in making the model."""
         return any(self.roles.get(id) in ("train", "validation") for id in self.ids)
 
 
 def choose_utterances(
-    model: Model, corpus: Corpus, ids: Sequence[str], role: str | None = None, run: Path | None = None
+    model: Model,
+    corpus: Corpus,
+    ids: Sequence[str],
+    role: str | None = None,
+    run: Path | None = None,
+    *,
+    fit: bool = False,
 ) -> Chosen:
     """The utterances of one role in the model's training, of all, or (None) those that had no part in choosing it.
 
-    ``run``: the model or run folder, where a model does not know what it has seen (older folders). Raises AffuseError
-    where nothing is left, and for a role where nothing is known.
+    ``run``: the model or run folder, where a model does not know what it has seen (older folders). ``fit``: they are
+    not measured, but something is fitted on them. Raises AffuseError where nothing is left, and for a role where
+    nothing is known.
     """
     if role is not None and role not in ROLES:
         raise AffuseError(f"{argument('role')} takes {', '.join(ROLES[:-1])} or {ROLES[-1]}, not {role!r}.")
@@ -55,18 +62,22 @@ def choose_utterances(
     else:
         kept = [id for id in ids if roles.get(id) not in ("train", "validation")]
         if not kept:
+            cure = (
+                "what is fitted on them says nothing of other clips. Name another corpus."
+                if fit
+                else "numbers on them say nothing of other clips. Name another corpus, or give "
+                f"{argument('role', 'all')} to measure them all the same."
+            )
             raise AffuseError(
-                f"All {len(ids)} utterances of {corpus.info.name} were {_seen_as(roles, ids)}: numbers on them say "
-                f"nothing of other clips. Name another corpus, or give {argument('role', 'all')} to measure them all "
-                "the same."
+                f"All {len(ids)} utterances of {corpus.info.name} were {_seen_as(roles, ids)}: {cure}"
             )
     chosen = Chosen(kept, roles, [])
-    chosen.said.extend(_said(model, corpus, ids, chosen, known))
+    chosen.said.extend(_said(model, corpus, ids, chosen, known, fit))
     return chosen
 
 
 def _said(
-    model: Model, corpus: Corpus, ids: Sequence[str], chosen: Chosen, known: dict[str, Known]
+    model: Model, corpus: Corpus, ids: Sequence[str], chosen: Chosen, known: dict[str, Known], fit: bool
 ) -> list[str]:
     said = []
     left = [id for id in ids if id not in set(chosen.ids)]
@@ -74,9 +85,10 @@ def _said(
     if seen_ones:
         tested = sum(chosen.roles.get(id) == "test" for id in chosen.ids)
         of_test = f", {tested} of them its test part" if tested else ""
+        measured = f" {len(chosen.ids)} are measured{of_test}; {argument('role', 'all')} measures every one."
         said.append(
-            f"{len(seen_ones)} of {len(ids)} utterances were {_seen_as(chosen.roles, seen_ones)}: left out. "
-            f"{len(chosen.ids)} are measured{of_test}; {argument('role', 'all')} measures every one."
+            f"{len(seen_ones)} of {len(ids)} utterances were {_seen_as(chosen.roles, seen_ones)}: left out."
+            + ("" if fit else measured)
         )
     if chosen.trained:
         said.append(
@@ -98,18 +110,22 @@ def _said(
             more = f" and {len(heard) - 5} more" if len(heard) > 5 else ""
             said.append(
                 f"{count} of the {len(chosen.ids)} utterances are of speakers with names of speakers that the model "
-                f"was trained on ({', '.join(heard[:5])}{more}): if they are the same people, these numbers are better "
-                "than they should be."
+                f"was trained on ({', '.join(heard[:5])}{more}): if they are the same people, "
+                + (
+                    "what is fitted trusts the model too much."
+                    if fit
+                    else "these numbers are better than they should be."
+                )
             )
     return said
 
 
 def _seen_as(roles: dict[str, str], ids: Sequence[str]) -> str:
-    """'seen in training (100 to learn from, 20 to choose the epoch)'."""
+    """'seen in training (100 to learn from, 20 to validate on)'."""
     counts = {role: sum(roles.get(id) == role for id in ids) for role in ("train", "validation")}
     told = [
         f"{count} to {purpose}"
-        for count, purpose in zip(counts.values(), ("learn from", "choose the epoch"), strict=True)
+        for count, purpose in zip(counts.values(), ("learn from", "validate on"), strict=True)
         if count
     ]
     return f"seen in training ({', '.join(told)})"

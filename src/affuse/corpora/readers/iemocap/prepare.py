@@ -120,6 +120,7 @@ def prepare(
         notes=notes,
         # the ceilings are those of turns whose consensus is one of the classes
         ceilings=stamp["ceilings"].get(protocol.classes, {}) if stamp and ties == "drop" else {},
+        rating_ceilings=stamp.get("rating_ceilings", {}) if stamp and keep_unlabelled else {},
     )
     kept = set(table["id"])
     said = annotation_table(row for row in reading.annotations if row["id"] in kept)

@@ -60,8 +60,14 @@ def relabel_votes(corpus: Corpus, rule: LabelProtocol) -> Corpus:
     same = spaces == corpus.info.label_spaces and _labels(table) == _labels(corpus.table)
     ceilings = corpus.info.ceilings if same else {}
     votes = corpus.info.vote_labels | {"emotion": dict[str, str | None](rule.codes)}
-    info = corpus.info.model_copy(update={"label_spaces": spaces, "vote_labels": votes, "ceilings": ceilings})
-    return corpus.altered(table, info)
+    changes = {
+        "label_spaces": spaces,
+        "vote_labels": votes,
+        "ceilings": ceilings,
+        # ratings do not depend on the rule, but all turns must be there
+        "rating_ceilings": corpus.info.rating_ceilings if rule.keep_unlabelled else {},
+    }
+    return corpus.altered(table, corpus.info.model_copy(update=changes))
 
 
 def _labels(table: pd.DataFrame) -> dict[str, str]:

@@ -34,8 +34,9 @@ export function setUpAbout(models) {
 /** @param {any} model @returns {Node[]} */
 function parts(model) {
   const tasks = Object.entries(model.tasks).map(([task, classes]) => make("li", {}, make("strong", {}, `${task}: `), /** @type {string[]} */ (classes).join(", ")));
+  const ratings = Object.entries(model.ranges).map(([task, [low, high]]) => make("li", {}, make("strong", {}, `${task}: `), `a number from ${low} to ${high}`));
   const found = [
-    make("h2", {}, "What it tells"), make("p", {}, model.description), make("ul", {}, ...tasks),
+    make("h2", {}, "What it tells"), make("p", {}, model.description), make("ul", {}, ...tasks, ...ratings),
     make("h2", {}, "Licences"), licences(model.licences.parts), make("p", { class: "verdict" }, model.licences.verdict),
   ];
   if (model.trained_on.length) found.push(make("h2", {}, "Trained on"), make("ul", {}, ...model.trained_on.map((/** @type {any} */ one) => make("li", {}, one.licence ? `${one.title} (${one.licence})` : one.title))));

@@ -1,6 +1,9 @@
 /** The form beside the clip: models, words, classes and the rest, as the service's fields. */
 
 import { fill, find, make } from "./dom.js";
+import { tasksOf } from "./looks.js";
+
+const NUMBERS = ["unsure", "window", "channel", "track"];
 
 export class Asking {
   /** @param {any[]} models as /v1/models lists them */
@@ -11,7 +14,7 @@ export class Asking {
     fill(find("second"), make("option", { value: "" }, "no other"), ...options());
     find("second-field").hidden = models.length < 2;
     find("model").addEventListener("change", () => this.show());
-    find("second").addEventListener("change", () => this.showGender());
+    find("second").addEventListener("change", () => this.showWhatAnyReads());
     this.show();
   }
 
@@ -29,12 +32,15 @@ export class Asking {
   show() {
     const model = this.model;
     find("asr-field").hidden = !model.recogniser;
-    this.showGender();
+    this.showWhatAnyReads();
     find("model-told").textContent = `Reads ${Object.keys(model.modalities).join(", ")}. ${model.warning || ""}`.trim();
     find("window").placeholder = `${model.window}`;
+    const classes = classesOf(model);
+    find("classes-field").hidden = find("unsure-field").hidden = !classes.length;
+    find("values-field").hidden = !classes.length || !Object.keys(model.ranges).length;
     fill(
       find("classes"),
-      ...model.tasks[mainTask(model)].map((/** @type {string} */ name) =>
+      ...classes.map((/** @type {string} */ name) =>
         make("label", { class: "check" }, make("input", { type: "checkbox", value: name, checked: true }), name)),
     );
   }
@@ -44,14 +50,16 @@ export class Asking {
     return [...find("classes").querySelectorAll("input")];
   }
 
-  showGender() {
+  /** What one of the models that are asked knows. */
+  showWhatAnyReads() {
     find("gender-field").hidden = !this.asked.some(one => "gender" in one.tasks);
+    find("face-field").hidden = !this.asked.some(sees);
   }
 
   /** What is wrong with it, or "". @returns {string} */
   get fault() {
-    for (const name of ["unsure", "window"]) if (!find(name).validity.valid) return `"${find(name).labels[0].textContent.trim()}" takes a number within its bounds.`;
-    if (this.boxes.filter(box => box.checked).length < 2) return "Leave at least two classes: among one there is nothing to tell.";
+    for (const name of NUMBERS) if (!find(name).validity.valid) return `"${find(name).labels[0].textContent.trim()}" takes a number within its bounds.`;
+    if (this.boxes.length && this.boxes.filter(box => box.checked).length < 2) return "Leave at least two classes: among one there is nothing to tell.";
     return "";
   }
 
@@ -59,15 +67,19 @@ export class Asking {
   form(clip, model) {
     const form = new FormData();
     form.set("model", model.name);
-    const told = Object.keys(model.tasks).filter(task => task !== "gender" || find("gender").checked);
-    form.set("tasks", (told.length ? told : Object.keys(model.tasks)).join(","));
+    const tasks = tasksOf(model.tasks, model.ranges);
+    const told = tasks.filter(task => task !== "gender" || find("gender").checked);
+    form.set("tasks", (told.length ? told : tasks).join(","));
+    if (find("values").checked && Object.keys(model.ranges).length) form.set("values", "true");
     const text = find("text").value.trim();
     if (text) form.set("text", text);
     else if (model.recogniser) form.set("asr", String(find("asr").checked));
     if (!find("vad").checked) form.set("vad", "false");
-    for (const field of ["unsure", "window"]) if (find(field).value) form.set(field, find(field).value);
+    for (const field of NUMBERS)
+      if (find(field).value && (field !== "unsure" || Object.keys(model.tasks).length)) form.set(field, find(field).value);
+    if (sees(model) && find("face").value) form.set("face", find("face").value);
     const unwanted = this.boxes.filter(box => !box.checked).map(box => box.value);
-    const classes = model.tasks[mainTask(model)];
+    const classes = classesOf(model);
     // the other model may know other classes: of its own, those that were not taken out
     if (classes.some((/** @type {string} */ one) => unwanted.includes(one)))
       form.set("classes", classes.filter((/** @type {string} */ one) => !unwanted.includes(one)).join(","));
@@ -76,8 +88,13 @@ export class Asking {
   }
 }
 
-/** The task whose classes can be chosen. @param {any} model @returns {string} */
-function mainTask(model) {
+/** Whether a model reads faces. @param {any} model @returns {boolean} */
+function sees(model) {
+  return Object.values(model.modalities).includes("video");
+}
+
+/** Those that can be chosen: of the first task but gender; none of a model that tells ratings alone. @param {any} model @returns {string[]} */
+function classesOf(model) {
   const tasks = Object.keys(model.tasks);
-  return /** @type {string} */ (tasks.find(name => name !== "gender") || tasks[0]);
+  return model.tasks[tasks.find(name => name !== "gender") || tasks[0]] || [];
 }

@@ -1,9 +1,10 @@
-/** What happens over time, on one axis: the waveform, and for each task its segments and the probabilities of its classes. */
+/** What happens over time, on one axis: the waveform, for each task its segments and the probabilities of its classes, ratings. */
 
 import { curves } from "./curves.js";
 import { clock, draw, fill, make } from "./dom.js";
-import { colourOf, say } from "./looks.js";
+import { colourOf, number, say, sayValue } from "./looks.js";
 import { rove } from "./roving.js";
+import { Values } from "./values.js";
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600]; // seconds between two ticks
 const APART = 72; // CSS pixels that a tick and its time take
@@ -11,10 +12,10 @@ const FINEST = 5; // seconds that the picture shows at the strongest zoom
 
 export class Lane {
   /**
-   * @param {any} timeline @param {string[]} tasks
+   * @param {any} timeline @param {string[]} tasks those with classes @param {string[]} ratings
    * @param {{play: (start: number, end: number | null) => void, seek: (seconds: number) => void}} player
    */
-  constructor(timeline, tasks, player) {
+  constructor(timeline, tasks, ratings, player) {
     this.timeline = timeline;
     this.tasks = tasks;
     this.player = player;
@@ -29,10 +30,16 @@ export class Lane {
       seekable.push(rows);
       this.lane.append(this.bands(task), rows);
     }
+    this.values = timeline.segments.length ? ratings.map(task => new Values(timeline, task)) : [];
+    if (this.values.length && !tasks.length) this.lane.append(this.stretches(ratings[0]));
+    for (const { element } of this.values) {
+      seekable.push(element);
+      this.lane.append(element);
+    }
     this.lane.append(this.axis, this.head);
     for (const part of [...seekable, this.axis])
       part.addEventListener("click", (/** @type {MouseEvent} */ event) => this.player.seek(this.secondsAt(event.clientX)));
-    this.view = make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Waveform, segments and probabilities over time" }, this.lane);
+    this.view = make("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Waveform, segments, probabilities and ratings over time" }, this.lane);
     new ResizeObserver(() => this.ticks()).observe(this.lane);
   }
 
@@ -41,7 +48,11 @@ export class Lane {
     const { seconds, segments } = this.timeline;
     const found = [make("h3", {}, "Over time"), this.view];
     if (seconds > 2 * FINEST) found.push(this.zoom());
-    if (segments.length) found.push(make("p", { class: "soft" }, "Choose a segment to hear it; hatched ones are unsure. Each row is a class, as high as its probability; the line in it is one half."));
+    const said = [
+      this.tasks.length ? "Choose a segment to hear it; hatched ones are unsure. Each row is a class, as high as its probability; the line in it is one half." : "Choose a stretch of speech to hear it.",
+      this.values.length ? this.aboutValues() : "",
+    ];
+    if (segments.length) found.push(make("p", { class: "soft" }, said.filter(Boolean).join(" ")));
     return found;
   }
 
@@ -53,6 +64,7 @@ export class Lane {
     const at = segments.findIndex((/** @type {any} */ one) => one.start <= seconds && seconds < one.end);
     if (at !== this.at) for (const strip of this.strips) strip.forEach((button, i) => button.classList.toggle("playing", i === at));
     this.at = at;
+    for (const one of this.values) one.follow(seconds);
     const { view } = this;
     const x = share * this.lane.clientWidth;
     if (playing && (x < view.scrollLeft || x > view.scrollLeft + view.clientWidth)) view.scrollLeft = x - 0.1 * view.clientWidth;
@@ -65,23 +77,47 @@ export class Lane {
     return this.timeline.start + this.timeline.seconds * Math.max(0, Math.min(1, (x - box.left) / box.width));
   }
 
-  /** Segments as buttons on the time axis. @param {string} task */
+  /** How curves of ratings are read. */
+  aboutValues() {
+    const { coverage } = this.timeline;
+    const shares = [...new Set(this.values.map(one => coverage[one.task]).filter(share => share !== null))];
+    const bands = shares.length ? ` The pale band is as wide as ${shares.map(share => Math.round(100 * share)).join(" or ")} % of the errors on whole utterances of the model’s validation.` : "";
+    return `A curve is a rating on its whole scale; the pointer tells its number.${bands}`;
+  }
+
+  /** Segments of a task with classes. @param {string} task */
   bands(task) {
+    const { labels } = this.timeline;
+    return this.strip(`Segments: ${task}`, (/** @type {any} */ { [task]: answer }) => ({
+      text: answer.label, told: say(answer), unsure: answer.unsure, colour: colourOf(answer.label, labels[task]),
+    }));
+  }
+
+  /** Segments where there are no classes. @param {string} task whose rating names them */
+  stretches(task) {
+    return this.strip("Stretches of speech", (/** @type {any} */ one) => {
+      const range = this.timeline.ranges[task];
+      return { text: number(one[task].mean, range), told: sayValue(task, one[task], range), unsure: false, colour: "#c3cad1" };
+    });
+  }
+
+  /** Segments as buttons on the time axis. @param {string} name @param {(segment: any) => {text: string, told: string, unsure: boolean, colour: string}} look */
+  strip(name, look) {
     const { timeline } = this;
     const buttons = timeline.segments.map((/** @type {any} */ one) => {
-      const answer = one[task];
-      const told = `${say(answer)}, ${clock(one.start)} to ${clock(one.end)}`;
+      const { text, told, unsure, colour } = look(one);
+      const whole = `${told}, ${clock(one.start)} to ${clock(one.end)}`;
       const button = make("button", {
-        type: "button", class: answer.unsure ? "unsure" : null, title: told, "aria-label": `${told}: play`,
+        type: "button", class: unsure ? "unsure" : null, title: whole, "aria-label": `${whole}: play`,
         onclick: () => this.player.play(one.start, one.end),
-      }, make("span", {}, answer.label));
+      }, make("span", {}, text));
       button.style.left = `${100 * (one.start - timeline.start) / timeline.seconds}%`;
       button.style.width = `${100 * (one.end - one.start) / timeline.seconds}%`;
-      button.style.backgroundColor = colourOf(answer.label, timeline.labels[task]);
+      button.style.backgroundColor = colour;
       return button;
     });
     this.strips.push(buttons);
-    const strip = make("div", { class: "bands", role: "toolbar", "aria-label": `Segments: ${task}` }, ...buttons);
+    const strip = make("div", { class: "bands", role: "toolbar", "aria-label": name }, ...buttons);
     rove(strip, buttons);
     return strip;
   }
@@ -115,7 +151,7 @@ export class Lane {
   }
 }
 
-/** Every value is the loudest sample of a stretch, drawn at its middle; behind it the segments' colours. @param {any} timeline @param {string} task */
+/** Every value is the loudest sample of a stretch, drawn at its middle; behind it the segments' colours. @param {any} timeline @param {string | undefined} task */
 function wave({ peaks, start, seconds, segments, labels }, task) {
   const values = /** @type {number[]} */ (peaks.values);
   const most = Math.max(0.05, ...values);
@@ -124,7 +160,7 @@ function wave({ peaks, start, seconds, segments, labels }, task) {
     const heights = values.map(value => (50 + (sign * 48 * value) / most).toFixed(1));
     return [`0 ${heights[0]}`, ...heights.map((y, i) => `${i + 0.5} ${y}`), `${width} ${heights[heights.length - 1]}`];
   };
-  const tints = segments.map((/** @type {any} */ one) => {
+  const tints = (task ? segments : []).map((/** @type {any} */ one) => {
     const tint = draw("rect", { x: ((one.start - start) / seconds) * width, width: ((one.end - one.start) / seconds) * width, height: 100 });
     tint.style.fill = colourOf(one[task].label, labels[task]);
     return tint;

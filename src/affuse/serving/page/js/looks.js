@@ -18,6 +18,27 @@ export function say(answer) {
   return `${answer.label} ${percent(answer.confidence)}${answer.unsure ? " (unsure)" : ""}`;
 }
 
+/** "valence 3.4" @param {string} task @param {any} value of a rating @param {number[]} range */
+export function sayValue(task, value, range) {
+  return `${task} ${number(value.mean, range)}`;
+}
+
+/** " (2.7 to 4.1)", or "" of a model without a band @param {any} value @param {number[]} range */
+export function band(value, range) {
+  return value.low === null ? "" : ` (${number(value.low, range)} to ${number(value.high, range)})`;
+}
+
+/** To a fortieth of the scale or less. @param {number} rating @param {number[]} range */
+export function number(rating, [low, high]) {
+  const digits = Math.max(0, Math.ceil(Math.log10(40 / (high - low))));
+  return (Math.round(rating * 10 ** digits) / 10 ** digits || 0).toFixed(digits); // and no minus before a zero
+}
+
+/** All that a model or timeline tells: tasks with classes, then ratings. @param {any} classes @param {any} [ranges] */
+export function tasksOf(classes, ranges = {}) {
+  return [...Object.keys(classes), ...Object.keys(ranges)];
+}
+
 /** @param {number} share */
 export function percent(share) {
   return `${Math.round(100 * share)} %`;

@@ -70,10 +70,10 @@ export function levelOf(block) {
   return Math.min(1, Math.sqrt(peak));
 }
 
-/** Why a device was not opened, in a sentence. @param {any} error @param {string} device */
-export function deviceProblem(error, device) {
+/** Why a device was not opened, in a sentence. @param {any} error @param {string} device @param {string} [instead] */
+export function deviceProblem(error, device, instead = "choose a file") {
   if (!navigator.mediaDevices) return `The browser gives pages the ${device} over https or on this machine alone.`;
-  if (error.name === "NotAllowedError") return `The browser was not allowed to use the ${device}; allow it in its settings for this page.`;
-  if (error.name === "NotFoundError") return `The browser has found no ${device}; connect one, or choose a file.`;
+  if (error.name === "NotAllowedError") return `The browser was not allowed to use the ${device}; allow it in its settings for this page, or ${instead}.`;
+  if (error.name === "NotFoundError") return `The browser has found no ${device}; connect one, or ${instead}.`;
   return `The ${device} cannot be opened (${error.message || error.name}).`;
 }
