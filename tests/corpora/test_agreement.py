@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from affuse.corpora.annotations import annotation_table
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.corpus_files import ANNOTATIONS
+from affuse.corpora.generated.annotators import _RATINGS, NAMES, evaluate
+from affuse.corpora.generated.script import plan_release
 from affuse.corpora.validation import validate
-from affuse.evaluation.raters import krippendorff_alpha
+from affuse.evaluation.raters import krippendorff_alpha, leave_one_rater_out, rating_ceiling
 from command import affuse
 
 FRAME = pd.DataFrame(
@@ -85,3 +88,33 @@ def test_prepare_and_validate_print_alpha(
     result = affuse(capsys, monkeypatch, "validate", tmp_path / "c")
     assert result.code == 2
     assert "annotations.parquet cannot be read" in result.out
+
+
+def test_the_generated_raters_agree_as_often_as_they_were_made_to() -> None:
+    """Of a consensus on m: (m, m, m) in half, (m, m, f) in 0.3, (m), (m, f), (s) in 0.2; without one nobody agrees.
+
+    A rating is a rounded normal around what its turn's label has, twice; so the CCC of two raters is the part of the
+    variance that labels make.
+    """
+    said = [one for dialog in plan_release(5, 4, 2000, seed=3) for one in evaluate(dialog, 0)]
+    votes = np.zeros((2000, len(NAMES)))
+    counts = np.zeros((2000, 5))
+    for i, one in enumerate(said):
+        for vote in one.votes:
+            if vote.annotator[0] == "E":
+                votes[i, [list(NAMES).index(label) for label in vote.labels]] += 1
+        for rating in one.ratings:
+            if rating.annotator[0] == "E":
+                counts[i, rating.valence - 1] += 1
+    agreed = np.mean([one.turn.label != "xxx" for one in said])
+    expected = agreed * (0.5 * 1 + 0.3 * (1 / 2 + 1 / 2) / 3 + 0.2 * (1 / 3 + 1 / 3) / 4)
+    assert np.trace(leave_one_rater_out(votes), axis1=1, axis2=2).mean() == pytest.approx(expected, abs=0.025)
+    values = np.arange(1.0, 6.0)
+    edges = np.array([-np.inf, 1.5, 2.5, 3.5, 4.5, np.inf])
+    means, variances = [], []
+    for one in said:
+        p = np.diff(norm.cdf(edges, _RATINGS[one.turn.meant][0], 0.6))
+        means.append(p @ values)
+        variances.append(p @ values**2 - means[-1] ** 2)
+    share = np.var(means) / (np.var(means) + np.mean(variances))
+    assert rating_ceiling(counts, values, ["s"] * 2000).value == pytest.approx(share, abs=0.025)

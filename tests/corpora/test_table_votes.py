@@ -57,6 +57,7 @@ def test_without_labels_most_raters_decide() -> None:
     assert corpus.table["emotion"].fillna("").tolist() == ["", "joy", "joy", ""]
     assert set(corpus.table["label_source"].dropna()) == {"votes"}
     assert corpus.info.label_spaces["emotion"] == ["anger", "joy", "other stuff"]
+    assert not any("No column was found for emotion" in remark for remark in corpus.remarks)
     assert any("2 rows without a majority: blank" in remark for remark in corpus.remarks)
     merged = Corpus.from_frame(frame, labels={"emotion": {"other stuff": "anger", "jo": "joy"}})
     assert merged.table["emotion"].fillna("").tolist() == ["anger", "joy", "joy", ""]

@@ -43,6 +43,22 @@ def has(**columns: list[str]):
     return check
 
 
+@situation("table-votes")
+def _votes(place: Place) -> Command:
+    content = "text,votes_anger,votes_joy\nyes,,3\nno,2,1\nwell,1,1\n"
+    return prepare(place, content, check=has(emotion=["joy", "anger", ""]))
+
+
+@situation("table-no-votes")
+def _half_a_vote(place: Place) -> Command:
+    return prepare(place, "text,votes_anger,votes_joy\nyes,0,3\nno,2,1.5\n")
+
+
+@situation("table-nobody-voted")
+def _nobody(place: Place) -> Command:
+    return prepare(place, "text,votes_anger,votes_joy\nyes,0,0\nno,0,0\n")
+
+
 @situation("table-two-names-for-a-column")
 def _twice(place: Place) -> Command:
     return prepare(place, "audio,emotion,emotion\na.wav,anger,anger\n")

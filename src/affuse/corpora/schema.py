@@ -44,6 +44,7 @@ COLUMNS = (
 FEATURE_PREFIX = (
     "features_"  # features_<name>: "array.npy", "array.npy#ROW", "arrays.npz#KEY" or "arrays.npz#KEY#ROW"
 )
+VOTES_PREFIX = "votes_"  # of a user's table: votes_<label>, how many raters gave the label
 PATH_COLUMNS = ("audio", "video")  # kept as they are written: a file system knows no other form of a name
 GENDERS = ("female", "male")
 SIDES = ("left", "right")

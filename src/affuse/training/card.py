@@ -7,8 +7,8 @@ import pandas as pd
 from affuse.evaluation.dimensions import has_rating
 from affuse.evaluation.groups import group_gap
 from affuse.evaluation.intervals import Interval, speaker_confusions, speaker_interval, speakers_in_words
-from affuse.evaluation.label_sets import LABEL_SET_METRICS, f1_interval, has_set, measure_label_sets
-from affuse.evaluation.measures import ClassMeasure, Measure, RatingMeasure
+from affuse.evaluation.label_sets import LABEL_SET_METRICS, has_set, measure_label_sets
+from affuse.evaluation.measures import ClassMeasure, Measure, RatingMeasure, SetMeasure
 from affuse.evaluation.predictions import measure_table, measure_votes
 from affuse.models.card import METRICS
 from affuse.models.card_facts import CardFacts, Gap, RatingResult, SetResult, TaskResult
@@ -58,10 +58,7 @@ def card_facts(experiment: Experiment, fold: int, test: pd.DataFrame, training: 
         },
         sets={
             task: SetResult(
-                {
-                    LABEL_SET_METRICS[name]: f1_interval(test, task, labels, speaker_of, name)
-                    for name in ("macro_f1", "micro_f1")
-                },
+                _set_intervals(SetMeasure(task, labels), test, speaker_of),
                 several.map,
                 several.f1,
             )
@@ -69,6 +66,11 @@ def card_facts(experiment: Experiment, fold: int, test: pd.DataFrame, training: 
             if has_set(test, task).any() and (several := measure_label_sets(test, task, labels))
         },
     )
+
+
+def _set_intervals(measure: SetMeasure, test: pd.DataFrame, speaker_of: pd.Series) -> dict[str, Interval]:
+    sums = measure.speaker_sums([test], speaker_of)
+    return {LABEL_SET_METRICS[name]: measure.interval(sums, name) for name in ("macro_f1", "micro_f1")}
 
 
 def _intervals(experiment: Experiment, test: pd.DataFrame, task: str) -> dict[str, Interval]:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 import pandas as pd
 
-from affuse.corpora.schema import COLUMNS, FEATURE_PREFIX, NUMBER_COLUMNS, PATH_COLUMNS
+from affuse.corpora.schema import COLUMNS, FEATURE_PREFIX, NUMBER_COLUMNS, PATH_COLUMNS, VOTES_PREFIX
 from affuse.errors import AffuseError, argument
 from affuse.names import alike, listed
 from affuse.parts.registry import unknown
@@ -145,12 +145,14 @@ def _fits(ours: str, cells: pd.Series, same: bool) -> bool:
 
 def _missed(table: pd.DataFrame, absent: Iterable[str]) -> list[str]:
     """A sentence where labels or speakers were not found, though a column under another name may hold them."""
-    missing = [ours for ours in ("emotion", "speaker") if ours not in {*table.columns, *absent}]
+    voted = any(name.startswith(VOTES_PREFIX) for name in table.columns)  # votes label what is not labelled
+    wanted = ("speaker",) if voted else ("emotion", "speaker")
+    missing = [ours for ours in wanted if ours not in {*table.columns, *absent}]
     others = [
         str(name)
         for name in table.columns
         if name not in COLUMNS
-        and not name.startswith(FEATURE_PREFIX)
+        and not name.startswith((FEATURE_PREFIX, VOTES_PREFIX))
         and not get_close_matches(
             str(name).lower(), COLUMNS, n=1, cutoff=_NEARLY
         )  # said by a sentence of its own

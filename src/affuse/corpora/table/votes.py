@@ -8,13 +8,12 @@ import pandas as pd
 
 from affuse.corpora.annotations import annotation_table
 from affuse.corpora.labels import map_labels
+from affuse.corpora.schema import VOTES_PREFIX as PREFIX
 from affuse.corpora.table.options import TableOptions
 from affuse.corpora.vocabulary import canonical_names
 from affuse.errors import AffuseError
 from affuse.names import counted, listed, quote
 from affuse.tables import NumberedTable
-
-PREFIX = "votes_"
 
 
 @dataclass(frozen=True)
