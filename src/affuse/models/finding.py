@@ -57,8 +57,8 @@ def find_folder(source: str | Path) -> Path:
         )
     if (folder / "config.json").is_file():
         raise AffuseError(
-            f"{folder} is a checkpoint of transformers; where it classifies, 'affuse adopt {folder} --out MODEL' makes a "
-            "model of it."
+            f"{folder} is a checkpoint of transformers; where it classifies, 'affuse adopt {folder} --out MODEL' makes "
+            "a model of it."
         )
     raise AffuseError(f"{folder} is not a model folder: it has no {INDEX}; 'affuse train' writes one.")
 
