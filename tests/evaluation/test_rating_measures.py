@@ -72,6 +72,10 @@ def test_answers_that_are_all_alike_have_no_correlation_and_a_ccc_of_0() -> None
     sums = VALENCE.speaker_sums([table.assign(v_predicted=0.7)], speakers).sum(axis=0)
     assert float(RATING_MEASURES["ccc"](sums)[0]) == 0
     assert math.isnan(float(RATING_MEASURES["pearson"](sums)[0]))
+    for one in (table.assign(v_predicted=0.7), table.assign(v=0.7)):
+        found = VALENCE.interval(VALENCE.speaker_sums([one], speakers), "ccc")
+        assert found.value == 0
+        assert np.isnan(found[1:]).all()  # 0 to 0 would be a certainty that nobody has
     alike = VALENCE.speaker_sums([table.assign(v=0.1, v_predicted=0.1)], speakers).sum(axis=0)
     assert math.isnan(float(RATING_MEASURES["ccc"](alike)[0]))
     assert float(RATING_MEASURES["rmse"](alike)[0]) == 0

@@ -180,6 +180,30 @@ def _one_class(place: Place) -> Command:
     return measure(place)
 
 
+def _rated(place: Place, ratings: list[float | None]) -> Command:
+    save_model(rated_model({"valence": VALENCE}), place.folder / "rated")
+    corpus = corpus_of(place, *(["anger", "neutral"] * len(ratings))[: len(ratings)])
+    Corpus(corpus.table.assign(valence=ratings), corpus.info).save(place.folder / "corpus")
+
+    def check(place: Place) -> None:
+        found = pd.read_csv(place.out / "metrics.csv").set_index("metric")
+        assert found["n"].unique().tolist() == [sum(one is not None for one in ratings)]
+        assert found["value"][["rmse", "mae"]].notna().all()
+        assert found[["low", "high"]].loc["ccc"].isna().all()
+
+    return Command(measure(place, Path("rated")).words, check)
+
+
+@situation("evaluate-one-rating")
+def _one_rating(place: Place) -> Command:
+    return _rated(place, [3.0, 3.0, 3.0])
+
+
+@situation("evaluate-a-single-rating")
+def _single_rating(place: Place) -> Command:
+    return _rated(place, [None, 4.0, None])
+
+
 @situation("evaluate-training-clips")
 def _training_clips(place: Place) -> Command:
     corpus = corpus_of(place, "anger", "neutral", "anger", "neutral")

@@ -147,8 +147,8 @@ def rating_interval(sums: np.ndarray, metric: str, level: float = LEVEL) -> Inte
         level: 0 to 1.
 
     Returns:
-        NaN for both ends where there are fewer than two speakers, or the metric is not known or at the end of its
-        scale, with all speakers or without one of them.
+        NaN for both ends where there are fewer than two speakers, where no speaker makes a difference, or where the
+        metric is not known or at the end of its scale, with all speakers or without one of them.
 
     Examples:
         >>> ann, bob, cem = [2, 0, 0, 2, 2, 1.6, 0.8], [2, 0, 0, 2, 2, 1.2, 1.6], [2, 0, 0, 2, 2, 1.8, 0.4]
@@ -169,6 +169,8 @@ def rating_interval(sums: np.ndarray, metric: str, level: float = LEVEL) -> Inte
     if not np.isfinite(left_out).all():
         return nothing
     error = float(np.sqrt((k - 1) / k * np.square(left_out - left_out.mean()).sum()))
+    if not error:  # ratings or answers that are all alike have a CCC of 0 without any speaker, too
+        return nothing
     said = sums[..., 0].sum(axis=1)
     df = max(1.0, float(said.sum() ** 2 / (said**2).sum()) - 1)
     half, middle = float(stdtrit(df, (1 + level) / 2)) * error, float(there(value))

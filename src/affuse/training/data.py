@@ -201,6 +201,12 @@ class Batch(NamedTuple):
     codes: dict[str, Tensor]
 
 
+def _in_order(targets: Mapping[str, Any], ids: Sequence[str]) -> Tensor:
+    """Targets of the utterances; of none of them, too, a tensor of the kind that others have."""
+    there = [targets[id] for id in ids] or [next(iter(targets.values()), BLANK)]
+    return torch.as_tensor(np.array(there))[: len(ids)]
+
+
 class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
     """The utterances of one role. Items are (index, modality -> tensor or None)."""
 
@@ -214,15 +220,9 @@ class Clips(Dataset[tuple[int, dict[str, Tensor | None]]]):
         self.ids = list(ids)
         self.sources = dict(sources)
         # ratings are kept in double precision, so that tables have them as the corpus does; batches are in single
-        self.labels = {
-            task: torch.as_tensor(np.array([of[id] for id in self.ids])) for task, of in targets.items()
-        }
-
+        self.labels = {task: _in_order(of, self.ids) for task, of in targets.items()}
         # what is learnt in place of labels; they remain what answers are measured by
-        self.shares = {
-            task: torch.as_tensor(np.array([of[id] for id in self.ids]))
-            for task, of in (shares or {}).items()
-        }
+        self.shares = {task: _in_order(of, self.ids) for task, of in (shares or {}).items()}
 
     def __len__(self) -> int:
         return len(self.ids)
