@@ -43,7 +43,8 @@ def measured(run: Run, corpus: Corpus) -> pd.DataFrame:
     known = shares(votes(corpus, TASK, classes, run.recipe.tasks[TASK].merge))
     columns = [f"{TASK}_p_{label}" for label in classes]
     validation = table[table["role"] == "validation"]
-    temperature = fit_confidence(validation, TASK, classes, people.dropna().to_dict()).temperature
+    speaker_of = {str(id): name for id, name in people.dropna().items()}
+    temperature = fit_confidence(validation, TASK, classes, speaker_of).temperature
     test = table[(table["role"] == "test") & (table[TASK] != "")]
     wanted = known.reindex(test["id"]).to_numpy(float)
     test, wanted = test[~np.isnan(wanted).any(axis=1)], wanted[~np.isnan(wanted).any(axis=1)]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import t
+from scipy.stats import norm, t
 from sklearn.metrics import f1_score
 
+from affuse.evaluation.intervals import Answers, Interval
 from affuse.evaluation.label_sets import (
     SetAnswers,
-    f1_interval,
     fit_thresholds,
     joined,
     measure_label_sets,
@@ -20,6 +21,8 @@ from affuse.evaluation.label_sets import (
     parted,
     told,
 )
+from affuse.evaluation.measures import kind_of, measure_of
+from affuse.evaluation.set_measure import SetMeasure, chance_of
 
 LABELS = ["anger", "fear", "joy"]
 
@@ -131,6 +134,11 @@ def simulate(random: np.random.Generator, speakers: int, each: int) -> tuple[pd.
     )
 
 
+def interval(table: pd.DataFrame, speakers: pd.Series, metric: str) -> Interval:
+    measure = SetMeasure("t", LABELS[:2])
+    return measure.interval(measure.speaker_sums([table], speakers), metric)
+
+
 def test_the_interval_holds_the_true_value_nearly_as_often_as_it_says() -> None:
     random = np.random.default_rng(1)
     right = float(np.clip(0.8 + random.normal(0, 0.12, 1_000_000), 0, 1).mean())
@@ -138,9 +146,9 @@ def test_the_interval_holds_the_true_value_nearly_as_often_as_it_says() -> None:
     held, without = 0, 0
     for _ in range(100):
         table, speakers = simulate(random, 12, 20)
-        low, high = f1_interval(table, "t", LABELS[:2], speakers, "macro_f1")[1:]
+        low, high = interval(table, speakers, "macro_f1")[1:]
         held += low <= truth <= high
-        low, high = f1_interval(table, "t", LABELS[:2], pd.Series(dtype=object), "macro_f1")[1:]
+        low, high = interval(table, pd.Series(dtype=object), "macro_f1")[1:]
         without += low <= truth <= high
     assert 0.90 <= held / 100 <= 1
     assert without < held  # as if utterances of one speaker were independent
@@ -163,7 +171,7 @@ def test_the_interval_is_the_jackknife_of_speakers_on_the_logit_scale(average: s
     ]
     middle = sum(left_out) / 4
     error = math.sqrt(3 / 4 * sum((one - middle) ** 2 for one in left_out))
-    value, low, high = f1_interval(table, "t", LABELS[:2], speakers, f"{average}_f1")
+    value, low, high = interval(table, speakers, f"{average}_f1")
     assert value == pytest.approx(f1(table))
     assert math.log(low / (1 - low)) == pytest.approx(math.log(value / (1 - value)) - t.ppf(0.975, 3) * error)
     assert math.log(high / (1 - high)) == pytest.approx(
@@ -173,6 +181,42 @@ def test_the_interval_is_the_jackknife_of_speakers_on_the_logit_scale(average: s
 
 def test_one_speaker_or_perfect_answers_have_no_interval() -> None:
     table, speakers = simulate(np.random.default_rng(0), 1, 9)
-    assert math.isnan(f1_interval(table, "t", LABELS[:2], speakers, "micro_f1").low)
+    assert math.isnan(interval(table, speakers, "micro_f1").low)
     perfect = table.assign(t_predicted=table["t"])
-    assert f1_interval(perfect, "t", LABELS[:2], pd.Series(dtype=object), "micro_f1").value == 1
+    assert interval(perfect, pd.Series(dtype=object), "micro_f1").value == 1
+
+
+def test_chance_is_that_of_all_permutations() -> None:
+    """Of six utterances all 720 orders of the answers are tried."""
+    truth, p = draw(6, seed=5)
+    truth, called = truth.astype(bool), p > 0.4
+    of = Answers(pd.Series(range(6)), ["s"] * 6, truth, called)
+    tried = [
+        float(
+            f1_score(truth[:, truth.any(axis=0)], called[list(order)][:, truth.any(axis=0)], average="macro")
+        )
+        for order in permutations(range(6))
+    ]
+    chance, found = chance_of([of])
+    assert chance == pytest.approx(np.mean(tried))
+    value = f1_score(truth[:, truth.any(axis=0)], called[:, truth.any(axis=0)], average="macro")
+    assert found == pytest.approx(1 - norm.cdf((float(value) - np.mean(tried)) / np.std(tried)))
+    assert chance_of([of, of]) == pytest.approx((chance, found))
+    assert math.isnan(chance_of([of.where(np.arange(6) < 1)])[0])
+
+
+def test_sums_of_speakers_are_those_of_all() -> None:
+    table, speakers = simulate(np.random.default_rng(3), 5, 7)
+    table = table.assign(t_p_anger=0.5, t_p_fear=0.5)
+    table.loc[:3, "t"] = ""
+    measure = SetMeasure("t", LABELS[:2])
+    sums = measure.speaker_sums([table], speakers)
+    values = measure.values(table)
+    for metric in ("macro_f1", "micro_f1"):
+        assert measure.of(sums.sum(axis=0), metric)[0] == pytest.approx(values[metric])
+    assert measure.utterances(sums).sum() == measure.known(table).sum() == 31
+    worse = table.assign(t_predicted=";")
+    found = measure.difference(sums, measure.speaker_sums([worse], speakers), "micro_f1")
+    assert found.value == pytest.approx(-values["micro_f1"])
+    assert measure_of("t", {"kind": "multilabel", "classes": LABELS[:2]}).metrics == measure.metrics
+    assert kind_of(["macro_f1", "micro_f1", "map"]) is SetMeasure

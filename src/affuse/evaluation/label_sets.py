@@ -7,9 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit, stdtrit
-
-from affuse.evaluation.intervals import LEVEL, Interval, speakers_of
 
 JOINT = ";"  # between labels; alone: none of them
 EVEN = 0.5  # the threshold of a label where nothing was there to fit it on
@@ -58,7 +55,8 @@ class SetAnswers(NamedTuple):
         """<task> ("a;b", ";" for none of them, "" where blank), <task>_predicted, <task>_p_<label>."""
         probabilities = self.probabilities.astype(np.float64).round(DIGITS)
         blank = np.isnan(self.truth).any(axis=1)
-        there = [joined(row, self.labels) for row in (self.truth == 1).tolist()]
+        rows: list[list[bool]] = np.equal(self.truth, 1).tolist()
+        there = [joined(row, self.labels) for row in rows]
         found: dict[str, object] = {
             task: ["" if no else text for text, no in zip(there, blank.tolist(), strict=True)],
             f"{task}_predicted": [joined(row, self.labels) for row in told(probabilities, self.thresholds)],
@@ -183,55 +181,6 @@ def micro_f1(counts: np.ndarray) -> np.ndarray:
     right, there, called = (counts[..., i, :].sum(axis=-1) for i in range(3))
     with np.errstate(invalid="ignore"):
         return 2 * right / (there + called)
-
-
-def f1_interval(
-    table: pd.DataFrame,
-    task: str,
-    labels: Sequence[str],
-    clusters: pd.Series,
-    metric: str,
-    level: float = LEVEL,
-) -> Interval:
-    """Macro- or micro-F1 and its interval over speakers: what it is for other speakers of the same kind.
-
-    Speakers are left out one at a time (the jackknife for clusters: Miller 1974; Shao and Tu 1995, section 2.2); the
-    spread of log(F1 / (1 - F1)) gives its standard error, and the interval is Student's t with speakers - 1 degrees of
-    freedom, carried back. The thresholds are taken as they are.
-
-    Args:
-        table: A prediction table, see ``measure_label_sets``.
-        task: For example "emotions".
-        labels: In order.
-        clusters: Utterance id -> speaker; an utterance without one is a speaker of its own.
-        metric: "macro_f1" or "micro_f1".
-        level: 0 to 1.
-
-    Returns:
-        NaN for both ends where there are fewer than two speakers, or an F1 that is 0, 1 or not known.
-
-    Examples:
-        >>> texts = {"t": ["x", "x;y", "y", ";"], "t_predicted": ["x", "x", "x;y", ";"]}
-        >>> table = pd.DataFrame({"id": list("abcd"), **texts})
-        >>> speakers = pd.Series(["Ann", "Bob", "Ann", "Bob"], index=list("abcd"))
-        >>> [round(one, 2) for one in f1_interval(table, "t", ["x", "y"], speakers, "micro_f1")]
-        [0.75, 0.04, 1.0]
-    """
-    rows = table[has_set(table, task)]
-    truth, called = (members(rows[name], labels) for name in (task, f"{task}_predicted"))
-    speakers = speakers_of(rows["id"], clusters).to_numpy()
-    _, number = np.unique(speakers, return_inverse=True)
-    k = int(number.max()) + 1 if len(number) else 0
-    each = np.zeros((k, 3, len(labels)))
-    np.add.at(each, number, np.stack([truth & called, truth, called], axis=1))
-    measured = {"macro_f1": macro_f1, "micro_f1": micro_f1}[metric]
-    value, without = float(measured(each.sum(axis=0))), measured(each.sum(axis=0) - each)
-    if k < 2 or not 0 < value < 1 or not ((without > 0) & (without < 1)).all():
-        return Interval(value, float("nan"), float("nan"))
-    spread = logit(without)
-    error = float(np.sqrt((k - 1) / k * np.square(spread - spread.mean()).sum()))
-    half, middle = float(stdtrit(k - 1, (1 + level) / 2)) * error, float(logit(value))
-    return Interval(value, float(expit(middle - half)), float(expit(middle + half)))
 
 
 def fit_thresholds(truth: np.ndarray, probabilities: np.ndarray) -> list[float]:

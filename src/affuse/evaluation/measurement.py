@@ -14,9 +14,9 @@ from affuse.evaluation.calibration import (
 )
 from affuse.evaluation.dimensions import undefined_in_words
 from affuse.evaluation.groups import GROUPINGS, grouped
-from affuse.evaluation.intervals import Interval, speakers_in_words, speakers_of
-from affuse.evaluation.label_sets import LABEL_SET_METRICS, f1_interval, has_set, measure_label_sets
-from affuse.evaluation.measures import ClassMeasure, Measure, measures_of
+from affuse.evaluation.intervals import speakers_in_words
+from affuse.evaluation.label_sets import measure_label_sets
+from affuse.evaluation.measures import ClassMeasure, Measure, RatingMeasure, SetMeasure, measures_of
 from affuse.evaluation.metrics import Metrics
 from affuse.evaluation.predictions import measure_table
 
@@ -80,7 +80,7 @@ def measure_predictions(
     groups: list[pd.DataFrame] = []
     speakers = utterances["speaker"]
     notes: list[str] = []
-    for task, measure in measures_of(spaces, dimensions).items():
+    for task, measure in measures_of(spaces, dimensions, label_sets).items():
         if not measure.has_label(predictions):
             continue
         metrics += _metrics(measure, predictions, speakers)
@@ -89,11 +89,10 @@ def measure_predictions(
             found = measure_table(predictions, task, measure.space)
             recalls += _recalls(task, found, measure.space)
             calibration.append(_calibration(task, found, predictions, measure.space))
-        elif text := undefined_in_words(predictions, task):
+        elif isinstance(measure, SetMeasure):
+            metrics += _of_labels(measure, predictions, metrics[-1])
+        elif isinstance(measure, RatingMeasure) and (text := undefined_in_words(predictions, task)):
             notes.append(text)
-    for task, labels in (label_sets or {}).items():
-        if has_set(predictions, task).any():
-            metrics += _of_sets(task, predictions, labels, speakers)
     return Measurement(
         metrics=pd.DataFrame(metrics),
         recalls=pd.DataFrame(recalls),
@@ -113,33 +112,16 @@ def _metrics(measure: Measure, predictions: pd.DataFrame, speakers: pd.Series) -
     return lines
 
 
-def _of_sets(
-    task: str, predictions: pd.DataFrame, labels: Sequence[str], speakers: pd.Series
+def _of_labels(
+    measure: SetMeasure, predictions: pd.DataFrame, line: Mapping[str, object]
 ) -> list[dict[str, object]]:
-    found = measure_label_sets(predictions, task, labels)
-    count = speakers_of(predictions["id"][has_set(predictions, task)], speakers).nunique()
-    unknown = Interval(float("nan"), float("nan"), float("nan"))
-    lines: list[dict[str, object]] = []
-    for name in LABEL_SET_METRICS:
-        ends = unknown if name == "map" else f1_interval(predictions, task, labels, speakers, name)
-        line = {
-            "task": task,
-            "metric": name,
-            "value": getattr(found, name),
-            "low": ends.low,
-            "high": ends.high,
-        }
-        lines.append({**line, "n": found.n, "speakers": count})
-    for label, value in found.f1.items():
-        line = {
-            "task": task,
-            "metric": f"f1 {label}",
-            "value": value,
-            "low": unknown.low,
-            "high": unknown.high,
-        }
-        lines.append({**line, "n": found.support[label], "speakers": count})
-    return lines
+    """A line like ``line`` for the F1 of each label; n: the utterances that have it."""
+    found = measure_label_sets(predictions, measure.task, measure.labels)
+    unknown = {"low": float("nan"), "high": float("nan")}
+    return [
+        {**line, "metric": f"f1 {label}", "value": value, **unknown, "n": found.support[label]}
+        for label, value in found.f1.items()
+    ]
 
 
 def _recalls(task: str, found: Metrics, space: Sequence[str]) -> list[dict[str, object]]:

@@ -81,7 +81,7 @@ class Experiment:
     @property
     def measures(self) -> dict[str, Measure]:
         """Task -> what it is measured by, classes before ratings."""
-        return measures_of(self.labelled.spaces, list(self.labelled.ratings))
+        return measures_of(self.labelled.spaces, list(self.labelled.ratings), self.labelled.label_sets)
 
     @property
     def usable_ids(self) -> list[str]:
