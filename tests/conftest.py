@@ -6,7 +6,7 @@ import gc
 import os
 from pathlib import Path
 
-# two processes of two threads each would fight over two cores; set before torch is imported, and for the processes
+# processes of two threads each would fight over two cores; set before torch is imported, and for the processes
 # that tests start
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # a model that is nowhere is asked for again and again, with pauses, wherever there is no network
@@ -25,8 +25,10 @@ torch.set_num_threads(1)
 
 # The files that take longest begin, so that at the end no process is left alone with one (``--dist loadfile``).
 LONGEST = (
-    "export/test_export.py", "cli/test_demo.py", "reproduction/test_reproduce.py", "cli/test_cli.py",
-    "test_tutorial.py", "reproduction/test_joint.py", "parts/test_own_package.py", "export/test_export_long_conv.py",
+    "export/test_export.py", "serving/test_engine_faults.py", "adopt/test_adopt.py", "cli/test_demo.py",
+    "export/test_export_speech.py", "cli/test_stopping.py", "reproduction/test_reproduce.py", "cli/test_cli.py",
+    "encoders/test_vision.py", "training/stacked/test_resume.py", "inference/live/test_stream.py",
+    "reproduction/test_joint.py", "test_tutorial.py", "parts/test_own_package.py",
 )  # fmt: skip
 
 

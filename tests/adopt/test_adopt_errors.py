@@ -164,11 +164,11 @@ def index(text: str) -> Callable[[Path], None]:
         # transformers makes one that knows no word
         (tiny_text, without("tokenizer*"), r"has no tokenizer \(tokenizer\.json or its vocabulary\)"),
         (tiny_text, in_weights("classifier.bias", float("nan")), "answers with no numbers: its weights are damaged"),
-        (tiny_audio, without("preprocessor_config.json"), "has no preprocessor_config.json, which says how sound is"),
+        (tiny_audio, without("preprocessor_config.json"), "has no feature extractor"),
         (tiny_audio, in_file("preprocessor_config.json", sampling_rate=None), "has the sampling_rate None; correct"),
         (tiny_audio, in_file("preprocessor_config.json", sampling_rate=0), "has the sampling_rate 0; correct it"),
         (tiny_dimensional, in_weights("classifier.dense.bias", None), "holds no trained classifier"),
-        (tiny_image, without("preprocessor_config.json"), "has no preprocessor_config.json, which says how pictures"),
+        (tiny_image, without("preprocessor_config.json"), "has no image processor"),
         (tiny_image, in_file("preprocessor_config.json", size={"height": 48, "width": 64}),
          r"gives no answer \(Input image size .* its files do not fit each other"),
     ],
@@ -181,6 +181,13 @@ def test_files_that_are_missing_or_do_not_fit(
     with pytest.raises(AffuseError, match=sentence):
         affuse.adopt(folder, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_that_is_not_adopted_yet(words: Path) -> None:
+    with pytest.raises(
+        AffuseError, match=r"is a checkpoint of transformers; 'affuse adopt .*words --out MODEL' makes"
+    ):
+        affuse.load(words)
 
 
 def test_names_that_are_none(voice: Path, tmp_path: Path) -> None:

@@ -259,6 +259,7 @@ def test_a_recogniser_that_does_not_start_any_more_is_waited_for_longer_and_told
     talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restarts, "FIRST", 0.05)
+    monkeypatch.setattr(restarts, "HOPELESS", 1)  # each start takes seconds
     folder, away = tiny_recogniser(tmp_path / "recogniser"), tmp_path / "away"
     with running_engine({"starter": "starter"}, asr=str(folder)) as running:
         engine = running.engine
@@ -272,14 +273,14 @@ def test_a_recogniser_that_does_not_start_any_more_is_waited_for_longer_and_told
             await job.wait()
             return job
 
-        job = running.run(fails(), 120)
+        job = running.run(fails(), 300)
         assert job.failure is not None
         assert job.failure.sentence.startswith(
             "What recognises words does not start any more; send the words"
         )
         (told,) = engine.failing
         assert re.match(
-            r"A process that recognises words has ended \d times in a row before it was ready; it is", told
+            r"A process that recognises words has ended \d+ times? in a row before it was ready; it is", told
         )
         assert engine.ready, "clips without words are answered"
         assert running.predict(talk).state == "done"
@@ -289,5 +290,5 @@ def test_a_recogniser_that_does_not_start_any_more_is_waited_for_longer_and_told
             while engine.failing:
                 await asyncio.sleep(0.05)
 
-        running.run(comes_back(), 120)
+        running.run(comes_back(), 300)
         assert running.predict(talk, asr=str(folder)).state == "done"

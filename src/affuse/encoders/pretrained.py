@@ -104,15 +104,18 @@ def load(
         ) from None
 
 
-def check_processor(model: str, what: str) -> None:
-    """AffuseError where a folder of this machine lacks the file that says how pictures or sound are read."""
+def check_processor(model: str, part: str, how: str) -> None:
+    """AffuseError where a folder of this machine lacks the file that says how pictures or sound are read.
+
+    part, how: for that sentence, what it is called, and what it says.
+    """
     folder = Path(locate(model))
     if folder.is_dir() and not any(
         (folder / f"{name}processor_config.json").is_file() for name in ("pre", "")
     ):
         raise AffuseError(
-            f"{folder} has no preprocessor_config.json, which says {what}; copy the one of the model that it was "
-            "trained from."
+            f"{folder} has no {part} (preprocessor_config.json), which says {how}; copy the one of the model that it "
+            "was trained from."
         )
 
 

@@ -253,7 +253,7 @@ def _processor(options: VisionOptions) -> Any:
     from transformers import AutoImageProcessor
 
     _config(options)  # a model of another kind is told by its type, and not by what it lacks
-    check_processor(options.model, "how pictures are scaled")
+    check_processor(options.model, "image processor", "how pictures are scaled")
     return load(
         AutoImageProcessor, options.model, options.revision, holds=_HOLDS, offline=_OFFLINE, backend="pil"
     )

@@ -151,12 +151,9 @@ def rating_interval(sums: np.ndarray, metric: str, level: float = LEVEL) -> Inte
         scale, with all speakers or without one of them.
 
     Examples:
-        >>> random = np.random.default_rng(0)
-        >>> sums = np.ones((4, 1, SUMS))
-        >>> sums[..., 5] = random.uniform(0.2, 0.6, (4, 1))
-        >>> sums[..., 1:3] = 0
-        >>> [round(one, 2) for one in rating_interval(sums, "ccc")]
-        [0.34, -0.01, 0.61]
+        >>> ann, bob, cem = [2, 0, 0, 2, 2, 1.6, 0.8], [2, 0, 0, 2, 2, 1.2, 1.6], [2, 0, 0, 2, 2, 1.8, 0.4]
+        >>> [round(one, 2) for one in rating_interval(np.array([[ann], [bob], [cem]], float), "ccc")]
+        [0.77, 0.01, 0.96]
     """
     measure = RATING_MEASURES[metric]
     sums = sums[sums[..., 0].sum(axis=1) > 0]

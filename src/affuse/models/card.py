@@ -9,8 +9,9 @@ from typing import Any
 
 import affuse
 from affuse.corpora.schema import CorpusInfo
+from affuse.evaluation.measures import SHOWN
 from affuse.evaluation.soft import SOFT_METRICS
-from affuse.models.card_facts import CardFacts, TaskResult
+from affuse.models.card_facts import CardFacts, RatingResult, TaskResult
 from affuse.models.defaults import TrainedOn
 from affuse.models.licences import licences_of_model
 from affuse.models.licences import verdict as licence_verdict
@@ -60,10 +61,10 @@ def _front_matter(model: Model, facts: CardFacts) -> str:
     results += [
         EvalResult(
             task_type="other", task_name=f"{task} estimation", dataset_type=slug, dataset_name=info.title,
-            dataset_split="test", metric_type="ccc", metric_name=f"{task} CCC", metric_value=round(result.ccc.value, 4),
+            dataset_split="test", metric_type="ccc", metric_name=f"{task} CCC", metric_value=round(ccc, 4),
         )
         for task, result in facts.ratings.items()
-        if result.ccc.value == result.ccc.value
+        if (ccc := result.intervals["ccc"].value) == ccc
     ]  # fmt: skip
     results += [
         EvalResult(
@@ -198,10 +199,9 @@ def _results(facts: CardFacts) -> list[str]:
             span = f"{100 * low:.1f} to {100 * high:.1f}" if low == low else "not defined (one speaker)"
             lines.append(f"| {task} | {METRICS[metric]} | {100 * value:.1f} | {span} |")
     for task, result in facts.ratings.items():
-        value, low, high = result.ccc
-        span = f"{low:.3f} to {high:.3f}" if low == low else "not defined"
-        lines.append(f"| {task} | CCC | {value:.3f} | {span} |")
-        lines += [f"| {task} | {name} | {number:.3f} | |" for name, number in result.others.items()]
+        for metric, (value, low, high) in result.intervals.items():
+            span = f"{low:.3f} to {high:.3f}" if low == low else "not defined"
+            lines.append(f"| {task} | {SHOWN[metric].name} | {value:.3f} | {span} |")
     for task, result in facts.sets.items():
         for name, (value, low, high) in result.intervals.items():
             span = f"{100 * low:.1f} to {100 * high:.1f}" if low == low else "not defined"
@@ -222,19 +222,20 @@ def _results(facts: CardFacts) -> list[str]:
     for task, result in facts.results.items():
         told = [f"{label} {100 * recall:.1f}" for label, recall in result.recalls.items() if recall == recall]
         lines += ["", f"Recall of {task}: {', '.join(told)}."]
-    return [*lines, "", *_gaps(facts.results)]
+    return [*lines, "", *_gaps({**facts.results, **facts.ratings})]
 
 
-def _gaps(results: Mapping[str, TaskResult]) -> list[str]:
-    """BACC by the corpus's annotation of gender, and the difference."""
+def _gaps(results: Mapping[str, TaskResult | RatingResult]) -> list[str]:
+    """BACC or CCC by the corpus's annotation of gender, and the difference."""
     lines: list[str] = []
     for task, result in results.items():
         if (gap := result.gap) is None:
             continue
-        told = [f"{name} {100 * bacc:.1f} (n {n})" for name, (bacc, n) in gap.groups.items()]
-        points, low, high = (100 * one for one in gap.interval)
-        span = f" (95 % interval {low:.1f} to {high:.1f})" if low == low else ""
-        lines.append(f"BACC of {task} by gender: {', '.join(told)}; gap {points:.1f} points{span}.")
+        shown = SHOWN[gap.metric]
+        told = [f"{name} {shown.text(value)} (n {n})" for name, (value, n) in gap.groups.items()]
+        amount, low, high = (shown.text(one) for one in gap.interval)
+        span = f" (95 % interval {low} to {high})" if gap.interval.low == gap.interval.low else ""
+        lines.append(f"{shown.name} of {task} by gender: {', '.join(told)}; gap {amount}{shown.unit}{span}.")
     if not lines:
         lines = ["Not measured: the test part has one annotated gender only, or none."]
     return ["### Gap by gender", "", *lines, "Gender is the corpus's annotation of the speaker.", ""]

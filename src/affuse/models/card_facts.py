@@ -11,15 +11,17 @@ from affuse.evaluation.soft import SoftMetrics
 
 @dataclass(frozen=True)
 class Gap:
-    """BACC of a task by gender.
+    """BACC of a task by gender, or CCC of a rating.
 
     Args:
-        groups: gender -> BACC (0 to 1) and utterances.
+        groups: gender -> BACC or CCC, and utterances.
         interval: the largest less the smallest, with its 95 % interval; NaN where that is not known.
+        metric: bacc or ccc.
     """
 
     groups: dict[str, tuple[float, int]]
     interval: Interval
+    metric: str = "bacc"
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,13 @@ class RatingResult:
     """A regression on the test part.
 
     Args:
-        ccc: With its 95 % interval over speakers.
-        others: Pearson's correlation, RMSE and MAE by name; errors are in units of the ratings.
+        intervals: ccc, pearson, rmse and mae with their 95 % intervals over speakers; errors are in units of the
+            ratings.
+        gap: None where the test part has one annotated gender only, or none.
     """
 
-    ccc: Interval
-    others: dict[str, float]
+    intervals: dict[str, Interval]
+    gap: Gap | None
 
 
 @dataclass(frozen=True)

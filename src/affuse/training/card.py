@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from affuse.evaluation.dimensions import concordance_interval, has_rating, measure_dimension
+from affuse.evaluation.dimensions import has_rating
 from affuse.evaluation.groups import group_gap
 from affuse.evaluation.intervals import Interval, speaker_confusions, speaker_interval, speakers_in_words
 from affuse.evaluation.label_sets import LABEL_SET_METRICS, has_set, measure_label_sets
-from affuse.evaluation.measures import ClassMeasure, SetMeasure
+from affuse.evaluation.measures import ClassMeasure, Measure, RatingMeasure, SetMeasure
 from affuse.evaluation.predictions import measure_table, measure_votes
 from affuse.models.card import METRICS
 from affuse.models.card_facts import CardFacts, Gap, RatingResult, SetResult, TaskResult
@@ -39,7 +39,7 @@ def card_facts(experiment: Experiment, fold: int, test: pd.DataFrame, training: 
             task: TaskResult(
                 _intervals(experiment, test, task),
                 measure_table(test, task, space).recall,
-                _gap(experiment, test, task),
+                _gap(experiment, test, ClassMeasure(task, space)),
             )
             for task, space in experiment.labelled.spaces.items()
             if test[task].isin(space).any()
@@ -47,12 +47,9 @@ def card_facts(experiment: Experiment, fold: int, test: pd.DataFrame, training: 
         tested=speakers_in_words(test["id"].map(speaker_of)),
         training=training,
         ratings={
-            task: RatingResult(
-                concordance_interval(test, task, speaker_of),
-                {"Pearson's correlation": found.pearson, "RMSE": found.rmse, "MAE": found.mae},
-            )
+            task: _rating(experiment, test, RatingMeasure(task))
             for task in experiment.labelled.ratings
-            if has_rating(test, task) and (found := measure_dimension(test, task))
+            if has_rating(test, task)
         },
         votes={
             task: soft
@@ -82,22 +79,24 @@ def _intervals(experiment: Experiment, test: pd.DataFrame, task: str) -> dict[st
     return {metric: speaker_interval(confusions, metric) for metric in METRICS}
 
 
-def _gap(experiment: Experiment, test: pd.DataFrame, task: str) -> Gap | None:
+def _rating(experiment: Experiment, test: pd.DataFrame, measure: RatingMeasure) -> RatingResult:
+    sums = measure.speaker_sums([test], experiment.labelled.table.set_index("id")["speaker"])
+    intervals = {name: measure.interval(sums, name) for name in measure.metrics}
+    return RatingResult(intervals, _gap(experiment, test, measure))
+
+
+def _gap(experiment: Experiment, test: pd.DataFrame, measure: Measure) -> Gap | None:
     """By the corpus's annotation of gender; None of gender itself, and where fewer than two groups were tested."""
-    space, rows = experiment.labelled.spaces[task], experiment.labelled.table.set_index("id")
+    rows = experiment.labelled.table.set_index("id")
     gender = test["id"].map(rows["gender"])
     groups = {
-        str(name): measure_table(part, task, space)
+        str(name): (measure.values(part)[measure.main], int(measure.known(part).sum()))
         for name in sorted(gender.dropna().unique())
-        if (part := test[gender == name])[task].isin(space).any()
+        if measure.has_label(part := test[gender == name])
     }
-    if task == "gender" or len(groups) < 2:
+    if measure.task == "gender" or len(groups) < 2:
         return None
-    best = max(groups, key=lambda name: groups[name].bacc)
-    worst = min(groups, key=lambda name: groups[name].bacc)
-    measure = ClassMeasure(task, space)
-    found = group_gap(measure, [test], rows["gender"], rows["speaker"], (best, worst), "bacc")
-    return Gap(
-        {name: (one.bacc, one.n) for name, one in groups.items()},
-        Interval(groups[best].bacc - groups[worst].bacc, found.low, found.high),
-    )
+    best = max(groups, key=lambda name: groups[name][0])
+    worst = min(groups, key=lambda name: groups[name][0])
+    found = group_gap(measure, [test], rows["gender"], rows["speaker"], (best, worst), measure.main)
+    return Gap(groups, Interval(groups[best][0] - groups[worst][0], found.low, found.high), measure.main)

@@ -7,6 +7,7 @@ names.
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -256,8 +257,10 @@ class NashMtlWeighting(GradientSurgery):
         """As ``GradientSurgery.aggregate``, from the last step's solution."""
         state: Any = self.aggregator(len(rows)).weighting
         state.prvs_alpha = self.solution[rows].cpu().numpy()
-        # a task without a gradient has no bargain (1 / 0): TorchJD then keeps the last solution
-        with np.errstate(divide="ignore", invalid="ignore"):
+        # A task without a gradient has no bargain (1 / 0): TorchJD then keeps the last solution. That cvxpy could solve
+        # such problems faster were they put otherwise is nothing that a user can change.
+        with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "You are solving a parameterized problem that is not DPP")
             weights = super().aggregate(shared, rows)
         self.solution[rows] = torch.as_tensor(state.prvs_alpha).to(self.solution)
         return weights

@@ -201,7 +201,7 @@ def _config(options: ClassifierOptions) -> Any:
 def _extractor(options: ClassifierOptions) -> Any:
     from transformers import AutoFeatureExtractor
 
-    check_processor(options.model, "how sound is read")
+    check_processor(options.model, "feature extractor", "how sound is read")
     extractor = load(AutoFeatureExtractor, options.model, options.revision)
     rate = getattr(extractor, "sampling_rate", None)
     if not isinstance(rate, int) or rate < LEAST:

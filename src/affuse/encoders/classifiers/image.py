@@ -175,5 +175,5 @@ def _processor(options: ImageClassifierOptions) -> Any:
 def _load_processor(model: str, revision: str | None) -> Any:
     from transformers import AutoImageProcessor
 
-    check_processor(model, "how pictures are scaled")
+    check_processor(model, "image processor", "how pictures are scaled")
     return load(AutoImageProcessor, model, revision)

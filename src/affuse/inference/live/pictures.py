@@ -73,7 +73,6 @@ class LivePictures:
         options: Modality -> what its encoder asks of faces.
         kept: Bytes of pictures that may be kept.
 
-    Attributes:
     Raises:
         AffuseError: A detector is not YuNet's ONNX file.
     """
@@ -85,17 +84,15 @@ class LivePictures:
         self._most = kept
         self._times: list[float] = []
         self._pictures: list[_Picture] = []
-        self._decoded: OrderedDict[int, np.ndarray] = (
-            OrderedDict()
-        )  # by the picture's id, the latest used last
+        # by the picture's id, the latest used last
+        self._decoded: OrderedDict[int, np.ndarray] = OrderedDict()
         self._bytes = 0
         self._begin: float | None = None
         self._step = _STEP
         self._heard = self._needed = 0.0
         self._ended = False
-        self._waiting: dict[
-            int, tuple[Window, float]
-        ] = {}  # with the time of the last picture that is needed
+        # by number, with the time of the last picture that is needed
+        self._waiting: dict[int, tuple[Window, float]] = {}
         self._seen = False  # whether any window had a face
         self._asked = False
         self._bad: float | None = None  # seconds of the first picture that could not be decoded
@@ -121,6 +118,8 @@ class LivePictures:
         Raises:
             AffuseError: It is not later than the one before, or there is no room for it.
         """
+        if not isfinite(seconds):
+            raise AffuseError(f"A picture of a stream is at some second of it, not at {seconds}.")
         if self._times and seconds <= self._times[-1]:
             raise AffuseError(
                 f"Pictures of a stream come in order of time, and {seconds:.3f} s is not later than "
@@ -128,8 +127,6 @@ class LivePictures:
             )
         if self._times:
             self._step = seconds - self._times[-1]
-        if not isfinite(seconds):
-            raise AffuseError(f"A picture of a stream is at some second of it, not at {seconds}.")
         self._begin = seconds if self._begin is None else self._begin
         self._times.append(seconds)
         self._pictures.append(_Picture(content))

@@ -30,7 +30,11 @@ def to_latex(title: str, sections: Sequence[Section], note: str) -> str:
     for section in sections:
         if not section.paper:
             continue
-        tables = [block for block in section.blocks if isinstance(block, Table)]
+        tables = [
+            block
+            for block in section.blocks
+            if isinstance(block, Table) and not {*block.headings} <= {*block.page_only}
+        ]
         for i, table in enumerate(tables, 1):
             name = section.title + (f" ({i})" if len(tables) > 1 else "")
             parts.append(_environment(table, f"{title}. {name}", note))

@@ -12,10 +12,12 @@ from affuse.evaluation.measures import SHOWN, ClassMeasure, RatingMeasure
 from affuse.names import counted
 from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
 from affuse.reports.figures.lanes import speaker_dots
-from affuse.reports.numbers import UNKNOWN, difference_cell, metric_cell, p_cell
+from affuse.reports.numbers import UNKNOWN, count_cell, difference_cell, metric_cell, p_cell
 from affuse.reports.report import Report
+from affuse.training.comparison_folder import STATISTICS
 
 _DOTTED = 14  # rows in the figure of speakers
+_COLUMNS, _LINES = 6, 40  # of the table of speakers
 FEW = 10  # rated utterances below which a CCC says little: its standard error is near 0.3
 
 
@@ -136,10 +138,34 @@ def _speakers(report: Report, table: pd.DataFrame, task: str) -> list[Block]:
         f"a speaker whom the row recognises badly.{left}{_few_in_words(few)}"
     )
     drawn = speaker_dots(rows, gender, shown.title, task, shown.factor)
-    return [
-        Heading("By speaker"),
-        Figure(drawn.wide, caption, narrow=drawn.narrow),
+    blocks: list[Block] = [Heading("By speaker"), Figure(drawn.wide, caption, narrow=drawn.narrow)]
+    if rated:
+        blocks.append(_speakers_table(report, table, metric, gender))
+    return blocks
+
+
+def _speakers_table(report: Report, table: pd.DataFrame, metric: str, gender: pd.Series) -> Table:
+    """A line per speaker with its utterances, and a column per row of the comparison."""
+    of_metric = table[(table["grouping"] == "speaker") & (table["metric"] == metric)]
+    values: dict[str, dict[str, float]] = {}
+    counts: dict[str, int] = {}
+    for line in of_metric.to_dict("records"):
+        speaker = str(line["group"])
+        values.setdefault(speaker, {})[report.name_of(line)] = line["value"]
+        counts[speaker] = int(line["n"])
+    names = list(dict.fromkeys(name for of in values.values() for name in of))[:_COLUMNS]
+    lines = [
+        [
+            Cell(speaker),
+            *([Cell(str(gender.get(speaker, "")))] if len(gender) else []),
+            count_cell(counts[speaker]),
+            *(metric_cell(of.get(name, math.nan), SHOWN[metric]) for name in names),
+        ]
+        for speaker, of in list(values.items())[:_LINES]
     ]
+    headings = ["speaker", *(["gender"] if len(gender) else []), "utterances", *names]
+    more = f"The first {_LINES} of {len(values)} speakers; all are in {STATISTICS['groups']}."
+    return Table(headings, lines, page_only=headings, notes=[more] if len(values) > _LINES else [])
 
 
 def _few_in_words(few: pd.DataFrame) -> str:

@@ -136,7 +136,7 @@ class About:
 
 def _figures_of(report: RunReport) -> Iterator[NamedFigure]:
     sections = [
-        *results_sections(report.measured, bool(report.environment.get("generated"))),
+        *results_sections(report.measured, bool(report.environment.get("generated")), report.run.test),
         calibration_section(report.measured, report.run.test, report.spaces, report.calibration),
         training_section(report),
     ]
