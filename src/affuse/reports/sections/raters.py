@@ -99,7 +99,7 @@ def _blocks(lines: Lines, names: Sequence[str]) -> list[Block]:
     percent = shown.percent
     bands = [key for key in BANDS if percent and first[f"n_{key}"]]
     soft = percent and first.get("entropy") == first.get("entropy") and "entropy" in first
-    headings = ["", shown.title, INTERVAL]
+    headings = ["who", shown.title, INTERVAL]
     headings += [f"ACC where {BANDS[key]} (n = {int(first[f'n_{key}'])})" for key in bands]
     headings += list(SOFT_METRICS.values()) if soft else []
     blank = [Cell(UNKNOWN, -1.0)] * (len(bands) + (len(SOFT_METRICS) if soft else 0))
@@ -119,7 +119,7 @@ def _blocks(lines: Lines, names: Sequence[str]) -> list[Block]:
         rows.append(row)
     told = [_ALPHA, _CLASSES if percent else _RATINGS]
     told += [_SOFT.format(entropy=plain(first["entropy"], 3))] if soft else []
-    return [Table(headings, rows), Prose(" ".join(told), "soft")]
+    return [Table(headings, rows, page_only=headings[3:]), Prose(" ".join(told), "soft")]
 
 
 def _soft(line: Mapping[Any, Any], key: str) -> Cell:
