@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from affuse.corpora.corpus import Corpus
 from affuse.files import read_csv
 from robustness.situations import Command, Place, situation
 from robustness.tables import has
@@ -51,6 +52,30 @@ def _not_stacked(place: Place) -> Command:
     changes = [word for setting in small for word in ("--set", setting)]
     words = ["train", "server", "corpus", "--out", place.out, "--cache", place.folder / "cache", "--verbose"]
     return Command([*words, *changes])
+
+
+def _learn(place: Place, task: str) -> Command:
+    found = make_corpus(place.folder, speakers=3, each=1)
+    moods = found.table["emotion"].map(
+        {"anger": "angry;tense", "sadness": "sad;angry", "neutral": "sad;tennse"}
+    )
+    Corpus(found.table.assign(moods=moods, valence=3.0), found.info).save(found.folder or place.folder)
+    return Command(["train", "voice-offline", "corpus", "--out", place.out, "--set", f"tasks={{{task}}}"])
+
+
+@situation("several-labels-misspelt")
+def _misspelt(place: Place) -> Command:
+    return _learn(place, "moods: {kind: multilabel, classes: [angry, sad, tense, joy]}")
+
+
+@situation("several-labels-of-numbers")
+def _of_numbers(place: Place) -> Command:
+    return _learn(place, "valence: {kind: multilabel}")
+
+
+@situation("votes-of-nobody")
+def _of_nobody(place: Place) -> Command:
+    return _learn(place, "emotion: {target: distribution}")
 
 
 def _options(place: Place, options: str, check: Callable[..., Any] = lambda place: None) -> Command:

@@ -24,6 +24,7 @@ FILES = {
     STATISTICS["embeddings"]: "silhouette and intra/inter-class ratio",
     STATISTICS["mistakes"]: "every utterance that some run gets wrong",
     STATISTICS["ratings"]: "answers against ratings over the range of the scale",
+    STATISTICS["raters"]: "how far raters agree, and what one rater and every row reach",
     JOINT_LOSSES: "losses and weights of joint training",
     SUBSETS: "models with some of their modalities",
     MARKDOWN: "this report's words and tables",
