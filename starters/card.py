@@ -33,8 +33,10 @@ averaged (late fusion). Gender is told by the voice alone; it is the corpus's an
 docs/starter.md has them: on people and languages that it never heard, on corpora that nothing was trained on. EmoDB's
 figures there are of held-out speakers.
 
-Confidences are lowered for corpora that nobody has seen: their mean on held-out clips was set to chance plus half of
-the accuracy above chance. {unsure}
+Confidences of emotion are lowered for corpora that nobody has seen: their mean on held-out clips was set to chance plus
+half of the accuracy above chance. Those of gender are fitted on held-out speakers as they are.
+
+{unsure}
 
 ## Limits
 
@@ -55,7 +57,9 @@ or in education is prohibited in the European Union (Regulation 2024/1689, artic
 def card(model: Model) -> str:
     """The text of README.md."""
     unsure = [
-        f"An answer of {task} below {model.defaults.of_task(task).unsure_below:.2f} is called unsure."
+        f"An answer of {task} below {below:.2f} is called unsure."
+        if (below := model.defaults.of_task(task).unsure_below)
+        else f"No answer of {task} is called unsure."
         for task in model.label_spaces
     ]
     return _TEXT.format(

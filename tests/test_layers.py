@@ -16,7 +16,7 @@ import affuse
 SOURCE = Path(affuse.__file__).parent
 # Names in src/affuse; a module imports its own layer and those before it. Those of the first know nothing of the parts.
 LAYERS = [
-    "arguments calls devices errors failures figures files lazy names progress section tables",
+    "allocation arguments calls devices errors failures figures files lazy names progress section tables",
     "layers parts sequence workers",
     "evaluation", "media", "losses", "weighting", "fusion", "corpora", "encoders",
     "recipe",

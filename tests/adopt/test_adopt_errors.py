@@ -183,6 +183,13 @@ def test_files_that_are_missing_or_do_not_fit(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_checkpoint_that_is_not_adopted_yet(words: Path) -> None:
+    with pytest.raises(
+        AffuseError, match=r"is a checkpoint of transformers; 'affuse adopt .*words --out MODEL' makes"
+    ):
+        affuse.load(words)
+
+
 def test_names_that_are_none(voice: Path, tmp_path: Path) -> None:
     with pytest.raises(AffuseError, match="The name of a model is blank"):
         affuse.adopt(" ", tmp_path / "out")

@@ -12,7 +12,7 @@ from scipy.stats import norm
 from affuse.corpora.annotations import annotation_table
 from affuse.corpora.corpus import Corpus
 from affuse.corpora.corpus_files import ANNOTATIONS
-from affuse.corpora.generated.annotators import _RATINGS, NAMES, evaluate
+from affuse.corpora.generated.annotators import NAMES, RATINGS, evaluate
 from affuse.corpora.generated.script import plan_release
 from affuse.corpora.validation import validate
 from affuse.evaluation.raters import krippendorff_alpha, leave_one_rater_out, rating_ceiling
@@ -113,7 +113,7 @@ def test_the_generated_raters_agree_as_often_as_they_were_made_to() -> None:
     edges = np.array([-np.inf, 1.5, 2.5, 3.5, 4.5, np.inf])
     means, variances = [], []
     for one in said:
-        p = np.diff(norm.cdf(edges, _RATINGS[one.turn.meant][0], 0.6))
+        p = np.diff(norm.cdf(edges, RATINGS[one.turn.meant][0], 0.6))
         means.append(p @ values)
         variances.append(p @ values**2 - means[-1] ** 2)
     share = np.var(means) / (np.var(means) + np.mean(variances))

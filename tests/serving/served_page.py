@@ -21,14 +21,14 @@ _FLAGS = (
 
 
 @contextmanager
-def chromium(voice: Path, face: Path) -> Generator[Browser]:
+def chromium(voice: Path, face: Path | None = None) -> Generator[Browser]:
     """The system's Chromium, whose microphone hears a WAV file once and whose camera sees a film (mjpeg) for ever."""
     expect.set_options(timeout=20_000)  # milliseconds: other tests run beside these
     with sync_playwright() as driver:
         flags = [
             *_FLAGS,
             f"--use-file-for-fake-audio-capture={voice}%noloop",
-            f"--use-file-for-fake-video-capture={face}",
+            *([] if face is None else [f"--use-file-for-fake-video-capture={face}"]),
         ]
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield browser

@@ -18,7 +18,7 @@ import affuse
 from affuse.errors import AffuseError
 from affuse.serving.security import HEADERS, Guard
 from affuse.serving.trace import content_kept_out
-from serving.running_service import RunningService, check_problem, second_door
+from serving.running_service import RunningService, check_problem, second_door, wait_until
 
 TOKEN = "a-token-of-the-tests"
 
@@ -300,6 +300,9 @@ def test_a_fault_of_ours_is_told_without_its_inside(
     monkeypatch.setattr(service.engine, "submit", fail)
     with content_kept_out():
         answer = service.predict(talk)
+        wait_until(
+            lambda: any(one.name == "uvicorn.error" for one in caplog.records)
+        )  # the answer comes first
     (logged,) = [one for one in caplog.records if one.name == "uvicorn.error"]
     assert logged.getMessage().startswith("RuntimeError in ")
     assert " fail" in logged.getMessage()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Generator
 from pathlib import Path
 
@@ -202,6 +203,13 @@ def test_the_page_shows_curves_with_their_bands(
         expect(strip).to_have_count(len(told["segments"]))
         expect(strip.first).to_have_text(f"{told['segments'][0]['valence']['mean']:.1f}")
         check(page)
+        page.get_by_role("tab", name="Live").click()
+        page.locator("#live-model").select_option("alone")
+        page.locator("#live-go").click()
+        line = page.locator("#live-segments li").last
+        expect(line).to_contain_text(re.compile(r"valence [1-5]\.\d, arousal -?[01]\.\d\d"))
+        page.locator("#live-go").click()
+        expect(page.locator("#live-state")).to_have_text("Not listening.")
         page.get_by_role("tab", name="Model").click()
         page.locator("#shown-model").select_option("alone")
         expect(page.get_by_text("valence: a number from 1 to 5")).to_be_visible()

@@ -160,8 +160,9 @@ def test_a_model_of_labels_is_evaluated_on_any_corpus(
     assert lines["n"]["f1 sad"] == run.metrics["moods"]["support"]["sad"]
     assert "moods macro F1" in repr(found)
     assert "emotion macro F1" not in repr(found)
-    with pytest.raises(AffuseError, match=r"kind multilabel \(moods\) cannot be reported yet"):
-        found.report(tmp_path / "page.html")
+    page = found.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Results: moods" in page
+    assert "Every label" in page
     strange = corpus.table.assign(moods=corpus.table["moods"].str.replace("tense", "nervous"))
     other = Corpus(strange.drop(columns="emotion"), CorpusInfo(name="other"), corpus.folder)
     whole = affuse.evaluate(run.folder, other, role="all", device="cpu")
@@ -200,19 +201,15 @@ def test_opinions_on_labels_are_averaged_as_probabilities() -> None:
     torch.testing.assert_close(Opinions(embeddings[:1]).label_logits(head), head(embeddings[0]))
 
 
-def test_what_does_not_know_labels_says_so(run: affuse.Run, corpus: Corpus, tmp_path: Path) -> None:
+def test_what_does_not_know_labels_says_so(run: affuse.Run, corpus: Corpus) -> None:
     model, inner = run.model(), {"model": str(run.folder)}
     silence = (np.zeros(16_000, np.float32), 16_000)
     for done, call in {
         "predicted with": lambda: model.predict(silence),
         "measured as ONNX": lambda: affuse.measure_export(run.folder, corpus),
-        "reported": run.report,
         "served": lambda: Side(run.folder),
         "used in an encoder's place": lambda: (
             resolve_encoder(Modality(encoder="audio_model", options=inner), "audio").width
-        ),
-        "compared": lambda: affuse.compare(
-            "voice-offline", corpus, tmp_path / "grid", set={**SMALL, "tasks.moods": SEVERAL}
         ),
     }.items():
         with pytest.raises(AffuseError, match=rf"kind multilabel \(moods\) cannot be {done} yet"):
@@ -296,3 +293,36 @@ def test_measures_take_the_rows_of_a_part(run: affuse.Run) -> None:
     both = run.predictions
     parts = [measure_label_sets(both, "moods", LABELS, role).n for role in ("validation", "test")]
     assert measure_label_sets(both, "moods", LABELS).n == sum(parts)
+
+
+def test_a_run_of_labels_has_a_page(run: affuse.Run) -> None:
+    page = run.report().read_text(encoding="utf-8")
+    assert "Results: moods" in page
+    assert f"macro F1 {100 * run.metrics['moods']['macro_f1']:.1f} %" in page
+    assert "mean average precision" in page
+
+
+def test_rows_of_labels_are_compared(corpus: Corpus, tmp_path: Path) -> None:
+    """Beside the baseline, with their verdict; macro-F1 of the table is that of the prediction tables."""
+    grid = affuse.compare(
+        "voice-offline", corpus, tmp_path / "grid", over={"lr": [1e-2, 1e-5]}, folds=[0, 1, 2],
+        set={**SMALL, "tasks": {"moods": SEVERAL}, "epochs": 6}, cache=tmp_path / "cache", device="cpu",
+    )  # fmt: skip
+    results = grid.to_frame().query("task == 'moods'")
+    assert set(results["metric"]) == {"macro_f1", "micro_f1", "map"}
+    assert len(results) == 9  # two rows and the baseline
+    tables = [
+        pd.concat(
+            [affuse.Run.load(one).predictions.query("role == 'test'") for one in sorted(row.glob("fold*"))]
+        )
+        for row in sorted((tmp_path / "grid" / "runs").iterdir())
+    ]
+    expected = sorted(measure_label_sets(one, "moods", LABELS).macro_f1 for one in tables)
+    found = results.loc[results["metric"] == "macro_f1", "value"]
+    assert sorted(found) == pytest.approx(expected)
+    report = grid.report().read_text(encoding="utf-8")
+    for words in ("macro F1 difference [95 %]", "F1 of every label", "Distribution of the labels", "points"):
+        assert words in report
+    assert "macro F1" in " ".join(grid.verdict)
+    tests = pd.read_csv(tmp_path / "grid" / "paired_tests.csv")
+    assert {"macro_f1_difference", "macro_f1_p_holm", "micro_f1_difference"} <= set(tests)

@@ -12,6 +12,7 @@ from typing import ClassVar, TextIO
 import typer
 
 import affuse
+from affuse.allocation import keep_freed_memory
 from affuse.calls import recorded_as
 from affuse.cli.flags import command_line, sentence
 from affuse.cli.stopping import CONTINUED, ENDLESS, Terminated, ended_by_sigterm
@@ -92,6 +93,8 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     _open_outputs()
     verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    if verb in CONTINUED:  # what trains
+        keep_freed_memory()
     try:
         with recorded_as(command_line()), ended_by_sigterm(verb):
             app(prog_name="affuse")

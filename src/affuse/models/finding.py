@@ -55,6 +55,11 @@ def find_folder(source: str | Path) -> Path:
             f"{folder} holds no model: 'affuse compare' keeps them with {argument('keep_models', True)}; then name one "
             "of its runs, such as runs/ROW/fold0."
         )
+    if (folder / "config.json").is_file():
+        raise AffuseError(
+            f"{folder} is a checkpoint of transformers; where it classifies, 'affuse adopt {folder} --out MODEL' makes "
+            "a model of it."
+        )
     raise AffuseError(f"{folder} is not a model folder: it has no {INDEX}; 'affuse train' writes one.")
 
 

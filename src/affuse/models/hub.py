@@ -80,7 +80,10 @@ def explained(hub_id: str, offline: str = "") -> Generator[None]:
             "run 'hf auth login' first."
         ) from None
     except errors.RemoteEntryNotFoundError:
-        raise AffuseError(f"{hub_id} on the Hub is not an affuse model: it has no index.json.") from None
+        raise AffuseError(
+            f"{hub_id} on the Hub is not an affuse model: it has no index.json; of a public "
+            f"classifier 'affuse adopt {hub_id} --out MODEL' makes one."
+        ) from None
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
         if status == 401:

@@ -11,7 +11,7 @@ import numpy as np
 
 import affuse
 from affuse.errors import AffuseError
-from affuse.evaluation.measures import RatingMeasure
+from affuse.evaluation.measures import RatingMeasure, SetMeasure
 from affuse.files import write_json
 from affuse.models.defaults import PredictionDefaults
 from affuse.models.licences import licences_of_model
@@ -149,6 +149,10 @@ def _tasks(comparison: Comparison) -> dict[str, dict[str, Any]]:
             counts, _ = np.histogram(ratings[~np.isnan(ratings)], BINS, (low, high))
             about = {"kind": RatingMeasure.kind, "range": [low, high], "counts": counts.tolist()}
             tasks.setdefault(task, about)
+        for task, labels in experiment.labelled.label_sets.items():
+            there = np.nansum(list(experiment.labelled.sets[task].values()), axis=0)
+            counts = {label: int(n) for label, n in zip(labels, there, strict=True)}
+            tasks.setdefault(task, {"kind": SetMeasure.kind, "classes": labels, "counts": counts})
     return tasks
 
 

@@ -81,7 +81,12 @@ class RunReport:
         row = Row(settings, modalities, str(environment.get("split_hash") or ""), on_test, [run], stamp)
         spaces = {task: classes for task in recipe.classified if (classes := _classes(run.test, task))}
         utterances = _utterances(files)
-        measures = measures_of(spaces, list(recipe.dimensions))
+        label_sets = {
+            task: labels
+            for task in recipe.label_sets
+            if (labels := _names(run.test, task)) and task in run.test
+        }
+        measures = measures_of(spaces, list(recipe.dimensions), label_sets)
         calibrated = [calibration_tables([row], task, space) for task, space in spaces.items()]
         return cls(
             files.path,
@@ -90,7 +95,7 @@ class RunReport:
             row,
             spaces,
             utterances,
-            measure_predictions(run.test, spaces, utterances, list(recipe.dimensions)),
+            measure_predictions(run.test, spaces, utterances, list(recipe.dimensions), label_sets),
             (_joined([one for one, _ in calibrated]), _joined([curve for _, curve in calibrated])),
             _training(files, recorded, recipe, measures),
             _joined([mistakes([row], task, space, utterances) for task, space in spaces.items()]),
@@ -134,9 +139,14 @@ def _training(
 
 def _classes(predictions: pd.DataFrame, task: str) -> list[str]:
     """In the order of the label space; none where no test utterance has a label of the task."""
-    prefix = f"{task}_p_"
-    classes = [name.removeprefix(prefix) for name in predictions.columns if name.startswith(prefix)]
+    classes = _names(predictions, task)
     return classes if classes and predictions[task].isin(classes).any() else []
+
+
+def _names(predictions: pd.DataFrame, task: str) -> list[str]:
+    """The classes or labels that a prediction table has probabilities of."""
+    prefix = f"{task}_p_"
+    return [name.removeprefix(prefix) for name in predictions.columns if name.startswith(prefix)]
 
 
 def _utterances(files: RunFolder) -> pd.DataFrame:

@@ -11,7 +11,6 @@ from affuse.arguments import checked
 from affuse.evaluation.dimensions import DIMENSION_METRICS
 from affuse.evaluation.label_sets import LABEL_SET_METRICS
 from affuse.names import counted
-from affuse.recipe.kinds import refuse_kinds
 from affuse.results.display import as_html, decimals, percent, shown
 from affuse.training.comparison_folder import PAGE
 from affuse.training.evaluate import TABLES, write_evaluation
@@ -155,10 +154,6 @@ class Evaluation(Tables):
         from affuse.files.outputs import Outputs
         from affuse.reports.pages.evaluation import write_evaluation_page
 
-        several = (
-            self.metrics.loc[self.metrics["metric"] == "map", "task"].tolist() if len(self.metrics) else []
-        )
-        refuse_kinds("reported", multilabel=several)
         page = Path(path or (self.folder or Path()) / PAGE)
         outputs = Outputs.current(page.parent, "report", overwrite=overwrite, deep=False)
         outputs.check([page])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from affuse.evaluation.intervals import speakers_in_words
-from affuse.evaluation.measures import ClassMeasure, kind_of
+from affuse.evaluation.measures import ClassMeasure, RatingMeasure, kind_of
 from affuse.files import read_csv
 from affuse.names import counted, listed
 from affuse.reports.tables.joint_losses import joint_loss_table
@@ -70,7 +70,7 @@ def other_tables(report: Report) -> list[tuple[str, pd.DataFrame]]:
 
 def note(report: Report) -> str:
     """What the numbers of ``result_tables`` are, and what their intervals cannot know."""
-    rated = [task for task in report.measures if task not in report.classified]
+    rated = [task for task, measure in report.measures.items() if isinstance(measure, RatingMeasure)]
     told = [_UNITS, *([_RATED.format(tasks=listed(rated))] if rated else []), *_speakers(report)]
     if len(report.results) and report.results["ceiling"].notna().any():
         told.append(_CEILING)

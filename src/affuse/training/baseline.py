@@ -16,9 +16,11 @@ from threadpoolctl import threadpool_limits
 
 from affuse.errors import AffuseError
 from affuse.evaluation.dimensions import measure_ratings
+from affuse.evaluation.label_sets import EVEN, SetAnswers
 from affuse.evaluation.predictions import prediction_table
 from affuse.files import digest
 from affuse.progress import Progress
+from affuse.training.calibration import thresholds_of
 from affuse.training.cells import Cell
 from affuse.training.compare import Comparison
 from affuse.training.comparison_folder import run_folder
@@ -158,6 +160,9 @@ def train_baseline(
             outputs = np.zeros(len(x)) if regression is None else regression.predict(x)
             answers = dimension.from_unit(outputs).clip(dimension.low, dimension.high)
             ratings[role][task] = dimension.from_unit(labels[role][task]), answers
+    sets, penalties = _sets(experiment, parts, labels, groups)
+    chosen |= penalties
+    parameters += sum(map(len, experiment.labelled.label_sets.values())) * (rows["train"].shape[1] + 1)
     tables = [
         prediction_table(
             roles[role],
@@ -167,6 +172,7 @@ def train_baseline(
             labels[role],
             experiment.labelled.spaces,
             ratings[role],
+            sets[role],
         )
         for role in ("validation", "test")
         if role in parts
@@ -266,6 +272,34 @@ def fit_ratings(x: np.ndarray, ratings: np.ndarray, groups: np.ndarray) -> tuple
     return best, Ridge(alpha=best).fit(x, ratings)
 
 
+def _sets(
+    experiment: Experiment,
+    parts: Mapping[str, np.ndarray],
+    labels: Mapping[str, Mapping[str, np.ndarray]],
+    groups: np.ndarray,
+) -> tuple[dict[str, dict[str, SetAnswers]], dict[str, float]]:
+    """(role -> task -> answers of several labels at once, the chosen penalties): each label is fitted for itself."""
+    sets: dict[str, dict[str, SetAnswers]] = {role: {} for role in parts}
+    chosen: dict[str, float] = {}
+    for task, names in experiment.labelled.label_sets.items():
+        wanted = labels["train"][task]
+        known = ~np.isnan(wanted).any(axis=1)
+        told = {role: np.full((len(x), len(names)), EVEN) for role, x in parts.items()}
+        for i, name in enumerate(names):
+            there = wanted[known, i].astype(int)
+            if len(np.unique(there)) < 2:  # of what is always so, or never, nothing can be learnt but that
+                for one in told.values():
+                    one[:, i] = there[0] if len(there) else EVEN
+                continue
+            chosen[f"{task} {name}"], fitted = fit(parts["train"][known], there, groups[known])
+            for role, x in parts.items():
+                told[role][:, i] = fitted.predict_proba(x)[:, 1]
+        thresholds = thresholds_of(labels.get("validation", {}).get(task), told.get("validation"), names)
+        for role, one in told.items():
+            sets[role][task] = SetAnswers(names, labels[role][task], one, thresholds)
+    return sets, chosen
+
+
 def describe_baseline(experiment: Experiment) -> str:
     """What it is, in words."""
     told = [DESCRIPTION.format(grid=", ".join(f"{c:g}" for c in GRID))]
@@ -276,7 +310,7 @@ def describe_baseline(experiment: Experiment) -> str:
 
 def _methods(experiment: Experiment) -> str:
     """'logistic regression', 'ridge regression', or both."""
-    classes, ratings = bool(experiment.labelled.spaces), bool(experiment.labelled.ratings)
+    classes, ratings = bool(experiment.labelled.names), bool(experiment.labelled.ratings)
     if classes and ratings:
         return BOTH
     return REGRESSOR if ratings else CLASSIFIER

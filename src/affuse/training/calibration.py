@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from affuse.evaluation.bands import Band, fit_band
 from affuse.evaluation.confidence import Confidence, fit_confidence
-from affuse.evaluation.label_sets import fit_thresholds
+from affuse.evaluation.label_sets import EVEN, fit_thresholds
 from affuse.losses.base import known
 from affuse.models.defaults import PredictionDefaults, TrainedOn
 from affuse.training.clip_seconds import clip_seconds
@@ -50,11 +51,25 @@ def fitted_thresholds(model: Model, validation: Clips, answers: Answers) -> dict
     found: dict[str, dict[str, float]] = {}
     for task, names in model.label_sets.items():
         truth = validation.labels[task]
-        there = known(truth, 1).numpy()
-        if there.any():
-            fitted = fit_thresholds(truth.numpy()[there], answers.label_probabilities[task][there])
+        if bool(known(truth, 1).any()):
+            fitted = thresholds_of(truth.numpy(), answers.label_probabilities[task], names)
             found[task] = dict(zip(names, fitted, strict=True))
     return found
+
+
+def thresholds_of(
+    truth: np.ndarray | None, probabilities: np.ndarray | None, names: Sequence[str]
+) -> list[float]:
+    """Thresholds of one task, fitted on the utterances whose labels are known; 0.5 where there are none.
+
+    Args:
+        truth: (utterances, labels) of 0 and 1, NaN where blank; None: there is no validation part.
+        probabilities: (utterances, labels).
+        names: Of the labels.
+    """
+    if truth is None or probabilities is None or not (there := ~np.isnan(truth).any(axis=1)).any():
+        return [EVEN] * len(names)
+    return fit_thresholds(truth[there], probabilities[there])
 
 
 def trained_on(info: CorpusInfo) -> list[TrainedOn]:

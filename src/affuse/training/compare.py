@@ -16,7 +16,6 @@ from affuse.failures import SKIPPED
 from affuse.files import write_csv
 from affuse.files.outputs import Outputs
 from affuse.progress import Progress
-from affuse.recipe.kinds import refuse_kinds
 from affuse.training.cache import FeatureCache
 from affuse.training.cells import Cell, plan_cells
 from affuse.training.comparison_folder import (
@@ -83,8 +82,6 @@ def compare(
     Raises:
         AffuseError: before any training, where ``out`` is no comparison's folder or a variant does not fit the corpus.
     """
-    for variant in variants:
-        refuse_kinds("compared", multilabel=variant.recipe.label_sets)
     out = Path(out)
     outputs = comparison_outputs(out)
     check_same_corpus(out, corpus)

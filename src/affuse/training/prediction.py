@@ -127,13 +127,24 @@ def table_of(
         task: (dimension.from_unit(labels[task].astype(np.float64)), answers.values[task])
         for task, dimension in model.dimensions.items()
     }
-    sets = {
-        task: SetAnswers(
-            names, labels[task], answers.label_probabilities[task], model.defaults.thresholds_of(task, names)
-        )
-        for task, names in model.label_sets.items()
-    }
+    sets = sets_of(model, labels, answers.label_probabilities)
     shares = {task: rows.numpy() for task, rows in clips.shares.items()}
     return prediction_table(
         clips.ids, role, fold, probabilities, labels, model.label_spaces, ratings, sets, shares
     )
+
+
+def sets_of(
+    model: Model, labels: Mapping[str, np.ndarray], probabilities: Mapping[str, np.ndarray]
+) -> dict[str, SetAnswers]:
+    """The tasks of several labels, told with the model's thresholds.
+
+    Args:
+        model: what answered.
+        labels: task -> (utterances, labels) of 0 and 1, NaN where blank.
+        probabilities: task -> (utterances, labels).
+    """
+    return {
+        task: SetAnswers(names, labels[task], probabilities[task], model.defaults.thresholds_of(task, names))
+        for task, names in model.label_sets.items()
+    }

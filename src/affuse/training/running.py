@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from affuse.allocation import keep_freed_memory
 from affuse.devices import threads_per_run
 from affuse.errors import AffuseError
 from affuse.models.parts import only_here
@@ -291,6 +292,7 @@ _epochs_done: list[Any] = []  # the one shared array of ``EpochCount``
 
 def _begin_worker(experiments: list[Experiment], epochs_done: Any, threads: int) -> None:
     begin_worker()
+    keep_freed_memory()
     torch.set_num_threads(threads)
     _experiments[:] = experiments
     _epochs_done[:] = [epochs_done]

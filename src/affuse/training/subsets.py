@@ -11,12 +11,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from affuse.evaluation.label_sets import EVEN
 from affuse.evaluation.predictions import prediction_table
 from affuse.models.network import Model
 from affuse.models.running import run_batches_with
 from affuse.sequence import FeatureSequence
 from affuse.training.data import Clips, batches
-from affuse.training.prediction import answered
+from affuse.training.prediction import answered, sets_of
 
 
 def subsets_of(modalities: Sequence[str]) -> list[tuple[str, ...]]:
@@ -47,6 +48,10 @@ def predict_subsets(
         {task: np.full(len(clips), dimension.from_unit(0.0)) for task, dimension in model.dimensions.items()}
         for _ in subsets
     ]
+    several = [
+        {task: np.full((len(clips), len(labels)), EVEN) for task, labels in model.label_sets.items()}
+        for _ in subsets
+    ]
 
     def from_subsets(given: dict[str, FeatureSequence]) -> list[_FromSubset]:
         return _from_subsets(model, given, subsets)
@@ -59,6 +64,8 @@ def predict_subsets(
                 probabilities[i][task][rows] = logits.double().softmax(dim=1).cpu().numpy()
             for task, outputs in one.values.items():
                 values[i][task][rows] = answered(outputs, model.dimensions[task])
+            for task, logits in one.label_logits.items():
+                several[i][task][rows] = logits.double().sigmoid().cpu().numpy()
     labels = {task: codes.numpy() for task, codes in clips.labels.items()}
     tables: list[pd.DataFrame] = []
     for i, subset in enumerate(subsets):
@@ -66,7 +73,10 @@ def predict_subsets(
             task: (dimension.from_unit(labels[task].astype(np.float64)), values[i][task])
             for task, dimension in model.dimensions.items()
         }
-        table = prediction_table(clips.ids, role, fold, probabilities[i], labels, model.label_spaces, ratings)
+        sets = sets_of(model, labels, several[i])
+        table = prediction_table(
+            clips.ids, role, fold, probabilities[i], labels, model.label_spaces, ratings, sets
+        )
         table.insert(0, "modalities", "+".join(subset))
         tables.append(table[there[i]])
     return pd.concat(tables, ignore_index=True)
@@ -76,11 +86,13 @@ class _FromSubset(NamedTuple):
     """present: (batch,) whether the clip has anything of the subset; logits: task -> (batch, classes).
 
     values: regression -> (batch,) in units of half its range.
+    label_logits: task of several labels -> (batch, labels).
     """
 
     present: Tensor
     logits: dict[str, Tensor]
     values: dict[str, Tensor]
+    label_logits: dict[str, Tensor]
 
 
 def _from_subsets(
@@ -95,5 +107,5 @@ def _from_subsets(
         kept = {name: s if name in subset else s.keep(none) for name, s in sequences.items()}
         present = torch.stack([s.present for s in kept.values()]).any(dim=0)
         output = model.fuse(kept)
-        found.append(_FromSubset(present, output.logits, output.values))
+        found.append(_FromSubset(present, output.logits, output.values, output.label_logits))
     return found

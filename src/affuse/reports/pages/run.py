@@ -9,7 +9,6 @@ from affuse.files import write_text
 from affuse.files.outputs import Outputs
 from affuse.names import counted
 from affuse.progress import Progress, Quiet
-from affuse.recipe.kinds import refuse_kinds
 from affuse.reports.blocks import Section
 from affuse.reports.render.html import to_html
 from affuse.reports.render.markdown import to_markdown
@@ -40,10 +39,6 @@ def write_run_page(
         AffuseError: It is no run's folder, the run is not finished, or a file to be written was edited by its user.
     """
     folder, progress = Path(folder), progress or Quiet()
-    tasks = RunFolder(folder).recipe_fields().get("tasks") or {}
-    refuse_kinds(
-        "reported", multilabel=[name for name, task in tasks.items() if task.get("kind") == "multilabel"]
-    )
     outputs = Outputs.current(folder, "report", deep=False)
     outputs.check([folder / name for name in (PAGE, MARKDOWN, *([UTTERANCES] if corpus is not None else []))])
     if corpus is not None and RunFolder(folder).finished:

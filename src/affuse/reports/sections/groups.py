@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from affuse.evaluation.measures import SHOWN, RatingMeasure
+from affuse.evaluation.measures import SHOWN, ClassMeasure, RatingMeasure
 from affuse.names import counted
 from affuse.reports.blocks import Block, Cell, Figure, Heading, Prose, Section, Table
 from affuse.reports.figures.lanes import speaker_dots
@@ -101,8 +101,9 @@ def _recalls(values: list[float]) -> Cell:
 
 
 def _speakers(report: Report, table: pd.DataFrame, task: str) -> list[Block]:
-    rated = isinstance(report.measures[task], RatingMeasure)
-    metric = report.measures[task].main if rated else "acc"
+    measure = report.measures[task]
+    rated = isinstance(measure, RatingMeasure)
+    metric = "acc" if isinstance(measure, ClassMeasure) else measure.main
     shown = SHOWN[metric]
     dots = table[(table["grouping"] == "speaker") & (table["metric"] == metric)]
     few = dots[dots["n"] < FEW] if rated else dots[:0]
@@ -124,7 +125,13 @@ def _speakers(report: Report, table: pd.DataFrame, task: str) -> list[Block]:
     )
     gender = people["gender"] if "gender" in people.columns else pd.Series(dtype=str)
     left = f" The first {_DOTTED} rows are drawn." if len(set(names)) > _DOTTED else ""
-    what = "CCC over the rated test utterances" if rated else "Test accuracy"
+    what = (
+        "CCC over the rated test utterances"
+        if rated
+        else "Test accuracy"
+        if metric == "acc"
+        else SHOWN[metric].title
+    )
     caption = (
         f"{what} of every speaker (dot) in every row, and the mean over speakers (bar). How far the dots of a "
         "row are apart, more than the number of utterances, decides how wide its interval is. A dot far to the left is "

@@ -11,7 +11,7 @@ import pandas as pd
 
 from affuse.evaluation.calibration import probabilities_of, reliability
 from affuse.evaluation.measurement import Measurement
-from affuse.evaluation.measures import SHOWN, Measure, RatingMeasure, kind_of
+from affuse.evaluation.measures import SHOWN, Measure, RatingMeasure, SetMeasure, kind_of
 from affuse.names import counted
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
 from affuse.reports.figures.confusion import confusion
@@ -29,9 +29,9 @@ from affuse.reports.numbers import (
     plain,
     signed,
 )
+from affuse.reports.sections import label_sets, ratings
 from affuse.reports.sections.calibration import READING
 from affuse.reports.sections.groups import small_groups
-from affuse.reports.sections.ratings import result_section
 from affuse.reports.tables.results import TITLES
 
 _METRICS_NOTE = (
@@ -48,8 +48,11 @@ def results_sections(measured: Measurement, generated: bool, predictions: pd.Dat
 
 def _results(measured: Measurement, task: str, generated: bool, predictions: pd.DataFrame) -> Section:
     metrics = measured.metrics[measured.metrics["task"] == task]
-    if kind_of([*metrics["metric"]]) is RatingMeasure:
-        return result_section(metrics, predictions, task, generated)
+    kind = kind_of([*metrics["metric"]])
+    if kind is RatingMeasure:
+        return ratings.result_section(metrics, predictions, task, generated)
+    if kind is SetMeasure:
+        return label_sets.result_section(metrics, task, generated)
     recalls = measured.recalls[measured.recalls["task"] == task]
     blocks: list[Block] = [Prose(result_in_words(metrics, recalls), "verdict")]
     if task == "gender":

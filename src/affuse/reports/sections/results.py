@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affuse.evaluation.measures import ClassMeasure
+from affuse.evaluation.measures import ClassMeasure, SetMeasure
 from affuse.evaluation.predictions import measure_table
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
 from affuse.reports.figures.confusion import confusion
 from affuse.reports.figures.lanes import class_distribution, forest
 from affuse.reports.numbers import INTERVAL, UNKNOWN, interval_cell, percent_cell
 from affuse.reports.report import Report
-from affuse.reports.sections import ratings
+from affuse.reports.sections import label_sets, ratings
 from affuse.reports.tables.results import TITLES
 from affuse.reports.tables.rows import MARK, REFERENCE, Row
 
@@ -33,6 +33,8 @@ def _section(report: Report, task: str) -> Section:
     facts = report.record["tasks"][task]
     rows = report.of_task(report.results, task)
     measure = report.measures[task]
+    if isinstance(measure, SetMeasure):
+        return label_sets.section(report, task, rows)
     if not isinstance(measure, ClassMeasure):
         return ratings.section(report, task, rows)
     total = sum(facts["counts"].values())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from affuse.evaluation.measures import RatingMeasure
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
 from affuse.reports.figures.training_curves import epochs_of, training_curves
 from affuse.reports.numbers import UNKNOWN, number_cell, p_cell
@@ -34,7 +35,7 @@ def section(report: Report) -> Section | None:
                 blocks.append(Heading(task))
             blocks.append(trainings_table(table, [report.name_of(line) for line in table.to_dict("records")]))
     if blocks:
-        rated = len(report.classified) < len(report.measures)
+        rated = any(isinstance(measure, RatingMeasure) for measure in report.measures.values())
         blocks.append(Prose(_NOTE + (_RATED if rated else ""), "soft"))
     figures = curves(report.rows)
     if figures:

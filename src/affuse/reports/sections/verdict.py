@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from affuse.evaluation.measures import SHOWN, RatingMeasure
+from affuse.evaluation.measures import SHOWN, ClassMeasure, Measure, RatingMeasure
 from affuse.names import counted
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Notes, Prose, Section, Table
 from affuse.reports.figures.lanes import differences
@@ -37,21 +37,34 @@ READING = (
     "detectable: the true difference in BACC, in points, that this pair of rows would show with a probability of 80 % "
     "at the 5 % level, before the correction",
 )
-# of ratings: CCC and RMSE in the place of BACC and correct utterances
-RATED_HEADINGS = (
-    "row", "compared with", "verdict", "CCC difference [95 %]", "RMSE difference [95 %]", "p, speakers",
-    "p, trainings", "detectable",
-)  # fmt: skip
 RATED_NOTE = f"Differences are {_SAME} RMSE is in units of the ratings; less is better."
-RATED_READING = (
-    READING[0],
-    "RMSE difference: how much larger (+) or smaller (\u2212) the error is; it decides nothing. Its p value and the "
-    f"other metrics are in {STATISTICS['paired_tests']}",
-    READING[2].replace("BACC", "CCC"),
-    READING[3],
-    "detectable: the true difference in CCC that this pair of rows would show with a probability of 80 % at the 5 % "
-    "level, before the correction",
-)
+
+
+def _headings(kind: type[Measure]) -> tuple[str, ...]:
+    """Of kinds without correct utterances: the metric that judges, and the one beside it."""
+    both = (f"{SHOWN[name].name} difference [95 %]" for name in (kind.main, kind.second))
+    return ("row", "compared with", "verdict", *both, "p, speakers", "p, trainings", "detectable")
+
+
+def _reading(kind: type[Measure]) -> tuple[str, ...]:
+    main, second = SHOWN[kind.main], SHOWN[kind.second]
+    how = (
+        "how much larger (+) or smaller (\u2212) the error is"
+        if kind is RatingMeasure
+        else "what it says beside"
+    )
+    points = ", in points," if main.unit else ""
+    return (
+        READING[0],
+        f"{second.name} difference: {how}; it decides nothing. Its p value and the other metrics are in "
+        f"{STATISTICS['paired_tests']}",
+        READING[2].replace("BACC", main.name),
+        READING[3],
+        f"detectable: the true difference in {main.name}{points} that this pair of rows would show with a probability "
+        "of 80 % at the 5 % level, before the correction",
+    )
+
+
 SINGLE = (
     "Rows of several modalities are also compared with the best single modality, chosen by its BACC on the validation "
     "part: that is what fusion adds"
@@ -75,13 +88,13 @@ def section(report: Report) -> Section | None:
         blocks += _untrained(report, task)
         blocks.append(Prose(could))
         if len(paired):
-            rated, shown = kind is RatingMeasure, SHOWN[kind.main]
+            correct, shown = kind is ClassMeasure, SHOWN[kind.main]
             single = (
                 [SINGLE.replace("BACC", shown.name)] if (paired["reference_is"] == BEST_SINGLE).any() else []
             )
-            reading = [*(RATED_READING if rated else READING), *single]
-            table = _rated_table(paired, names) if rated else _table(paired, names)
-            note = RATED_NOTE if rated else NOTE
+            reading = [*(READING if correct else _reading(kind)), *single]
+            table = _table(paired, names) if correct else _other_table(paired, names, kind)
+            note = RATED_NOTE if kind is RatingMeasure else NOTE
             blocks += [*_figures(paired, names, task, kind.main), table, Prose(note, "soft")]
             blocks.append(Notes("How to read this table", reading))
     if report.failed_note:
@@ -111,10 +124,8 @@ def verdict_sentences(report: Report) -> list[str]:
 def _tested(report: Report, task: str) -> int:
     """Labelled test utterances of the first seed, of the row that has most."""
     measure = report.measures[task]
-    if not isinstance(measure, RatingMeasure):
-        return max((sum(len(t) for t in row.tables(measure)[:1]) for row in report.rows), default=0)
-    rated = (int(measure.known(table).sum()) for row in report.rows for table in row.tables(measure)[:1])
-    return max(rated, default=0)
+    known = (int(measure.known(table).sum()) for row in report.rows for table in row.tables(measure)[:1])
+    return max(known, default=0)
 
 
 def untrained_in_words(report: Report, task: str) -> str:
@@ -190,7 +201,8 @@ def _table(paired: pd.DataFrame, names: list[str]) -> Table:
     return Table(HEADINGS, lines, page_only=("p, McNemar", "detectable"))
 
 
-def _rated_table(paired: pd.DataFrame, names: list[str]) -> Table:
+def _other_table(paired: pd.DataFrame, names: list[str], kind: type[Measure]) -> Table:
+    shown = SHOWN[kind.main]
     lines = [
         [
             Cell(name),
@@ -200,12 +212,12 @@ def _rated_table(paired: pd.DataFrame, names: list[str]) -> Table:
                 difference_cell(
                     line[f"{metric}_difference"], line[f"{metric}_low"], line[f"{metric}_high"], SHOWN[metric]
                 )
-                for metric in ("ccc", "rmse")
+                for metric in (kind.main, kind.second)
             ),
-            p_cell(line["ccc_p_holm"]),
+            p_cell(line[f"{kind.main}_p_holm"]),
             p_cell(line["resampled_p_holm"]),
-            number_cell(line["ccc_detectable"], 3),
+            number_cell(shown.factor * line[f"{kind.main}_detectable"], shown.digits),
         ]
         for name, line in zip(names, paired.to_dict("records"), strict=True)
     ]
-    return Table(RATED_HEADINGS, lines, page_only=("detectable",))
+    return Table(_headings(kind), lines, page_only=("detectable",))

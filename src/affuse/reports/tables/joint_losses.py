@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from affuse.evaluation.calibration import probabilities_of, utterance_nll
-from affuse.evaluation.measures import SHOWN, ClassMeasure, Measure, RatingMeasure
+from affuse.evaluation.measures import KINDS, SHOWN, ClassMeasure, Measure
 from affuse.reports.tables.results import rows_of
 from affuse.reports.tables.run_tables import ReadRuns
 from affuse.training.cells import Cell
@@ -114,8 +114,8 @@ def joint_loss_table(losses: pd.DataFrame) -> pd.DataFrame:
             total, mean = _with_sd(*found[f"{part}_nll_sum"], 1), _with_sd(*found[f"{part}_nll_mean"], 3)
             line[f"{part} NLL: sum; mean = {' + '.join(classes)}"] = f"{total}; {mean} = {shares}"
         for task in tasks:
-            rated = f"test_ccc_{task}" in found
-            for metric in RatingMeasure.papers if rated else ClassMeasure.papers:
+            kind = next((one for one in KINDS if f"test_{one.main}_{task}" in found), ClassMeasure)
+            for metric in kind.papers:
                 value, sd = found.get(f"test_{metric}_{task}", (np.nan, np.nan))
                 shown = SHOWN[metric]
                 line[f"{task} {shown.title}"] = (

@@ -91,7 +91,7 @@ def ceiling(experiment: Experiment, recipe: Recipe, task: str, metric: str) -> f
     info = experiment.corpus.info
     choice = recipe.tasks[task]
     own_labels = task in recipe.dimensions or (
-        not choice.merge and set(experiment.labelled.spaces[task]) == set(info.label_spaces[task])
+        not choice.merge and set(experiment.labelled.names[task]) == set(info.label_spaces.get(task, ()))
     )
     name = {"acc": task, "bacc": f"{task}_bacc", "ccc": f"{task}_ccc"}.get(metric)
     if not info.generated or not own_labels or name is None:
