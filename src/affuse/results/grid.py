@@ -65,7 +65,7 @@ class Grid:
         return f"{self._record['corpus']['title']}: comparison"
 
     def to_frame(self) -> pd.DataFrame:
-        """``results.csv``: a row per row of the comparison, task and metric; ``value``, ``low``, ``high`` 0 to 1."""
+        """``results.csv``: a row per row of the comparison, task and metric; shares 0 to 1, ratings as they are."""
         from affuse.reports.report import read_results
 
         return read_results(self.folder)
