@@ -59,7 +59,9 @@ class SetAnswers(NamedTuple):
         there = [joined(row, self.labels) for row in rows]
         found: dict[str, object] = {
             task: ["" if no else text for text, no in zip(there, blank.tolist(), strict=True)],
-            f"{task}_predicted": [joined(row, self.labels) for row in told(probabilities, self.thresholds)],
+            f"{task}_predicted": [
+                joined(row, self.labels) for row in told(probabilities, self.thresholds).tolist()
+            ],
         }
         return found | {f"{task}_p_{label}": probabilities[:, i] for i, label in enumerate(self.labels)}
 
