@@ -55,12 +55,9 @@ class SetAnswers(NamedTuple):
         """<task> ("a;b", ";" for none of them, "" where blank), <task>_predicted, <task>_p_<label>."""
         probabilities = self.probabilities.astype(np.float64).round(DIGITS)
         blank = np.isnan(self.truth).any(axis=1)
-        rows: list[list[bool]] = np.equal(self.truth, 1).tolist()
-        there = [joined(row, self.labels) for row in rows]
-        found: dict[str, object] = {
-            task: ["" if no else text for text, no in zip(there, blank.tolist(), strict=True)],
-            f"{task}_predicted": [joined(row, self.labels) for row in told(probabilities, self.thresholds)],
-        }
+        sets = (np.equal(self.truth, 1), told(probabilities, self.thresholds))
+        true, called = ([joined(row, self.labels) for row in np.asarray(one).tolist()] for one in sets)
+        found: dict[str, object] = {task: np.where(blank, "", true), f"{task}_predicted": called}
         return found | {f"{task}_p_{label}": probabilities[:, i] for i, label in enumerate(self.labels)}
 
 

@@ -150,7 +150,7 @@ def label_table(
     }
     labelled = table[list(recipe.tasks)].notna().any(axis=1)
     for rows in learnt.values():
-        labelled |= pd.Series(~np.isnan(rows).any(axis=1), table.index)
+        labelled |= pd.Series(np.asarray(~np.isnan(rows).any(axis=1)), table.index)
     kept = table[labelled].reset_index(drop=True)
     codes = {
         task: {
