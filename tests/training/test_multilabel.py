@@ -324,5 +324,7 @@ def test_rows_of_labels_are_compared(corpus: Corpus, tmp_path: Path) -> None:
     for words in ("macro F1 difference [95 %]", "F1 of every label", "Distribution of the labels", "points"):
         assert words in report
     assert "macro F1" in " ".join(grid.verdict)
+    assert "Difference: macro F1 of female minus male" in report
+    assert "Difference: BACC" not in report
     tests = pd.read_csv(tmp_path / "grid" / "paired_tests.csv")
     assert {"macro_f1_difference", "macro_f1_p_holm", "micro_f1_difference"} <= set(tests)
