@@ -115,8 +115,7 @@ def chance_p(confusions: Sequence[np.ndarray]) -> float:
 
     The deviation is exact for labels that are permuted (counts of a table with fixed margins are multivariate
     hypergeometric: Agresti 2013, section 3.5), the tail that of a normal. Utterances count as independent: where
-        speakers
-    differ, it takes a row for better than chance rather than not.
+    speakers differ, it takes a row for better than chance rather than not.
 
     Args:
         confusions: (classes, classes) each, true by predicted, one per seed: the same utterances answered anew, so that

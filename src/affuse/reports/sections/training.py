@@ -15,9 +15,7 @@ from affuse.reports.tables.rows import Row
 
 _DRAWN = 12
 _RATED = " Of ratings, CCC takes the place of BACC: by chance it is 0."
-_SEVERAL = (
-    " Of several labels at once, macro F1 takes the place of BACC: by chance it is that of the same answers, shuffled."
-)
+_SEVERAL = " Of several labels at once, macro F1 takes its place: by chance it is that of the same answers, shuffled."
 _NOTE = (
     "A run never left the start if its loss does not fall, or if one of its first two epochs was the best of five or "
     "more and its answers are no better than chance. It was still improving if the best epoch is in the last tenth of "
@@ -147,5 +145,11 @@ def criterion_in_words(row: Row) -> str:
         if "classes" in kinds:
             by = f"{by} ({', '.join(others)})"
         else:
-            by = "CCC" if kinds == {"regression"} else "macro F1" if kinds == {"multilabel"} else "CCC and macro F1"
+            by = (
+                "CCC"
+                if kinds == {"regression"}
+                else "macro F1"
+                if kinds == {"multilabel"}
+                else "CCC and macro F1"
+            )
     return f"the best by {by} on the {row.watched} part"
