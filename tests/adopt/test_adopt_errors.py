@@ -185,7 +185,8 @@ def test_files_that_are_missing_or_do_not_fit(
 
 def test_a_checkpoint_that_is_not_adopted_yet(words: Path) -> None:
     with pytest.raises(
-        AffuseError, match=r"is a checkpoint of transformers; 'affuse adopt .*words --out MODEL' makes"
+        AffuseError,
+        match=r"is a checkpoint of transformers; where it classifies, 'affuse adopt .*words --out",
     ):
         affuse.load(words)
 

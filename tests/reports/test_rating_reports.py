@@ -24,6 +24,7 @@ from affuse.evaluation.resampled_t import corrected_resampled_t
 from affuse.evaluation.side_by_side import side_by_side
 from affuse.reports.figures.scatter import DOTS, scatter
 from affuse.reports.numbers import MINUS
+from affuse.reports.record import BINS, count_ratings
 from affuse.reports.sections.groups import small_groups
 from affuse.reports.tables.verdict import verdict
 from affuse.results.grid import Grid
@@ -263,7 +264,7 @@ def test_ratings_alone_are_compared(corpus: Corpus, tmp_path: Path) -> None:
     assert "tasks.valence.loss" not in frame.columns
     record = json.loads((tmp_path / "grid" / "comparison.json").read_text(encoding="utf-8"))
     assert record["tasks"]["valence"]["range"] == [1, 5]
-    assert sum(record["tasks"]["valence"]["counts"]) == corpus.table["valence"].notna().sum()
+    assert sum(record["tasks"]["valence"]["counts"].values()) == corpus.table["valence"].notna().sum()
 
 
 def test_a_test_part_of_one_rating_is_told_in_a_sentence(corpus: Corpus, tmp_path: Path) -> None:
@@ -315,6 +316,17 @@ def test_many_answers_are_counted_in_cells_and_few_are_dots() -> None:
     both = scatter({"a": (few[0], few[1]), "b": (many[0], many[1])}, (1, 5), "v")
     assert both.narrow
     assert "mean answer" in both.wide
+
+
+def test_ratings_are_counted_one_by_one_while_they_are_few() -> None:
+    """Votes' means lie on steps; parts of the range that do not fit them would show holes."""
+    steps = np.repeat(np.arange(1, 5.5, 0.5), 3)
+    assert count_ratings(steps, 1, 5) == {f"{value:g}": 3 for value in np.arange(1, 5.5, 0.5)}
+    many = np.random.default_rng(0).uniform(1, 5, 100)
+    found = count_ratings(many, 1, 5)
+    assert len(found) == BINS
+    assert found["1 to 1.33"] == int(((many >= 1) & (many < 4 / 3)).sum())
+    assert sum(found.values()) == 100
 
 
 def test_small_groups_are_named() -> None:

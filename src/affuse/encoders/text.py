@@ -13,8 +13,8 @@ from typing_extensions import override
 
 from affuse.corpora.corpus import Utterance
 from affuse.encoders.base import Encoder, EncoderOptions, Reading
-from affuse.encoders.pretrained import hidden_size, load, load_network
-from affuse.encoders.sources import files_key
+from affuse.encoders.pretrained import hidden_size, is_local, load, load_network
+from affuse.encoders.sources import files_key, find_files
 from affuse.errors import AffuseError
 from affuse.files import digest
 from affuse.sequence import FeatureSequence
@@ -144,7 +144,14 @@ def load_tokenizer(model: str, revision: str | None = None) -> Any:
     """
     from transformers import AutoTokenizer
 
-    found = load(AutoTokenizer, model, revision)
+    try:
+        found = load(AutoTokenizer, model, revision)
+    except AffuseError:
+        # the Hub has the model no more, say, which transformers asks it for; what was fetched stays good
+        folder = find_files(model, revision)
+        if folder is None or is_local(model) or not (folder / "tokenizer.json").is_file():
+            raise
+        found = load(AutoTokenizer, str(folder))
     if len(found) <= len(found.all_special_tokens):
         raise AffuseError(
             f"{model} has no tokenizer (tokenizer.json or its vocabulary), which makes numbers of words; copy the one "

@@ -27,7 +27,7 @@ from affuse.training.inputs import reads_text
 from affuse.training.runfolder import RunFolder
 
 FORMAT = 1
-BINS = 12  # of a rating's range, in which ``comparison.json`` counts utterances
+BINS = 12  # ratings that ``comparison.json`` counts one by one, or else parts of their range
 
 
 def write_record(comparison: Comparison, out: Path, command: str = "") -> None:
@@ -146,14 +146,27 @@ def _tasks(comparison: Comparison) -> dict[str, dict[str, Any]]:
         for task in experiment.labelled.ratings:
             low, high = experiment.recipe.dimensions[task]
             ratings = experiment.labelled.table[task].to_numpy(float)
-            counts, _ = np.histogram(ratings[~np.isnan(ratings)], BINS, (low, high))
-            about = {"kind": RatingMeasure.kind, "range": [low, high], "counts": counts.tolist()}
-            tasks.setdefault(task, about)
+            counts = count_ratings(ratings[~np.isnan(ratings)], low, high)
+            tasks.setdefault(task, {"kind": RatingMeasure.kind, "range": [low, high], "counts": counts})
         for task, labels in experiment.labelled.label_sets.items():
             there = np.nansum(list(experiment.labelled.sets[task].values()), axis=0)
             counts = {label: int(n) for label, n in zip(labels, there, strict=True)}
             tasks.setdefault(task, {"kind": SetMeasure.kind, "classes": labels, "counts": counts})
     return tasks
+
+
+def count_ratings(ratings: np.ndarray, low: float, high: float) -> dict[str, int]:
+    """How many utterances have each rating, or one in each part of the range where there are more than BINS of them.
+
+    Examples:
+        >>> count_ratings(np.array([1.5, 2, 1.5]), 1, 5)
+        {'1.5': 2, '2': 1}
+    """
+    values, counts = np.unique(ratings, return_counts=True)
+    if len(values) <= BINS:
+        return {f"{value:g}": int(n) for value, n in zip(values, counts, strict=True)}
+    counts, edges = np.histogram(ratings, BINS, (low, high))
+    return {f"{a:.3g} to {b:.3g}": int(n) for a, b, n in zip(edges, edges[1:], counts, strict=False)}
 
 
 def _versions(comparison: Comparison) -> dict[str, str]:

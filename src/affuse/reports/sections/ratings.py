@@ -81,11 +81,7 @@ def section(report: Report, task: str, rows: pd.DataFrame) -> Section:
             RatingRange(*(line[name] for name in RatingRange._fields)) for line in table.to_dict("records")
         ]
         blocks += range_blocks(dict(zip(names, ranges, strict=True)))
-    edges = np.linspace(low, high, len(facts["counts"]) + 1)
-    counts = {
-        f"{a:.3g} to {b:.3g}": int(n) for a, b, n in zip(edges, edges[1:], facts["counts"], strict=False)
-    }
-    drawn = class_distribution(counts, task)
+    drawn = class_distribution(facts["counts"], task)
     caption = "Rated utterances by rating. Where most are in the middle, a small RMSE is easy and a high CCC is not."
     blocks += [Heading("Distribution of the ratings"), Figure(drawn.wide, caption, narrow=drawn.narrow)]
     return Section(title, blocks, paper=True)

@@ -89,15 +89,16 @@ def ceiling(experiment: Experiment, recipe: Recipe, task: str, metric: str) -> f
     pre-extracted features, and for metrics without one.
     """
     info = experiment.corpus.info
-    choice = recipe.tasks[task]
-    own_labels = task in recipe.dimensions or (
-        not choice.merge and set(experiment.labelled.names[task]) == set(info.label_spaces.get(task, ()))
-    )
-    name = {"acc": task, "bacc": f"{task}_bacc", "ccc": f"{task}_ccc"}.get(metric)
-    if not info.generated or not own_labels or name is None:
+    if not info.generated:
         return float("nan")
-    kinds = {encoder.kind for encoder in resolve_encoders(recipe).values()}
-    return info.ceilings.get("+".join(sorted(kinds)), {}).get(name, float("nan"))
+    seen = "+".join(sorted({encoder.kind for encoder in resolve_encoders(recipe).values()}))
+    if task in recipe.dimensions:
+        return info.rating_ceilings.get(seen, {}).get(task, float("nan")) if metric == "ccc" else float("nan")
+    own = set(experiment.labelled.names[task]) == set(info.label_spaces.get(task, ()))
+    name = {"acc": task, "bacc": f"{task}_bacc"}.get(metric)
+    if recipe.tasks[task].merge or not own or name is None:
+        return float("nan")
+    return info.ceilings.get(seen, {}).get(name, float("nan"))
 
 
 def rows_of(comparison: Comparison) -> dict[tuple[tuple[str, str], ...], list[Cell]]:
