@@ -160,6 +160,7 @@ def test_a_model_of_labels_is_evaluated_on_any_corpus(
     assert lines["n"]["f1 sad"] == run.metrics["moods"]["support"]["sad"]
     assert "moods macro F1" in repr(found)
     assert "emotion macro F1" not in repr(found)
+    assert set(found.group_table().query("task == 'moods'")["metric"]) == {"macro F1", "micro F1"}
     page = found.report(tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Results: moods" in page
     assert "Every label" in page

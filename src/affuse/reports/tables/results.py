@@ -32,9 +32,9 @@ def collect_results(comparison: Comparison, read: ReadRuns | None = None) -> pd.
 
     ``value`` is the mean over seeds of the metric over the test utterances of all folds together; ``low`` and
     ``high`` its 95 % interval over speakers (not of F1 scores of classes, nor of mAP); ``ceiling`` the best possible
-    value on a generated corpus; ``sd_seeds`` and ``sd_folds`` its standard deviation over seeds (NaN for a baseline, which has
-    none), and over folds (each averaged over seeds); ``n`` the test utterances, ``speakers`` whose they are (one that
-    is not known counts for each of its utterances).
+    value on a generated corpus; ``sd_seeds`` and ``sd_folds`` its standard deviation over seeds (NaN for a baseline,
+    which has none), and over folds (each averaged over seeds); ``n`` the test utterances, ``speakers`` whose they are
+    (one that is not known counts for each of its utterances).
     A variant with an unfinished or failed cell is left out. ``read``: what of the runs was read for this report.
     """
     rows: list[dict[str, Any]] = []
