@@ -222,5 +222,7 @@ def test_sums_of_speakers_are_those_of_all() -> None:
     worse = table.assign(t_predicted=";")
     found = measure.difference(sums, measure.speaker_sums([worse], speakers), "micro_f1")
     assert found.value == pytest.approx(-values["micro_f1"])
+    with pytest.raises(ValueError, match="same utterances on both sides"):
+        measure.difference(sums, measure.speaker_sums([table.iloc[:-1]], speakers), "micro_f1")
     assert measure_of("t", {"kind": "multilabel", "classes": LABELS[:2]}).metrics == measure.metrics
     assert kind_of(["macro_f1", "micro_f1", "map"]) is SetMeasure

@@ -99,6 +99,7 @@ class SetMeasure(Measure):
 
     def difference(self, reference: np.ndarray, other: np.ndarray, metric: str) -> Difference:
         """As for classes: both lose and repeat the same speakers."""
+        self.check_paired(reference, other)
         return paired_difference(reference, other, lambda of: self.of(of, metric))
 
     def chance(self, tables: Sequence[pd.DataFrame]) -> tuple[float, float]:

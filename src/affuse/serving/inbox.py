@@ -83,8 +83,8 @@ class Inbox:
         if not self._pictures:
             raise ProblemError(422, "This stream has no pictures; open it with pictures=true.")
         seconds = told.get("seconds")
-        number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-        if not number or not abs(seconds) < _FAR:  # nor is NaN; a whole number may be too long for a float
+        # nor is NaN below; a whole number may be too long for a float
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not abs(seconds) < _FAR:
             raise ProblemError(
                 422,
                 'A picture is announced with its second of the stream, as in {"type": "picture", "seconds": 1.25}.',
