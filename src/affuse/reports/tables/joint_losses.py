@@ -108,9 +108,8 @@ def joint_loss_table(losses: pd.DataFrame) -> pd.DataFrame:
         for part in PARTS:
             if f"{part}_nll_sum" not in found:
                 continue
-            classes = [task for task in tasks if f"test_ccc_{task}" not in found]
-            names = [f"{part}_nll_mean_{task}" for task in classes]
-            shares = " + ".join(f"{found[name][0]:.3f}" for name in names if name in found)
+            classes = [task for task in tasks if f"{part}_nll_mean_{task}" in found]
+            shares = " + ".join(f"{found[f'{part}_nll_mean_{task}'][0]:.3f}" for task in classes)
             total, mean = _with_sd(*found[f"{part}_nll_sum"], 1), _with_sd(*found[f"{part}_nll_mean"], 3)
             line[f"{part} NLL: sum; mean = {' + '.join(classes)}"] = f"{total}; {mean} = {shares}"
         for task in tasks:
