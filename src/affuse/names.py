@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
 # Marks of no width that copying leaves behind; joiners (U+200C, U+200D) stay, for words and emoji need them.
@@ -54,6 +54,9 @@ def spellings(names: Iterable[str]) -> list[list[str]]:
 def quote(value: object) -> str:
     """Write a value in quotes, shortened: a cell may hold a whole file."""
     text = str(value) if isinstance(value, bytes | bytearray) else value
+    if type(text).__module__ == "numpy" and getattr(text, "ndim", 1) == 0:
+        plain: Callable[[], object] | None = getattr(text, "item", None)
+        text = plain() if plain else text  # 2.5, where NumPy would say np.float64(2.5)
     if isinstance(text, str) and len(text) > _SHOWN:
         return f"{text[: _SHOWN - 3]!r}... ({len(text)} letters)"
     quoted = repr(text)

@@ -98,3 +98,30 @@ def test_no_votes_at_all_are_told(tmp_path: Path) -> None:
     all_out = {"anger": None, "joy": None, "other stuff": None}
     with pytest.raises(AffuseError, match=r"labels\.emotion leaves no label of the columns votes_<label>"):
         Corpus.from_frame(FRAME.drop(columns="emotion"), labels={"emotion": all_out})
+
+
+def test_columns_of_votes_are_found_however_they_are_typed(tmp_path: Path) -> None:
+    typed = {
+        "votes_anger": "Votes_anger",
+        "votes_joy": "VOTES_ joy",
+        "votes_other stuff": "votes_other stuff",
+    }
+    corpus = prepare(write(tmp_path, FRAME.rename(columns=typed)), tmp_path / "c")
+    assert votes(corpus, "emotion", ["joy", "anger"]).to_numpy().tolist() == [[1, 3], [4, 0], [2, 1], [0, 0]]
+
+
+def test_two_columns_of_one_label_are_told(tmp_path: Path) -> None:
+    with pytest.raises(AffuseError, match="votes_joy and Votes_joy are both votes for 'joy'; keep one"):
+        prepare(write(tmp_path, FRAME.assign(Votes_joy="1")), tmp_path / "c")
+
+
+def test_a_sum_of_the_votes_is_no_label(tmp_path: Path) -> None:
+    summed = FRAME.assign(votes_total=["5", "4", "3", "0"])
+    with pytest.raises(
+        AffuseError, match="votes_total is the sum of the other columns of votes in every row"
+    ):
+        prepare(write(tmp_path, summed), tmp_path / "c")
+    labels = FRAME.assign(votes_total=["5", "4", "2", "0"])  # another number: a label may be called so
+    assert (
+        outside(prepare(write(tmp_path, labels), tmp_path / "d"), "emotion", ["joy", "anger"])["total"] == 11
+    )

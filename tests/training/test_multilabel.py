@@ -268,7 +268,8 @@ def test_numbers_labels_of_no_space_and_labels_without_training_are_refused(
     several = {"tasks": {"moods": SEVERAL}}
     numbers = Corpus(corpus.table.assign(moods=1.5), corpus.info, corpus.folder)
     with pytest.raises(
-        AffuseError, match="multilabel needs a column of labels joined by ';', and utterance s0_anger_0"
+        AffuseError,
+        match=r"multilabel needs a column of labels joined by ';', and utterance s0_anger_0 of small has 1\.5 there",
     ):
         train(numbers, tmp_path / "run", **several)
     spaces = {**corpus.info.label_spaces, "moods": ["angry", "tense"]}
@@ -283,6 +284,21 @@ def test_numbers_labels_of_no_space_and_labels_without_training_are_refused(
         AffuseError, match=r"no training utterance of fold \d has odd; leave that out of classes"
     ):
         train(rare, tmp_path / "run", **{"tasks.moods": SEVERAL})
+
+
+@pytest.mark.parametrize("joint", [", ", "|", "/"])
+@pytest.mark.parametrize("sad", ["sad", "sad;tense"])
+def test_labels_that_something_else_joins_are_no_labels_of_their_own(
+    joint: str, sad: str, corpus: Corpus, tmp_path: Path
+) -> None:
+    cells = {"angry;tense": f"angry{joint}tense", "sad": sad}
+    other = Corpus(
+        corpus.table.assign(moods=corpus.table["moods"].replace(cells)), corpus.info, corpus.folder
+    )
+    with pytest.raises(
+        AffuseError, match=r"labels of an utterance are joined by ';', so write 'angry;tense'"
+    ):
+        train(other, tmp_path / "run", **{"tasks.moods": SEVERAL})
 
 
 def test_a_split_balances_the_rarest_label() -> None:

@@ -231,6 +231,12 @@ def test_a_recipe_without_ratings_is_the_experiment_that_it_was() -> None:
             "kind: regression needs a column of numbers, and utterance s0_anger_0 of small has 'anger'",
         ),
         ("arousal", {}, "tasks.arousal: none is rated in small"),
+        (
+            "valence",
+            {"range": "1,5"},
+            r"tasks.valence.range: should be a list in brackets, such as \[1, 5\], not",
+        ),
+        ("valence", {"kind": "classes", "range": None}, "take kind: regression with a range for numbers"),
         ("pleasure", {}, "There is no 'pleasure' among the columns of numbers"),
     ],
 )
@@ -254,3 +260,31 @@ def test_ratings_that_are_all_alike_are_refused(corpus: Corpus) -> None:
     assert ratings_of(alike, "valence", Dimension(1, 5), "small", training=False).tolist() == [3.0] * len(
         alike
     )
+
+
+def test_a_column_of_a_users_table_is_texts_and_learnt_as_numbers(corpus: Corpus, tmp_path: Path) -> None:
+    """A table of one's own keeps cells as they are written; "any column of numbers" is meant of them too."""
+    typed = corpus.table.assign(text="so", mood=[f" {one}" for one in corpus.table["valence"].fillna(2)])
+    typed.loc[typed.index % 6 == 5, "mood"] = None
+    typed[["id", "text", "speaker", "mood"]].to_csv(tmp_path / "mine.csv", index=False)
+    read = affuse.prepare("csv", tmp_path / "mine.csv", tmp_path / "c").table
+    assert not pd.api.types.is_numeric_dtype(read["mood"])
+    learnt = ratings_of(read, "mood", Dimension(1, 5), "mine")
+    np.testing.assert_array_equal(learnt, corpus.table["valence"].astype(float))
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (["2.5", "n/a", "3"], "utterance b of mine has 'n/a' there; correct the cell; it stays blank"),
+        (["2.5", "nan", "3"], "utterance b of mine has 'nan' there; correct the cell"),
+        (["2,5", "3,5", None], "utterance a of mine has '2,5' there; write the decimals with a point"),
+        (["2", "3,5", None], "utterance b of mine has '3,5' there; write the decimals with a point"),
+        (["2", "inf", None], "utterance b of mine has mood inf, which is outside"),
+        ([True, False, True], "utterance a of mine has True there"),
+    ],
+)
+def test_texts_that_are_no_ratings_are_named(cells: list[Any], message: str) -> None:
+    table = pd.DataFrame({"id": ["a", "b", "c"], "mood": cells})
+    with pytest.raises(AffuseError, match=message):
+        ratings_of(table, "mood", Dimension(1, 5), "mine")

@@ -14,6 +14,10 @@ from affuse.errors import AffuseError
 from affuse.failures import SKIPPED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
     from affuse.results.grid import Grid
 
 JOBS_HELP = "How many stacks or single runs train at a time. Default: one per core."
@@ -144,8 +148,20 @@ def print_tables(grid: Grid) -> None:
     for title, table in grid.tables:
         if "trainings" in table.columns:  # why is said below, where there is room for it
             table = table.assign(trainings=[text.partition(":")[0] for text in table["trainings"]])
-        print_table(table, title)
+        print_table(*_without_constants(table, title, grid.naming))
     messages.print(grid.note, soft_wrap=True)
+
+
+def _without_constants(
+    table: pd.DataFrame, title: str, naming: Sequence[str]
+) -> tuple[pd.DataFrame, str, int]:
+    """A table without what all its rows are called, which goes into its title; and how many columns name a row."""
+    names = [name for name in table.columns if name in naming]
+    same = [name for name in names if len(table) and table[name].eq(table[name].iloc[0]).all()]
+    if len(same) == len(names):
+        same = same[1:]
+    told = f"; all rows: {', '.join(f'{name} {table[name].iloc[0]}' for name in same)}" if same else ""
+    return table.drop(columns=same), title + told, len(names) - len(same)
 
 
 def print_grid(grid: Grid) -> int:

@@ -28,7 +28,14 @@ _COLUMNS = (
     "id",
 )
 # arguments that stand without a flag
-_PLACES = {"recipe": "RECIPE", "corpus": "CORPUS", "model": "MODEL", "source": "SOURCE", "hub_id": "HUB_ID"}
+_PLACES = {
+    "recipe": "RECIPE",
+    "corpus": "CORPUS",
+    "model": "MODEL",
+    "source": "SOURCE",
+    "hub_id": "HUB_ID",
+    "models": "--over model=A,B",
+}
 
 
 def command_line() -> str:

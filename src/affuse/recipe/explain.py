@@ -26,6 +26,7 @@ _PLAIN = {
     "int_from_float": "should be a whole number",
     "float_type": "should be a number",
     "float_parsing": "should be a number",
+    "tuple_type": "should be a list in brackets, such as [1, 5]",
     "bool_type": "should be true or false",
     "bool_parsing": "should be true or false",
 }

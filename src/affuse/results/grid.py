@@ -83,6 +83,12 @@ class Grid:
         return [*result_tables(self._report), *other_tables(self._report)]
 
     @property
+    def naming(self) -> list[str]:
+        """The columns of the tables that name a row: recipe, loss, what was varied, modalities."""
+        settings = dict.fromkeys(name for row in self._record["rows"] for name in row["settings"])
+        return [*settings, "modalities"]
+
+    @property
     def note(self) -> str:
         """What the numbers of the tables are."""
         return note(self._report)

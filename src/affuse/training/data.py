@@ -96,6 +96,12 @@ def label_table(
         if spaces_of_model is not None and (known is None or task not in table.columns):
             table[task], spaces[task] = None, spaces_of_model[task]  # nothing to measure in this task
             continue
+        if known is None and task in table.columns:
+            raise AffuseError(
+                f"tasks.{task}: nothing says that {task} of the corpus {corpus.info.name} has classes; take kind: "
+                "regression with a range for numbers, kind: multilabel for labels joined by ';', or prepare the corpus "
+                "with label_spaces for one label."
+            )
         if known is None or task not in table.columns:
             if not corpus.info.label_spaces:
                 raise AffuseError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from affuse.corpora.corpus import Corpus
     from affuse.corpora.splits.split import Split
     from affuse.recipe import Task
+
+_OTHER_JOINTS = re.compile(r"[,|/+]")  # what people write between labels in place of ";"
 
 
 class LabelSets(NamedTuple):
@@ -53,7 +56,7 @@ def label_sets_of(
 
     Raises:
         AffuseError: There is no such column, it holds numbers, a row has a label that the corpus's label space lacks,
-            or a label of the task is on no row; fewer than two labels are left.
+            something else joins labels, or a label of the task is on no row; fewer than two labels are left.
     """
     table, name = corpus.table, corpus.info.name
     if task not in table.columns:
@@ -85,6 +88,11 @@ def label_sets_of(
                     f"{where}: utterance {id} has {task} {label!r}, which is not in the label space "
                     f"[{listed(known)}]; correct the row or add the label ('affuse validate' lists all)."
                 )
+    if (
+        of_model is None and task not in corpus.info.label_spaces
+    ):  # nobody has said yet which labels there are
+        unmerged = [label for label in known if label not in choice.merge]
+        _refuse_other_joints(unmerged, task, name, alone=all(len(one or ()) < 2 for one in sets))
     merge = _merges(choice.merge, known, task, of_model is None)
     possible = list(dict.fromkeys(merge.get(label, label) for label in known))
     labels = list(of_model) if of_model is not None else _chosen(choice.classes, possible, task)
@@ -153,6 +161,21 @@ def _known(corpus: Corpus, task: str, sets: Iterable[Sequence[str] | None]) -> l
     if space is not None:
         return list(dict.fromkeys(label for one in space for label in parted(one)))
     return sorted({label for one in sets for label in one or ()})
+
+
+def _refuse_other_joints(known: Sequence[str], task: str, name: str, alone: bool) -> None:
+    """'anger, joy' beside 'anger' is two labels that something else than ';' joins, and would be learnt as a third.
+
+    So it is where no utterance has two labels (``alone``): there ';' joins nothing.
+    """
+    parts = {label: [tidy(one) for one in _OTHER_JOINTS.split(label) if one.strip()] for label in known}
+    for label, own in parts.items():
+        others = {one for other, of in parts.items() if other != label for one in of}
+        if len(own) > 1 and (alone or others.intersection(own)):
+            raise AffuseError(
+                f"tasks.{task}: {name} has the label {quote(label)}; several labels of an utterance are joined by "
+                f"{JOINT!r}, so write {quote(JOINT.join(own))}, or name all labels in label_spaces of the corpus."
+            )
 
 
 def _merges(merge: Mapping[str, str], known: Sequence[str], task: str, training: bool) -> dict[str, str]:

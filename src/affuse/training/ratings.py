@@ -22,15 +22,15 @@ def ratings_of(
 
     Args:
         table: The corpus's.
-        task: A column of numbers.
+        task: A column of numbers, or of texts that are numbers, as a column of a user's own table is.
         dimension: Its scale.
         corpus: What errors call the corpus.
         training: Whether something is to be learnt, for which two different ratings are needed; else the scale is that
             of a trained model.
 
     Raises:
-        AffuseError: There is no such column, it holds text, a rating is out of range (the row is named), or all
-            ratings are alike.
+        AffuseError: There is no such column, it holds text that is no number, a rating is out of range (the row is
+            named), or all ratings are alike.
     """
     if task not in table.columns:
         numbers = [name for name in table.columns if is_numeric_dtype(table[name]) and name not in _IDS]
@@ -38,22 +38,13 @@ def ratings_of(
             f"{unknown(task, numbers or ['none'], 'columns of numbers')} of the corpus {corpus}; change the recipe's "
             "tasks, or prepare the corpus with that column."
         )
-    column = table[task]
-    if column.isna().all():
-        column = pd.Series(np.nan, index=table.index)
-    elif not is_numeric_dtype(column) or is_bool_dtype(column):
-        row = table[column.notna()].iloc[0]
-        raise AffuseError(
-            f"tasks.{task}: kind: regression needs a column of numbers, and utterance {row['id']} of {corpus} has "
-            f"{quote(row[task])} there; leave kind out for classes, or choose another column."
-        )
-    found = column.astype(float)
+    found = _numbers(table, task, corpus)
     outside = found.notna() & ~found.between(dimension.low, dimension.high)
     if outside.any():
-        row = table[outside].iloc[0]
+        row, rating = table[outside].iloc[0], found[outside].iloc[0]
         cure = f"tasks.{task}.range" if training else "bring the column to the scale of the model"
         raise AffuseError(
-            f"tasks.{task}: utterance {row['id']} of {corpus} has {task} {row[task]:g}, which is outside of the range "
+            f"tasks.{task}: utterance {row['id']} of {corpus} has {task} {rating:g}, which is outside of the range "
             f"from {dimension.low:g} to {dimension.high:g}; correct the row, or {cure}."
         )
     if training and found.nunique() < 2:
@@ -64,6 +55,29 @@ def ratings_of(
         )
         raise AffuseError(
             f"tasks.{task}: {only} in {corpus}; a regression needs at least two different ratings."
+        )
+    return found
+
+
+def _numbers(table: pd.DataFrame, task: str, corpus: str) -> pd.Series:
+    column = table[task]
+    if is_bool_dtype(column):
+        found = pd.Series(np.nan, index=table.index)
+    elif is_numeric_dtype(column):
+        return column.astype(float)
+    else:
+        found = pd.to_numeric(column, errors="coerce").astype(float)
+    odd = column.notna() & found.isna()
+    if odd.any():
+        row = table[odd].iloc[0]
+        cure = "leave kind out for classes, or choose another column"
+        if pd.notna(pd.to_numeric(str(row[task]).replace(",", "."), errors="coerce")):
+            cure = "write the decimals with a point"
+        elif found.notna().any():
+            cure = "correct the cell; it stays blank where there is no rating"
+        raise AffuseError(
+            f"tasks.{task}: kind: regression needs a column of numbers, and utterance {row['id']} of {corpus} has "
+            f"{quote(row[task])} there; {cure}."
         )
     return found
 

@@ -206,8 +206,12 @@ def _numbers(numbered: NumberedTable, name: str) -> pd.Series:
     values = pd.to_numeric(raw, errors="coerce").astype("float64")
     unit = "a number of seconds" if name.endswith(("start", "end")) else "a number"
     for row in raw.index[raw.notna() & (values.isna() | values.abs().eq(math.inf))]:
-        hint = "; write the decimals with a point" if "," in str(raw[row]) else ""
-        raise numbered.error(row, name, f"{quote(raw[row])} is not {unit}{hint}")
+        hint = (
+            "write the decimals with a point"
+            if "," in str(raw[row])
+            else "leave the cell blank if it is not known"
+        )
+        raise numbered.error(row, name, f"{quote(raw[row])} is not {unit}; {hint}")
     if blank := {"channel": "the mix of all", "track": "the first"}.get(name):
         for row in values.index[values.notna() & ((values < 0) | (values % 1 != 0))]:
             raise numbered.error(

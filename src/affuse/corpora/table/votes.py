@@ -12,7 +12,7 @@ from affuse.corpora.schema import VOTES_PREFIX as PREFIX
 from affuse.corpora.table.options import TableOptions
 from affuse.corpora.vocabulary import canonical_names
 from affuse.errors import AffuseError
-from affuse.names import counted, listed, quote
+from affuse.names import counted, listed, quote, tidy
 from affuse.tables import NumberedTable
 
 
@@ -61,11 +61,11 @@ def read_votes(numbered: NumberedTable, options: TableOptions) -> TableVotes | N
         options: ``votes`` names the task; the label map of the task is of the votes, too.
 
     Raises:
-        AffuseError: A cell is no number of votes (the row is named), no row has a vote, or votes are asked for and
-            there are none.
+        AffuseError: A cell is no number of votes (the row is named), no row has a vote, two columns are of one label,
+            one is the sum of the others, or votes are asked for and there are none.
     """
     table = numbered.table
-    columns = [name for name in table.columns if name.startswith(PREFIX) and name != PREFIX]
+    columns = [name for name in table.columns if name.lower().startswith(PREFIX) and _label(name)]
     if not columns:
         if options.votes:
             raise AffuseError(
@@ -74,13 +74,19 @@ def read_votes(numbered: NumberedTable, options: TableOptions) -> TableVotes | N
             )
         return None
     task = options.votes or "emotion"
-    counts = pd.DataFrame({name.removeprefix(PREFIX): _counts(numbered, name) for name in columns})
+    for i, name in enumerate(columns):
+        if same := [other for other in columns[:i] if _label(other) == _label(name)]:
+            raise AffuseError(
+                f"{numbered.path}: {same[0]} and {name} are both votes for {quote(_label(name))}; keep one of them."
+            )
+    counts = pd.DataFrame({_label(name): _counts(numbered, name) for name in columns})
     voted = counts.sum(axis=1) > 0
     if not voted.any():
         raise AffuseError(
             f"{numbered.path}: no row has a vote in {listed(columns)}; give the numbers of raters, or remove the "
             "columns."
         )
+    _refuse_sums(numbered, columns, counts)
     remarks = [] if voted.all() else [f"{counted(int((~voted).sum()), 'row')} without a vote for {task}"]
     table = table.drop(columns=columns)
     written = numbered.written.drop(columns=columns)
@@ -97,6 +103,20 @@ def read_votes(numbered: NumberedTable, options: TableOptions) -> TableVotes | N
     changed = {label: name for label, name in names.items() if name != label}
     labels: dict[str, dict[str, str | None]] = {task: changed} if changed else {}
     return TableVotes(numbered.renamed(table, written), options, task, counts, labels, made, remarks)
+
+
+def _label(column: str) -> str:
+    return tidy(column[len(PREFIX) :])
+
+
+def _refuse_sums(numbered: NumberedTable, columns: list[str], counts: pd.DataFrame) -> None:
+    """A column of all votes together would win every majority."""
+    for name in columns if len(columns) > 2 else ():
+        if counts[_label(name)].eq(counts.drop(columns=_label(name)).sum(axis=1)).all():
+            raise AffuseError(
+                f"{numbered.path}: {name} is the sum of the other columns of votes in every row, and no label; remove "
+                "it, or name it without votes_."
+            )
 
 
 def _counts(numbered: NumberedTable, name: str) -> pd.Series:
