@@ -83,19 +83,19 @@ def tiny_text(folder: Path, kind: str = "bert", labels: tuple[str, ...] = EMOTIO
     return folder
 
 
-def tiny_image(folder: Path, labels: tuple[str, ...] = EMOTIONS, **options: Any) -> Path:
-    """A ViT of 48 x 48 pictures."""
+def tiny_image(folder: Path, labels: tuple[str, ...] = EMOTIONS, columns: int = 48) -> Path:
+    """A ViT of pictures of 48 rows."""
     from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
 
     torch.manual_seed(5)
     config = ViTConfig(
-        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=48, patch_size=16,
-        **labels_of(labels), **options,
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=(48, columns),
+        patch_size=16, **labels_of(labels),
     )  # fmt: skip
     network = ViTForImageClassification(config)
     stir(network)
     network.save_pretrained(folder)
-    ViTImageProcessor(size={"height": 48, "width": 48}).save_pretrained(folder)
+    ViTImageProcessor(size={"height": 48, "width": columns}).save_pretrained(folder)
     return folder
 
 

@@ -53,6 +53,17 @@ def test_fine_labels_are_grouped_after_ekman(tmp_path: Path) -> None:
     assert affuse.list_parts("corpora")["goemotions"]
 
 
+def test_a_line_ends_where_a_file_says_so(tmp_path: Path) -> None:
+    texts = ["Yes\u2028no", "Hm\x85\x0bwell\x1c"]  # that Python's splitlines takes for ends of lines
+    source = write_release(tmp_path / "in", train=[line(text, "joy", id=text[0]) for text in texts])
+    (source / "dev.tsv").write_bytes(
+        line("Oh", "joy", id="o").encode() + b"\r\n" + line("Ah", "joy").encode()
+    )
+    table = prepare(source, tmp_path / "out").table
+    assert table["id"].tolist() == ["Y", "H", "o", "a"]
+    assert [len(text.split()) for text in table["text"]] == [2, 2, 1, 1]
+
+
 def test_faults_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(AffuseError, match="holds no GoEmotions release"):
         prepare(tmp_path, tmp_path / "out")

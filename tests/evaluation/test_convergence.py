@@ -77,6 +77,17 @@ def test_late_epochs_of_most_runs_are_no_chance() -> None:
     assert not still_improving(rising, 20, 20, "validation", usual=True)
 
 
+@pytest.mark.parametrize("score", ["ccc", "macro_f1"])
+def test_a_task_of_any_kind_is_watched(score: str) -> None:
+    other = {"validation_bacc_emotion": f"validation_{score}_emotion"}
+    settled = curve(FALLING, SETTLED, np.full(20, 0.6)).rename(
+        columns=other
+    )  # only the training loss still falls
+    assert state_of(settled, 20, 20, "validation", 1e-9) == TRAINED
+    rising = curve(FALLING, FALLING, np.linspace(0.3, 0.6, 20)).rename(columns=other)
+    assert state_of(rising, 20, 20, "validation", 1e-9) == IMPROVING
+
+
 def simulated(random: np.random.Generator, epochs: int, constant: float, utterances: int = 40):
     """A training that approaches its end with a time constant (in epochs); BACC of few utterances, noise that lasts."""
     x = 1 - np.exp(-np.arange(1, epochs + 1) / constant)

@@ -36,6 +36,13 @@ def test_what_cannot_be_known_is_nan_and_never_a_warning() -> None:
     assert constant.ccc == 0
     assert math.isnan(constant.pearson)
     assert measure_ratings([2], [3]).ccc == 0
+    # the mean of three times 0.1 is not 0.1, so that each lies a bit beside it
+    alike = measure_ratings([0.1] * 3, [0.1] * 3)
+    assert math.isnan(alike.ccc)
+    assert math.isnan(alike.pearson)
+    constant = measure_ratings([1.1, 2.3, 3.7], [0.1] * 3)
+    assert constant.ccc == 0
+    assert math.isnan(constant.pearson)
     with pytest.raises(ValueError, match="no rated utterance"):
         measure_ratings([], [])
 

@@ -22,7 +22,7 @@ from affuse.evaluation.label_sets import (
     told,
 )
 from affuse.evaluation.measures import kind_of, measure_of
-from affuse.evaluation.set_measure import SetMeasure, chance_of
+from affuse.evaluation.set_measure import SetMeasure, chance_of, f1_interval
 
 LABELS = ["anger", "fear", "joy"]
 
@@ -182,6 +182,10 @@ def test_the_interval_is_the_jackknife_of_speakers_on_the_logit_scale(average: s
 def test_one_speaker_or_perfect_answers_have_no_interval() -> None:
     table, speakers = simulate(np.random.default_rng(0), 1, 9)
     assert math.isnan(interval(table, speakers, "micro_f1").low)
+    alike = np.array(
+        [[[[4, 1], [5, 2], [5, 2]]]] * 3
+    )  # of speakers who do not differ nothing is known of others
+    assert np.isnan(f1_interval(alike, "macro_f1")[1:]).all()
     perfect = table.assign(t_predicted=table["t"])
     assert interval(perfect, pd.Series(dtype=object), "micro_f1").value == 1
 
@@ -218,5 +222,7 @@ def test_sums_of_speakers_are_those_of_all() -> None:
     worse = table.assign(t_predicted=";")
     found = measure.difference(sums, measure.speaker_sums([worse], speakers), "micro_f1")
     assert found.value == pytest.approx(-values["micro_f1"])
+    with pytest.raises(ValueError, match="same utterances on both sides"):
+        measure.difference(sums, measure.speaker_sums([table.iloc[:-1]], speakers), "micro_f1")
     assert measure_of("t", {"kind": "multilabel", "classes": LABELS[:2]}).metrics == measure.metrics
     assert kind_of(["macro_f1", "micro_f1", "map"]) is SetMeasure

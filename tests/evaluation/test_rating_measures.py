@@ -137,6 +137,17 @@ def test_a_paired_difference_is_a_bootstrap_of_whole_speakers(metric: str) -> No
         VALENCE.difference(sums[0], sums[1][:3], metric)
 
 
+def test_a_paired_difference_takes_the_same_utterances_alone() -> None:
+    table, speakers = spoken(np.random.default_rng(4))
+    sums = VALENCE.speaker_sums([table], speakers)
+    fewer = VALENCE.speaker_sums([table.iloc[1:]], speakers)
+    two = VALENCE.speaker_sums([table, table.iloc[1:]], speakers)
+    for one, other in ((sums, fewer), (fewer, sums), (two, sums), (sums, two), (sums, sums[:-1])):
+        with pytest.raises(ValueError, match="same utterances on both sides"):
+            VALENCE.difference(one, other, "ccc")
+    assert VALENCE.difference(sums, np.concatenate([sums, sums], axis=1), "ccc").value == pytest.approx(0)
+
+
 def test_intervals_and_tests_are_right_about_as_often_as_they_say() -> None:
     """docs/statistics.md has more of it: python benchmarks/check_rating_intervals.py."""
     random = np.random.default_rng(5)

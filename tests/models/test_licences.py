@@ -35,6 +35,9 @@ from joined_members import voice_model, words_model
         ("CC BY\u2011NC 4.0", "no"), ("CC BY\u2013NC", "no"), ("cc_by_nc_4.0", "no"), ("Non commercial", "no"),
         ("free to use for research", "unknown"), ("MIT, commercial use by agreement", "unknown"),
         ("mit and cc-by-nc-4.0", "no"), ("permit", "unknown"),
+        # a card's list: each of them counts
+        ("mit and house-rules", "unknown"), ("apache-2.0 and agpl-3.0", "unknown"), ("mit, lgpl-3.0", "unknown"),
+        ("mit and apache-2.0", "yes"), ("house-rules and cc-by-nc-4.0", "no"),
     ],
 )  # fmt: skip
 def test_what_a_text_says(text: str, answer: str) -> None:

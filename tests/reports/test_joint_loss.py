@@ -104,6 +104,21 @@ def test_what_was_chosen_on_the_test_part_carries_the_mark() -> None:
     assert list(joint_loss_table(stamped)["protocol"]) == ["speaker-dependent"]
 
 
+def test_nll_names_the_tasks_that_have_one() -> None:
+    numbers = {
+        "weight_emotion": 1.0, "weight_moods": 1.0, "weight_valence": 1.0, "validation_nll_sum": 50.0,
+        "validation_nll_mean": 0.5, "validation_nll_mean_emotion": 0.5, "test_acc_emotion": 0.6,
+        "test_bacc_emotion": 0.5, "test_macro_f1_moods": 0.4, "test_micro_f1_moods": 0.3,
+    }  # fmt: skip
+    made = pd.DataFrame({
+        "recipe": "x", "modalities": "audio", "stamp": "", "on_test": "", "quantity": list(numbers),
+        "value": list(numbers.values()), "sd_seeds": float("nan"),
+    })  # fmt: skip
+    (line,) = joint_loss_table(made).to_dict("records")
+    assert line["validation NLL: sum; mean = emotion"] == "50.0; 0.500 = 0.500"
+    assert line["moods macro F1"] == "40.0"
+
+
 def runs_of(out: Path, weighting: str):
     return sorted((out / "runs").glob(f"weighting={weighting},seed=*/fold0"))
 

@@ -14,6 +14,7 @@ from sklearn.metrics import balanced_accuracy_score, recall_score
 
 from affuse.errors import AffuseError
 from affuse.evaluation.calibration import fit_temperature, probabilities_of
+from affuse.evaluation.measures import ClassMeasure
 from affuse.reports.figures.drawing import legend, new_grid
 from affuse.reports.figures.embedding_maps import tsne
 from affuse.reports.numbers import p_value, plain, points, signed
@@ -22,7 +23,8 @@ from affuse.reports.record import read_record
 from affuse.reports.render.latex import escape
 from affuse.reports.report import Report
 from affuse.reports.sections.embeddings import claim_in_words
-from affuse.reports.tables.rows import MARK, read_rows, reference_of
+from affuse.reports.tables.paired import paired_tests
+from affuse.reports.tables.rows import MARK, Row, comparable, on_split, read_rows, reference_of
 from affuse.reports.tables.verdict import verdict
 from affuse.training.runfolder import RunFolder
 from comparison_folder import CLASSES, make_comparison
@@ -154,7 +156,39 @@ def test_a_row_is_compared_with_the_most_like_row_under_cross_entropy(tmp_path: 
     assert [reference_of(row, rows[1:2] + rows[3:]) for row in rows[1:2] + rows[3:]] == [None, rows[1]]
     record["rows"][1]["split_hash"] = "another"
     apart = read_rows(made, record)
-    assert reference_of(apart[1], apart) is None
+    assert on_split(apart[1], apart) == [apart[1]]
+    assert reference_of(apart[1], on_split(apart[1], apart)) is None
+
+
+def test_rows_on_splits_of_their_own_are_compared_where_they_test_the_same_utterances(tmp_path: Path) -> None:
+    """A row that learns ratings too trains on utterances without a class, so its split is another one."""
+    made = make_comparison(tmp_path, {"cross_entropy": 0.7, "center": 0.5}, each=6, seeds=(0, 1))
+    record = read_record(made)
+    record["rows"][1]["split_hash"] = "another"
+    emotion = ClassMeasure("emotion", CLASSES)
+    rows = read_rows(made, record)
+    assert [comparable(row, rows, emotion) for row in rows] == [rows, rows]
+    speakers = pd.Series({id: id.split("_")[0] for _, id in rows[0].tested(emotion)})
+    line = paired_tests(rows, emotion, speakers).iloc[0]
+    first, second = (balanced_accuracy(row) for row in rows)
+    assert (line["reference"], line["n"]) == ("cross_entropy", len(rows[0].tests[0]))
+    assert line["bacc_difference"] == pytest.approx(second - first)
+    assert comparable(rows[0], rows, ClassMeasure("gender_of_others", ["a"])) == [
+        rows[0]
+    ]  # a task that none tells
+    # without one utterance they do not test the same ones, and with another row on its split a row has no need of it
+    rows[1].tests[0].loc[0, "emotion"] = None
+    assert [comparable(row, rows, emotion) for row in rows] == [[row] for row in rows]
+    third = replace(rows[0], settings={"recipe": "server", "loss": "other"})
+    assert comparable(rows[0], [*rows, third], emotion) == [rows[0], third]
+
+
+def balanced_accuracy(row: Row) -> float:
+    return float(
+        np.mean(
+            [recall_score(t["emotion"], t["emotion_predicted"], average="macro") for t in row.tests.values()]
+        )
+    )
 
 
 def test_under_one_loss_a_row_is_compared_with_the_one_that_has_its_modalities(tmp_path: Path) -> None:
@@ -166,7 +200,7 @@ def test_under_one_loss_a_row_is_compared_with_the_one_that_has_its_modalities(t
         for name, has in (("a", "a"), ("v", "v"), ("static", "av"), ("dynamic", "av"))
     ]
     rows = read_rows(made, record)
-    found = [reference_of(row, rows) for row in rows]
+    found = [reference_of(row, on_split(row, rows)) for row in rows]
     assert [None if row is None else row.settings["recipe"] for row in found] == [None, "a", "a", "static"]
 
 

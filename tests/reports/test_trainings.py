@@ -189,6 +189,29 @@ def test_the_epoch_that_was_kept_is_told_as_it_waschosen_in_words(folder: Path, 
     )
 
 
+@pytest.mark.parametrize(
+    ("criterion", "kinds", "by"),
+    [
+        ("macro_f1", ["classes", "multilabel"], "macro F1"),
+        ("bacc", ["classes", "multilabel"], "BACC (of several labels at once macro F1)"),
+        ("bacc", ["classes", "regression", "multilabel"], "BACC (of ratings CCC, of several labels at once macro F1)"),
+        ("bacc", ["regression"], "CCC"),
+        ("acc", ["multilabel"], "macro F1"),
+        ("bacc", ["multilabel", "regression"], "CCC and macro F1"),
+    ],
+)  # fmt: skip
+def test_every_criterion_has_its_words(tmp_path: Path, criterion: str, kinds: list[str], by: str) -> None:
+    made = make_comparison(tmp_path / "c", {"cross_entropy": 0.8}, each=6, seeds=(0,))
+    values, runs = np.linspace(1, 0.5, 4), sorted(made.glob("runs/*/*"))
+    trained_so(runs, values, values, values, 4, criterion=criterion)
+    for run in runs:
+        recipe = yaml.safe_load((run / "recipe.yaml").read_text())
+        tasks = {f"task{i}": {"kind": kind} for i, kind in enumerate(kinds)}
+        (run / "recipe.yaml").write_text(yaml.safe_dump(recipe | {"tasks": tasks}))
+    told = kept_in_words(read_rows(made, read_record(made)))
+    assert told == f"The kept epoch is the best by {by} on the validation part."
+
+
 def test_the_model_card_says_how_the_epoch_was_chosen() -> None:
     recipe = Recipe.load("server")
     assert chosen_in_words(recipe, True).startswith("The epoch was chosen on validation")

@@ -171,6 +171,7 @@ def announce(stream: ClientConnection, seconds: object) -> None:
         (0.0, encode_jpeg(np.zeros((60, 80, 3), np.uint8)), "0.000 s is not later than 0.100 s"),
         ("soon", b"", "announced with its second"),
         (True, b"", "announced with its second"),
+        (10**400, b"", "announced with its second"),  # too long for a float
     ],
 )  # fmt: skip
 def test_a_picture_that_is_none_is_a_problem(

@@ -67,6 +67,22 @@ def test_a_comparison_may_be_continued_with_more_modalities(corpus: Corpus, tmp_
     assert [one["parameters"] for one in found] == [3 * (12 + 1)] * 3
 
 
+def test_another_task_or_other_classes_make_it_anew(corpus: Corpus, tmp_path: Path) -> None:
+    out, tasks = tmp_path / "out", []
+    changes = {
+        "one": [],
+        "two": ["tasks.gender.loss=cross_entropy"],
+        "three": ["tasks.gender.classes=male,female"],
+    }
+    for name, change in changes.items():
+        comparison = run(corpus, out, [variant(name, [*FACE, *change])])
+        (cell,) = [cell for cell in comparison.cells if cell.variant.baseline and cell.fold == 0]
+        tasks.append([name for name in RunFolder(cell.folder).predictions().columns if "_p_" in name])
+    first, second, third = tasks
+    assert [name for name in second if name not in first] == ["gender_p_female", "gender_p_male"]
+    assert third == [*first, "gender_p_male", "gender_p_female"]
+
+
 def test_where_training_has_one_class_of_a_task_the_baseline_names_it(tmp_path: Path) -> None:
     whole = make_corpus(tmp_path, speakers=2, each=3)  # a man and a woman: training hears one of them
     table = whole.table.assign(session=whole.table["speaker"])

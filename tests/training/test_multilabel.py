@@ -160,6 +160,7 @@ def test_a_model_of_labels_is_evaluated_on_any_corpus(
     assert lines["n"]["f1 sad"] == run.metrics["moods"]["support"]["sad"]
     assert "moods macro F1" in repr(found)
     assert "emotion macro F1" not in repr(found)
+    assert set(found.group_table().query("task == 'moods'")["metric"]) == {"macro F1", "micro F1"}
     page = found.report(tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Results: moods" in page
     assert "Every label" in page
@@ -340,5 +341,7 @@ def test_rows_of_labels_are_compared(corpus: Corpus, tmp_path: Path) -> None:
     for words in ("macro F1 difference [95 %]", "F1 of every label", "Distribution of the labels", "points"):
         assert words in report
     assert "macro F1" in " ".join(grid.verdict)
+    assert "Difference: macro F1 of female minus male" in report
+    assert "Difference: BACC" not in report
     tests = pd.read_csv(tmp_path / "grid" / "paired_tests.csv")
     assert {"macro_f1_difference", "macro_f1_p_holm", "micro_f1_difference"} <= set(tests)

@@ -16,6 +16,7 @@ from affuse.corpora.corpus import Corpus
 from affuse.corpora.corpus_files import ANNOTATIONS
 from affuse.errors import AffuseError
 from affuse.evaluation.dimensions import measure_ratings
+from affuse.training.raters import nothing_said, said_by_raters
 from affuse.training.runfolder import RunFolder
 from small_corpus import make_corpus
 
@@ -151,6 +152,29 @@ def test_without_votes_nothing_is_kept_or_shown(corpus: Corpus, tmp_path: Path) 
     )
     assert RunFolder(run.folder).votes().empty
     assert "Raters" not in run.report().with_name("report.md").read_text("utf-8")
+
+
+def test_votes_of_an_earlier_training_do_not_stay(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_votes(pd.DataFrame({"id": ["a"], "task": "emotion", "answer": "joy", "count": 2}))
+    assert len(folder.votes()) == 1
+    folder.write_votes(nothing_said())
+    assert folder.votes().empty
+
+
+def test_ratings_are_kept_to_their_last_digit() -> None:
+    frame = pd.DataFrame({"id": ["a"], "text": ["yes"], "valence": [1234567.5]})
+    given = [1234567.25, 1234567.75, 1234567.75]
+    said = annotation_table([{"id": "a", "task": "valence", "value": value} for value in given])
+    corpus = Corpus(frame, Corpus.from_frame(frame).info, annotations=said)
+    recipe = affuse.Recipe.load("voice-offline").changed(
+        ["tasks.valence={kind: regression, range: [0, 2000000]}"]
+    )
+    found = said_by_raters(corpus, recipe, {})
+    assert dict(zip(found["answer"].astype(float), found["count"], strict=True)) == {
+        1234567.25: 1,
+        1234567.75: 2,
+    }
 
 
 def test_a_damaged_file_of_votes_is_told_before_the_training(corpus: Corpus, tmp_path: Path) -> None:

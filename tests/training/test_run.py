@@ -89,7 +89,7 @@ def test_a_run_finished_before_the_recipe_had_a_field_is_the_same_run(
     for name in ("feature_precision", "engine"):
         del fields["training"][name]
     for task in fields["tasks"].values():
-        del task["kind"], task["range"]
+        del task["kind"], task["range"], task["target"], task["without_agreement"]
     (folder.path / "recipe.yaml").write_text(write_yaml(fields))
     key = digest(write_yaml(fields), experiment.shared_key, "0", *foreign_code(recipe))
     for name in ("results.json", "environment.json"):

@@ -23,10 +23,8 @@ TRIED = 5  # of so many at least
 LATE = 0.9  # of the epochs allowed: the best one is beyond
 FLAT = 0.02  # the training loss falls by less, from the first epoch to the mean of the last quarter
 STEEP = 1 / 3  # the loss of the part that is watched falls by more in the last fifth
-FALLING, GAIN = (
-    0.02,
-    0.02,
-)  # or by this, while BACC (of ratings CCC) gains this from the third quarter to the fourth
+FALLING = 0.02  # or by this,
+GAIN = 0.02  # while BACC (or what takes its place) gains this from the third quarter to the fourth
 UNWATCHED = 0.15  # share of the training loss's fall in the last fifth, where no part is watched
 SOLVED = 0.98  # BACC beyond which there is nothing to gain
 
@@ -74,11 +72,11 @@ def state_of(
 def still_improving(history: pd.DataFrame, kept: int, allowed: int, part: str, usual: bool = False) -> bool:
     """Whether more epochs would most likely have made a better network.
 
-    The best epoch is in the last tenth of those allowed (all were used: stopping early is no sign of it), BACC (of
-    ratings CCC) is not yet beyond 98 %, and the part that is watched says that it goes on: its loss falls by more
-    than a third in the last fifth of the epochs, or by more than 2 % while BACC gains 2 points from the third quarter
-    to the fourth. ``usual``: most runs of the same row have their best epoch that late, which chance does not do;
-    then the 2 % alone will do.
+    The best epoch is in the last tenth of those allowed (all were used: stopping early is no sign of it), BACC (CCC of
+    ratings, macro F1 of several labels at once) is not yet beyond 98 %, and the part that is watched says that it goes
+    on: its loss falls by more than a third in the last fifth of the epochs, or by more than 2 % while BACC gains 2
+    points from the third quarter to the fourth. ``usual``: most runs of the same row have their best epoch that late,
+    which chance does not do; then the 2 % alone will do.
     Without such a part: 15 % or more of the training loss's whole fall is in the last fifth of three epochs or more (a
     straight line has 20 %, an exponential with a time constant of 3/4 of the training 15 %). One epoch tells nothing.
     """
@@ -90,7 +88,7 @@ def still_improving(history: pd.DataFrame, kept: int, allowed: int, part: str, u
         name: [c for c in history.columns if c.startswith(starts)]
         for name, starts in (
             ("loss", (f"{part}_loss_",)),
-            ("bacc", (f"{part}_bacc_", f"{part}_ccc_")),  # of classes and of ratings
+            ("bacc", (f"{part}_bacc_", f"{part}_ccc_", f"{part}_macro_f1_")),  # one of each kind of task
             ("train", ("train_loss_",)),
         )
     }
@@ -117,8 +115,7 @@ def chance_p(confusions: Sequence[np.ndarray]) -> float:
 
     The deviation is exact for labels that are permuted (counts of a table with fixed margins are multivariate
     hypergeometric: Agresti 2013, section 3.5), the tail that of a normal. Utterances count as independent: where
-        speakers
-    differ, it takes a row for better than chance rather than not.
+    speakers differ, it takes a row for better than chance rather than not.
 
     Args:
         confusions: (classes, classes) each, true by predicted, one per seed: the same utterances answered anew, so that

@@ -58,7 +58,10 @@ def measure_ratings(
     if not len(y):
         raise ValueError("there is no rated utterance to measure")
     error = x - y
-    covariance, var_x, var_y = float(((x - x.mean()) * (y - y.mean())).mean()), float(x.var()), float(y.var())
+    # numbers that are all alike may each lie a bit beside their mean
+    differ_x, differ_y = bool(np.ptp(x)), bool(np.ptp(y))
+    covariance = float(((x - x.mean()) * (y - y.mean())).mean()) if differ_x and differ_y else 0.0
+    var_x, var_y = float(x.var()) if differ_x else 0.0, float(y.var()) if differ_y else 0.0
     scale = var_x + var_y + float(x.mean() - y.mean()) ** 2
     deviations = float(np.sqrt(var_x * var_y))
     return DimensionMetrics(

@@ -11,14 +11,15 @@ import pandas as pd
 from affuse.evaluation.calibration import probabilities_of
 from affuse.evaluation.intervals import Interval, speakers_of
 from affuse.evaluation.measures import ClassMeasure, Measure
-from affuse.evaluation.raters import Band, by_agreement, human_ceiling, krippendorff_alpha, rating_ceiling
+from affuse.evaluation.raters import (
+    AGREEMENT,
+    AgreementBand,
+    by_agreement,
+    human_ceiling,
+    krippendorff_alpha,
+    rating_ceiling,
+)
 from affuse.evaluation.soft import SOFT_METRICS, SoftMetrics, measure_soft
-
-BANDS = {
-    "all": "all agree",
-    "most": "most agree",
-    "half": "half or fewer agree",
-}  # as columns -> as they are shown
 
 
 class Raters(NamedTuple):
@@ -41,7 +42,7 @@ class Raters(NamedTuple):
     counts: pd.DataFrame
 
 
-class Model(NamedTuple):
+class ModelBesideRaters(NamedTuple):
     """A model on the utterances of ``Raters``, the mean over its tables (seeds).
 
     Args:
@@ -51,7 +52,7 @@ class Model(NamedTuple):
     """
 
     reached: Interval
-    bands: list[Band]
+    bands: list[AgreementBand]
     soft: SoftMetrics | None
 
 
@@ -101,7 +102,7 @@ def measure_raters(
 
 def measure_model(
     raters: Raters, measure: Measure, tables: Sequence[pd.DataFrame], clusters: pd.Series
-) -> Model:
+) -> ModelBesideRaters:
     """What a model reaches on the utterances of ``raters``.
 
     Args:
@@ -113,8 +114,8 @@ def measure_model(
     here = [table[table["id"].isin(raters.counts.index) & measure.known(table)] for table in tables]
     reached = measure.interval(measure.speaker_sums(here, clusters), raters.metric)
     if not isinstance(measure, ClassMeasure):
-        return Model(reached, [], None)
-    bands: list[list[Band]] = []
+        return ModelBesideRaters(reached, [], None)
+    bands: list[list[AgreementBand]] = []
     soft: list[SoftMetrics] = []
     for table in here:
         right = (table[measure.task] == table[f"{measure.task}_predicted"]).to_numpy(bool)
@@ -122,10 +123,10 @@ def measure_model(
         votes = raters.counts.reindex(index=table["id"], columns=measure.space).fillna(0).to_numpy(float)
         if votes.any():
             soft.append(measure_soft(votes, probabilities_of(table, measure.task, measure.space)[0]))
-    return Model(reached, [_mean_band(of) for of in zip(*bands, strict=True)], _mean_soft(soft))
+    return ModelBesideRaters(reached, [_mean_band(of) for of in zip(*bands, strict=True)], _mean_soft(soft))
 
 
-def rater_line(raters: Raters, model: Model) -> dict[str, object]:
+def rater_line(raters: Raters, model: ModelBesideRaters) -> dict[str, object]:
     """One line of a table of raters: numbers by name, shares 0 to 1; of ratings without bands and soft metrics.
 
     ``value``, ``low`` and ``high`` are the model's, ``rater`` ... those of one rater; ``n_all``, ``acc_all`` and so on
@@ -136,15 +137,15 @@ def rater_line(raters: Raters, model: Model) -> dict[str, object]:
         "rater": raters.rater.value, "rater_low": raters.rater.low, "rater_high": raters.rater.high,
         "value": model.reached.value, "low": model.reached.low, "high": model.reached.high,
     }  # fmt: skip
-    for key, band in zip(BANDS, model.bands, strict=False):
+    for key, band in zip(AGREEMENT, model.bands, strict=False):
         line |= {f"n_{key}": band.utterances, f"acc_{key}": band.accuracy}
     if model.soft is not None:
         line |= {name: getattr(model.soft, name) for name in ("entropy", *SOFT_METRICS)}
     return line
 
 
-def _mean_band(bands: Sequence[Band]) -> Band:
-    return Band(bands[0].name, bands[0].utterances, float(np.mean([one.accuracy for one in bands])))
+def _mean_band(bands: Sequence[AgreementBand]) -> AgreementBand:
+    return bands[0]._replace(accuracy=float(np.mean([one.accuracy for one in bands])))
 
 
 def _mean_soft(found: Sequence[SoftMetrics]) -> SoftMetrics | None:

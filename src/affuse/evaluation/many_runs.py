@@ -76,7 +76,13 @@ def score_ratings(answers: Tensor, ratings: Tensor) -> Tensor:
     def mean(values: Tensor) -> Tensor:
         return torch.where(rated, values, 0.0).cumsum(1)[:, -1:] / n[:, None]
 
+    def deviations(values: Tensor) -> Tensor:
+        low = torch.where(rated, values, torch.inf).amin(1, keepdim=True)
+        high = torch.where(rated, values, -torch.inf).amax(1, keepdim=True)
+        # numbers that are all alike may each lie a bit beside their mean
+        return torch.where(low == high, 0.0, values - mean(values))
+
     x, y = answers.double(), ratings.double()
-    dx, dy = x - mean(x), y - mean(y)
+    dx, dy = deviations(x), deviations(y)
     shift = mean(x) - mean(y)
     return (2 * mean(dx * dy) / (mean(dx.square()) + mean(dy.square()) + shift.square())).squeeze(1)

@@ -129,6 +129,16 @@ class Measure(ABC):
         Tables are of several seeds, the same utterances answered anew.
         """
 
+    def check_paired(self, reference: np.ndarray, other: np.ndarray) -> None:
+        """Raise ValueError where sums of two rows are not of the same speakers with as many utterances each."""
+        said = [self.utterances(sums) for sums in (reference, other)]
+        if (
+            len(said[0]) != len(said[1])
+            or (said[0][:, :1] != said[1]).any()
+            or (said[0] != said[1][:, :1]).any()
+        ):
+            raise ValueError("a paired difference needs the same utterances on both sides")
+
     def has_label(self, table: pd.DataFrame) -> bool:
         """Whether any row has a label of the task."""
         return bool(self.known(table).any())

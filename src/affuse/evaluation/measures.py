@@ -167,6 +167,7 @@ class RatingMeasure(Measure):
 
     def difference(self, reference: np.ndarray, other: np.ndarray, metric: str) -> Difference:
         """As for classes: both lose and repeat the same speakers."""
+        self.check_paired(reference, other)
         return paired_difference(reference, other, RATING_MEASURES[metric])
 
     def chance(self, tables: Sequence[pd.DataFrame]) -> tuple[float, float]:

@@ -13,12 +13,15 @@ import numpy as np
 from affuse.evaluation.intervals import Interval, speaker_interval
 from affuse.evaluation.rating_sums import SUMS, rating_interval
 
+# as columns -> as they are shown
+AGREEMENT = {"all": "all agree", "most": "most agree", "half": "half or fewer agree"}
 
-class Band(NamedTuple):
+
+class AgreementBand(NamedTuple):
     """How a model did on utterances of which raters were about as sure.
 
     Args:
-        name: "all agree", "most agree" or "half or fewer agree".
+        name: One of those in ``AGREEMENT``, as it is shown.
         utterances: How many utterances.
         accuracy: The model's ACC on them, NaN without any.
     """
@@ -205,7 +208,7 @@ def rating_ceiling(
     return rating_interval(sums, metric)
 
 
-def by_agreement(votes: np.ndarray, right: np.ndarray) -> list[Band]:
+def by_agreement(votes: np.ndarray, right: np.ndarray) -> list[AgreementBand]:
     """A model's ACC where all raters agree, where more than half do, and where half or fewer do.
 
     Args:
@@ -213,7 +216,7 @@ def by_agreement(votes: np.ndarray, right: np.ndarray) -> list[Band]:
         right: (utterances,) whether the model was right.
 
     Returns:
-        The three bands, in that order.
+        Those of ``AGREEMENT``, in its order.
 
     Raises:
         ValueError: ``votes`` are no counts, or are not one row for each of ``right``.
@@ -227,15 +230,11 @@ def by_agreement(votes: np.ndarray, right: np.ndarray) -> list[Band]:
         raise ValueError("bands of agreement need one answer for each utterance")
     several = votes.sum(axis=1) >= 2
     cast, most = votes[several].sum(axis=1), votes[several].max(axis=1, initial=0)
-    masks = {
-        "all agree": most == cast,
-        "most agree": (most < cast) & (2 * most > cast),
-        "half or fewer agree": 2 * most <= cast,
-    }
+    masks = (most == cast, (most < cast) & (2 * most > cast), 2 * most <= cast)
     answers = right[several]
     return [
-        Band(name, int(mask.sum()), float(answers[mask].mean()) if mask.any() else float("nan"))
-        for name, mask in masks.items()
+        AgreementBand(name, int(mask.sum()), float(answers[mask].mean()) if mask.any() else float("nan"))
+        for name, mask in zip(AGREEMENT.values(), masks, strict=True)
     ]
 
 

@@ -99,6 +99,7 @@ class SetMeasure(Measure):
 
     def difference(self, reference: np.ndarray, other: np.ndarray, metric: str) -> Difference:
         """As for classes: both lose and repeat the same speakers."""
+        self.check_paired(reference, other)
         return paired_difference(reference, other, lambda of: self.of(of, metric))
 
     def chance(self, tables: Sequence[pd.DataFrame]) -> tuple[float, float]:
@@ -119,7 +120,8 @@ def f1_interval(counts: np.ndarray, metric: str, level: float = LEVEL) -> Interv
         level: 0 to 1.
 
     Returns:
-        NaN for both ends where there are fewer than two speakers, or an F1 that is 0, 1 or not known.
+        NaN for both ends where there are fewer than two speakers, where no speaker makes a difference, or where F1 is
+        0, 1 or not known.
 
     Examples:
         >>> ann, bob, cem = [[4, 1], [5, 2], [5, 2]], [[3, 2], [4, 3], [4, 2]], [[2, 1], [4, 1], [3, 2]]
@@ -133,6 +135,8 @@ def f1_interval(counts: np.ndarray, metric: str, level: float = LEVEL) -> Interv
         return Interval(value, float("nan"), float("nan"))
     spread = logit(without)
     error = float(np.sqrt((k - 1) / k * np.square(spread - spread.mean()).sum()))
+    if not error:
+        return Interval(value, float("nan"), float("nan"))
     half, middle = float(stdtrit(k - 1, (1 + level) / 2)) * error, float(logit(value))
     return Interval(value, float(expit(middle - half)), float(expit(middle + half)))
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from affuse.evaluation.intervals import MEASURES
 from affuse.evaluation.measurement import measure_predictions
-from affuse.evaluation.measures import ClassMeasure, Measure, RatingMeasure
+from affuse.evaluation.measures import SHOWN, ClassMeasure, Measure, RatingMeasure
 from affuse.evaluation.p_values import holm
 from affuse.evaluation.predictions import prediction_table
 from affuse.evaluation.resampling import draw_speakers, resample
@@ -204,6 +204,6 @@ def _pairs(
     table = pd.DataFrame(rows)
     table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(np.array(table["p"], float)))  # type: ignore[arg-type]
     return table, [
-        f"{metric.upper()} of {measure.task} has no interval and no p value for {', '.join(pairs)}: {why}."
+        f"{SHOWN[metric].name} of {measure.task} has no interval and no p value for {', '.join(pairs)}: {why}."
         for why, pairs in unknown.items()
     ]

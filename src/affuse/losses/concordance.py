@@ -9,9 +9,8 @@ from torch import Tensor
 
 from affuse.losses.dimension import DimensionLoss
 
-ALIKE = (
-    1e-6  # variance of a batch's ratings, in squared units of half the range, below which they are all alike
-)
+# variance of a batch's ratings, in squared units of half the range, below which they are all alike
+ALIKE = 1e-6
 
 
 class ConcordanceLoss(DimensionLoss):

@@ -137,12 +137,17 @@ def verdict(found: Sequence[PartLicence]) -> str:
 
 
 def commercial_use(licence: str) -> Commercial:
-    """What a licence's text says of commercial use.
+    """What a licence's text says of commercial use; of several with "and" between, what the strictest says.
 
     Examples:
-        >>> commercial_use("CC BY-NC-SA 4.0"), commercial_use("CC BY 4.0"), commercial_use("ask the owner")
+        >>> commercial_use("CC BY-NC-SA 4.0"), commercial_use("CC BY 4.0"), commercial_use("MIT and their own")
         ('no', 'yes', 'unknown')
     """
+    answers = {_one_licence(one) for one in (licence, *licence.split(" and "))}
+    return "no" if "no" in answers else "unknown" if "unknown" in answers else "yes"
+
+
+def _one_licence(licence: str) -> Commercial:
     text = f" {re.sub(r'[^a-z0-9]+', ' ', licence.casefold())} "
     for rule in table()["commercial"]:
         if any(f" {word} " in text for word in rule["where"]):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from affuse.arguments import checked
 from affuse.evaluation.dimensions import DIMENSION_METRICS
 from affuse.evaluation.label_sets import LABEL_SET_METRICS
+from affuse.evaluation.measures import SHOWN
 from affuse.names import counted
 from affuse.results.display import as_html, decimals, percent, shown
 from affuse.training.comparison_folder import PAGE
@@ -86,13 +87,13 @@ class Evaluation(Tables):
         return table
 
     def group_table(self) -> pd.DataFrame:
-        """For reading: ACC and BACC by group in percent, and the gaps between groups in points."""
+        """For reading: each task's main metrics by group, shares in percent, and the gaps between groups."""
         import pandas as pd
 
         lines: list[dict[str, Any]] = []
         for row in self.groups.to_dict("records"):
             line: dict[str, Any] = {name: row[name] for name in ("task", "grouping", "group", "metric")}
-            line["metric"] = str(line["metric"]).upper()
+            line["metric"] = SHOWN[str(line["metric"])].name
             line["value [95 %]"] = shown(str(row["metric"]), row["value"], row["low"], row["high"])
             p = row.get("p", float("nan"))
             lines.append(

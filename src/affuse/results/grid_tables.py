@@ -23,7 +23,7 @@ _UNITS = (
     "together."
 )
 _RATED = "Of {tasks} not in percent: CCC and correlation from -1 to 1, errors in units of the ratings."
-_CEILING = "Ceiling: the best possible ACC from the same modalities, known because this corpus is generated."
+_CEILING = "Ceiling: the best possible ACC, or CCC, from the same modalities, known because this corpus is generated."
 
 
 def result_tables(report: Report) -> list[tuple[str, pd.DataFrame]]:

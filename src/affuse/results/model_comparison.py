@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from affuse.evaluation.dimensions import DIMENSION_METRICS
+from affuse.evaluation.measures import SHOWN
 from affuse.evaluation.side_by_side import SideBySide
 from affuse.files import write_csv, write_text
 from affuse.models.licences import Licences
@@ -76,7 +77,7 @@ class ModelComparison(SideBySide):
         title = "difference [95 %]" if self.ranges else "points [95 %]"
         lines = [
             {
-                "task": row["task"], "metric": str(row["metric"]).upper(),
+                "task": row["task"], "metric": SHOWN[str(row["metric"])].name,
                 "pair": f"{row['model']} - {row['reference']}",
                 title: shown(str(row["metric"]), row["difference"], row["low"], row["high"]),
                 "p": _p(row["p"]), "p (Holm)": _p(row["p_holm"]),

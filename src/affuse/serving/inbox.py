@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from math import isfinite
 from typing import Any, NamedTuple
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from affuse.serving.problems import ProblemError
 
+_FAR = 1e9  # seconds, beyond which no picture of a stream is
 _GONE = 1001  # RFC 6455, 7.4.1: where a client that has gone says nothing else
 
 
@@ -83,7 +83,8 @@ class Inbox:
         if not self._pictures:
             raise ProblemError(422, "This stream has no pictures; open it with pictures=true.")
         seconds = told.get("seconds")
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not isfinite(seconds):
+        # nor is NaN below; a whole number may be too long for a float
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not abs(seconds) < _FAR:
             raise ProblemError(
                 422,
                 'A picture is announced with its second of the stream, as in {"type": "picture", "seconds": 1.25}.',

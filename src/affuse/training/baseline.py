@@ -76,12 +76,21 @@ def add_baseline(comparison: Comparison, out: str | Path, progress: Progress) ->
         folds = list(dict.fromkeys(cell.fold for cell in cells))
         advance = progress.start(NAME, len(folds))
         pooled: dict[str, np.ndarray] = {}
+        merges = {task: choice.merge for task, choice in experiment.recipe.tasks.items() if choice.merge}
+        labels = repr((experiment.labelled.names, merges))
         for fold in folds:
             folder = run_folder(Path(out), row_folder, fold)
             rated = [RATED, repr(ALPHAS), *map(str, experiment.recipe.dimensions.items())]
             rated = rated if experiment.labelled.ratings else []
             key = digest(
-                NAME, DESCRIPTION, repr((GRID, INNER)), experiment.shared_key, *names, str(fold), *rated
+                NAME,
+                DESCRIPTION,
+                repr((GRID, INNER)),
+                experiment.shared_key,
+                *names,
+                str(fold),
+                *rated,
+                labels,
             )
             cells_of_fold = []
             for seed in dict.fromkeys(cell.variant.recipe.seed for cell in cells):

@@ -36,7 +36,7 @@ def said_by_raters(corpus: Corpus, recipe: Recipe, spaces: Mapping[str, Sequence
     for task in recipe.dimensions:
         if task in rated:
             counts = rating_counts(corpus, task)
-            parts.append(_long(counts.rename(columns=lambda value: f"{value:g}"), task))
+            parts.append(_long(counts.rename(columns=lambda value: f"{value:.12g}"), task))
     return pd.concat(parts, ignore_index=True) if parts else nothing_said()
 
 

@@ -303,9 +303,11 @@ class RunFolder:
         write_csv(self.path / PREDICTIONS, table)
 
     def write_votes(self, table: pd.DataFrame) -> None:
-        """See ``votes``; nothing is written where nobody voted."""
+        """See ``votes``; where nobody voted there is no file, nor that of an earlier training."""
         if len(table):
             write_csv(self.path / VOTES, table)
+        else:
+            (self.path / VOTES).unlink(missing_ok=True)
 
     def write_subset_predictions(self, table: pd.DataFrame) -> None:
         """The test part of every subset, one after another."""

@@ -189,8 +189,8 @@ def test_ccc_of_many_runs_is_that_of_each() -> None:
     random = np.random.default_rng(0)
     ratings, answers = random.normal(size=(2, 6, 40))
     ratings[random.random(ratings.shape) < 0.3] = np.nan
-    ratings[4], ratings[5] = np.nan, 0.25  # no rating; all alike
-    answers[5] = 0.25
+    ratings[4], ratings[5] = np.nan, 0.1  # no rating; all alike, and beside their mean by a bit
+    answers[5] = 0.1
     given = torch.from_numpy(answers), torch.from_numpy(ratings)
     found = score_ratings(*given)
     assert found.dtype == torch.float64

@@ -104,7 +104,8 @@ def _groups(names: list[str], grouping: str, path: Path) -> dict[str, str]:
 def _read(path: Path, word: str, names: list[str], groups: dict[str, str]) -> pd.DataFrame:
     order = list(dict.fromkeys(groups.values()))
     rows: list[dict[str, str | None]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    # a comment may hold what str.splitlines takes for the end of a line
+    for number, line in enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), 1):
         cells = line.split("\t")
         if len(cells) != 3:
             raise AffuseError(

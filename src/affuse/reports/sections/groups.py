@@ -1,4 +1,4 @@
-"""Groups: ACC and BACC by gender and dialog type with the gap, recall by class, and every speaker as a dot."""
+"""Groups: each task's main metrics by gender and dialog type with the gap, and every speaker as a dot."""
 
 from __future__ import annotations
 
@@ -72,17 +72,18 @@ def _grouping(report: Report, table: pd.DataFrame, grouping: str, task: str) -> 
     names = f"{gaps['group'].iloc[0].replace(' - ', ' minus ')}" if len(gaps) else "none"
     over = "with its interval by bootstrap over speakers; p is not corrected for the number of rows."
     if shown.percent:
+        recalled = f" and the recall of each class ({' / '.join(groups)})" if recalls else ""
         note = (
-            f"BACC and the recall of each class ({' / '.join(groups)}) in percent. Difference: BACC of {names}, in "
-            f"percentage points, {over} Utterances: {sizes}."
+            f"{shown.name}{recalled} in percent. Difference: {shown.name} of {names}, in percentage points, {over} "
+            f"Utterances: {sizes}."
         )
     else:
         note = f"Difference: {shown.name} of {names}, {over} Utterances: {sizes}."
         note += small_groups(about.to_dict("records"))
     if grouping == "gender":
         note += " Gender is the corpus's annotation of the speaker."
-    recalled = [name.removeprefix("recall_") for name in recalls]
-    return [Heading(f"By {grouping}"), Table(headings, lines, page_only=recalled), Prose(note, "soft")]
+    table_of_groups = Table(headings, lines, page_only=[name.removeprefix("recall_") for name in recalls])
+    return [Heading(f"By {grouping}"), table_of_groups, Prose(note, "soft")]
 
 
 def small_groups(lines: Sequence[Mapping[Any, Any]]) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from affuse.evaluation.human_ceiling import BANDS
 from affuse.evaluation.measures import SHOWN
+from affuse.evaluation.raters import AGREEMENT
 from affuse.evaluation.soft import SOFT_METRICS
 from affuse.names import counted
 from affuse.reports.blocks import Block, Cell, Heading, Prose, Section, Table
@@ -97,10 +97,10 @@ def _blocks(lines: Lines, names: Sequence[str]) -> list[Block]:
     first = lines[0]
     shown = SHOWN[str(first["metric"])]
     percent = shown.percent
-    bands = [key for key in BANDS if percent and first[f"n_{key}"]]
+    bands = [key for key in AGREEMENT if percent and first[f"n_{key}"]]
     soft = percent and first.get("entropy") == first.get("entropy") and "entropy" in first
     headings = ["who", shown.title, INTERVAL]
-    headings += [f"ACC where {BANDS[key]} (n = {int(first[f'n_{key}'])})" for key in bands]
+    headings += [f"ACC where {AGREEMENT[key]} (n = {int(first[f'n_{key}'])})" for key in bands]
     headings += list(SOFT_METRICS.values()) if soft else []
     blank = [Cell(UNKNOWN, -1.0)] * (len(bands) + (len(SOFT_METRICS) if soft else 0))
     rater = [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from affuse.evaluation.measures import RatingMeasure
+from affuse.evaluation.measures import RatingMeasure, SetMeasure
 from affuse.reports.blocks import Block, Cell, Figure, Figures, Heading, Prose, Section, Table
 from affuse.reports.figures.training_curves import epochs_of, training_curves
 from affuse.reports.numbers import UNKNOWN, number_cell, p_cell
@@ -15,6 +15,7 @@ from affuse.reports.tables.rows import Row
 
 _DRAWN = 12
 _RATED = " Of ratings, CCC takes the place of BACC: by chance it is 0."
+_SEVERAL = " Of several labels at once, macro F1 takes its place: by chance it is that of the same answers, shuffled."
 _NOTE = (
     "A run never left the start if its loss does not fall, or if one of its first two epochs was the best of five or "
     "more and its answers are no better than chance. It was still improving if the best epoch is in the last tenth of "
@@ -36,7 +37,8 @@ def section(report: Report) -> Section | None:
             blocks.append(trainings_table(table, [report.name_of(line) for line in table.to_dict("records")]))
     if blocks:
         rated = any(isinstance(measure, RatingMeasure) for measure in report.measures.values())
-        blocks.append(Prose(_NOTE + (_RATED if rated else ""), "soft"))
+        several = any(isinstance(measure, SetMeasure) for measure in report.measures.values())
+        blocks.append(Prose(_NOTE + (_RATED if rated else "") + (_SEVERAL if several else ""), "soft"))
     figures = curves(report.rows)
     if figures:
         blocks += [Heading("Losses by epoch"), Prose(_in_words(report), "soft"), Figures(figures)]
@@ -132,11 +134,22 @@ def criterion_in_words(row: Row) -> str:
         return "the last one, since there is no part to choose it on"
     criterion = row.recipe.get("training", {}).get("criterion", "bacc")
     words = {
-        "bacc": "BACC", "acc": "ACC", "ccc": "CCC", "loss": "loss",
+        "bacc": "BACC", "acc": "ACC", "ccc": "CCC", "macro_f1": "macro F1", "loss": "loss",
         "last_batch": "the loss of one randomly drawn batch",
     }  # fmt: skip
     by = words[criterion]
     kinds = {str(task.get("kind", "classes")) for task in row.recipe.get("tasks", {}).values()}
-    if "regression" in kinds and criterion in ("bacc", "acc"):
-        by = f"{by} (of ratings CCC)" if "classes" in kinds else "CCC"
+    other = {"regression": "of ratings CCC", "multilabel": "of several labels at once macro F1"}
+    others = [text for kind, text in other.items() if kind in kinds]
+    if others and criterion in ("bacc", "acc"):
+        if "classes" in kinds:
+            by = f"{by} ({', '.join(others)})"
+        else:
+            by = (
+                "CCC"
+                if kinds == {"regression"}
+                else "macro F1"
+                if kinds == {"multilabel"}
+                else "CCC and macro F1"
+            )
     return f"the best by {by} on the {row.watched} part"

@@ -11,7 +11,7 @@ import pandas as pd
 from affuse.evaluation.clusters import Tightness, tightness
 from affuse.evaluation.resampled_t import corrected_resampled_t
 from affuse.reports.tables.paired import share_of_test, why_untrained
-from affuse.reports.tables.rows import Row, Run, reference_of, uncounted
+from affuse.reports.tables.rows import Row, Run, on_split, reference_of, uncounted
 
 
 def embedding_table(
@@ -42,7 +42,7 @@ def embedding_table(
         for i, name in enumerate(Tightness._fields):
             known = pd.Series(values[:, i])  # NaN is left out
             line |= {name: float(known.mean()), f"{name}_sd": float(known.std())}
-        reference = reference_of(row, rows)
+        reference = reference_of(row, on_split(row, rows))
         theirs = found[id(reference)] if reference is not None else {}
         pairs = [(a, b) for key, a in mine.items() if a is not None and (b := theirs.get(key)) is not None]
         line["reference"] = reference.name_among([row, reference]) if reference is not None and pairs else ""

@@ -28,8 +28,9 @@ def joint_losses(comparison: Comparison, read: ReadRuns | None = None) -> pd.Dat
     quantity: ``weight_<task>`` at the last epoch (mean over folds); ``<part>_nll_sum``, over utterances of all
     folds and over tasks; ``<part>_nll_mean``, the sum over tasks of ``<part>_nll_mean_<task>``, each the mean
     over the utterances that have the task's label; ``test_acc_<task>``, ``test_bacc_<task>``. NLL is
-    unweighted, in nats, of the tasks that have classes; a rating has ``test_ccc_<task>``, ``test_rmse_<task>``. part:
-    validation or test. A variant with an unfinished or failed cell is left out.
+    unweighted, in nats, of the tasks that have classes; a rating has ``test_ccc_<task>`` and ``test_rmse_<task>``, a
+    task of several labels ``test_macro_f1_<task>`` and ``test_micro_f1_<task>``. part: validation or test. A variant
+    with an unfinished or failed cell is left out.
     ``read``: what of the runs was read for this report.
     """
     rows: list[dict[str, Any]] = []

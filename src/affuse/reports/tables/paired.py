@@ -13,7 +13,7 @@ from affuse.evaluation.measures import ClassMeasure, Measure
 from affuse.evaluation.p_values import holm, over_seeds
 from affuse.evaluation.power import ALPHA, detectable_difference
 from affuse.evaluation.resampled_t import corrected_resampled_t
-from affuse.reports.tables.rows import Row, best_single, reference_of, uncounted
+from affuse.reports.tables.rows import Row, best_single, comparable, reference_of, uncounted
 
 UNJUDGED, UNTESTED, NOT_SIGNIFICANT, THESE_RUNS = (
     "not judged",
@@ -85,7 +85,7 @@ def references_of(row: Row, rows: Sequence[Row], measure: Measure) -> list[tuple
 
     The best single modality takes the place of a reference that reads one modality as well.
     """
-    first = reference_of(row, rows)
+    first = reference_of(row, comparable(row, rows, measure))
     found = [] if first is None else [(first, LIKEST)]
     single = best_single(rows, row.split_hash, measure) if len(row.modalities) > 1 else None
     if single is not None and not row.baseline:

@@ -31,10 +31,10 @@ def collect_results(comparison: Comparison, read: ReadRuns | None = None) -> pd.
     """One row per (variant without its seed, task, metric).
 
     ``value`` is the mean over seeds of the metric over the test utterances of all folds together; ``low`` and
-    ``high`` its 95 % interval over speakers (not of F1 scores); ``ceiling`` the best possible value on a
-    generated corpus; ``sd_seeds`` and ``sd_folds`` its standard deviation over seeds (NaN for a baseline, which has
-    none), and over folds (each averaged over seeds); ``n`` the test utterances, ``speakers`` whose they are (one that
-    is not known counts for each of its utterances).
+    ``high`` its 95 % interval over speakers (not of F1 scores of classes, nor of mAP); ``ceiling`` the best possible
+    value on a generated corpus; ``sd_seeds`` and ``sd_folds`` its standard deviation over seeds (NaN for a baseline,
+    which has none), and over folds (each averaged over seeds); ``n`` the test utterances, ``speakers`` whose they are
+    (one that is not known counts for each of its utterances).
     A variant with an unfinished or failed cell is left out. ``read``: what of the runs was read for this report.
     """
     rows: list[dict[str, Any]] = []

@@ -114,6 +114,14 @@ class Row:
         """One test table per seed, where it has utterances labelled for the measure's task."""
         return [table for table in self.tests.values() if measure.has_label(table)]
 
+    def tested(self, measure: Measure) -> frozenset[tuple[int, str]]:
+        """Fold and id of the test utterances that have a label of the measure's task, in every seed."""
+        found = [
+            set(table.loc[measure.known(table), ["fold", "id"]].itertuples(index=False, name=None))
+            for table in self.tables(measure)
+        ]
+        return frozenset(set.intersection(*found)) if found else frozenset()
+
     def name_among(self, rows: Sequence[Row]) -> str:
         """The settings that tell it from ``rows``, in one line, marked if the test part was used for it."""
         axes = [a for a in self.settings if len({row.settings.get(a) for row in rows}) > 1] or ["loss"]
@@ -174,17 +182,43 @@ def best_single(rows: Sequence[Row], split_hash: str, measure: Measure) -> Row |
     return max(scores, key=lambda pair: sign * pair[0])[1]
 
 
+def on_split(row: Row, rows: Sequence[Row]) -> list[Row]:
+    """The rows on the same split as a row, itself included."""
+    return [other for other in rows if other.split_hash == row.split_hash]
+
+
+def comparable(row: Row, rows: Sequence[Row], measure: Measure) -> list[Row]:
+    """The rows that a row may be compared with in a task, itself included: those that tell the task on its split.
+
+    Where no other network does, those whose folds test the same labelled utterances: rows that learn other tasks too
+    may train on more utterances, those that have labels of these alone, and so have splits of their own.
+    """
+    told = [other for other in rows if other.tables(measure)]
+    if row not in told:
+        return [row]
+    same = [other for other in told if other.split_hash == row.split_hash]
+    if row.baseline or any(other is not row and not other.baseline for other in same):
+        return same
+    mine = row.tested(measure)
+    return [
+        other for other in told if other in same or (not other.baseline and other.tested(measure) == mine)
+    ]
+
+
 def reference_of(row: Row, rows: Sequence[Row]) -> Row | None:
-    """What a row is compared with: of the rows under cross-entropy on the same split, the most similar one.
+    """What a row is compared with: of the rows under cross-entropy, the most similar one.
 
     Similar: in its settings, then in its modalities.
 
     A row under cross-entropy itself is compared with the first one before it that has its modalities (MM-dynamic with
     MM-static, not with sound alone), else with the first of all; without any such row, all are with the first row.
     None for a row that is its own reference.
+
+    Args:
+        row: One of ``rows``.
+        rows: Those that it may be compared with, in order (``comparable``, ``on_split``).
     """
-    same = [other for other in rows if other.split_hash == row.split_hash]
-    plain = [other for other in same if other.settings["loss"] == REFERENCE] or same[:1]
+    plain = [other for other in rows if other.settings["loss"] == REFERENCE] or list(rows[:1])
 
     def likeness(other: Row) -> tuple[int, bool]:
         same = (other.settings.get(axis) == value for axis, value in row.settings.items() if axis != "loss")
