@@ -236,6 +236,7 @@ def test_a_recipe_without_ratings_is_the_experiment_that_it_was() -> None:
             {"range": "1,5"},
             r"tasks.valence.range: should be a list in brackets, such as \[1, 5\], not",
         ),
+        ("valence", {"range": "1-5"}, r"should be a list in brackets, such as \[1, 5\], not '1-5'\.$"),
         ("valence", {"kind": "classes", "range": None}, "take kind: regression with a range for numbers"),
         ("pleasure", {}, "There is no 'pleasure' among the columns of numbers"),
     ],

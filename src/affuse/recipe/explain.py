@@ -69,7 +69,11 @@ def _problem(finding: ErrorDetails, path: Sequence[str], schema: type[BaseModel]
         return f"should be fields in braces, such as {{{first}: ...}}, not {quote(value)}"
     if finding["type"] in _PLAIN or message.startswith("Input should "):
         wanted = _PLAIN.get(finding["type"], message.removeprefix("Input "))
-        if isinstance(value, str) and (ends := _RANGE.fullmatch(value.strip())):
+        if (
+            finding["type"] != "tuple_type"
+            and isinstance(value, str)
+            and (ends := _RANGE.fullmatch(value.strip()))
+        ):
             if finding["type"].startswith(("greater_", "less_")):
                 wanted = _PLAIN["int_parsing"]  # pydantic reads 0-4 as -4, and would speak of that
             singly = argument("over", f"{'.'.join(path)}={_listed([end for end in ends.groups() if end])}")
