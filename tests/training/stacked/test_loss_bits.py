@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 import torch
@@ -54,5 +55,5 @@ def values_and_gradients(loss: TaskLoss, logits: Tensor, embedding: Tensor, labe
     given = [logits.clone().requires_grad_(), embedding.clone().requires_grad_()]
     values = loss.reduced(*given, labels)
     inputs = [*given, *loss.parameters()]
-    found: Sequence[Tensor | None] = torch.autograd.grad(values.sum(), inputs, allow_unused=True)
+    found = cast(Sequence[Tensor | None], torch.autograd.grad(values.sum(), inputs, allow_unused=True))
     return [values.detach(), *(one for one in found if one is not None)]
