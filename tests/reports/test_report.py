@@ -23,6 +23,7 @@ from affuse.reports.record import read_record
 from affuse.reports.render.latex import escape
 from affuse.reports.report import Report
 from affuse.reports.sections.embeddings import claim_in_words
+from affuse.reports.sections.results import confusions
 from affuse.reports.tables.paired import paired_tests
 from affuse.reports.tables.rows import MARK, Row, comparable, on_split, read_rows, reference_of
 from affuse.reports.tables.verdict import verdict
@@ -181,6 +182,31 @@ def test_rows_on_splits_of_their_own_are_compared_where_they_test_the_same_utter
     assert [comparable(row, rows, emotion) for row in rows] == [[row] for row in rows]
     third = replace(rows[0], settings={"recipe": "server", "loss": "other"})
     assert comparable(rows[0], [*rows, third], emotion) == [rows[0], third]
+
+
+def test_a_row_that_does_not_tell_a_task_has_no_confusions_of_it(tmp_path: Path) -> None:
+    """It had a matrix of zeros."""
+    made = make_comparison(
+        tmp_path, {"cross_entropy": 0.7, "center": 0.5}, each=6, seeds=(0,), tasks=("emotion", "stress")
+    )
+    record = read_record(made)
+    record["rows"][1]["settings"]["recipe"] = "calm"
+    for cell in record["rows"][1]["cells"]:
+        place = made / cell["folder"] / "predictions.csv"
+        table = pd.read_csv(place)
+        table.drop(columns=[name for name in table.columns if name.startswith("emotion")]).to_csv(
+            place, index=False
+        )
+    (made / "comparison.json").write_text(json.dumps(record))
+    report = Report.read(made)
+    titles = {
+        task: [figure.title for figure in confusions(report, ClassMeasure(task, CLASSES)).figures]
+        for task in ("emotion", "stress")
+    }
+    assert titles == {
+        "emotion": ["server, cross_entropy"],
+        "stress": ["server, cross_entropy", "calm, center"],
+    }
 
 
 def balanced_accuracy(row: Row) -> float:

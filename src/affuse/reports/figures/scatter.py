@@ -59,7 +59,9 @@ def _draw(
     from matplotlib.ticker import MaxNLocator
 
     rows = math.ceil(len(panels) / columns)
-    figure, grid = new_grid(rows, columns, 0.5 + width / columns * rows, width, sharex=True, sharey=True)
+    # beside the square panels: the legend, the words below, and titles of two lines
+    height = 0.6 + (width / columns + 0.35) * rows
+    figure, grid = new_grid(rows, columns, height, width, sharex=True, sharey=True)
     low, high = limits
     margin = 0.03 * (high - low)
     ticks = [

@@ -61,7 +61,7 @@ def _section(report: Report, task: str) -> Section:
         blocks.append(Prose(text, "soft"))
         if report.mark_note and _marks(rows).any():
             blocks.append(Prose(report.mark_note, "soft"))
-        blocks += [Heading("Confusions"), Prose(_CONFUSIONS, "soft"), _confusions(report, measure)]
+        blocks += [Heading("Confusions"), Prose(_CONFUSIONS, "soft"), confusions(report, measure)]
     caption = (
         "Utterances that have a label of this task. The share of the longest bar is the ACC of always giving that "
         "answer; the more uneven the bars are, the more ACC and BACC differ."
@@ -141,10 +141,10 @@ def _table(rows: pd.DataFrame, with_ceiling: bool) -> Table:
     )
 
 
-def _confusions(report: Report, measure: ClassMeasure) -> Figures:
-    """One matrix per recipe: under cross_entropy, or under its first loss where it has no such row."""
+def confusions(report: Report, measure: ClassMeasure) -> Figures:
+    """One matrix per recipe that tells the task: under cross_entropy, or its first loss where it has no such row."""
     chosen: dict[str, Row] = {}
-    for row in report.rows:
+    for row in (row for row in report.rows if row.tables(measure)):
         recipe = row.settings["recipe"]
         if recipe not in chosen or (
             row.settings["loss"] == REFERENCE and chosen[recipe].settings["loss"] != REFERENCE
