@@ -77,6 +77,12 @@ def test_a_corpus_without_labels_is_named(corpus: Corpus) -> None:
         AffuseError, match=r"The corpus small has no labels: no column emotion or gender\. Prepare it"
     ):
         set_up(Corpus(corpus.table, info, corpus.folder), Recipe.load("voice-offline"), None, Quiet())
+    # a corpus has these columns, blank, where nothing says what people feel
+    info = corpus.info.model_copy(update={"label_spaces": {"gender": ["female", "male"]}})
+    blank = Corpus(corpus.table.assign(emotion=None), info, corpus.folder)
+    with pytest.raises(AffuseError, match=r"small has no .*emotion|'emotion'") as refused:
+        set_up(blank, Recipe.load("voice-offline"), None, Quiet())
+    assert "nothing says" not in str(refused.value)
 
 
 def test_a_recipe_that_reads_nothing_the_corpus_has_is_refused(corpus: Corpus) -> None:

@@ -96,7 +96,8 @@ def label_table(
         if spaces_of_model is not None and (known is None or task not in table.columns):
             table[task], spaces[task] = None, spaces_of_model[task]  # nothing to measure in this task
             continue
-        if known is None and task in table.columns:
+        of_its_own = task not in ("emotion", "gender") or bool(corpus.info.label_spaces)
+        if known is None and of_its_own and task in table.columns and table[task].notna().any():
             raise AffuseError(
                 f"tasks.{task}: nothing says that {task} of the corpus {corpus.info.name} has classes; take kind: "
                 "regression with a range for numbers, kind: multilabel for labels joined by ';', or prepare the corpus "
