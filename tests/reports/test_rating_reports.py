@@ -28,7 +28,7 @@ from affuse.reports.record import BINS, count_ratings
 from affuse.reports.sections.groups import small_groups
 from affuse.reports.tables.verdict import verdict
 from affuse.results.grid import Grid
-from affuse.training.baseline import fit_ratings
+from affuse.training.baseline_fits import fit_ratings
 from affuse.training.runfolder import RunFolder
 from small_corpus import make_corpus
 

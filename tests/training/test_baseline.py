@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from affuse.corpora.corpus import Corpus
 from affuse.recipe import Recipe
-from affuse.training.baseline import GRID, pool, prepare
+from affuse.training.baseline_fits import GRID, pool, prepare
 from affuse.training.cache import FeatureCache
 from affuse.training.experiment import set_up
 from affuse.training.runfolder import RunFolder
