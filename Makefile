@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 # Three processes on two cores: one of them often waits for a server, a browser or a worker. glibc's malloc gives freed
-# memory back at once and has it cleared again; told to keep some, all tests take a twentieth less processor time.
+# memory back at once and has it cleared again; told to keep some, tests that train spend less on that.
 PYTEST := MALLOC_TRIM_THRESHOLD_=268435456 MALLOC_MMAP_THRESHOLD_=33554432 \
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 

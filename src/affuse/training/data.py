@@ -23,6 +23,7 @@ from affuse.training.label_sets import LabelSets, label_sets_of
 from affuse.training.ratings import ratings_of
 from affuse.training.votes import shares_of
 
+LABEL_COLUMNS = ("emotion", "gender")  # that every reader gives classes, where its corpus has any
 BLANK = -1  # code of a label that is not known
 Target = float | np.ndarray  # of one utterance: a class index, a rating, or a row
 
@@ -96,23 +97,8 @@ def label_table(
         if spaces_of_model is not None and (known is None or task not in table.columns):
             table[task], spaces[task] = None, spaces_of_model[task]  # nothing to measure in this task
             continue
-        of_its_own = task not in ("emotion", "gender") or bool(corpus.info.label_spaces)
-        if known is None and of_its_own and task in table.columns and table[task].notna().any():
-            raise AffuseError(
-                f"tasks.{task}: nothing says that {task} of the corpus {corpus.info.name} has classes; take kind: "
-                "regression with a range for numbers, kind: multilabel for labels joined by ';', or prepare the corpus "
-                "with label_spaces for one label."
-            )
         if known is None or task not in table.columns:
-            if not corpus.info.label_spaces:
-                raise AffuseError(
-                    f"The corpus {corpus.info.name} has no labels: no column emotion or gender. Prepare it again, and "
-                    "name the column that holds them."
-                )
-            raise AffuseError(
-                f"{unknown(task, list(corpus.info.label_spaces), 'labels')} of the corpus {corpus.info.name}; change "
-                "the recipe's tasks, or prepare the corpus with that column."
-            )
+            raise AffuseError(_without_space(corpus, task))
         column = table[task].astype("string")
         foreign = column.notna() & ~column.isin(known)
         if foreign.any():
@@ -181,6 +167,26 @@ def label_table(
     }
     left_out = int((~labelled).sum())
     return LabelledTable(kept, spaces, codes, left_out, ratings, label_sets, sets, foreign, shares)
+
+
+def _without_space(corpus: Corpus, task: str) -> str:
+    """Why a task has no classes in the corpus, and what to do."""
+    spaces, name = list(corpus.info.label_spaces), corpus.info.name
+    if not spaces and task in LABEL_COLUMNS:
+        return (
+            f"The corpus {name} has no labels: no column emotion or gender. Prepare it again, and name the column that "
+            "holds them."
+        )
+    if task in corpus.table.columns and corpus.table[task].notna().any():
+        return (
+            f"tasks.{task}: nothing says that {task} of the corpus {name} has classes; take kind: regression with a "
+            "range for numbers, kind: multilabel for labels joined by ';', or prepare the corpus with label_spaces for "
+            "one label."
+        )
+    return (
+        f"{unknown(task, spaces or ['none'], 'labels')} of the corpus {name}; change the recipe's tasks, or prepare "
+        "the corpus with that column."
+    )
 
 
 def _in_corpus(labels: Iterable[str], known: list[str], field: str, task: str) -> list[str]:
